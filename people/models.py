@@ -1,0 +1,131 @@
+"""People: the user, who signs in by e-mail, and the groups that give rights."""
+
+from typing import Any, ClassVar, Self
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager, Group
+from django.core.validators import validate_email
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from people.validators import validate_phone
+from project.common.images import random_name
+
+MODERATORS = "moderators"
+
+
+class Language(models.TextChoices):
+    ENGLISH = "en", _("English")
+    RUSSIAN = "ru", _("Russian")
+
+
+class BlockReason(models.TextChoices):
+    """Who took the access away: only a block by the sweep can be lifted by its owner by mail."""
+
+    STAFF = "staff", _("blocked by staff")
+    INACTIVITY = "inactivity", _("inactive for too long")
+    ERASED = "erased", _("erased at the person's own wish")
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def with_is_moderator(self) -> Self:
+        """Answer `is_moderator` in the same query."""
+        membership = User.groups.through.objects.filter(
+            user_id=OuterRef("pk"), group__name=MODERATORS
+        )
+        return self.annotate(is_moderator=Exists(membership))
+
+    def active(self) -> Self:
+        return self.filter(is_active=True)
+
+    def by_email(self, email: str) -> Self:
+        """The account of this address, whatever its letter case."""
+        return self.filter(email__lower=email.strip().lower())
+
+
+class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    def get_by_natural_key(self, username: str | None) -> "User":
+        user: User = self.by_email(username or "").get()
+        return user
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        validate_email(email)
+        user: User = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractUser):
+    """A person. `is_active` is False while blocked; `blocked_reason` says by whom."""
+
+    username = None  # type: ignore[assignment]
+    email = models.EmailField(_("e-mail"), unique=True)
+    phone = models.CharField(_("phone"), max_length=16, blank=True, validators=[validate_phone])
+    city = models.CharField(_("city"), max_length=100, blank=True)
+    avatar = models.ImageField(_("avatar"), upload_to=random_name("avatars"), blank=True)
+    language = models.CharField(
+        _("language"), max_length=2, choices=Language, default=Language.ENGLISH
+    )
+    blocked_at = models.DateTimeField(_("blocked at"), null=True, blank=True, editable=False)
+    blocked_reason = models.CharField(
+        _("reason of the block"), max_length=10, choices=BlockReason, blank=True, editable=False
+    )
+    # Every token carries the version it was issued under; raising it ends them all at once.
+    token_version = models.PositiveIntegerField(default=0, editable=False)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        ordering = ("id",)
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_unique",
+                violation_error_message=_("There is an account with this e-mail already."),
+            ),
+            models.CheckConstraint(
+                condition=Q(blocked_at=None, blocked_reason="")
+                | (Q(blocked_at__isnull=False, is_active=False) & ~Q(blocked_reason="")),
+                name="user_block_has_time_and_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.email
+
+    @cached_property
+    def is_moderator(self) -> bool:
+        return self.groups.filter(name=MODERATORS).exists()
+
+    def block(self, reason: BlockReason) -> None:
+        """Refuse this person at once, with every token they hold. Saves nothing."""
+        self.is_active = False
+        self.blocked_at = timezone.now()
+        self.blocked_reason = reason
+        self.token_version += 1
+
+    def unblock(self) -> None:
+        """Let this person in again, with a new log-in. Saves nothing."""
+        self.is_active = True
+        self.blocked_at = None
+        self.blocked_reason = ""
+
+
+models.CharField.register_lookup(Lower)
+
+
+def moderators_group() -> Group:
+    """The group of `fixtures/groups.json`."""
+    return Group.objects.get(name=MODERATORS)

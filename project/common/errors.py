@@ -1,0 +1,45 @@
+"""What can go wrong in the domain. An error knows its code and its words, never an HTTP status:
+`project/api.py` has the table of statuses, the admin shows the same words as a message."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+class DomainError(Exception):
+    """Something a person asked for can't be done. `code` is stable, `message` is translated."""
+
+    code: ClassVar[str] = "error"
+    message: "StrOrPromise" = _("This can't be done.")
+
+    def __init__(self, message: "StrOrPromise | None" = None) -> None:
+        if message is not None:
+            self.message = message
+        super().__init__(self.code)
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+class Conflict(DomainError):
+    """The request contradicts the present state."""
+
+    code = "conflict"
+    message = _("This contradicts the present state.")
+
+
+class Refused(DomainError):
+    """The person may see the thing, but not do this to it."""
+
+    code = "permission_denied"
+    message = _("You are not allowed to do this.")
+
+
+class Unauthenticated(DomainError):
+    """Nobody can be recognised from what was sent."""
+
+    code = "not_authenticated"
+    message = _("A valid access token is required.")

@@ -1,0 +1,387 @@
+"""Settings, all from the environment; `.env.sample` names and explains every variable.
+
+Safe by default: without a variable the value is the one for production. `DEBUG` is the one
+development switch, and what it loosens is written as `not DEBUG` here.
+"""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+from django.utils.csp import CSP
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+# The environment wins over the file. ENV_FILE= (empty) reads no file at all.
+if env_file := env.str("ENV_FILE", default=str(BASE_DIR / ".env")):
+    environ.Env.read_env(env_file, overwrite=False)
+
+
+def duration(name: str, default: str) -> timedelta:
+    """Read a span of time written as `4h`, `30d`, `15m` or `90s`."""
+    text = env.str(name, default=default)
+    match = re.fullmatch(r"([1-9]\d{0,8})([smhdw])", text.strip())
+    if match is None:
+        msg = f"{name}={text!r} is no duration: write a number and one of s, m, h, d, w, as in 4h"
+        raise ImproperlyConfigured(msg)
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    return timedelta(**{units[match[2]]: int(match[1])})
+
+
+def rate(name: str, default: str) -> str:
+    """Read a rate written as `10/min` (s, min, h, d)."""
+    text: str = env.str(name, default=default).strip()
+    if re.fullmatch(r"[1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)", text) is None:
+        msg = f"{name}={text!r} is no rate: write a number, a slash and one of s, min, h, d"
+        raise ImproperlyConfigured(msg)
+    return text
+
+
+# --- Security -------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+# Without a key the process makes one up for itself, so that tests and `up` start on a fresh clone;
+# a system check and the web entry points refuse to work like that (project/checks.py).
+SECRET_KEY = env.str("SECRET_KEY", default="") or get_random_secret_key()
+SECRET_KEY_IS_SET = bool(env.str("SECRET_KEY", default=""))
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"] if DEBUG else [])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_URLS_REGEX = r"^/api/.*$"
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "accept-language",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "x-request-id",
+]
+CORS_EXPOSE_HEADERS = ["etag", "retry-after", "x-request-id"]
+
+HTTPS = env.bool("HTTPS", default=not DEBUG)
+SECURE_SSL_REDIRECT = HTTPS
+# The probes come from inside, over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=365 * 24 * 3600) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+# Number of reverse proxies in front; 0 means that X-Forwarded-* headers are not believed.
+PROXIES = env.int("PROXIES", default=0)
+NINJA_NUM_PROXIES = PROXIES
+if PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    USE_X_FORWARDED_HOST = True
+SECURE_CSP: dict[str, Any] = {
+    "default-src": [CSP.SELF],
+    "base-uri": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+    "object-src": [CSP.NONE],
+    "img-src": [CSP.SELF, "data:"],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+}
+# Unfold's pages need Alpine, which evaluates expressions, and inline styles; no inline script.
+ADMIN_CSP = SECURE_CSP | {
+    "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],
+    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
+}
+
+# --- Application ----------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "ninja",
+    "ninja_jwt",
+    "ninja_jwt.token_blacklist",
+    "django_q",
+    "project",
+    "lms",
+    "payments",
+    "people",
+]
+
+MIDDLEWARE = [
+    "project.common.logging.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "project.common.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "project.common.problems.ProblemMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "ninja.compatibility.files.fix_request_files_middleware",
+]
+
+ROOT_URLCONF = "project.urls"
+WSGI_APPLICATION = "project.wsgi.application"
+APPEND_SLASH = True
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+FRONTEND_URL = env.str("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
+
+# --- Database and cache ---------------------------------------------------------------------
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Writers wait for each other instead of failing, and readers wait for nobody.
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
+    DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+
+# --- People ---------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "people.User"
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+PASSWORD_RESET_TIMEOUT = int(duration("PASSWORD_RESET_TIMEOUT", "3h").total_seconds())
+
+# Every key is set: the library reads a key that is missing here from an environment variable of
+# the same name (ISSUER, LEEWAY, ALGORITHM, …), whoever set it and for whatever purpose.
+NINJA_JWT = {
+    "ACCESS_TOKEN_LIFETIME": duration("ACCESS_TOKEN_LIFETIME", "15m"),
+    "REFRESH_TOKEN_LIFETIME": duration("REFRESH_TOKEN_LIFETIME", "14d"),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "UPDATE_LAST_LOGIN": True,
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": SECRET_KEY,
+    "VERIFYING_KEY": "",
+    "AUDIENCE": None,
+    "ISSUER": None,
+    "JWK_URL": None,
+    "LEEWAY": 0,
+    "USER_ID_FIELD": "id",
+    "USER_ID_CLAIM": "user_id",
+    "USER_AUTHENTICATION_RULE": "ninja_jwt.authentication.default_user_authentication_rule",
+    "TOKEN_USER_CLASS": "ninja_jwt.models.TokenUser",
+    "AUTH_TOKEN_CLASSES": ["ninja_jwt.tokens.AccessToken"],
+    "JSON_ENCODER": None,
+    "TOKEN_TYPE_CLAIM": "token_type",
+    "JTI_CLAIM": "jti",
+    "SLIDING_TOKEN_REFRESH_EXP_CLAIM": "refresh_exp",
+    "SLIDING_TOKEN_LIFETIME": timedelta(minutes=5),
+    "SLIDING_TOKEN_REFRESH_LIFETIME": timedelta(days=1),
+    "TOKEN_OBTAIN_PAIR_INPUT_SCHEMA": "ninja_jwt.schema.TokenObtainPairInputSchema",
+    "TOKEN_OBTAIN_PAIR_REFRESH_INPUT_SCHEMA": "ninja_jwt.schema.TokenRefreshInputSchema",
+    "TOKEN_OBTAIN_SLIDING_INPUT_SCHEMA": "ninja_jwt.schema.TokenObtainSlidingInputSchema",
+    "TOKEN_OBTAIN_SLIDING_REFRESH_INPUT_SCHEMA": "ninja_jwt.schema.TokenRefreshSlidingInputSchema",
+    "TOKEN_BLACKLIST_INPUT_SCHEMA": "ninja_jwt.schema.TokenBlacklistInputSchema",
+    "TOKEN_VERIFY_INPUT_SCHEMA": "ninja_jwt.schema.TokenVerifyInputSchema",
+}
+
+THROTTLE_LOGIN = rate("THROTTLE_LOGIN", "10/min")
+THROTTLE_REGISTER = rate("THROTTLE_REGISTER", "20/h")
+THROTTLE_RESET = rate("THROTTLE_RESET", "5/h")
+
+INACTIVITY_PERIOD = duration("INACTIVITY_PERIOD", "30d")
+INACTIVITY_SWEEP_CRON = env.str("INACTIVITY_SWEEP_CRON", default="30 4 * * *")
+
+# --- Courses and payments -------------------------------------------------------------------
+
+COURSE_UPDATE_QUIET_PERIOD = duration("COURSE_UPDATE_QUIET_PERIOD", "4h")
+CURRENCY = env.str("CURRENCY", default="RUB")
+STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
+STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="")
+
+# --- Mail -----------------------------------------------------------------------------------
+
+
+def mailer(name: str, default: str) -> dict[str, Any]:
+    """Turn a URL as `smtp+tls://user:password@host:587` into an entry of MAILERS."""
+    url = env.email_url(name, default=default)
+    entry: dict[str, Any] = {"BACKEND": url["EMAIL_BACKEND"]}
+    if "smtp" in entry["BACKEND"]:
+        entry["OPTIONS"] = {
+            "host": url["EMAIL_HOST"] or "localhost",
+            "port": url["EMAIL_PORT"] or 25,
+            "username": url["EMAIL_HOST_USER"] or "",
+            "password": url["EMAIL_HOST_PASSWORD"] or "",
+            "use_tls": url.get("EMAIL_USE_TLS", False),
+            "use_ssl": url.get("EMAIL_USE_SSL", False),
+            "timeout": 15,
+        }
+    elif "filebased" in entry["BACKEND"]:
+        entry["OPTIONS"] = {"file_path": "/" + url["EMAIL_FILE_PATH"].lstrip("/")}
+    return entry
+
+
+MAILERS = {"default": mailer("EMAIL_URL", "consolemail://" if DEBUG else "smtp://localhost:25")}
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Parta <noreply@localhost>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# --- Files ----------------------------------------------------------------------------------
+
+
+def media_storage(url: str) -> dict[str, Any]:
+    """Turn `s3://key:secret@host/bucket?region=…` into a storage; empty means MEDIA_ROOT."""
+    if not url:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or not parts.path.strip("/"):
+        msg = "STORAGE_URL must look like s3://key:secret@host/bucket?region=name"
+        raise ImproperlyConfigured(msg)
+    host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "access_key": unquote(parts.username or "") or None,
+            "secret_key": unquote(parts.password or "") or None,
+            "bucket_name": parts.path.strip("/"),
+            "endpoint_url": f"{query.get('scheme', 'https')}://{host}" if host else None,
+            "region_name": query.get("region"),
+            "file_overwrite": False,
+            "querystring_auth": query.get("signed", "true") == "true",
+        },
+    }
+
+
+STORAGE_URL = env.str("STORAGE_URL", default="")
+STORAGES = {
+    "default": media_storage(STORAGE_URL),
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage",
+    },
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+MEDIA_URL = "/media/"
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))
+FILE_UPLOAD_PERMISSIONS = 0o644
+# An image may have 5 MiB; everything else in a request is text.
+IMAGE_MAX_BYTES = 5 * 1024 * 1024
+IMAGE_MAX_PIXELS = 25_000_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+# --- Language and time ----------------------------------------------------------------------
+
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
+LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+LOCALE_PATHS = [BASE_DIR / "project" / "locale"]
+USE_I18N = True
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_TZ = True
+
+# --- Background work ------------------------------------------------------------------------
+
+# `retry` is counted from the moment a task leaves the database, not from its start; it must be
+# more than timeout × (1 + ⌈(queue_limit + bulk) / workers⌉), or a busy worker runs tasks twice.
+Q_CLUSTER = {
+    "name": "parta",
+    "label": _("Background work"),
+    "orm": "default",
+    "workers": env.int("WORKERS", default=2),
+    "queue_limit": env.int("WORKERS", default=2),
+    "bulk": 1,
+    "poll": 0.5,
+    "timeout": 60,
+    "retry": 300,
+    "max_attempts": 5,
+    "ack_failures": False,
+    "save_limit": 100,
+    "catch_up": False,
+    "recycle": 500,
+}
+
+# --- Logging --------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "project.common.logging.RequestIdFilter"}},
+    "formatters": {
+        "text": {"format": "{levelname} {name} [{request_id}] {message}", "style": "{"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": "{asctime}{levelname}{name}{request_id}{message}",
+            "style": "{",
+            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        },
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["request_id"],
+            "formatter": "text" if DEBUG else "json",
+        },
+    },
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+        "django-q": {"handlers": [], "level": "INFO", "propagate": True},
+    },
+}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Parta",
+    "SITE_HEADER": "Parta",
+    "SITE_SYMBOL": "school",
+    "SHOW_LANGUAGES": True,
+}

@@ -1,0 +1,34 @@
+"""Settings of the test run: nothing comes from `.env` or from the developer's shell except
+`DATABASE_URL`, so that a test never meets a real Stripe account, mail server or cache."""
+
+import os
+import tempfile
+
+os.environ.update(
+    ENV_FILE="",
+    SECRET_KEY="only-for-tests-and-long-enough-for-a-signature",  # noqa: S106
+    DEBUG="off",
+    HTTPS="off",
+    ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
+    EMAIL_URL="memorymail://",
+    CACHE_URL="locmemcache://",
+    MEDIA_ROOT=tempfile.mkdtemp(prefix="parta-media-"),
+    STORAGE_URL="",
+    FRONTEND_URL="https://school.example",
+    LANGUAGE_CODE="en",
+    TIME_ZONE="Europe/Moscow",
+    CURRENCY="RUB",
+    THROTTLE_LOGIN="1000/min",
+    THROTTLE_REGISTER="1000/min",
+    THROTTLE_RESET="1000/min",
+    LOG_LEVEL="WARNING",
+)
+for name in ("STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET", "CORS_ALLOWED_ORIGINS"):
+    os.environ.pop(name, None)
+
+from project.settings import *
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {
+    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
+}
