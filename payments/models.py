@@ -78,7 +78,7 @@ class Payment(models.Model):
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
-    external_id = models.CharField(
+    external_id = models.CharField(  # noqa: DJ001
         _("external id"),
         max_length=100,
         null=True,

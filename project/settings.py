@@ -127,13 +127,13 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "project.common.logging.RequestIdMiddleware",
+    "project.common.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "project.common.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "project.common.problems.ProblemMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

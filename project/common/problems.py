@@ -6,11 +6,15 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 CONTENT_TYPE = "application/problem+json"
 API_PREFIX = "/api/"
+# The largest body is a picture in a form; a longer one is refused before it is read.
+BODY_LIMIT = settings.IMAGE_MAX_BYTES + 64 * 1024
 
 # The code of a problem that has no more exact one.
 CODES = {
@@ -77,21 +81,29 @@ def problem(
 
 class ProblemMiddleware:
     """Rewrite what Django itself answers under `/api/` (unknown path, wrong method, refused host,
-    failure outside an operation) into a problem document, keeping `Allow` and the like."""
+    failure outside an operation) into a problem document; the other headers stay."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        if (
-            not request.path_info.startswith(API_PREFIX)
-            or response.status_code < HTTPStatus.BAD_REQUEST
-            or response.get("Content-Type", "").startswith(CONTENT_TYPE)
-        ):
+        if not request.path_info.startswith(API_PREFIX):
+            return self.get_response(request)
+        if _declared_length(request) > BODY_LIMIT:
+            response = HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        else:
+            response = self.get_response(request)
+        is_problem = response.get("Content-Type", "").startswith(CONTENT_TYPE)
+        if response.status_code < HTTPStatus.BAD_REQUEST or is_problem:
             return response
-        rewritten = problem(response.status_code)
-        for header in ("Allow", "Retry-After"):
-            if header in response:
-                rewritten[header] = response[header]
-        return rewritten
+        with translation.override(translation.get_language_from_request(request)):
+            written = problem(response.status_code)
+        del response["Content-Length"]
+        response["Content-Type"] = CONTENT_TYPE
+        response.content = written.content
+        return response
+
+
+def _declared_length(request: HttpRequest) -> int:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdecimal() else 0

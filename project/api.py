@@ -1,0 +1,105 @@
+"""The API: its routers, and the one table that turns errors into statuses."""
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
+
+from people.tokens import AccessTokenAuth
+from project.common import validation
+from project.common.errors import Conflict, DomainError, Refused, Unauthenticated
+from project.common.openapi import DescribedAPI, JSONRenderer
+from project.common.parsing import JSONParser, UnsupportedMediaType, is_multipart
+from project.common.problems import problem
+
+logger = logging.getLogger(__name__)
+
+api = DescribedAPI(
+    title="Parta",
+    version="1",
+    description="API of the learning platform. Errors are RFC 9457 problem documents.",
+    urls_namespace="api",
+    auth=AccessTokenAuth(),
+    parser=JSONParser(),
+    renderer=JSONRenderer(),
+)
+api.add_router("/auth", "people.api.auth_router", tags=["auth"])
+api.add_router("/users", "people.api.users_router", tags=["users"])
+api.add_router("/courses", "lms.api.courses_router", tags=["courses"])
+api.add_router("/lessons", "lms.api.lessons_router", tags=["lessons"])
+api.add_router("/subscriptions", "lms.api.subscriptions_router", tags=["subscriptions"])
+api.add_router("/payments", "payments.api.router", tags=["payments"])
+
+# The nearest class in the order of inheritance decides.
+STATUSES: dict[type[Exception], int] = {
+    Unauthenticated: 401,
+    Refused: 403,
+    Conflict: 409,
+    Http404: 404,
+    AuthenticationError: 401,
+    PermissionDenied: 403,
+    RequestDataTooBig: 413,
+    SuspiciousOperation: 400,
+    OperationalError: 503,
+    InterfaceError: 503,
+}
+
+
+def status_of(error: Exception) -> int:
+    """Return the status of an error; KeyError for one that the table doesn't have."""
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+@api.exception_handler(DomainError)
+def answer_domain_error(request: HttpRequest, error: DomainError) -> HttpResponse:
+    return problem(status_of(error), code=error.code, detail=str(error))
+
+
+def answer_by_status(request: HttpRequest, error: Any) -> HttpResponse:
+    status = status_of(error)
+    if status >= 500:
+        logger.error("The database did not answer", exc_info=error)
+    return problem(status)
+
+
+for kind in STATUSES:
+    if not issubclass(kind, DomainError):
+        api.add_exception_handler(kind, answer_by_status)
+
+
+@api.exception_handler(HttpError)
+def answer_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, UnsupportedMediaType):
+        return problem(415)
+    return problem(error.status_code)
+
+
+@api.exception_handler(Throttled)
+def answer_throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
+    return problem(429, retry_after=error.wait or 1)
+
+
+@api.exception_handler(ValidationError)
+def answer_validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    errors: list[dict[str, Any]] = error.errors
+    if any(entry["loc"][0] == "file" for entry in errors) and not is_multipart(request):
+        return problem(415)
+    return problem(422, errors=validation.from_pydantic(errors))
+
+
+@api.exception_handler(DjangoValidationError)
+def answer_model_error(request: HttpRequest, error: DjangoValidationError) -> HttpResponse:
+    return problem(422, errors=validation.from_django(error))
+
+
+@api.exception_handler(Exception)
+def answer_unexpected_error(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.error("Unexpected failure", exc_info=error)
+    if settings.DEBUG_PROPAGATE_EXCEPTIONS:
+        raise error
+    return problem(500)

@@ -1,0 +1,83 @@
+"""Types that the schemas of all apps share."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from django.db.models.fields.files import FieldFile
+from ninja import Schema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+
+def _storable(text: str) -> str:
+    """Refuse what PostgreSQL can't store: NUL and halves of surrogate pairs."""
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise PydanticCustomError("unstorable_text", "This text can't be stored.")
+    return text
+
+
+def _file_url(file: Any) -> str | None:
+    """The address of a stored file, None where there is none."""
+    if isinstance(file, FieldFile):
+        return file.url if file else None
+    return file or None
+
+
+class InputSchema(Schema):
+    """A body: a field that is not part of it is refused, so that a typo is never dropped."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Title = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_storable),
+]
+Search = Annotated[str, StringConstraints(max_length=200), AfterValidator(_storable)]
+Identifier = Annotated[int, Field(ge=1, le=2**63 - 1)]
+# Money comes in as a decimal string (or a number) and goes out as a string with two places.
+Price = Annotated[Decimal, Field(ge=0, max_digits=10, decimal_places=2, examples=["1990.00"])]
+Money = Annotated[
+    Decimal,
+    PlainSerializer(lambda amount: f"{amount:.2f}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+\.\d{2}$", "examples": ["1990.00"]}),
+]
+ImageUrl = Annotated[str | None, BeforeValidator(_file_url)]
+BlankAsNull = Annotated[str | None, BeforeValidator(lambda text: text or None)]
+
+
+def omitted() -> Any:
+    """Default of a field in a PATCH body: absent means unchanged, and null is refused."""
+    return Field(default_factory=lambda: None)
+
+
+class FieldProblem(Schema):
+    """What is wrong with one value of the input."""
+
+    loc: list[str | int] = Field(examples=[["body", "video_url"]])
+    code: str = Field(description="Stable, for programs.", examples=["foreign_link"])
+    msg: str = Field(description="For people, in the language of `Accept-Language`.")
+
+
+class Problem(Schema):
+    """An error as RFC 9457 describes it. `code` is stable, for programs; `title` and `detail` are
+    for people, in the language of `Accept-Language`."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Conflict"])
+    status: int = Field(examples=[409])
+    code: str = Field(examples=["already_paid"])
+    detail: str
+    errors: list[FieldProblem] = Field(
+        default_factory=list, description="Only with 422: one entry a wrong value."
+    )

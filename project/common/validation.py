@@ -1,0 +1,80 @@
+"""What was wrong with an input, field by field, in the language of the request."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+# Names that endpoints give to a body or to a group of query parameters; not part of the input.
+ARGUMENT_NAMES = frozenset({"payload", "filters", "ninja_pagination"})
+
+# Pydantic speaks English only. Every kind of error that our schemas can raise is listed; a test
+# compares the list with the schemas.
+MESSAGES = {
+    "missing": gettext_noop("This value is required."),
+    "extra_forbidden": gettext_noop("There is no such field."),
+    "string_type": gettext_noop("This must be a text."),
+    "string_too_short": gettext_noop("This must have at least %(min_length)s characters."),
+    "string_too_long": gettext_noop("This must have at most %(max_length)s characters."),
+    "string_pattern_mismatch": gettext_noop("This text has not the form expected here."),
+    "string_unicode": gettext_noop("This text has characters that can't be stored."),
+    "int_type": gettext_noop("This must be a whole number."),
+    "int_parsing": gettext_noop("This must be a whole number."),
+    "int_parsing_size": gettext_noop("This number is too large."),
+    "int_from_float": gettext_noop("This must be a whole number."),
+    "bool_type": gettext_noop("This must be true or false."),
+    "bool_parsing": gettext_noop("This must be true or false."),
+    "decimal_type": gettext_noop("This must be a decimal number."),
+    "decimal_parsing": gettext_noop("This must be a decimal number."),
+    "decimal_max_digits": gettext_noop("This must have at most %(max_digits)s digits."),
+    "decimal_max_places": gettext_noop("This must have at most %(decimal_places)s decimal places."),
+    "decimal_whole_digits": gettext_noop(
+        "This must have at most %(whole_digits)s digits before the point."
+    ),
+    "finite_number": gettext_noop("This must be a finite number."),
+    "greater_than_equal": gettext_noop("This must be at least %(ge)s."),
+    "greater_than": gettext_noop("This must be more than %(gt)s."),
+    "less_than_equal": gettext_noop("This must be at most %(le)s."),
+    "enum": gettext_noop("This must be one of: %(expected)s."),
+    "literal_error": gettext_noop("This must be one of: %(expected)s."),
+    "model_attributes_type": gettext_noop("This must be an object."),
+    "model_type": gettext_noop("This must be an object."),
+    "dict_type": gettext_noop("This must be an object."),
+    "unstorable_text": gettext_noop("This text has characters that can't be stored."),
+    "file_type": gettext_noop("This must be a file."),
+    "value_error": gettext_noop("This value is not valid."),
+}
+
+
+def from_pydantic(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Turn what Ninja reports into the `errors` of a problem document."""
+    return [
+        {
+            "loc": [part for part in error["loc"] if part not in ARGUMENT_NAMES],
+            "code": error["type"],
+            "msg": _(MESSAGES.get(error["type"], MESSAGES["value_error"])) % error.get("ctx", {}),
+        }
+        for error in errors
+    ]
+
+
+def from_django(error: DjangoValidationError, source: str = "body") -> list[dict[str, Any]]:
+    """Turn what a model or a validator reports into the `errors` of a problem document."""
+    fields = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: [error]}
+    return [
+        {
+            "loc": [source] if field == NON_FIELD_ERRORS else [source, field],
+            "code": leaf.code or "invalid",
+            "msg": " ".join(leaf.messages),
+        }
+        for field, leaves in fields.items()
+        for leaf in _leaves(leaves)
+    ]
+
+
+def _leaves(errors: Iterable[DjangoValidationError]) -> Iterable[DjangoValidationError]:
+    for error in errors:
+        yield from error.error_list
