@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.validators import validate_materials, validate_price, validate_video_url
 from project.common.images import random_name
+from project.common.search import contains
 
 DESCRIPTION_MAX_LENGTH = 20_000
 
@@ -33,6 +34,10 @@ class CourseQuerySet(models.QuerySet["Course"]):
         if sees_all_content(user):
             return self
         return self.filter(Q(is_published=True) | Q(owner=user))
+
+    def matching(self, text: str) -> Self:
+        """Courses with the text in their title or description, whatever the letter case."""
+        return self.filter(contains(text, "title", "description"))
 
     def with_is_subscribed(self, user: Any) -> Self:
         subscription = Subscription.objects.filter(course_id=OuterRef("pk"), user_id=user.pk)
@@ -168,6 +173,12 @@ class Lesson(models.Model):
         return str(settings.CURRENCY)
 
 
+class SubscriptionQuerySet(models.QuerySet["Subscription"]):
+    def visible_to(self, user: Any) -> Self:
+        """This person's own subscriptions, to courses that they may (still) see."""
+        return self.filter(user=user, course__in=Course.objects.open_to_subscribers(user))
+
+
 class Subscription(models.Model):
     """A person who wants to hear of updates of a course."""
 
@@ -181,6 +192,8 @@ class Subscription(models.Model):
         Course, models.CASCADE, related_name="subscriptions", verbose_name=_("course")
     )
     created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
+
+    objects = SubscriptionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("subscription")

@@ -16,10 +16,11 @@ class PageNumberPagination(PaginationBase):
     """`page` from 1 and `page_size`; a page past the end is empty, a larger size is lowered."""
 
     class Input(Schema):
-        page: int = Field(1, ge=1, description="Number of the page, from 1.")
+        page: int = Field(1, ge=1, le=10**9, description="Number of the page, from 1.")
         page_size: int = Field(
             DEFAULT_PAGE_SIZE,
             ge=1,
+            le=10**9,
             description=f"Items on a page; more than {MAX_PAGE_SIZE} is lowered to it.",
         )
 

@@ -3,6 +3,7 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 os.environ.update(
     ENV_FILE="",
@@ -32,4 +33,4 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
 }
-STATIC_ROOT = tempfile.mkdtemp(prefix="parta-static-")
+STATIC_ROOT = Path(tempfile.mkdtemp(prefix="parta-static-"))

@@ -31,20 +31,30 @@ def _file_url(file: Any) -> str | None:
     return file or None
 
 
+def _no_boolean(value: Any) -> Any:
+    """Refuse true and false where a number is expected: Python would take them for 1 and 0."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "This must be a whole number.")
+    return value
+
+
 class InputSchema(Schema):
     """A body: a field that is not part of it is refused, so that a typo is never dropped."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+# Put it last: a length checked after it would report under another code.
+STORABLE = AfterValidator(_storable)
+Text = Annotated[str, STORABLE]
 Title = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(_storable),
+    STORABLE,
 ]
-Search = Annotated[str, StringConstraints(max_length=200), AfterValidator(_storable)]
-Identifier = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Search = Annotated[str, StringConstraints(max_length=200), STORABLE]
+Whole = Annotated[int, BeforeValidator(_no_boolean)]
+Identifier = Annotated[Whole, Field(ge=1, le=2**63 - 1)]
 # Money comes in as a decimal string (or a number) and goes out as a string with two places.
 Price = Annotated[Decimal, Field(ge=0, max_digits=10, decimal_places=2, examples=["1990.00"])]
 Money = Annotated[

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 # Names that endpoints give to a body or to a group of query parameters; not part of the input.
-ARGUMENT_NAMES = frozenset({"payload", "filters", "ninja_pagination"})
+ARGUMENT_NAMES = frozenset({"payload", "filters", "options", "ninja_pagination"})
 
 # Pydantic speaks English only. Every kind of error that our schemas can raise is listed; a test
 # compares the list with the schemas.

@@ -1,5 +1,0 @@
-from ninja import Router
-
-courses_router = Router()
-lessons_router = Router()
-subscriptions_router = Router()

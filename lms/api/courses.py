@@ -1,0 +1,94 @@
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from ninja import File, Query, Router, Status, UploadedFile
+from ninja.pagination import paginate
+
+from lms import permissions, services
+from lms.api.loaders import get_course, viewer
+from lms.models import Course
+from lms.paginators import PageNumberPagination
+from lms.schemas import CourseChanges, CourseFilters, CourseIn, CourseOut, EditOptions
+from project.common.images import clean_image
+from project.common.schemas import Problem
+
+router = Router()
+
+
+@router.get("", response=list[CourseOut], summary="List courses")
+@paginate(PageNumberPagination)
+def list_courses(request: HttpRequest, filters: Query[CourseFilters]) -> QuerySet[Course]:
+    """Courses in authoring: the caller's own; moderators see all."""
+    user = viewer(request)
+    courses = Course.objects.visible_to(user).with_details(user)
+    if filters.search:
+        courses = courses.matching(filters.search)
+    direction = "-" if filters.ordering.startswith("-") else ""
+    return courses.order_by(filters.ordering, f"{direction}id")
+
+
+@router.post("", response={201: CourseOut, 403: Problem}, summary="Create a course")
+def create_course(request: HttpRequest, payload: CourseIn) -> Status[Course]:
+    """The caller becomes the author. Moderators can't: 403."""
+    user = viewer(request)
+    if not permissions.can_create_course(user):
+        raise PermissionDenied
+    course = services.create_course(owner=user, fields=payload.model_dump())
+    return Status(201, get_course(request, course.pk))
+
+
+@router.get("/{int:course_id}", response=CourseOut, summary="Read a course")
+def get_course_details(request: HttpRequest, course_id: int) -> Course:
+    """One course in authoring, with its lessons."""
+    return get_course(request, course_id)
+
+
+@router.patch(
+    "/{int:course_id}", response={200: CourseOut, 403: Problem}, summary="Change a course"
+)
+def update_course(
+    request: HttpRequest, course_id: int, payload: CourseChanges, options: Query[EditOptions]
+) -> Course:
+    """Only the given fields change. A link to anything but YouTube: 422 `foreign_link`."""
+    course = get_course(request, course_id, to=permissions.can_update_course)
+    changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
+    services.update_course(course=course, changes=changes, notify=options.notify)
+    return get_course(request, course_id)
+
+
+@router.delete(
+    "/{int:course_id}",
+    response={204: None, 403: Problem, 409: Problem},
+    summary="Delete a course",
+)
+def delete_course(request: HttpRequest, course_id: int) -> Status[None]:
+    """With its lessons and pictures. Somebody has paid for it: 409 `has_payments`."""
+    course = get_course(request, course_id, to=permissions.can_delete_course)
+    services.delete_course(course=course)
+    return Status(204, None)
+
+
+@router.put(
+    "/{int:course_id}/preview",
+    response={200: CourseOut, 403: Problem},
+    summary="Set the picture of a course",
+)
+def set_course_preview(request: HttpRequest, course_id: int, file: File[UploadedFile]) -> Course:
+    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
+    course = get_course(request, course_id, to=permissions.can_update_course)
+    services.set_preview(subject=course, picture=clean_image(file))
+    return get_course(request, course_id)
+
+
+@router.delete(
+    "/{int:course_id}/preview",
+    response={204: None, 403: Problem},
+    summary="Remove the picture of a course",
+)
+def delete_course_preview(request: HttpRequest, course_id: int) -> Status[None]:
+    """Also answers 204 if there was none."""
+    course = get_course(request, course_id, to=permissions.can_update_course)
+    services.set_preview(subject=course, picture=None)
+    return Status(204, None)

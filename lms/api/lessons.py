@@ -1,0 +1,95 @@
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from ninja import File, Query, Router, Status, UploadedFile
+from ninja.pagination import paginate
+
+from lms import permissions, services
+from lms.api.loaders import get_course, get_lesson, viewer
+from lms.models import Lesson
+from lms.paginators import PageNumberPagination
+from lms.schemas import EditOptions, LessonChanges, LessonFilters, LessonIn, LessonOut
+from project.common.images import clean_image
+from project.common.schemas import Problem
+
+router = Router()
+
+
+@router.get("", response=list[LessonOut], summary="List lessons")
+@paginate(PageNumberPagination)
+def list_lessons(request: HttpRequest, filters: Query[LessonFilters]) -> QuerySet[Lesson]:
+    """Lessons in authoring: those of the caller's courses; moderators see all."""
+    lessons = Lesson.objects.visible_to(viewer(request)).select_related("course")
+    if filters.course_id is not None:
+        lessons = lessons.filter(course_id=filters.course_id)
+    return lessons.order_by("course_id", "position", "id")
+
+
+@router.post("", response={201: LessonOut, 403: Problem, 404: Problem}, summary="Add a lesson")
+def create_lesson(
+    request: HttpRequest, payload: LessonIn, options: Query[EditOptions]
+) -> Status[Lesson]:
+    """To a course of the caller; a course that they can't see: 404. Moderators can't: 403."""
+    course = get_course(request, payload.course_id, to=permissions.can_add_lesson)
+    fields = payload.model_dump(exclude={"course_id"})
+    lesson = services.create_lesson(course=course, fields=fields)
+    return Status(201, get_lesson(request, lesson.pk))
+
+
+@router.get("/{int:lesson_id}", response=LessonOut, summary="Read a lesson")
+def get_lesson_details(request: HttpRequest, lesson_id: int) -> Lesson:
+    """One lesson in authoring. Learners read lessons under `learning/lessons`."""
+    return get_lesson(request, lesson_id)
+
+
+@router.patch(
+    "/{int:lesson_id}", response={200: LessonOut, 403: Problem}, summary="Change a lesson"
+)
+def update_lesson(
+    request: HttpRequest, lesson_id: int, payload: LessonChanges, options: Query[EditOptions]
+) -> Lesson:
+    """Only the given fields change. It can move to another course of the caller only."""
+    lesson = get_lesson(request, lesson_id, to=permissions.can_update_lesson)
+    changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
+    course_id = changes.pop("course_id", lesson.course_id)
+    if course_id != lesson.course_id:
+        changes["course"] = get_course(request, course_id, to=permissions.can_add_lesson)
+    services.update_lesson(lesson=lesson, changes=changes, notify=options.notify)
+    return get_lesson(request, lesson_id)
+
+
+@router.delete(
+    "/{int:lesson_id}",
+    response={204: None, 403: Problem, 409: Problem},
+    summary="Delete a lesson",
+)
+def delete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
+    """With its picture. Somebody has paid for it: 409 `has_payments`."""
+    lesson = get_lesson(request, lesson_id, to=permissions.can_delete_lesson)
+    services.delete_lesson(lesson=lesson)
+    return Status(204, None)
+
+
+@router.put(
+    "/{int:lesson_id}/preview",
+    response={200: LessonOut, 403: Problem},
+    summary="Set the picture of a lesson",
+)
+def set_lesson_preview(request: HttpRequest, lesson_id: int, file: File[UploadedFile]) -> Lesson:
+    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
+    lesson = get_lesson(request, lesson_id, to=permissions.can_update_lesson)
+    services.set_preview(subject=lesson, picture=clean_image(file))
+    return get_lesson(request, lesson_id)
+
+
+@router.delete(
+    "/{int:lesson_id}/preview",
+    response={204: None, 403: Problem},
+    summary="Remove the picture of a lesson",
+)
+def delete_lesson_preview(request: HttpRequest, lesson_id: int) -> Status[None]:
+    """Also answers 204 if there was none."""
+    lesson = get_lesson(request, lesson_id, to=permissions.can_update_lesson)
+    services.set_preview(subject=lesson, picture=None)
+    return Status(204, None)

@@ -1,0 +1,184 @@
+"""What goes in and out of the operations on courses, lessons and subscriptions."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest
+from ninja import Schema
+from pydantic import Field, StringConstraints
+
+from lms import permissions
+from lms.models import DESCRIPTION_MAX_LENGTH, Course, Lesson
+from project.common.schemas import (
+    STORABLE,
+    BlankAsNull,
+    Identifier,
+    ImageUrl,
+    InputSchema,
+    Money,
+    Price,
+    Search,
+    Title,
+    Whole,
+    omitted,
+)
+
+Description = Annotated[str, StringConstraints(max_length=DESCRIPTION_MAX_LENGTH), STORABLE]
+VideoUrl = Annotated[
+    str,
+    StringConstraints(max_length=500, strip_whitespace=True),
+    STORABLE,
+    Field(examples=["https://www.youtube.com/watch?v=dQw4w9WgXcQ"]),
+]
+Position = Annotated[Whole, Field(ge=0, le=2**31 - 1)]
+
+CourseOrdering = Literal[
+    "title", "-title", "created_at", "-created_at", "updated_at", "-updated_at", "price", "-price"
+]
+
+
+def _viewer(context: Any) -> Any:
+    request: HttpRequest = context["request"]
+    return request.user
+
+
+class CourseFilters(Schema):
+    search: Search = Field("", description="Text in the title or description.")
+    ordering: CourseOrdering = Field("-updated_at", description="`-` for descending.")
+
+
+class EditOptions(Schema):
+    notify: bool = Field(default=True, description="`false`: a minor edit, nobody is told.")
+
+
+class LessonFilters(Schema):
+    course_id: Identifier | None = Field(None, description="Only lessons of this course.")
+
+
+class OwnerOut(Schema):
+    """The author of a course."""
+
+    id: int
+    first_name: str
+
+
+class CourseAbilities(Schema):
+    """What the caller may do to the course: the answer of the policy that guards it."""
+
+    update: bool
+    delete: bool
+    add_lesson: bool
+
+
+class LessonAbilities(Schema):
+    """What the caller may do to the lesson: the answer of the policy that guards it."""
+
+    update: bool
+    delete: bool
+
+
+class LessonOut(Schema):
+    """A lesson as its author and moderators see it."""
+
+    id: int
+    course_id: int
+    title: str
+    description: str
+    preview: ImageUrl = Field(description="Address of the picture.")
+    video_url: BlankAsNull
+    price: Money | None = Field(description="null: not sold on its own.")
+    currency: str = Field(examples=["RUB"])
+    position: int
+    is_preview: bool = Field(description="Open to everyone who can see the course.")
+    abilities: LessonAbilities
+    created_at: datetime
+    updated_at: datetime
+
+    @staticmethod
+    def resolve_abilities(lesson: Lesson, context: Any) -> dict[str, bool]:
+        return permissions.lesson_abilities(_viewer(context), lesson)
+
+
+class CourseOut(Schema):
+    """A course as its author and moderators see it, with all its lessons in order."""
+
+    id: int
+    title: str
+    description: str
+    preview: ImageUrl = Field(description="Address of the picture.")
+    price: Money = Field(description="`0.00`: free.")
+    currency: str = Field(examples=["RUB"])
+    is_published: bool
+    owner: OwnerOut
+    lessons_count: int
+    lessons: list[LessonOut]
+    is_subscribed: bool = Field(description="Whether the caller hears of updates.")
+    abilities: CourseAbilities
+    created_at: datetime
+    updated_at: datetime
+
+    @staticmethod
+    def resolve_lessons_count(course: Course) -> int:
+        return len(course.lessons.all())
+
+    @staticmethod
+    def resolve_abilities(course: Course, context: Any) -> dict[str, bool]:
+        return permissions.course_abilities(_viewer(context), course)
+
+
+class CourseIn(InputSchema):
+    """A new course."""
+
+    title: Title = Field(examples=["Bread at home"])
+    description: Description = Field("", examples=["From sourdough to ciabatta."])
+    price: Price = Field(Decimal("0.00"), description="`0.00`: free.")
+    is_published: bool = Field(default=False, description="A draft is seen by its author only.")
+
+
+class CourseChanges(InputSchema):
+    """Changes of a course; what is absent stays as it is."""
+
+    title: Title = omitted()
+    description: Description = omitted()
+    price: Price = omitted()
+    is_published: bool = omitted()
+
+
+class LessonIn(InputSchema):
+    """A new lesson."""
+
+    course_id: Identifier
+    title: Title = Field(examples=["Flour and water"])
+    description: Description = ""
+    video_url: VideoUrl | None = Field(None, description="A page of YouTube.")
+    price: Price | None = Field(None, description="null: not sold on its own.")
+    position: Position | None = Field(None, description="Default: last.")
+    is_preview: bool = Field(default=False, description="Open to everyone who can see the course.")
+
+
+class LessonChanges(InputSchema):
+    """Changes of a lesson; what is absent stays as it is."""
+
+    course_id: Identifier = omitted()
+    title: Title = omitted()
+    description: Description = omitted()
+    video_url: VideoUrl | None = Field(None, description="null: no video.")
+    price: Price | None = Field(None, description="null: not sold on its own.")
+    position: Position = omitted()
+    is_preview: bool = omitted()
+
+
+class SubscriptionState(Schema):
+    """Whether the caller hears of updates of the course."""
+
+    course_id: int
+    is_subscribed: bool
+
+
+class SubscriptionOut(Schema):
+    """A subscription of the caller."""
+
+    course_id: int
+    title: str = Field(alias="course.title", description="Title of the course.")
+    since: datetime = Field(alias="created_at")

@@ -1,0 +1,161 @@
+"""What people do to courses, lessons and subscriptions. One service, one transaction."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.db.models import Max, ProtectedError
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from lms.models import Course, Lesson, Subscription
+from lms.validators import normalize_video_url
+from project.common.errors import Conflict
+from project.common.images import discard_file, replace_image
+
+if TYPE_CHECKING:
+    from people.models import User
+
+
+class HasPayments(Conflict):
+    code = "has_payments"
+    message = _("Somebody has paid for this, so it can't be deleted. Unpublish it instead.")
+
+
+# What subscribers are told of; prices, order and pictures are not materials.
+MATERIALS = frozenset({"title", "description", "video_url"})
+
+
+@transaction.atomic
+def create_course(*, owner: "User", fields: Mapping[str, Any]) -> Course:
+    """Create a course of `owner`. Raises ValidationError for a field."""
+    course = Course(owner=owner, **fields)
+    course.clean_fields(exclude={"owner"})
+    course.save()
+    return course
+
+
+@transaction.atomic
+def update_course(*, course: Course, changes: Mapping[str, Any], notify: bool = True) -> Course:
+    """Change the given fields of a course; a minor edit (`notify` false) is no update for its
+    subscribers. Raises ValidationError for a field."""
+    course = Course.objects.select_for_update().get(pk=course.pk)
+    changed = _apply(course, changes)
+    if changed:
+        _save_with_time(course, changed)
+        if notify and MATERIALS.intersection(changed):
+            _record_update(course)
+    return course
+
+
+@transaction.atomic
+def delete_course(*, course: Course) -> None:
+    """Delete a course with its lessons and pictures. Raises HasPayments."""
+    course = Course.objects.select_for_update().get(pk=course.pk)
+    pictures = [course.preview, *(lesson.preview for lesson in course.lessons.all())]
+    try:
+        course.delete()
+    except ProtectedError:
+        raise HasPayments from None
+    for picture in pictures:
+        discard_file(picture)
+
+
+@transaction.atomic
+def create_lesson(*, course: Course, fields: Mapping[str, Any]) -> Lesson:
+    """Add a lesson to a course, at its end unless `position` is given. Raises ValidationError."""
+    course = Course.objects.select_for_update().get(pk=course.pk)
+    fields = _normalized(fields)
+    if fields.get("position") is None:
+        fields["position"] = _next_position(course)
+    lesson = Lesson(course=course, **fields)
+    lesson.clean_fields(exclude={"course"})
+    lesson.save()
+    _save_with_time(course, [])
+    _record_update(course)
+    return lesson
+
+
+@transaction.atomic
+def update_lesson(*, lesson: Lesson, changes: Mapping[str, Any], notify: bool = True) -> Lesson:
+    """Change the given fields of a lesson; a minor edit (`notify` false) is no update for the
+    subscribers of its course. Raises ValidationError for a field."""
+    course_ids = {lesson.course_id, changes.get("course", lesson.course).pk}
+    courses = Course.objects.select_for_update().order_by("pk").in_bulk(course_ids)
+    lesson = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    changed = _apply(lesson, _normalized(changes))
+    if changed:
+        _save_with_time(lesson, changed)
+        for course in courses.values():
+            _save_with_time(course, [])
+            if notify and MATERIALS.union({"course"}).intersection(changed):
+                _record_update(course)
+    return lesson
+
+
+@transaction.atomic
+def delete_lesson(*, lesson: Lesson) -> None:
+    """Delete a lesson with its picture. Raises HasPayments."""
+    course = Course.objects.select_for_update().get(pk=lesson.course_id)
+    try:
+        lesson.delete()
+    except ProtectedError:
+        raise HasPayments from None
+    discard_file(lesson.preview)
+    _save_with_time(course, [])
+
+
+@transaction.atomic
+def set_preview(*, subject: Course | Lesson, picture: "ContentFile[bytes] | None") -> None:
+    """Replace the preview of a course or lesson by a cleaned picture; None removes it."""
+    replace_image(subject, "preview", picture)
+    _save_with_time(subject, [])
+
+
+@transaction.atomic
+def subscribe(*, user: "User", course: Course) -> bool:
+    """Subscribe a person to updates of a course. Returns False if they already were."""
+    _subscription, created = Subscription.objects.get_or_create(user=user, course=course)
+    return created
+
+
+def unsubscribe(*, user: "User", course_id: int) -> None:
+    """End a subscription; nothing happens if there is none."""
+    Subscription.objects.filter(user=user, course__id=course_id).delete()
+
+
+def _normalized(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the video address the form in which it is stored."""
+    fields = dict(fields)
+    if "video_url" in fields:
+        fields["video_url"] = normalize_video_url(fields["video_url"] or "")
+    return fields
+
+
+def _next_position(course: Course) -> int:
+    last = course.lessons.aggregate(last=Max("position"))["last"]
+    return 0 if last is None else last + 1
+
+
+def _apply(subject: Course | Lesson, changes: Mapping[str, Any]) -> list[str]:
+    """Set what differs and check it; return the names of the changed fields."""
+    changed = []
+    for name, value in changes.items():
+        if getattr(subject, name) != value:
+            setattr(subject, name, value)
+            changed.append(name)
+    fields = {field.name for field in subject._meta.get_fields()}
+    subject.clean_fields(exclude=fields - set(changed))
+    return changed
+
+
+def _save_with_time(subject: Course | Lesson, changed: list[str]) -> None:
+    subject.updated_at = timezone.now()
+    subject.save(update_fields=[*changed, "updated_at"])
+
+
+def _record_update(course: Course) -> None:
+    """Note that the materials changed now: the quiet period starts anew (contract §5)."""
+    course.materials_updated_at = timezone.now()
+    course.save(update_fields=["materials_updated_at"])

@@ -1,0 +1,126 @@
+"""Lessons in authoring, through the API."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from lms.models import Lesson
+from lms.tests.factories import CourseFactory, LessonFactory
+
+pytestmark = pytest.mark.django_db
+
+LESSON_FIELDS = {
+    "id", "course_id", "title", "description", "preview", "video_url", "price", "currency",
+    "position", "is_preview", "abilities", "created_at", "updated_at",
+}  # fmt: skip
+
+
+def test_author_adds_a_lesson_and_reads_it_back(api, author):
+    course = CourseFactory.create(owner=author)
+    body = {"course_id": course.pk, "title": "Flour", "price": "150", "is_preview": True}
+    created = api(author).post("lessons", body)
+    assert created.status_code == 201
+    read = api(author).get(f"lessons/{created.json()['id']}").json()
+    assert read == created.json()
+    assert set(read) == LESSON_FIELDS
+    assert (read["price"], read["video_url"], read["is_preview"]) == ("150.00", None, True)
+    assert read["abilities"] == {"update": True, "delete": True}
+
+
+def test_a_new_lesson_comes_last_unless_its_position_is_given(api, author):
+    course = CourseFactory.create(owner=author)
+    add = {"course_id": course.pk, "title": "Lesson"}
+    positions = [
+        api(author).post("lessons", add | extra).json()["position"]
+        for extra in ({}, {}, {"position": 0}, {"position": 10}, {}, {"position": None})
+    ]
+    assert positions == [0, 1, 0, 10, 11, 12]
+
+
+def test_a_lesson_is_added_to_an_own_course_only(api, stranger, moderator):
+    course = CourseFactory.create(published=True)
+    body = {"course_id": course.pk, "title": "Lesson"}
+    assert api(stranger).post("lessons", body).status_code == 404
+    assert api(moderator).post("lessons", body).status_code == 403
+    assert not Lesson.objects.exists()
+
+
+def test_a_lesson_moves_to_another_own_course(api, author):
+    lesson = LessonFactory.create(course__owner=author)
+    target = CourseFactory.create(owner=author)
+    response = api(author).patch(f"lessons/{lesson.pk}", {"course_id": target.pk})
+    assert response.json()["course_id"] == target.pk
+
+
+def test_a_lesson_does_not_move_to_a_course_that_the_caller_does_not_own(api, author, moderator):
+    lesson = LessonFactory.create(course__owner=author)
+    foreign = CourseFactory.create(published=True)
+    body = {"course_id": foreign.pk}
+    assert api(author).patch(f"lessons/{lesson.pk}", body).status_code == 404
+    assert api(moderator).patch(f"lessons/{lesson.pk}", body).status_code == 403
+    lesson.refresh_from_db()
+    assert lesson.course_id != foreign.pk
+
+
+@pytest.mark.parametrize("course_id", [0, -1, 10**30, "x", None, 1.5, True, [1]])
+def test_a_course_id_that_is_no_id_is_refused(api, author, course_id):
+    response = api(author).post("lessons", {"course_id": course_id, "title": "Lesson"})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["loc"] == ["body", "course_id"]
+
+
+def test_price_and_video_can_be_taken_away_again(api, author):
+    lesson = LessonFactory.create(course__owner=author, price=5)
+    response = api(author).patch(f"lessons/{lesson.pk}", {"price": None, "video_url": None})
+    assert (response.status_code, response.json()["price"]) == (200, None)
+    assert response.json()["video_url"] is None
+
+
+def test_a_change_of_a_lesson_is_an_update_of_its_course(api, author):
+    long_ago = timezone.now() - timedelta(days=1)
+    lesson = LessonFactory.create(
+        course__owner=author, course__materials_updated_at=long_ago, course__updated_at=long_ago
+    )
+    api(author).patch(f"lessons/{lesson.pk}?notify=false", {"title": "Typo corrected"})
+    lesson.course.refresh_from_db()
+    assert lesson.course.materials_updated_at == long_ago
+    assert lesson.course.updated_at > long_ago
+    api(author).patch(f"lessons/{lesson.pk}", {"title": "Another title"})
+    lesson.course.refresh_from_db()
+    assert lesson.course.materials_updated_at > long_ago
+
+
+def test_lessons_of_others_are_absent_and_moderators_see_all(api, author, stranger, moderator):
+    lesson = LessonFactory.create(course__owner=author, course__is_published=True)
+    for person, status, count in ((author, 200, 1), (stranger, 404, 0), (moderator, 200, 1)):
+        assert api(person).get(f"lessons/{lesson.pk}").status_code == status
+        assert api(person).get("lessons").json()["count"] == count
+
+
+def test_lessons_are_filtered_by_course_and_ordered_by_position(api, author):
+    course = CourseFactory.create(owner=author)
+    late = LessonFactory.create(course=course, position=2)
+    early = LessonFactory.create(course=course, position=1)
+    LessonFactory.create(course__owner=author)
+    response = api(author).get(f"lessons?course_id={course.pk}")
+    assert [lesson["id"] for lesson in response.json()["items"]] == [early.pk, late.pk]
+
+
+@pytest.mark.parametrize("rows", [2, 20])
+def test_the_list_needs_the_same_queries_for_any_number_of_rows(
+    api, author, rows, django_assert_num_queries
+):
+    for _number in range(rows):
+        LessonFactory.create(course__owner=author)
+    client = api(author)
+    # The account; count; the page with its courses.
+    with django_assert_num_queries(3):
+        assert len(client.get("lessons?page_size=50").json()["items"]) == rows
+
+
+def test_deleting_a_lesson_leaves_the_course(api, author):
+    lesson = LessonFactory.create(course__owner=author)
+    assert api(author).delete(f"lessons/{lesson.pk}").status_code == 204
+    assert not Lesson.objects.exists()
+    assert api(author).get(f"courses/{lesson.course_id}").status_code == 200

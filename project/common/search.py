@@ -1,0 +1,17 @@
+"""Searching text as people expect it: any letter case, in Russian too."""
+
+import re
+
+from django.db import connection
+from django.db.models import Q
+
+
+def contains(text: str, *fields: str) -> Q:
+    """Match rows with `text` in one of the fields. SQLite's LIKE knows the case of Latin letters
+    only, its REGEXP (Python's) of all."""
+    on_sqlite = connection.vendor == "sqlite"
+    lookup, value = ("iregex", re.escape(text)) if on_sqlite else ("icontains", text)
+    condition = Q()
+    for field in fields:
+        condition |= Q(**{f"{field}__{lookup}": value})
+    return condition
