@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from people.models import User, moderators_group
 from people.tests.factories import UserFactory
@@ -34,6 +36,13 @@ class ApiClient:
 
     def delete(self, path: str, **options: Any) -> Any:
         return self._call("delete", path, **options)
+
+    def upload(self, path: str, content: bytes, *, name: str = "picture.jpg") -> Any:
+        """PUT a form with one part named `file`."""
+        form = {"file": SimpleUploadedFile(name, content)}
+        return self._call(
+            "put", path, data=encode_multipart(BOUNDARY, form), content_type=MULTIPART_CONTENT
+        )
 
     def _call(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         headers = dict(options.pop("headers", {}))
