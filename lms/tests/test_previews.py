@@ -20,10 +20,8 @@ def picture(size=(40, 30)):
 @pytest.fixture(params=["courses", "lessons"])
 def subject(request, author):
     """A course or a lesson of the author, with the path of its picture."""
-    if request.param == "courses":
-        thing = CourseFactory.create(owner=author)
-    else:
-        thing = LessonFactory.create(course__owner=author)
+    lesson = LessonFactory.create(course__owner=author)
+    thing = {"courses": lesson.course, "lessons": lesson}[request.param]
     return thing, f"{request.param}/{thing.pk}/preview"
 
 
@@ -60,11 +58,11 @@ def test_a_picture_leaves_the_storage_with_its_course(
     api, author, django_capture_on_commit_callbacks
 ):
     lesson = LessonFactory.create(course__owner=author)
-    names = []
+    names: list[str] = []
     for thing, path in ((lesson, "lessons"), (lesson.course, "courses")):
         api(author).upload(f"{path}/{thing.pk}/preview", picture())
         thing.refresh_from_db()
-        names.append(thing.preview.name)
+        names.append(str(thing.preview.name))
     with django_capture_on_commit_callbacks(execute=True):
         assert api(author).delete(f"courses/{lesson.course_id}").status_code == 204
     assert not any(default_storage.exists(name) for name in names)

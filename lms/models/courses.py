@@ -1,4 +1,4 @@
-"""Courses, their lessons, and who follows them."""
+"""Courses and their lessons."""
 
 from typing import Any, Self
 
@@ -6,20 +6,19 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from lms.models.access import Access, Completion
+from lms.models.subscriptions import Subscription
+from lms.models.visibility import published_or_own, sees_all_content
 from lms.validators import validate_materials, validate_price, validate_video_url
 from project.common.images import random_name
 from project.common.search import contains
 
 DESCRIPTION_MAX_LENGTH = 20_000
-
-
-def sees_all_content(user: Any) -> bool:
-    """Moderators and administrators see everybody's courses, drafts too."""
-    return bool(user.is_superuser or user.is_moderator)
 
 
 class CourseQuerySet(models.QuerySet["Course"]):
@@ -31,9 +30,36 @@ class CourseQuerySet(models.QuerySet["Course"]):
 
     def open_to_subscribers(self, user: Any) -> Self:
         """Courses this person may subscribe to: published ones, and those they see in authoring."""
+        return self.filter(published_or_own(user))
+
+    def published(self) -> Self:
+        return self.filter(is_published=True)
+
+    def open_to(self, user: Any) -> Self:
+        """Courses this person may learn as a whole: own ones, and by a right; moderators: all."""
         if sees_all_content(user):
             return self
-        return self.filter(Q(is_published=True) | Q(owner=user))
+        access = Access.objects.held_by(user).filter(course_id=OuterRef("pk"))
+        return self.filter(Q(owner=user) | Exists(access))
+
+    def with_has_access(self, user: Any) -> Self:
+        """Answer `has_access`: whether the person may learn the whole course."""
+        opened = Course.objects.open_to(user).filter(pk=OuterRef("pk"))
+        return self.annotate(has_access=Exists(opened))
+
+    def with_lessons_count(self) -> Self:
+        lessons = Lesson.objects.filter(course_id=OuterRef("pk")).order_by().values("course_id")
+        count = lessons.annotate(count=Count("pk")).values("count")
+        return self.annotate(lessons_count=Coalesce(Subquery(count), 0))
+
+    def with_catalog_details(self, user: Any) -> Self:
+        """All that the catalog shows of a course, lessons apart."""
+        return (
+            self.with_is_subscribed(user)
+            .with_has_access(user)
+            .with_lessons_count()
+            .select_related("owner")
+        )
 
     def matching(self, text: str) -> Self:
         """Courses with the text in their title or description, whatever the letter case."""
@@ -115,6 +141,37 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
             return self.none()
         return self if sees_all_content(user) else self.filter(course__owner=user)
 
+    def not_hidden_from(self, user: Any) -> Self:
+        """Lessons whose existence this person may know of: those of published and own courses,
+        and those they have a right to, also when the course is a draft again."""
+        if sees_all_content(user):
+            return self
+        return self.filter(
+            published_or_own(user, "course__") | Q(pk__in=Lesson.objects.open_to(user))
+        )
+
+    def open_to(self, user: Any) -> Self:
+        """Lessons this person may learn: by a right to the lesson or its course, preview lessons
+        of published courses, and those of own courses; moderators: all."""
+        if sees_all_content(user):
+            return self
+        rights = Access.objects.held_by(user)
+        return self.filter(
+            Q(course__owner=user)
+            | Q(is_preview=True, course__is_published=True)
+            | Exists(rights.filter(course_id=OuterRef("course_id")))
+            | Exists(rights.filter(lesson_id=OuterRef("pk")))
+        )
+
+    def with_has_access(self, user: Any) -> Self:
+        """Answer `has_access`: whether the person may learn the lesson."""
+        opened = Lesson.objects.open_to(user).filter(pk=OuterRef("pk"))
+        return self.annotate(has_access=Exists(opened))
+
+    def with_is_completed(self, user: Any) -> Self:
+        completion = Completion.objects.filter(lesson_id=OuterRef("pk"), user_id=user.pk)
+        return self.annotate(is_completed=Exists(completion))
+
 
 class Lesson(models.Model):
     """A lesson. `price` None: not sold on its own; `is_preview`: open to all who see the course."""
@@ -171,37 +228,3 @@ class Lesson(models.Model):
     @property
     def currency(self) -> str:
         return str(settings.CURRENCY)
-
-
-class SubscriptionQuerySet(models.QuerySet["Subscription"]):
-    def visible_to(self, user: Any) -> Self:
-        """This person's own subscriptions, to courses that they may (still) see."""
-        return self.filter(user=user, course__in=Course.objects.open_to_subscribers(user))
-
-
-class Subscription(models.Model):
-    """A person who wants to hear of updates of a course."""
-
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.CASCADE,
-        related_name="subscriptions",
-        verbose_name=_("subscriber"),
-    )
-    course = models.ForeignKey(
-        Course, models.CASCADE, related_name="subscriptions", verbose_name=_("course")
-    )
-    created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
-
-    objects = SubscriptionQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("subscription")
-        verbose_name_plural = _("subscriptions")
-        ordering = ("-created_at", "-id")
-        constraints = [
-            models.UniqueConstraint(fields=["user", "course"], name="subscription_unique"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user} → {self.course}"
