@@ -52,6 +52,13 @@ class EditOptions(Schema):
     notify: bool = Field(default=True, description="`false`: a minor edit, nobody is told.")
 
 
+class CatalogFilters(CourseFilters):
+    free: bool | None = Field(
+        None, description="`true`: free courses, `false`: those with a price."
+    )
+    mine: bool = Field(default=False, description="`true`: courses the caller has access to.")
+
+
 class LessonFilters(Schema):
     course_id: Identifier | None = Field(None, description="Only lessons of this course.")
 
@@ -182,3 +189,82 @@ class SubscriptionOut(Schema):
     course_id: int
     title: str = Field(alias="course.title", description="Title of the course.")
     since: datetime = Field(alias="created_at")
+
+
+class CatalogLessonOut(Schema):
+    """A lesson in the outline of a course, without its contents."""
+
+    id: int
+    title: str
+    position: int
+    price: Money | None = Field(description="null: not sold on its own.")
+    has_access: bool = Field(description="Whether the caller may learn it.")
+
+
+class CatalogCourseOut(Schema):
+    """A published course as everyone sees it."""
+
+    id: int
+    title: str
+    description: str
+    preview: ImageUrl = Field(description="Address of the picture.")
+    price: Money = Field(description="`0.00`: free.")
+    currency: str = Field(examples=["RUB"])
+    owner: OwnerOut
+    lessons_count: int
+    is_subscribed: bool = Field(description="Whether the caller hears of updates.")
+    has_access: bool = Field(description="Whether the caller may learn the whole course.")
+    updated_at: datetime
+
+
+class CatalogCourseDetailsOut(CatalogCourseOut):
+    """A published course with the outline of its lessons."""
+
+    lessons: list[CatalogLessonOut]
+
+
+class EnrollmentOut(Schema):
+    """The right that the caller now has."""
+
+    course_id: int
+    has_access: bool
+
+
+class ProgressOut(Schema):
+    """How far the caller has come."""
+
+    completed: int = Field(description="Lessons that are completed.")
+    total: int = Field(description="All lessons.")
+    percent: int = Field(ge=0, le=100, description="Rounded down; 0 where there is no lesson.")
+
+
+class LearningItemOut(Schema):
+    """A course or a single lesson that the caller may learn."""
+
+    course_id: int | None = Field(description="null for a single lesson.")
+    lesson_id: int | None = Field(description="null for a whole course.")
+    title: str = Field(alias="target.title")
+    preview: ImageUrl = Field(alias="target.preview", description="Address of the picture.")
+    progress: ProgressOut
+    since: datetime = Field(alias="created_at")
+
+    @staticmethod
+    def resolve_progress(right: Any) -> dict[str, int]:
+        completed, total = right.lessons_completed, right.lessons_total
+        percent = completed * 100 // total if total else 0
+        return {"completed": completed, "total": total, "percent": percent}
+
+
+class LearningLessonOut(Schema):
+    """A whole lesson, for those who have access to it."""
+
+    id: int
+    course_id: int
+    title: str
+    description: str
+    preview: ImageUrl = Field(description="Address of the picture.")
+    video_url: BlankAsNull
+    position: int
+    is_preview: bool
+    is_completed: bool = Field(description="Whether the caller has completed it.")
+    updated_at: datetime

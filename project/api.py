@@ -12,7 +12,13 @@ from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationEr
 
 from people.tokens import AccessTokenAuth
 from project.common import validation
-from project.common.errors import Conflict, DomainError, Refused, Unauthenticated
+from project.common.errors import (
+    Conflict,
+    DomainError,
+    PaymentRequired,
+    Refused,
+    Unauthenticated,
+)
 from project.common.openapi import DescribedAPI, JSONRenderer
 from project.common.parsing import JSONParser, UnsupportedMediaType, is_multipart
 from project.common.problems import problem
@@ -33,11 +39,14 @@ api.add_router("/users", "people.api.users_router", tags=["users"])
 api.add_router("/courses", "lms.api.courses_router", tags=["courses"])
 api.add_router("/lessons", "lms.api.lessons_router", tags=["lessons"])
 api.add_router("/subscriptions", "lms.api.subscriptions_router", tags=["subscriptions"])
+api.add_router("/catalog", "lms.api.catalog_router", tags=["catalog"])
+api.add_router("/learning", "lms.api.learning_router", tags=["learning"])
 api.add_router("/payments", "payments.api.router", tags=["payments"])
 
 # The nearest class in the order of inheritance decides.
 STATUSES: dict[type[Exception], int] = {
     Unauthenticated: 401,
+    PaymentRequired: 402,
     Refused: 403,
     Conflict: 409,
     Http404: 404,

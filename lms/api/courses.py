@@ -25,8 +25,7 @@ def list_courses(request: HttpRequest, filters: Query[CourseFilters]) -> QuerySe
     courses = Course.objects.visible_to(user).with_details(user)
     if filters.search:
         courses = courses.matching(filters.search)
-    direction = "-" if filters.ordering.startswith("-") else ""
-    return courses.order_by(filters.ordering, f"{direction}id")
+    return courses.in_order(filters.ordering)
 
 
 @router.post("", response={201: CourseOut, 403: Problem}, summary="Create a course")

@@ -1,12 +1,17 @@
 """Who may learn what, by which right, and how far they have come."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from lms.models.courses import Course, Lesson
 
 
 class AccessSource(models.TextChoices):
@@ -31,6 +36,26 @@ class AccessQuerySet(models.QuerySet["Access"]):
             | Exists(earlier.filter(lesson__isnull=False, lesson=OuterRef("lesson")))
             | Exists(same.filter(course=OuterRef("lesson__course")))
         )
+
+    def with_progress(self) -> Self:
+        """Answer `lessons_total` and `lessons_completed` of the course, or of the one lesson."""
+        completions = Completion.objects.filter(user=OuterRef("user"))
+        in_course = completions.filter(lesson__course=OuterRef("course"))
+        of_lesson = completions.filter(lesson=OuterRef("lesson"))
+        lessons = apps.get_model("lms", "Lesson")  # in a module that imports this one
+        total = _count(lessons.objects.filter(course=OuterRef("course")))
+        return self.annotate(
+            lessons_total=Case(When(course=None, then=1), default=total),
+            lessons_completed=Case(
+                When(course=None, then=_count(of_lesson)), default=_count(in_course)
+            ),
+        )
+
+
+def _count(rows: models.QuerySet[Any]) -> Coalesce:
+    """Count the rows of a subquery."""
+    counted = rows.order_by().annotate(group=Value(1)).values("group").annotate(n=Count("pk"))
+    return Coalesce(Subquery(counted.values("n")), 0)
 
 
 class Access(models.Model):
@@ -108,7 +133,14 @@ class Access(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} → {self.course or self.lesson}"
+        return f"{self.user} → {self.target}"
+
+    @property
+    def target(self) -> "Course | Lesson":
+        """What the right is for."""
+        target = self.course or self.lesson
+        assert target is not None  # noqa: S101 - the database holds it (access_has_one_target)
+        return target
 
 
 class Completion(models.Model):

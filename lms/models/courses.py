@@ -61,6 +61,13 @@ class CourseQuerySet(models.QuerySet["Course"]):
             .select_related("owner")
         )
 
+    def free(self, *, is_free: bool) -> Self:
+        return self.filter(price=0) if is_free else self.filter(price__gt=0)
+
+    def in_order(self, ordering: str) -> Self:
+        """Order by a field (`-` for descending), equal values by id in the same direction."""
+        return self.order_by(ordering, "-id" if ordering.startswith("-") else "id")
+
     def matching(self, text: str) -> Self:
         """Courses with the text in their title or description, whatever the letter case."""
         return self.filter(contains(text, "title", "description"))
@@ -207,6 +214,10 @@ class Lesson(models.Model):
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)
+
+    # Answered by `with_has_access` and `with_is_completed`.
+    has_access: bool
+    is_completed: bool
 
     objects = LessonQuerySet.as_manager()
 

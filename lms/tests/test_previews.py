@@ -6,7 +6,7 @@ import pytest
 from django.core.files.storage import default_storage
 from PIL import Image
 
-from lms.tests.factories import CourseFactory, LessonFactory
+from lms.tests.factories import LessonFactory
 
 pytestmark = pytest.mark.django_db
 

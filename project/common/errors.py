@@ -43,3 +43,10 @@ class Unauthenticated(DomainError):
 
     code = "not_authenticated"
     message = _("A valid access token is required.")
+
+
+class PaymentRequired(DomainError):
+    """It is to be had, but not for nothing."""
+
+    code = "payment_required"
+    message = _("This has to be paid for.")

@@ -1,4 +1,4 @@
-"""What people do to courses, lessons and subscriptions. One service, one transaction."""
+"""What authors and moderators do to courses and lessons. One service, one transaction."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from django.db.models import Max, ProtectedError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lms.models import Course, Lesson, Subscription
+from lms.models import Course, Lesson
 from lms.validators import normalize_video_url
 from project.common.errors import Conflict
 from project.common.images import discard_file, replace_image
@@ -111,18 +111,6 @@ def set_preview(*, subject: Course | Lesson, picture: "ContentFile[bytes] | None
     """Replace the preview of a course or lesson by a cleaned picture; None removes it."""
     replace_image(subject, "preview", picture)
     _save_with_time(subject, [])
-
-
-@transaction.atomic
-def subscribe(*, user: "User", course: Course) -> bool:
-    """Subscribe a person to updates of a course. Returns False if they already were."""
-    _subscription, created = Subscription.objects.get_or_create(user=user, course=course)
-    return created
-
-
-def unsubscribe(*, user: "User", course_id: int) -> None:
-    """End a subscription; nothing happens if there is none."""
-    Subscription.objects.filter(user=user, course__id=course_id).delete()
 
 
 def _normalized(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""What people do in lms: one function, one transaction, one thing a person did."""
+
+from lms.services.access import (
+    NoAccess,
+    complete_lesson,
+    enroll,
+    grant_access,
+    reopen_lesson,
+    revoke_access,
+)
+from lms.services.authoring import (
+    HasPayments,
+    create_course,
+    create_lesson,
+    delete_course,
+    delete_lesson,
+    set_preview,
+    update_course,
+    update_lesson,
+)
+from lms.services.subscriptions import subscribe, unsubscribe
+
+__all__ = [
+    "HasPayments",
+    "NoAccess",
+    "complete_lesson",
+    "create_course",
+    "create_lesson",
+    "delete_course",
+    "delete_lesson",
+    "enroll",
+    "grant_access",
+    "reopen_lesson",
+    "revoke_access",
+    "set_preview",
+    "subscribe",
+    "unsubscribe",
+    "update_course",
+    "update_lesson",
+]

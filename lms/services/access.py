@@ -1,0 +1,92 @@
+"""Giving and taking the right to learn, and how far a learner has come."""
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from lms.models import Access, AccessSource, Completion, Course, Lesson
+from project.common.errors import PaymentRequired, Refused
+
+if TYPE_CHECKING:
+    from people.models import User
+
+
+class NoAccess(Refused):
+    code = "no_access"
+    message = _("You have no access to this lesson.")
+
+
+@transaction.atomic
+def grant_access(
+    *,
+    user: "User",
+    target: Course | Lesson,
+    source: AccessSource,
+    reference: str = "",
+    given_by: "User | None" = None,
+    reason: str = "",
+) -> tuple[Access, bool]:
+    """Give a person the right to learn a course or a lesson; say whether it is a new one.
+
+    With a `reference` (as `payment:17`) there is one right for each reference, for ever: one that
+    was revoked comes to life again. Without, there is one active right of each source.
+    """
+    place = {"course": target} if isinstance(target, Course) else {"lesson": target}
+    details = {"given_by": given_by, "reason": reason}
+    if not reference:
+        return Access.objects.get_or_create(
+            user=user, **place, source=source, reference="", revoked_at=None, defaults=details
+        )
+    access, created = Access.objects.select_for_update().get_or_create(
+        reference=reference, defaults={"user": user, **place, "source": source, **details}
+    )
+    if access.revoked_at is not None:
+        access.revoked_at, access.revoked_reason = None, ""
+        access.save(update_fields=["revoked_at", "revoked_reason"])
+        created = True
+    return access, created
+
+
+@transaction.atomic
+def revoke_access(*, reference: str, reason: str) -> bool:
+    """Take back the right that came with `reference`, and no other. Returns False if there is none
+    that is active."""
+    return bool(
+        Access.objects.active()
+        .filter(reference=reference)
+        .update(revoked_at=timezone.now(), revoked_reason=reason)
+    )
+
+
+@transaction.atomic
+def enroll(*, user: "User", course: Course) -> bool:
+    """Enrol a person in a free course; say whether that is new. Whoever has access already keeps
+    it. Raises PaymentRequired if the course has a price."""
+    course = Course.objects.select_for_update().get(pk=course.pk)
+    if Course.objects.open_to(user).filter(pk=course.pk).exists():
+        return False
+    if course.price > 0:
+        raise PaymentRequired
+    _access, created = grant_access(user=user, target=course, source=AccessSource.ENROLLMENT)
+    return created
+
+
+@transaction.atomic
+def complete_lesson(*, user: "User", lesson: Lesson) -> None:
+    """Mark a lesson as finished; nothing happens if it is. Raises NoAccess."""
+    _require_access(user, lesson)
+    Completion.objects.get_or_create(user=user, lesson=lesson)
+
+
+@transaction.atomic
+def reopen_lesson(*, user: "User", lesson: Lesson) -> None:
+    """Take the mark away again; nothing happens if there is none. Raises NoAccess."""
+    _require_access(user, lesson)
+    Completion.objects.filter(user=user, lesson=lesson).delete()
+
+
+def _require_access(user: "User", lesson: Lesson) -> None:
+    if not Lesson.objects.open_to(user).filter(pk=lesson.pk).exists():
+        raise NoAccess
