@@ -6,20 +6,36 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from lms import links
 from project.common.money import fits_currency
 
 
 def validate_materials(text: str) -> None:
     """Refuse free text with a link to anything but YouTube (code `foreign_link`)."""
+    if (link := links.foreign_link(text)) is not None:
+        raise foreign_link(link)
 
 
 def validate_video_url(url: str) -> None:
-    """Refuse a video address that is not on YouTube (code `foreign_link`)."""
+    """Refuse a video address that is not on YouTube (code `foreign_link`). Empty: no video."""
+    if url and links.video_address(url) is None:
+        raise foreign_link(url)
 
 
 def normalize_video_url(url: str) -> str:
-    """Return the address as it is stored: https, and `youtu.be` in its long form."""
-    return url
+    """Return the address as it is stored: https, and `youtu.be` in its long form.
+
+    What `validate_video_url` refuses is returned as it is, so that the refusal can quote it.
+    """
+    return links.video_address(url) or url
+
+
+def foreign_link(link: str) -> ValidationError:
+    return ValidationError(
+        _("Only links to YouTube are allowed here, not “%(link)s”."),
+        code="foreign_link",
+        params={"link": link[: links.LONGEST_QUOTE]},
+    )
 
 
 def validate_price(price: Decimal) -> None:

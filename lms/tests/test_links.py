@@ -1,0 +1,251 @@
+"""The link rule of course materials (contract §4): what is refused, what is text."""
+
+from collections.abc import Iterable
+from time import perf_counter
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
+
+from lms import links
+from lms.tests.link_cases import ACCEPTED, REFUSED
+from lms.validators import normalize_video_url, validate_materials, validate_video_url
+
+
+def table(groups: dict[str, list[str]]) -> Iterable[object]:
+    return [
+        pytest.param(text, id=f"{group}: {text}")
+        for group, texts in groups.items()
+        for text in texts
+    ]
+
+
+@pytest.mark.parametrize("text", table(REFUSED))
+def test_a_foreign_link_is_refused_and_quoted(text):
+    with pytest.raises(ValidationError) as refused:
+        validate_materials(text)
+    link = (refused.value.params or {})["link"]
+    assert refused.value.code == "foreign_link"
+    assert len(link) > 3
+    assert any(link in reading for reading in links.readings(text))
+    assert link in refused.value.messages[0]
+
+
+@pytest.mark.parametrize("text", table(REFUSED))
+def test_a_foreign_link_is_found_in_the_middle_of_a_lesson(text):
+    lesson = "Урок 1. Откройте main.py (https://youtu.be/x).\n\n{}\n\nКонец, и т.д."
+    with pytest.raises(ValidationError):
+        validate_materials(lesson.format(text))
+
+
+@pytest.mark.parametrize("text", table(ACCEPTED))
+def test_text_is_not_taken_for_a_link(text):
+    validate_materials(text)
+
+
+def test_a_whole_lesson_of_accepted_text_is_accepted():
+    validate_materials("\n\n".join(text for texts in ACCEPTED.values() for text in texts))
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("Смотри https://evil.example/a?b=c, там", "https://evil.example/a?b=c"),
+        ("«https://evil.example/a».", "https://evil.example/a"),
+        ("см. (evil.com).", "evil.com"),
+        ("на evil.com/a, потом", "evil.com/a"),
+        ("//evil.example/x", "evil.example/x"),
+        ("WWW.Evil.Example!", "WWW.Evil.Example"),
+        ("[видео](//evil)", "//evil"),
+        ("<a href='tg:evil'>x</a>", "tg:evil"),
+        ("youtube.com@evil.example", "youtube.com@evil.example"),
+        ("Пишите ivan@evil.com!", "ivan@evil.com"),
+        ("https:\\\\evil.example", "https:\\\\evil.example"),
+        ("https://yоutube.com/x", "https://yоutube.com/x"),
+        ("ev\u200bil.com", "evil.com"),
+        ("evil&#46;com", "evil.com"),
+        ("youtube.com and evil.com", "evil.com"),
+        ("evil.com.Там", "evil.com"),
+    ],
+)
+def test_the_link_is_quoted_as_the_author_would_recognise_it(text, link):
+    with pytest.raises(ValidationError) as refused:
+        validate_materials(text)
+    assert refused.value.params == {"link": link}
+
+
+def test_the_message_is_translated_when_it_is_shown():
+    with pytest.raises(ValidationError) as refused:
+        validate_materials("evil.com")
+    assert isinstance(refused.value.message, Promise)
+
+
+def test_a_long_link_is_cut_for_quoting():
+    with pytest.raises(ValidationError) as refused:
+        validate_materials("https://evil.example/" + "x" * 10_000)
+    assert refused.value.params == {"link": "https://evil.example/".ljust(links.LONGEST_QUOTE, "x")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://youtube.com/" + "x" * 3000, "https://" + "a." * 130 + "youtube.com/"],
+    ids=["address", "host"],
+)
+def test_an_address_too_long_to_be_one_is_refused(text):
+    with pytest.raises(ValidationError):
+        validate_materials(text)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *[
+            "a.",
+            "a.a.",
+            "[",
+            "](",
+            "](a",
+            "[]:",
+            "[a]:",
+            "<",
+            "<a",
+            "<a:b",
+            "http://",
+            "https://youtube.com/",
+            "youtube.com/",
+            "youtube.com,",
+            "%",
+            "%25",
+            "-",
+            "_",
+            ".",
+            "@",
+            "a@",
+            "a.b@",
+            "\\",
+            "/",
+            "//",
+            ":",
+            "a:",
+            "&#",
+            "&amp;",
+            "href=",
+            'href="',
+            "src='",
+            "${",
+            "1.2.3.4/",
+            "data:",
+            "www.",
+            "_a.",
+            "a.com.X",
+            "youtube.com.X",
+            "//youtube.com/",
+        ],
+        *(" ", "\n", "\t", "[a]:\n", "\n>", "h\n", "youtube.com/x ", "main.py ", "e\u0301."),
+    ],
+)
+def test_hostile_text_takes_linear_time(piece):
+    text = (piece * 20_000)[:20_000]
+    links.foreign_link("evil.com")  # reads the list of top-level domains
+    started = perf_counter()
+    links.foreign_link(text)
+    assert perf_counter() - started < 1
+
+
+VIDEOS = {
+    "": "",
+    "https://www.youtube.com/watch?v=x": "https://www.youtube.com/watch?v=x",
+    "http://www.youtube.com/watch?v=x&t=5": "https://www.youtube.com/watch?v=x&t=5",
+    "HTTP://WWW.YouTube.com/watch?v=X": "https://www.youtube.com/watch?v=X",
+    "https://youtube.com": "https://youtube.com",
+    "https://youtube.com/watch?v=x#t=5": "https://youtube.com/watch?v=x#t=5",
+    "https://m.youtube.com/shorts/x": "https://m.youtube.com/shorts/x",
+    "https://music.youtube.com/watch?v=x": "https://music.youtube.com/watch?v=x",
+    "https://youtu.be/dQw4w9WgXcQ": "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+    "http://youtu.be/dQw4w9WgXcQ?t=5": "https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=5",
+    "https://YOUTU.BE/_x-Y/?si=a&t=5#b": "https://www.youtube.com/watch?v=_x-Y&si=a&t=5#b",
+    "https://youtu.be/x?v=y&t=5": "https://www.youtube.com/watch?v=x&t=5",
+    "https://youtu.be/x?": "https://www.youtube.com/watch?v=x",
+    "https://youtu.be/watch?v=x": "https://www.youtube.com/watch?v=x",
+    "https://www.youtube.com/watch?v=x&ab_channel=freeCodeCamp.org": (
+        "https://www.youtube.com/watch?v=x&ab_channel=freeCodeCamp.org"
+    ),
+}
+
+
+@pytest.mark.parametrize(("url", "stored"), VIDEOS.items())
+def test_a_video_on_youtube_is_stored_in_one_form(url, stored):
+    validate_video_url(url)
+    assert normalize_video_url(url) == stored
+    validate_video_url(stored)
+    assert normalize_video_url(stored) == stored
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "x",
+        " ",
+        "youtube.com/watch?v=x",
+        "//www.youtube.com/watch?v=x",
+        "ftp://www.youtube.com/watch?v=x",
+        "javascript://www.youtube.com/%0aalert(1)",
+        "https:www.youtube.com/watch",
+        "https:/www.youtube.com/watch",
+        "https:///www.youtube.com/watch",
+        "https:\\\\www.youtube.com/watch",
+        "https://www.youtube.com\\watch",
+        "https://evil.example\\@www.youtube.com/",
+        "https://evil.example",
+        "https://evil.example/https://www.youtube.com",
+        "https://evil.example?www.youtube.com",
+        "https://evil.example#www.youtube.com",
+        "https://www.youtube.com.evil.example/",
+        "https://notyoutube.com/watch?v=x",
+        "https://youtube.com.",
+        "https://youtube.co/",
+        "https://www.youtu.be/x",
+        "https://youtube-nocookie.com/embed/x",
+        "https://vimeo.com/1",
+        "https://localhost/",
+        "https://127.0.0.1/",
+        "https://user@youtube.com/",
+        "https://user:password@youtube.com/",
+        "https://youtube.com@evil.example/",
+        "https://@youtube.com/",
+        "https://youtube.com:443/",
+        "https://youtube.com:8443/",
+        "https://youtube.com:/",
+        "https://yоutube.com/",
+        "https://ｙoutube.com/",
+        "https://youtube。com/",
+        "https://xn--yutube-wqf.com/",
+        "https://you%74ube.com/",
+        "https://you\u200btube.com/",
+        "https://you\ttube.com/",
+        "https://www.youtube.com/watch?v=x\n",
+        " https://www.youtube.com/watch?v=x",
+        "https://www.youtube.com/watch?v=x y",
+        "https://www.youtube.com/\x00",
+        "https://www.youtube.com/watch?v=x\u2028",
+        "https://youtu.be",
+        "https://youtu.be/",
+        "https://youtu.be/x/y",
+        "https://youtu.be/?v=x",
+        "https://www.youtube.com/redirect?q=https://evil.example",
+        "https://www.youtube.com/redirect?q=evil",
+        "https://www.youtube.com/%72edirect?q=evil",
+        "https://www.youtube.com//redirect?q=evil",
+        "https://www.youtube.com/watch/../redirect?q=evil",
+        "https://www.youtube.com/attribution_link?u=/watch?v=x",
+        "https://accounts.youtube.com/x?continue=https%3A%2F%2Fevil.example",
+        "https://youtu.be/x?u=//evil.example",
+        "https://www.youtube.com/" + "x" * 3000,
+    ],
+)
+def test_a_video_elsewhere_is_refused_and_left_as_it_is(url):
+    with pytest.raises(ValidationError) as refused:
+        validate_video_url(url)
+    assert refused.value.code == "foreign_link"
+    assert refused.value.params == {"link": url[: links.LONGEST_QUOTE]}
+    assert normalize_video_url(url) == url
