@@ -2,20 +2,31 @@
 their row. Rule: contract, "Images"."""
 
 import secrets
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import models, transaction
-from django.db.models.fields.files import FieldFile
+from django.db.models.fields.files import FieldFile, FileField
 from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext_lazy as _
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps
 
+# MPO is what many phones write: a JPEG with further pictures behind the first one.
+KINDS = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "WEBP": "WEBP"}
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 90},
+    "PNG": {},
+    "WEBP": {"quality": 90},
+}
+SRGB = ImageCms.createProfile("sRGB")
 
 
 @deconstructible
@@ -30,56 +41,111 @@ class random_name:  # noqa: N801 - used like the function `upload_to` expects
         return f"{self.folder}/{secrets.token_hex(16)}.{extension}"
 
 
+def read_upload(upload: "UploadedFile[bytes]") -> "ContentFile[bytes]":
+    """As `clean_image`, for the part `file` of a request: the error names it."""
+    try:
+        return clean_image(upload)
+    except ValidationError as error:
+        raise ValidationError({"file": error}) from None
+
+
 def clean_image(upload: "UploadedFile[bytes]") -> "ContentFile[bytes]":
-    """Return the picture re-encoded upright and without metadata, in its own format.
+    """Return the picture re-encoded upright and without metadata, in its own format; of a moving
+    one the first frame.
 
     Raises ValidationError for anything but a whole JPEG, PNG or WebP within the limits.
     """
     if (upload.size or 0) > settings.IMAGE_MAX_BYTES:
         raise ValidationError(_("The picture may have at most 5 MiB."), code="image_too_large")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(upload, formats=tuple(EXTENSIONS))
-        if picture.width * picture.height > settings.IMAGE_MAX_PIXELS:
-            raise ValidationError(
-                _("The picture may have at most 25 megapixels."), code="image_too_large"
-            )
-        encoded = BytesIO()
-        kind = picture.format or ""
-        upright = ImageOps.exif_transpose(picture)
-        upright.info = {}
-        upright.save(encoded, format=kind, **({"quality": 90} if kind != "PNG" else {}))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+        return _reencode(upload)
+    except ValidationError:
+        raise
+    except Exception:  # noqa: BLE001 - decoders raise anything at all for damaged bytes
         raise ValidationError(
             _("This is not a JPEG, PNG or WebP picture, or it is damaged."), code="invalid_image"
         ) from None
+
+
+def _reencode(upload: "UploadedFile[bytes]") -> "ContentFile[bytes]":
+    picture = Image.open(upload, formats=tuple(EXTENSIONS))
+    if picture.width * picture.height > settings.IMAGE_MAX_PIXELS:
+        raise ValidationError(
+            _("The picture may have at most 25 megapixels."), code="image_too_large"
+        )
+    kind = KINDS[picture.format or ""]
+    plain = _with_plain_colours(ImageOps.exif_transpose(picture))
+    plain.info = {}  # what is not in here is not written
+    encoded = BytesIO()
+    plain.save(encoded, format=kind, **SAVE_OPTIONS[kind])
     return ContentFile(encoded.getvalue(), name=f"image.{EXTENSIONS[kind]}")
 
 
-def replace_image(instance: models.Model, field: str, picture: "ContentFile[bytes] | None") -> None:
-    """Store `picture` (None: nothing) in an image field and save the row; the file that was there
-    leaves the storage when the transaction commits, the new one if it does not."""
-    file: FieldFile = getattr(instance, field)
-    old = file.name
-    storage = file.storage
-    if picture is None:
-        setattr(instance, field, "")
-    else:
-        file.save(picture.name or "", picture, save=False)
+def _with_plain_colours(picture: Image.Image) -> Image.Image:
+    """Return the picture in sRGB, with an alpha channel only if it is transparent somewhere.
+
+    A colour profile has to be applied before it is thrown away, or photos turn pale.
+    """
+    if picture.mode.startswith("I;16"):
+        # Sixteen bits of grey, which Pillow would cut off at 255 instead of scaling.
+        picture = picture.point(lambda value: value * (1 / 256)).convert("L")
+    mode = "RGBA" if picture.has_transparency_data else "RGB"
+    profile = picture.info.get("icc_profile")
+    if profile and picture.mode in {"RGB", "RGBA", "CMYK", "L"}:
+        try:
+            converted = ImageCms.profileToProfile(picture, BytesIO(profile), SRGB, outputMode=mode)
+        except (ImageCms.PyCMSError, ValueError, OSError):
+            converted = None  # a profile of no use; the picture is still one
+        if converted is not None:
+            return converted
+    return picture.convert(mode)
+
+
+@contextmanager
+def stored_image(
+    instance: models.Model, field_name: str, picture: "ContentFile[bytes] | None"
+) -> Iterator[str]:
+    """Store a picture for an image field and give its name ("" for None); remove it again if an
+    exception leaves the block.
+
+    Open it around the transaction, not inside: storing may be slow, and only out there it is known
+    whether the commit succeeded.
+    """
+    field = instance._meta.get_field(field_name)
+    assert isinstance(field, FileField)  # noqa: S101 - a mistake of ours
+    name = ""
+    if picture is not None:
+        path = field.generate_filename(instance, picture.name or "")
+        name = field.storage.save(path, picture, max_length=field.max_length)
     try:
-        with transaction.atomic():
-            instance.save(update_fields=[field])
-            if old:
-                transaction.on_commit(lambda: storage.delete(old))
+        yield name
     except BaseException:
-        if picture is not None:
-            storage.delete(getattr(instance, field).name)
+        if name:
+            field.storage.delete(name)
         raise
+
+
+def exchange_image(instance: models.Model, field_name: str, name: str) -> None:
+    """Let the image field of a locked, freshly read row point to `name`, and save it; the file that
+    was there leaves the storage when the transaction commits."""
+    discard_file(getattr(instance, field_name))
+    setattr(instance, field_name, name)
+    instance.save(update_fields=[field_name])
+
+
+def replace_image(
+    instance: models.Model, field_name: str, picture: "ContentFile[bytes] | None"
+) -> None:
+    """Store `picture` (None: nothing) in an image field and save the row. Of simultaneous
+    replacements every picture but the last leaves the storage."""
+    with stored_image(instance, field_name, picture) as name, transaction.atomic():
+        rows = type(instance)._base_manager.select_for_update()  # noqa: SLF001 - documented
+        exchange_image(rows.get(pk=instance.pk), field_name, name)
+        setattr(instance, field_name, name)
 
 
 def discard_file(file: FieldFile) -> None:
     """Remove the file of a row that is being deleted, when the transaction commits."""
-    if file:
-        name, storage = file.name or "", file.storage
-        transaction.on_commit(lambda: storage.delete(name))
+    if file.name:
+        # `robust`: what is committed is done; a storage that fails now leaves a file, no error.
+        transaction.on_commit(partial(file.storage.delete, file.name), robust=True)
