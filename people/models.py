@@ -2,8 +2,8 @@
 
 from typing import Any, ClassVar, Self
 
+from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractUser, BaseUserManager, Group
-from django.core.validators import validate_email
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from people.validators import validate_phone
+from people.validators import validate_mailbox, validate_phone
 from project.common.images import random_name
+from project.common.search import contains
 
 MODERATORS = "moderators"
 
@@ -20,6 +21,12 @@ MODERATORS = "moderators"
 class Language(models.TextChoices):
     ENGLISH = "en", _("English")
     RUSSIAN = "ru", _("Russian")
+
+    @classmethod
+    def of_code(cls, code: str | None) -> "Language":
+        """The language of a code as Django writes it (`ru`, `en-gb`); English if we have none."""
+        short = (code or "").partition("-")[0]
+        return cls(short) if short in cls.values else cls.ENGLISH
 
 
 class BlockReason(models.TextChoices):
@@ -41,6 +48,20 @@ class UserQuerySet(models.QuerySet["User"]):
     def active(self) -> Self:
         return self.filter(is_active=True)
 
+    def visible_to(self, user: "User") -> Self:
+        """People whose profile `user` may read: everyone active."""
+        return self.active().with_is_moderator()
+
+    def matching(self, text: str) -> Self:
+        """People with `text` in the public part of their profile."""
+        return self.filter(contains(text, "first_name", "city"))
+
+    def not_erased(self) -> Self:
+        return self.exclude(blocked_reason=BlockReason.ERASED)
+
+    def blocked_for_inactivity(self) -> Self:
+        return self.filter(is_active=False, blocked_reason=BlockReason.INACTIVITY)
+
     def by_email(self, email: str) -> Self:
         """The account of this address, whatever its letter case."""
         return self.filter(email__lower=email.strip().lower())
@@ -52,8 +73,9 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
         return user
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        validate_email(email)
-        user: User = self.model(email=self.normalize_email(email), **fields)
+        email = self.normalize_email(email)
+        User._meta.get_field("email").run_validators(email)
+        user: User = self.model(email=email, **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -66,7 +88,7 @@ class User(AbstractUser):
     """A person. `is_active` is False while blocked; `blocked_reason` says by whom."""
 
     username = None  # type: ignore[assignment]
-    email = models.EmailField(_("e-mail"), unique=True)
+    email = models.EmailField(_("e-mail"), unique=True, validators=[validate_mailbox])
     phone = models.CharField(_("phone"), max_length=16, blank=True, validators=[validate_phone])
     city = models.CharField(_("city"), max_length=100, blank=True)
     avatar = models.ImageField(_("avatar"), upload_to=random_name("avatars"), blank=True)
@@ -109,6 +131,29 @@ class User(AbstractUser):
     def is_moderator(self) -> bool:
         return self.groups.filter(name=MODERATORS).exists()
 
+    def set_password(self, raw_password: str | None) -> None:
+        """Also end all tokens: every way to a new password, the admin's too, comes through here."""
+        self.set_password_hash(hashers.make_password(raw_password))
+        self._password = raw_password
+
+    def set_password_hash(self, encoded: str) -> None:
+        """Use a hash that was computed before (it takes long), and end all tokens. Saves nothing."""
+        self.password = encoded
+        self.token_version += 1
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Say whether this is the password; store its hash anew if the hashing has changed since.
+
+        Unlike Django's own this neither ends the tokens nor overwrites a password that was changed
+        in the meantime.
+        """
+
+        def upgrade(raw_password: str | None) -> None:
+            upgraded = hashers.make_password(raw_password)
+            User.objects.filter(pk=self.pk, password=self.password).update(password=upgraded)
+
+        return hashers.check_password(raw_password, self.password, upgrade)
+
     def block(self, reason: BlockReason) -> None:
         """Refuse this person at once, with every token they hold. Saves nothing."""
         self.is_active = False
@@ -117,7 +162,11 @@ class User(AbstractUser):
         self.token_version += 1
 
     def unblock(self) -> None:
-        """Let this person in again, with a new log-in. Saves nothing."""
+        """Let this person in again, with a new log-in. Saves nothing.
+
+        It counts as activity, or the inactivity sweep would block them again the same night.
+        """
+        self.last_login = timezone.now()
         self.is_active = True
         self.blocked_at = None
         self.blocked_reason = ""

@@ -4,17 +4,46 @@ The library by itself looks at the account on access only, lets one refresh toke
 times at once, and forgets rotated ones; what is written here closes these gaps.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja.security import HttpBearer
+from ninja_jwt import tokens as library
 from ninja_jwt.exceptions import TokenError
-from ninja_jwt.tokens import AccessToken
+from ninja_jwt.token_blacklist.models import OutstandingToken
 
+from people.errors import InvalidToken
 from people.models import User
-from project.common.errors import Unauthenticated
 
 VERSION_CLAIM = "version"
+
+
+class VersionedToken(library.Token):
+    """A token of one version of its account: raising `token_version` ends it."""
+
+    @classmethod
+    def for_user(cls, user: Any) -> Any:
+        token: Any = super().for_user(user)  # type: ignore[misc]
+        token[VERSION_CLAIM] = user.token_version
+        return token
+
+
+class AccessToken(library.AccessToken, VersionedToken):
+    pass
+
+
+class RefreshToken(library.RefreshToken, VersionedToken):
+    """Every one is on record from its first second (OutstandingToken), so it can be revoked."""
+
+    access_token_class = AccessToken
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    access: str
+    refresh: str
 
 
 class AccessTokenAuth(HttpBearer):
@@ -27,11 +56,61 @@ class AccessTokenAuth(HttpBearer):
 
 
 def user_of_access_token(token: str) -> User:
-    """Return the active account the token was issued to. Raises Unauthenticated."""
+    """Return the active account the token was issued to, in one query. Raises InvalidToken."""
+    return _user_of(_read(AccessToken, token))
+
+
+def user_of_refresh_token(token: str) -> User:
+    """Return the active account the token was issued to. Raises InvalidToken."""
+    return _user_of(_read(RefreshToken, token))
+
+
+def verify(token: str) -> None:
+    """Check an access or a refresh token, its account too. Raises InvalidToken."""
+    kind = _read(library.UntypedToken, token).get("token_type")
+    _user_of(_read(RefreshToken if kind == RefreshToken.token_type else AccessToken, token))
+
+
+def issue_access_token(user: User) -> str:
+    """Return an access token of the present version of the account."""
+    return str(AccessToken.for_user(user))
+
+
+def issue_pair(user: User) -> TokenPair:
+    """Return new tokens of the present version of the account."""
+    refresh: Any = RefreshToken.for_user(user)  # type: ignore[misc]
+    return TokenPair(access=str(refresh.access_token), refresh=str(refresh))
+
+
+def revoke(token: str, *, of: User) -> None:
+    """Refuse a refresh token from now on; only one call for it succeeds, however many come at
+    once. Raises InvalidToken: garbage, somebody else's, an old version, or revoked before."""
+    claims = _read(RefreshToken, token)
+    if claims.get("user_id") != of.pk or claims.get(VERSION_CLAIM) != of.token_version:
+        raise InvalidToken
+    _blacklisted, is_first = claims.blacklist()
+    if not is_first:
+        raise InvalidToken
+
+
+def forget_expired() -> int:
+    """Delete the records of refresh tokens that time has ended; return how many there were."""
+    expired = OutstandingToken.objects.filter(expires_at__lte=timezone.now())
+    count: int = expired.count()
+    expired.delete()
+    return count
+
+
+def _read(kind: Any, token: str) -> Any:
+    """Check signature, time, type and revocation of a token."""
     try:
-        claims: Any = AccessToken(token)
-    except TokenError:
-        raise Unauthenticated from None
+        return kind(token)
+    except (TokenError, ValueError, RecursionError):
+        # The last two: the JWT library reads JSON of any depth before it looks at the signature.
+        raise InvalidToken from None
+
+
+def _user_of(claims: Any) -> User:
     user: User | None = (
         User.objects.with_is_moderator()
         .active()
@@ -39,12 +118,5 @@ def user_of_access_token(token: str) -> User:
         .first()
     )
     if user is None:
-        raise Unauthenticated
+        raise InvalidToken
     return user
-
-
-def issue_access_token(user: User) -> str:
-    """Return an access token of the present version of the account."""
-    token: Any = AccessToken.for_user(user)  # type: ignore[misc]
-    token[VERSION_CLAIM] = user.token_version
-    return str(token)

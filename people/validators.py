@@ -1,8 +1,13 @@
 """Rules for what people write about themselves."""
 
+import re
+
 import phonenumbers
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+
+# Reserved (RFC 2606): no mail can reach it.
+ERASED_DOMAIN = "erased.invalid"
 
 
 def validate_phone(value: str) -> None:
@@ -20,3 +25,14 @@ def validate_phone(value: str) -> None:
             _("Write the phone number in international form, as in +79161234567."),
             code="invalid_phone",
         )
+
+
+def validate_mailbox(value: str) -> None:
+    """Refuse what the syntax of e-mail allows but no mailbox of a person has.
+
+    That is quoted local parts (they may hold control characters), letters beyond ASCII that are
+    equal to ASCII ones when case is ignored (`ſ`, `K`), and our own placeholder of erased accounts.
+    """
+    local, _separator, domain = value.rpartition("@")
+    if not re.fullmatch(r"[-!#$%&'*+/=?^_`{}|~.0-9A-Za-z]+", local) or domain == ERASED_DOMAIN:
+        raise ValidationError(_("Enter a valid email address."), code="invalid")

@@ -1,4 +1,0 @@
-from ninja import Router
-
-auth_router = Router()
-users_router = Router()

@@ -1,0 +1,156 @@
+from django.http import HttpRequest
+from django.utils.translation import get_language
+from ninja import Router, Status
+
+from people import throttles, tokens
+from people.api.loaders import caller
+from people.models import Language, User
+from people.schemas import (
+    CredentialsIn,
+    EmailIn,
+    PasswordChangeIn,
+    PasswordResetIn,
+    ProfileOut,
+    ReactivationIn,
+    RefreshIn,
+    RegistrationIn,
+    TokenIn,
+    TokenPairOut,
+)
+from people.services import accounts, blocks, passwords, sessions
+from people.tokens import TokenPair
+from project.common.schemas import Problem
+
+router = Router()
+
+
+@router.post(
+    "/register",
+    auth=None,
+    response={201: ProfileOut, 409: Problem, 429: Problem},
+    summary="Register",
+)
+def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
+    """Opens an account, which can log in at once. A password that is too weak: 422. A taken
+    e-mail, whatever its letter case: 409 `email_taken`."""
+    throttles.limit_registration(request, email=payload.email)
+    profile = payload.model_dump(exclude={"email", "password"})
+    profile["language"] = payload.language or Language.of_code(get_language())
+    user = accounts.register(email=payload.email, password=payload.password, profile=profile)
+    return Status(201, user)
+
+
+@router.post(
+    "/token",
+    auth=None,
+    response={200: TokenPairOut, 401: Problem, 403: Problem, 429: Problem},
+    summary="Log in",
+)
+def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
+    """Wrong e-mail or password: 401 `invalid_credentials`. The right password of a blocked
+    account: 403 `account_blocked`. The letter case of the e-mail does not matter."""
+    with throttles.login_attempt(request, email=payload.email):
+        return sessions.log_in(email=payload.email, password=payload.password)
+
+
+@router.post(
+    "/token/refresh",
+    auth=None,
+    response={200: TokenPairOut, 401: Problem},
+    summary="Exchange a refresh token",
+)
+def refresh_token(request: HttpRequest, payload: RefreshIn) -> TokenPair:
+    """Gives new tokens; the old refresh token is refused from then on. Of simultaneous exchanges
+    of one token exactly one succeeds. A blocked or deleted account: 401."""
+    return sessions.refresh(token=payload.refresh)
+
+
+@router.post(
+    "/token/verify", auth=None, response={204: None, 401: Problem}, summary="Check a token"
+)
+def verify_token(request: HttpRequest, payload: TokenIn) -> Status[None]:
+    """204 if an access or refresh token would be accepted now, its account included."""
+    tokens.verify(payload.token)
+    return Status(204, None)
+
+
+@router.post("/logout", response={204: None}, summary="Log out")
+def logout(request: HttpRequest, payload: RefreshIn) -> Status[None]:
+    """Refuses this refresh token of the caller from then on; one that is refused already: 401.
+    The access token ends by itself, within minutes."""
+    sessions.log_out(user=caller(request), token=payload.refresh)
+    return Status(204, None)
+
+
+@router.post(
+    "/password/change", response={204: None, 429: Problem}, summary="Change one's own password"
+)
+def change_password(request: HttpRequest, payload: PasswordChangeIn) -> Status[None]:
+    """Ends all tokens of the caller, so log in anew. A wrong old password or a weak new one:
+    422."""
+    user = caller(request)
+    with throttles.password_attempt(user):
+        passwords.change_password(
+            user=user, old_password=payload.old_password, new_password=payload.new_password
+        )
+    return Status(204, None)
+
+
+@router.post(
+    "/password/reset",
+    auth=None,
+    response={202: None, 429: Problem},
+    summary="Ask for a link for a new password",
+)
+def request_password_reset(request: HttpRequest, payload: EmailIn) -> Status[None]:
+    """Sends a mail with a link to `/password-reset/{uid}/{token}` of the front end, if there is
+    such an account; the answer is the same in either case."""
+    throttles.limit_mail_request(request, email=payload.email)
+    passwords.request_password_reset(email=payload.email)
+    return Status(202, None)
+
+
+@router.post(
+    "/password/reset/confirm",
+    auth=None,
+    response={204: None, 409: Problem, 429: Problem},
+    summary="Set a new password by a link",
+)
+def confirm_password_reset(request: HttpRequest, payload: PasswordResetIn) -> Status[None]:
+    """Works once, and ends all tokens of the account. A link that was used, has expired or is
+    damaged: 409 `invalid_link`. A weak password: 422, and the link stays good. A blocked account
+    stays blocked."""
+    throttles.limit_link(request, uid=payload.uid, token=payload.token)
+    user = passwords.confirm_password_reset(
+        uid=payload.uid, token=payload.token, new_password=payload.new_password
+    )
+    throttles.remember_address(request, email=user.email)
+    return Status(204, None)
+
+
+@router.post(
+    "/reactivation",
+    auth=None,
+    response={202: None, 429: Problem},
+    summary="Ask for a link that lifts a block for inactivity",
+)
+def request_reactivation(request: HttpRequest, payload: EmailIn) -> Status[None]:
+    """Sends a mail with a link to `/reactivation/{uid}/{token}` of the front end, if the account
+    was blocked for inactivity; the answer is the same in either case."""
+    throttles.limit_mail_request(request, email=payload.email)
+    blocks.request_reactivation(email=payload.email)
+    return Status(202, None)
+
+
+@router.post(
+    "/reactivation/confirm",
+    auth=None,
+    response={204: None, 409: Problem, 429: Problem},
+    summary="Lift a block for inactivity by a link",
+)
+def confirm_reactivation(request: HttpRequest, payload: ReactivationIn) -> Status[None]:
+    """The account is active again; log in as usual. A link that was used, has expired or is
+    damaged, or a block by staff: 409 `invalid_link`."""
+    throttles.limit_link(request, uid=payload.uid, token=payload.token)
+    blocks.confirm_reactivation(uid=payload.uid, token=payload.token)
+    return Status(204, None)

@@ -1,0 +1,83 @@
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from ninja import File, Query, Router, Status, UploadedFile
+from ninja.pagination import paginate
+
+from lms.paginators import PageNumberPagination
+from people import permissions
+from people.api.loaders import caller, get_person
+from people.models import User, UserQuerySet
+from people.schemas import ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
+from people.services import accounts
+from project.common.images import read_upload
+from project.common.schemas import Problem
+
+router = Router()
+
+
+@router.get("", response=list[PublicProfileOut], summary="List people")
+@paginate(PageNumberPagination)
+def list_users(request: HttpRequest, filters: Query[UserFilters]) -> QuerySet[User]:
+    """Public profiles of everyone active, in the order of their registration."""
+    people: UserQuerySet = User.objects.visible_to(caller(request))
+    if filters.search:
+        people = people.matching(filters.search)
+    return people.order_by("id")
+
+
+@router.get("/me", response=ProfileOut, summary="Read one's own profile")
+def get_own_profile(request: HttpRequest) -> User:
+    """All about the caller, with the whole history of payments, newest first."""
+    return caller(request)
+
+
+@router.get(
+    "/{int:user_id}", response=ProfileOut | PublicProfileOut, summary="Read a person's profile"
+)
+def get_user(request: HttpRequest, user_id: int) -> ProfileOut | PublicProfileOut:
+    """One's own is shown whole (`ProfileOut`), everybody else's in its public part only
+    (`PublicProfileOut`), to moderators too. A blocked or erased account: 404."""
+    person = get_person(request, user_id)
+    in_full = permissions.can_read_in_full(caller(request), person)
+    return ProfileOut.from_orm(person) if in_full else PublicProfileOut.from_orm(person)
+
+
+@router.patch(
+    "/{int:user_id}",
+    response={200: ProfileOut, 403: Problem},
+    summary="Change one's own profile",
+)
+def update_user(request: HttpRequest, user_id: int, payload: ProfileChanges) -> User:
+    """Only the given fields change. Somebody else's: 403, whoever asks."""
+    person = get_person(request, user_id, to=permissions.can_change_profile)
+    changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
+    return accounts.update_profile(user=person, changes=changes)
+
+
+@router.delete(
+    "/{int:user_id}",
+    response={204: None, 403: Problem, 409: Problem},
+    summary="Erase one's own account",
+)
+def delete_user(request: HttpRequest, user_id: int) -> Status[None]:
+    """For good: name, e-mail, phone, city and avatar are erased, subscriptions end, no token works
+    any more. Payments stay in the books, courses with whoever bought them. The e-mail can register
+    anew. Somebody else's: 403. The last administrator: 409 `last_administrator`."""
+    person = get_person(request, user_id, to=permissions.can_change_profile)
+    accounts.erase_account(user=person)
+    return Status(204, None)
+
+
+@router.put("/me/avatar", response=ProfileOut, summary="Set one's own avatar")
+def set_avatar(request: HttpRequest, file: File[UploadedFile]) -> User:
+    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
+    return accounts.set_avatar(user=caller(request), picture=read_upload(file))
+
+
+@router.delete("/me/avatar", response={204: None}, summary="Remove one's own avatar")
+def delete_avatar(request: HttpRequest) -> Status[None]:
+    """Also answers 204 if there was none."""
+    accounts.set_avatar(user=caller(request), picture=None)
+    return Status(204, None)

@@ -1,0 +1,40 @@
+"""What can go wrong with accounts."""
+
+from django.utils.translation import gettext_lazy as _
+
+from project.common.errors import Conflict, Refused, Unauthenticated
+
+
+class InvalidCredentials(Unauthenticated):
+    code = "invalid_credentials"
+    message = _("The e-mail or the password is wrong.")
+
+
+class InvalidToken(Unauthenticated):
+    code = "invalid_token"
+    message = _("This token is not valid, has expired or was revoked.")
+
+
+class AccountBlocked(Refused):
+    code = "account_blocked"
+    message = _("This account is blocked.")
+
+
+class EmailTaken(Conflict):
+    code = "email_taken"
+    message = _("There is an account with this e-mail already.")
+
+
+class InvalidLink(Conflict):
+    code = "invalid_link"
+    message = _("This link has been used, has expired or is not complete. Ask for a new one.")
+
+
+class LastAdministrator(Conflict):
+    code = "last_administrator"
+    message = _("The last administrator can't be removed. Appoint another one first.")
+
+
+class AccountErased(Conflict):
+    code = "account_erased"
+    message = _("This account was erased at the person's own wish.")

@@ -1,0 +1,86 @@
+"""Create the superuser."""
+
+import os
+from argparse import ArgumentParser
+from getpass import getpass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from people.errors import EmailTaken
+from people.models import User
+from people.services import administrators
+
+
+class Command(BaseCommand):
+    """`csu --email a@b.example`: asks for what neither an option nor the environment gives."""
+
+    help = (
+        "Create the superuser. A second run changes nothing, unless --reset-password is given. "
+        "Reads DJANGO_SUPERUSER_EMAIL and DJANGO_SUPERUSER_PASSWORD."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--email", help="E-mail to log in with.")
+        parser.add_argument(
+            "--password",
+            help="Better left out, as other users of this machine can read it: it is asked for.",
+        )
+        parser.add_argument(
+            "--reset-password",
+            action="store_true",
+            help="Give an existing superuser this password, and end all its tokens.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        email = options["email"] or os.environ.get("DJANGO_SUPERUSER_EMAIL") or _ask("E-mail: ")
+        existing = User.objects.by_email(email).first()
+        if existing is not None and not existing.is_superuser:
+            raise CommandError(
+                f"{existing.email} is an ordinary account; nothing was changed. Use another "
+                "e-mail, or let an administrator make it a superuser in the admin."
+            )
+        if existing is not None and not options["reset_password"]:
+            self.stdout.write(f"{existing.email} is a superuser already; nothing was changed.")
+            return
+        self._write(email, _password(options), existing)
+
+    def _write(self, email: str, password: str, existing: User | None) -> None:
+        try:
+            if existing is None:
+                user = administrators.create_administrator(email=email, password=password)
+            else:
+                user = administrators.reset_password(user=existing, password=password)
+        except ValidationError as error:
+            raise CommandError("\n".join(_lines(error))) from None
+        except EmailTaken as error:
+            raise CommandError(str(error)) from None
+        done = "Created the superuser" if existing is None else "Gave a new password to"
+        self.stdout.write(self.style.SUCCESS(f"{done} {user.email}."))
+        if not user.is_active:
+            self.stdout.write("The account is still blocked: unblock it in the admin.")
+
+
+def _lines(error: ValidationError) -> list[str]:
+    return [f"{field}: {text}" for field, texts in error.message_dict.items() for text in texts]
+
+
+def _password(options: dict[str, Any]) -> str:
+    given = options["password"] or os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+    if given:
+        return str(given)
+    password = _ask("Password: ", hidden=True)
+    if password != _ask("Password (again): ", hidden=True):
+        raise CommandError("The two passwords differ.")
+    return password
+
+
+def _ask(prompt: str, *, hidden: bool = False) -> str:
+    try:
+        answer = getpass(prompt) if hidden else input(prompt)
+    except (EOFError, KeyboardInterrupt):
+        raise CommandError("Nothing was entered. Give --email and --password.") from None
+    if not answer.strip():
+        raise CommandError("Nothing was entered.")
+    return answer

@@ -1,0 +1,194 @@
+"""What goes in and out of the operations on accounts."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from ninja import Schema
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from people.models import Language
+from project.common.schemas import (
+    STORABLE,
+    BlankAsNull,
+    ImageUrl,
+    InputSchema,
+    Search,
+    omitted,
+)
+
+
+def _email(text: str) -> str:
+    try:
+        validate_email(text)
+    except ValidationError:
+        raise PydanticCustomError("invalid_email", "This is no e-mail address.") from None
+    return text
+
+
+def _one_line(text: Any) -> Any:
+    """Make runs of spaces and line breaks one space; null is an empty text."""
+    if text is None:
+        return ""
+    return " ".join(text.split()) if isinstance(text, str) else text
+
+
+Email = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=254),
+    STORABLE,
+    AfterValidator(_email),
+    Field(examples=["anna@school.example"]),
+]
+# To log in no syntax is asked for: what is no e-mail is nobody's.
+Login = Annotated[
+    str,
+    StringConstraints(max_length=254),
+    STORABLE,
+    Field(examples=["anna@school.example"]),
+]
+# Not stripped: spaces are part of a password. The limit only keeps bodies sane.
+Password = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=1024),
+    STORABLE,
+    Field(examples=["correct horse battery staple"]),
+]
+TokenText = Annotated[
+    str,
+    StringConstraints(max_length=4096),
+    STORABLE,
+    Field(examples=["eyJhbGciOiJIUzI1NiJ9.e30.s"]),
+]
+LinkPart = Annotated[str, StringConstraints(max_length=200), STORABLE]
+
+
+def _or_null(**schema: Any) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "string", **schema}, {"type": "null"}]})
+
+
+Name = Annotated[
+    str,
+    StringConstraints(max_length=150),
+    STORABLE,
+    BeforeValidator(_one_line),
+    _or_null(maxLength=150, examples=["Anna"]),
+]
+City = Annotated[
+    str,
+    StringConstraints(max_length=100),
+    STORABLE,
+    BeforeValidator(_one_line),
+    _or_null(maxLength=100, examples=["Kazan"]),
+]
+Phone = Annotated[
+    str,
+    StringConstraints(max_length=16),
+    STORABLE,
+    BeforeValidator(_one_line),
+    _or_null(
+        pattern=r"^(\+[1-9]\d{6,14})?$",
+        examples=["+79161234567"],
+        description="In international form (E.164), of an existing numbering plan.",
+    ),
+]
+
+
+class RegistrationIn(InputSchema):
+    """A new account."""
+
+    email: Email
+    password: Password
+    first_name: Name = ""
+    last_name: Name = ""
+    phone: Phone = ""
+    city: City = ""
+    language: Language | None = Field(None, description="Default: as `Accept-Language` says.")
+
+
+class CredentialsIn(InputSchema):
+    """What a person logs in with."""
+
+    email: Login
+    password: Password
+
+
+class RefreshIn(InputSchema):
+    refresh: TokenText
+
+
+class TokenIn(InputSchema):
+    token: TokenText
+
+
+class TokenPairOut(Schema):
+    """Send `access` as `Authorization: Bearer …`; exchange `refresh` when it has expired."""
+
+    access: str = Field(description="Good for minutes.")
+    refresh: str = Field(description="Good for days, and for one exchange.")
+
+
+class PasswordChangeIn(InputSchema):
+    old_password: Password
+    new_password: Password
+
+
+class EmailIn(InputSchema):
+    email: Email
+
+
+class PasswordResetIn(InputSchema):
+    """What the link of the mail carries, and the new password."""
+
+    uid: LinkPart = Field(examples=["MQ"])
+    token: LinkPart = Field(examples=["d2x5v1-0f9a…"])
+    new_password: Password
+
+
+class ReactivationIn(InputSchema):
+    """What the link of the mail carries."""
+
+    uid: LinkPart = Field(examples=["MQ"])
+    token: LinkPart = Field(examples=["d2x5v1-0f9a…"])
+
+
+class PublicProfileOut(Schema):
+    """What everybody may know of a person."""
+
+    id: int
+    first_name: BlankAsNull = Field(examples=["Anna"])
+    city: BlankAsNull = Field(examples=["Kazan"])
+    avatar: ImageUrl = Field(description="Address of the picture.")
+    date_joined: datetime
+
+
+class ProfileOut(Schema):
+    """A person's own profile. A text they have not given is null."""
+
+    id: int
+    email: str = Field(examples=["anna@school.example"])
+    first_name: BlankAsNull = Field(examples=["Anna"])
+    last_name: BlankAsNull = Field(examples=["Petrova"])
+    phone: BlankAsNull = Field(examples=["+79161234567"])
+    city: BlankAsNull = Field(examples=["Kazan"])
+    avatar: ImageUrl = Field(description="Address of the picture.")
+    language: Language
+    date_joined: datetime
+    last_login: datetime | None
+    is_moderator: bool
+
+
+class ProfileChanges(InputSchema):
+    """Changes of a profile; what is absent stays as it is, null or an empty text removes."""
+
+    first_name: Name = omitted()
+    last_name: Name = omitted()
+    phone: Phone = omitted()
+    city: City = omitted()
+    language: Language = omitted()
+
+
+class UserFilters(Schema):
+    search: Search = Field("", description="Text in the first name or city.")

@@ -1,0 +1,65 @@
+"""Taking access away, and the ways back."""
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+
+from people.errors import AccountErased, InvalidLink
+from people.links import reactivation_tokens, user_id_of
+from people.models import BlockReason, User
+from people.permissions import can_block
+from people.services.locks import lock_account
+from project.common.queue import enqueue
+
+BLOCK_FIELDS = ["is_active", "blocked_at", "blocked_reason", "token_version"]
+UNBLOCK_FIELDS = ["is_active", "blocked_at", "blocked_reason", "last_login"]
+
+
+@transaction.atomic
+def block(*, user: User, by: User | None, reason: BlockReason = BlockReason.STAFF) -> User:
+    """Refuse a person at once, with every token they hold; `by` None is the platform itself.
+
+    Blocking who is blocked gives the new reason. Raises PermissionDenied, AccountErased.
+    """
+    user = _locked(user, by=by)
+    user.block(reason)
+    user.save(update_fields=BLOCK_FIELDS)
+    return user
+
+
+@transaction.atomic
+def unblock(*, user: User, by: User | None) -> User:
+    """Let a person in again, with a new log-in. Raises PermissionDenied, AccountErased."""
+    user = _locked(user, by=by)
+    if not user.is_active:
+        user.unblock()
+        user.save(update_fields=UNBLOCK_FIELDS)
+    return user
+
+
+def request_reactivation(*, email: str) -> None:
+    """Send a link that lifts the block, if the account was blocked for inactivity.
+
+    Does the same work if it was not, so that nothing tells the two apart.
+    """
+    accounts = User.objects.by_email(email).blocked_for_inactivity()
+    enqueue("people.tasks.send_reactivation_mail", accounts.values_list("pk", flat=True).first())
+
+
+@transaction.atomic
+def confirm_reactivation(*, uid: str, token: str) -> None:
+    """Lift the block of the account of a link. Raises InvalidLink."""
+    found = User.objects.blocked_for_inactivity().filter(pk=user_id_of(uid))
+    user = found.select_for_update().first()
+    if user is None or not reactivation_tokens.check_token(user, token):
+        raise InvalidLink
+    user.unblock()
+    user.save(update_fields=UNBLOCK_FIELDS)
+
+
+def _locked(user: User, *, by: User | None) -> User:
+    user = lock_account(user.pk)
+    if by is not None and not can_block(by, user):
+        raise PermissionDenied
+    if user.blocked_reason == BlockReason.ERASED:
+        raise AccountErased
+    return user

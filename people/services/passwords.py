@@ -1,0 +1,72 @@
+"""Changing a password: with the old one, or with a link that comes by mail."""
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from people.errors import InvalidLink
+from people.links import password_reset_tokens, user_id_of
+from people.models import User
+from people.services.locks import lock_account
+from project.common.queue import enqueue
+
+
+def change_password(*, user: User, old_password: str, new_password: str) -> None:
+    """Give the account a new password and end all its tokens.
+
+    Raises ValidationError of `old_password` or `new_password`.
+    """
+    if not user.check_password(old_password):
+        raise _wrong_old_password()
+    check_password_rules(new_password, user=user, field="new_password")
+    encoded = make_password(new_password)  # takes long, so before the lock
+    with transaction.atomic():
+        current = lock_account(user.pk)
+        if current.token_version != user.token_version:
+            raise _wrong_old_password()  # changed meanwhile
+        current.set_password_hash(encoded)
+        current.save(update_fields=["password", "token_version"])
+
+
+def request_password_reset(*, email: str) -> None:
+    """Send a link for a new password, if there is such an account.
+
+    Does the same work if there is none, so that nothing tells the two apart.
+    """
+    account = User.objects.by_email(email).not_erased().values_list("pk", flat=True).first()
+    enqueue("people.tasks.send_password_reset_mail", account)
+
+
+def confirm_password_reset(*, uid: str, token: str, new_password: str) -> User:
+    """Give the account of a link a new password and end all its tokens; return the account.
+
+    A block stays: the new password lets nobody in whom staff has blocked.
+    Raises InvalidLink, ValidationError of `new_password` (the link stays good then).
+    """
+    user = User.objects.not_erased().filter(pk=user_id_of(uid)).first()
+    if user is None or not password_reset_tokens.check_token(user, token):
+        raise InvalidLink
+    check_password_rules(new_password, user=user, field="new_password")
+    encoded = make_password(new_password)
+    with transaction.atomic():
+        user = lock_account(user.pk)
+        if not password_reset_tokens.check_token(user, token):
+            raise InvalidLink
+        user.set_password_hash(encoded)
+        user.save(update_fields=["password", "token_version"])
+    return user
+
+
+def check_password_rules(password: str, *, user: User, field: str) -> None:
+    """Ask Django's validators. Raises ValidationError of `field`."""
+    try:
+        validate_password(password, user=user)
+    except ValidationError as error:
+        raise ValidationError({field: error}) from None
+
+
+def _wrong_old_password() -> ValidationError:
+    wrong = ValidationError(_("This is not your present password."), code="password_incorrect")
+    return ValidationError({"old_password": wrong})

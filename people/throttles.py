@@ -1,0 +1,139 @@
+"""How often the open operations may be called, from one address and about one account.
+
+The rates are settings (`THROTTLE_LOGIN`, `THROTTLE_REGISTER`, `THROTTLE_RESET`), read at each
+request. A period begins with the first call in it. Counters live in the cache: with several
+processes use a shared one (`CACHE_URL`), or each process counts for itself. Keys are keyed hashes,
+so that the cache tells nobody's e-mail or address.
+
+Ninja's own throttles keep the state of a request in an object that all threads share, and two
+calls at once may count as one; here the cache counts, so that parallel guessing gains nothing.
+
+- **Log-in**: from an address every attempt counts. About an account only failures do, so that
+  nobody locks themselves out by logging in. Attackers with many addresses can use up the failures
+  of an account, but not lock its owner out: an address from which they logged in during the last
+  30 days, or just confirmed a new password, is not asked for the account's count.
+- **Registration, links by mail**: every call counts, by address and by e-mail. Who uses up the
+  e-mail's count of somebody else has filled their mailbox with links that work.
+- **Confirming a link**: counted by link, not by account, whose number anybody can guess.
+- **Changing the password**: failures of the account, for who has found an open session.
+"""
+
+import ipaddress
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
+from ninja.errors import Throttled
+from ninja.throttling import SimpleRateThrottle
+
+from people.models import User
+
+KNOWN_ADDRESS_PERIOD = timedelta(days=30).total_seconds()
+
+
+def limit_registration(request: HttpRequest, *, email: str) -> None:
+    """Count a registration. Raises Throttled."""
+    _count("register", address=_address(request), rate=settings.THROTTLE_REGISTER)
+    _count("register", account=_account(email), rate=settings.THROTTLE_REGISTER)
+
+
+def limit_mail_request(request: HttpRequest, *, email: str) -> None:
+    """Count a request for a link by mail. Raises Throttled."""
+    _count("mail", address=_address(request), rate=settings.THROTTLE_RESET)
+    _count("mail", account=_account(email), rate=settings.THROTTLE_RESET)
+
+
+def limit_link(request: HttpRequest, *, uid: str, token: str) -> None:
+    """Count an attempt to use a link. Raises Throttled."""
+    _count("link", address=_address(request), rate=settings.THROTTLE_LOGIN)
+    _count("link", link=f"{uid}/{token}", rate=settings.THROTTLE_LOGIN)
+
+
+@contextmanager
+def login_attempt(request: HttpRequest, *, email: str) -> Iterator[None]:
+    """Count an attempt to log in, as a failure of the account if an exception leaves the block.
+    Raises Throttled before anything of the block runs."""
+    address, account = _address(request), _account(email)
+    _count("login", address=address, rate=settings.THROTTLE_LOGIN)
+    known = _key("known", address=address, account=account)
+    if cache.get(known):
+        yield
+    else:
+        with _failures_counted("login", account):
+            yield
+    remember_address(request, email=email)
+
+
+def remember_address(request: HttpRequest, *, email: str) -> None:
+    """Note that the owner of the account works from here: attacks from elsewhere on its password
+    do not keep them out."""
+    known = _key("known", address=_address(request), account=_account(email))
+    cache.set(known, 1, KNOWN_ADDRESS_PERIOD)
+
+
+@contextmanager
+def password_attempt(user: User) -> Iterator[None]:
+    """Count a failure of the account if an exception leaves the block. Raises Throttled before
+    anything of the block runs."""
+    with _failures_counted("change", str(user.pk)):
+        yield
+
+
+@contextmanager
+def _failures_counted(scope: str, account: str) -> Iterator[None]:
+    # Counted before the attempt and given back after: many attempts at once must not pass.
+    counter = _count(scope, account=account, rate=settings.THROTTLE_LOGIN)
+    yield
+    _give_back(counter)
+
+
+def _count(scope: str, *, rate: str, **whose: str) -> str:
+    """Count one more; return the key of the counter. Raises Throttled."""
+    limit = SimpleRateThrottle(rate)
+    number, period = limit.num_requests or 0, limit.duration or 0
+    key, now = _key(scope, **whose), time.time()
+    begin: float = cache.get_or_set(key, now, period) or now
+    counter = f"{key}:{begin}"
+    cache.add(counter, 0, period)
+    if cache.incr(counter) > number:
+        raise Throttled(wait=max(1, math.ceil(begin + period - now)))
+    return counter
+
+
+def _give_back(counter: str) -> None:
+    with suppress(ValueError):  # its period is over
+        cache.decr(counter)
+
+
+def _key(scope: str, **whose: str) -> str:
+    parts = "|".join(f"{name}={value}" for name, value in whose.items())
+    digest = salted_hmac("people.throttles", f"{scope}|{parts}", algorithm="sha256")
+    return f"throttle:{digest.hexdigest()}"
+
+
+def _account(email: str) -> str:
+    return email.strip().lower()
+
+
+def _address(request: HttpRequest) -> str:
+    """The caller's address; of IPv6 the network, since every subscriber has 2^64 addresses.
+
+    `PROXIES` says how many entries of X-Forwarded-For our own proxies wrote; what stands before
+    them, or comes without proxies, is the caller's invention.
+    """
+    text = SimpleRateThrottle("1/s").get_ident(request) or ""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return text
