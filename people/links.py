@@ -4,11 +4,13 @@ The addresses are pages of the front end, `/password-reset/{uid}/{token}` and
 `/reactivation/{uid}/{token}`; what they carry is what the two `…/confirm` operations take.
 """
 
+from datetime import datetime
 from typing import override
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
@@ -40,6 +42,11 @@ class LinkTokenGenerator(PasswordResetTokenGenerator):
             timestamp,
         )
         return "|".join(map(str, state))
+
+    @override
+    def _now(self) -> datetime:
+        """In UTC: local time jumps twice a year, and a link would live an hour more or less."""
+        return timezone.now().replace(tzinfo=None)
 
 
 password_reset_tokens = LinkTokenGenerator("password_reset")
