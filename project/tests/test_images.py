@@ -1,0 +1,198 @@
+"""Pictures: what is accepted, and what is left of it."""
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from PIL import Image, ImageCms, PngImagePlugin
+
+from people.tests.factories import UserFactory
+from project.common.images import clean_image, replace_image
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def encode(picture, kind, **options):
+    encoded = BytesIO()
+    picture.save(encoded, kind, **options)
+    return encoded.getvalue()
+
+
+def clean(content, name="picture.png"):
+    """Return the cleaned picture, decoded, and its bytes."""
+    cleaned = clean_image(SimpleUploadedFile(name, content)).read()
+    return Image.open(BytesIO(cleaned)), cleaned
+
+
+def plain(mode="RGB", size=(20, 10), colour="red"):
+    return Image.new(mode, size, colour)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_metadata_is_gone_and_the_picture_upright(kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90°
+    exif[0x010E] = "secret"
+    options: dict[str, Any] = {
+        "exif": exif,
+        "icc_profile": SRGB,
+        "xmp": b"<x:xmpmeta>secret</x:xmpmeta>",
+    }
+    if kind == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_text("Comment", "secret")
+        text.add_itxt("XML:com.adobe.xmp", "secret", zip=False)
+        options["pnginfo"] = text
+    if kind == "JPEG":
+        options["comment"] = "secret"
+    dirty = encode(plain(), kind, **options)
+    assert b"secret" in dirty
+    picture, content = clean(dirty)
+    assert picture.format == kind
+    assert picture.size == (10, 20)
+    assert not picture.getexif()
+    assert not {"exif", "xmp", "icc_profile", "comment"} & set(picture.info)
+    assert b"secret" not in content
+    assert b"ICC_PROFILE" not in content
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
+def test_moving_picture_keeps_its_first_frame(kind):
+    frames = [plain(colour=colour) for colour in ("blue", "green")]
+    picture, _content = clean(
+        encode(plain(), kind, save_all=True, append_images=frames, duration=100, lossless=True)
+    )
+    assert getattr(picture, "n_frames", 1) == 1
+    red, green, blue = picture.convert("RGB").getpixel((5, 5))
+    assert red > 200
+    assert max(green, blue) < 60
+
+
+def test_phone_writes_a_jpeg_with_more_pictures_behind_it():
+    content = encode(plain(), "MPO", save_all=True, append_images=[plain(colour="blue")])
+    picture, _content = clean(content, "picture.jpg")
+    assert picture.format == "JPEG"
+
+
+def test_printer_colours_become_screen_colours():
+    picture, _content = clean(encode(plain("CMYK", colour=(0, 255, 255, 0)), "JPEG"))
+    assert picture.mode == "RGB"
+    assert picture.getpixel((5, 5))[0] > 200
+
+
+def test_sixteen_bit_grey_is_scaled():
+    picture, _content = clean(encode(Image.new("I;16", (4, 4), 0x8000), "PNG"))
+    assert picture.getpixel((1, 1)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "transparency"), [("P", 0, 0), ("RGB", "red", (255, 0, 0)), ("L", 0, 0)]
+)
+def test_transparency_of_any_kind_is_kept(mode, colour, transparency):
+    content = encode(plain(mode, colour=colour), "PNG", transparency=transparency)
+    picture, _content = clean(content)
+    assert picture.getpixel((1, 1))[3] == 0
+
+
+@pytest.mark.parametrize("profile", [b"garbage", SRGB[:200]])
+def test_picture_with_a_broken_profile_is_a_picture(profile):
+    picture, _content = clean(encode(plain(), "JPEG", icc_profile=profile))
+    assert picture.size == (20, 10)
+
+
+def test_what_is_hidden_behind_a_picture_is_gone():
+    _picture, content = clean(encode(plain(), "PNG") + b"<script>alert(1)</script>PK\x03\x04")
+    assert b"script" not in content
+    assert b"PK" not in content
+
+
+def half(content):
+    return content[: len(content) // 2]
+
+
+noise = Image.effect_noise((200, 200), 50)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xd8\xff",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        encode(plain(), "GIF"),
+        encode(plain(), "BMP"),
+        encode(plain(), "TIFF"),
+        half(encode(noise, "JPEG")),
+        half(encode(noise, "PNG")),
+        half(encode(noise, "WEBP")),
+        encode(plain(), "PNG").replace(b"IDAT", b"IDXT"),
+    ],
+)
+def test_what_is_not_a_whole_picture_is_refused(content):
+    with pytest.raises(ValidationError) as refused:
+        clean(content)
+    assert refused.value.code == "invalid_image"
+
+
+def test_bomb_is_refused_before_it_is_unpacked(monkeypatch):
+    content = encode(Image.new("1", (5001, 5000)), "PNG")
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda self: pytest.fail("unpacked"))
+    with pytest.raises(ValidationError) as refused:
+        clean(content)
+    assert refused.value.code == "image_too_large"
+
+
+@pytest.mark.parametrize("size", [(20_000, 20_000), (10_000, 10_000)])
+def test_huge_bomb_is_refused(size):
+    with pytest.raises(ValidationError):
+        clean(encode(Image.new("1", size), "PNG"))
+
+
+def test_largest_picture_is_accepted():
+    picture, _content = clean(encode(Image.new("1", (5000, 5000)), "PNG"))
+    assert picture.size == (5000, 5000)
+
+
+def stored_avatars():
+    return (
+        set(default_storage.listdir("avatars")[1]) if default_storage.exists("avatars") else set()
+    )
+
+
+def cleaned():
+    return clean_image(SimpleUploadedFile("x.png", encode(plain(), "PNG")))
+
+
+def test_new_file_is_removed_if_the_row_cannot_be_saved(db, monkeypatch):
+    user = UserFactory.create()
+    before = stored_avatars()
+    monkeypatch.setattr(type(user), "save", lambda *args, **options: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        replace_image(user, "avatar", cleaned())
+    assert stored_avatars() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_old_file_stays_until_the_commit():
+    user = UserFactory.create()
+    replace_image(user, "avatar", cleaned())
+    first = str(user.avatar.name)
+    with transaction.atomic():
+        replace_image(user, "avatar", None)
+        assert default_storage.exists(first)
+    assert not default_storage.exists(first)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_replacement_goes_by_the_row_not_by_what_was_read_before():
+    user = UserFactory.create()
+    stale = type(user).objects.get(pk=user.pk)
+    replace_image(user, "avatar", cleaned())
+    first = str(user.avatar.name)
+    replace_image(stale, "avatar", cleaned())
+    assert not default_storage.exists(first)
+    assert default_storage.exists(str(stale.avatar.name))
