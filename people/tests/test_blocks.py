@@ -1,0 +1,121 @@
+"""Blocking, and the ways back."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Permission
+from django.core import mail
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+
+from people import tasks
+from people.errors import AccountErased
+from people.models import BlockReason
+from people.services import accounts, blocks
+from people.tests.factories import PASSWORD, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def confirm(api, link):
+    return api(None).post("auth/reactivation/confirm", link)
+
+
+@pytest.fixture
+def clerk(db):
+    """Staff who may change people."""
+    user = UserFactory.create(is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="change_user"))
+    return user
+
+
+def test_link_lifts_a_block_for_inactivity_once(api, inactive, link_by_mail):
+    link = link_by_mail("reactivation", inactive)
+    before = timezone.now()
+    assert confirm(api, link).status_code == 204
+    inactive.refresh_from_db()
+    assert inactive.is_active
+    assert inactive.blocked_at is None
+    assert inactive.last_login >= before  # or the sweep would block them again
+    assert confirm(api, link).status_code == 409
+    body = {"email": inactive.email, "password": PASSWORD}
+    assert api(None).post("auth/token", body).status_code == 200
+
+
+def test_old_link_does_not_lift_a_later_block(api, inactive, link_by_mail):
+    link = link_by_mail("reactivation", inactive)
+    blocks.unblock(user=inactive, by=None)
+    with time_machine.travel(timezone.now() + timedelta(minutes=1)):
+        blocks.block(user=inactive, by=None, reason=BlockReason.INACTIVITY)
+        assert confirm(api, link).status_code == 409
+
+
+def test_staff_block_after_the_link_was_sent_stays(api, inactive, link_by_mail):
+    link = link_by_mail("reactivation", inactive)
+    blocks.block(user=inactive, by=None)
+    response = confirm(api, link)
+    assert (response.status_code, response.json()["code"]) == (409, "invalid_link")
+    inactive.refresh_from_db()
+    assert not inactive.is_active
+
+
+@pytest.mark.parametrize("traits", [{}, {"blocked": True}, {"is_active": False}])
+def test_nobody_else_gets_a_mail_and_the_answer_is_the_same(api, run_worker, traits):
+    user = UserFactory.create(**traits)
+    for email in (user.email, "nobody@school.example"):
+        ask = {"email": email}
+        response = run_worker(lambda ask=ask: api(None).post("auth/reactivation", ask))
+        assert (response.status_code, response.content) == (202, b"")
+    assert mail.outbox == []
+    assert tasks.send_reactivation_mail(user.pk) == "nobody to write to"
+
+
+def test_link_of_a_password_lifts_no_block(api, inactive, link_by_mail):
+    assert confirm(api, link_by_mail("password/reset", inactive)).status_code == 409
+
+
+@pytest.mark.parametrize("uid", ["", "!!!", "é", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5"])
+def test_malformed_link_is_refused(api, inactive, uid):
+    assert confirm(api, {"uid": uid, "token": "x"}).status_code == 409
+
+
+def test_staff_blocks_and_unblocks(clerk, learner):
+    blocks.block(user=learner, by=clerk)
+    learner.refresh_from_db()
+    assert not learner.is_active
+    assert learner.blocked_reason == BlockReason.STAFF
+    blocks.unblock(user=learner, by=clerk)
+    learner.refresh_from_db()
+    assert learner.is_active
+    assert learner.blocked_reason == ""
+
+
+def test_only_staff_with_the_permission_blocks(clerk, learner, stranger, moderator, administrator):
+    other = UserFactory.create(is_superuser=True)
+    for by, user in [
+        (stranger, learner),
+        (moderator, learner),
+        (clerk, clerk),
+        (clerk, administrator),
+        (administrator, administrator),
+    ]:
+        with pytest.raises(PermissionDenied):
+            blocks.block(user=user, by=by)
+        with pytest.raises(PermissionDenied):
+            blocks.unblock(user=user, by=by)
+        user.refresh_from_db()
+        assert user.is_active
+    blocks.block(user=other, by=administrator)
+    other.refresh_from_db()
+    assert not other.is_active
+
+
+def test_erased_account_stays_as_it_is(clerk, learner):
+    accounts.erase_account(user=learner)
+    with pytest.raises(AccountErased):
+        blocks.unblock(user=learner, by=clerk)
+    with pytest.raises(AccountErased):
+        blocks.block(user=learner, by=clerk)
+    learner.refresh_from_db()
+    assert learner.blocked_reason == BlockReason.ERASED

@@ -1,0 +1,212 @@
+"""Profiles: what one sees of others, and of oneself."""
+
+from urllib.parse import urlencode
+
+import pytest
+
+from people.models import User
+from people.services import blocks
+from people.tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+PUBLIC = {"id", "first_name", "city", "avatar", "date_joined"}
+FULL = PUBLIC | {
+    "email",
+    "last_name",
+    "phone",
+    "language",
+    "last_login",
+    "is_moderator",
+}
+
+
+def test_own_profile_is_whole_by_either_address(api, learner):
+    by_me, by_id = api(learner).get("users/me"), api(learner).get(f"users/{learner.pk}")
+    assert by_me.status_code == by_id.status_code == 200
+    assert by_me.json() == by_id.json()
+    assert set(by_me.json()) == FULL
+    assert by_me.json()["email"] == learner.email
+
+
+@pytest.mark.parametrize("who", ["stranger", "moderator", "administrator"])
+def test_others_see_the_public_part_only(api, request, learner, who):
+    response = api(request.getfixturevalue(who)).get(f"users/{learner.pk}")
+    assert response.status_code == 200
+    assert set(response.json()) == PUBLIC
+    assert learner.email not in response.content.decode()
+
+
+def test_profile_says_who_moderates(api, learner, moderator, administrator):
+    said = [api(user).get("users/me").json()["is_moderator"] for user in (learner, moderator)]
+    assert said == [False, True]
+    changed = api(moderator).patch(f"users/{moderator.pk}", {"city": "Perm"})
+    assert changed.json()["is_moderator"] is True
+    assert api(administrator).get("users/me").json()["is_moderator"] is False
+
+
+def test_texts_that_are_not_given_are_null(api, stranger, db):
+    user = UserFactory.create(first_name="")
+    own, public = api(user).get("users/me").json(), api(stranger).get(f"users/{user.pk}").json()
+    for field in ("first_name", "last_name", "phone", "city", "avatar"):
+        assert own[field] is None
+    for field in ("first_name", "city", "avatar"):
+        assert public[field] is None
+
+
+def test_blocked_person_is_not_found_and_not_listed(api, learner, stranger):
+    blocks.block(user=stranger, by=None)
+    for send in (api(learner).get, api(learner).delete):
+        assert send(f"users/{stranger.pk}").status_code == 404
+    listed = api(learner).get("users").json()
+    assert [person["id"] for person in listed["items"]] == [learner.pk]
+
+
+@pytest.mark.parametrize("number", [0, 10**18, 10**30, "1" * 5000, "abc", "-1", "１"])
+def test_impossible_numbers_are_not_found(api, learner, number):
+    assert api(learner).get(f"users/{number}").status_code == 404
+
+
+def test_list_has_public_profiles_in_order(api, learner):
+    others = UserFactory.create_batch(3)
+    body = api(learner).get("users").json()
+    assert [person["id"] for person in body["items"]] == [learner.pk, *(o.pk for o in others)]
+    assert {frozenset(person) for person in body["items"]} == {frozenset(PUBLIC)}
+    assert (body["count"], body["page"], body["page_size"], body["pages"]) == (4, 1, 10, 1)
+    second = api(learner).get("users?page=2&page_size=3").json()
+    assert [person["id"] for person in second["items"]] == [others[2].pk]
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("анна", ["Анна"]),
+        ("КАЗ", ["Анна", "Boris"]),
+        ("bor", ["Boris"]),
+        ("50%", ["50%"]),
+        ("_", []),
+        ("petrova", []),
+        ("school.example", []),
+        (".*", []),
+        ("'", []),
+    ],
+)
+def test_search_looks_in_first_name_and_city_only(api, search, found):
+    caller = UserFactory.create(first_name="Zoe")
+    UserFactory.create(first_name="Анна", city="Казань", last_name="Petrova")
+    UserFactory.create(first_name="Boris", city="казань", phone="+79161234567")
+    UserFactory.create(first_name="50%", city="Perm")
+    UserFactory.create(first_name="Боб", city="Казань", is_active=False)
+    response = api(caller).get(f"users?{urlencode({'search': search})}")
+    assert [person["first_name"] for person in response.json()["items"]] == found
+
+
+@pytest.mark.parametrize("search", ["%00", "a" * 201])
+def test_odd_search_is_refused(api, learner, search):
+    assert api(learner).get(f"users?search={search}").status_code == 422
+
+
+@pytest.mark.parametrize("count", [2, 20])
+def test_queries_do_not_grow_with_the_rows(
+    api, learner, stranger, count, django_assert_num_queries
+):
+    UserFactory.create_batch(count)
+    with django_assert_num_queries(3):  # the caller; the count; the page
+        assert api(learner).get("users?page_size=100").json()["count"] == count + 2
+    with django_assert_num_queries(1):  # the caller
+        api(learner).get("users/me")
+    with django_assert_num_queries(2):  # the caller; the person
+        api(learner).get(f"users/{stranger.pk}")
+
+
+def test_person_changes_only_what_they_give(api, learner):
+    learner.city = "Perm"
+    learner.save()
+    body = {"first_name": "  Лев ", "phone": "+79161234567", "language": "ru"}
+    response = api(learner).patch(f"users/{learner.pk}", body)
+    assert response.status_code == 200
+    learner.refresh_from_db()
+    assert (learner.first_name, learner.phone, learner.language) == ("Лев", "+79161234567", "ru")
+    assert learner.city == response.json()["city"] == "Perm"
+    assert set(response.json()) == FULL
+
+
+@pytest.mark.parametrize("empty", [None, "", "   "])
+def test_null_or_empty_removes_a_text(api, learner, empty):
+    names = ("first_name", "last_name", "phone", "city")
+    response = api(learner).patch(f"users/{learner.pk}", dict.fromkeys(names, empty))
+    assert [response.json()[name] for name in names] == [None] * 4
+    learner.refresh_from_db()
+    assert [getattr(learner, name) for name in names] == [""] * 4
+
+
+def test_empty_change_changes_nothing(api, learner):
+    assert api(learner).patch(f"users/{learner.pk}", {}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("phone", "89161234567"),
+        ("phone", "+7 916 123 45 67"),
+        ("phone", 79161234567),
+        ("first_name", "x" * 151),
+        ("first_name", "a\x00b"),
+        ("first_name", "\ud800"),
+        ("first_name", ["Lev"]),
+        ("city", "x" * 101),
+        ("city", 10**30),
+        ("language", "de"),
+        ("language", None),
+        ("language", ""),
+        ("email", "other@school.example"),
+        ("is_staff", True),
+        ("avatar", "x.png"),
+        ("password", "x"),
+        ("id", 1),
+        ("payments", []),
+    ],
+)
+def test_bad_value_or_unknown_field_is_refused_by_name(api, learner, field, value):
+    response = api(learner).patch(f"users/{learner.pk}", {field: value})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["loc"][:2] == ["body", field]
+    before = User.objects.get(pk=learner.pk)
+    assert getattr(before, "first_name", None) == learner.first_name
+
+
+@pytest.mark.parametrize("body", ["[]", '"x"', "null", "7", "[" * 100_000, "{", "", "\ufeff{}"])
+def test_body_that_is_no_object_is_refused(api, learner, body):
+    response = api(learner).patch(f"users/{learner.pk}", body)
+    assert response.status_code in {400, 422}, response.content
+
+
+@pytest.mark.parametrize("who", ["stranger", "moderator", "administrator"])
+def test_nobody_changes_or_erases_somebody_else(api, request, learner, who):
+    user = request.getfixturevalue(who)
+    for response in (
+        api(user).patch(f"users/{learner.pk}", {"city": "Omsk"}),
+        api(user).delete(f"users/{learner.pk}"),
+    ):
+        assert (response.status_code, response.json()["code"]) == (403, "permission_denied")
+    learner.refresh_from_db()
+    assert learner.is_active
+    assert learner.city == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get", "users"),
+        ("get", "users/me"),
+        ("get", "users/1"),
+        ("patch", "users/1"),
+        ("delete", "users/1"),
+        ("put", "users/me/avatar"),
+        ("delete", "users/me/avatar"),
+    ],
+)
+def test_nobody_gets_anything_without_a_token(api, learner, method, path):
+    response = getattr(api(None), method)(path)
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == "Bearer"
