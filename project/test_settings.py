@@ -34,7 +34,8 @@ STORAGES["staticfiles"] = {
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
 }
 STATIC_ROOT = Path(tempfile.mkdtemp(prefix="parta-static-"))
-# A file, as in production: threads of one test can't share a database in memory.
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    folder = tempfile.mkdtemp(prefix="parta-database-")
-    DATABASES["default"]["TEST"] = {"NAME": f"{folder}/test.sqlite3"}
+    # In a file, as in production: a database in memory has other locks and fails under threads.
+    DATABASES["default"]["TEST"] = {
+        "NAME": str(Path(tempfile.mkdtemp(prefix="parta-database-")) / "test.sqlite3")
+    }
