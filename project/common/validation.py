@@ -44,6 +44,7 @@ MESSAGES = {
     "model_type": gettext_noop("This must be an object."),
     "dict_type": gettext_noop("This must be an object."),
     "unstorable_text": gettext_noop("This text has characters that can't be stored."),
+    "invalid_email": gettext_noop("Enter a valid email address."),
     "file_type": gettext_noop("This must be a file."),
     "value_error": gettext_noop("This value is not valid."),
 }
