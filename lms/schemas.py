@@ -67,7 +67,7 @@ class OwnerOut(Schema):
     """The author of a course."""
 
     id: int
-    first_name: str
+    first_name: BlankAsNull
 
 
 class CourseAbilities(Schema):

@@ -11,7 +11,7 @@ from lms.api.loaders import get_course, viewer
 from lms.models import Course
 from lms.paginators import PageNumberPagination
 from lms.schemas import CourseChanges, CourseFilters, CourseIn, CourseOut, EditOptions
-from project.common.images import clean_image
+from project.common.images import read_upload
 from project.common.schemas import Problem
 
 router = Router()
@@ -77,7 +77,7 @@ def delete_course(request: HttpRequest, course_id: int) -> Status[None]:
 def set_course_preview(request: HttpRequest, course_id: int, file: File[UploadedFile]) -> Course:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
     course = get_course(request, course_id, to=permissions.can_update_course)
-    services.set_preview(subject=course, picture=clean_image(file))
+    services.set_preview(subject=course, picture=read_upload(file))
     return get_course(request, course_id)
 
 

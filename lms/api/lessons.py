@@ -10,7 +10,7 @@ from lms.api.loaders import get_course, get_lesson, viewer
 from lms.models import Lesson
 from lms.paginators import PageNumberPagination
 from lms.schemas import EditOptions, LessonChanges, LessonFilters, LessonIn, LessonOut
-from project.common.images import clean_image
+from project.common.images import read_upload
 from project.common.schemas import Problem
 
 router = Router()
@@ -79,7 +79,7 @@ def delete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
 def set_lesson_preview(request: HttpRequest, lesson_id: int, file: File[UploadedFile]) -> Lesson:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
     lesson = get_lesson(request, lesson_id, to=permissions.can_update_lesson)
-    services.set_preview(subject=lesson, picture=clean_image(file))
+    services.set_preview(subject=lesson, picture=read_upload(file))
     return get_lesson(request, lesson_id)
 
 

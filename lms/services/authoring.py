@@ -106,9 +106,11 @@ def delete_lesson(*, lesson: Lesson) -> None:
     _save_with_time(course, [])
 
 
-@transaction.atomic
 def set_preview(*, subject: Course | Lesson, picture: "ContentFile[bytes] | None") -> None:
-    """Replace the preview of a course or lesson by a cleaned picture; None removes it."""
+    """Replace the preview of a course or lesson by a cleaned picture; None removes it.
+
+    Not in a transaction of its own: storing may be slow, and `replace_image` holds the row.
+    """
     replace_image(subject, "preview", picture)
     _save_with_time(subject, [])
 
