@@ -124,3 +124,8 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title}: {self.amount} {self.currency}"
+
+    @property
+    def payment_url(self) -> str | None:
+        """Where to send the buyer. None: cash and transfers happen outside of this system."""
+        return None
