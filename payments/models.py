@@ -10,6 +10,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from lms.models import Course, Lesson
+
 
 class PaymentMethod(models.TextChoices):
     CASH = "cash", _("cash")
@@ -26,6 +28,11 @@ class PaymentStatus(models.TextChoices):
     REFUNDED = "refunded", _("refunded")
 
 
+# Sorting by this first puts what is not paid last; a column's own NULLS LAST can't be indexed on
+# SQLite.
+IS_UNPAID = models.ExpressionWrapper(Q(paid_at=None), output_field=models.BooleanField())
+
+
 class PaymentQuerySet(models.QuerySet["Payment"]):
     def visible_to(self, user: Any) -> Self:
         """Payments this person may see through the API: their own; administrators: all."""
@@ -35,6 +42,35 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
+
+    def in_order(self, ordering: str) -> Self:
+        """Order by `paid_at` or `amount`, with `-` for descending. What is not paid comes last
+        either way; ties are broken by id."""
+        unpaid_last = [IS_UNPAID] if ordering.endswith("paid_at") else []
+        direction = "-" if ordering.startswith("-") else ""
+        return self.order_by(*unpaid_last, ordering, f"{direction}id")
+
+    def pending_like(self, offer: "Payment") -> Self:
+        """Payments that wait, by the same person for the same thing, price and method."""
+        return self.filter(
+            payer=offer.payer,
+            course=offer.course,
+            lesson=offer.lesson,
+            amount=offer.amount,
+            currency=offer.currency,
+            method=offer.method,
+            status=PaymentStatus.PENDING,
+        )
+
+    def paying_for(self, target: Course | Lesson) -> Self:
+        """Payments that paid for it: a paid course covers its lessons."""
+        paid = self.filter(status=PaymentStatus.PAID)
+        if isinstance(target, Course):
+            return paid.filter(course=target)
+        return paid.filter(Q(lesson=target) | Q(course=target.course_id))
+
+    def get_by_natural_key(self, external_id: str) -> "Payment":
+        return self.get(external_id=external_id)
 
 
 class Payment(models.Model):
@@ -50,7 +86,7 @@ class Payment(models.Model):
         verbose_name=_("payer"),
     )
     course = models.ForeignKey(
-        "lms.Course",
+        Course,
         models.PROTECT,
         null=True,
         blank=True,
@@ -58,7 +94,7 @@ class Payment(models.Model):
         verbose_name=_("course"),
     )
     lesson = models.ForeignKey(
-        "lms.Lesson",
+        Lesson,
         models.PROTECT,
         null=True,
         blank=True,
@@ -116,16 +152,48 @@ class Payment(models.Model):
             models.UniqueConstraint(fields=["external_id"], name="payment_external_id_unique"),
         ]
         indexes = [
-            models.Index(F("paid_at").desc(), F("id").desc(), name="payment_paid"),
+            models.Index(IS_UNPAID, F("paid_at").desc(), F("id").desc(), name="payment_paid"),
             models.Index(
-                F("payer"), F("paid_at").desc(), F("id").desc(), name="payment_payer_paid"
+                F("payer"),
+                IS_UNPAID,
+                F("paid_at").desc(),
+                F("id").desc(),
+                name="payment_payer_paid",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.title}: {self.amount} {self.currency}"
 
+    def natural_key(self) -> tuple[str, ...]:
+        """What names this payment in a fixture; nothing for one that was not imported."""
+        return (self.external_id,) if self.external_id else ()
+
     @property
     def payment_url(self) -> str | None:
         """Where to send the buyer. None: cash and transfers happen outside of this system."""
         return None
+
+
+class IdempotencyKey(models.Model):
+    """What a client named one request for a payment, so that a repeat gets the first answer.
+
+    Which course or lesson and method were asked for is what the payment says.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    payment = models.ForeignKey(Payment, models.CASCADE, related_name="+")
+    created_payment = models.BooleanField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("idempotency key")
+        verbose_name_plural = _("idempotency keys")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

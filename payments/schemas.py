@@ -1,11 +1,41 @@
 """Payments as the API reads and writes them."""
 
 from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 
 from ninja import Field, Schema
+from pydantic import ConfigDict, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from payments.models import PaymentMethod, PaymentStatus
-from project.common.schemas import Money
+from payments.services import Order
+from project.common.schemas import Identifier, InputSchema, Money
+
+PaymentOrdering = Literal["-paid_at", "paid_at", "-amount", "amount"]
+# Visible ASCII, as in a token that a client makes up; a UUID is a good one.
+IdempotencyKeyText = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$")]
+
+
+def _either(chosen: str, other: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {chosen: {"type": "integer"}, other: {"type": "null"}},
+        "required": [chosen],
+    }
+
+
+class PaymentFilters(Schema):
+    course_id: Identifier | None = Field(None, description="Only payments for this course.")
+    lesson_id: Identifier | None = Field(None, description="Only payments for this lesson.")
+    method: PaymentMethod | None = Field(None, description="Only payments made like this.")
+    status: PaymentStatus | None = Field(None, description="Only payments in this state.")
+    ordering: PaymentOrdering = Field(
+        "-paid_at", description="`-` for descending. What is not paid comes last either way."
+    )
+
+    def conditions(self) -> dict[str, Any]:
+        """The filters that were given, by the name of the model's field."""
+        return self.model_dump(exclude={"ordering"}, exclude_none=True)
 
 
 class PaymentOut(Schema):
@@ -13,16 +43,41 @@ class PaymentOut(Schema):
     are the ones at the time of purchase."""
 
     id: int
-    user_id: int = Field(validation_alias="payer_id", description="Who pays.")
-    course_id: int | None
-    lesson_id: int | None
-    title: str = Field(examples=["Python from scratch"])
+    user_id: int = Field(validation_alias="payer_id", description="Who pays.", examples=[7])
+    course_id: int | None = Field(examples=[3])
+    lesson_id: int | None = Field(examples=[None])
+    title: str = Field(examples=["Bread at home"])
     amount: Money
     currency: str = Field(description="ISO 4217.", examples=["RUB"])
     method: PaymentMethod
     status: PaymentStatus
     payment_url: str | None = Field(
-        description="Where to send the buyer; null where there is nothing to open."
+        description="Where to send the buyer; null where there is nothing to open.",
+        examples=[None],
     )
     created_at: datetime
     paid_at: datetime | None
+
+
+class PaymentIn(InputSchema):
+    """What the caller wants to pay for: either a course or a lesson."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [_either("course_id", "lesson_id"), _either("lesson_id", "course_id")],
+            "examples": [{"course_id": 3, "method": "transfer"}],
+        }
+    )
+
+    course_id: Identifier | None = None
+    lesson_id: Identifier | None = None
+    method: Literal[PaymentMethod.CASH, PaymentMethod.TRANSFER]
+
+    @model_validator(mode="after")
+    def _check_target(self) -> Self:
+        if (self.course_id is None) == (self.lesson_id is None):
+            raise PydanticCustomError("not_one_target", "Either a course or a lesson.")
+        return self
+
+    def to_order(self) -> Order:
+        return Order(course_id=self.course_id, lesson_id=self.lesson_id, method=self.method)

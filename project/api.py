@@ -15,6 +15,7 @@ from project.common import validation
 from project.common.errors import (
     Conflict,
     DomainError,
+    Missing,
     PaymentRequired,
     Refused,
     Unauthenticated,
@@ -48,6 +49,7 @@ STATUSES: dict[type[Exception], int] = {
     Unauthenticated: 401,
     PaymentRequired: 402,
     Refused: 403,
+    Missing: 404,
     Conflict: 409,
     Http404: 404,
     AuthenticationError: 401,

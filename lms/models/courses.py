@@ -72,6 +72,11 @@ class CourseQuerySet(models.QuerySet["Course"]):
         """Courses with the text in their title or description, whatever the letter case."""
         return self.filter(contains(text, "title", "description"))
 
+    def on_sale_to(self, user: Any) -> Self:
+        """Courses this person may ask to buy: published ones. Their own drafts are among them, so
+        that an owner hears that there is nothing to buy, and not that there is nothing."""
+        return self.filter(Q(is_published=True) | Q(owner=user))
+
     def with_is_subscribed(self, user: Any) -> Self:
         subscription = Subscription.objects.filter(course_id=OuterRef("pk"), user_id=user.pk)
         return self.annotate(is_subscribed=Exists(subscription))
@@ -178,6 +183,10 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
     def with_is_completed(self, user: Any) -> Self:
         completion = Completion.objects.filter(lesson_id=OuterRef("pk"), user_id=user.pk)
         return self.annotate(is_completed=Exists(completion))
+
+    def on_sale_to(self, user: Any) -> Self:
+        """Lessons this person may ask to buy: those of courses that they may ask to buy."""
+        return self.filter(course__in=Course.objects.on_sale_to(user))
 
 
 class Lesson(models.Model):

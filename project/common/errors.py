@@ -31,6 +31,13 @@ class Conflict(DomainError):
     message = _("This contradicts the present state.")
 
 
+class Missing(DomainError):
+    """There is no such thing, or this person can't see it: nobody can tell which."""
+
+    code = "not_found"
+    message = _("There is nothing here that you can see.")
+
+
 class Refused(DomainError):
     """The person may see the thing, but not do this to it."""
 

@@ -45,6 +45,7 @@ MESSAGES = {
     "dict_type": gettext_noop("This must be an object."),
     "unstorable_text": gettext_noop("This text has characters that can't be stored."),
     "invalid_email": gettext_noop("Enter a valid email address."),
+    "not_one_target": gettext_noop("This takes either a course or a lesson."),
     "file_type": gettext_noop("This must be a file."),
     "value_error": gettext_noop("This value is not valid."),
 }

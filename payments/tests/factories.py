@@ -1,0 +1,35 @@
+"""Payments for tests."""
+
+from decimal import Decimal
+
+import factory
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from lms.tests.factories import CourseFactory, LessonFactory
+from payments.models import Payment, PaymentMethod, PaymentStatus
+from people.tests.factories import UserFactory
+
+
+class PaymentFactory(DjangoModelFactory[Payment]):
+    """A cash payment for a published course that waits for staff; `paid=True` for one that came,
+    `for_lesson=True` for a payment for a lesson."""
+
+    class Meta:
+        model = Payment
+
+    class Params:
+        paid = factory.Trait(status=PaymentStatus.PAID, paid_at=factory.LazyFunction(timezone.now))
+        refunded = factory.Trait(
+            status=PaymentStatus.REFUNDED, paid_at=factory.LazyFunction(timezone.now)
+        )
+        for_lesson = factory.Trait(
+            course=None, lesson=factory.SubFactory(LessonFactory, course__is_published=True)
+        )
+
+    payer = factory.SubFactory(UserFactory)
+    course = factory.SubFactory(CourseFactory, published=True)
+    title = factory.LazyAttribute(lambda payment: (payment.course or payment.lesson).title)
+    amount = Decimal("1990.00")
+    currency = "RUB"
+    method = PaymentMethod.CASH

@@ -1,0 +1,246 @@
+"""Asking to pay for a course or lesson, in cash or by transfer."""
+
+import threading
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+
+from lms.tests.factories import CourseFactory, LessonFactory
+from payments.models import IdempotencyKey, Payment, PaymentStatus
+from payments.tests.factories import PaymentFactory
+
+pytestmark = pytest.mark.django_db
+
+KEY = {"Idempotency-Key": "0b6c2f0a-3a52-4d4f-9d4e-0a6f5d5b8c11"}
+
+
+@pytest.fixture
+def course(author):
+    return CourseFactory.create(owner=author, published=True, price=Decimal("1990.00"))
+
+
+@pytest.fixture
+def lesson(course):
+    return LessonFactory.create(course=course, price=Decimal("250.50"))
+
+
+def ask(client, headers=None, method="cash", **target):
+    return client.post("payments", target | {"method": method}, headers=headers or {})
+
+
+def test_a_learner_asks_to_pay_for_a_course(api, learner, course):
+    response = ask(api(learner), course_id=course.pk)
+    assert response.status_code == 201
+    payment = Payment.objects.get()
+    assert response.json() == api(learner).get(f"payments/{payment.pk}").json()
+    assert (payment.payer, payment.course, payment.lesson) == (learner, course, None)
+    assert (payment.title, payment.amount, payment.currency) == (
+        course.title, Decimal("1990.00"), "RUB",
+    )  # fmt: skip
+    assert (payment.method, payment.status, payment.paid_at) == ("cash", "pending", None)
+
+
+def test_a_learner_asks_to_pay_for_a_lesson(api, learner, lesson):
+    response = ask(api(learner), lesson_id=lesson.pk, course_id=None, method="transfer")
+    assert response.status_code == 201
+    read = response.json()
+    assert (read["lesson_id"], read["course_id"]) == (lesson.pk, None)
+    assert (read["title"], read["amount"], read["method"]) == (
+        lesson.title, "250.50", "transfer",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "location", "code"),
+    [
+        ({"method": "cash"}, ["body"], "not_one_target"),
+        ({"method": "cash", "course_id": None}, ["body"], "not_one_target"),
+        ({"method": "cash", "course_id": 1, "lesson_id": 1}, ["body"], "not_one_target"),
+        ({"course_id": 1}, ["body", "method"], "missing"),
+        ({"course_id": 1, "method": "gold"}, ["body", "method"], "literal_error"),
+        ({"course_id": 1, "method": None}, ["body", "method"], "literal_error"),
+        ({"course_id": 1, "method": ["cash"]}, ["body", "method"], "literal_error"),
+        ({"course_id": "x", "method": "cash"}, ["body", "course_id"], "int_parsing"),
+        ({"course_id": 0, "method": "cash"}, ["body", "course_id"], "greater_than_equal"),
+        ({"lesson_id": 10**30, "method": "cash"}, ["body", "lesson_id"], "less_than_equal"),
+        ({"course_id": 1, "method": "cash", "amount": "1.00"}, ["body", "amount"],
+         "extra_forbidden"),
+    ],
+)  # fmt: skip
+def test_a_wrong_body_is_named(api, learner, body, location, code):
+    response = api(learner).post("payments", body)
+    assert response.status_code == 422, response.content
+    errors = response.json()["errors"]
+    assert [(error["loc"], error["code"]) for error in errors] == [(location, code)]
+    assert not Payment.objects.exists()
+
+
+def test_nobody_can_tell_a_draft_from_nothing(api, learner, moderator, author):
+    draft = CourseFactory.create(owner=author, price=Decimal(5))
+    lesson = LessonFactory.create(course=draft, price=Decimal(5))
+    for person in (learner, moderator):
+        nothing = ask(api(person), course_id=draft.pk + 1000)
+        answers = [ask(api(person), course_id=draft.pk), ask(api(person), lesson_id=lesson.pk)]
+        assert [answer.status_code for answer in answers] == [404, 404]
+        assert {answer.content for answer in answers} == {nothing.content}
+        assert nothing.json()["code"] == "not_found"
+    assert not Payment.objects.exists()
+
+
+def test_what_is_free_or_not_sold_on_its_own_is_not_paid_for(api, learner, course):
+    free = CourseFactory.create(published=True, price=0)
+    targets = [
+        {"course_id": free.pk},
+        {"lesson_id": LessonFactory.create(course=course, price=None).pk},
+        {"lesson_id": LessonFactory.create(course=course, price=0).pk},
+    ]
+    for target in targets:
+        response = ask(api(learner), **target)
+        assert (response.status_code, response.json()["code"]) == (409, "nothing_to_pay")
+    assert not Payment.objects.exists()
+
+
+def test_authors_do_not_buy_what_is_theirs(api, author, lesson):
+    for target in ({"course_id": lesson.course_id}, {"lesson_id": lesson.pk}):
+        response = ask(api(author), **target)
+        assert (response.status_code, response.json()["code"]) == (409, "already_paid")
+    draft = CourseFactory.create(owner=author, price=Decimal(5))
+    assert ask(api(author), course_id=draft.pk).json()["code"] == "already_paid"
+
+
+def test_a_paid_course_covers_its_lessons(api, learner, lesson):
+    PaymentFactory.create(payer=learner, course=lesson.course, paid=True)
+    for target in ({"course_id": lesson.course_id}, {"lesson_id": lesson.pk}):
+        response = ask(api(learner), **target)
+        assert (response.status_code, response.json()["code"]) == (409, "already_paid")
+
+
+def test_a_paid_lesson_covers_only_itself(api, learner, lesson):
+    PaymentFactory.create(payer=learner, lesson=lesson, course=None, paid=True)
+    other = LessonFactory.create(course=lesson.course, price=Decimal(1))
+    assert ask(api(learner), lesson_id=lesson.pk).json()["code"] == "already_paid"
+    assert ask(api(learner), lesson_id=other.pk).status_code == 201
+    assert ask(api(learner), course_id=lesson.course_id).status_code == 201
+
+
+def test_payments_of_others_and_payments_that_came_to_nothing_pay_for_nothing(
+    api, learner, stranger, course
+):
+    PaymentFactory.create(payer=stranger, course=course, paid=True)
+    PaymentFactory.create(payer=learner, course=course, refunded=True)
+    for status in (PaymentStatus.FAILED, PaymentStatus.EXPIRED):
+        PaymentFactory.create(payer=learner, course=course, status=status)
+    assert ask(api(learner), course_id=course.pk).status_code == 201
+
+
+def test_asking_again_leads_to_the_payment_that_waits(api, learner, stranger, course):
+    first = ask(api(learner), course_id=course.pk)
+    again = ask(api(learner), course_id=course.pk)
+    assert (again.status_code, again.json()) == (200, first.json())
+    other_method = ask(api(learner), course_id=course.pk, method="transfer")
+    assert other_method.status_code == 201
+    assert ask(api(stranger), course_id=course.pk).status_code == 201
+    assert Payment.objects.count() == 3
+
+
+def test_a_changed_price_is_a_new_offer(api, learner, course):
+    old = ask(api(learner), course_id=course.pk).json()
+    course.price = Decimal("990.00")
+    course.save()
+    new = ask(api(learner), course_id=course.pk)
+    assert new.status_code == 201
+    assert new.json()["amount"] == "990.00"
+    assert Payment.objects.get(pk=old["id"]).amount == Decimal("1990.00")
+
+
+def test_imported_twins_do_not_hinder(api, learner, course):
+    twins = PaymentFactory.create_batch(2, payer=learner, course=course)
+    response = ask(api(learner), course_id=course.pk)
+    assert response.status_code == 200
+    assert response.json()["id"] in {twin.pk for twin in twins}
+
+
+def test_a_repeat_with_its_key_gets_the_first_answer(api, learner, course):
+    first = ask(api(learner), KEY, course_id=course.pk)
+    assert first.status_code == 201
+    course.is_published = False
+    course.save()
+    Payment.objects.update(status=PaymentStatus.FAILED)
+    repeat = ask(api(learner), KEY, course_id=course.pk)
+    assert repeat.status_code == 201
+    assert repeat.json()["id"] == first.json()["id"]
+    assert Payment.objects.count() == 1
+
+
+def test_a_key_remembers_that_nothing_was_created(api, learner, course):
+    PaymentFactory.create(payer=learner, course=course)
+    answers = [ask(api(learner), KEY, course_id=course.pk) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+
+
+def test_a_key_of_another_request_is_refused(api, learner, course, lesson):
+    ask(api(learner), KEY, course_id=course.pk)
+    for response in (
+        ask(api(learner), KEY, lesson_id=lesson.pk),
+        ask(api(learner), KEY, course_id=course.pk, method="transfer"),
+        ask(api(learner), KEY, course_id=lesson.pk + 1000),
+    ):
+        assert (response.status_code, response.json()["code"]) == (409, "idempotency_key_reused")
+    assert Payment.objects.count() == 1
+
+
+def test_keys_of_two_people_have_nothing_to_do_with_each_other(api, learner, stranger, course):
+    answers = [ask(api(person), KEY, course_id=course.pk) for person in (learner, stranger)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+
+
+def test_a_refused_request_leaves_its_key_free(api, learner, course):
+    course.price = 0
+    course.save()
+    assert ask(api(learner), KEY, course_id=course.pk).status_code == 409
+    assert not IdempotencyKey.objects.exists()
+    course.price = 5
+    course.save()
+    assert ask(api(learner), KEY, course_id=course.pk).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "two words", "x" * 256, "кириллица"])
+def test_a_key_that_is_none_is_refused(api, learner, course, key):
+    response = ask(api(learner), {"Idempotency-Key": key}, course_id=course.pk)
+    assert response.status_code == 422
+    errors = response.json()["errors"]
+    assert [error["loc"] for error in errors] == [["header", "Idempotency-Key"]]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("headers", [{}, KEY], ids=["without key", "with key"])
+def test_twenty_requests_at_once_make_one_payment(api, learner, course, headers):
+    client = api(learner)
+    start = threading.Barrier(20)
+    answers = []
+
+    def run():
+        try:
+            start.wait()
+            answers.append(ask(api(learner), headers, course_id=course.pk))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = [201] * 20 if headers else [200] * 19 + [201]
+    assert sorted(answer.status_code for answer in answers) == expected
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert client.get("payments").json()["count"] == 1
+
+
+def test_number_of_queries_of_a_request(api, learner, lesson, django_assert_num_queries):
+    client = api(learner)
+    # The account of the token; begin, lock, key, lesson with its course, paid already, pending
+    # already, payment, key, commit.
+    with django_assert_num_queries(10):
+        assert ask(client, KEY, lesson_id=lesson.pk).status_code == 201

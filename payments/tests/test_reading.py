@@ -1,0 +1,152 @@
+"""Who reads which payments, filtered and ordered how."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from lms.models import Course
+from payments.models import PaymentMethod, PaymentStatus
+from payments.tests.factories import PaymentFactory
+
+pytestmark = pytest.mark.django_db
+
+PAYMENT_FIELDS = {
+    "id", "user_id", "course_id", "lesson_id", "title", "amount", "currency", "method", "status",
+    "payment_url", "created_at", "paid_at",
+}  # fmt: skip
+SOME_DAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def ids(response):
+    assert response.status_code == 200, response.content
+    return [payment["id"] for payment in response.json()["items"]]
+
+
+def test_a_payment_shows_what_was_agreed_at_the_time_of_purchase(api, learner):
+    payment = PaymentFactory.create(
+        payer=learner, paid=True, paid_at=SOME_DAY, created_at=SOME_DAY, amount=Decimal("10.5")
+    )
+    Course.objects.update(title="Renamed since", price=Decimal(99))
+    read = api(learner).get(f"payments/{payment.pk}").json()
+    assert set(read) == PAYMENT_FIELDS
+    assert read == {
+        "id": payment.pk,
+        "user_id": learner.pk,
+        "course_id": payment.course_id,
+        "lesson_id": None,
+        "title": payment.title,
+        "amount": "10.50",
+        "currency": "RUB",
+        "method": "cash",
+        "status": "paid",
+        "payment_url": None,
+        "created_at": "2026-05-01T12:00:00+00:00",
+        "paid_at": "2026-05-01T12:00:00+00:00",
+    }
+
+
+@pytest.mark.parametrize("reader", ["author", "stranger", "moderator"])
+def test_payments_of_others_are_not_there(api, learner, request, reader):
+    """Not even for moderators, nor for the author of the course."""
+    person = request.getfixturevalue(reader)
+    payment = PaymentFactory.create(payer=learner, course__owner=person)
+    assert api(person).get(f"payments/{payment.pk}").status_code == 404
+    assert ids(api(person).get("payments")) == []
+
+
+def test_a_moderator_reads_their_own(api, moderator):
+    payment = PaymentFactory.create(payer=moderator)
+    assert ids(api(moderator).get("payments")) == [payment.pk]
+    assert api(moderator).get(f"payments/{payment.pk}").status_code == 200
+
+
+def test_an_administrator_reads_all(api, administrator, learner):
+    payment = PaymentFactory.create(payer=learner)
+    assert ids(api(administrator).get("payments")) == [payment.pk]
+    assert api(administrator).get(f"payments/{payment.pk}").json()["user_id"] == learner.pk
+
+
+@pytest.mark.parametrize("path", ["payments", "payments/1"])
+def test_without_a_token_nothing_is_read(api, db, path):
+    assert api(None).get(path).status_code == 401
+
+
+@pytest.mark.parametrize("payment_id", ["0", "-1", "x", "9" * 40, "1.0", "%00"])
+def test_an_id_of_nothing_is_404(api, learner, payment_id):
+    assert api(learner).get(f"payments/{payment_id}").status_code == 404
+
+
+def test_filters_narrow_the_list(api, learner):
+    cash = PaymentFactory.create(payer=learner)
+    lesson = PaymentFactory.create(payer=learner, for_lesson=True, method=PaymentMethod.TRANSFER)
+    paid = PaymentFactory.create(payer=learner, paid=True)
+    get = api(learner).get
+    assert ids(get(f"payments?course_id={cash.course_id}")) == [cash.pk]
+    assert ids(get(f"payments?lesson_id={lesson.lesson_id}")) == [lesson.pk]
+    assert ids(get("payments?method=transfer")) == [lesson.pk]
+    assert ids(get("payments?status=paid")) == [paid.pk]
+    assert ids(get(f"payments?status=paid&course_id={cash.course_id}")) == []
+    assert ids(get("payments?course_id=9223372036854775807")) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("course_id=x", "course_id"),
+        ("course_id=0", "course_id"),
+        ("lesson_id=99999999999999999999", "lesson_id"),
+        ("method=gold", "method"),
+        ("method=", "method"),
+        ("status=lost", "status"),
+        ("status=%00", "status"),
+        ("ordering=id", "ordering"),
+        ("ordering=-created_at", "ordering"),
+        ("ordering=--amount", "ordering"),
+        ("ordering=payer__password", "ordering"),
+        ("ordering=", "ordering"),
+        ("page=0", "page"),
+        ("page=x", "page"),
+    ],
+)
+def test_a_wrong_query_is_named(api, learner, query, name):
+    response = api(learner).get(f"payments?{query}")
+    assert response.status_code == 422
+    assert [error["loc"] for error in response.json()["errors"]] == [["query", name]]
+
+
+def test_every_ordering_is_total_and_puts_unpaid_last(api, learner):
+    def paid(days, amount):
+        return PaymentFactory.create(
+            payer=learner, paid=True, paid_at=SOME_DAY + timedelta(days=days), amount=amount
+        ).pk
+
+    first, second, twin = paid(1, 30), paid(2, 10), paid(2, 10)
+    unpaid, another = (PaymentFactory.create(payer=learner, amount=20).pk for _ in range(2))
+    get = api(learner).get
+    assert ids(get("payments?ordering=paid_at")) == [first, second, twin, unpaid, another]
+    assert ids(get("payments?ordering=-paid_at")) == [twin, second, first, another, unpaid]
+    assert ids(get("payments")) == [twin, second, first, another, unpaid]
+    assert ids(get("payments?ordering=amount")) == [second, twin, unpaid, another, first]
+    assert ids(get("payments?ordering=-amount")) == [first, another, unpaid, twin, second]
+
+
+def test_pages_hold_every_payment_once(api, learner):
+    expected = {PaymentFactory.create(payer=learner).pk for _ in range(5)}
+    pages = [api(learner).get(f"payments?page={page}&page_size=2") for page in (1, 2, 3)]
+    assert {payment for page in pages for payment in ids(page)} == expected
+    assert [len(ids(page)) for page in pages] == [2, 2, 1]
+    assert pages[0].json() | {"items": []} == {
+        "items": [], "count": 5, "page": 1, "page_size": 2, "pages": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [2, 20])
+def test_number_of_queries_does_not_depend_on_the_rows(
+    api, learner, django_assert_num_queries, rows
+):
+    PaymentFactory.create_batch(rows, payer=learner, status=PaymentStatus.PENDING)
+    client = api(learner)
+    # The account of the token, the number of payments, the payments.
+    with django_assert_num_queries(3):
+        assert len(ids(client.get("payments?page_size=100"))) == rows
