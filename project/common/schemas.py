@@ -54,7 +54,7 @@ Title = Annotated[
 ]
 Search = Annotated[str, StringConstraints(max_length=200), STORABLE]
 Whole = Annotated[int, BeforeValidator(_no_boolean)]
-Identifier = Annotated[Whole, Field(ge=1, le=2**63 - 1)]
+Identifier = Annotated[int, Field(ge=1, le=2**63 - 1), BeforeValidator(_no_boolean)]
 # Money comes in as a decimal string (or a number) and goes out as a string with two places.
 Price = Annotated[Decimal, Field(ge=0, max_digits=10, decimal_places=2, examples=["1990.00"])]
 Money = Annotated[
