@@ -10,6 +10,12 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
+from payments.provider import (
+    InvalidEvent,
+    InvalidSignature,
+    ProviderError,
+    ProviderMisconfigured,
+)
 from people.tokens import AccessTokenAuth
 from project.common import validation
 from project.common.errors import (
@@ -51,6 +57,10 @@ STATUSES: dict[type[Exception], int] = {
     Refused: 403,
     Missing: 404,
     Conflict: 409,
+    InvalidSignature: 400,
+    InvalidEvent: 400,
+    ProviderError: 502,
+    ProviderMisconfigured: 503,
     Http404: 404,
     AuthenticationError: 401,
     PermissionDenied: 403,

@@ -244,8 +244,21 @@ INACTIVITY_SWEEP_CRON = env.str("INACTIVITY_SWEEP_CRON", default="30 4 * * *")
 COURSE_UPDATE_QUIET_PERIOD = duration("COURSE_UPDATE_QUIET_PERIOD", "4h")
 CURRENCY = env.str("CURRENCY", default="RUB")
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
-STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
 STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="")
+STRIPE_SANDBOX_PORT = env.int("STRIPE_SANDBOX_PORT", default=8001)
+# Development without an account speaks to `manage.py stripe_sandbox`; a key switches to Stripe.
+STRIPE_SANDBOX = DEBUG and not STRIPE_API_KEY
+if STRIPE_SANDBOX:
+    STRIPE_API_KEY = "sk_test_sandbox"
+    STRIPE_WEBHOOK_SECRET = STRIPE_WEBHOOK_SECRET or "whsec_sandbox"
+STRIPE_API_BASE = env.str(
+    "STRIPE_API_BASE",
+    default=f"http://127.0.0.1:{STRIPE_SANDBOX_PORT}"
+    if STRIPE_SANDBOX
+    else "https://api.stripe.com",
+)
+# Seconds to connect and to wait for an answer; the SDK would wait for eighty.
+STRIPE_TIMEOUT = (3.05, 15.0)
 
 # --- Mail -----------------------------------------------------------------------------------
 
@@ -376,6 +389,8 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "django-q": {"handlers": [], "level": "INFO", "propagate": True},
+        # The SDK logs links and the words of errors; payments/gateway.py logs what may be logged.
+        "stripe": {"level": "ERROR"},
     },
 }
 

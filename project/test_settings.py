@@ -24,7 +24,13 @@ os.environ.update(
     THROTTLE_RESET="1000/min",
     LOG_LEVEL="WARNING",
 )
-for name in ("STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET", "CORS_ALLOWED_ORIGINS"):
+for name in (
+    "STRIPE_API_KEY",
+    "STRIPE_API_BASE",
+    "STRIPE_WEBHOOK_SECRET",
+    "STRIPE_SANDBOX_PORT",
+    "CORS_ALLOWED_ORIGINS",
+):
     os.environ.pop(name, None)
 
 from project.settings import *

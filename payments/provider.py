@@ -1,0 +1,167 @@
+"""What can be said about a payment provider: plain data in and out, and what can go wrong.
+
+Amounts are exact decimals, currencies ISO 4217 codes in upper case. The errors tell a caller
+what it has to know about the outcome:
+
+* ProviderUnavailable: it is unknown. Try again with the same idempotency key, unless `replayed`
+  is true: then Stripe answers that key with the same failure for at least a day.
+* ProviderRefused: Stripe understood and said no; nothing was done.
+* ProviderMisconfigured: our key is missing, wrong, or of the other mode; nothing was done.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.utils.translation import gettext_lazy as _
+
+from project.common.errors import Conflict, DomainError
+
+
+class ProviderError(DomainError):
+    """The payment provider did not do what was asked."""
+
+    code = "payment_provider_error"
+    message = _("The payment provider did not answer as expected. Try again later.")
+
+
+class ProviderUnavailable(ProviderError):
+    """No answer, or none that can be understood: whether it was done is unknown."""
+
+    def __init__(self, *, replayed: bool = False) -> None:
+        super().__init__()
+        self.replayed = replayed
+
+
+class ProviderRefused(ProviderError):
+    """The provider understood the request and refused it; `reason` is its own code or empty."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class KeyUsedOtherwise(ProviderRefused):
+    """The idempotency key was used before, with other parameters."""
+
+
+class ProviderMisconfigured(ProviderError):
+    """Our key is missing or wrong, or of the other mode (test, live)."""
+
+    code = "payments_unavailable"
+    message = _("Online payment is not available for the moment.")
+
+
+class UnchargeableAmount(Conflict):
+    """The provider can't take exactly this amount in this currency."""
+
+    code = "unchargeable_amount"
+    message = _("This amount can't be paid online.")
+
+
+class InvalidSignature(DomainError):
+    """The webhook was not signed with our secret, or too long ago."""
+
+    code = "invalid_signature"
+    message = _("The signature is not valid.")
+
+
+class InvalidEvent(DomainError):
+    """The webhook was signed well, but can't be understood."""
+
+    code = "invalid_event"
+    message = _("The event can't be understood.")
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    id: str
+    product_id: str
+    amount: Decimal | None
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a Checkout Session is made for. The same payment must always give an equal order:
+    Stripe refuses one idempotency key with two sets of parameters.
+
+    `success_url` has the literal `{CHECKOUT_SESSION_ID}` where Stripe puts the session's id.
+    `expires_at` is 30 minutes to 24 hours ahead; without it Stripe takes 24 hours.
+    """
+
+    payment_id: str
+    price_id: str
+    success_url: str
+    cancel_url: str
+    customer_email: str | None = None
+    language: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A Checkout Session as Stripe describes it.
+
+    `status` is open, complete or expired; `payment_status` is paid, unpaid or
+    no_payment_required, and it alone says whether there is money. `amount` is None where
+    Stripe gives none or the currency is not one of ours. `url` is None once it is not open.
+    """
+
+    id: str
+    status: str
+    payment_status: str
+    url: str | None
+    expires_at: datetime
+    amount_minor: int | None
+    amount: Decimal | None
+    currency: str | None
+    client_reference_id: str | None
+    payment_intent_id: str | None
+    payment_id: str | None
+    livemode: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Money taken, and how much of it was given back; `refunded` only if all of it was."""
+
+    id: str
+    payment_intent_id: str | None
+    payment_id: str | None
+    amount: Decimal | None
+    amount_refunded: Decimal | None
+    currency: str
+    refunded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """`status` is pending, requires_action, succeeded, failed or canceled."""
+
+    id: str
+    status: str
+    payment_intent_id: str | None
+    charge_id: str | None
+    amount: Decimal | None
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A signed event. At most one of the three objects is there; none for a type that we don't
+    know and for an event of the other mode (test, live), which nobody may apply."""
+
+    id: str
+    type: str
+    created: datetime
+    livemode: bool
+    session: Session | None = None
+    charge: Charge | None = None
+    refund: Refund | None = None
