@@ -164,7 +164,7 @@ def to_minor_units(amount: Decimal, currency: str) -> int:
         raise UnchargeableAmount from None
     # Stripe takes three-decimal currencies only in steps of ten of their smallest unit.
     step = 10 if currency in money.THREE_DECIMAL else 1
-    if not (0 < minor <= HIGHEST_MINOR_AMOUNT) or minor % step:
+    if not minor.is_finite() or not 0 < minor <= HIGHEST_MINOR_AMOUNT or minor % step:
         raise UnchargeableAmount
     return int(minor)
 

@@ -1,0 +1,58 @@
+"""`manage.py stripe_sandbox`: a Stripe to develop against, on this machine only."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from payments.sandbox.server import SandboxServer
+
+WEBHOOK_URL = "http://127.0.0.1:8000/api/v1/payments/stripe/webhook"
+
+
+class Command(BaseCommand):
+    help = "Run a stand-in for Stripe, for development without an account. Loopback only."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=settings.STRIPE_SANDBOX_PORT)
+        parser.add_argument("--webhook-url", default=WEBHOOK_URL)
+        parser.add_argument(
+            "--delay", type=int, default=10, help="Seconds until a delayed payment is settled."
+        )
+        parser.add_argument(
+            "--memory",
+            type=Path,
+            default=settings.BASE_DIR / "stripe_sandbox.json",
+            help="File that keeps the objects: the site refers to them after a restart.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError("The sandbox is for development: it runs with DEBUG on only.")
+        if not settings.STRIPE_SANDBOX:
+            raise CommandError("STRIPE_API_KEY is set: the site speaks to Stripe itself.")
+        with self._server(options) as server:
+            self.stdout.write(
+                f"Stripe sandbox at {server.base_url}, webhooks to {options['webhook_url']}"
+            )
+            try:
+                server.stopping.wait()
+            except KeyboardInterrupt:
+                self.stdout.write("")
+
+    def _server(self, options: dict[str, Any]) -> SandboxServer:
+        try:
+            return SandboxServer(
+                host=options["host"],
+                port=options["port"],
+                api_key=settings.STRIPE_API_KEY,
+                webhook_secret=settings.STRIPE_WEBHOOK_SECRET,
+                webhook_url=options["webhook_url"],
+                delay=options["delay"],
+                memory=options["memory"],
+            )
+        except (ValueError, OSError) as error:
+            raise CommandError(str(error)) from error

@@ -1,0 +1,52 @@
+"""A Stripe for tests: our sandbox over real HTTP, and Stripe's own description as its judge."""
+
+from collections.abc import Iterator
+
+import pytest
+import stripe
+from pytest_django import Settings
+
+from payments import gateway
+from payments.sandbox.server import SandboxServer
+from payments.tests import stripe_description
+from payments.tests.stripe_description import Description
+from payments.tests.transport import SpecCheckedClient
+
+
+@pytest.fixture(scope="session")
+def description(request: pytest.FixtureRequest) -> Description:
+    """Stripe's OpenAPI document."""
+    cache = request.config.cache
+    assert cache is not None
+    return stripe_description.load(cache.mkdir("stripe-description"))
+
+
+@pytest.fixture
+def stripe_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings with a test key and short waits; the address is for the test to set."""
+    settings.STRIPE_API_KEY = "sk_test_sandbox"
+    settings.STRIPE_WEBHOOK_SECRET = "whsec_sandbox"
+    settings.STRIPE_TIMEOUT = (1.0, 1.0)
+    # The SDK sleeps between its tries.
+    monkeypatch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0)
+    monkeypatch.setattr(stripe.HTTPClient, "MAX_DELAY", 0)
+    gateway._client.cache_clear()
+    yield settings
+    gateway._client.cache_clear()
+
+
+@pytest.fixture
+def stripe_sandbox(
+    stripe_settings: Settings, description: Description, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SandboxServer]:
+    """A sandbox that holds its webhooks back; every request and answer is checked on the way.
+
+    `.sandbox.pay(id)` is the buyer, `.courier.held` are the events not sent, `.desk.faults` what
+    shall go wrong, `.desk.calls` what was asked.
+    """
+    monkeypatch.setattr(SpecCheckedClient, "description", description, raising=False)
+    monkeypatch.setattr(SpecCheckedClient, "checked", 0)
+    monkeypatch.setattr(stripe, "RequestsClient", SpecCheckedClient)
+    with SandboxServer() as server:
+        stripe_settings.STRIPE_API_BASE = server.base_url
+        yield server

@@ -1,0 +1,398 @@
+"""The sandbox itself: rules that Stripe's document can't state, its pages, webhooks, memory."""
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+import stripe
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from payments.sandbox import rules
+from payments.sandbox.desk import Desk, Fault, Reply, Request
+from payments.sandbox.dialect import Json
+from payments.sandbox.server import SandboxServer
+from payments.sandbox.state import Sandbox
+from payments.sandbox.webhooks import signed
+from payments.tests.stripe_description import Description
+from project.common import money
+
+KEY = "sk_test_sandbox"
+SESSION = {
+    "mode": "payment",
+    "success_url": "https://school.example/done?s={CHECKOUT_SESSION_ID}",
+    "cancel_url": "https://school.example/cancelled",
+    "customer_email": "lev@example.com",
+    "client_reference_id": "17",
+    "metadata[payment_id]": "17",
+    "payment_intent_data[metadata][payment_id]": "17",
+}
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk(Sandbox(), api_key=KEY)
+
+
+def ask(
+    desk: Desk, method: str, path: str, form: dict[str, str] | None = None, key: str | None = None
+) -> Reply:
+    headers = {"Authorization": f"Bearer {KEY}"} | ({"Idempotency-Key": key} if key else {})
+    text = urlencode(form or {})
+    query, body = (text, "") if method == "GET" else ("", text)
+    return desk.answer(Request(method, path, query, body, headers))
+
+
+def made(desk: Desk, path: str, form: dict[str, str]) -> Json:
+    reply = ask(desk, "POST", path, form)
+    assert reply.status == 200, reply.content
+    answer: Json = json.loads(reply.content)
+    return answer
+
+
+def make_price(desk: Desk, **changes: str) -> Json:
+    product = made(desk, "/v1/products", {"name": "Основы <Python>"})
+    fields = {"product": product["id"], "unit_amount": "150000", "currency": "rub"}
+    return made(desk, "/v1/prices", fields | changes)
+
+
+def make_session(desk: Desk, **changes: str) -> Json:
+    lines = {"line_items[0][price]": make_price(desk)["id"], "line_items[0][quantity]": "1"}
+    return made(desk, "/v1/checkout/sessions", SESSION | lines | changes)
+
+
+# --- What Stripe asks beyond its document ---
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "param"),
+    [
+        ("/v1/products", {"name": ""}, "name"),
+        ("/v1/products", {"title": "A"}, "title"),
+        ("/v1/products", {"metadata[a]": "x" * 501}, "metadata[a]"),
+        ("/v1/prices", {"product": None}, "product"),
+        ("/v1/prices", {"product": "prod_none"}, "product"),
+        ("/v1/prices", {"unit_amount": "-1"}, "unit_amount"),
+        ("/v1/prices", {"unit_amount": "12.5"}, "unit_amount"),
+        ("/v1/prices", {"unit_amount": "100000000"}, "unit_amount"),
+        ("/v1/prices", {"unit_amount": "1255", "currency": "kwd"}, "unit_amount"),
+        ("/v1/prices", {"currency": "RUB"}, "currency"),
+        ("/v1/prices", {"currency": "xxx"}, "currency"),
+        ("/v1/checkout/sessions", {"mode": None}, "mode"),
+        ("/v1/checkout/sessions", {"success_url": None}, "success_url"),
+        ("/v1/checkout/sessions", {"success_url": "/done"}, "success_url"),
+        ("/v1/checkout/sessions", {"cancel_url": "javascript:alert(1)"}, "cancel_url"),
+        (
+            "/v1/checkout/sessions",
+            {"line_items[0][price]": None, "line_items[0][quantity]": None},
+            "line_items",
+        ),
+        ("/v1/checkout/sessions", {"line_items[0][quantity]": None}, "line_items[0][quantity]"),
+        ("/v1/checkout/sessions", {"line_items[0][qty]": "1"}, "line_items[qty]"),
+        ("/v1/checkout/sessions", {"line_items": "price_1"}, "line_items"),
+        ("/v1/checkout/sessions", {"customer_email": "nobody"}, "customer_email"),
+        ("/v1/checkout/sessions", {"locale": "tlh"}, "locale"),
+        ("/v1/checkout/sessions", {"expires_at": "1000"}, "expires_at"),
+        ("/v1/checkout/sessions", {"metadata": "a"}, "metadata"),
+        ("/v1/refunds", {"payment_intent": None}, "payment_intent"),
+        ("/v1/refunds", {"payment_intent": "pi_none"}, "payment_intent"),
+        ("/v1/refunds", {"reason": "sorry"}, "reason"),
+    ],
+)
+def test_wrong_request_is_refused_with_the_name_of_the_field(
+    desk: Desk, description: Description, path: str, changes: dict[str, str | None], param: str
+) -> None:
+    price = make_price(desk)
+    good: dict[str, dict[str, str]] = {
+        "/v1/products": {"name": "A"},
+        "/v1/prices": {"product": price["product"], "unit_amount": "100", "currency": "rub"},
+        "/v1/checkout/sessions": SESSION
+        | {"line_items[0][price]": price["id"], "line_items[0][quantity]": "1"},
+        "/v1/refunds": {"payment_intent": "pi_1"},
+    }
+    form = {name: value for name, value in (good[path] | changes).items() if value is not None}
+    reply = ask(desk, "POST", path, form)
+
+    assert reply.status == 400
+    assert json.loads(reply.content)["error"]["param"] == param
+    description.check_answer("POST", path, 400, reply.content)
+
+
+def test_currencies_are_those_of_the_platform() -> None:
+    assert {"RUB", "JPY", "KWD"} <= rules.CURRENCIES
+    assert all(money.exponent(currency) in {0, 2, 3} for currency in rules.CURRENCIES)
+
+
+@pytest.mark.parametrize("seconds", [1799, 24 * 3600 + 1])
+def test_session_lives_from_half_an_hour_to_a_day(desk: Desk, seconds: int) -> None:
+    form = SESSION | {"line_items[0][price]": make_price(desk)["id"]}
+    form |= {"line_items[0][quantity]": "1", "expires_at": str(desk.sandbox.now() + seconds)}
+    assert ask(desk, "POST", "/v1/checkout/sessions", form).status == 400
+
+
+def test_key_of_somebody_else_is_refused(desk: Desk, description: Description) -> None:
+    reply = desk.answer(Request("GET", "/v1/events", "", "", {"Authorization": "Bearer sk_x"}))
+    assert reply.status == 401
+    description.check_answer("GET", "/v1/events", 401, reply.content)
+
+
+def test_unknown_address_is_refused_in_stripes_shape(desk: Desk) -> None:
+    reply = ask(desk, "GET", "/v1/unicorns")
+    assert reply.status == 404
+    assert json.loads(reply.content)["error"]["type"] == "invalid_request_error"
+
+
+def test_every_answer_is_as_stripe_describes_it(desk: Desk, description: Description) -> None:
+    session = make_session(desk)
+    desk.sandbox.pay(session["id"])
+    paid = desk.sandbox.find("checkout.session", session["id"])
+    refund = made(desk, "/v1/refunds", {"payment_intent": paid["payment_intent"], "amount": "100"})
+    for path in (
+        f"/v1/products/{desk.sandbox.all('product')[0]['id']}",
+        f"/v1/prices/{desk.sandbox.all('price')[0]['id']}",
+        f"/v1/checkout/sessions/{session['id']}",
+        f"/v1/checkout/sessions/{session['id']}/line_items",
+        f"/v1/payment_intents/{paid['payment_intent']}",
+        f"/v1/charges/{refund['charge']}",
+        f"/v1/refunds/{refund['id']}",
+        "/v1/events",
+    ):
+        reply = ask(desk, "GET", path)
+        assert reply.status == 200
+        description.check_answer("GET", path, 200, reply.content)
+    for event in desk.sandbox.all("event"):
+        description.check_object(event["data"]["object"])
+
+
+def test_event_keeps_what_was_so_when_it_happened(desk: Desk) -> None:
+    session = make_session(desk)
+    desk.sandbox.pay_later(session["id"], succeeds=True)
+    desk.sandbox.advance(10)
+    events = [
+        (event["type"], event["data"]["object"]["payment_status"])
+        for event in desk.sandbox.all("event")
+        if event["type"].startswith("checkout")
+    ]
+    assert events == [
+        ("checkout.session.completed", "unpaid"),
+        ("checkout.session.async_payment_succeeded", "paid"),
+    ]
+
+
+# --- Idempotency ---
+
+
+def test_validation_failure_does_not_use_the_key_up(desk: Desk) -> None:
+    assert ask(desk, "POST", "/v1/products", {"name": ""}, key="k").status == 400
+    assert ask(desk, "POST", "/v1/products", {"name": "A"}, key="k").status == 200
+
+
+def test_failure_is_replayed_and_a_day_later_forgotten(desk: Desk) -> None:
+    desk.faults.append(Fault("error"))
+    replies = [ask(desk, "POST", "/v1/products", {"name": "A"}, key="k") for _ in range(2)]
+    assert [reply.status for reply in replies] == [500, 500]
+    assert [reply.headers.get("Idempotent-Replayed") for reply in replies] == [None, "true"]
+    desk.sandbox.advance(24 * 3600)
+    assert ask(desk, "POST", "/v1/products", {"name": "A"}, key="k").status == 200
+
+
+def test_twenty_at_once_with_one_key_make_one_thing(desk: Desk) -> None:
+    statuses: list[int] = []
+
+    def create() -> None:
+        statuses.append(ask(desk, "POST", "/v1/products", {"name": "A"}, key="k").status)
+
+    threads = [threading.Thread(target=create) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) <= {200, 409}
+    assert len(desk.sandbox.all("product")) == 1
+
+
+def test_fault_comes_at_the_call_that_was_named(desk: Desk) -> None:
+    desk.faults.append(Fault("rate_limit", operation="create_product", skip=1))
+    replies = [ask(desk, "POST", "/v1/products", {"name": "A"}) for _ in range(3)]
+    assert [reply.status for reply in replies] == [200, 429, 200]
+
+
+# --- Over HTTP ---
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args: object) -> None:
+        return None
+
+
+def fetch(url: str, form: dict[str, str] | bytes | None = None) -> tuple[int, str, str]:
+    """Return status, Location and text."""
+    data = urlencode(form).encode() if isinstance(form, dict) else form
+    opener = urllib.request.build_opener(_NoRedirect)
+    try:
+        with opener.open(urllib.request.Request(url, data), timeout=5) as response:
+            return response.status, "", response.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers.get("Location", ""), error.read().decode()
+
+
+@pytest.fixture
+def server() -> Iterator[SandboxServer]:
+    with SandboxServer() as running:
+        yield running
+
+
+def test_page_shows_what_is_bought_and_escapes_it(server: SandboxServer) -> None:
+    session = make_session(server.desk)
+    status, _location, page = fetch(session["url"])
+    assert status == 200
+    assert "Основы &lt;Python&gt;" in page
+    assert "1500.00 RUB" in page
+
+
+@pytest.mark.parametrize(
+    ("outcome", "payment_status"), [("paid", "paid"), ("later", "unpaid"), ("fails", "unpaid")]
+)
+def test_buyer_is_sent_back_with_the_session(
+    server: SandboxServer, outcome: str, payment_status: str
+) -> None:
+    session = make_session(server.desk)
+    status, location, _page = fetch(session["url"], {"outcome": outcome})
+    assert (status, location) == (303, f"https://school.example/done?s={session['id']}")
+    after = server.sandbox.find("checkout.session", session["id"])
+    assert (after["status"], after["payment_status"]) == ("complete", payment_status)
+    assert fetch(session["url"], {"outcome": outcome})[0] == 400
+    assert "outcome" not in fetch(session["url"])[2]
+
+
+def test_expired_page_offers_nothing(server: SandboxServer) -> None:
+    session = make_session(server.desk)
+    server.sandbox.advance(24 * 3600)
+    assert "outcome" not in fetch(session["url"])[2]
+    assert fetch(session["url"], {"outcome": "paid"})[0] == 400
+
+
+def test_overview_refunds_what_was_paid(server: SandboxServer) -> None:
+    session = make_session(server.desk)
+    server.sandbox.pay(session["id"])
+    charge = server.sandbox.all("charge")[0]
+    assert charge["id"] in fetch(f"{server.base_url}/")[2]
+    assert fetch(f"{server.base_url}/refund", {"charge": charge["id"]})[0] == 303
+    assert server.sandbox.find("charge", charge["id"])["refunded"]
+    assert charge["id"] not in fetch(f"{server.base_url}/")[2]
+
+
+def test_control_api_moves_the_clock_and_plans_faults(server: SandboxServer) -> None:
+    session = make_session(server.desk)
+    control = f"{server.base_url}/_sandbox"
+    assert fetch(f"{control}/clock", b'{"advance": 86400}')[0] == 200
+    assert server.sandbox.find("checkout.session", session["id"])["status"] == "expired"
+    assert fetch(f"{control}/faults", b'{"kind": "error", "operation": "create_price"}')[0] == 200
+    assert server.desk.faults == [Fault("error", operation="create_price")]
+    assert "create_session" in fetch(f"{control}/calls")[2]
+
+
+def test_stranger_host_name_is_refused(server: SandboxServer) -> None:
+    asked = urllib.request.Request(f"{server.base_url}/", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+        urllib.request.urlopen(asked, timeout=5)
+    refused.value.close()
+
+
+# --- Webhooks ---
+
+
+class Receiver(ThreadingHTTPServer):
+    """Takes webhooks; the first `failures` of them it answers with 500."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__(("127.0.0.1", 0), _ReceiverHandler)
+        self.failures = failures
+        self.taken: list[tuple[bytes, str]] = []
+        self.enough = threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
+
+
+class _ReceiverHandler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.taken.append((body, self.headers["Stripe-Signature"]))
+        self.send_response(500 if len(self.server.taken) <= self.server.failures else 204)
+        self.end_headers()
+        if b"checkout.session.completed" in body and len(self.server.taken) > self.server.failures:
+            self.server.enough.set()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver(failures=2) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def test_webhooks_are_repeated_until_they_are_taken(receiver: Receiver) -> None:
+    with SandboxServer(webhook_url=receiver.url, retry_delays=(0, 0, 0)) as server:
+        server.courier.withhold = True
+        server.sandbox.pay(make_session(server.desk)["id"])
+        server.courier.held = server.courier.held[-1:]
+        server.courier.release()
+        assert receiver.enough.wait(5)
+
+    assert len(receiver.taken) == 3
+    assert len({body for body, _signature in receiver.taken}) == 1
+    for body, signature in receiver.taken:
+        stripe.WebhookSignature.verify_header(body, signature, "whsec_sandbox", tolerance=300)
+
+
+def test_events_are_signed_as_the_sdk_expects(desk: Desk, description: Description) -> None:
+    desk.sandbox.pay(make_session(desk)["id"])
+    for event in desk.sandbox.all("event"):
+        body, signature = signed(event, "whsec_test")
+        parsed = stripe.Webhook.construct_event(body, signature, "whsec_test")
+        assert parsed.id == event["id"]
+
+
+# --- Memory and the command ---
+
+
+def test_sandbox_remembers_after_a_restart(tmp_path: Path) -> None:
+    memory = tmp_path / "sandbox.json"
+    before = Desk(Sandbox(memory=memory), api_key=KEY)
+    session = make_session(before)
+    before.sandbox.pay_later(session["id"], succeeds=True)
+    after = Sandbox(memory=memory)
+    after.advance(10)
+    assert after.find("checkout.session", session["id"])["payment_status"] == "paid"
+
+
+def test_command_is_refused_in_production(settings: Settings) -> None:
+    with pytest.raises(CommandError, match="DEBUG"):
+        call_command("stripe_sandbox", port=0)
+
+
+def test_command_is_refused_beside_a_real_key(settings: Settings) -> None:
+    settings.DEBUG = True
+    with pytest.raises(CommandError, match="STRIPE_API_KEY"):
+        call_command("stripe_sandbox", port=0)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "school.example"])  # noqa: S104
+def test_sandbox_listens_on_loopback_only(settings: Settings, host: str) -> None:
+    settings.DEBUG = settings.STRIPE_SANDBOX = True
+    with pytest.raises(CommandError, match="loopback"):
+        call_command("stripe_sandbox", host=host, port=0)
