@@ -389,8 +389,9 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "django-q": {"handlers": [], "level": "INFO", "propagate": True},
-        # The SDK logs links and the words of errors; payments/gateway.py logs what may be logged.
+        # They log links, ids and the words of errors; payments/gateway.py logs what may be logged.
         "stripe": {"level": "ERROR"},
+        "urllib3": {"level": "ERROR"},
     },
 }
 

@@ -3,6 +3,7 @@
 import ipaddress
 import json
 import logging
+import re
 import threading
 from dataclasses import asdict
 from http import HTTPStatus
@@ -104,8 +105,9 @@ class SandboxHandler(BaseHTTPRequestHandler):
         self._answer("DELETE")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Write one line with the path, without the query: it may carry an address."""
-        logger.info("%s %s", self.command, urlsplit(self.path).path)
+        """Write one line with the path, without the query and without the ids: a link is secret."""
+        path = re.sub(r"_[A-Za-z0-9]{20,}", "_…", urlsplit(self.path).path)
+        logger.info("%s %s", self.command, path)
 
     def _answer(self, method: str) -> None:
         host = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
@@ -132,7 +134,7 @@ class SandboxHandler(BaseHTTPRequestHandler):
                 request = Request(method, parts.path, parts.query, body, headers)
                 return self.server.desk.answer(request)
             case _, ["_sandbox", subject]:
-                return self._control(method, subject, json.loads(body or "{}"))
+                return self._controlled(method, subject, body)
         self.server.sandbox.settle()
         return self._show(steps) if method == "GET" else self._act(steps, body)
 
@@ -172,6 +174,12 @@ class SandboxHandler(BaseHTTPRequestHandler):
         with self.server.sandbox.lock:
             self.server.sandbox.create_refund({"charge": charge}, None)
         return _redirect("/")
+
+    def _controlled(self, method: str, subject: str, body: str) -> Reply:
+        try:
+            return self._control(method, subject, json.loads(body or "{}"))
+        except (ValueError, TypeError, KeyError) as error:
+            return _text(HTTPStatus.BAD_REQUEST, f"{type(error).__name__}: {error}")
 
     def _control(self, method: str, subject: str, asked: dict[str, Any]) -> Reply:
         """The control API; JSON in and out; `faults` takes the fields of Fault."""

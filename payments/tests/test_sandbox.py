@@ -1,6 +1,9 @@
 """The sandbox itself: rules that Stripe's document can't state, its pages, webhooks, memory."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -299,6 +302,16 @@ def test_control_api_moves_the_clock_and_plans_faults(server: SandboxServer) -> 
     assert "create_session" in fetch(f"{control}/calls")[2]
 
 
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [("faults", b'{"kind": "rain"}'), ("faults", b'{"sort": 1}'), ("clock", b"{}"), ("x", b"[")],
+)
+def test_control_api_says_what_it_did_not_understand(
+    server: SandboxServer, subject: str, body: bytes
+) -> None:
+    assert fetch(f"{server.base_url}/_sandbox/{subject}", body)[0] == 400
+
+
 def test_stranger_host_name_is_refused(server: SandboxServer) -> None:
     asked = urllib.request.Request(f"{server.base_url}/", headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError, match="403") as refused:
@@ -378,6 +391,39 @@ def test_sandbox_remembers_after_a_restart(tmp_path: Path) -> None:
     after = Sandbox(memory=memory)
     after.advance(10)
     assert after.find("checkout.session", session["id"])["payment_status"] == "paid"
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"DEBUG": "on"}, ["sk_test_sandbox", "whsec_sandbox", "http://127.0.0.1:8001", True]),
+        (
+            {"DEBUG": "on", "STRIPE_SANDBOX_PORT": "9001"},
+            ["sk_test_sandbox", "whsec_sandbox", "http://127.0.0.1:9001", True],
+        ),
+        (
+            {"DEBUG": "on", "STRIPE_API_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"},
+            ["sk_test_1", "whsec_1", "https://api.stripe.com", False],
+        ),
+        ({}, ["", "", "https://api.stripe.com", False]),
+    ],
+)
+def test_settings_point_to_the_sandbox_in_development_without_a_key_only(
+    environment: dict[str, str], expected: list[object]
+) -> None:
+    program = (
+        "import json; from project import settings as s; print(json.dumps([s.STRIPE_API_KEY,"
+        " s.STRIPE_WEBHOOK_SECRET, s.STRIPE_API_BASE, s.STRIPE_SANDBOX]))"
+    )
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
+    shown = subprocess.run(
+        [sys.executable, "-c", program],
+        env=kept | {"ENV_FILE": ""} | environment,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(shown.stdout) == expected
 
 
 def test_command_is_refused_in_production(settings: Settings) -> None:

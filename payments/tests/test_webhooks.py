@@ -1,0 +1,170 @@
+"""Webhooks: bodies from Stripe's own object shapes, signed with the SDK's own signer."""
+
+import json
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import stripe
+from pytest_django import Settings
+
+from payments import gateway
+from payments.provider import InvalidEvent, InvalidSignature
+from payments.sandbox import shapes
+from payments.tests.stripe_description import Description
+
+SECRET = "whsec_sandbox"
+NOW = 1_790_000_000
+pytestmark = pytest.mark.usefixtures("stripe_settings")
+
+
+def make_session(**changes: Any) -> dict[str, Any]:
+    line = shapes.line_item({"unit_amount": 150_000, "currency": "rub"}, description="", quantity=1)
+    form = {"success_url": "https://a.example", "metadata": {"payment_id": "17"}}
+    session = shapes.session(form, lines=[line], expires_at=NOW + 1800, base_url="", now=NOW)
+    return session | changes
+
+
+def make_charge(**changes: Any) -> dict[str, Any]:
+    intent = shapes.payment_intent(make_session(), metadata={"payment_id": "17"}, now=NOW)
+    return shapes.charge(intent, now=NOW) | changes
+
+
+def make_event(kind: str, subject: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return shapes.event(kind, subject, key=None, now=NOW) | changes
+
+
+def signed(body: bytes, *, secret: str = SECRET, at: float | None = None) -> str:
+    header: str = stripe.WebhookSignature.generate_signature_header(
+        body.decode(), secret, timestamp=int(at or time.time())
+    )
+    return header
+
+
+def parsed(event: dict[str, Any]) -> Any:
+    body = json.dumps(event).encode()
+    return gateway.parse_event(body, signed(body))
+
+
+@pytest.mark.parametrize(
+    "kind", ["completed", "async_payment_succeeded", "async_payment_failed", "expired"]
+)
+def test_event_of_a_session_carries_the_session(description: Description, kind: str) -> None:
+    subject = make_session(payment_intent="pi_1")
+    made = make_event(f"checkout.session.{kind}", subject)
+    description.check_object(subject)
+    event = parsed(made)
+
+    assert (event.id, event.type, event.livemode) == (made["id"], made["type"], False)
+    assert event.created == datetime.fromtimestamp(NOW, UTC)
+    assert event.session.id == subject["id"]
+    assert event.session.payment_id == "17"
+    assert event.session.payment_intent_id == "pi_1"
+    assert (event.session.amount, event.session.currency) == (Decimal(1500), "RUB")
+    assert event.charge is event.refund is None
+
+
+def test_event_of_a_refunded_charge(description: Description) -> None:
+    subject = make_charge(amount_refunded=50_000)
+    description.check_object(subject)
+    event = parsed(make_event("charge.refunded", subject))
+
+    assert event.charge.payment_intent_id == subject["payment_intent"]
+    assert event.charge.payment_id == "17"
+    assert (event.charge.amount, event.charge.amount_refunded) == (1500, 500)
+    assert not event.charge.refunded
+
+
+def test_event_of_a_refund(description: Description) -> None:
+    charge = make_charge()
+    subject = shapes.refund({}, charged=charge, amount=150_000, now=NOW) | {"status": "failed"}
+    description.check_object(subject)
+    event = parsed(make_event("refund.failed", subject))
+
+    assert (event.refund.status, event.refund.charge_id) == ("failed", charge["id"])
+
+
+def test_whole_object_in_place_of_an_id_is_read() -> None:
+    event = parsed(
+        make_event("checkout.session.completed", make_session(payment_intent={"id": "pi_1"}))
+    )
+    assert event.session.payment_intent_id == "pi_1"
+
+
+def test_foreign_currency_has_minor_units_but_no_amount() -> None:
+    event = parsed(make_event("checkout.session.completed", make_session(currency="ugx")))
+    assert event.session.amount is None
+    assert (event.session.amount_minor, event.session.currency) == (150_000, "UGX")
+
+
+@pytest.mark.parametrize("kind", ["customer.created", "charge.succeeded", "brand.new.kind", "x"])
+def test_unknown_type_has_no_object(kind: str) -> None:
+    event = parsed(make_event(kind, {"object": "customer", "id": "cus_1"}))
+    assert event.type == kind
+    assert event.session is event.charge is event.refund is None
+
+
+def test_event_of_the_other_mode_has_no_object() -> None:
+    event = parsed(make_event("checkout.session.completed", make_session(), livemode=True))
+    assert event.livemode
+    assert event.session is None
+
+
+def test_signature_during_a_change_of_the_secret_is_taken() -> None:
+    body = json.dumps(make_event("x", {})).encode()
+    old = signed(body, secret="whsec_old").partition("v1=")[2]
+    assert gateway.parse_event(body, f"{signed(body)},v1={old}")
+
+
+BODY = json.dumps(make_event("x", {})).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "header"),
+    [
+        (BODY + b" ", signed(BODY)),
+        (BODY, signed(BODY, secret="whsec_other")),
+        (BODY, signed(BODY, at=time.time() - 301)),
+        (BODY, ""),
+        (BODY, "garbage"),
+        (BODY, "t=1,v1"),
+        (BODY, f"t=x,{signed(BODY).partition(',')[2]}"),
+        (BODY, signed(BODY).replace("v1=", "v0=")),
+        (BODY, f"t={int(time.time())},v1=\xe9\xe9"),
+        (b"\xff\xfe", signed(BODY)),
+        (b"", signed(BODY)),
+    ],
+)
+def test_forged_webhook_is_refused(body: bytes, header: str) -> None:
+    with pytest.raises(InvalidSignature):
+        gateway.parse_event(body, header)
+
+
+@pytest.mark.parametrize("secret", ["", " "])
+def test_without_a_secret_every_webhook_is_refused(stripe_settings: Settings, secret: str) -> None:
+    stripe_settings.STRIPE_WEBHOOK_SECRET = secret
+    with pytest.raises(InvalidSignature):
+        gateway.parse_event(BODY, signed(BODY, secret=secret))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"not json",
+        b"[]",
+        b"null",
+        b"{}",
+        b'"text"',
+        b"[" * 100_000,
+        b'{"id": "evt_1", "type": "x", "created": "then", "livemode": false}',
+        b'{"id": "evt_1", "type": "x", "created": 1e400, "livemode": false}',
+        b'{"id": "evt_1", "type": null, "created": 1, "livemode": false}',
+        json.dumps(make_event("checkout.session.completed", {"id": "cs_1"})).encode(),
+        json.dumps(make_event("charge.refunded", {}, data=None)).encode(),
+    ],
+)
+def test_signed_garbage_is_refused_as_such(body: bytes) -> None:
+    with pytest.raises(InvalidEvent):
+        gateway.parse_event(body, signed(body))
