@@ -1,5 +1,6 @@
 """A Stripe for tests: our sandbox over real HTTP, and Stripe's own description as its judge."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ from pytest_django import Settings
 from payments import gateway
 from payments.sandbox.server import SandboxServer
 from payments.tests import stripe_description
+from payments.tests.receiver import Receiver
 from payments.tests.stripe_description import Description
 from payments.tests.transport import SpecCheckedClient
 
@@ -50,3 +52,13 @@ def stripe_sandbox(
     with SandboxServer() as server:
         stripe_settings.STRIPE_API_BASE = server.base_url
         yield server
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()

@@ -8,7 +8,6 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -23,6 +22,7 @@ from payments.sandbox.dialect import Json
 from payments.sandbox.server import SandboxServer
 from payments.sandbox.state import Sandbox
 from payments.sandbox.webhooks import signed
+from payments.tests.receiver import Receiver
 from payments.tests.stripe_description import Description
 from project.common import money
 
@@ -322,43 +322,8 @@ def test_stranger_host_name_is_refused(server: SandboxServer) -> None:
 # --- Webhooks ---
 
 
-class Receiver(ThreadingHTTPServer):
-    """Takes webhooks; the first `failures` of them it answers with 500."""
-
-    def __init__(self, failures: int) -> None:
-        super().__init__(("127.0.0.1", 0), _ReceiverHandler)
-        self.failures = failures
-        self.taken: list[tuple[bytes, str]] = []
-        self.enough = threading.Event()
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
-
-
-class _ReceiverHandler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.taken.append((body, self.headers["Stripe-Signature"]))
-        self.send_response(500 if len(self.server.taken) <= self.server.failures else 204)
-        self.end_headers()
-        if b"checkout.session.completed" in body and len(self.server.taken) > self.server.failures:
-            self.server.enough.set()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver(failures=2) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
-
-
 def test_webhooks_are_repeated_until_they_are_taken(receiver: Receiver) -> None:
+    receiver.failures = 2
     with SandboxServer(webhook_url=receiver.url, retry_delays=(0, 0, 0)) as server:
         server.courier.withhold = True
         server.sandbox.pay(make_session(server.desk)["id"])
