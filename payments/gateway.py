@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import stripe
@@ -214,10 +213,7 @@ def _ask[Answer](
 
 
 def _translated(error: stripe.StripeError) -> ProviderError:
-    """Log what leads to the request at Stripe and no word of its content; choose our error.
-
-    409 means that another request with the same key is still running: its outcome is unknown.
-    """
+    """Log what leads to the request at Stripe and no word of its content; choose our error."""
     logger.error(
         "Stripe: %s, status %s, code %s, request %s",
         type(error).__name__,
@@ -228,11 +224,9 @@ def _translated(error: stripe.StripeError) -> ProviderError:
     match error:
         case stripe.AuthenticationError() | stripe.PermissionError():
             return ProviderMisconfigured()
-        case stripe.IdempotencyError() if error.http_status != HTTPStatus.CONFLICT:
+        case stripe.IdempotencyError():
             return KeyUsedOtherwise()
-        case stripe.InvalidRequestError() | stripe.CardError() if (
-            error.http_status != HTTPStatus.CONFLICT
-        ):
+        case stripe.InvalidRequestError() | stripe.CardError():
             return ProviderRefused(error.code or "")
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     return ProviderUnavailable(replayed=headers.get("idempotent-replayed") == "true")

@@ -258,6 +258,7 @@ def test_wrong_key_is_our_configuration(
     stripe_settings.STRIPE_API_KEY = key
     with pytest.raises(ProviderMisconfigured):
         gateway.retrieve_session("cs_test_1")
+    assert len(stripe_sandbox.desk.calls) == bool(key)
 
 
 def test_answer_of_the_other_mode_is_refused(
