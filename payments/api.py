@@ -7,11 +7,13 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Header, Query, Router, Status
 from ninja.pagination import paginate
+from ninja.throttling import AuthRateThrottle
 
 from lms.api.loaders import viewer
 from lms.paginators import PageNumberPagination
 from payments import services
-from payments.models import Payment
+from payments.models import MoveSource, Payment
+from payments.pages import landing_pages
 from payments.schemas import IdempotencyKeyText, PaymentFilters, PaymentIn, PaymentOut
 from project.common.schemas import Problem
 
@@ -32,9 +34,21 @@ def get_payment(request: HttpRequest, payment_id: int) -> Payment:
     return get_object_or_404(Payment.objects.visible_to(viewer(request)), pk=payment_id)
 
 
+@router.get(
+    "/{int:payment_id}/status",
+    response={200: PaymentOut, 502: Problem},
+    summary="Ask how a payment stands",
+    throttle=[AuthRateThrottle("60/min")],
+)
+def get_payment_status(request: HttpRequest, payment_id: int) -> Payment:
+    """A payment that is open at Stripe is asked about there, and what Stripe says is stored."""
+    payment = get_payment(request, payment_id)
+    return services.ask_stripe(payment, source=MoveSource.STATUS)
+
+
 @router.post(
     "",
-    response={200: PaymentOut, 201: PaymentOut, 404: Problem, 409: Problem},
+    response={200: PaymentOut, 201: PaymentOut, 404: Problem, 409: Problem, 502: Problem},
     summary="Ask to pay for a course or lesson",
 )
 def create_payment(
@@ -48,15 +62,34 @@ def create_payment(
         ),
     ] = None,
 ) -> Status[Payment]:
-    """The payment is pending until staff confirm that the money came. 200: one for the same thing
-    at the same price was pending already, and this is it.
+    """`stripe`: send the buyer to `payment_url`. `cash`, `transfer`: pending until staff confirm
+    that the money came. 200: one for the same thing was open already, and this is it.
 
     A course or lesson that is not on sale for the caller: 404. Free, or a lesson that is not sold
     on its own: 409 `nothing_to_pay`. Paid for (a course covers its lessons) or one's own: 409
     `already_paid`. An `Idempotency-Key` that was used for another body: 409
-    `idempotency_key_reused`.
+    `idempotency_key_reused`. Stripe does not answer: 502, and another try goes on from there.
     """
     payment, created = services.request_payment(
-        buyer=viewer(request), order=payload.to_order(), idempotency_key=idempotency_key
+        buyer=viewer(request),
+        order=payload.to_order(),
+        pages=landing_pages(request),
+        idempotency_key=idempotency_key,
     )
     return Status(201 if created else 200, payment)
+
+
+@router.post(
+    "/stripe/webhook",
+    auth=None,
+    response={200: None},
+    summary="Receive an event from Stripe",
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": {}}}}},
+)
+def receive_stripe_event(
+    request: HttpRequest, signature: Annotated[str, Header(alias="Stripe-Signature")] = ""
+) -> Status[None]:
+    """For Stripe only: the signature over the raw body is the authentication. Each event is
+    applied once, in any order; a bad signature is 400 `invalid_signature`."""
+    services.receive_event(request.body, signature)
+    return Status(200, None)

@@ -92,7 +92,10 @@ def create_session(order: Order, *, idempotency_key: str) -> Session:
 def retrieve_session(session_id: str) -> Session:
     """Ask what became of a session. Raises ProviderError."""
     known = _given(session_id)
-    return _ask(lambda client: client.v1.checkout.sessions.retrieve(known), _read_session)
+    return _ask(
+        lambda client: client.v1.checkout.sessions.retrieve(known, {"expand": ["payment_intent"]}),
+        _read_session,
+    )
 
 
 def expire_session(session_id: str, *, idempotency_key: str) -> Session:
@@ -313,7 +316,14 @@ def _read_session(answer: Mapping[str, Any]) -> Session:
         payment_intent_id=_id_of(answer["payment_intent"]),
         payment_id=(answer["metadata"] or {}).get(PAYMENT_KEY),
         livemode=answer["livemode"],
+        payment_failed=answer["status"] == "complete" and _has_failed(answer["payment_intent"]),
     )
+
+
+def _has_failed(intent: str | Mapping[str, Any] | None) -> bool:
+    """Say whether an expanded payment intent will bring no money any more."""
+    failed = {"requires_payment_method", "canceled"}
+    return isinstance(intent, Mapping) and intent["status"] in failed
 
 
 def _read_latest_charge(answer: Mapping[str, Any]) -> Charge | None:

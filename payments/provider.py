@@ -112,6 +112,8 @@ class Session:
     `status` is open, complete or expired; `payment_status` is paid, unpaid or
     no_payment_required, and it alone says whether there is money. `amount` is None where
     Stripe gives none or the currency is not one of ours. `url` is None once it is not open.
+    `payment_failed` says that a delayed payment of a complete session came to nothing; it is told
+    by an event of its own, and by a session that was retrieved.
     """
 
     id: str
@@ -126,6 +128,7 @@ class Session:
     payment_intent_id: str | None
     payment_id: str | None
     livemode: bool
+    payment_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,8 @@ class PaymentOut(Schema):
     method: PaymentMethod
     status: PaymentStatus
     payment_url: str | None = Field(
-        description="Where to send the buyer; null where there is nothing to open.",
-        examples=[None],
+        description="Where to send the buyer; null where there is nothing to open (any more).",
+        examples=["https://checkout.stripe.com/c/pay/cs_test_a1"],
     )
     created_at: datetime
     paid_at: datetime | None
@@ -71,7 +71,7 @@ class PaymentIn(InputSchema):
 
     course_id: Identifier | None = None
     lesson_id: Identifier | None = None
-    method: Literal[PaymentMethod.CASH, PaymentMethod.TRANSFER]
+    method: PaymentMethod
 
     @model_validator(mode="after")
     def _check_target(self) -> Self:

@@ -1,5 +1,8 @@
 """What people do with payments: one module a process."""
 
+from payments.services.checkout import Pages, ask_stripe
+from payments.services.facts import receive_event
+from payments.services.moves import Cause, IllegalMove, move_payment
 from payments.services.purchase import (
     AlreadyPaid,
     IdempotencyKeyReused,
@@ -7,11 +10,24 @@ from payments.services.purchase import (
     Order,
     request_payment,
 )
+from payments.services.reconciliation import reconcile_payments
+from payments.services.staff import NotOffline, confirm_payment, refund_payment, reject_payment
 
 __all__ = [
     "AlreadyPaid",
+    "Cause",
     "IdempotencyKeyReused",
+    "IllegalMove",
+    "NotOffline",
     "NothingToPay",
     "Order",
+    "Pages",
+    "ask_stripe",
+    "confirm_payment",
+    "move_payment",
+    "receive_event",
+    "reconcile_payments",
+    "refund_payment",
+    "reject_payment",
     "request_payment",
 ]

@@ -9,8 +9,9 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Course, Lesson
-from payments.models import IdempotencyKey, Payment, PaymentMethod
+from payments.models import IdempotencyKey, Payment, PaymentMethod, PaymentStatus
 from payments.permissions import owns
+from payments.services.checkout import PagesOf, close_session, open_session
 from project.common.errors import Conflict, Missing
 
 if TYPE_CHECKING:
@@ -46,27 +47,49 @@ class Order:
         return asked == (payment.course_id, payment.lesson_id, payment.method)
 
 
-@transaction.atomic
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placed:
+    """The row that an order led to."""
+
+    payment: Payment
+    is_new: bool
+    is_stale: bool = False
+
+
 def request_payment(
-    *, buyer: "User", order: Order, idempotency_key: str | None = None
+    *, buyer: "User", order: Order, pages: PagesOf, idempotency_key: str | None = None
 ) -> tuple[Payment, bool]:
     """Return the payment that the buyer can now make, and whether it is a new one: while one for
-    the same thing at the same price waits, it is the one.
+    the same thing at the same price waits, it is the one. One for Stripe comes with its page.
 
     A repeat with the same `idempotency_key` returns what the first request returned. Raises
-    Missing, NothingToPay, AlreadyPaid; IdempotencyKeyReused for the key of another order.
+    Missing, NothingToPay, AlreadyPaid; IdempotencyKeyReused for the key of another order;
+    ProviderError if Stripe did not answer: then there is nothing that the buyer sees, and another
+    try goes on where this one ended.
     """
+    placed = _place(buyer, order, idempotency_key)
+    if placed.is_stale:
+        close_session(placed.payment)
+        placed = _place(buyer, order, idempotency_key)
+    if placed.payment.is_half_made:
+        return open_session(placed.payment, buyer=buyer, pages=pages)
+    return placed.payment, placed.is_new
+
+
+@transaction.atomic
+def _place(buyer: "User", order: Order, idempotency_key: str | None) -> Placed:
     lock_buyer(buyer)
     if idempotency_key is None:
-        return _pending_or_new(buyer, order)
+        return _waiting_or_new(buyer, order)
     known = _find_key(buyer, idempotency_key)
     if known is None:
-        payment, created = _pending_or_new(buyer, order)
-        _remember(idempotency_key, payment, created=created)
-        return payment, created
+        placed = _waiting_or_new(buyer, order)
+        if not placed.is_stale:
+            _remember(idempotency_key, placed)
+        return placed
     if not order.is_for(known.payment):
         raise IdempotencyKeyReused
-    return known.payment, known.created_payment
+    return Placed(payment=known.payment, is_new=known.created_payment)
 
 
 def lock_buyer(buyer: "User") -> None:
@@ -83,19 +106,19 @@ def _find_key(buyer: "User", key: str) -> IdempotencyKey | None:
     return IdempotencyKey.objects.filter(user=buyer, key=key).select_related("payment").first()
 
 
-def _remember(key: str, payment: Payment, *, created: bool) -> None:
+def _remember(key: str, placed: Placed) -> None:
+    payment = placed.payment
     IdempotencyKey.objects.create(
-        user_id=payment.payer_id, key=key, payment=payment, created_payment=created
+        user_id=payment.payer_id, key=key, payment=payment, created_payment=placed.is_new
     )
 
 
-def _pending_or_new(buyer: "User", order: Order) -> tuple[Payment, bool]:
+def _waiting_or_new(buyer: "User", order: Order) -> Placed:
     target = _find_target(buyer, order)
     if not target.price:
         raise NothingToPay
     if owns(buyer, target) or Payment.objects.filter(payer=buyer).paying_for(target).exists():
         raise AlreadyPaid
-    # A changed price is a new offer; the payment asked for at the old one stays as it is.
     offer = Payment(
         payer=buyer,
         course=target if isinstance(target, Course) else None,
@@ -105,11 +128,20 @@ def _pending_or_new(buyer: "User", order: Order) -> tuple[Payment, bool]:
         currency=settings.CURRENCY,
         method=order.method,
     )
-    pending = Payment.objects.pending_like(offer).first()
-    if pending is not None:
-        return pending, False
+    waiting = Payment.objects.waiting_like(offer).first()
+    if waiting is not None:
+        return Placed(payment=waiting, is_new=False, is_stale=_is_stale(waiting, offer))
     offer.save(force_insert=True)
-    return offer, True
+    return Placed(payment=offer, is_new=True)
+
+
+def _is_stale(waiting: Payment, offer: Payment) -> bool:
+    """Say whether the page of a waiting payment is closed, or asks for another price than now.
+    While money is on its way it is too late to ask for another."""
+    if waiting.method != PaymentMethod.STRIPE or waiting.status != PaymentStatus.PENDING:
+        return False
+    is_closed = not waiting.is_half_made and not waiting.can_be_opened()
+    return is_closed or (waiting.amount, waiting.currency) != (offer.amount, offer.currency)
 
 
 def _find_target(buyer: "User", order: Order) -> Course | Lesson:

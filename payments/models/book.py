@@ -1,5 +1,7 @@
 """The payments book: who paid, for what, how much and how."""
 
+import uuid
+from datetime import datetime
 from typing import Any, Self
 
 from django.conf import settings
@@ -33,12 +35,47 @@ class PaymentStatus(models.TextChoices):
 IS_UNPAID = models.ExpressionWrapper(Q(paid_at=None), output_field=models.BooleanField())
 
 
+# What may become of a payment. Facts come in any order: a payment that we gave up may turn out to be
+# paid, a paid one never goes back, and a refund is the end.
+MOVES: dict[str, frozenset[str]] = {
+    PaymentStatus.PENDING: frozenset({"processing", "paid", "failed", "expired"}),
+    PaymentStatus.PROCESSING: frozenset({"paid", "failed"}),
+    PaymentStatus.FAILED: frozenset({"paid"}),
+    PaymentStatus.EXPIRED: frozenset({"processing", "paid"}),
+    PaymentStatus.PAID: frozenset({"refunded"}),
+    PaymentStatus.REFUNDED: frozenset(),
+}
+OPEN_STATUSES = (PaymentStatus.PENDING, PaymentStatus.PROCESSING)
+# A row that is there before its session is: nobody sees it until there is something to open.
+HALF_MADE = Q(method=PaymentMethod.STRIPE, status=PaymentStatus.PENDING, session_id="")
+
+
 class PaymentQuerySet(models.QuerySet["Payment"]):
     def visible_to(self, user: Any) -> Self:
         """Payments this person may see through the API: their own; administrators: all."""
         if isinstance(user, AnonymousUser):
             return self.none()
-        return self if user.is_superuser else self.filter(payer=user)
+        whole = self.whole()
+        return whole if user.is_superuser else whole.filter(payer=user)
+
+    def whole(self) -> Self:
+        """Leave out payments whose session at Stripe is not made yet."""
+        return self.exclude(HALF_MADE)
+
+    def for_target(self, target: Course | Lesson) -> Self:
+        """Payments for exactly this course or lesson."""
+        return (
+            self.filter(course=target) if isinstance(target, Course) else self.filter(lesson=target)
+        )
+
+    def open_at_stripe(self) -> Self:
+        """Payments that a buyer may still be about to make at Stripe."""
+        return self.filter(method=PaymentMethod.STRIPE, status__in=OPEN_STATUSES)
+
+    def to_reconcile(self, *, created_before: datetime) -> Self:
+        """Payments open at Stripe for too long, those first that were asked about longest ago."""
+        overdue = self.open_at_stripe().filter(created_at__lt=created_before).exclude(HALF_MADE)
+        return overdue.order_by(F("checked_at").asc(nulls_first=True), "id")
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
@@ -50,12 +87,13 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         direction = "-" if ordering.startswith("-") else ""
         return self.order_by(*unpaid_last, ordering, f"{direction}id")
 
-    def pending_like(self, offer: "Payment") -> Self:
-        """Payments that wait, by the same person for the same thing, price and method."""
-        return self.filter(
-            payer=offer.payer,
-            course=offer.course,
-            lesson=offer.lesson,
+    def waiting_like(self, offer: "Payment") -> Self:
+        """Payments of the same person for the same thing that wait for the same kind of money. At
+        Stripe there is one at the most, whatever its price."""
+        same = self.filter(payer=offer.payer, course=offer.course, lesson=offer.lesson)
+        if offer.method == PaymentMethod.STRIPE:
+            return same.open_at_stripe()
+        return same.filter(
             amount=offer.amount,
             currency=offer.currency,
             method=offer.method,
@@ -122,6 +160,18 @@ class Payment(models.Model):
         help_text=_("The number of this payment in the books it was imported from."),
     )
 
+    # The Checkout Session at Stripe. `token` names the payment there for ever, also when this
+    # database is made anew; `attempt` goes up when Stripe answers a key with an old failure.
+    token = models.UUIDField(default=uuid.uuid4, editable=False)
+    attempt = models.PositiveSmallIntegerField(default=1, editable=False)
+    session_id = models.CharField(
+        _("session at Stripe"), max_length=255, blank=True, editable=False
+    )
+    session_url = models.TextField(blank=True, editable=False)
+    session_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    payment_intent_id = models.CharField(max_length=255, blank=True, editable=False)
+    checked_at = models.DateTimeField(_("asked Stripe at"), null=True, blank=True, editable=False)
+
     objects = PaymentQuerySet.as_manager()
 
     class Meta:
@@ -150,6 +200,25 @@ class Payment(models.Model):
                 name="payment_paid_has_time",
             ),
             models.UniqueConstraint(fields=["external_id"], name="payment_external_id_unique"),
+            models.UniqueConstraint(fields=["token"], name="payment_token_unique"),
+            models.UniqueConstraint(
+                fields=["session_id"], condition=~Q(session_id=""), name="payment_session_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["payment_intent_id"],
+                condition=~Q(payment_intent_id=""),
+                name="payment_intent_unique",
+            ),
+            models.UniqueConstraint(
+                fields=["payer", "course"],
+                condition=Q(method="stripe", status__in=["pending", "processing"]),
+                name="payment_one_open_for_course",
+            ),
+            models.UniqueConstraint(
+                fields=["payer", "lesson"],
+                condition=Q(method="stripe", status__in=["pending", "processing"]),
+                name="payment_one_open_for_lesson",
+            ),
         ]
         indexes = [
             models.Index(IS_UNPAID, F("paid_at").desc(), F("id").desc(), name="payment_paid"),
@@ -171,29 +240,39 @@ class Payment(models.Model):
 
     @property
     def payment_url(self) -> str | None:
-        """Where to send the buyer. None: cash and transfers happen outside of this system."""
-        return None
+        """Where to send the buyer; None where there is nothing to open, or not any more."""
+        return self.session_url if self.can_be_opened() else None
+
+    @property
+    def is_half_made(self) -> bool:
+        """The row is there and its session at Stripe is not (the same as HALF_MADE)."""
+        is_pending = self.status == PaymentStatus.PENDING
+        return self.method == PaymentMethod.STRIPE and is_pending and not self.session_id
+
+    def can_be_opened(self, at: datetime | None = None) -> bool:
+        """Say whether the buyer can go to Stripe's page now."""
+        return (
+            self.status == PaymentStatus.PENDING
+            and bool(self.session_url)
+            and self.session_expires_at is not None
+            and self.session_expires_at > (at or timezone.now())
+        )
+
+    def can_move(self, to: PaymentStatus) -> bool:
+        return to in MOVES[self.status]
+
+    @property
+    def target(self) -> Course | Lesson:
+        """What is paid for."""
+        target = self.course or self.lesson
+        assert target is not None  # noqa: S101 - the database holds it (payment_has_one_target)
+        return target
+
+    @property
+    def reference(self) -> str:
+        """What the access that this payment gives is known by (`Access.reference`)."""
+        return reference_of(self.pk)
 
 
-class IdempotencyKey(models.Model):
-    """What a client named one request for a payment, so that a repeat gets the first answer.
-
-    Which course or lesson and method were asked for is what the payment says.
-    """
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    key = models.CharField(max_length=255)
-    payment = models.ForeignKey(Payment, models.CASCADE, related_name="+")
-    created_payment = models.BooleanField()
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    class Meta:
-        verbose_name = _("idempotency key")
-        verbose_name_plural = _("idempotency keys")
-        ordering = ("-id",)
-        constraints = [
-            models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_unique"),
-        ]
-
-    def __str__(self) -> str:
-        return self.key
+def reference_of(payment_id: int) -> str:
+    return f"payment:{payment_id}"

@@ -1,0 +1,29 @@
+"""The payments book, what became of each payment, and what is kept of Stripe."""
+
+from payments.models.book import (
+    HALF_MADE,
+    MOVES,
+    OPEN_STATUSES,
+    Payment,
+    PaymentMethod,
+    PaymentStatus,
+    reference_of,
+)
+from payments.models.idempotency import IdempotencyKey
+from payments.models.moves import MoveSource, PaymentMove
+from payments.models.provider import StripeEvent, StripePrice
+
+__all__ = [
+    "HALF_MADE",
+    "MOVES",
+    "OPEN_STATUSES",
+    "IdempotencyKey",
+    "MoveSource",
+    "Payment",
+    "PaymentMethod",
+    "PaymentMove",
+    "PaymentStatus",
+    "StripeEvent",
+    "StripePrice",
+    "reference_of",
+]

@@ -1,0 +1,64 @@
+"""Where the buyer lands after Stripe's page when there is no single-page application."""
+
+from contextlib import suppress
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from payments import services
+from payments.models import MoveSource, Payment
+from payments.provider import ProviderError
+from payments.services.checkout import Pages, PagesOf
+
+
+def landing_pages(request: HttpRequest) -> PagesOf:
+    """Tell Stripe the pages below, under the address by which the request came."""
+
+    def pages(payment: Payment) -> Pages:
+        success, cancelled = (
+            request.build_absolute_uri(reverse(f"payments:{name}", args=[payment.token]))
+            for name in ("success", "cancelled")
+        )
+        # Stripe puts the id in place of the literal; it must not be escaped.
+        return Pages(
+            success_url=f"{success}?session_id={{CHECKOUT_SESSION_ID}}", cancel_url=cancelled
+        )
+
+    return pages
+
+
+@never_cache
+@require_safe
+def success(request: HttpRequest, token: UUID) -> HttpResponse:
+    """Wait until the payment is settled. The page grants nothing: it only asks."""
+    payment = get_object_or_404(Payment.objects.whole(), token=token)
+    return render(request, "payments/success.html", _context(payment))
+
+
+@never_cache
+@require_safe
+def cancelled(request: HttpRequest, token: UUID) -> HttpResponse:
+    """Say that nothing was paid, and where to go on."""
+    payment = get_object_or_404(Payment.objects.whole(), token=token)
+    return render(request, "payments/cancelled.html", _context(payment))
+
+
+@never_cache
+@require_safe
+def status(request: HttpRequest, token: UUID) -> JsonResponse:
+    """Tell the waiting page how the payment stands. Whoever knows the token may ask: it stands in
+    the address that Stripe sent the buyer to, and nowhere else."""
+    payment = get_object_or_404(Payment.objects.whole(), token=token)
+    # The page asks again; until Stripe answers, what is stored is the best that can be told.
+    with suppress(ProviderError):
+        payment = services.ask_stripe(payment, source=MoveSource.STATUS)
+    return JsonResponse({"status": payment.status})
+
+
+def _context(payment: Payment) -> dict[str, object]:
+    return {"payment": payment, "frontend_url": settings.FRONTEND_URL}

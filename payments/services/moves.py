@@ -1,0 +1,81 @@
+"""The one way in which a payment moves: with its history, and with the access it gives or takes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from lms.models import AccessSource
+from lms.services import grant_access, revoke_access
+from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus
+from project.common.errors import Conflict
+
+if TYPE_CHECKING:
+    from people.models import User
+
+
+class IllegalMove(Conflict):
+    code = "illegal_move"
+    message = _("A payment in this state can't be moved there.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cause:
+    """Who or what moves a payment, and why: what its history will tell."""
+
+    source: MoveSource
+    by: "User | None" = None
+    reason: str = ""
+
+
+def lock_payment(payment_id: int) -> Payment:
+    """Return the payment as it is now, locked until the transaction ends."""
+    return Payment.objects.select_for_update(of=("self",)).get(pk=payment_id)
+
+
+@transaction.atomic
+def move_payment(
+    *, payment_id: int, to: PaymentStatus, cause: Cause, at: datetime | None = None
+) -> tuple[Payment, bool]:
+    """Move a payment, write down why, and give or take what it paid for, all or nothing. Returns
+    the payment and whether it moved: the same fact twice changes nothing.
+
+    `at` is when the money came, now if not given. Raises IllegalMove.
+    """
+    payment = lock_payment(payment_id)
+    if payment.status == to:
+        return payment, False
+    if not payment.can_move(to):
+        raise IllegalMove
+    record = PaymentMove(
+        payment=payment,
+        from_status=payment.status,
+        to_status=to,
+        source=cause.source,
+        by=cause.by,
+        reason=cause.reason[:200],
+    )
+    record.save()
+    payment.status = to
+    if to == PaymentStatus.PAID:
+        payment.paid_at = at or timezone.now()
+    payment.save(update_fields=["status", "paid_at"])
+    _settle_access(payment, cause)
+    return payment, True
+
+
+def _settle_access(payment: Payment, cause: Cause) -> None:
+    """Give what a paid payment paid for; take it, and nothing else, when it is refunded."""
+    if payment.status == PaymentStatus.PAID:
+        grant_access(
+            user=payment.payer,
+            target=payment.target,
+            source=AccessSource.PAYMENT,
+            reference=payment.reference,
+            given_by=cause.by,
+        )
+    elif payment.status == PaymentStatus.REFUNDED:
+        revoke_access(reference=payment.reference, reason=cause.reason[:200])

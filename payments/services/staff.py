@@ -1,0 +1,74 @@
+"""What staff do with payments: always by a person and for a reason."""
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from payments import gateway
+from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
+from payments.provider import ProviderRefused
+from payments.services.moves import Cause, IllegalMove, move_payment
+from payments.services.purchase import AlreadyPaid, lock_buyer
+from project.common.errors import Conflict
+
+if TYPE_CHECKING:
+    from people.models import User
+
+
+class NotOffline(Conflict):
+    code = "not_offline"
+    message = _("Only Stripe can say whether a payment at Stripe was made. Ask Stripe.")
+
+
+@transaction.atomic
+def confirm_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
+    """Note that the cash or the transfer came; the learner has access. Raises NotOffline,
+    IllegalMove, AlreadyPaid if the same thing is paid for by another payment."""
+    _require_offline(payment)
+    lock_buyer(payment.payer)
+    twin = Payment.objects.filter(payer=payment.payer, status=PaymentStatus.PAID)
+    if twin.for_target(payment.target).exclude(pk=payment.pk).exists():
+        raise AlreadyPaid
+    return _move(payment, PaymentStatus.PAID, by, reason)
+
+
+@transaction.atomic
+def reject_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
+    """Note that the cash or the transfer will not come. Raises NotOffline, IllegalMove."""
+    _require_offline(payment)
+    return _move(payment, PaymentStatus.FAILED, by, reason)
+
+
+def refund_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
+    """Give the money back (at Stripe, or note that it was given by hand) and take the access that
+    it gave. Raises IllegalMove for a payment that is not paid, ProviderError."""
+    payment.refresh_from_db()
+    if not payment.can_move(PaymentStatus.REFUNDED):
+        raise IllegalMove
+    if payment.method == PaymentMethod.STRIPE and payment.payment_intent_id:
+        _refund_at_stripe(payment)
+    return _move(payment, PaymentStatus.REFUNDED, by, reason)
+
+
+def _refund_at_stripe(payment: Payment) -> None:
+    try:
+        gateway.refund(
+            payment_intent_id=payment.payment_intent_id,
+            payment_id=str(payment.token),
+            idempotency_key=f"parta:{payment.token}:refund",
+        )
+    except ProviderRefused as error:
+        if error.reason != "charge_already_refunded":
+            raise
+
+
+def _require_offline(payment: Payment) -> None:
+    if payment.method == PaymentMethod.STRIPE:
+        raise NotOffline
+
+
+def _move(payment: Payment, to: PaymentStatus, by: "User", reason: str) -> Payment:
+    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
+    moved, _is_new = move_payment(payment_id=payment.pk, to=to, cause=cause)
+    return moved
