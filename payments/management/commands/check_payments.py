@@ -1,0 +1,44 @@
+"""`manage.py check_payments`: where money, access and Stripe disagree."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from payments.provider import ProviderError
+from payments.services.checking import find_disagreements
+
+
+class Command(BaseCommand):
+    help = (
+        "Lists every disagreement between payments, access and Stripe; changes nothing unless "
+        "--fix is given. Exit code 1 while something is wrong."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--fix", action="store_true", help="repair what can be repaired")
+        parser.add_argument(
+            "--without-stripe", action="store_true", help="compare with our own books only"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        wrong = repaired = 0
+        try:
+            for found in find_disagreements(with_stripe=not options["without_stripe"]):
+                wrong += 1
+                fixed = options["fix"] and found.repair is not None
+                if fixed and found.repair is not None:
+                    found.repair()
+                    repaired += 1
+                mark = _(" (repaired)") if fixed else ""
+                self.stdout.write(f"{found.kind} payment {found.payment_id}: {found.detail}{mark}")
+        except ProviderError as error:
+            raise CommandError(_("Stripe does not answer: %(error)s") % {"error": error}) from error
+        if wrong > repaired:
+            message = _("%(wrong)s disagreements, %(repaired)s repaired.")
+            raise CommandError(message % {"wrong": wrong, "repaired": repaired})
+        self.stdout.write(
+            _("%(repaired)s repaired, everything agrees.") % {"repaired": repaired}
+            if repaired
+            else _("Everything agrees.")
+        )
