@@ -5,11 +5,14 @@ from typing import Annotated, Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db.models import QuerySet
 from ninja import Schema
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from people.models import Language
+from payments.models import Payment
+from payments.schemas import PaymentOut
+from people.models import Language, User
 from project.common.schemas import (
     STORABLE,
     BlankAsNull,
@@ -178,6 +181,11 @@ class ProfileOut(Schema):
     date_joined: datetime
     last_login: datetime | None
     is_moderator: bool
+    payments: list[PaymentOut] = Field(description="The whole history, newest first.")
+
+    @staticmethod
+    def resolve_payments(user: User) -> QuerySet[Payment]:
+        return user.payments.whole().newest_first()
 
 
 class ProfileChanges(InputSchema):

@@ -1,9 +1,12 @@
 """Profiles: what one sees of others, and of oneself."""
 
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from django.utils import timezone
 
+from payments.tests.factories import PaymentFactory
 from people.models import User
 from people.services import blocks
 from people.tests.factories import UserFactory
@@ -18,6 +21,7 @@ FULL = PUBLIC | {
     "language",
     "last_login",
     "is_moderator",
+    "payments",
 }
 
 
@@ -43,6 +47,16 @@ def test_profile_says_who_moderates(api, learner, moderator, administrator):
     changed = api(moderator).patch(f"users/{moderator.pk}", {"city": "Perm"})
     assert changed.json()["is_moderator"] is True
     assert api(administrator).get("users/me").json()["is_moderator"] is False
+
+
+def test_payments_are_the_own_ones_newest_first(api, learner, stranger):
+    now = timezone.now()
+    older = PaymentFactory.create(payer=learner, created_at=now - timedelta(days=1))
+    newer = PaymentFactory.create(payer=learner, created_at=now)
+    PaymentFactory.create(payer=stranger)
+    payments = api(learner).get("users/me").json()["payments"]
+    assert [payment["id"] for payment in payments] == [newer.pk, older.pk]
+    assert {payment["user_id"] for payment in payments} == {learner.pk}
 
 
 def test_texts_that_are_not_given_are_null(api, stranger, db):
@@ -113,8 +127,12 @@ def test_queries_do_not_grow_with_the_rows(
     UserFactory.create_batch(count)
     with django_assert_num_queries(3):  # the caller; the count; the page
         assert api(learner).get("users?page_size=100").json()["count"] == count + 2
-    with django_assert_num_queries(1):  # the caller
-        api(learner).get("users/me")
+    PaymentFactory.create_batch(count, payer=learner)
+    PaymentFactory.create(payer=stranger)
+    with django_assert_num_queries(2):  # the caller; the payments
+        assert len(api(learner).get("users/me").json()["payments"]) == count
+    with django_assert_num_queries(3):  # the caller; the person; the payments
+        assert len(api(learner).get(f"users/{learner.pk}").json()["payments"]) == count
     with django_assert_num_queries(2):  # the caller; the person
         api(learner).get(f"users/{stranger.pk}")
 
