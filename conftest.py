@@ -1,8 +1,12 @@
-"""Fixtures for all apps: named people, and a client that speaks the API as each of them."""
+"""Fixtures for all apps: named people, a client that speaks the API as each of them, a browser."""
 
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
+import playwright.sync_api as playwright
 import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -13,6 +17,21 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from people.models import User, moderators_group
 from people.tests.factories import UserFactory
 from people.tokens import issue_access_token
+from project.translations import compile_catalogues
+
+
+def pytest_sessionstart() -> None:
+    """Compiled translations are not committed, and a fresh clone has none."""
+    compile_catalogues()
+
+
+def require_or_skip(found: object, what: str) -> None:
+    """Skip the test where the machine lacks `what`; in CI that is a failure."""
+    if found:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(f"CI has to have {what}")
+    pytest.skip(f"there is no {what} here")
 
 
 class ApiClient:
@@ -96,3 +115,54 @@ def administrator(db: None) -> User:
 def moderators(db: None) -> None:
     """The group as it is shipped."""
     call_command("loaddata", "fixtures/groups.json", verbosity=0)
+
+
+BROWSER = shutil.which("chromium")
+# Chromium's own traffic is no business of the tests, and CI may run as root.
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[playwright.Browser]:
+    require_or_skip(BROWSER, "Chromium")
+    with pytest.MonkeyPatch.context() as patch, playwright.sync_playwright() as driver:
+        # Playwright keeps an event loop in this thread, so that Django takes it for asynchronous.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = driver.chromium.launch(executable_path=BROWSER, args=BROWSER_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: playwright.Browser, live_server: Any) -> Iterator[playwright.Page]:
+    """A page of the browser, with `live_server` as its site. The test fails if the page writes an
+    error to the console, raises one, or asks another host for anything."""
+    faults: list[str] = []
+    own = urlsplit(live_server.url).netloc
+
+    def note_request(request: playwright.Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in {"http", "https", "ws", "wss"} and address.netloc != own:
+            faults.append(f"request to {request.url}")
+
+    def note_message(message: playwright.ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            faults.append(f"console: {message.text}")
+
+    context = browser.new_context(base_url=live_server.url, locale="en-GB")
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    page.on("request", note_request)
+    page.on("console", note_message)
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    yield page
+    context.close()
+    assert faults == []

@@ -7,7 +7,13 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    RawPostDataException,
+    UnreadablePostError,
+)
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
 from payments.provider import (
@@ -66,6 +72,9 @@ STATUSES: dict[type[Exception], int] = {
     PermissionDenied: 403,
     RequestDataTooBig: 413,
     SuspiciousOperation: 400,
+    UnreadablePostError: 400,
+    # A form was sent where JSON is expected, and it has been read as the form it is.
+    RawPostDataException: 415,
     OperationalError: 503,
     InterfaceError: 503,
 }

@@ -139,6 +139,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "project.common.parsing.BodyLimitMiddleware",
     "ninja.compatibility.files.fix_request_files_middleware",
 ]
 

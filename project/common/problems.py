@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 CONTENT_TYPE = "application/problem+json"
 API_PREFIX = "/api/"
-# The largest body is a picture in a form; a longer one is refused before it is read.
-BODY_LIMIT = settings.IMAGE_MAX_BYTES + 64 * 1024
 
 # The code of a problem that has no more exact one.
 CODES = {
@@ -35,20 +33,39 @@ CODES = {
 }
 
 
-def details() -> dict[int, str]:
-    """The words for a problem that has no more exact ones, in the language of the request."""
-    return {
-        400: _("The request can't be understood."),
-        401: _("A valid access token is required."),
-        403: _("You are not allowed to do this."),
-        404: _("There is nothing here that you can see."),
-        405: _("This method is not allowed here."),
-        413: _("The body of the request is too large."),
-        415: _("The content type of the body is not the one expected here."),
-        422: _("Some of the values are not valid."),
-        429: _("Too many requests. Try again later."),
-        503: _("The service is not available for the moment. Try again later."),
-    }
+# Our own words, not those of `http.HTTPStatus`: Python's differ from version to version, and are
+# English only.
+TITLES = {
+    400: gettext_noop("Bad request"),
+    401: gettext_noop("Not authenticated"),
+    402: gettext_noop("Payment required"),
+    403: gettext_noop("Not allowed"),
+    404: gettext_noop("Not found"),
+    405: gettext_noop("Method not allowed"),
+    409: gettext_noop("Conflict"),
+    413: gettext_noop("Body too large"),
+    415: gettext_noop("Unsupported content type"),
+    422: gettext_noop("Invalid values"),
+    429: gettext_noop("Too many requests"),
+    500: gettext_noop("Unexpected failure"),
+    502: gettext_noop("Payment provider failed"),
+    503: gettext_noop("Not available for the moment"),
+}
+
+# The words for a problem that has no more exact ones.
+DETAILS = {
+    400: gettext_noop("The request can't be understood."),
+    401: gettext_noop("A valid access token is required."),
+    403: gettext_noop("You are not allowed to do this."),
+    404: gettext_noop("There is nothing here that you can see."),
+    405: gettext_noop("This method is not allowed here."),
+    413: gettext_noop("The body of the request is too large."),
+    415: gettext_noop("The content type of the body is not the one expected here."),
+    422: gettext_noop("Some of the values are not valid."),
+    429: gettext_noop("Too many requests. Try again later."),
+    500: gettext_noop("Something went wrong on our side."),
+    503: gettext_noop("The service is not available for the moment. Try again later."),
+}
 
 
 def problem(
@@ -60,18 +77,19 @@ def problem(
     retry_after: float | None = None,
 ) -> HttpResponse:
     """Answer with a problem document; `code` and `detail` default to those of the status."""
+    kind = 500 if status >= 500 else 400
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": _(TITLES.get(status, TITLES[kind])),
         "status": status,
-        "code": code or CODES.get(status, "error"),
-        "detail": detail or details().get(status, _("Something went wrong on our side.")),
+        "code": code or CODES.get(status, CODES[kind]),
+        "detail": detail or _(DETAILS.get(status, DETAILS[kind])),
     }
     if errors is not None:
         body["errors"] = list(errors)
-    response = HttpResponse(
-        json.dumps(body, ensure_ascii=False), status=status, content_type=CONTENT_TYPE
-    )
+    # Half a surrogate pair can come back in the name of an unknown field; UTF-8 has none.
+    content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
+    response = HttpResponse(content, status=status, content_type=CONTENT_TYPE)
     if status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = "Bearer"
     if retry_after is not None:
@@ -87,23 +105,19 @@ class ProblemMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path_info.startswith(API_PREFIX):
-            return self.get_response(request)
-        if _declared_length(request) > BODY_LIMIT:
-            response = HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        else:
-            response = self.get_response(request)
+        response = self.get_response(request)
         is_problem = response.get("Content-Type", "").startswith(CONTENT_TYPE)
-        if response.status_code < HTTPStatus.BAD_REQUEST or is_problem:
+        if (
+            not request.path_info.startswith(API_PREFIX)
+            or response.status_code < HTTPStatus.BAD_REQUEST
+            or is_problem
+        ):
             return response
-        with translation.override(translation.get_language_from_request(request)):
+        language = translation.get_language_from_request(request)
+        with translation.override(language):
             written = problem(response.status_code)
         del response["Content-Length"]
         response["Content-Type"] = CONTENT_TYPE
+        response["Content-Language"] = language
         response.content = written.content
         return response
-
-
-def _declared_length(request: HttpRequest) -> int:
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    return int(length) if length.isdecimal() else 0

@@ -1,5 +1,6 @@
 """Types that the schemas of all apps share."""
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -38,6 +39,14 @@ def _no_boolean(value: Any) -> Any:
     return value
 
 
+def _plain_decimal(value: Any) -> Any:
+    """Refuse spellings that Python reads as a decimal, but no other program: `1_0`, `1e1`, `٣`."""
+    plain = r"[+-]?[0-9]+(\.[0-9]+)?|-?NaN|-?Infinity"
+    if isinstance(value, str) and re.fullmatch(plain, value) is None:
+        raise PydanticCustomError("decimal_parsing", "This must be a decimal number.")
+    return value
+
+
 class InputSchema(Schema):
     """A body: a field that is not part of it is refused, so that a typo is never dropped."""
 
@@ -56,7 +65,11 @@ Search = Annotated[str, StringConstraints(max_length=200), STORABLE]
 Whole = Annotated[int, BeforeValidator(_no_boolean)]
 Identifier = Annotated[int, Field(ge=1, le=2**63 - 1), BeforeValidator(_no_boolean)]
 # Money comes in as a decimal string (or a number) and goes out as a string with two places.
-Price = Annotated[Decimal, Field(ge=0, max_digits=10, decimal_places=2, examples=["1990.00"])]
+Price = Annotated[
+    Decimal,
+    BeforeValidator(_plain_decimal),
+    Field(ge=0, max_digits=10, decimal_places=2, examples=["1990.00"]),
+]
 Money = Annotated[
     Decimal,
     PlainSerializer(lambda amount: f"{amount:.2f}", return_type=str),

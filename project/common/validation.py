@@ -1,12 +1,16 @@
 """What was wrong with an input, field by field, in the language of the request."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
+
+# Two megabytes of unknown fields must not become a hundred of answers.
+ERRORS_SHOWN = 100
 
 # Names that endpoints give to a body or to a group of query parameters; not part of the input.
 ARGUMENT_NAMES = frozenset({"payload", "filters", "options", "ninja_pagination"})
@@ -55,12 +59,18 @@ def from_pydantic(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Turn what Ninja reports into the `errors` of a problem document."""
     return [
         {
-            "loc": [part for part in error["loc"] if part not in ARGUMENT_NAMES],
+            "loc": _place(error["loc"]),
             "code": error["type"],
             "msg": _(MESSAGES.get(error["type"], MESSAGES["value_error"])) % error.get("ctx", {}),
         }
-        for error in errors
+        for error in islice(errors, ERRORS_SHOWN)
     ]
+
+
+def _place(path: Sequence[str | int]) -> list[str | int]:
+    """Leave out the name of the endpoint's argument; a field of the same name stays."""
+    source, *rest = path
+    return [source, *(rest[1:] if rest and rest[0] in ARGUMENT_NAMES else rest)]
 
 
 def from_django(error: DjangoValidationError, source: str = "body") -> list[dict[str, Any]]:

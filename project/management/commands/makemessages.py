@@ -1,0 +1,18 @@
+"""Bring the files of translations up to date with the texts in the code and the templates."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from project.translations import update_catalogues
+
+
+class Command(BaseCommand):
+    """In the place of Django's command of this name, which needs GNU gettext."""
+
+    help = "Adds new texts to the files of translations, and drops those that are gone."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for path in update_catalogues():
+            self.stdout.write(f"updated {path}")

@@ -1,0 +1,104 @@
+"""Every text of ours can be read in Russian."""
+
+import os
+
+import pytest
+from babel.messages.pofile import read_po
+from django.core.management import call_command
+from django.utils import translation
+
+from project import translations
+from project.translations import catalogues, compile_catalogues, extract_messages
+
+
+def identity(message):
+    return (message.context, message.id)
+
+
+@pytest.fixture(params=catalogues(), ids=lambda item: item[0])
+def catalogue(request):
+    language, path = request.param
+    with path.open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def test_the_file_has_exactly_the_texts_of_the_code_and_the_templates(catalogue):
+    extracted = {identity(message) for message in extract_messages("ru") if message.id}
+    present = {identity(message) for message in catalogue if message.id}
+    assert extracted - present == set(), "run manage.py makemessages, and translate"
+    assert present - extracted == set(), "run manage.py makemessages"
+
+
+def test_every_text_is_translated(catalogue):
+    untranslated = [
+        message.id
+        for message in catalogue
+        if message.id and (message.fuzzy or not all(_forms(message.string)))
+    ]
+    assert untranslated == []
+
+
+def test_a_translation_keeps_the_places_for_values(catalogue):
+    faults = [
+        (message.id, str(fault))
+        for message, errors in ((message, message.check(catalogue)) for message in catalogue)
+        for fault in errors
+    ]
+    assert faults == []
+
+
+def test_there_is_a_catalogue_for_every_language_but_english(settings):
+    found = {language for language, _path in catalogues()}
+    assert found == {code for code, _name in settings.LANGUAGES} - {"en"}
+
+
+def test_the_extraction_sees_code_templates_and_the_theme():
+    found = {message.id for message in extract_messages("ru")}
+    assert "Somebody has paid for this, so it can't be deleted. Unpublish it instead." in found
+    assert "Search apps and models..." in found
+    # Django's own catalogue has this one.
+    assert "Change password" not in found
+
+
+def test_texts_are_compiled_when_their_source_is_newer(tmp_path, settings, monkeypatch):
+    folder = tmp_path / "ru" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    source = folder / "django.po"
+    source.write_text('msgid "Bread"\nmsgstr "Хлеб"\n')
+    settings.LOCALE_PATHS = [tmp_path]
+    assert compile_catalogues() == [source]
+    assert compile_catalogues() == []
+    with translation.override("ru"):
+        assert translation.gettext("Bread") == "Хлеб"
+    os.utime(source.with_suffix(".mo"), (1, 1))
+    assert compile_catalogues() == [source]
+    assert [path.name for path in sorted(folder.iterdir())] == ["django.mo", "django.po"]
+
+
+def test_the_commands_compile_and_renew_the_files(tmp_path, settings, capsys):
+    folder = tmp_path / "ru" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    source = folder / "django.po"
+    source.write_text('msgid "Gone"\nmsgstr "Нет"\n\nmsgid "Not found"\nmsgstr "Не найдено"\n')
+    settings.LOCALE_PATHS = [tmp_path]
+    call_command("makemessages")
+    renewed = source.read_text()
+    assert 'msgid "Not found"\nmsgstr "Не найдено"' in renewed
+    assert 'msgid "There is no such field."\nmsgstr ""' in renewed
+    assert "Gone" not in renewed
+    call_command("makemessages")
+    assert source.read_text() == renewed
+    call_command("compilemessages")
+    assert source.with_suffix(".mo").exists()
+    assert f"compiled {source}" in capsys.readouterr().out
+
+
+def test_an_application_that_is_not_installed_needs_no_translation(settings):
+    assert "unfold.contrib.import_export" not in settings.INSTALLED_APPS
+    texts = {message.id for message in translations._messages_of_unfold()}
+    assert "Apply Filters" in texts
+    assert "Confirm import" not in texts
+
+
+def _forms(string):
+    return string if isinstance(string, tuple) else (string,)
