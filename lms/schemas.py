@@ -24,12 +24,17 @@ from project.common.schemas import (
     omitted,
 )
 
-Description = Annotated[str, StringConstraints(max_length=DESCRIPTION_MAX_LENGTH), STORABLE]
+COURSE_TITLE = Field(examples=["Bread at home"])
+LESSON_TITLE = Field(examples=["Flour and water"])
+PROSE = Field(examples=["From sourdough to ciabatta."])
+VIDEO = Field(examples=["https://www.youtube.com/watch?v=dQw4w9WgXcQ"])
+
+Description = Annotated[str, StringConstraints(max_length=DESCRIPTION_MAX_LENGTH), STORABLE, PROSE]
 VideoUrl = Annotated[
     str,
     StringConstraints(max_length=500, strip_whitespace=True),
     STORABLE,
-    Field(examples=["https://www.youtube.com/watch?v=dQw4w9WgXcQ"]),
+    VIDEO,
 ]
 Position = Annotated[Whole, Field(ge=0, le=2**31 - 1)]
 
@@ -67,7 +72,7 @@ class OwnerOut(Schema):
     """The author of a course."""
 
     id: int
-    first_name: BlankAsNull
+    first_name: BlankAsNull = Field(examples=["Anna"])
 
 
 class CourseAbilities(Schema):
@@ -90,10 +95,10 @@ class LessonOut(Schema):
 
     id: int
     course_id: int
-    title: str
-    description: str
+    title: str = LESSON_TITLE
+    description: str = PROSE
     preview: ImageUrl = Field(description="Address of the picture.")
-    video_url: BlankAsNull
+    video_url: BlankAsNull = VIDEO
     price: Money | None = Field(description="null: not sold on its own.")
     currency: str = Field(examples=["RUB"])
     position: int
@@ -111,8 +116,8 @@ class CourseOut(Schema):
     """A course as its author and moderators see it, with all its lessons in order."""
 
     id: int
-    title: str
-    description: str
+    title: str = COURSE_TITLE
+    description: str = PROSE
     preview: ImageUrl = Field(description="Address of the picture.")
     price: Money = Field(description="`0.00`: free.")
     currency: str = Field(examples=["RUB"])
@@ -137,8 +142,8 @@ class CourseOut(Schema):
 class CourseIn(InputSchema):
     """A new course."""
 
-    title: Title = Field(examples=["Bread at home"])
-    description: Description = Field("", examples=["From sourdough to ciabatta."])
+    title: Title = COURSE_TITLE
+    description: Description = ""
     price: Price = Field(Decimal("0.00"), description="`0.00`: free.")
     is_published: bool = Field(default=False, description="A draft is seen by its author only.")
 
@@ -146,7 +151,7 @@ class CourseIn(InputSchema):
 class CourseChanges(InputSchema):
     """Changes of a course; what is absent stays as it is."""
 
-    title: Title = omitted()
+    title: Annotated[Title, COURSE_TITLE] = omitted()
     description: Description = omitted()
     price: Price = omitted()
     is_published: bool = omitted()
@@ -156,7 +161,7 @@ class LessonIn(InputSchema):
     """A new lesson."""
 
     course_id: Identifier
-    title: Title = Field(examples=["Flour and water"])
+    title: Title = LESSON_TITLE
     description: Description = ""
     video_url: VideoUrl | None = Field(None, description="A page of YouTube.")
     price: Price | None = Field(None, description="null: not sold on its own.")
@@ -168,7 +173,7 @@ class LessonChanges(InputSchema):
     """Changes of a lesson; what is absent stays as it is."""
 
     course_id: Identifier = omitted()
-    title: Title = omitted()
+    title: Annotated[Title, LESSON_TITLE] = omitted()
     description: Description = omitted()
     video_url: VideoUrl | None = Field(None, description="null: no video.")
     price: Price | None = Field(None, description="null: not sold on its own.")
@@ -187,7 +192,9 @@ class SubscriptionOut(Schema):
     """A subscription of the caller."""
 
     course_id: int
-    title: str = Field(alias="course.title", description="Title of the course.")
+    title: Annotated[str, COURSE_TITLE] = Field(
+        alias="course.title", description="Title of the course."
+    )
     since: datetime = Field(alias="created_at")
 
 
@@ -195,7 +202,7 @@ class CatalogLessonOut(Schema):
     """A lesson in the outline of a course, without its contents."""
 
     id: int
-    title: str
+    title: str = LESSON_TITLE
     position: int
     price: Money | None = Field(description="null: not sold on its own.")
     has_access: bool = Field(description="Whether the caller may learn it.")
@@ -205,8 +212,8 @@ class CatalogCourseOut(Schema):
     """A published course as everyone sees it."""
 
     id: int
-    title: str
-    description: str
+    title: str = COURSE_TITLE
+    description: str = PROSE
     preview: ImageUrl = Field(description="Address of the picture.")
     price: Money = Field(description="`0.00`: free.")
     currency: str = Field(examples=["RUB"])
@@ -243,7 +250,7 @@ class LearningItemOut(Schema):
 
     course_id: int | None = Field(description="null for a single lesson.")
     lesson_id: int | None = Field(description="null for a whole course.")
-    title: str = Field(alias="target.title")
+    title: Annotated[str, COURSE_TITLE] = Field(alias="target.title")
     preview: ImageUrl = Field(alias="target.preview", description="Address of the picture.")
     progress: ProgressOut
     since: datetime = Field(alias="created_at")
@@ -260,10 +267,10 @@ class LearningLessonOut(Schema):
 
     id: int
     course_id: int
-    title: str
-    description: str
+    title: str = LESSON_TITLE
+    description: str = PROSE
     preview: ImageUrl = Field(description="Address of the picture.")
-    video_url: BlankAsNull
+    video_url: BlankAsNull = VIDEO
     position: int
     is_preview: bool
     is_completed: bool = Field(description="Whether the caller has completed it.")

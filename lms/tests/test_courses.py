@@ -57,7 +57,7 @@ def test_a_course_is_free_and_a_draft_by_default(api, author):
         ("price", None, "decimal_type"),
         ("price", True, "decimal_type"),
         ("price", [], "decimal_type"),
-        ("is_published", "perhaps", "bool_parsing"),
+        ("is_published", "perhaps", "bool_type"),
         ("owner", 1, "extra_forbidden"),
         ("titel", "x", "extra_forbidden"),
     ],

@@ -11,11 +11,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, core_schema
 
 
 def _storable(text: str) -> str:
@@ -41,16 +42,37 @@ def _no_boolean(value: Any) -> Any:
 
 def _plain_decimal(value: Any) -> Any:
     """Refuse spellings that Python reads as a decimal, but no other program: `1_0`, `1e1`, `٣`."""
-    plain = r"[+-]?[0-9]+(\.[0-9]+)?|-?NaN|-?Infinity"
+    plain = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?|-?NaN|-?Infinity"
     if isinstance(value, str) and re.fullmatch(plain, value) is None:
         raise PydanticCustomError("decimal_parsing", "This must be a decimal number.")
     return value
 
 
+def _strict_numbers(schema: Any) -> None:
+    """Refuse `"5"` and `1.0` for a whole number, `"yes"` and `1` for true: JSON has its own."""
+    if isinstance(schema, dict):
+        if schema.get("type") in ("int", "bool"):
+            schema["strict"] = True
+        for part in schema.values():
+            _strict_numbers(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _strict_numbers(part)
+
+
 class InputSchema(Schema):
-    """A body: a field that is not part of it is refused, so that a typo is never dropped."""
+    """A body: a field that is not part of it is refused, so that a typo is never dropped, and a
+    value has to be of the JSON type that the OpenAPI document says."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        schema = handler(source)
+        _strict_numbers(schema)
+        return schema
 
 
 # Put it last: a length checked after it would report under another code.
@@ -68,14 +90,27 @@ Identifier = Annotated[int, Field(ge=1, le=2**63 - 1), BeforeValidator(_no_boole
 Price = Annotated[
     Decimal,
     BeforeValidator(_plain_decimal),
-    Field(ge=0, max_digits=10, decimal_places=2, examples=["1990.00"]),
+    Field(ge=0, max_digits=10, decimal_places=2),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$"},
+                {"type": "number", "minimum": 0, "maximum": 99_999_999.99},
+            ],
+            "examples": ["1990.00"],
+        }
+    ),
 ]
 Money = Annotated[
     Decimal,
     PlainSerializer(lambda amount: f"{amount:.2f}", return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\d+\.\d{2}$", "examples": ["1990.00"]}),
 ]
-ImageUrl = Annotated[str | None, BeforeValidator(_file_url)]
+ImageUrl = Annotated[
+    str | None,
+    BeforeValidator(_file_url),
+    Field(examples=["/media/courses/0f9a6c2d7b314e58.jpg"]),
+]
 BlankAsNull = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 
 
@@ -89,7 +124,10 @@ class FieldProblem(Schema):
 
     loc: list[str | int] = Field(examples=[["body", "video_url"]])
     code: str = Field(description="Stable, for programs.", examples=["foreign_link"])
-    msg: str = Field(description="For people, in the language of `Accept-Language`.")
+    msg: str = Field(
+        description="For people, in the language of `Accept-Language`.",
+        examples=["Only links to YouTube are allowed here."],
+    )
 
 
 class Problem(Schema):
@@ -100,7 +138,7 @@ class Problem(Schema):
     title: str = Field(examples=["Conflict"])
     status: int = Field(examples=[409])
     code: str = Field(examples=["already_paid"])
-    detail: str
+    detail: str = Field(examples=["This has been paid for already."])
     errors: list[FieldProblem] = Field(
         default_factory=list, description="Only with 422: one entry a wrong value."
     )

@@ -1,0 +1,31 @@
+"""Write the OpenAPI document, for those who generate clients from it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from project.api import api
+from project.common.openapi import outline
+
+
+class Command(BaseCommand):
+    help = "Writes the OpenAPI document to standard output or to a file."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", nargs="?", type=Path, help="Default: standard output.")
+        parser.add_argument(
+            "--outline",
+            action="store_true",
+            help="A few lines an operation instead, as in project/tests/openapi_outline.txt.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        document = api.get_openapi_schema()
+        text = outline(document) if options["outline"] else f"{json.dumps(document, indent=2)}\n"
+        if options["file"] is None:
+            self.stdout.write(text, ending="")
+        else:
+            options["file"].write_text(text)

@@ -1,0 +1,112 @@
+"""The OpenAPI document says all that a client has to know."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from jsonschema import Draft202012Validator
+from ninja.openapi.schema import OpenAPISchema
+
+from project.api import api
+from project.common.openapi import operations_of, outline
+
+OUTLINE = Path(__file__).parent / "openapi_outline.txt"
+DOCUMENT = api.get_openapi_schema()
+OPERATIONS = {operation["operationId"]: operation for _p, _m, operation in operations_of(DOCUMENT)}
+
+# Contract §1: what anyone may call. Everything else needs an access token.
+OPEN = {
+    "register",
+    "obtain_tokens",
+    "refresh_tokens",
+    "verify_token",
+    "request_password_reset",
+    "confirm_password_reset",
+    "request_reactivation",
+    "confirm_reactivation",
+    "receive_stripe_event",
+    "unsubscribe_by_mail",
+}
+
+
+def test_operations_change_only_on_purpose():
+    renew = "uv run manage.py export_openapi --outline project/tests/openapi_outline.txt"
+    assert outline(DOCUMENT) == OUTLINE.read_text(), f"if it was meant: {renew}"
+
+
+def test_an_operation_id_is_a_verb_in_snake_case_and_unique():
+    ids = [operation["operationId"] for _path, _method, operation in operations_of(DOCUMENT)]
+    assert len(ids) == len(set(ids))
+    assert [one for one in ids if not re.fullmatch(r"[a-z]+(_[a-z]+)*", one)] == []
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_is_described(name):
+    operation = OPERATIONS[name]
+    assert operation["summary"]
+    assert operation["description"]
+    assert len(operation["tags"]) == 1
+    assert {400, 500, 503} < operation["responses"].keys()
+    for parameter in operation["parameters"]:
+        assert parameter.get("description") or parameter["in"] == "path", parameter["name"]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_says_whether_it_needs_a_token(name):
+    operation = OPERATIONS[name]
+    if name in OPEN:
+        assert operation["security"] == []
+    else:
+        assert operation["security"] == [{"AccessTokenAuth": []}]
+        assert 401 in operation["responses"]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_bodies_and_answers_have_examples_that_their_schemas_allow(name):
+    operation = OPERATIONS[name]
+    media = [*operation.get("requestBody", {}).get("content", {}).items()]
+    for response in operation["responses"].values():
+        media += response.get("content", {}).items()
+    assert media
+    for kind, content in media:
+        if kind == "multipart/form-data":
+            continue
+        schema = {"components": DOCUMENT["components"], **content["schema"]}
+        Draft202012Validator(schema).validate(content["example"])
+        assert "text" not in _texts(content["example"]), "a field has no example of its own"
+
+
+def test_one_name_is_one_schema(monkeypatch):
+    seen: dict[str, object] = {}
+    conflicts = []
+    add = OpenAPISchema.add_schema_definitions
+
+    def compare(self, definitions):
+        for name, definition in definitions.items():
+            if seen.setdefault(name, definition) != definition:
+                conflicts.append(name)
+        add(self, definitions)
+
+    monkeypatch.setattr(OpenAPISchema, "add_schema_definitions", compare)
+    api.get_openapi_schema()
+    assert "CourseOut" in seen
+    # Groups of query parameters, which the document takes apart, may share a name.
+    assert [name for name in conflicts if name in DOCUMENT["components"]["schemas"]] == []
+
+
+def test_the_document_is_served_to_anyone_as_it_is_exported(client, tmp_path, capsys):
+    exported = tmp_path / "openapi.json"
+    call_command("export_openapi", exported)
+    call_command("export_openapi")
+    served = client.get("/api/v1/openapi.json").json()
+    assert json.loads(exported.read_text()) == served == json.loads(capsys.readouterr().out)
+
+
+def _texts(example):
+    if isinstance(example, dict):
+        return [text for value in example.values() for text in _texts(value)]
+    if isinstance(example, list):
+        return [text for value in example for text in _texts(value)]
+    return [example] if isinstance(example, str) else []
