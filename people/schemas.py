@@ -129,8 +129,10 @@ class TokenIn(InputSchema):
 class TokenPairOut(Schema):
     """Send `access` as `Authorization: Bearer …`; exchange `refresh` when it has expired."""
 
-    access: str = Field(description="Good for minutes.")
-    refresh: str = Field(description="Good for days, and for one exchange.")
+    access: str = Field(description="Good for minutes.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.a"])
+    refresh: str = Field(
+        description="Good for days, and for one exchange.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.r"]
+    )
 
 
 class PasswordChangeIn(InputSchema):

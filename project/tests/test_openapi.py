@@ -19,8 +19,8 @@ OPERATIONS = {operation["operationId"]: operation for _p, _m, operation in opera
 # Contract §1: what anyone may call. Everything else needs an access token.
 OPEN = {
     "register",
-    "obtain_tokens",
-    "refresh_tokens",
+    "obtain_token",
+    "refresh_token",
     "verify_token",
     "request_password_reset",
     "confirm_password_reset",
