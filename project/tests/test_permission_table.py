@@ -1,0 +1,307 @@
+"""The permission table of the contract: who gets which answer from which operation, and that what
+was refused was not done. An operation of the API that has no row here fails."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from PIL import Image
+
+from lms.models import Completion, Course, Lesson, Subscription
+from lms.tests.factories import CourseFactory, LessonFactory
+from people.links import password_reset_link, reactivation_link
+from people.models import User
+from people.tests.factories import PASSWORD, UserFactory
+from people.tokens import issue_pair, user_of_refresh_token
+from project.common.errors import Unauthenticated
+from project.tests.test_openapi import OPERATIONS
+
+pytestmark = pytest.mark.django_db
+
+# `stranger` is any user who does not own what is asked for.
+ROLES = ("anonymous", "stranger", "author", "moderator", "administrator")
+NEW_PASSWORD = "wrong horse battery staple"
+
+
+class World:
+    """A published and a draft course of the author, and one of the moderator; `caller` asks, and
+    stands for the author where nobody does."""
+
+    course: Course
+    draft: Course
+    foreign: Course
+    priced: Course
+    lesson: Lesson
+    draft_lesson: Lesson
+
+    def __init__(self, role: str, people: dict[str, User]) -> None:
+        self.author, self.moderator = people["author"], people["moderator"]
+        self.caller = people.get(role, self.author)
+        picture = {"preview": ContentFile(PICTURE, name="picture.png")}
+        self.course = CourseFactory.create(
+            owner=self.author, title="Bread", published=True, **picture
+        )
+        self.lesson = LessonFactory.create(course=self.course, title="Flour", **picture)
+        self.draft = CourseFactory.create(owner=self.author, title="Cake")
+        self.draft_lesson = LessonFactory.create(course=self.draft, title="Sugar")
+        self.foreign = CourseFactory.create(owner=self.moderator, title="Rules", published=True)
+        self.priced = CourseFactory.create(owner=self.author, title="Pie", price=5, published=True)
+        self.blocked = UserFactory.create(inactive=True)
+        self.refresh = issue_pair(self.caller).refresh
+
+
+def _picture() -> bytes:
+    content = BytesIO()
+    Image.new("RGB", (2, 2)).save(content, "PNG")
+    return content.getvalue()
+
+
+PICTURE = _picture()
+
+
+@dataclass
+class Row:
+    """`statuses` are those of ROLES, in their order. `state` is read before and after the call: it
+    changes if the answer is a success, and only then. `shows` reads an answer; `shown` says what
+    it finds there, by role."""
+
+    operation: str
+    request: Callable[[World], tuple[Any, ...]]
+    statuses: str
+    state: Callable[[World], Any] | None = None
+    shows: Callable[[Any], Any] | None = None
+    shown: dict[str, Any] = field(default_factory=dict)
+    variant: str = ""
+
+
+def titles(body: Any) -> set[str]:
+    return {item["title"] for item in body["items"]}
+
+
+def course_state(course: str) -> Callable[[World], Any]:
+    return lambda world: list(Course.objects.filter(pk=getattr(world, course).pk).values())
+
+
+def lesson_state(world: World) -> Any:
+    return list(Lesson.objects.filter(pk=world.lesson.pk).values())
+
+
+def person_state(world: World) -> Any:
+    return User.objects.filter(pk=world.author.pk).values().get()
+
+
+def caller_state(world: World) -> Any:
+    return User.objects.filter(pk=world.caller.pk).values().get()
+
+
+def own(model: type[Any]) -> Callable[[World], Any]:
+    return lambda world: list(model.objects.filter(user=world.caller).values_list("pk"))
+
+
+def is_refused(token: str) -> bool:
+    try:
+        user_of_refresh_token(token)
+    except Unauthenticated:
+        return True
+    return False
+
+
+def link(address: str, **extra: str) -> dict[str, str]:
+    uid, token = address.split("/")[-2:]
+    return {"uid": uid, "token": token, **extra}
+
+
+def new_course(world: World) -> tuple[Any, ...]:
+    return "POST", "courses", {"title": "New"}
+
+
+def new_lesson(course: str) -> Callable[[World], tuple[Any, ...]]:
+    return lambda world: (
+        "POST",
+        "lessons",
+        {"course_id": getattr(world, course).pk, "title": "New"},
+    )
+
+
+def subscribed(world: World) -> tuple[Any, ...]:
+    Subscription.objects.get_or_create(user=world.caller, course=world.course)
+    return "DELETE", f"courses/{world.course.pk}/subscription"
+
+
+def completed(world: World) -> tuple[Any, ...]:
+    Completion.objects.get_or_create(user=world.caller, lesson=world.lesson)
+    return "DELETE", f"learning/lessons/{world.lesson.pk}/completion"
+
+
+def with_avatar(world: World) -> tuple[Any, ...]:
+    world.caller.avatar.save("picture.png", ContentFile(PICTURE))
+    return "DELETE", "users/me/avatar"
+
+
+EVERYBODY = "200 200 200 200 200"
+SIGNED_IN = "401 200 200 200 200"
+COURSES_SHOWN = {
+    "stranger": set(),
+    "author": {"Bread", "Cake", "Pie"},
+    "moderator": {"Bread", "Cake", "Pie", "Rules"},
+    "administrator": {"Bread", "Cake", "Pie", "Rules"},
+}
+PUBLISHED = {role: {"Bread", "Pie", "Rules"} for role in ROLES[1:]}
+PUBLIC_PROFILE = {"id", "first_name", "city", "avatar", "date_joined"}
+FULL_PROFILE = PUBLIC_PROFILE | {
+    "email", "last_name", "phone", "language", "last_login", "is_moderator"
+}  # fmt: skip
+PROFILES_SHOWN = {role: FULL_PROFILE if role == "author" else PUBLIC_PROFILE for role in ROLES[1:]}
+
+TABLE = [
+    # --- auth: what anyone may do, and what is about the caller's own account --------------------
+    Row("register", lambda w: ("POST", "auth/register", {"email": "new@school.example", "password": PASSWORD}),
+        "201 201 201 201 201", state=lambda w: User.objects.count()),
+    Row("obtain_token", lambda w: ("POST", "auth/token", {"email": w.caller.email, "password": PASSWORD}),
+        EVERYBODY, state=lambda w: User.objects.get(pk=w.caller.pk).last_login),
+    Row("refresh_token", lambda w: ("POST", "auth/token/refresh", {"refresh": w.refresh}),
+        EVERYBODY, state=lambda w: is_refused(w.refresh)),
+    Row("verify_token", lambda w: ("POST", "auth/token/verify", {"token": w.refresh}),
+        "204 204 204 204 204"),
+    Row("logout", lambda w: ("POST", "auth/logout", {"refresh": w.refresh}),
+        "401 204 204 204 204", state=lambda w: is_refused(w.refresh)),
+    Row("logout", lambda w: ("POST", "auth/logout", {"refresh": issue_pair(w.blocked).refresh}),
+        "401 401 401 401 401", variant="with a token of somebody else"),
+    Row("change_password",
+        lambda w: ("POST", "auth/password/change", {"old_password": PASSWORD, "new_password": NEW_PASSWORD}),
+        "401 204 204 204 204", state=caller_state),
+    Row("request_password_reset", lambda w: ("POST", "auth/password/reset", {"email": w.author.email}),
+        "202 202 202 202 202"),
+    Row("confirm_password_reset",
+        lambda w: ("POST", "auth/password/reset/confirm",
+                   link(password_reset_link(w.author), new_password=NEW_PASSWORD)),
+        "204 204 204 204 204", state=person_state),
+    Row("request_reactivation", lambda w: ("POST", "auth/reactivation", {"email": w.blocked.email}),
+        "202 202 202 202 202"),
+    Row("confirm_reactivation",
+        lambda w: ("POST", "auth/reactivation/confirm", link(reactivation_link(w.blocked))),
+        "204 204 204 204 204", state=lambda w: User.objects.get(pk=w.blocked.pk).is_active),
+    # --- users: everybody reads the public part, only the person the rest ------------------------
+    Row("list_users", lambda w: ("GET", "users?page_size=100"), SIGNED_IN,
+        shows=lambda body: (body["count"], *{frozenset(item) for item in body["items"]}),
+        shown={role: (4, frozenset(PUBLIC_PROFILE)) for role in ROLES[1:]}),
+    Row("get_own_profile", lambda w: ("GET", "users/me"), SIGNED_IN,
+        shows=lambda body: FULL_PROFILE - set(body), shown={role: set() for role in ROLES[1:]}),
+    Row("get_user", lambda w: ("GET", f"users/{w.author.pk}"), SIGNED_IN,
+        shows=lambda body: set(body) - {"payments"}, shown=PROFILES_SHOWN),
+    Row("update_user", lambda w: ("PATCH", f"users/{w.author.pk}", {"city": "Kazan"}),
+        "401 403 200 403 403", state=person_state),
+    Row("update_user", lambda w: ("PATCH", f"users/{w.caller.pk}", {"city": "Kazan"}),
+        SIGNED_IN, state=caller_state, variant="own"),
+    Row("delete_user", lambda w: ("DELETE", f"users/{w.author.pk}"),
+        "401 403 204 403 403", state=person_state),
+    Row("delete_user", lambda w: ("DELETE", f"users/{w.caller.pk}"),
+        "401 204 204 204 409", state=caller_state, variant="own, the last administrator's not"),
+    Row("set_avatar", lambda w: ("UPLOAD", "users/me/avatar"), SIGNED_IN, state=caller_state),
+    Row("delete_avatar", with_avatar, "401 204 204 204 204",
+        state=lambda w: bool(User.objects.get(pk=w.caller.pk).avatar)),
+    # --- courses: one's own; moderators see and change all, create and delete none ---------------
+    Row("list_courses", lambda w: ("GET", "courses"), SIGNED_IN, shows=titles, shown=COURSES_SHOWN),
+    Row("create_course", new_course, "401 201 201 403 201", state=lambda w: Course.objects.count()),
+    Row("get_course_details", lambda w: ("GET", f"courses/{w.course.pk}"), "401 404 200 200 200"),
+    Row("get_course_details", lambda w: ("GET", f"courses/{w.draft.pk}"), "401 404 200 200 200",
+        variant="draft"),
+    Row("update_course", lambda w: ("PATCH", f"courses/{w.course.pk}", {"title": "Changed"}),
+        "401 404 200 200 200", state=course_state("course")),
+    Row("delete_course", lambda w: ("DELETE", f"courses/{w.course.pk}"),
+        "401 404 204 403 204", state=course_state("course")),
+    Row("delete_course", lambda w: ("DELETE", f"courses/{w.foreign.pk}"),
+        "401 404 404 403 204", state=course_state("foreign"), variant="a moderator's own"),
+    Row("set_course_preview", lambda w: ("UPLOAD", f"courses/{w.course.pk}/preview"),
+        "401 404 200 200 200", state=course_state("course")),
+    Row("delete_course_preview", lambda w: ("DELETE", f"courses/{w.course.pk}/preview"),
+        "401 404 204 204 204", state=course_state("course")),
+    # --- lessons: as their course ------------------------------------------------------------------
+    Row("list_lessons", lambda w: ("GET", "lessons"), SIGNED_IN, shows=titles,
+        shown={role: set() if role == "stranger" else {"Flour", "Sugar"} for role in ROLES[1:]}),
+    Row("create_lesson", new_lesson("course"), "401 404 201 403 201",
+        state=lambda w: w.course.lessons.count()),
+    Row("create_lesson", new_lesson("foreign"), "401 404 404 403 201",
+        state=lambda w: w.foreign.lessons.count(), variant="in a moderator's own course"),
+    Row("get_lesson_details", lambda w: ("GET", f"lessons/{w.lesson.pk}"), "401 404 200 200 200"),
+    Row("update_lesson", lambda w: ("PATCH", f"lessons/{w.lesson.pk}", {"title": "Changed"}),
+        "401 404 200 200 200", state=lesson_state),
+    Row("update_lesson", lambda w: ("PATCH", f"lessons/{w.lesson.pk}", {"course_id": w.foreign.pk}),
+        "401 404 404 403 200", state=lesson_state, variant="move to a foreign course"),
+    Row("delete_lesson", lambda w: ("DELETE", f"lessons/{w.lesson.pk}"),
+        "401 404 204 403 204", state=lesson_state),
+    Row("set_lesson_preview", lambda w: ("UPLOAD", f"lessons/{w.lesson.pk}/preview"),
+        "401 404 200 200 200", state=lesson_state),
+    Row("delete_lesson_preview", lambda w: ("DELETE", f"lessons/{w.lesson.pk}/preview"),
+        "401 404 204 204 204", state=lesson_state),
+    # --- subscriptions: to what is published, or what one sees in authoring ------------------------
+    Row("subscribe_to_course", lambda w: ("POST", f"courses/{w.course.pk}/subscription"),
+        "401 201 201 201 201", state=own(Subscription)),
+    Row("subscribe_to_course", lambda w: ("POST", f"courses/{w.draft.pk}/subscription"),
+        "401 404 201 201 201", state=own(Subscription), variant="draft"),
+    Row("unsubscribe_from_course", subscribed, "401 204 204 204 204", state=own(Subscription)),
+    Row("list_subscriptions",
+        lambda w: (Subscription.objects.create(user=w.moderator, course=w.course), "GET", "subscriptions")[1:],
+        SIGNED_IN, shows=titles,
+        shown={role: {"Bread"} if role == "moderator" else set() for role in ROLES[1:]}),
+    # --- catalog and learning: published courses, and lessons one has access to --------------------
+    Row("list_catalog_courses", lambda w: ("GET", "catalog/courses"), SIGNED_IN, shows=titles,
+        shown=PUBLISHED),
+    Row("get_catalog_course", lambda w: ("GET", f"catalog/courses/{w.course.pk}"), SIGNED_IN),
+    Row("get_catalog_course", lambda w: ("GET", f"catalog/courses/{w.draft.pk}"),
+        "401 404 404 404 404", variant="draft"),
+    Row("enroll_in_course", lambda w: ("POST", f"learning/courses/{w.course.pk}/enrollment"),
+        "401 201 200 200 200"),
+    Row("enroll_in_course", lambda w: ("POST", f"learning/courses/{w.priced.pk}/enrollment"),
+        "401 402 200 200 200", variant="with a price"),
+    Row("list_learning", lambda w: ("GET", "learning/courses"), SIGNED_IN),
+    Row("get_learning_lesson", lambda w: ("GET", f"learning/lessons/{w.lesson.pk}"),
+        "401 403 200 200 200"),
+    Row("get_learning_lesson", lambda w: ("GET", f"learning/lessons/{w.draft_lesson.pk}"),
+        "401 404 200 200 200", variant="draft"),
+    Row("complete_lesson", lambda w: ("PUT", f"learning/lessons/{w.lesson.pk}/completion"),
+        "401 403 204 204 204", state=own(Completion)),
+    Row("reopen_lesson", completed, "401 403 204 204 204", state=own(Completion)),
+]  # fmt: skip
+
+
+def test_every_operation_has_a_row():
+    assert {row.operation for row in TABLE} == OPERATIONS.keys()
+
+
+def test_anonymous_gets_nothing_but_the_open_operations():
+    for row in TABLE:
+        if OPERATIONS[row.operation]["security"]:
+            assert row.statuses.startswith("401"), row.operation
+        assert len(row.statuses.split()) == len(ROLES)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.operation} {row.variant}".strip())
+def test_cell(row, role, api, author, stranger, moderator, administrator):
+    people = {
+        "author": author,
+        "stranger": stranger,
+        "moderator": moderator,
+        "administrator": administrator,
+    }
+    world = World(role, people)
+    method, path, *body = row.request(world)
+    before = row.state(world) if row.state else None
+
+    client = api(people.get(role))
+    if method == "UPLOAD":
+        response = client.upload(path, PICTURE)
+    else:
+        response = getattr(client, method.lower())(path, *body)
+
+    expected = int(row.statuses.split()[ROLES.index(role)])
+    assert response.status_code == expected, response.content
+    if row.state:
+        was_done = row.state(world) != before
+        assert was_done == (expected < 300)
+    if role in row.shown:
+        assert row.shows(response.json()) == row.shown[role]
