@@ -36,6 +36,7 @@ class World:
     priced: Course
     lesson: Lesson
     draft_lesson: Lesson
+    blocked: User
 
     def __init__(self, role: str, people: dict[str, User]) -> None:
         self.author, self.moderator = people["author"], people["moderator"]
