@@ -1,0 +1,94 @@
+"""The demo school is one that our own rules accept, and nobody can enter it by accident."""
+
+import json
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
+from django.core.management import call_command
+
+from lms.models import Course, Lesson, Subscription
+from payments.models import Payment
+from people.models import User
+from project import demo
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def _development(settings: Any, moderators: None) -> None:
+    settings.DEBUG = True
+
+
+def test_group_of_moderators_has_exactly_its_permissions(moderators: None) -> None:
+    group = Group.objects.get()
+    assert group.name == "moderators"
+    permissions = group.permissions.values_list("content_type__app_label", "codename")
+    assert set(permissions) == {
+        ("lms", "view_course"),
+        ("lms", "change_course"),
+        ("lms", "view_lesson"),
+        ("lms", "change_lesson"),
+    }
+
+
+@pytest.mark.usefixtures("_development")
+def test_demo_school_has_all_roles_and_they_can_log_in() -> None:
+    accounts = demo.load()
+    roles = [account.role for account in accounts]
+    assert roles[:4] == ["administrator", "moderator", "author", "author"]
+    assert set(roles[4:]) == {"learner"}
+    for account in accounts:
+        assert User.objects.by_email(account.email).get().check_password(account.password)
+    validate_password(demo.PASSWORD, User.objects.get(pk=1))
+
+
+@pytest.mark.usefixtures("_development")
+def test_demo_school_keeps_the_rules_of_the_models() -> None:
+    demo.load()
+    for model in (User, Course, Lesson, Subscription, Payment):
+        rows = list(model._default_manager.all())
+        assert rows
+        for row in rows:
+            row.full_clean()
+    assert Course.objects.filter(is_published=False).count() == 1
+    for payment in Payment.objects.select_related("course", "lesson"):
+        bought = payment.course or payment.lesson
+        assert bought is not None
+        assert (payment.title, payment.amount) == (bought.title, bought.price)
+
+
+@pytest.mark.usefixtures("_development")
+def test_second_start_tells_the_accounts_and_loads_nothing() -> None:
+    first = demo.load()
+    changed = User.objects.get(pk=6)
+    changed.set_password("something of my own")
+    changed.save()
+    Lesson.objects.get(pk=1).delete()
+    second = demo.load()
+    assert set(first) - set(second) == {
+        account for account in first if account.email == changed.email
+    }
+    assert not Lesson.objects.filter(pk=1).exists()
+
+
+@pytest.mark.usefixtures("_development")
+def test_nothing_is_loaded_where_there_are_people(author: User) -> None:
+    assert demo.load() == []
+    assert list(User.objects.all()) == [author]
+
+
+def test_without_debug_the_password_is_random_and_told_once(moderators: None) -> None:
+    (password,) = {account.password for account in demo.load()}
+    assert password != demo.PASSWORD
+    assert len(password) == 20
+    assert demo.load() == []
+
+
+def test_fixture_holds_no_password(moderators: None) -> None:
+    rows = json.loads((django_settings.BASE_DIR / "fixtures" / "demo.json").read_text())
+    assert {row["fields"]["password"] for row in rows if row["model"] == "people.user"} == {"!"}
+    call_command("loaddata", "demo", verbosity=0)
+    assert not any(user.has_usable_password() for user in User.objects.all())
