@@ -1,0 +1,62 @@
+"""Running commands of the project as an operator does: own environment, own files, own processes."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+
+
+def environment(folder: Path, **variables: str) -> dict[str, str]:
+    """The variables of a person who has just cloned the project, with all its files in `folder`."""
+    coverage = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
+    return {
+        **coverage,
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "ENV_FILE": str(folder / ".env"),
+        "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
+        "MEDIA_ROOT": str(folder / "media"),
+        **variables,
+    }
+
+
+def manage(*arguments: str) -> list[str]:
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
+
+
+def run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        env=variables,
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Return as soon as the condition holds; AssertionError if it never does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def processes_of(folder: Path) -> dict[int, str]:
+    """Process ids and commands of all that runs with files in `folder`; zombies don't run."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            own = f"HOME={folder}".encode() in (process / "environ").read_bytes().split(b"\0")
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:  # it has ended meanwhile
+            continue
+        if own and command:
+            found[int(process.name)] = command
+    return found
