@@ -4,11 +4,17 @@
 import os
 import sys
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+    try:
+        _ = settings.INSTALLED_APPS  # reads the settings, so that a bad one is a line, not a trace
+    except ImproperlyConfigured as error:
+        sys.exit(f"Bad setting: {error}")
     execute_from_command_line(sys.argv)
 
 

@@ -1,7 +1,28 @@
-from django.apps import AppConfig
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
+
+from project.checks import register_checks
 
 
 class ProjectConfig(AppConfig):
     name = "project"
     verbose_name = _("Parta")
+
+    def ready(self) -> None:
+        register_checks()
+        # The house has no signals of its own; this is Django's way to say "the tables are there",
+        # and the one moment at which every deployment, test run and fresh clone agrees. The sender is
+        # the app with the table: Django sends nothing for an app without models, as this one is.
+        cluster = apps.get_app_config("django_q")
+        post_migrate.connect(write_schedules, sender=cluster, dispatch_uid="project.schedules")
+
+
+def write_schedules(**migration: Any) -> None:
+    # Both modules load models, which can't be done before the applications are.
+    from project.common.queue import synchronise_schedules  # noqa: PLC0415
+    from project.common.schedules import SCHEDULES  # noqa: PLC0415
+
+    synchronise_schedules(SCHEDULES, tables=migration.get("apps"))  # `flush` sends none

@@ -4,49 +4,36 @@ Safe by default: without a variable the value is the one for production. `DEBUG`
 development switch, and what it loosens is written as `not DEBUG` here.
 """
 
-import re
+import logging
+import os
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import available_timezones
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+from project.environment import (
+    BASE_DIR,
+    address,
+    choice,
+    duration,
+    env,
+    mailer,
+    media_storage,
+    number,
+    rate,
+    read_env_file,
+    switch,
+)
 
-env = environ.Env()
-# The environment wins over the file. ENV_FILE= (empty) reads no file at all.
-if env_file := env.str("ENV_FILE", default=str(BASE_DIR / ".env")):
-    environ.Env.read_env(env_file, overwrite=False)
-
-
-def duration(name: str, default: str) -> timedelta:
-    """Read a span of time written as `4h`, `30d`, `15m` or `90s`."""
-    text = env.str(name, default=default)
-    match = re.fullmatch(r"([1-9]\d{0,8})([smhdw])", text.strip())
-    if match is None:
-        msg = f"{name}={text!r} is no duration: write a number and one of s, m, h, d, w, as in 4h"
-        raise ImproperlyConfigured(msg)
-    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-    return timedelta(**{units[match[2]]: int(match[1])})
-
-
-def rate(name: str, default: str) -> str:
-    """Read a rate written as `10/min` (s, min, h, d)."""
-    text: str = env.str(name, default=default).strip()
-    if re.fullmatch(r"[1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)", text) is None:
-        msg = f"{name}={text!r} is no rate: write a number, a slash and one of s, min, h, d"
-        raise ImproperlyConfigured(msg)
-    return text
-
+ENV_FILE = read_env_file()
 
 # --- Security -------------------------------------------------------------------------------
 
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = switch("DEBUG", default=False)
 # Without a key the process makes one up for itself, so that tests and `up` start on a fresh clone;
 # a system check and the web entry points refuse to work like that (project/checks.py).
 SECRET_KEY = env.str("SECRET_KEY", default="") or get_random_secret_key()
@@ -66,11 +53,11 @@ CORS_ALLOW_HEADERS = [
 ]
 CORS_EXPOSE_HEADERS = ["etag", "retry-after", "x-request-id"]
 
-HTTPS = env.bool("HTTPS", default=not DEBUG)
+HTTPS = switch("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
 # The probes come from inside, over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=365 * 24 * 3600) if HTTPS else 0
+SECURE_HSTS_SECONDS = number("HSTS_SECONDS", 365 * 24 * 3600) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
@@ -80,7 +67,7 @@ LANGUAGE_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 # Number of reverse proxies in front; 0 means that X-Forwarded-* headers are not believed.
-PROXIES = env.int("PROXIES", default=0)
+PROXIES = number("PROXIES", 0)
 NINJA_NUM_PROXIES = PROXIES
 if PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -127,9 +114,11 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "project.common.logging.RequestIdMiddleware",
+    "project.common.logging.AccessLogMiddleware",
     "project.common.problems.ProblemMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "project.common.csp.ContentSecurityPolicyMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "project.health.ProbeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -167,21 +156,30 @@ FRONTEND_URL = env.str("FRONTEND_URL", default="http://localhost:3000").rstrip("
 # --- Database and cache ---------------------------------------------------------------------
 
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+    "default": address("DATABASE_URL", env.db_url, "sqlite:///db.sqlite3"),
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # One file, whatever folder a command is started from.
+    if DATABASES["default"]["NAME"] != ":memory:":
+        DATABASES["default"]["NAME"] = BASE_DIR / DATABASES["default"]["NAME"]
     # Writers wait for each other instead of failing, and readers wait for nobody.
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
     }
+elif DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    msg = "DATABASE_URL must begin with sqlite:// or postgres://"
+    raise ImproperlyConfigured(msg)
 else:
     DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
     DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
+    # A server that is gone is a 503 within seconds, not a request that hangs for minutes.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+CACHES = {"default": address("CACHE_URL", env.cache_url, "locmemcache://")}
 
 # --- People ---------------------------------------------------------------------------------
 
@@ -246,7 +244,7 @@ COURSE_UPDATE_QUIET_PERIOD = duration("COURSE_UPDATE_QUIET_PERIOD", "4h")
 CURRENCY = env.str("CURRENCY", default="RUB")
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
 STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="")
-STRIPE_SANDBOX_PORT = env.int("STRIPE_SANDBOX_PORT", default=8001)
+STRIPE_SANDBOX_PORT = number("STRIPE_SANDBOX_PORT", 8001, minimum=1)
 # Development without an account speaks to `manage.py stripe_sandbox`; a key switches to Stripe.
 STRIPE_SANDBOX = DEBUG and not STRIPE_API_KEY
 if STRIPE_SANDBOX:
@@ -263,56 +261,11 @@ STRIPE_TIMEOUT = (3.05, 15.0)
 
 # --- Mail -----------------------------------------------------------------------------------
 
-
-def mailer(name: str, default: str) -> dict[str, Any]:
-    """Turn a URL as `smtp+tls://user:password@host:587` into an entry of MAILERS."""
-    url = env.email_url(name, default=default)
-    entry: dict[str, Any] = {"BACKEND": url["EMAIL_BACKEND"]}
-    if "smtp" in entry["BACKEND"]:
-        entry["OPTIONS"] = {
-            "host": url["EMAIL_HOST"] or "localhost",
-            "port": url["EMAIL_PORT"] or 25,
-            "username": url["EMAIL_HOST_USER"] or "",
-            "password": url["EMAIL_HOST_PASSWORD"] or "",
-            "use_tls": url.get("EMAIL_USE_TLS", False),
-            "use_ssl": url.get("EMAIL_USE_SSL", False),
-            "timeout": 15,
-        }
-    elif "filebased" in entry["BACKEND"]:
-        entry["OPTIONS"] = {"file_path": "/" + url["EMAIL_FILE_PATH"].lstrip("/")}
-    return entry
-
-
 MAILERS = {"default": mailer("EMAIL_URL", "consolemail://" if DEBUG else "smtp://localhost:25")}
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Parta <noreply@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # --- Files ----------------------------------------------------------------------------------
-
-
-def media_storage(url: str) -> dict[str, Any]:
-    """Turn `s3://key:secret@host/bucket?region=…` into a storage; empty means MEDIA_ROOT."""
-    if not url:
-        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
-    parts = urlsplit(url)
-    if parts.scheme != "s3" or not parts.path.strip("/"):
-        msg = "STORAGE_URL must look like s3://key:secret@host/bucket?region=name"
-        raise ImproperlyConfigured(msg)
-    host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    return {
-        "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {
-            "access_key": unquote(parts.username or "") or None,
-            "secret_key": unquote(parts.password or "") or None,
-            "bucket_name": parts.path.strip("/"),
-            "endpoint_url": f"{query.get('scheme', 'https')}://{host}" if host else None,
-            "region_name": query.get("region"),
-            "file_overwrite": False,
-            "querystring_auth": query.get("signed", "true") == "true",
-        },
-    }
-
 
 STORAGE_URL = env.str("STORAGE_URL", default="")
 STORAGES = {
@@ -326,7 +279,7 @@ STORAGES = {
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 MEDIA_URL = "/media/"
-MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))
+MEDIA_ROOT = BASE_DIR / env.str("MEDIA_ROOT", default="media")
 FILE_UPLOAD_PERMISSIONS = 0o644
 # An image may have 5 MiB; everything else in a request is text.
 IMAGE_MAX_BYTES = 5 * 1024 * 1024
@@ -335,23 +288,24 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 # --- Language and time ----------------------------------------------------------------------
 
-LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+LANGUAGE_CODE = choice("LANGUAGE_CODE", "en", {code for code, name in LANGUAGES})
 LOCALE_PATHS = [BASE_DIR / "project" / "locale"]
 USE_I18N = True
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = choice("TIME_ZONE", "UTC", available_timezones())
 USE_TZ = True
 
 # --- Background work ------------------------------------------------------------------------
 
+WORKERS = number("WORKERS", 2, minimum=1)
 # `retry` is counted from the moment a task leaves the database, not from its start; it must be
 # more than timeout × (1 + ⌈(queue_limit + bulk) / workers⌉), or a busy worker runs tasks twice.
-Q_CLUSTER = {
+Q_CLUSTER: dict[str, Any] = {
     "name": "parta",
     "label": _("Background work"),
     "orm": "default",
-    "workers": env.int("WORKERS", default=2),
-    "queue_limit": env.int("WORKERS", default=2),
+    "workers": WORKERS,
+    "queue_limit": WORKERS,
     "bulk": 1,
     "poll": 0.5,
     "timeout": 60,
@@ -363,20 +317,26 @@ Q_CLUSTER = {
     "recycle": 500,
 }
 
+# --- Web server -----------------------------------------------------------------------------
+
+# Read by project/gunicorn.py. A request mostly waits: for the database, or for a password hash.
+WEB_PROCESSES = number("WEB_PROCESSES", os.cpu_count() or 1, minimum=1)
+WEB_THREADS = number("WEB_THREADS", 4, minimum=1)
+
 # --- Logging --------------------------------------------------------------------------------
 
+# Everything goes through the root's one handler, so no line comes twice; the libraries' own
+# handlers are taken away below.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "project.common.logging.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "project.common.logging.RequestIdFilter"},
+        "failures": {"()": "project.common.logging.FailureFilter"},
+    },
     "formatters": {
         "text": {"format": "{levelname} {name} [{request_id}] {message}", "style": "{"},
-        "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "fmt": "{asctime}{levelname}{name}{request_id}{message}",
-            "style": "{",
-            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
-        },
+        "json": {"()": "project.common.logging.JSONFormatter"},
     },
     "handlers": {
         "console": {
@@ -385,14 +345,21 @@ LOGGING = {
             "formatter": "text" if DEBUG else "json",
         },
     },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {
+        "handlers": ["console"],
+        "level": choice("LOG_LEVEL", "INFO", set(logging.getLevelNamesMapping())),
+    },
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.request": {"filters": ["failures"]},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "django-q": {"handlers": [], "level": "INFO", "propagate": True},
         # They log links, ids and the words of errors; payments/gateway.py logs what may be logged.
         "stripe": {"level": "ERROR"},
         "urllib3": {"level": "ERROR"},
+        # The application writes the access log itself (project/common/logging.py).
+        "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
+        "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
     },
 }
 

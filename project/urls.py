@@ -1,5 +1,7 @@
-"""Every address of the application."""
+"""Every address of the application, but the probes: project/health.py answers those earlier."""
 
+from django.conf import settings
+from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import include, path
 
@@ -9,4 +11,6 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("payments/", include("payments.urls")),
     path("admin/", admin.site.urls),
+    # With DEBUG only, and for files on disk; in production the proxy or the bucket serves them.
+    *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]

@@ -1,14 +1,23 @@
-"""One id per request, in every log line and in the answer, so that a report leads to its lines."""
+"""One id per request, in every log line and in the answer, so that a report leads to its lines.
+
+Lines carry no personal data and no token: a request is named by its route (`courses/<id>`), never
+by its path, query, headers or address.
+"""
 
 import logging
 import re
+import time
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
+from datetime import UTC, datetime
 
 from django.http import HttpRequest, HttpResponse
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
+access_logger = logging.getLogger("project.access")
 
 
 class RequestIdFilter(logging.Filter):
@@ -17,6 +26,36 @@ class RequestIdFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.get()
         return True
+
+
+class FailureFilter(logging.Filter):
+    """Of what Django says about answers keep the failures, which carry a traceback.
+
+    The rest repeats the access log, with the path, in which there may be a token.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.ERROR or not record.exc_info:
+            return False
+        request = getattr(record, "request", None)
+        record.msg, record.args = "Unexpected failure in %s", (route_of(request),)
+        return True
+
+
+class JSONFormatter(JsonFormatter):
+    """One JSON object a line, with the time in UTC."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "{asctime}{levelname}{name}{request_id}{message}",
+            style="{",
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+            # Django attaches the request to its records; its text has the query string in it.
+            reserved_attrs=[*RESERVED_ATTRS, "request"],
+        )
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
 class RequestIdMiddleware:
@@ -35,3 +74,30 @@ class RequestIdMiddleware:
             request_id.reset(token)
         response["X-Request-Id"] = current
         return response
+
+
+class AccessLogMiddleware:
+    """Write one line per answer. Static files, redirects and healthy probes are for DEBUG."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.monotonic()
+        response = self.get_response(request)
+        line = {
+            "method": request.method,
+            "route": route_of(request),
+            "status": response.status_code,
+            "milliseconds": round((time.monotonic() - started) * 1000),
+        }
+        ordinary = request.resolver_match is not None or response.status_code >= 400
+        level = logging.INFO if ordinary else logging.DEBUG
+        access_logger.log(level, "%(method)s %(route)s %(status)s", line, extra=line)
+        return response
+
+
+def route_of(request: HttpRequest | None) -> str:
+    """The pattern that the request matched, such as `api/v1/courses/<int:course_id>`."""
+    match = request.resolver_match if request is not None else None
+    return "-" if match is None else match.route

@@ -1,12 +1,22 @@
 """The only door into the background, and the only module that knows the cluster (Django-Q2)."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.apps.registry import Apps
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Task
+from django_q.models import Schedule as ScheduleRow
 from django_q.tasks import async_task
+
+from project.common.schedules import Schedule
+
+# Marks the rows that come from our table; others belong to whoever made them in the admin.
+SCHEDULE_PREFIX = "parta."
 
 
 def enqueue(path: str, *args: Any, **options: Any) -> None:
@@ -31,3 +41,47 @@ def waiting_count() -> int:
     """How many tasks wait for a worker."""
     count: int = OrmQ.objects.count()
     return count
+
+
+def forget_older_successes(path: str) -> None:
+    """Keep only the last record of a frequent task, or it would push out those of all others."""
+    successes = Task.objects.filter(func=path, success=True).order_by("-stopped")
+    older = list(successes.values_list("pk", flat=True)[1:])
+    Task.objects.filter(pk__in=older).delete()
+
+
+def synchronise_schedules(schedules: Iterable[Schedule], *, tables: Apps | None = None) -> None:
+    """Make the database say what our table says; a second run changes nothing.
+
+    `tables` is the state after a migration: one that took the cluster's tables away leaves
+    nothing to do.
+    """
+    if tables is not None and ("django_q", "schedule") not in _models(tables):
+        return
+    with transaction.atomic():
+        # Two servers that migrate at once take turns: the cluster's own table would take a
+        # schedule twice. Any row that both find will do as the lock.
+        list(ContentType.objects.select_for_update().filter(app_label="django_q"))
+        kept = [_write(schedule).pk for schedule in schedules]
+        ScheduleRow.objects.filter(name__startswith=SCHEDULE_PREFIX).exclude(pk__in=kept).delete()
+
+
+def _models(tables: Apps) -> set[tuple[str, str]]:
+    return {(model._meta.app_label, model._meta.model_name or "") for model in tables.get_models()}
+
+
+def _write(schedule: Schedule) -> ScheduleRow:
+    name = SCHEDULE_PREFIX + schedule.name
+    row = ScheduleRow.objects.filter(name=name).order_by("pk").first() or ScheduleRow(name=name)
+    row.func = schedule.path
+    row.schedule_type = ScheduleRow.CRON if schedule.cron else ScheduleRow.MINUTES
+    row.minutes = schedule.minutes
+    row.cron = schedule.cron
+    row.repeats = -1
+    now = timezone.now()
+    # The cluster computes the next run only after a run; a changed cron expression or time zone
+    # has to count from now on. A run that is due stays due.
+    if schedule.cron and (row.pk is None or row.next_run is None or row.next_run > now):
+        row.next_run = row.calculate_next_run(now)
+    row.save()
+    return row

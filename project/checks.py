@@ -1,0 +1,174 @@
+"""Faults of the configuration that `manage.py check` and every command report before they start.
+
+Errors always stop; what is tagged `deploy` is looked at by `manage.py check --deploy` only.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from croniter import CroniterError, croniter
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+
+from project.common import money
+
+# HS256, which signs the access tokens, wants a key as long as its digest.
+SECRET_KEY_MIN_BYTES = 32
+KEY_HINT = (
+    "`uv run manage.py up` writes one into .env on a fresh clone; or make one with "
+    'python -c "import secrets; print(secrets.token_urlsafe(50))".'
+)
+# A local time between these hours comes twice, or not at all, when the clocks change.
+CLOCK_CHANGE_HOURS = frozenset({1, 2, 3})
+CRON_COLUMNS = 5
+STAND_IN_MAIL = ("console", "dummy", "locmem", "filebased")
+STAND_IN_CACHE = ("locmem", "dummy", "filebased")
+
+Messages = Iterator[CheckMessage]
+
+
+def require_secret_key() -> None:
+    """Raise ImproperlyConfigured unless a key was given: every process would sign with its own."""
+    if not settings.SECRET_KEY_IS_SET:
+        msg = f"SECRET_KEY is not set. {KEY_HINT}"
+        raise ImproperlyConfigured(msg)
+
+
+def check_secret_key() -> Messages:
+    if not settings.SECRET_KEY_IS_SET:
+        yield Error("SECRET_KEY is not set.", hint=KEY_HINT, id="parta.E001")
+    elif len(settings.SECRET_KEY.encode()) < SECRET_KEY_MIN_BYTES:
+        yield Error(
+            f"SECRET_KEY is shorter than {SECRET_KEY_MIN_BYTES} bytes.",
+            hint=KEY_HINT,
+            id="parta.E002",
+        )
+
+
+def check_currency() -> Messages:
+    try:
+        money.exponent(settings.CURRENCY)
+    except KeyError:
+        yield Error(
+            f"CURRENCY={settings.CURRENCY!r} is not in the table of project/common/money.py.",
+            hint="Write an ISO 4217 code in capitals, such as RUB or EUR.",
+            id="parta.E003",
+        )
+
+
+def check_stripe() -> Messages:
+    for name in ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"):
+        value = getattr(settings, name)
+        if value != "".join(value.split()):
+            yield Error(
+                f"{name} contains white space.",
+                hint="A key read from a file often ends with a line break: remove it.",
+                id="parta.E004",
+            )
+    if settings.STRIPE_API_KEY and not settings.STRIPE_WEBHOOK_SECRET:
+        yield Warning(
+            "STRIPE_API_KEY is set, STRIPE_WEBHOOK_SECRET is not: every webhook is refused, and a "
+            "payment is seen only when the buyer comes back.",
+            hint="The dashboard of Stripe shows the secret beside the webhook (whsec_…).",
+            id="parta.W001",
+        )
+
+
+def check_queue() -> Messages:
+    """A task that waits in a worker's queue for longer than `retry` is run a second time."""
+    queue = settings.Q_CLUSTER
+    rounds = 1 + math.ceil((queue["queue_limit"] + queue["bulk"]) / queue["workers"])
+    if queue["retry"] <= queue["timeout"] * rounds:
+        yield Error(
+            f"Q_CLUSTER retry={queue['retry']} is too short: slow tasks would run twice.",
+            hint=f"It must be more than timeout × {rounds} = {queue['timeout'] * rounds}.",
+            id="parta.E005",
+        )
+
+
+def check_sweep_cron() -> Messages:
+    text = settings.INACTIVITY_SWEEP_CRON
+    try:
+        columns, _ = croniter.expand(text)
+    except CroniterError as error:
+        columns = []
+        reason = str(error)
+    else:
+        reason = f"{len(columns)} columns"
+    if len(columns) != CRON_COLUMNS:
+        yield Error(
+            f"INACTIVITY_SWEEP_CRON={text!r} is no cron expression: {reason}.",
+            hint="Write minute, hour, day, month and weekday, as in 30 4 * * *.",
+            id="parta.E006",
+        )
+    elif "*" in columns[1] or CLOCK_CHANGE_HOURS.intersection(columns[1]):
+        yield Warning(
+            f"INACTIVITY_SWEEP_CRON={text!r} runs between 01:00 and 03:59.",
+            hint="When the clocks change, such a time comes twice or never. Choose another hour.",
+            id="parta.W002",
+        )
+
+
+def check_deployed_cache() -> Messages:
+    if any(word in settings.CACHES["default"]["BACKEND"] for word in STAND_IN_CACHE):
+        yield Warning(
+            "The cache is not shared: each process counts the throttles for itself.",
+            hint="Set CACHE_URL, as in redis://127.0.0.1:6379/0.",
+            id="parta.W003",
+        )
+
+
+def check_deployed_mail() -> Messages:
+    if any(word in settings.MAILERS["default"]["BACKEND"] for word in STAND_IN_MAIL):
+        yield Warning(
+            "Mail is not sent to anybody.",
+            hint="Set EMAIL_URL, as in smtp+tls://user:password@host:587.",
+            id="parta.W004",
+        )
+    if "@localhost" in settings.DEFAULT_FROM_EMAIL:
+        yield Warning(
+            f"DEFAULT_FROM_EMAIL={settings.DEFAULT_FROM_EMAIL!r} is no address of yours.",
+            hint="Set the sender of all mail, as in Parta <noreply@school.example>.",
+            id="parta.W005",
+        )
+
+
+def check_deployed_frontend() -> Messages:
+    if urlsplit(settings.FRONTEND_URL).scheme != "https":
+        yield Warning(
+            f"FRONTEND_URL={settings.FRONTEND_URL!r} is not https.",
+            hint="Links in mails, with tokens in them, lead there.",
+            id="parta.W006",
+        )
+
+
+CHECKS: tuple[Callable[[], Messages], ...] = (
+    check_secret_key,
+    check_currency,
+    check_stripe,
+    check_queue,
+    check_sweep_cron,
+)
+DEPLOYMENT_CHECKS: tuple[Callable[[], Messages], ...] = (
+    check_deployed_cache,
+    check_deployed_mail,
+    check_deployed_frontend,
+)
+
+
+def check_settings(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    return [message for check in CHECKS for message in check()]
+
+
+def check_deployment(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    return [message for check in DEPLOYMENT_CHECKS for message in check()]
+
+
+def register_checks() -> None:
+    """Called once the applications are loaded."""
+    register(check_settings, Tags.security)
+    register(check_deployment, Tags.security, deploy=True)

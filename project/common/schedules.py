@@ -1,0 +1,28 @@
+"""What runs by the clock: one table. `migrate` writes it into the database.
+
+A cron expression is read in the project's `TIME_ZONE`. Keep it out of 01:00–03:59: there a time
+comes twice, or never, when the clocks change.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Run the task at the dotted `path` every so many `minutes`, or as the `cron` says."""
+
+    name: str
+    path: str
+    minutes: int | None = None
+    cron: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.cron is None):
+            msg = f"The schedule {self.name} needs either minutes or a cron expression"
+            raise ValueError(msg)
+
+
+SCHEDULES = (
+    Schedule("canary", "project.common.tasks.canary", minutes=1),
+    Schedule("expired-tokens", "project.common.tasks.delete_expired_tokens", cron="15 4 * * *"),
+)

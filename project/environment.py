@@ -1,0 +1,130 @@
+"""Reading the environment and `.env` for `settings.py`: a value that makes no sense is refused with
+one sentence that names the variable."""
+
+import re
+import warnings
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+
+
+def read_env_file() -> Path | None:
+    """Read `.env`, or the file that ENV_FILE names, where there is one; the environment wins over
+    it. With ENV_FILE= (empty) no file is read, and None is returned."""
+    name: str = env.str("ENV_FILE", default=".env")
+    if not name:
+        return None
+    environ.Env.read_env(str(BASE_DIR / name), overwrite=False)
+    return BASE_DIR / name
+
+
+def switch(name: str, *, default: bool) -> bool:
+    """Read `on` or `off`; a word that is neither is refused, not taken for `off`."""
+    text = env.str(name, default="").strip().lower()
+    if text not in {"", "on", "off", "true", "false", "yes", "no", "1", "0"}:
+        msg = f"{name}={text!r} is neither on nor off"
+        raise ImproperlyConfigured(msg)
+    return text in {"on", "true", "yes", "1"} if text else default
+
+
+def number(name: str, default: int, minimum: int = 0) -> int:
+    """Read a whole number."""
+    text = env.str(name, default=str(default)).strip()
+    if re.fullmatch(r"\d{1,9}", text) is None or int(text) < minimum:
+        msg = f"{name}={text!r} is no whole number from {minimum}"
+        raise ImproperlyConfigured(msg)
+    return int(text)
+
+
+def choice(name: str, default: str, known: set[str]) -> str:
+    """Read one of several known words."""
+    text: str = env.str(name, default=default)
+    if text not in known:
+        msg = f"{name}={text!r} is unknown"
+        raise ImproperlyConfigured(msg)
+    return text
+
+
+def address(name: str, read: Callable[..., dict[str, Any]], default: str) -> dict[str, Any]:
+    """Read a URL into a dict. The error doesn't quote it: there may be a password in it."""
+    try:
+        with warnings.catch_warnings(action="error"):  # a warning would quote it, too
+            entry = read(name, default=default)
+    except (ImproperlyConfigured, KeyError, ValueError, UserWarning):
+        entry = {}
+    if not any(entry.get(key) for key in ("ENGINE", "BACKEND", "EMAIL_BACKEND")):
+        msg = f"{name} is no URL of a known kind; .env.sample has examples"
+        raise ImproperlyConfigured(msg)
+    return entry
+
+
+def duration(name: str, default: str) -> timedelta:
+    """Read a span of time written as `4h`, `30d`, `15m` or `90s`."""
+    text = env.str(name, default=default)
+    match = re.fullmatch(r"([1-9]\d{0,8})([smhdw])", text.strip())
+    if match is None:
+        msg = f"{name}={text!r} is no duration: write a number and one of s, m, h, d, w, as in 4h"
+        raise ImproperlyConfigured(msg)
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    return timedelta(**{units[match[2]]: int(match[1])})
+
+
+def rate(name: str, default: str) -> str:
+    """Read a rate written as `10/min` (s, min, h, d)."""
+    text: str = env.str(name, default=default).strip()
+    if re.fullmatch(r"[1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)", text) is None:
+        msg = f"{name}={text!r} is no rate: write a number, a slash and one of s, min, h, d"
+        raise ImproperlyConfigured(msg)
+    return text
+
+
+def mailer(name: str, default: str) -> dict[str, Any]:
+    """Turn a URL as `smtp+tls://user:password@host:587` into an entry of MAILERS."""
+    url = address(name, env.email_url, default)
+    entry: dict[str, Any] = {"BACKEND": url["EMAIL_BACKEND"]}
+    if "smtp" in entry["BACKEND"]:
+        entry["OPTIONS"] = {
+            "host": url["EMAIL_HOST"] or "localhost",
+            "port": url["EMAIL_PORT"] or 25,
+            "username": url["EMAIL_HOST_USER"] or "",
+            "password": url["EMAIL_HOST_PASSWORD"] or "",
+            "use_tls": url.get("EMAIL_USE_TLS", False),
+            "use_ssl": url.get("EMAIL_USE_SSL", False),
+            "timeout": 15,
+        }
+    elif "filebased" in entry["BACKEND"]:
+        entry["OPTIONS"] = {"file_path": "/" + url["EMAIL_FILE_PATH"].lstrip("/")}
+    return entry
+
+
+def media_storage(url: str) -> dict[str, Any]:
+    """Turn `s3://key:secret@host/bucket?region=…` into a storage; empty means MEDIA_ROOT."""
+    if not url:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or not parts.path.strip("/"):
+        msg = "STORAGE_URL must look like s3://key:secret@host/bucket?region=name"
+        raise ImproperlyConfigured(msg)
+    host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "access_key": unquote(parts.username or "") or None,
+            "secret_key": unquote(parts.password or "") or None,
+            "bucket_name": parts.path.strip("/"),
+            "endpoint_url": f"{query.get('scheme', 'https')}://{host}" if host else None,
+            "region_name": query.get("region"),
+            "file_overwrite": False,
+            "querystring_auth": query.get("signed", "true") == "true",
+        },
+    }

@@ -1,0 +1,37 @@
+"""The production web server: `gunicorn -c project/gunicorn.py project.wsgi`.
+
+Threads, because a request mostly waits: for the database, or for a password hash, which leaves the
+interpreter free. How many processes and threads: WEB_PROCESSES, WEB_THREADS. SIGHUP starts fresh
+workers and lets the old ones finish; SIGTERM finishes and ends.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+# This file is read before the server puts the project on the path.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+
+from django.conf import settings
+
+bind = "127.0.0.1:8000"
+worker_class = "gthread"
+workers = settings.WEB_PROCESSES
+threads = settings.WEB_THREADS
+# A worker that is silent for so long is replaced; requests have no limit of their own here.
+timeout = 60
+graceful_timeout = 30
+# Longer than the idle time of the usual proxies, or they meet connections that just closed.
+keepalive = 75
+# Fresh processes now and then bound what a leak can cost, and not all of them at once.
+max_requests = 5000
+max_requests_jitter = 1000
+# The heartbeat file in memory: on a busy disk it would make healthy workers look dead.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+control_socket_disable = True
+# The application writes the access log, with the id of the request and without its path.
+accesslog = None
+logconfig_dict = settings.LOGGING
+logging.captureWarnings(capture=True)

@@ -1,0 +1,90 @@
+"""The probes: `/healthz` says that the process lives, `/readyz` that it can do its work.
+
+They answer before the middleware that checks `Host`, because a load balancer and a container
+runtime ask by address; what they say depends on nothing in the request. Nothing of the
+configuration is told: names of checks and plain words only.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from project.common.queue import last_execution
+
+# The canary is due every minute, and the cluster looks at its schedules twice a minute.
+WORKER_SILENCE_LIMIT = timedelta(minutes=3)
+OK = "ok"
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"status": OK})
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    checks = run_checks()
+    ready = all(result == OK for result in checks.values())
+    body = {"status": OK if ready else "unavailable", "checks": checks}
+    return JsonResponse(body, status=200 if ready else 503)
+
+
+def run_checks() -> dict[str, str]:
+    """Say of each thing that work depends on `ok`, or what is wrong with it."""
+    names: dict[str, Callable[[], str]] = {
+        "database": check_database,
+        "migrations": check_migrations,
+        "worker": check_worker,
+    }
+    checks = dict.fromkeys(names, "not checked")
+    for name, check in names.items():
+        try:
+            checks[name] = check()
+        except Error:
+            checks[name] = "unreachable" if name == "database" else "not readable"
+        if name == "database" and checks[name] != OK:
+            break
+    return checks
+
+
+def check_database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return OK
+
+
+def check_migrations() -> str:
+    executor = MigrationExecutor(connection)
+    waiting = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    return f"{waiting} not applied" if waiting else OK
+
+
+def check_worker() -> str:
+    """Judge the worker by what it did: one that hangs still looks alive from outside."""
+    last = last_execution()
+    if last is None:
+        return "no execution seen yet"
+    if timezone.now() - last > WORKER_SILENCE_LIMIT:
+        return f"no execution since {last.isoformat(timespec='seconds')}"
+    return OK
+
+
+PROBES = {"/healthz": healthz, "/readyz": readyz}
+
+
+class ProbeMiddleware:
+    """Answer the probes, and let everything else pass."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return PROBES.get(request.path_info, self.get_response)(request)

@@ -1,0 +1,5 @@
+"""The real settings with two addresses that fail, for a server in a process of its own."""
+
+from project.settings import *
+
+ROOT_URLCONF = "project.tests.test_headers"

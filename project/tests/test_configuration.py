@@ -1,0 +1,173 @@
+"""Settings, `.env.sample`, and the checks that report what is wrong with them."""
+
+import ast
+import re
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from project import checks, environment
+from project.tests import processes
+
+SAMPLE = (settings.BASE_DIR / ".env.sample").read_text()
+READERS = {"switch", "number", "choice", "address", "duration", "rate", "mailer"}
+# Read by `manage.py csu`, as Django's own `createsuperuser` does, not by the settings.
+NOT_SETTINGS = {"DJANGO_SUPERUSER_EMAIL", "DJANGO_SUPERUSER_PASSWORD"}
+
+
+def names_read(path: Path) -> set[str]:
+    """The variables that a module reads, from its source."""
+    names = set()
+    for call in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(call, ast.Call) or not call.args:
+            continue
+        reader, name = ast.unparse(call.func), call.args[0]
+        reads = reader in READERS or re.fullmatch(r"env\.\w+", reader) is not None
+        if reads and isinstance(name, ast.Constant):
+            names.add(str(name.value))
+    return names
+
+
+def test_sample_names_every_variable_and_no_other() -> None:
+    project = settings.BASE_DIR / "project"
+    read = names_read(project / "settings.py") | names_read(project / "environment.py")
+    named = re.findall(r"^#?([A-Z][A-Z0-9_]*)=", SAMPLE, re.MULTILINE)
+    assert "DATABASE_URL" in read
+    assert len(named) == len(set(named))
+    assert set(named) == read | NOT_SETTINGS
+
+
+def production(folder: Path) -> dict[str, str]:
+    """The production environment of `.env.sample`, with a key and its files in `folder`."""
+    example = dict(re.findall(r"^# production> (\w+)=(.*)$", SAMPLE, re.MULTILINE))
+    return processes.environment(folder) | example | {"SECRET_KEY": secrets.token_urlsafe(50)}
+
+
+def test_documented_production_environment_passes_the_deployment_check(tmp_path: Path) -> None:
+    command = processes.manage("check", "--deploy", "--fail-level", "WARNING")
+    result = processes.run(command, production(tmp_path))
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("module", ["project.wsgi", "project.asgi"])
+def test_server_refuses_to_start_without_a_key(tmp_path: Path, module: str) -> None:
+    command = [sys.executable, "-c", f"import {module}"]
+    result = processes.run(command, processes.environment(tmp_path))
+    assert result.returncode == 1
+    assert "ImproperlyConfigured: SECRET_KEY is not set" in result.stderr
+
+
+def found(check: Any) -> list[str]:
+    return [message.id for message in check()]
+
+
+def test_settings_of_the_tests_have_no_fault() -> None:
+    assert checks.check_settings(None) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("SECRET_KEY_IS_SET", False, "parta.E001"),
+        ("SECRET_KEY", "k" * 31, "parta.E002"),
+        ("CURRENCY", "rub", "parta.E003"),
+        ("CURRENCY", "ISK", "parta.E003"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_x\n", "parta.E004"),
+        ("STRIPE_API_BASE", " https://api.stripe.com", "parta.E004"),
+        ("STRIPE_API_KEY", "sk_test_x", "parta.W001"),
+        ("INACTIVITY_SWEEP_CRON", "nightly", "parta.E006"),
+        ("INACTIVITY_SWEEP_CRON", "99 4 * * *", "parta.E006"),
+        ("INACTIVITY_SWEEP_CRON", "0 30 4 * * *", "parta.E006"),
+        ("INACTIVITY_SWEEP_CRON", "30 1 * * *", "parta.W002"),
+        ("INACTIVITY_SWEEP_CRON", "59 3 * * *", "parta.W002"),
+        ("INACTIVITY_SWEEP_CRON", "0 */3 * * *", "parta.W002"),
+        ("INACTIVITY_SWEEP_CRON", "0 * * * *", "parta.W002"),
+    ],
+)
+def test_fault_is_reported_once(settings: Any, name: str, value: Any, expected: str) -> None:
+    setattr(settings, name, value)
+    assert [message.id for message in checks.check_settings(None)] == [expected]
+
+
+@pytest.mark.parametrize("cron", ["0 0 * * *", "59 0 * * *", "0 4 * * *", "@daily", "0 4 * * mon"])
+def test_sweep_outside_the_change_of_clocks_is_fine(settings: Any, cron: str) -> None:
+    settings.INACTIVITY_SWEEP_CRON = cron
+    assert found(checks.check_sweep_cron) == []
+
+
+@pytest.mark.parametrize(("retry", "expected"), [(180, ["parta.E005"]), (181, [])])
+def test_retry_is_longer_than_the_longest_wait(
+    settings: Any, retry: int, expected: list[str]
+) -> None:
+    timing = {"workers": 2, "queue_limit": 2, "bulk": 1, "timeout": 60, "retry": retry}
+    settings.Q_CLUSTER = timing
+    assert found(checks.check_queue) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("CACHES", {"default": {"BACKEND": "django.core.cache.backends.locmem.X"}}, "parta.W003"),
+        ("MAILERS", {"default": {"BACKEND": "django.core.mail.backends.console.X"}}, "parta.W004"),
+        ("DEFAULT_FROM_EMAIL", "Parta <noreply@localhost>", "parta.W005"),
+        ("FRONTEND_URL", "http://app.school.example", "parta.W006"),
+    ],
+)
+def test_fault_of_a_deployment_is_reported(
+    settings: Any, name: str, value: Any, expected: str
+) -> None:
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache"}}
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}}
+    settings.DEFAULT_FROM_EMAIL = "Parta <noreply@school.example>"
+    settings.FRONTEND_URL = "https://app.school.example"
+    assert checks.check_deployment(None) == []
+    setattr(settings, name, value)
+    assert [message.id for message in checks.check_deployment(None)] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("on", True), ("YES", True), ("off", False), ("0", False), ("", True)]
+)
+def test_switch(monkeypatch: pytest.MonkeyPatch, text: str, expected: bool) -> None:  # noqa: FBT001
+    monkeypatch.setenv("LAMP", text)
+    assert environment.switch("LAMP", default=True) is expected
+
+
+@pytest.mark.parametrize(
+    ("reader", "options", "text"),
+    [
+        (environment.switch, {"default": False}, "ture"),
+        (environment.number, {"default": 1, "minimum": 1}, "0"),
+        (environment.number, {"default": 1}, "-1"),
+        (environment.choice, {"default": "a", "known": {"a"}}, "b"),
+        (environment.duration, {"default": "4h"}, "4"),
+        (environment.duration, {"default": "4h"}, "0h"),
+        (environment.rate, {"default": "1/h"}, "10"),
+        (environment.address, {"read": environment.env.db_url, "default": ""}, "hidden"),
+        (environment.address, {"read": environment.env.cache_url, "default": ""}, "x://hidden"),
+        (environment.address, {"read": environment.env.email_url, "default": ""}, "x://hidden"),
+    ],
+)
+def test_senseless_value_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, reader: Any, options: dict[str, Any], text: str
+) -> None:
+    monkeypatch.setenv("VALUE", text)
+    with pytest.raises(ImproperlyConfigured, match="VALUE") as caught:
+        reader("VALUE", **options)
+    assert "hidden" not in str(caught.value)
+
+
+def test_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PARTA_TEST_A=file\nPARTA_TEST_B=file\n")
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / ".env"))
+    monkeypatch.setenv("PARTA_TEST_A", "environment")
+    monkeypatch.setenv("PARTA_TEST_B", "")
+    monkeypatch.delenv("PARTA_TEST_B")
+    assert environment.read_env_file() == tmp_path / ".env"
+    assert environment.env.str("PARTA_TEST_A") == "environment"
+    assert environment.env.str("PARTA_TEST_B") == "file"

@@ -1,0 +1,132 @@
+"""What every answer carries, whatever went wrong."""
+
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import path
+
+from project import urls
+
+
+def fail(request: HttpRequest) -> HttpResponse:
+    raise ZeroDivisionError
+
+
+urlpatterns = [path("api/fails", fail), path("fails", fail), *urls.urlpatterns]
+
+
+def assert_secure(response: Any) -> None:
+    policy = response["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Referrer-Policy"] == "same-origin"
+    assert response["X-Request-Id"]
+
+
+@pytest.mark.urls("project.tests.test_headers")
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("/healthz", 200),
+        ("/api/v1/openapi.json", 200),
+        ("/api/v1/docs", 200),
+        ("/api/v1/courses", 401),
+        ("/api/v1/nowhere", 404),
+        ("/api/fails", 500),
+        ("/admin/login/", 200),
+        ("/admin/", 302),
+        ("/nowhere", 404),
+        ("/fails", 500),
+    ],
+)
+def test_answer_is_secure(url: str, status: int) -> None:
+    response = Client(raise_request_exception=False).get(url)
+    assert response.status_code == status
+    assert_secure(response)
+
+
+def test_too_large_body_is_refused_securely_and_readably_for_the_application(
+    settings: Any,
+) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
+    response = Client().post(
+        "/api/v1/courses",
+        b"{}",
+        content_type="application/json",
+        headers={"origin": "https://app.example", "content-length": str(10**9)},
+    )
+    assert response.status_code == 413
+    assert response["Content-Type"] == "application/problem+json"
+    assert_secure(response)
+    assert response["Access-Control-Allow-Origin"] == "https://app.example"
+
+
+@pytest.mark.parametrize("url", ["/api/v1/courses", "/admin/login/"])
+def test_foreign_host_is_refused_securely(url: str) -> None:
+    response = Client(raise_request_exception=False).get(url, headers={"host": "evil.example"})
+    assert response.status_code == 400
+    assert_secure(response)
+
+
+def test_only_the_admin_may_evaluate_expressions() -> None:
+    assert "'unsafe-eval'" not in Client().get("/nowhere")["Content-Security-Policy"]
+    assert "'unsafe-eval'" in Client().get("/admin/nowhere")["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(("secure", "expected"), [(True, True), (False, False)])
+def test_hsts_is_sent_over_https_only(settings: Any, secure: bool, expected: bool) -> None:  # noqa: FBT001
+    settings.SECURE_HSTS_SECONDS = 3600
+    settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    response = Client().get("/nowhere", secure=secure)
+    assert response.has_header("Strict-Transport-Security") is expected
+
+
+def test_http_is_redirected_to_https(settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    response = Client().get("/admin/login/")
+    assert response.status_code == 301
+    assert response["Location"] == "https://testserver/admin/login/"
+    assert_secure(response)
+
+
+def preflight(origin: str, url: str = "/api/v1/courses") -> Any:
+    return Client().options(
+        url,
+        headers={
+            "origin": origin,
+            "access-control-request-method": "PATCH",
+            "access-control-request-headers": "authorization, content-type, idempotency-key",
+        },
+    )
+
+
+def test_preflight_of_the_application_is_answered(settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
+    response = preflight("https://app.example")
+    assert response.status_code == 200
+    assert response["Access-Control-Allow-Origin"] == "https://app.example"
+    assert "PATCH" in response["Access-Control-Allow-Methods"]
+    allowed = response["Access-Control-Allow-Headers"]
+    for header in ("authorization", "content-type", "idempotency-key"):
+        assert header in allowed
+    assert "Access-Control-Allow-Credentials" not in response
+
+
+@pytest.mark.parametrize(
+    ("origin", "url"),
+    [
+        ("https://evil.example", "/api/v1/courses"),
+        ("https://app.example.evil.example", "/api/v1/courses"),
+        ("http://app.example", "/api/v1/courses"),
+        ("https://app.example", "/admin/login/"),
+    ],
+)
+@pytest.mark.django_db
+def test_preflight_of_others_is_refused(settings: Any, origin: str, url: str) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
+    assert "Access-Control-Allow-Origin" not in preflight(origin, url)
