@@ -107,6 +107,7 @@ INSTALLED_APPS = [
     "ninja_jwt.token_blacklist",
     "django_q",
     "project",
+    "project.mail",
     "lms",
     "payments",
     "people",
@@ -152,6 +153,8 @@ TEMPLATES = [
 ]
 
 FRONTEND_URL = env.str("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
+# Where this application itself is reached: the unsubscribe link of a mail leads here.
+SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
 
 # --- Database and cache ---------------------------------------------------------------------
 
@@ -264,6 +267,10 @@ STRIPE_TIMEOUT = (3.05, 15.0)
 MAILERS = {"default": mailer("EMAIL_URL", "consolemail://" if DEBUG else "smtp://localhost:25")}
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Parta <noreply@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# Who writes which kind of mail (project/mail/kinds.py).
+MAIL_KINDS = {
+    "course_update": "lms.mails.CourseUpdateMail",
+}
 
 # --- Files ----------------------------------------------------------------------------------
 

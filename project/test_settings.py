@@ -16,6 +16,7 @@ os.environ.update(
     MEDIA_ROOT=tempfile.mkdtemp(prefix="parta-media-"),
     STORAGE_URL="",
     FRONTEND_URL="https://school.example",
+    SITE_URL="https://parta.school.example",
     LANGUAGE_CODE="en",
     TIME_ZONE="Europe/Moscow",
     CURRENCY="RUB",

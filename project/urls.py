@@ -5,12 +5,14 @@ from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import include, path
 
+from lms.views import unsubscribe_by_link
 from project.api import api
 
 urlpatterns = [
     path("api/v1/", api.urls),
     path("payments/", include("payments.urls")),
     path("admin/", admin.site.urls),
+    path("unsubscribe/<str:token>/", unsubscribe_by_link, name="unsubscribe"),
     # With DEBUG only, and for files on disk; in production the proxy or the bucket serves them.
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]

@@ -53,7 +53,9 @@ def update_course(
     """Only the given fields change. A link to anything but YouTube: 422 `foreign_link`."""
     course = get_course(request, course_id, to=permissions.can_update_course)
     changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
-    services.update_course(course=course, changes=changes, notify=options.notify)
+    services.update_course(
+        course=course, changes=changes, by=viewer(request), notify=options.notify
+    )
     return get_course(request, course_id)
 
 

@@ -33,7 +33,9 @@ def create_lesson(
     """To a course of the caller; a course that they can't see: 404. Moderators can't: 403."""
     course = get_course(request, payload.course_id, to=permissions.can_add_lesson)
     fields = payload.model_dump(exclude={"course_id"})
-    lesson = services.create_lesson(course=course, fields=fields)
+    lesson = services.create_lesson(
+        course=course, fields=fields, by=viewer(request), notify=options.notify
+    )
     return Status(201, get_lesson(request, lesson.pk))
 
 
@@ -55,7 +57,9 @@ def update_lesson(
     course_id = changes.pop("course_id", lesson.course_id)
     if course_id != lesson.course_id:
         changes["course"] = get_course(request, course_id, to=permissions.can_add_lesson)
-    services.update_lesson(lesson=lesson, changes=changes, notify=options.notify)
+    services.update_lesson(
+        lesson=lesson, changes=changes, by=viewer(request), notify=options.notify
+    )
     return get_lesson(request, lesson_id)
 
 
@@ -67,7 +71,7 @@ def update_lesson(
 def delete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
     """With its picture. Somebody has paid for it: 409 `has_payments`."""
     lesson = get_lesson(request, lesson_id, to=permissions.can_delete_lesson)
-    services.delete_lesson(lesson=lesson)
+    services.delete_lesson(lesson=lesson, by=viewer(request))
     return Status(204, None)
 
 

@@ -19,8 +19,10 @@ from lms.services.authoring import (
     update_lesson,
 )
 from lms.services.subscriptions import subscribe, unsubscribe
+from lms.services.updates import Change, record_update, tell_collected
 
 __all__ = [
+    "Change",
     "HasPayments",
     "NoAccess",
     "complete_lesson",
@@ -30,10 +32,12 @@ __all__ = [
     "delete_lesson",
     "enroll",
     "grant_access",
+    "record_update",
     "reopen_lesson",
     "revoke_access",
     "set_preview",
     "subscribe",
+    "tell_collected",
     "unsubscribe",
     "update_course",
     "update_lesson",

@@ -1,6 +1,7 @@
 """What authors and moderators do to courses and lessons. One service, one transaction."""
 
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from django.core.files.base import ContentFile
@@ -9,7 +10,8 @@ from django.db.models import Max, ProtectedError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lms.models import Course, Lesson
+from lms.models import ChangeKind, Course, Lesson
+from lms.services.updates import Change, record_update
 from lms.validators import normalize_video_url
 from project.common.errors import Conflict
 from project.common.images import discard_file, replace_image
@@ -24,7 +26,12 @@ class HasPayments(Conflict):
 
 
 # What subscribers are told of; prices, order and pictures are not materials.
-MATERIALS = frozenset({"title", "description", "video_url"})
+COURSE_MATERIALS = {"title": ChangeKind.COURSE_RENAMED, "description": ChangeKind.COURSE_TEXT}
+LESSON_MATERIALS = {
+    "title": ChangeKind.LESSON_RENAMED,
+    "description": ChangeKind.LESSON_TEXT,
+    "video_url": ChangeKind.VIDEO_REPLACED,
+}
 
 
 @transaction.atomic
@@ -37,15 +44,18 @@ def create_course(*, owner: "User", fields: Mapping[str, Any]) -> Course:
 
 
 @transaction.atomic
-def update_course(*, course: Course, changes: Mapping[str, Any], notify: bool = True) -> Course:
+def update_course(
+    *, course: Course, changes: Mapping[str, Any], by: "User", notify: bool = True
+) -> Course:
     """Change the given fields of a course; a minor edit (`notify` false) is no update for its
     subscribers. Raises ValidationError for a field."""
     course = Course.objects.select_for_update().get(pk=course.pk)
     changed = _apply(course, changes)
     if changed:
         _save_with_time(course, changed)
-        if notify and MATERIALS.intersection(changed):
-            _record_update(course)
+        told = [Change(kind) for field, kind in COURSE_MATERIALS.items() if field in changed]
+        if notify and told:
+            record_update(course=course, by=by, changes=told)
     return course
 
 
@@ -63,8 +73,11 @@ def delete_course(*, course: Course) -> None:
 
 
 @transaction.atomic
-def create_lesson(*, course: Course, fields: Mapping[str, Any]) -> Lesson:
-    """Add a lesson to a course, at its end unless `position` is given. Raises ValidationError."""
+def create_lesson(
+    *, course: Course, fields: Mapping[str, Any], by: "User", notify: bool = True
+) -> Lesson:
+    """Add a lesson to a course, at its end unless `position` is given; a minor edit (`notify`
+    false) is no update for its subscribers. Raises ValidationError for a field."""
     course = Course.objects.select_for_update().get(pk=course.pk)
     fields = _normalized(fields)
     if fields.get("position") is None:
@@ -73,12 +86,15 @@ def create_lesson(*, course: Course, fields: Mapping[str, Any]) -> Lesson:
     lesson.clean_fields(exclude={"course"})
     lesson.save()
     _save_with_time(course, [])
-    _record_update(course)
+    if notify:
+        record_update(course=course, by=by, changes=[Change(ChangeKind.LESSON_ADDED, lesson)])
     return lesson
 
 
 @transaction.atomic
-def update_lesson(*, lesson: Lesson, changes: Mapping[str, Any], notify: bool = True) -> Lesson:
+def update_lesson(
+    *, lesson: Lesson, changes: Mapping[str, Any], by: "User", notify: bool = True
+) -> Lesson:
     """Change the given fields of a lesson; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises ValidationError for a field."""
     course_ids = {lesson.course_id, changes.get("course", lesson.course).pk}
@@ -89,21 +105,26 @@ def update_lesson(*, lesson: Lesson, changes: Mapping[str, Any], notify: bool = 
         _save_with_time(lesson, changed)
         for course in courses.values():
             _save_with_time(course, [])
-            if notify and MATERIALS.union({"course"}).intersection(changed):
-                _record_update(course)
+            told = _changes_of_lesson(lesson, course, changed)
+            if notify and told:
+                record_update(course=course, by=by, changes=told)
     return lesson
 
 
 @transaction.atomic
-def delete_lesson(*, lesson: Lesson) -> None:
-    """Delete a lesson with its picture. Raises HasPayments."""
+def delete_lesson(*, lesson: Lesson, by: "User", notify: bool = True) -> None:
+    """Delete a lesson with its picture; a minor edit (`notify` false) is no update for the
+    subscribers of its course. Raises HasPayments."""
     course = Course.objects.select_for_update().get(pk=lesson.course_id)
+    removed = Change(ChangeKind.LESSON_REMOVED, copy(lesson))
     try:
         lesson.delete()
     except ProtectedError:
         raise HasPayments from None
     discard_file(lesson.preview)
     _save_with_time(course, [])
+    if notify:
+        record_update(course=course, by=by, changes=[removed])
 
 
 def set_preview(*, subject: Course | Lesson, picture: "ContentFile[bytes] | None") -> None:
@@ -145,7 +166,11 @@ def _save_with_time(subject: Course | Lesson, changed: list[str]) -> None:
     subject.save(update_fields=[*changed, "updated_at"])
 
 
-def _record_update(course: Course) -> None:
-    """Note that the materials changed now: the quiet period starts anew (contract §5)."""
-    course.materials_updated_at = timezone.now()
-    course.save(update_fields=["materials_updated_at"])
+def _changes_of_lesson(lesson: Lesson, course: Course, changed: list[str]) -> list[Change]:
+    """What happened to the lesson, as the subscribers of `course` see it: a lesson that moved is
+    new in one course and gone from the other."""
+    if course.pk != lesson.course_id:
+        return [Change(ChangeKind.LESSON_REMOVED, lesson)]
+    if "course" in changed:
+        return [Change(ChangeKind.LESSON_ADDED, lesson)]
+    return [Change(kind, lesson) for field, kind in LESSON_MATERIALS.items() if field in changed]

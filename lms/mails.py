@@ -1,0 +1,155 @@
+"""The mail to the subscribers of a course, and the link in it that ends a subscription."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.text import Truncator
+
+from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
+from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Skip, render
+
+# A mail that tells more is not read; the rest is counted.
+LINES = 50
+# Changes that are looked at for one mail: more come from a program, not from an author.
+CHANGES = 2000
+SIGNER = Signer(salt="lms.unsubscribe")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that changed: what, its title, and where to look at it (empty: it is gone)."""
+
+    kind: ChangeKind
+    title: str
+    link: str
+
+
+class CourseUpdateMail(MailKind):
+    """What changed in a course, to each subscriber in their language, without their own changes."""
+
+    def audience(self, subject_id: int) -> tuple[QuerySet[Any], str]:
+        return Subscription.objects.filter(course__updates=subject_id), "user_id"
+
+    def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
+        people = list(people)
+        update = CourseUpdate.objects.select_related("course").filter(pk=subject_id or 0).first()
+        if update is None:
+            return {person.pk: Skip("the course was deleted") for person in people}
+        if not update.course.is_published:
+            return {person.pk: Skip("the course was unpublished") for person in people}
+        edition = Edition(update)
+        subscribed = set(
+            Subscription.objects.filter(course=update.course, user__in=people).values_list(
+                "user_id", flat=True
+            )
+        )
+        return {person.pk: edition.letter_to(person, subscribed) for person in people}
+
+
+class Edition:
+    """The letters of one update: rendered once for each language and each author of changes."""
+
+    def __init__(self, update: CourseUpdate) -> None:
+        self.course = update.course
+        self.changes = list(update.changes.order_by("id")[:CHANGES])
+        self.lessons = Lesson.objects.only("pk", "title").in_bulk(
+            {change.lesson_id for change in self.changes if change.lesson_id}
+        )
+        self.authors = {change.changed_by_id for change in self.changes}
+        self.letters: dict[tuple[str, int | None], Letter | None] = {}
+
+    def letter_to(self, person: Any, subscribed: set[int]) -> Letter | Skip:
+        if not person.is_active:
+            return Skip("blocked")
+        if person.pk not in subscribed:
+            return Skip("unsubscribed")
+        author = person.pk if person.pk in self.authors else None
+        key = (person.language, author)
+        if key not in self.letters:
+            self.letters[key] = self._render(*key)
+        letter = self.letters[key]
+        if letter is None:
+            return Skip("made the change")
+        return replace(letter, unsubscribe_url=unsubscribe_url(person.pk, self.course.pk))
+
+    def _render(self, language: str, author: int | None) -> Letter | None:
+        """None if all changes are the author's own."""
+        changes = self.changes
+        if author is not None:
+            changes = [change for change in changes if change.changed_by_id != author]
+        if not changes:
+            return None
+        lines = lines_of(self.course, changes, self.lessons)
+        context = {
+            "course": self.course,
+            "title": Truncator(self.course.title).chars(80),
+            "link": course_link(self.course.pk),
+            "lines": lines[:LINES],
+            "more": max(len(lines) - LINES, 0),
+            "unsubscribe_url": UNSUBSCRIBE_MARK,
+        }
+        return render("course_update", language, context)
+
+
+def lines_of(
+    course: Course, changes: Sequence[CourseChange], lessons: Mapping[int, Lesson]
+) -> list[Line]:
+    """Say each thing once, in the order in which it happened first; a lesson by its present title.
+
+    What came and went meanwhile is not told, and of a new or a removed lesson only that.
+    """
+    kinds: dict[int | None, dict[str, CourseChange]] = {}
+    for change in changes:
+        kinds.setdefault(change.lesson_id, {}).setdefault(change.kind, change)
+    lines = []
+    for lesson_id, found in kinds.items():
+        for kind in _told(set(found)):
+            change = found[kind]
+            if lesson_id is None:
+                lines.append(Line(ChangeKind(kind), "", course_link(course.pk)))
+                continue
+            lesson = lessons.get(lesson_id)
+            gone = kind == ChangeKind.LESSON_REMOVED or lesson is None
+            title = lesson.title if lesson else change.lesson_title
+            lines.append(Line(ChangeKind(kind), title, "" if gone else lesson_link(lesson_id)))
+    return lines
+
+
+def _told(kinds: set[str]) -> list[str]:
+    added, removed = ChangeKind.LESSON_ADDED in kinds, ChangeKind.LESSON_REMOVED in kinds
+    if added and removed:
+        return []
+    if added:
+        return [ChangeKind.LESSON_ADDED]
+    if removed:
+        return [ChangeKind.LESSON_REMOVED]
+    return [kind for kind in ChangeKind.values if kind in kinds]
+
+
+def course_link(course_id: int) -> str:
+    return f"{settings.FRONTEND_URL}/courses/{course_id}"
+
+
+def lesson_link(lesson_id: int) -> str:
+    return f"{settings.FRONTEND_URL}/lessons/{lesson_id}"
+
+
+def unsubscribe_url(user_id: int, course_id: int) -> str:
+    """The address that ends this subscription without logging in; it has no expiry, because mails
+    are kept, and it can do nothing else."""
+    token = SIGNER.sign(f"{user_id}-{course_id}")
+    return f"{settings.SITE_URL}{reverse('unsubscribe', args=[token])}"
+
+
+def subscription_of(token: str) -> tuple[int, int] | None:
+    """The person and the course of an unsubscribe link, None if we did not sign it."""
+    try:
+        user_id, _dash, course_id = SIGNER.unsign(token).partition("-")
+    except BadSignature:
+        return None
+    return int(user_id), int(course_id)

@@ -1,0 +1,102 @@
+"""What changed in a course, and which mail told its subscribers."""
+
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from lms.models.courses import Course
+
+
+class ChangeKind(models.TextChoices):
+    COURSE_RENAMED = "course_renamed", _("course renamed")
+    COURSE_TEXT = "course_text", _("course description changed")
+    LESSON_ADDED = "lesson_added", _("lesson added")
+    LESSON_RENAMED = "lesson_renamed", _("lesson renamed")
+    LESSON_TEXT = "lesson_text", _("lesson description changed")
+    VIDEO_REPLACED = "video_replaced", _("video replaced")
+    LESSON_REMOVED = "lesson_removed", _("lesson removed")
+
+
+class CourseUpdate(models.Model):
+    """One mail to the subscribers of a course; its changes are what it tells."""
+
+    course = models.ForeignKey(
+        Course, models.CASCADE, related_name="updates", verbose_name=_("course")
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("course update")
+        verbose_name_plural = _("course updates")
+        ordering = ("-created_at", "-id")
+        indexes = [models.Index(fields=["course", "-created_at"], name="course_update_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.course}, {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class CourseChangeQuerySet(models.QuerySet["CourseChange"]):
+    def collected(self) -> Self:
+        """Changes that no mail has told of yet."""
+        return self.filter(update=None)
+
+
+class CourseChange(models.Model):
+    """One change of the materials of a published course, written in the transaction of the change.
+
+    `lesson_id` is no foreign key, and the title is a copy: a removed lesson is still told of.
+    """
+
+    course = models.ForeignKey(
+        Course, models.CASCADE, related_name="changes", verbose_name=_("course")
+    )
+    kind = models.CharField(_("what"), max_length=20, choices=ChangeKind)
+    lesson_id = models.BigIntegerField(_("lesson"), null=True, blank=True)
+    lesson_title = models.CharField(_("title of the lesson"), max_length=200, blank=True)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
+    changed_at = models.DateTimeField(_("when"), default=timezone.now, editable=False)
+    update = models.ForeignKey(
+        CourseUpdate,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="changes",
+        verbose_name=_("told with"),
+        help_text=_("Empty: collected until the course is quiet again."),
+    )
+
+    objects = CourseChangeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("course change")
+        verbose_name_plural = _("course changes")
+        ordering = ("changed_at", "id")
+        indexes = [
+            models.Index(
+                fields=["course"], name="course_change_collected", condition=Q(update=None)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.lesson_title or self.course}"
+
+
+def courses_to_tell(*, at: datetime) -> models.QuerySet[Course]:
+    """Published courses with collected changes that have been quiet for more than the period."""
+    collected = CourseChange.objects.collected().filter(course=OuterRef("pk"))
+    return Course.objects.filter(
+        Exists(collected),
+        is_published=True,
+        materials_updated_at__lt=at - settings.COURSE_UPDATE_QUIET_PERIOD,
+    ).order_by("pk")

@@ -1,0 +1,118 @@
+"""When the subscribers of a course hear of a change (contract §5).
+
+A change is told at once if the course had been quiet for more than the period before it, and if no
+mail about the course went out within the period; otherwise it is collected. Collected changes go
+out in one mail as soon as the course has been quiet for more than the period. So a course sends at
+most one mail per period, and each recorded change goes out with exactly one.
+
+A draft sends nothing: its changes start the quiet period but are not recorded. Changes that were
+collected when a course was unpublished wait, and go out if it is published again; with the course
+they are deleted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from lms.models import (
+    ChangeKind,
+    Course,
+    CourseChange,
+    CourseUpdate,
+    Lesson,
+    courses_to_tell,
+)
+from project.mail.services import send_to_audience
+
+if TYPE_CHECKING:
+    from people.models import User
+
+MAIL = "course_update"
+# Courses whose collected changes one task sends off.
+COURSES_AT_ONCE = 200
+# By how much the clocks of two hosts may differ.
+CLOCK_TOLERANCE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What somebody did to the materials of a course."""
+
+    kind: ChangeKind
+    lesson: Lesson | None = None
+
+
+def record_update(
+    *, course: Course, by: "User", changes: Sequence[Change], at: datetime | None = None
+) -> None:
+    """Write down what changed, and send it off if the course was quiet before.
+
+    To be called in the transaction of the change, with the row of the course locked: of two
+    simultaneous changes the second sees the first.
+    """
+    at = at or timezone.now()
+    was_quiet = at - course.materials_updated_at > settings.COURSE_UPDATE_QUIET_PERIOD
+    course.materials_updated_at = at
+    course.save(update_fields=["materials_updated_at"])
+    if not course.is_published:
+        return
+    CourseChange.objects.bulk_create(
+        CourseChange(
+            course=course,
+            kind=change.kind,
+            lesson_id=change.lesson.pk if change.lesson else None,
+            lesson_title=change.lesson.title if change.lesson else "",
+            changed_by=by,
+            changed_at=at,
+        )
+        for change in changes
+    )
+    if was_quiet and not _was_told_lately(course, at):
+        _tell(course, at)
+
+
+def tell_collected(*, at: datetime | None = None) -> int:
+    """Send off the collected changes of courses that are quiet again, COURSES_AT_ONCE at most.
+    Returns the number of courses."""
+    at = at or timezone.now()
+    _forgive_future_times(at)
+    course_ids = courses_to_tell(at=at).values_list("pk", flat=True)[:COURSES_AT_ONCE]
+    return sum(_tell_if_due(course_id, at) for course_id in list(course_ids))
+
+
+@transaction.atomic
+def _tell_if_due(course_id: int, at: datetime) -> bool:
+    """Ask again under the lock: somebody may have changed the course, or told of it, meanwhile."""
+    Course.objects.select_for_update().filter(pk=course_id).first()
+    course = courses_to_tell(at=at).filter(pk=course_id).first()
+    if course is None:
+        return False
+    _tell(course, at)
+    return True
+
+
+def _was_told_lately(course: Course, at: datetime) -> bool:
+    since = at - settings.COURSE_UPDATE_QUIET_PERIOD
+    return course.updates.filter(created_at__gte=since, created_at__lte=at).exists()
+
+
+def _tell(course: Course, at: datetime) -> None:
+    """Put all that was collected into one mail; nothing at all if nobody subscribed."""
+    update = CourseUpdate.objects.create(course=course, created_at=at)
+    CourseChange.objects.collected().filter(course=course).update(update=update)
+    send_to_audience(MAIL, update.pk)
+
+
+def _forgive_future_times(at: datetime) -> None:
+    """A clock that ran ahead and was set back left times in the future: the quiet period of these
+    courses starts now, or their subscribers would hear nothing until then."""
+    ahead = Course.objects.filter(
+        materials_updated_at__gt=at + CLOCK_TOLERANCE,
+        pk__in=CourseChange.objects.collected().values("course"),
+    )
+    ahead.update(materials_updated_at=at)

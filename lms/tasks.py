@@ -1,0 +1,8 @@
+"""Background work of the courses; both are run by the clock."""
+
+from lms.services import tell_collected
+
+
+def tell_collected_updates() -> str:
+    """Send off collected changes of courses that are quiet again; to be scheduled each minute."""
+    return f"{tell_collected()} courses"

@@ -1,0 +1,378 @@
+"""When subscribers hear of a change, and what: the rule of the quiet period, with a set clock."""
+
+from datetime import UTC, datetime, timedelta
+from threading import Barrier, Thread
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from lms import services
+from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Subscription
+from lms.tasks import tell_collected_updates
+from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
+from people.models import BlockReason
+from people.tests.factories import UserFactory
+from project.mail.models import Delivery, Mailing
+from project.mail.tasks import deliver_mail
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2026, 11, 23, 9, tzinfo=UTC)
+QUIET = timedelta(hours=4)
+MOMENT = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(START, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def course(clock, author):
+    """Published and quiet for long, with one subscriber."""
+    long_ago = START - timedelta(days=30)
+    course = CourseFactory.create(
+        owner=author, published=True, title="Bread", materials_updated_at=long_ago
+    )
+    SubscriptionFactory.create(course=course, user__email="reader@school.example")
+    return course
+
+
+def rename(course, title, **options):
+    services.update_course(course=course, changes={"title": title}, by=course.owner, **options)
+
+
+def collect():
+    """What happens each minute."""
+    tell_collected_updates()
+    return Mailing.objects.count()
+
+
+def kinds_of_mails():
+    return [
+        [change.kind for change in update.changes.order_by("id")]
+        for update in CourseUpdate.objects.order_by("id")
+    ]
+
+
+def test_the_first_change_after_a_quiet_time_is_told_at_once(api, author, course):
+    api(author).patch(f"courses/{course.pk}", {"title": "Rolls"})
+    assert kinds_of_mails() == [[ChangeKind.COURSE_RENAMED]]
+    mailing = Mailing.objects.get()
+    assert (mailing.kind, mailing.subject_id) == ("course_update", CourseUpdate.objects.get().pk)
+
+
+def test_exactly_four_hours_are_not_more_than_four_hours(clock, course):
+    Course.objects.update(materials_updated_at=START - QUIET)
+    rename(course, "Rolls")
+    assert kinds_of_mails() == []
+    Course.objects.update(materials_updated_at=START - QUIET - MOMENT)
+    rename(course, "Buns")
+    assert kinds_of_mails() == [[ChangeKind.COURSE_RENAMED] * 2]
+
+
+def test_collected_changes_go_out_when_it_has_been_quiet_for_more_than_four_hours(clock, course):
+    rename(course, "Rolls")
+    clock.shift(timedelta(hours=3))
+    rename(course, "Buns")
+    clock.shift(timedelta(hours=3))
+    lesson = LessonFactory.create(course=course)
+    services.update_lesson(lesson=lesson, changes={"video_url": ""}, by=course.owner)
+    clock.shift(QUIET)
+    assert collect() == 1
+    clock.shift(MOMENT)
+    assert collect() == 2
+    assert collect() == 2
+    assert kinds_of_mails() == [
+        [ChangeKind.COURSE_RENAMED],
+        [ChangeKind.COURSE_RENAMED, ChangeKind.VIDEO_REPLACED],
+    ]
+
+
+def test_a_change_just_after_the_collected_mail_waits_for_the_next_one(clock, course):
+    """It is quiet by the changes, but a second mail would come a minute after the first."""
+    rename(course, "Rolls")
+    clock.shift(timedelta(hours=1))
+    rename(course, "Buns")
+    clock.shift(QUIET + MOMENT)
+    assert collect() == 2
+    clock.shift(timedelta(minutes=1))
+    rename(course, "Cakes")
+    assert collect() == 2
+    clock.shift(QUIET + MOMENT)
+    assert collect() == 3
+
+
+def test_a_change_takes_along_what_was_collected_and_not_sent_yet(clock, course):
+    """The worker stood still when the collected changes became due."""
+    rename(course, "Rolls")
+    clock.shift(timedelta(hours=1))
+    rename(course, "Buns")
+    clock.shift(timedelta(hours=5))
+    rename(course, "Cakes")
+    assert collect() == 2
+    assert kinds_of_mails() == [[ChangeKind.COURSE_RENAMED], [ChangeKind.COURSE_RENAMED] * 2]
+
+
+def test_creating_a_course_is_its_first_update(clock, author):
+    course = services.create_course(owner=author, fields={"title": "Bread", "is_published": True})
+    clock.shift(QUIET)
+    rename(course, "Rolls")
+    assert collect() == 0
+    clock.shift(QUIET + MOMENT)
+    assert collect() == 1
+
+
+def test_changes_of_the_course_and_of_its_lessons_count_together(clock, api, author, course):
+    lesson = LessonFactory.create(course=course)
+    api(author).patch(f"lessons/{lesson.pk}", {"title": "Flour"})
+    api(author).patch(f"courses/{course.pk}", {"description": "New"})
+    api(author).post("lessons", {"course_id": course.pk, "title": "Water"})
+    api(author).delete(f"lessons/{lesson.pk}")
+    clock.shift(QUIET + MOMENT)
+    assert collect() == 2
+    assert kinds_of_mails() == [
+        [ChangeKind.LESSON_RENAMED],
+        [ChangeKind.COURSE_TEXT, ChangeKind.LESSON_ADDED, ChangeKind.LESSON_REMOVED],
+    ]
+
+
+def test_a_lesson_that_moves_is_new_in_one_course_and_gone_from_the_other(course, author):
+    target = CourseFactory.create(
+        owner=author, published=True, materials_updated_at=START - timedelta(days=1)
+    )
+    lesson = LessonFactory.create(course=course)
+    services.update_lesson(lesson=lesson, changes={"course": target}, by=author)
+    changes = CourseChange.objects.values_list("course_id", "kind")
+    assert set(changes) == {
+        (course.pk, ChangeKind.LESSON_REMOVED),
+        (target.pk, ChangeKind.LESSON_ADDED),
+    }
+
+
+def test_what_sends_no_mail(clock, api, author, course):
+    lesson = LessonFactory.create(course=course, title="Flour")
+    api(author).patch(f"courses/{course.pk}?notify=false", {"title": "Minor"})
+    api(author).patch(f"lessons/{lesson.pk}?notify=false", {"title": "Minor"})
+    api(author).patch(f"lessons/{lesson.pk}", {"title": "Minor", "price": "7.00"})
+    api(author).patch(f"courses/{course.pk}", {"title": "Minor", "price": "3.00"})
+    call_command("loaddata", "fixtures/groups.json", verbosity=0)
+    assert not CourseChange.objects.exists()
+    assert Course.objects.get().materials_updated_at == START - timedelta(days=30)
+
+
+def test_a_draft_sends_none_and_its_changes_start_the_quiet_period(clock, course):
+    Course.objects.update(is_published=False)
+    rename(course, "Rolls")
+    Course.objects.update(is_published=True)
+    clock.shift(QUIET + MOMENT)
+    assert collect() == 0
+    clock.shift(-QUIET)
+    rename(course, "Buns")
+    assert collect() == 0
+
+
+def test_collected_changes_wait_while_the_course_is_unpublished(clock, course):
+    rename(course, "Rolls")
+    rename(course, "Buns")
+    Course.objects.update(is_published=False)
+    clock.shift(timedelta(days=1))
+    assert collect() == 1
+    Course.objects.update(is_published=True)
+    assert collect() == 2
+
+
+def test_a_deleted_course_sends_none(clock, course, sink):
+    rename(course, "Rolls")
+    services.delete_course(course=course)
+    deliver_mail()
+    assert not sink.received
+    assert not CourseChange.objects.exists()
+
+
+@pytest.mark.parametrize("day", [datetime(2026, 3, 29), datetime(2026, 10, 25)])  # noqa: DTZ001
+def test_a_change_to_summer_or_winter_time_neither_adds_nor_takes_an_hour(settings, day):
+    """Four hours are four hours, also in a night that has one hour less or more."""
+    settings.TIME_ZONE = "Europe/Berlin"
+    evening = day.replace(tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
+    with time_machine.travel(evening, tick=False) as clock:
+        course = CourseFactory.create(published=True)
+        clock.shift(QUIET)
+        rename(course, "Rolls")
+        assert collect() == 0
+        clock.shift(QUIET)
+        assert collect() == 0
+        clock.shift(MOMENT)
+        assert collect() == 1
+
+
+def test_a_clock_that_is_set_back_loses_no_change_and_adds_no_mail(clock, course):
+    rename(course, "Rolls")
+    clock.shift(-timedelta(hours=10))
+    rename(course, "Buns")
+    assert collect() == 1
+    clock.shift(QUIET + MOMENT)
+    assert collect() == 2
+
+
+def test_a_clock_that_ran_years_ahead_does_not_silence_a_course(clock, course):
+    clock.shift(timedelta(days=3650))
+    rename(course, "Rolls")
+    rename(course, "Buns")
+    clock.shift(-timedelta(days=3650))
+    assert collect() == 1
+    clock.shift(QUIET + MOMENT)
+    assert collect() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_simultaneous_changes_give_one_mail(author):
+    long_ago = timezone.now() - timedelta(days=1)
+    course = CourseFactory.create(owner=author, published=True, materials_updated_at=long_ago)
+    start = Barrier(4)
+
+    def change(title):
+        start.wait()
+        rename(course, title)
+        connection.close()
+
+    threads = [Thread(target=change, args=(f"Title {number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert CourseUpdate.objects.count() == Mailing.objects.count() == 1
+    assert CourseChange.objects.collected().count() == 3
+
+
+@pytest.mark.parametrize("subscribers", [1, 50])
+def test_a_change_needs_the_same_queries_for_any_number_of_subscribers(
+    clock, course, subscribers, django_assert_num_queries
+):
+    for _number in range(subscribers):
+        SubscriptionFactory.create(course=course)
+    # Three transactions within one another (6); the course read and written (2); the quiet period;
+    # the change; the last mail; this one; its changes; the mailing looked for and made (2).
+    with django_assert_num_queries(15):
+        rename(course, "Rolls")
+    assert not Delivery.objects.exists()
+
+
+def test_subscribers_get_the_mail_each_in_their_language(course, sink):
+    lesson = LessonFactory.create(course=course, title="Flour <&> water")
+    SubscriptionFactory.create(
+        course=course, user__email="lesya@school.example", user__language="ru"
+    )
+    services.update_lesson(
+        lesson=lesson, changes={"video_url": "", "title": "Flour & water"}, by=course.owner
+    )
+    deliver_mail()
+    assert sink.counts == {"reader@school.example": 1, "lesya@school.example": 1}
+    (message,) = sink.messages("reader@school.example")
+    text = message.get_body(["plain"]).get_content()
+    html = message.get_body(["html"]).get_content()
+    assert message["Subject"] == "Course “Bread” was updated"
+    assert "- Lesson renamed: Flour & water" in text
+    assert "- Video replaced: Flour & water" in text
+    assert f"https://school.example/lessons/{lesson.pk}" in text
+    assert "Flour &amp; water" in html
+    assert "<img" not in html
+    assert "List-Unsubscribe=One-Click" in message["List-Unsubscribe-Post"]
+    link = message["List-Unsubscribe"].strip("<>")
+    assert link.startswith("https://parta.school.example/unsubscribe/")
+    assert link in text
+    assert link in html
+    (other,) = sink.messages("lesya@school.example")
+    assert other["List-Unsubscribe"] != message["List-Unsubscribe"]
+    assert '<html lang="ru">' in other.get_body(["html"]).get_content()
+
+
+def test_who_made_the_change_hears_only_of_the_changes_of_others(clock, course, sink, moderator):
+    SubscriptionFactory.create(course=course, user=course.owner)
+    SubscriptionFactory.create(course=course, user=moderator)
+    rename(course, "Rolls")
+    deliver_mail()
+    assert sink.counts == {"reader@school.example": 1, moderator.email: 1}
+    rename(course, "Buns")
+    services.update_course(course=course, changes={"description": "x"}, by=moderator)
+    clock.shift(QUIET + MOMENT)
+    collect()
+    deliver_mail()
+    (to_owner,) = sink.messages(course.owner.email)
+    text = to_owner.get_body(["plain"]).get_content()
+    assert "description changed" in text
+    assert "renamed" not in text
+
+
+def test_who_unsubscribed_or_was_blocked_meanwhile_gets_none(course, sink):
+    gone = SubscriptionFactory.create(course=course)
+    blocked = SubscriptionFactory.create(course=course).user
+    rename(course, "Rolls")
+    services.unsubscribe(user=gone.user, course_id=course.pk)
+    blocked.block(BlockReason.STAFF)
+    blocked.save()
+    deliver_mail()
+    assert sink.counts == {"reader@school.example": 1}
+
+
+def test_unsubscribing_between_listing_and_sending_counts(course, sink):
+    other = SubscriptionFactory.create(course=course)
+    rename(course, "Rolls")
+    sink.refused["reader@school.example"] = sink.refused[other.user.email] = "450 Later"
+    with time_machine.travel(START, tick=False) as later:
+        deliver_mail()
+        assert Delivery.objects.count() == 2
+        sink.refused.clear()
+        other.delete()
+        later.shift(timedelta(minutes=1))
+        deliver_mail()
+    assert sink.counts == {"reader@school.example": 1}
+
+
+def test_what_came_and_went_is_not_told(clock, course, sink):
+    rename(course, "Rolls")
+    deliver_mail()
+    lesson = services.create_lesson(course=course, fields={"title": "Here"}, by=course.owner)
+    kept = services.create_lesson(course=course, fields={"title": "Kept"}, by=course.owner)
+    services.update_lesson(lesson=kept, changes={"title": "Kept on"}, by=course.owner)
+    services.delete_lesson(lesson=lesson, by=course.owner)
+    clock.shift(QUIET + MOMENT)
+    collect()
+    deliver_mail()
+    text = sink.messages("reader@school.example")[1].get_body(["plain"]).get_content()
+    assert "- Lesson added: Kept on" in text
+    assert text.count("\n- ") == 1
+
+
+def link_in_mail(sink):
+    (message,) = sink.messages("reader@school.example")
+    return message["List-Unsubscribe"].strip("<>").removeprefix("https://parta.school.example")
+
+
+def test_one_click_unsubscribes_without_logging_in(course, sink, client):
+    rename(course, "Rolls")
+    deliver_mail()
+    link = link_in_mail(sink)
+    page = client.get(link)
+    assert (page.status_code, Subscription.objects.count()) == (200, 1)
+    assert "Rolls" in page.content.decode()
+    for _click in range(2):
+        answer = client.post(link, {"List-Unsubscribe": "One-Click"})
+        assert answer.status_code == 200
+    assert not Subscription.objects.exists()
+
+
+def test_a_link_that_we_did_not_sign_unsubscribes_nobody(course, sink, client):
+    rename(course, "Rolls")
+    deliver_mail()
+    link = link_in_mail(sink)
+    user_id = Subscription.objects.get().user_id
+    forged = link.replace(f"/{user_id}-", f"/{UserFactory.create().pk}-")
+    for path in (forged, "/unsubscribe/x/", "/unsubscribe/1-1:abc/"):
+        assert client.post(path).status_code == 404
+    assert Subscription.objects.count() == 1

@@ -1,0 +1,38 @@
+"""The one page of the courses: ending a subscription from a mail, without logging in."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import override
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from lms.mails import subscription_of
+from lms.models import Course
+from lms.services import unsubscribe
+
+
+@never_cache
+@csrf_exempt  # RFC 8058: mail clients post without cookies; the signature in the link is the proof
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe_by_link(request: HttpRequest, token: str) -> HttpResponse:
+    """POST ends the subscription. GET only asks: scanners of mails follow every link."""
+    found = subscription_of(token)
+    if found is None:
+        context: dict[str, Any] = {"state": "unknown", "language": request.LANGUAGE_CODE}
+        return render(request, "lms/unsubscribe.html", context, status=404)
+    user_id, course_id = found
+    person = get_user_model().objects.filter(pk=user_id).first()
+    if request.method == "POST" and person is not None:
+        unsubscribe(user=person, course_id=course_id)
+    language = getattr(person, "language", request.LANGUAGE_CODE)
+    context = {
+        "state": "done" if request.method == "POST" else "ask",
+        "course": Course.objects.filter(pk=course_id, is_published=True).first(),
+        "language": language,
+    }
+    with override(language):
+        return render(request, "lms/unsubscribe.html", context)

@@ -1,0 +1,70 @@
+"""What an app tells the outbox about a kind of mail of its own (settings.MAIL_KINDS)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.module_loading import import_string
+
+# Stands in a letter for the address of its recipient's own link, so that a letter to many people
+# is rendered once.
+UNSUBSCRIBE_MARK = "https://unsubscribe.invalid/0123456789abcdef/"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail in the language of its recipient. With an `unsubscribe_url` it gets the headers of
+    RFC 8058, and the url takes the place of UNSUBSCRIBE_MARK in the bodies."""
+
+    subject: str
+    text: str
+    html: str
+    unsubscribe_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why a person does not get the mail any more."""
+
+    reason: str
+
+
+class MailKind:
+    """One kind of mail. Its methods read and render; they send and change nothing."""
+
+    # Somebody waits for it: it is sent before what goes to many.
+    urgent: ClassVar[bool] = False
+
+    def audience(self, subject_id: int) -> tuple[QuerySet[Any], str]:
+        """The rows that name the recipients, and the name of the field with the person's key. Only
+        for kinds that are sent with `services.send_to_audience`."""
+        raise NotImplementedError(subject_id)
+
+    def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
+        """What each of these people gets at this moment, by primary key of the person.
+
+        Who was blocked is among them: it depends on the kind whether they get it.
+        """
+        raise NotImplementedError(subject_id, people)
+
+
+@cache
+def mail_kind(name: str) -> MailKind:
+    """The kind of this name. Raises KeyError if settings.MAIL_KINDS doesn't have it."""
+    kind: MailKind = import_string(settings.MAIL_KINDS[name])()
+    return kind
+
+
+def render(template: str, language: str, context: Mapping[str, Any]) -> Letter:
+    """Render `templates/mail/<template>.{subject.txt,txt,html}` in the language."""
+    with translation.override(language):
+        context = {**context, "language": language}
+        subject = render_to_string(f"mail/{template}.subject.txt", context)
+        text = render_to_string(f"mail/{template}.txt", context)
+        html = render_to_string(f"mail/{template}.html", context)
+    return Letter(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html)

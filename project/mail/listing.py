@@ -1,0 +1,93 @@
+"""Writing the recipients of a mailing into the ledger: in bounded steps, inside the database."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import (
+    BooleanField,
+    CharField,
+    DateTimeField,
+    F,
+    IntegerField,
+    QuerySet,
+    Value,
+)
+from django.utils import timezone
+
+from project.mail.kinds import mail_kind
+from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState
+
+logger = logging.getLogger(__name__)
+
+# Recipients per statement: what one step locks and writes.
+STEP = 5000
+MAX_ATTEMPTS = 5
+
+
+def add_recipients(mailing: Mailing, rows: QuerySet[Any], field: str) -> int:
+    """Put the people whom `field` of the rows names into the ledger of the mailing, in one
+    statement; who is there already stays as they are. Returns the number of new ones."""
+    columns: dict[str, Any] = {
+        "mailing_id": Value(mailing.pk, IntegerField()),
+        "recipient_id": F(field),
+        "status": Value(DeliveryStatus.WAITING.value, CharField()),
+        "urgent": Value(mail_kind(mailing.kind).urgent, BooleanField()),
+        "attempts": Value(0, IntegerField()),
+        "refusals": Value(0, IntegerField()),
+        "due_at": Value(timezone.now(), DateTimeField()),
+        "error": Value("", CharField()),
+    }
+    aliases = {f"delivery_{name}": value for name, value in columns.items()}
+    select, parameters = rows.annotate(**aliases).values_list(*aliases).query.sql_with_params()
+    table = connection.ops.quote_name(Delivery._meta.db_table)
+    statement = (
+        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names of our own columns
+        f"SELECT * FROM ({select}) AS listed WHERE TRUE ON CONFLICT DO NOTHING"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return int(cursor.rowcount)
+
+
+def list_one_step() -> bool:
+    """List up to STEP recipients of the oldest mailing that is not listed yet. Returns False if
+    there is none. A mailing whose listing fails again and again is parked."""
+    now = timezone.now()
+    mailing = Mailing.objects.to_be_listed(at=now).first()
+    if mailing is None:
+        return False
+    row = Mailing.objects.filter(pk=mailing.pk)
+    if mailing.listing_attempts >= MAX_ATTEMPTS:
+        row.update(state=MailingState.PARKED)
+        return True
+    # Counted, and postponed, before the work: a step that kills its worker stops nobody else.
+    delay = timedelta(minutes=2**mailing.listing_attempts)
+    row.update(listing_attempts=F("listing_attempts") + 1, due_at=now + delay)
+    try:
+        _list_step(mailing.pk)
+    except Exception:  # whatever it is, it must not stop other mailings
+        logger.exception("The recipients of %s can't be listed", mailing)
+    return True
+
+
+@transaction.atomic
+def _list_step(mailing_id: int) -> None:
+    """The recipients and how far we came are written together, so a repeat continues there."""
+    mailing = Mailing.objects.select_for_update().get(pk=mailing_id)
+    if mailing.state != MailingState.LISTING:
+        return
+    rows, field = mail_kind(mailing.kind).audience(mailing.subject_id or 0)
+    rows = rows.filter(**{f"{field}__gt": mailing.listed_up_to}).order_by(field)
+    last = rows.values_list(field, flat=True)[STEP - 1 : STEP].first()
+    if last is None:
+        mailing.state = MailingState.LISTED
+        step = rows
+    else:
+        mailing.listed_up_to = last
+        step = rows.filter(**{f"{field}__lte": last})
+    add_recipients(mailing, step.order_by(), field)
+    mailing.listing_attempts = 0
+    mailing.due_at = timezone.now()
+    mailing.save(update_fields=["state", "listed_up_to", "listing_attempts", "due_at"])

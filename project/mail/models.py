@@ -1,0 +1,153 @@
+"""The ledger of mails: one row per mailing, one per person and mailing, one for the server."""
+
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class MailingState(models.TextChoices):
+    LISTING = "listing", _("recipients are being listed")
+    LISTED = "listed", _("all recipients are listed")
+    PARKED = "parked", _("given up: the recipients could not be listed")
+
+
+class MailingQuerySet(models.QuerySet["Mailing"]):
+    def to_be_listed(self, *, at: datetime) -> Self:
+        """Mailings whose recipients are not all in the ledger, oldest first."""
+        return self.filter(state=MailingState.LISTING, due_at__lte=at).order_by("id")
+
+
+class Mailing(models.Model):
+    """One mail to one or many people. `kind` names who writes it (settings.MAIL_KINDS), and
+    `subject_id` is the primary key of what it is about."""
+
+    kind = models.CharField(_("kind"), max_length=40)
+    # The same mail asked for twice is one mail.
+    key = models.CharField(_("key"), max_length=100, unique=True)
+    subject_id = models.PositiveBigIntegerField(_("about"), null=True, blank=True)
+    state = models.CharField(
+        _("state"), max_length=10, choices=MailingState, default=MailingState.LISTING
+    )
+    # Recipients with a primary key up to this one are in the ledger.
+    listed_up_to = models.BigIntegerField(_("listed up to"), default=0)
+    # Raised before each step of listing and set back after it: the steps that ended in a crash.
+    listing_attempts = models.PositiveSmallIntegerField(_("failed tries of listing"), default=0)
+    due_at = models.DateTimeField(_("next try"), default=timezone.now)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, db_index=True)
+
+    objects = MailingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("mailing")
+        verbose_name_plural = _("mailings")
+        ordering = ("-id",)
+        indexes = [
+            models.Index(fields=["id"], name="mailing_listing", condition=Q(state="listing")),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class DeliveryStatus(models.TextChoices):
+    WAITING = "waiting", _("waiting")
+    SENT = "sent", _("sent")
+    REFUSED = "refused", _("refused by the mail server")
+    SKIPPED = "skipped", _("not sent: no longer wanted")
+    PARKED = "parked", _("given up")
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def waiting(self) -> Self:
+        return self.filter(status=DeliveryStatus.WAITING)
+
+    def due(self, *, at: datetime) -> Self:
+        """What may be sent now: neither postponed nor in the hands of a worker."""
+        return self.waiting().filter(due_at__lte=at)
+
+    def in_order(self) -> Self:
+        """Mails that somebody is waiting for come first."""
+        return self.order_by("-urgent", "due_at", "id")
+
+
+class Delivery(models.Model):
+    """One mail to one person.
+
+    A worker takes a row by writing its `claim` and moving `due_at` to the end of its lease, so that
+    the row of a worker that died is due again by itself. `attempts` is raised with the claim and
+    given back for rows that were not touched; `refusals` counts the attempts that the mail server
+    answered with "later". What remains, `attempts - refusals`, are crashes.
+    """
+
+    mailing = models.ForeignKey(
+        Mailing, models.CASCADE, related_name="deliveries", verbose_name=_("mailing")
+    )
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="deliveries",
+        verbose_name=_("recipient"),
+    )
+    status = models.CharField(
+        _("status"), max_length=10, choices=DeliveryStatus, default=DeliveryStatus.WAITING
+    )
+    urgent = models.BooleanField(_("urgent"), default=False)
+    attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
+    refusals = models.PositiveSmallIntegerField(_("answers “later”"), default=0)
+    due_at = models.DateTimeField(_("next try"), default=timezone.now)
+    claim = models.UUIDField(_("claim of a worker"), null=True, blank=True, editable=False)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    error = models.CharField(_("reason"), max_length=500, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["mailing", "recipient"], name="delivery_unique"),
+        ]
+        indexes = [
+            models.Index(
+                F("urgent").desc(),
+                F("due_at"),
+                F("id"),
+                name="delivery_due",
+                condition=Q(status="waiting"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id} → {self.recipient_id}"
+
+    @property
+    def crashes(self) -> int:
+        """How many tries ended without an answer: a killed worker or an error of ours."""
+        return self.attempts - self.refusals
+
+
+class MailServer(models.Model):
+    """The one row that says whether the mail server answers, and which worker is sending."""
+
+    failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0)
+    retry_at = models.DateTimeField(_("next try"), null=True, blank=True)
+    failing_since = models.DateTimeField(_("fails since"), null=True, blank=True)
+    error = models.CharField(_("reason"), max_length=500, blank=True)
+    sender = models.UUIDField(_("worker that is sending"), null=True, blank=True, editable=False)
+    sender_until = models.DateTimeField(_("until"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("mail server")
+        verbose_name_plural = _("mail server")
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="mail_server_only_one"),
+        ]
+
+    def __str__(self) -> str:
+        return str(_("mail server"))

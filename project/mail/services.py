@@ -1,0 +1,73 @@
+"""How a mail gets into the outbox. It is in the ledger when the caller's transaction commits."""
+
+import secrets
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+
+from project.common.queue import enqueue
+from project.mail.kinds import mail_kind
+from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState
+
+if TYPE_CHECKING:
+    from people.models import User
+
+DELIVER = "project.mail.tasks.deliver_mail"
+
+
+@transaction.atomic
+def send_to_one(
+    kind: str, recipient: "User", *, subject_id: int | None = None, key: str = ""
+) -> Mailing:
+    """Send one person a mail. A `key` that was used before changes nothing; without one each call
+    is a mail of its own. Raises KeyError for an unknown kind."""
+    urgent = mail_kind(kind).urgent
+    mailing, created = Mailing.objects.get_or_create(
+        key=f"{kind}:{key or secrets.token_hex(16)}",
+        defaults={"kind": kind, "subject_id": subject_id, "state": MailingState.LISTED},
+    )
+    if created:
+        Delivery.objects.create(mailing=mailing, recipient=recipient, urgent=urgent)
+        enqueue(DELIVER)
+    return mailing
+
+
+@transaction.atomic
+def send_to_audience(kind: str, subject_id: int) -> Mailing:
+    """Send a mail to all whom its kind names; the worker lists them. Its time does not depend on
+    their number. A second call for the same subject changes nothing."""
+    mail_kind(kind)
+    mailing, created = Mailing.objects.get_or_create(
+        key=f"{kind}:{subject_id}", defaults={"kind": kind, "subject_id": subject_id}
+    )
+    if created:
+        enqueue(DELIVER)
+    return mailing
+
+
+def open_mailing(kind: str, key: str) -> Mailing:
+    """The mailing of this key, to which the caller adds recipients with `listing.add_recipients`."""
+    mailing, _created = Mailing.objects.get_or_create(
+        key=f"{kind}:{key}", defaults={"kind": kind, "state": MailingState.LISTED}
+    )
+    return mailing
+
+
+@transaction.atomic
+def try_again(deliveries: "list[int]", *, at: datetime | None = None) -> int:
+    """Send what was refused or given up once more. Returns how many that are."""
+    count = Delivery.objects.filter(
+        pk__in=deliveries, status__in=[DeliveryStatus.REFUSED, DeliveryStatus.PARKED]
+    ).update(
+        status=DeliveryStatus.WAITING,
+        attempts=0,
+        refusals=0,
+        due_at=at or timezone.now(),
+        claim=None,
+        finished_at=None,
+    )
+    if count:
+        enqueue(DELIVER)
+    return count

@@ -1,0 +1,46 @@
+"""Background work of the outbox. Each is started as soon as there is something to do, and by the
+clock once a minute: what a killed worker leaves is found by the next."""
+
+import time
+import uuid
+from datetime import timedelta
+
+from django.utils import timezone
+
+from project.common.queue import enqueue
+from project.mail.ledger import anything_due, forget_finished_mailings
+from project.mail.listing import list_one_step
+from project.mail.office import send_due
+from project.mail.server import become_sender, server_may_answer, stop_sending
+
+# Seconds of work in one task, well below Q_CLUSTER["timeout"]; then the next one goes on, so that
+# other tasks have their turn in between.
+SLICE = 20.0
+LEDGER_KEPT = timedelta(days=90)
+
+
+def deliver_mail(token: str | None = None) -> str:
+    """List recipients and send what is due. `token` is that of the worker that goes on."""
+    sender = uuid.UUID(token) if token else uuid.uuid4()
+    deadline = time.monotonic() + SLICE
+    sent = 0
+    # What is put in while we are about to stop finds us still at work, and does not start another.
+    while _has_work() and become_sender(sender, timezone.now()):
+        while time.monotonic() < deadline and list_one_step():
+            continue
+        sent += send_due(deadline)
+        if time.monotonic() >= deadline and _has_work():
+            enqueue("project.mail.tasks.deliver_mail", str(sender))
+            return f"{sent} sent, to be continued"
+        stop_sending(sender)
+    return f"{sent} sent"
+
+
+def _has_work() -> bool:
+    now = timezone.now()
+    return server_may_answer(now) and anything_due(now)
+
+
+def forget_old_mails() -> str:
+    """Delete mailings that were finished long ago; to be scheduled once a day."""
+    return f"{forget_finished_mailings(timezone.now() - LEDGER_KEPT)} deliveries forgotten"

@@ -1,0 +1,41 @@
+"""A kind of mail for tests: a notice to every active person."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+
+from people.models import User
+from project.mail.kinds import Letter, MailKind, Skip
+
+
+class Notice(MailKind):
+    def audience(self, subject_id: int) -> tuple[QuerySet[Any], str]:
+        return User.objects.all(), "pk"
+
+    def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
+        return {
+            person.pk: Letter("Привет", f"Привет, {person.first_name}", "<p>Привет</p>")
+            if person.is_active
+            else Skip("blocked")
+            for person in people
+        }
+
+
+class UrgentNotice(Notice):
+    urgent = True
+
+
+class BrokenFor(Notice):
+    """Can't be written for whoever is called Poison."""
+
+    def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
+        people = list(people)
+        if any(person.first_name == "Poison" for person in people):
+            raise ZeroDivisionError
+        return super().write(subject_id, people)
+
+
+class BrokenList(Notice):
+    def audience(self, subject_id: int) -> tuple[QuerySet[Any], str]:
+        raise ZeroDivisionError
