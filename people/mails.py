@@ -1,46 +1,86 @@
-"""Mails to one person, each in their language, as text and HTML.
+"""Mails to one person about their account, each in their language, as text and HTML.
 
-Templates: `templates/mail/<kind>.subject.txt`, `.txt` and `.html`.
+Templates: `templates/mail/<kind>.subject.txt`, `.txt` and `.html`. Links are made when the mail is
+sent, so that no token lies in the outbox.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
-from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.timesince import timesince
 
 from people.links import password_reset_link, reactivation_link
-from people.models import User
+from people.models import BlockReason, User
+from project.mail.kinds import Letter, MailKind, Skip, render
 
 
-def password_reset(user: User) -> EmailMultiAlternatives:
+class AccountMail(MailKind):
+    """A mail that somebody asked for and waits for."""
+
+    urgent = True
+    template: ClassVar[str]
+
+    def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
+        return {person.pk: self.letter_to(person) for person in people}
+
+    def letter_to(self, person: User) -> Letter | Skip:
+        if reason := self.reason_against(person):
+            return Skip(reason)
+        with translation.override(person.language):
+            context = {"person": person, "site": settings.FRONTEND_URL, **self.context(person)}
+        return render(self.template, person.language, context)
+
+    def reason_against(self, person: User) -> str:
+        """Why the person gets the mail no more; empty if they do."""
+        raise NotImplementedError(person)
+
+    def context(self, person: User) -> dict[str, Any]:
+        """What the template needs besides the person."""
+        raise NotImplementedError(person)
+
+
+class PasswordResetMail(AccountMail):
     """The link for a new password; whoever gets this mail may use it once."""
-    return _message("password_reset", user, link=password_reset_link(user))
+
+    template = "password_reset"
+
+    def reason_against(self, person: User) -> str:
+        return "erased" if person.blocked_reason == BlockReason.ERASED else ""
+
+    def context(self, person: User) -> dict[str, Any]:
+        return {"link": password_reset_link(person), "lifetime": _lifetime_of_links()}
 
 
-def reactivation(user: User) -> EmailMultiAlternatives:
+class ReactivationMail(AccountMail):
     """The link that lifts a block for inactivity."""
-    return _message("reactivation", user, link=reactivation_link(user))
+
+    template = "reactivation"
+
+    def reason_against(self, person: User) -> str:
+        blocked = not person.is_active and person.blocked_reason == BlockReason.INACTIVITY
+        return "" if blocked else "not blocked for inactivity"
+
+    def context(self, person: User) -> dict[str, Any]:
+        return {"link": reactivation_link(person), "lifetime": _lifetime_of_links()}
 
 
-def _message(kind: str, user: User, **context: Any) -> EmailMultiAlternatives:
-    context |= {
-        "person": user,
-        "site": settings.FRONTEND_URL,
-        "language": user.language,
-    }
-    with translation.override(user.language):
-        context["lifetime"] = _lifetime_of_links()
-        subject, text, html = (
-            render_to_string(f"mail/{kind}.{part}", context)
-            for part in ("subject.txt", "txt", "html")
-        )
-    message = EmailMultiAlternatives(" ".join(subject.split()), text, to=[user.email])
-    message.attach_alternative(html, "text/html")
-    return message
+class InactivityWarningMail(AccountMail):
+    """A week before the sweep would block the account."""
+
+    urgent = False
+    template = "inactivity_warning"
+
+    def reason_against(self, person: User) -> str:
+        if not person.is_active:
+            return "blocked"
+        came_back = person.warned_at is None or person.last_seen > person.warned_at
+        return "came back" if came_back or person.is_superuser else ""
+
+    def context(self, person: User) -> dict[str, Any]:
+        return {"blocked_on": person.last_seen + settings.INACTIVITY_PERIOD}
 
 
 def _lifetime_of_links() -> str:

@@ -1,12 +1,13 @@
 """People: the user, who signs in by e-mail, and the groups that give rights."""
 
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractUser, BaseUserManager, Group
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Lower
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -62,6 +63,19 @@ class UserQuerySet(models.QuerySet["User"]):
     def blocked_for_inactivity(self) -> Self:
         return self.filter(is_active=False, blocked_reason=BlockReason.INACTIVITY)
 
+    def not_seen_since(self, moment: datetime, *, after: datetime | None = None) -> Self:
+        """Active people whose last sign of life, `seen_at`, is before the moment, and not before
+        `after`. Superusers are not among them: inactivity is no matter of theirs."""
+        seen = Coalesce("last_login", "date_joined")
+        people = self.filter(is_active=True, is_superuser=False).annotate(seen_at=seen)
+        if after is not None:
+            people = people.filter(seen_at__gte=after)
+        return people.filter(seen_at__lt=moment)
+
+    def not_warned(self) -> Self:
+        """People who got no warning since they were here last; needs `not_seen_since`."""
+        return self.filter(Q(warned_at=None) | Q(warned_at__lt=F("seen_at")))
+
     def by_email(self, email: str) -> Self:
         """The account of this address, whatever its letter case."""
         return self.filter(email__lower=email.strip().lower())
@@ -99,6 +113,8 @@ class User(AbstractUser):
     blocked_reason = models.CharField(
         _("reason of the block"), max_length=10, choices=BlockReason, blank=True, editable=False
     )
+    # When the sweep told this person that it will block them; counts for one absence.
+    warned_at = models.DateTimeField(_("warned at"), null=True, blank=True, editable=False)
     # Every token carries the version it was issued under; raising it ends them all at once.
     token_version = models.PositiveIntegerField(default=0, editable=False)
 
@@ -123,9 +139,21 @@ class User(AbstractUser):
                 name="user_block_has_time_and_reason",
             ),
         ]
+        indexes = [
+            models.Index(
+                Coalesce("last_login", "date_joined"),
+                name="user_last_seen",
+                condition=Q(is_active=True, is_superuser=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.get_full_name() or self.email
+
+    @property
+    def last_seen(self) -> datetime:
+        """The last log-in; before the first one, the moment of joining."""
+        return self.last_login or self.date_joined
 
     @cached_property
     def is_moderator(self) -> bool:

@@ -1,26 +1,39 @@
 """Background work about people. Tasks take primary keys and re-read; each sends to whom the rule
 still applies when it runs."""
 
-from people import mails, tokens
+from people import tokens
 from people.models import User
+from people.services.inactivity import sweep
+from project.common.queue import enqueue
+from project.mail.services import send_to_one
 
 
-def send_password_reset_mail(user_id: int | None) -> str:
-    """Send a link for a new password; None stands for an e-mail that nobody has."""
+def send_password_reset_mail(user_id: int | None, request: str) -> str:
+    """Send a link for a new password; None stands for an e-mail that nobody has. `request` is the
+    same in a repeat of the task: one request is one mail."""
     user = User.objects.not_erased().filter(pk=user_id).first()
-    if user is None:
-        return "nobody to write to"
-    mails.password_reset(user).send()
-    return f"sent to person {user.pk}"
+    return _send("password_reset", user, request)
 
 
-def send_reactivation_mail(user_id: int | None) -> str:
-    """Send a link that lifts a block for inactivity; None stands for an e-mail that nobody has."""
+def send_reactivation_mail(user_id: int | None, request: str) -> str:
+    """Send a link that lifts a block for inactivity; as `send_password_reset_mail`."""
     user = User.objects.blocked_for_inactivity().filter(pk=user_id).first()
+    return _send("reactivation", user, request)
+
+
+def _send(kind: str, user: User | None, request: str) -> str:
     if user is None:
         return "nobody to write to"
-    mails.reactivation(user).send()
-    return f"sent to person {user.pk}"
+    send_to_one(kind, user, key=request)
+    return f"written to person {user.pk}"
+
+
+def sweep_inactive() -> str:
+    """Warn and block who was not here for long; to be scheduled by INACTIVITY_SWEEP_CRON."""
+    result = sweep(seconds=30)
+    if not result.finished:
+        enqueue("people.tasks.sweep_inactive")
+    return f"{result.warned} warned, {result.blocked} blocked"
 
 
 def forget_expired_tokens() -> str:

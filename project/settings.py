@@ -270,6 +270,9 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Who writes which kind of mail (project/mail/kinds.py).
 MAIL_KINDS = {
     "course_update": "lms.mails.CourseUpdateMail",
+    "inactivity_warning": "people.mails.InactivityWarningMail",
+    "password_reset": "people.mails.PasswordResetMail",
+    "reactivation": "people.mails.ReactivationMail",
 }
 
 # --- Files ----------------------------------------------------------------------------------

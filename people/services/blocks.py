@@ -1,5 +1,7 @@
 """Taking access away, and the ways back."""
 
+from secrets import token_hex
+
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
@@ -42,7 +44,8 @@ def request_reactivation(*, email: str) -> None:
     Does the same work if it was not, so that nothing tells the two apart.
     """
     accounts = User.objects.by_email(email).blocked_for_inactivity()
-    enqueue("people.tasks.send_reactivation_mail", accounts.values_list("pk", flat=True).first())
+    account = accounts.values_list("pk", flat=True).first()
+    enqueue("people.tasks.send_reactivation_mail", account, token_hex(16))
 
 
 @transaction.atomic

@@ -1,5 +1,7 @@
 """Changing a password: with the old one, or with a link that comes by mail."""
 
+from secrets import token_hex
+
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -36,7 +38,7 @@ def request_password_reset(*, email: str) -> None:
     Does the same work if there is none, so that nothing tells the two apart.
     """
     account = User.objects.by_email(email).not_erased().values_list("pk", flat=True).first()
-    enqueue("people.tasks.send_password_reset_mail", account)
+    enqueue("people.tasks.send_password_reset_mail", account, token_hex(16))
 
 
 def confirm_password_reset(*, uid: str, token: str, new_password: str) -> User:

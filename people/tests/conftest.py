@@ -20,9 +20,10 @@ def run_worker(django_capture_on_commit_callbacks) -> Callable[[Callable[[], Any
     def run(call: Callable[[], Any]) -> Any:
         with django_capture_on_commit_callbacks(execute=True):
             result = call()
-        for queued in OrmQ.objects.order_by("pk"):
+        while queued := OrmQ.objects.order_by("pk").first():
             task = queued.task
-            import_string(task["func"])(*task["args"])
+            with django_capture_on_commit_callbacks(execute=True):
+                import_string(task["func"])(*task["args"])
             queued.delete()
         return result
 

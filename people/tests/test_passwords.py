@@ -1,5 +1,6 @@
 """Changing a password, with the old one and by a link."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -146,7 +147,9 @@ def test_neither_the_link_nor_the_email_waits_in_the_queue(
 ):
     with django_capture_on_commit_callbacks(execute=True):
         api(None).post("auth/password/reset", {"email": learner.email})
-    assert OrmQ.objects.get().task["args"] == (learner.pk,)
+    person, request = OrmQ.objects.get().task["args"]
+    assert person == learner.pk
+    assert re.fullmatch(r"[0-9a-f]{32}", request)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +193,7 @@ def test_erasure_ends_links_and_mails(api, learner, link_by_mail):
     assert confirm(api, link).status_code == 409
     learner.refresh_from_db()
     mail.outbox.clear()
-    assert tasks.send_password_reset_mail(learner.pk) == "nobody to write to"
+    assert tasks.send_password_reset_mail(learner.pk, "request") == "nobody to write to"
     assert mail.outbox == []
 
 

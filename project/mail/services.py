@@ -55,6 +55,11 @@ def open_mailing(kind: str, key: str) -> Mailing:
     return mailing
 
 
+def start_delivery() -> None:
+    """Have what is in the outbox sent, once the present transaction commits."""
+    enqueue(DELIVER)
+
+
 @transaction.atomic
 def try_again(deliveries: "list[int]", *, at: datetime | None = None) -> int:
     """Send what was refused or given up once more. Returns how many that are."""

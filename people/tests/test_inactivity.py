@@ -1,0 +1,197 @@
+"""The inactivity sweep: who is warned, who is blocked, and who is left alone."""
+
+from datetime import timedelta
+from io import StringIO
+from threading import Barrier, Thread
+
+import pytest
+import time_machine
+from django.core import mail
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from people.models import BlockReason, User
+from people.services import inactivity
+from people.services.inactivity import sweep
+from people.tasks import sweep_inactive
+from people.tests.factories import UserFactory
+from people.tokens import issue_access_token
+from project.mail.models import Delivery
+from project.mail.tasks import deliver_mail
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(timezone.now(), tick=False) as traveller:
+        yield traveller
+
+
+def person_seen(days, **fields):
+    seen = timezone.now() - timedelta(days=days)
+    return UserFactory.create(last_login=seen, date_joined=seen - 100 * DAY, **fields)
+
+
+def test_who_was_away_for_more_than_the_period_is_blocked(clock):
+    gone, there = person_seen(30.001), person_seen(30)
+    sweep_inactive()
+    gone.refresh_from_db()
+    there.refresh_from_db()
+    assert (gone.is_active, gone.blocked_reason) == (False, BlockReason.INACTIVITY)
+    assert (gone.blocked_at, gone.token_version) == (timezone.now(), 1)
+    assert there.is_active
+
+
+def test_who_never_logged_in_is_judged_by_the_day_they_joined(clock):
+    old = UserFactory.create(last_login=None, date_joined=timezone.now() - 31 * DAY)
+    new = UserFactory.create(last_login=None, date_joined=timezone.now() - 29 * DAY)
+    sweep()
+    assert set(User.objects.active()) == {new}
+    assert old not in User.objects.active()
+
+
+def test_superusers_are_left_alone(clock):
+    UserFactory.create(is_superuser=True, last_login=timezone.now() - 400 * DAY)
+    assert (sweep().blocked, sweep().warned) == (0, 0)
+
+
+def test_who_is_blocked_already_keeps_the_reason(clock):
+    person = person_seen(40)
+    person.block(BlockReason.STAFF)
+    person.save()
+    sweep()
+    person.refresh_from_db()
+    assert (person.blocked_reason, person.token_version) == (BlockReason.STAFF, 1)
+
+
+def test_a_token_is_refused_from_the_block_on(clock, api):
+    person = person_seen(31)
+    token = {"Authorization": f"Bearer {issue_access_token(person)}"}
+    assert api(None).get("users/me", headers=token).status_code == 200
+    sweep()
+    assert api(None).get("users/me", headers=token).status_code == 401
+
+
+def test_a_week_before_there_is_one_warning_per_absence(clock):
+    person = person_seen(22.9, first_name="Ivan")
+    assert sweep().warned == 0
+    clock.shift(DAY)
+    assert (sweep().warned, sweep().warned) == (1, 0)
+    deliver_mail()
+    (message,) = mail.outbox
+    assert message.to == [person.email]
+    assert "Ivan" in message.body
+    clock.shift(6 * DAY)
+    assert (sweep().warned, sweep().blocked) == (0, 0)
+    person.refresh_from_db()
+    person.last_login = timezone.now()
+    person.save()
+    clock.shift(24 * DAY)
+    assert sweep().warned == 1
+    clock.shift(6 * DAY + timedelta(seconds=1))
+    assert sweep().blocked == 1
+
+
+def test_who_came_back_before_the_warning_was_sent_gets_none(clock):
+    person = person_seen(25)
+    sweep()
+    clock.shift(timedelta(minutes=1))
+    User.objects.filter(pk=person.pk).update(last_login=timezone.now())
+    deliver_mail()
+    assert mail.outbox == []
+    assert Delivery.objects.get().error == "came back"
+
+
+def test_who_could_not_be_warned_is_blocked_all_the_same(clock):
+    """The sweep stood still for weeks: the rule is the last log-in."""
+    person_seen(60)
+    result = sweep()
+    assert (result.warned, result.blocked) == (0, 1)
+
+
+def test_batches_go_on_until_all_are_done(clock, monkeypatch):
+    monkeypatch.setattr(inactivity, "BATCH", 2)
+    for _number in range(5):
+        person_seen(31)
+        person_seen(25)
+    result = sweep()
+    assert (result.blocked, result.warned, result.finished) == (5, 5, True)
+    assert Delivery.objects.count() == 5
+
+
+def test_without_time_the_rest_is_left_to_the_next_task(django_capture_on_commit_callbacks):
+    person_seen(31)
+    assert not sweep(seconds=0).finished
+    assert sweep().blocked == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_sweeps_at_once_block_and_warn_each_once(monkeypatch):
+    monkeypatch.setattr(inactivity, "BATCH", 3)
+    for _number in range(12):
+        person_seen(31)
+        person_seen(25)
+    start, results = Barrier(2), []
+
+    def run():
+        start.wait()
+        results.append(sweep())
+        connection.close()
+
+    threads = [Thread(target=run) for _number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(result.blocked for result in results) == 12
+    assert sum(result.warned for result in results) == 12
+    assert set(User.objects.filter(is_active=False).values_list("token_version", flat=True)) == {1}
+    assert Delivery.objects.count() == 12
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks the whole database")
+def test_who_logs_in_at_this_moment_is_passed_over():
+    from django.db import transaction  # noqa: PLC0415
+
+    person = person_seen(31)
+    locked, done = Barrier(2), Barrier(2)
+
+    def log_in():
+        with transaction.atomic():
+            User.objects.filter(pk=person.pk).update(last_login=timezone.now())
+            locked.wait()
+            done.wait()
+        connection.close()
+
+    thread = Thread(target=log_in)
+    thread.start()
+    locked.wait()
+    assert sweep().blocked == 0
+    done.wait()
+    thread.join()
+    assert sweep().blocked == 0
+    person.refresh_from_db()
+    assert person.is_active
+
+
+def test_the_command_lists_who_would_be_blocked_and_when(clock):
+    gone = person_seen(40, email="gone@school.example")
+    soon = person_seen(25, email="soon@school.example")
+    person_seen(1)
+    output = StringIO()
+    call_command("block_inactive", dry_run=True, stdout=output)
+    now = timezone.localtime()
+    lines = output.getvalue().splitlines()
+    assert lines[0].startswith(f"{now:%Y-%m-%d %H:%M}  {gone.email}")
+    assert lines[1].startswith(f"{now + 5 * DAY:%Y-%m-%d %H:%M}  {soon.email}")
+    assert lines[2:] == ["1 to be blocked by a sweep now, nothing changed"]
+    assert User.objects.active().count() == 3
+    output = StringIO()
+    call_command("block_inactive", stdout=output)
+    assert output.getvalue() == "1 blocked, 1 warned\n"
