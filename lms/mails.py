@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
@@ -62,6 +63,7 @@ class Edition:
         )
         self.authors = {change.changed_by_id for change in self.changes}
         self.letters: dict[tuple[str, int | None], Letter | None] = {}
+        self.link = unsubscribe_url("{token}")
 
     def letter_to(self, person: Any, subscribed: set[int]) -> Letter | Skip:
         if not person.is_active:
@@ -75,7 +77,8 @@ class Edition:
         letter = self.letters[key]
         if letter is None:
             return Skip("made the change")
-        return replace(letter, unsubscribe_url=unsubscribe_url(person.pk, self.course.pk))
+        token = unsubscribe_token(person.pk, self.course.pk)
+        return replace(letter, unsubscribe_url=self.link.replace("{token}", token))
 
     def _render(self, language: str, author: int | None) -> Letter | None:
         """None if all changes are the author's own."""
@@ -139,11 +142,15 @@ def lesson_link(lesson_id: int) -> str:
     return f"{settings.FRONTEND_URL}/lessons/{lesson_id}"
 
 
-def unsubscribe_url(user_id: int, course_id: int) -> str:
-    """The address that ends this subscription without logging in; it has no expiry, because mails
-    are kept, and it can do nothing else."""
-    token = SIGNER.sign(f"{user_id}-{course_id}")
-    return f"{settings.SITE_URL}{reverse('unsubscribe', args=[token])}"
+def unsubscribe_url(token: str) -> str:
+    """The address that ends a subscription without logging in."""
+    return f"{settings.SITE_URL}{unquote(reverse('unsubscribe', args=[token]))}"
+
+
+def unsubscribe_token(user_id: int, course_id: int) -> str:
+    """Proof that the link came with a mail of ours; it has no expiry, because mails are kept, and
+    it can do nothing else. Its letters need no quoting in an address."""
+    return SIGNER.sign(f"{user_id}-{course_id}")
 
 
 def subscription_of(token: str) -> tuple[int, int] | None:

@@ -173,7 +173,7 @@ def _write(batch: Batch, untouched: dict[int, int]) -> Mapping[int, Parcel]:
 
 def _send_one(batch: Batch, delivery_id: int, parcel: Parcel, transport: Transport) -> bool:
     """Send one mail and write down what became of it. Raises ServerUnavailable, ClaimLost."""
-    identity = message_id(delivery_id, batch.mailing.created_at)
+    identity = message_id(delivery_id, batch.mailing.created_at, transport.domain)
     try:
         transport.send(Envelope(parcel.letter, parcel.address, identity))
     except AddressRefused as error:

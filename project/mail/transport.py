@@ -49,11 +49,6 @@ class Envelope:
     message_id: str
 
 
-def domain() -> str:
-    """The domain that mails come from."""
-    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-
-
 class Transport:
     """Sends envelopes over one connection, opened at the first and closed at the end.
 
@@ -62,6 +57,8 @@ class Transport:
 
     def __init__(self) -> None:
         self.backend: Any = mailers.default
+        self.sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+        self.domain = self.sender.rpartition("@")[2] or "localhost"
         self.is_open = False
         self.losses = 0
         self.moulds: OrderedDict[tuple[str, str, str], bytes | None] = OrderedDict()
@@ -134,15 +131,21 @@ class Transport:
         raise AddressPostponed(words) from error
 
     def _hand_over(self, envelope: Envelope) -> None:
-        mould = self._mould(envelope.letter) if isinstance(self.backend, SMTPBackend) else None
-        if mould is None or not PLAIN.issuperset(envelope.address):
+        content = self.content_of(envelope)
+        if content is None or not isinstance(self.backend, SMTPBackend):
             self.backend.send_messages([_message(envelope)])
             return
-        content = mould
+        smtp: Any = self.backend.connection
+        smtp.sendmail(self.sender, [envelope.address], content)
+
+    def content_of(self, envelope: Envelope) -> bytes | None:
+        """The message as it goes over the wire; None if only Django can build it."""
+        mould = self._mould(envelope.letter)
+        if mould is None or not PLAIN.issuperset(envelope.address):
+            return None
         for mark, value in _personal(envelope).items():
-            content = content.replace(MARKS[mark].encode(), value.encode())
-        sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
-        self.backend.connection.sendmail(sender, [envelope.address], content)
+            mould = mould.replace(MARKS[mark].encode(), value.encode())
+        return mould
 
     def _mould(self, letter: Letter) -> bytes | None:
         """The letter as bytes, built by Django once, with marks for what is personal; None if a
@@ -204,7 +207,7 @@ def _words(code: int, answer: bytes | str) -> str:
     return " ".join(f"{code or ''} {text}".split())[:500]
 
 
-def message_id(delivery_id: int, created_at: datetime) -> str:
+def message_id(delivery_id: int, created_at: datetime, domain: str) -> str:
     """The same for each try of a delivery, and no other delivery's, in any database."""
-    name = uuid.uuid5(uuid.NAMESPACE_URL, f"{domain()}/{delivery_id}/{created_at.isoformat()}")
-    return f"<{name}@{domain()}>"
+    name = uuid.uuid5(uuid.NAMESPACE_URL, f"{domain}/{delivery_id}/{created_at.isoformat()}")
+    return f"<{name}@{domain}>"
