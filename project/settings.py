@@ -271,6 +271,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 MAIL_KINDS = {
     "course_update": "lms.mails.CourseUpdateMail",
     "inactivity_warning": "people.mails.InactivityWarningMail",
+    "payment_received": "payments.mails.PaymentReceivedMail",
     "password_reset": "people.mails.PasswordResetMail",
     "reactivation": "people.mails.ReactivationMail",
 }

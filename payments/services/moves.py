@@ -12,6 +12,7 @@ from lms.models import AccessSource
 from lms.services import grant_access, revoke_access
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus
 from project.common.errors import Conflict
+from project.mail.services import send_to_one
 
 if TYPE_CHECKING:
     from people.models import User
@@ -64,6 +65,8 @@ def move_payment(
         payment.paid_at = at or timezone.now()
     payment.save(update_fields=["status", "paid_at"])
     _settle_access(payment, cause)
+    if to == PaymentStatus.PAID and cause.source != MoveSource.IMPORT:
+        send_to_one("payment_received", payment.payer, subject_id=payment.pk, key=str(payment.pk))
     return payment, True
 
 

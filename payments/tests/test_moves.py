@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from django.core import mail
 
 from lms.models import Access
 from lms.tests.factories import CourseFactory
@@ -18,6 +19,7 @@ from payments.services import (
     reject_payment,
 )
 from payments.tests.factories import PaymentFactory
+from project.mail.tasks import deliver_mail
 
 pytestmark = pytest.mark.django_db
 
@@ -126,3 +128,17 @@ def test_a_refund_at_stripe_gives_the_money_back_once(api, learner, administrato
     with pytest.raises(IllegalMove):
         refund_payment(payment=payment, by=administrator, reason="again")
     assert len(stripe_sandbox.sandbox.all("refund")) == 1
+
+
+def test_the_payer_hears_once_that_the_money_came_and_not_of_an_import(administrator):
+    payment = confirm_payment(payment=PaymentFactory.create(), by=administrator, reason="Bank")
+    move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=CAUSE)
+    imported = PaymentFactory.create()
+    cause = Cause(source=MoveSource.IMPORT)
+    move_payment(payment_id=imported.pk, to=PaymentStatus.PAID, cause=cause)
+    deliver_mail()
+    deliver_mail()
+    (message,) = mail.outbox
+    assert message.to == [payment.payer.email]
+    assert payment.title in message.subject
+    assert f"{payment.amount} {payment.currency}" in message.body

@@ -1,0 +1,25 @@
+"""The mail that says that money has come."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from payments.models import Payment, PaymentStatus
+from project.mail.kinds import Letter, MailKind, Skip, render
+
+
+class PaymentReceivedMail(MailKind):
+    """What was paid, and that it can be learnt now."""
+
+    urgent = True
+
+    def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
+        payment = Payment.objects.filter(pk=subject_id or 0, status=PaymentStatus.PAID).first()
+        return {person.pk: letter_to(person, payment) for person in people}
+
+
+def letter_to(person: Any, payment: Payment | None) -> Letter | Skip:
+    if payment is None:
+        return Skip("not paid any more")
+    if not person.is_active:
+        return Skip("blocked")
+    return render("payment_received", person.language, {"person": person, "payment": payment})
