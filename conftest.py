@@ -33,6 +33,7 @@ def require_or_skip(found: object, what: str) -> None:
         pytest.fail(f"CI has to have {what}")
     pytest.skip(f"there is no {what} here")
 
+
 pytest_plugins = ["project.mail.tests.sink"]
 
 

@@ -323,7 +323,9 @@ Q_CLUSTER: dict[str, Any] = {
     "retry": 300,
     "max_attempts": 5,
     "ack_failures": False,
-    "save_limit": 100,
+    # For each task: one that runs every minute must not push out the records of the others.
+    "save_limit": 25,
+    "save_limit_per": "func",
     "catch_up": False,
     "recycle": 500,
 }

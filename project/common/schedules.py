@@ -6,6 +6,8 @@ comes twice, or never, when the clocks change.
 
 from dataclasses import dataclass
 
+from django.conf import settings
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -24,5 +26,10 @@ class Schedule:
 
 SCHEDULES = (
     Schedule("canary", "project.common.tasks.canary", minutes=1),
-    Schedule("expired-tokens", "project.common.tasks.delete_expired_tokens", cron="15 4 * * *"),
+    Schedule("mail", "project.mail.tasks.deliver_mail", minutes=1),
+    Schedule("course-updates", "lms.tasks.tell_collected_updates", minutes=1),
+    Schedule("payments", "payments.tasks.reconcile_payments", minutes=10),
+    Schedule("inactivity", "people.tasks.sweep_inactive", cron=settings.INACTIVITY_SWEEP_CRON),
+    Schedule("expired-tokens", "people.tasks.forget_expired_tokens", cron="15 4 * * *"),
+    Schedule("old-mails", "project.mail.tasks.forget_old_mails", cron="45 4 * * *"),
 )
