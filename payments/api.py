@@ -87,7 +87,10 @@ def create_payment(
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {}}}}},
 )
 def receive_stripe_event(
-    request: HttpRequest, signature: Annotated[str, Header(alias="Stripe-Signature")] = ""
+    request: HttpRequest,
+    signature: Annotated[
+        str, Header(alias="Stripe-Signature", description="Made by Stripe over the raw body.")
+    ] = "",
 ) -> Status[None]:
     """For Stripe only: the signature over the raw body is the authentication. Each event is
     applied once, in any order; a bad signature is 400 `invalid_signature`."""

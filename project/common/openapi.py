@@ -87,7 +87,7 @@ def outline(document: dict[str, Any]) -> str:
 def _media_of(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for kind, media in body.get("content", {}).items():
         reference = media["schema"].get("$ref", "")
-        yield kind, reference.removeprefix(REFERENCE) or media["schema"]["title"]
+        yield kind, reference.removeprefix(REFERENCE) or media["schema"].get("title", "anything")
 
 
 def _describe_answers(path: str, operation: dict[str, Any]) -> None:

@@ -12,6 +12,8 @@ from PIL import Image
 
 from lms.models import Completion, Course, Lesson, Subscription
 from lms.tests.factories import CourseFactory, LessonFactory
+from payments.models import Payment
+from payments.tests.factories import PaymentFactory
 from people.links import password_reset_link, reactivation_link
 from people.models import User
 from people.tests.factories import PASSWORD, UserFactory
@@ -36,7 +38,9 @@ class World:
     priced: Course
     lesson: Lesson
     draft_lesson: Lesson
+    payment: Payment
     blocked: User
+    refresh: str
 
     def __init__(self, role: str, people: dict[str, User]) -> None:
         self.author, self.moderator = people["author"], people["moderator"]
@@ -50,6 +54,12 @@ class World:
         self.draft_lesson = LessonFactory.create(course=self.draft, title="Sugar")
         self.foreign = CourseFactory.create(owner=self.moderator, title="Rules", published=True)
         self.priced = CourseFactory.create(owner=self.author, title="Pie", price=5, published=True)
+        self.payment = PaymentFactory.create(
+            payer=self.author, course=self.priced, title="Paid by the author"
+        )
+        PaymentFactory.create(
+            payer=self.moderator, course=self.draft, title="Paid by the moderator"
+        )
         self.blocked = UserFactory.create(inactive=True)
         self.refresh = issue_pair(self.caller).refresh
 
@@ -266,6 +276,21 @@ TABLE = [
     Row("complete_lesson", lambda w: ("PUT", f"learning/lessons/{w.lesson.pk}/completion"),
         "401 403 204 204 204", state=own(Completion)),
     Row("reopen_lesson", completed, "401 403 204 204 204", state=own(Completion)),
+    # --- payments: one's own; administrators see all -----------------------------------------------
+    Row("list_payments", lambda w: ("GET", "payments"), SIGNED_IN, shows=titles,
+        shown={"stranger": set(), "author": {"Paid by the author"},
+               "moderator": {"Paid by the moderator"},
+               "administrator": {"Paid by the author", "Paid by the moderator"}}),
+    Row("get_payment", lambda w: ("GET", f"payments/{w.payment.pk}"), "401 404 200 404 200"),
+    Row("get_payment_status", lambda w: ("GET", f"payments/{w.payment.pk}/status"),
+        "401 404 200 404 200"),
+    Row("create_payment", lambda w: ("POST", "payments", {"course_id": w.priced.pk, "method": "cash"}),
+        "401 201 409 201 201", state=lambda w: Payment.objects.filter(payer=w.caller).count()),
+    Row("create_payment", lambda w: ("POST", "payments", {"course_id": w.draft.pk, "method": "cash"}),
+        "401 404 409 404 404", state=lambda w: Payment.objects.count(), variant="draft"),
+    # Only Stripe can sign an event; payments/tests/test_webhooks.py has signed ones.
+    Row("receive_stripe_event", lambda w: ("POST", "payments/stripe/webhook", {}),
+        "400 400 400 400 400", variant="without a signature"),
 ]  # fmt: skip
 
 
