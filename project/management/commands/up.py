@@ -97,6 +97,7 @@ class Command(BaseCommand):
         try:
             if not settings.STORAGE_URL:
                 Path(settings.MEDIA_ROOT).mkdir(parents=True, exist_ok=True)
+            call_command("compilemessages", verbosity=0)
             self._say("Preparing the database…")
             call_command("migrate", verbosity=0, interactive=False)
             call_command("loaddata", "groups", verbosity=0)
