@@ -5,6 +5,7 @@ from lms.services.access import (
     complete_lesson,
     enroll,
     grant_access,
+    grant_new_access,
     reopen_lesson,
     revoke_access,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "delete_lesson",
     "enroll",
     "grant_access",
+    "grant_new_access",
     "record_update",
     "reopen_lesson",
     "revoke_access",

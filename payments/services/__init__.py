@@ -2,6 +2,16 @@
 
 from payments.services.checkout import Pages, ask_stripe
 from payments.services.facts import receive_event
+from payments.services.importing import (
+    BadRow,
+    BookChanged,
+    ImportReport,
+    Row,
+    UnreadableFile,
+    check_rows,
+    import_payments,
+    read_rows,
+)
 from payments.services.moves import Cause, IllegalMove, move_payment
 from payments.services.purchase import (
     AlreadyPaid,
@@ -15,16 +25,24 @@ from payments.services.staff import NotOffline, confirm_payment, refund_payment,
 
 __all__ = [
     "AlreadyPaid",
+    "BadRow",
+    "BookChanged",
     "Cause",
     "IdempotencyKeyReused",
     "IllegalMove",
+    "ImportReport",
     "NotOffline",
     "NothingToPay",
     "Order",
     "Pages",
+    "Row",
+    "UnreadableFile",
     "ask_stripe",
+    "check_rows",
     "confirm_payment",
+    "import_payments",
     "move_payment",
+    "read_rows",
     "receive_event",
     "reconcile_payments",
     "refund_payment",

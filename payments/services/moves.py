@@ -1,15 +1,17 @@
 """The one way in which a payment moves: with its history, and with the access it gives or takes."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lms.models import AccessSource
-from lms.services import grant_access, revoke_access
+from lms.models import Access, AccessSource
+from lms.services import grant_access, grant_new_access, revoke_access
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus
 from project.common.errors import Conflict
 from project.mail.services import send_to_one
@@ -68,6 +70,56 @@ def move_payment(
     if to == PaymentStatus.PAID and cause.source != MoveSource.IMPORT:
         send_to_one("payment_received", payment.payer, subject_id=payment.pk, key=str(payment.pk))
     return payment, True
+
+
+# The way of a payment that comes into the book from another one, by where it ended there.
+PATHS: dict[str, tuple[PaymentStatus, ...]] = {
+    PaymentStatus.PENDING: (),
+    PaymentStatus.PROCESSING: (PaymentStatus.PROCESSING,),
+    PaymentStatus.PAID: (PaymentStatus.PAID,),
+    PaymentStatus.FAILED: (PaymentStatus.FAILED,),
+    PaymentStatus.EXPIRED: (PaymentStatus.EXPIRED,),
+    PaymentStatus.REFUNDED: (PaymentStatus.PAID, PaymentStatus.REFUNDED),
+}
+
+
+@transaction.atomic
+def book_payments(*, payments: Collection[Payment], cause: Cause) -> None:
+    """Put new payments into the book as they stand, with the history that leads there and the
+    access of those that are paid: what `move_payment` does, for many at once."""
+    Payment.objects.bulk_create(payments)
+    PaymentMove.objects.bulk_create(
+        move for payment in payments for move in _moves_to(payment, cause)
+    )
+    paid = [payment for payment in payments if payment.status == PaymentStatus.PAID]
+    grant_new_access(accesses=[_access_of(payment, cause) for payment in paid])
+
+
+def _moves_to(payment: Payment, cause: Cause) -> list[PaymentMove]:
+    path = PATHS[payment.status]
+    return [
+        PaymentMove(
+            payment=payment,
+            from_status=before,
+            to_status=after,
+            source=cause.source,
+            by=cause.by,
+            reason=cause.reason[:200],
+        )
+        for before, after in pairwise((PaymentStatus.PENDING, *path))
+    ]
+
+
+def _access_of(payment: Payment, cause: Cause) -> Access:
+    return Access(
+        user_id=payment.payer_id,
+        course_id=payment.course_id,
+        lesson_id=payment.lesson_id,
+        source=AccessSource.PAYMENT,
+        reference=payment.reference,
+        given_by=cause.by,
+        created_at=payment.paid_at or payment.created_at,
+    )
 
 
 def _settle_access(payment: Payment, cause: Cause) -> None:

@@ -1,0 +1,94 @@
+"""Load payments from other books, from a fixture or a table."""
+
+import os
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from tqdm import tqdm
+
+from payments.services import (
+    BookChanged,
+    ImportReport,
+    Row,
+    UnreadableFile,
+    check_rows,
+    import_payments,
+    read_rows,
+)
+
+DEFAULT_FILE = settings.BASE_DIR / "fixtures" / "payments.json"
+
+
+class Command(BaseCommand):
+    """All rows or none: a bad row is named with its number and reason, and the exit code is 1."""
+
+    help = """\
+Load payments from a JSON fixture or a CSV table, in one transaction: all of them or none.
+
+A .json file is a list of {"model": "payments.payment", "fields": {...}}, as loaddata takes it;
+"payer" is an id or ["e-mail"]; a "pk" is ignored, because the book gives its own numbers.
+A .csv file (UTF-8, commas or semicolons) has a line with the names of its columns:
+  external_id  required: the number in the other book. What is in the book already is left alone,
+               so that the same file can be loaded again.
+  user         required: e-mail or id
+  course_id, lesson_id   exactly one of them
+  title        default: the present one of the course or lesson
+  amount       required: 1990 or 1990.00
+  currency     required: the one of this installation
+  method       required: cash, transfer, stripe
+  status       required: pending, processing, paid, failed, expired, refunded
+  paid_at      for paid and refunded: 2026-09-01T12:00:00+03:00; without an offset it is a time
+               in the project's time zone
+  created_at   default: paid_at, or now
+"""
+
+    def create_parser(self, *args: Any, **options: Any) -> Any:
+        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **options)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, metavar="FILE")
+        parser.add_argument("--dry-run", action="store_true", help="check all rows, load none")
+
+    def handle(self, *, file: Path, dry_run: bool, **options: Any) -> None:
+        try:
+            with file.open("rb") as source:
+                rows = _with_progress(read_rows(source, file.name), source)
+                report = check_rows(rows=rows) if dry_run else import_payments(rows=rows)
+        except (OSError, UnreadableFile, BookChanged, DatabaseError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise CommandError(f"{file}: {reason}") from error
+        self._tell(report, dry_run=dry_run)
+
+    def _tell(self, report: ImportReport, *, dry_run: bool) -> None:
+        if report.bad_rows:
+            for bad_row in report.bad_rows:
+                self.stderr.write(str(bad_row))
+            if not report.is_complete:
+                self.stderr.write(_("There may be more bad rows after these."))
+            raise CommandError(_("Nothing was loaded."))
+        message = ngettext("%(count)s payment loaded", "%(count)s payments loaded", report.new)
+        if dry_run:
+            message = ngettext(
+                "%(count)s payment would be loaded",
+                "%(count)s payments would be loaded",
+                report.new,
+            )
+        known = _("%(count)s in the book already.") % {"count": report.known}
+        self.stdout.write(f"{message % {'count': report.new}}, {known}")
+
+
+def _with_progress(rows: Iterator[Row], source: BinaryIO) -> Iterator[Row]:
+    """Show on a terminal how much of the file has been read."""
+    size = os.fstat(source.fileno()).st_size
+    with tqdm(total=size, unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
+        for row in rows:
+            yield row
+            bar.update(source.tell() - bar.n)
