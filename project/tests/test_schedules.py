@@ -1,4 +1,1 @@
-
-
-
 PATH = "project.common.tasks.canary"
