@@ -38,6 +38,10 @@ class BlockReason(models.TextChoices):
     ERASED = "erased", _("erased at the person's own wish")
 
 
+# The last sign of life, as the database reckons it.
+LAST_SEEN = Coalesce("last_login", "date_joined")
+
+
 class UserQuerySet(models.QuerySet["User"]):
     def with_is_moderator(self) -> Self:
         """Answer `is_moderator` in the same query."""
@@ -66,8 +70,7 @@ class UserQuerySet(models.QuerySet["User"]):
     def not_seen_since(self, moment: datetime, *, after: datetime | None = None) -> Self:
         """Active people whose last sign of life, `seen_at`, is before the moment, and not before
         `after`. Superusers are not among them: inactivity is no matter of theirs."""
-        seen = Coalesce("last_login", "date_joined")
-        people = self.filter(is_active=True, is_superuser=False).annotate(seen_at=seen)
+        people = self.filter(is_active=True, is_superuser=False).annotate(seen_at=LAST_SEEN)
         if after is not None:
             people = people.filter(seen_at__gte=after)
         return people.filter(seen_at__lt=moment)
@@ -141,7 +144,7 @@ class User(AbstractUser):
         ]
         indexes = [
             models.Index(
-                Coalesce("last_login", "date_joined"),
+                LAST_SEEN,
                 name="user_last_seen",
                 condition=Q(is_active=True, is_superuser=False),
             ),

@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from project.common.queue import last_execution
+from project.common.queue import last_execution, oldest_waiting_age
+from project.mail.ledger import oldest_unsent_age
 
 # The canary is due every minute, and the cluster looks at its schedules twice a minute.
 WORKER_SILENCE_LIMIT = timedelta(minutes=3)
@@ -33,7 +34,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     checks = run_checks()
     ready = all(result == OK for result in checks.values())
-    body = {"status": OK if ready else "unavailable", "checks": checks}
+    body = {"status": OK if ready else "unavailable", "checks": checks, "waiting": ages(checks)}
     return JsonResponse(body, status=200 if ready else 503)
 
 
@@ -53,6 +54,18 @@ def run_checks() -> dict[str, str]:
         if name == "database" and checks[name] != OK:
             break
     return checks
+
+
+def ages(checks: dict[str, str]) -> dict[str, int | None]:
+    """For how many seconds the oldest task and the oldest mail have been due; None: nothing is.
+
+    To be watched, but no reason to take the host away from the people on it: a mail server that
+    is down for an hour stops no request.
+    """
+    if checks["database"] != OK or checks["migrations"] != OK:
+        return {}
+    found = {"task": oldest_waiting_age(), "mail": oldest_unsent_age(timezone.now())}
+    return {name: None if age is None else int(age.total_seconds()) for name, age in found.items()}
 
 
 def check_database() -> str:

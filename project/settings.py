@@ -323,9 +323,7 @@ Q_CLUSTER: dict[str, Any] = {
     "retry": 300,
     "max_attempts": 5,
     "ack_failures": False,
-    # For each task: one that runs every minute must not push out the records of the others.
-    "save_limit": 25,
-    "save_limit_per": "func",
+    "save_limit": 100,
     "catch_up": False,
     "recycle": 500,
 }

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from people.models import BlockReason, User, UserQuerySet
+from people.models import LAST_SEEN, BlockReason, User, UserQuerySet
 from project.mail.listing import add_recipients
 from project.mail.services import open_mailing, start_delivery
 
@@ -100,6 +100,5 @@ def _warn_batch(at: datetime) -> int:
 def _locked(people: UserQuerySet) -> list[int]:
     """The keys of a batch of them, locked until the transaction ends; nobody's who is held."""
     # In the order of the partial index: by primary key each batch would read the whole table.
-    batch = people.order_by("seen_at")  # type: ignore[misc]  # annotated by its callers
-    batch = batch.select_for_update(skip_locked=True)
+    batch = people.order_by(LAST_SEEN).select_for_update(skip_locked=True)
     return list(batch.values_list("pk", flat=True)[:BATCH])

@@ -1,12 +1,13 @@
 """The only door into the background, and the only module that knows the cluster (Django-Q2)."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.apps.registry import Apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.db.models import Min
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Task
@@ -41,6 +42,13 @@ def waiting_count() -> int:
     """How many tasks wait for a worker."""
     count: int = OrmQ.objects.count()
     return count
+
+
+def oldest_waiting_age() -> timedelta | None:
+    """For how long the oldest task has been waiting for a worker; None if none waits."""
+    now = timezone.now()
+    oldest = OrmQ.objects.filter(lock__lte=now).aggregate(oldest=Min("lock"))["oldest"]
+    return now - oldest if oldest else None
 
 
 def forget_older_successes(path: str) -> None:

@@ -9,8 +9,9 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.management import call_command
 
-from lms.models import Course, Lesson, Subscription
+from lms.models import Access, Course, Lesson, Subscription
 from payments.models import Payment
+from payments.services.checking import find_disagreements
 from people.models import User
 from project import demo
 
@@ -92,3 +93,11 @@ def test_fixture_holds_no_password(moderators: None) -> None:
     assert {row["fields"]["password"] for row in rows if row["model"] == "people.user"} == {"!"}
     call_command("loaddata", "demo", verbosity=0)
     assert not any(user.has_usable_password() for user in User.objects.all())
+
+
+@pytest.mark.usefixtures("moderators")
+def test_the_money_and_the_access_of_the_demo_school_agree() -> None:
+    demo.load()
+    found = [each.kind for each in find_disagreements(with_stripe=False)]
+    assert set(found) <= {"open_too_long"}
+    assert Access.objects.active().filter(source="payment").exists()

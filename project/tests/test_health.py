@@ -7,9 +7,11 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
-from django_q.models import Task
+from django_q.models import OrmQ, Task
 
+from people.tests.factories import UserFactory
 from project.common.tasks import canary
+from project.mail.models import Delivery, Mailing, MailingState
 from project.tests.test_headers import assert_secure
 
 ALL_WELL = {"database": "ok", "migrations": "ok", "worker": "ok"}
@@ -32,7 +34,26 @@ def test_healthz_needs_no_database_and_answers_under_any_host() -> None:
 def test_readyz_is_well_when_a_worker_has_just_worked() -> None:
     executed(minutes_ago=2)
     response = Client().get("/readyz", headers={"host": "10.1.2.3"})
-    assert (response.status_code, response.json()) == (200, {"status": "ok", "checks": ALL_WELL})
+    waiting = {"task": None, "mail": None}
+    expected = {"status": "ok", "checks": ALL_WELL, "waiting": waiting}
+    assert (response.status_code, response.json()) == (200, expected)
+
+
+@pytest.mark.django_db
+def test_readyz_says_for_how_long_tasks_and_mails_have_been_due() -> None:
+    executed(minutes_ago=1)
+    now = timezone.now()
+    OrmQ.objects.create(key="parta", payload="", lock=now - timedelta(minutes=2))
+    OrmQ.objects.create(key="parta", payload="", lock=now + timedelta(minutes=2))
+    mailing = Mailing.objects.create(kind="reactivation", key="x", state=MailingState.LISTED)
+    person = UserFactory.create()
+    due = now - timedelta(minutes=40)
+    Delivery.objects.create(mailing=mailing, recipient=person, due_at=due)
+    response = Client().get("/readyz")
+    assert response.status_code == 200
+    waiting = response.json()["waiting"]
+    assert 120 <= waiting["task"] < 180
+    assert 2400 <= waiting["mail"] < 2460
 
 
 @pytest.mark.django_db

@@ -1,1 +1,98 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.apps.registry import Apps
+from django.conf import settings
+from django.core.management import call_command
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django_q.conf import Conf
+from django_q.models import Schedule as Row
+
+from project.common.queue import synchronise_schedules
+from project.common.schedules import SCHEDULES, Schedule
+
 PATH = "project.common.tasks.canary"
+
+
+def test_names_are_unique_and_every_path_leads_to_a_function() -> None:
+    names = [schedule.name for schedule in SCHEDULES]
+    assert len(set(names)) == len(names)
+    for schedule in SCHEDULES:
+        assert callable(import_string(schedule.path)), schedule.path
+
+
+@pytest.mark.parametrize("timing", [{}, {"minutes": 1, "cron": "0 4 * * *"}])
+def test_schedule_has_exactly_one_timing(timing: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="either"):
+        Schedule("x", PATH, **timing)
+
+
+@pytest.mark.django_db
+def test_migrate_writes_the_table() -> None:
+    assert set(Row.objects.values_list("name", flat=True)) == {
+        f"parta.{schedule.name}" for schedule in SCHEDULES
+    }
+    before = list(Row.objects.order_by("pk").values())
+    call_command("migrate", verbosity=0)
+    assert list(Row.objects.order_by("pk").values()) == before
+
+
+@pytest.mark.django_db
+def test_stale_and_doubled_rows_go_and_those_of_others_stay() -> None:
+    for name in ("parta.old", "parta.new", "parta.new", "by hand"):
+        Row.objects.create(name=name, func=PATH, schedule_type=Row.MINUTES, minutes=5)
+    synchronise_schedules([Schedule("new", PATH, minutes=7)])
+    rows = Row.objects.order_by("name").values_list("name", "minutes")
+    assert list(rows) == [("by hand", 5), ("parta.new", 7)]
+
+
+@pytest.mark.django_db
+def test_cron_counts_in_the_time_zone_of_the_project(settings: Any) -> None:
+    settings.TIME_ZONE = "Europe/Moscow"
+    synchronise_schedules([Schedule("x", PATH, cron="15 4 * * *")])
+    row = Row.objects.get()
+    assert (row.next_run.astimezone(UTC).hour, row.next_run.minute) == (1, 15)
+    assert timezone.now() < row.next_run <= timezone.now() + timedelta(days=1)
+
+
+@pytest.mark.django_db
+def test_changed_cron_counts_from_now() -> None:
+    synchronise_schedules([Schedule("x", PATH, cron="15 4 1 1 *")])
+    synchronise_schedules([Schedule("x", PATH, cron="45 5 * * *")])
+    row = Row.objects.get()
+    assert row.next_run.minute == 45
+    assert row.next_run <= timezone.now() + timedelta(days=1)
+
+
+@pytest.mark.django_db
+def test_run_that_is_due_stays_due() -> None:
+    schedules = [Schedule("x", PATH, cron="15 4 * * *"), Schedule("y", PATH, minutes=1)]
+    synchronise_schedules(schedules)
+    due = datetime(2026, 1, 1, tzinfo=UTC)
+    Row.objects.update(next_run=due)
+    synchronise_schedules(schedules)
+    assert set(Row.objects.values_list("next_run", flat=True)) == {due}
+
+
+@pytest.mark.django_db
+def test_nothing_happens_while_the_tables_are_away() -> None:
+    before = set(Row.objects.values_list("name", flat=True))
+    synchronise_schedules([], tables=Apps())
+    assert set(Row.objects.values_list("name", flat=True)) == before
+    synchronise_schedules([], tables=apps)
+    assert not Row.objects.exists()
+
+
+def test_the_cluster_and_the_project_live_in_the_same_time_zone() -> None:
+    assert settings.TIME_ZONE == Conf.TIME_ZONE
+
+
+def test_nothing_runs_in_hours_that_come_twice_or_never() -> None:
+    for schedule in SCHEDULES:
+        if schedule.cron:
+            hours = schedule.cron.split()[1]
+            assert hours.isdigit(), schedule.name
+            assert not 1 <= int(hours) <= 3, schedule.name
