@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from ninja import Schema
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from lms import permissions
 from lms.models import DESCRIPTION_MAX_LENGTH, Course, Lesson
@@ -275,3 +275,26 @@ class LearningLessonOut(Schema):
     is_preview: bool
     is_completed: bool = Field(description="Whether the caller has completed it.")
     updated_at: datetime
+
+
+class FieldChangeOut(Schema):
+    """A field of a change. Money is a decimal string; of a picture, the name of its file."""
+
+    name: str = Field(examples=["title"])
+    before: str | int | bool | None = Field(description="null in what was created.")
+    after: str | int | bool | None = Field(description="null in what was deleted.")
+
+    @field_validator("before", "after", mode="before")
+    @classmethod
+    def _money(cls, value: object) -> object:
+        return f"{value:.2f}" if isinstance(value, Decimal) else value
+
+
+class ChangeOut(Schema):
+    """A change of a course (`lesson_id` null) or of one of its lessons."""
+
+    at: datetime
+    by: OwnerOut | None = Field(description="Who made it; null if that is not known.")
+    kind: Literal["created", "changed", "deleted"]
+    lesson_id: int | None
+    fields: list[FieldChangeOut]

@@ -1,5 +1,6 @@
 """The operations of courses, lessons, subscriptions, the catalog and learning."""
 
+from lms.api import history as _history  # noqa: F401 - adds its operation to the courses
 from lms.api.catalog import router as catalog_router
 from lms.api.courses import router as courses_router
 from lms.api.learning import router as learning_router

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models.access import Access, Completion
+from lms.models.changes import ChangesOfMaterials
 from lms.models.subscriptions import Subscription
 from lms.models.visibility import published_or_own, sees_all_content
 from lms.validators import validate_materials, validate_price, validate_video_url
@@ -122,6 +123,11 @@ class Course(models.Model):
     materials_updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = CourseQuerySet.as_manager()
+    history = ChangesOfMaterials(
+        verbose_name=_("change of a course"),
+        verbose_name_plural=_("changes of courses"),
+        excluded_fields=["created_at", "updated_at", "materials_updated_at"],
+    )
 
     class Meta:
         verbose_name = _("course")
@@ -229,6 +235,11 @@ class Lesson(models.Model):
     is_completed: bool
 
     objects = LessonQuerySet.as_manager()
+    history = ChangesOfMaterials(
+        verbose_name=_("change of a lesson"),
+        verbose_name_plural=_("changes of lessons"),
+        excluded_fields=["created_at", "updated_at"],
+    )
 
     class Meta:
         verbose_name = _("lesson")

@@ -1,0 +1,144 @@
+"""What was changed in a course and its lessons, by whom, and what it was before."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+
+from lms.models import Course, Lesson
+
+if TYPE_CHECKING:
+    from people.models import User
+
+COURSE_FIELDS = ("title", "description", "price", "is_published", "preview")
+LESSON_FIELDS = (
+    "course_id",
+    "title",
+    "description",
+    "video_url",
+    "price",
+    "position",
+    "is_preview",
+    "preview",
+)
+KINDS = {"+": "created", "~": "changed", "-": "deleted"}
+
+type Plain = str | int | bool | Decimal | None
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """A field of a change; `before` is None in what was created, `after` in what was deleted."""
+
+    name: str
+    before: Plain
+    after: Plain
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of a course (`lesson_id` None) or of a lesson. `by` is None if unknown: made by
+    a fixture, or by somebody who was deleted since."""
+
+    id: int
+    at: datetime
+    by: "User | None"
+    kind: str
+    lesson_id: int | None
+    title: str
+    fields: list[FieldChange]
+
+
+class Changes:
+    """Changes, the newest first, read a page at a time; counts and slices like a queryset."""
+
+    def __init__(self, keys: QuerySet[Any]) -> None:
+        self.keys = keys
+
+    def count(self) -> int:
+        return self.keys.count()
+
+    def __getitem__(self, part: slice) -> list[Change]:
+        keys = list(self.keys[part])
+        changes = {
+            model: _read(model, [pk for _at, subject, pk in keys if subject == model.__name__])
+            for model in (Course, Lesson)
+        }
+        models = {model.__name__: model for model in changes}
+        return [changes[models[subject]][pk] for _at, subject, pk in keys]
+
+
+def changes_of_course(course: Course) -> Changes:
+    """All changes of a course and of the lessons that were in it at that time."""
+    own = _keys(Course, id=course.pk)
+    lessons = _keys(Lesson, course_id=course.pk)
+    keys = own.union(lessons, all=True)
+    return Changes(keys.order_by("-history_date", "subject", "-history_id"))
+
+
+def changes_of_lesson(lesson: Lesson) -> Changes:
+    """All changes of one lesson."""
+    return Changes(_keys(Lesson, id=lesson.pk).order_by("-history_date", "-history_id"))
+
+
+def change_of(subject: Course | Lesson, change_id: int) -> Change | None:
+    """One change of exactly this course or lesson; None if it has no such change."""
+    model = type(subject)
+    found = model.history.filter(id=subject.pk, history_id=change_id).exists()
+    return _read(model, [change_id])[change_id] if found else None
+
+
+def _keys(model: type[Course | Lesson], **conditions: int) -> Any:
+    records = model.history.filter(**conditions)
+    # Without a selection of its own order, which the parts of a union may not have.
+    return (
+        records.order_by()
+        .annotate(subject=Value(model.__name__))
+        .values_list("history_date", "subject", "history_id")
+    )
+
+
+def _read(model: type[Course | Lesson], ids: Iterable[int]) -> dict[int, Change]:
+    """Read changes with the states before them: two queries, however many there are."""
+    records = model.history.model.objects
+    earlier = records.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id"))
+    before = Subquery(earlier.order_by("-history_id").values("history_id")[:1])
+    states = (
+        records.filter(history_id__in=ids)
+        .annotate(before_id=before)
+        .select_related("history_user")
+        .order_by()
+    )
+    earlier_states = records.in_bulk({state.before_id for state in states if state.before_id})
+    return {
+        state.history_id: _change(model, state, earlier_states.get(state.before_id))
+        for state in states
+    }
+
+
+def _change(model: type[Course | Lesson], state: Any, before: Any) -> Change:
+    return Change(
+        id=state.history_id,
+        at=state.history_date,
+        by=state.history_user,
+        kind=KINDS[state.history_type],
+        lesson_id=state.id if model is Lesson else None,
+        title=state.title,
+        fields=_differences(LESSON_FIELDS if model is Lesson else COURSE_FIELDS, state, before),
+    )
+
+
+def _differences(names: Iterable[str], state: Any, before: Any) -> list[FieldChange]:
+    """Compare two states. Of what has no state before it, nothing is said to have changed."""
+    if state.history_type == "+":
+        pairs = [(name, None, getattr(state, name)) for name in names]
+    elif state.history_type == "-":
+        pairs = [(name, getattr(state, name), None) for name in names]
+    elif before is None:
+        pairs = []
+    else:
+        pairs = [(name, getattr(before, name), getattr(state, name)) for name in names]
+    return [FieldChange(*pair) for pair in pairs if pair[1] != pair[2]]
