@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import playwright.sync_api as playwright
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
@@ -85,6 +86,28 @@ def _empty_cache() -> None:
 def api() -> Callable[[User | None], ApiClient]:
     """The API as somebody: `api(author).get("courses")`, `api(None)` for anonymous."""
     return ApiClient
+
+
+@pytest.fixture
+def desk() -> Callable[[User | None], Client]:
+    """The admin as somebody: `desk(moderator).get("/admin/")`, `desk(None)` for anonymous."""
+
+    def sit_down(user: User | None) -> Client:
+        client = Client()
+        if user is not None:
+            client.force_login(user)
+        return client
+
+    return sit_down
+
+
+@pytest.fixture
+def support(db: None) -> User:
+    """Staff who look after people and payments, without being administrators."""
+    user = UserFactory.create(first_name="Sonja", is_staff=True)
+    rights = ["view_user", "change_user", "view_payment", "change_payment"]
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    return user
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 """People: the user, who signs in by e-mail, and the groups that give rights."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Self
 
+from django.conf import settings
 from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractUser, BaseUserManager, Group
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Coalesce, Lower
+from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce, Lower, TruncDate
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -63,6 +64,26 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def not_erased(self) -> Self:
         return self.exclude(blocked_reason=BlockReason.ERASED)
+
+    def blocked(self) -> Self:
+        return self.filter(is_active=False)
+
+    def found_by_staff(self, text: str) -> Self:
+        """People with `text` in their e-mail, name, phone or city."""
+        return self.filter(contains(text, "email", "first_name", "last_name", "phone", "city"))
+
+    def soon_blocked(self, *, at: datetime | None = None) -> Self:
+        """Accounts that the inactivity sweep will block within a week from `at` (default: now), if
+        nobody logs in."""
+        limit = (at or timezone.now()) - settings.INACTIVITY_PERIOD + timedelta(days=7)
+        unseen = Q(last_login__lt=limit) | Q(last_login=None, date_joined__lt=limit)
+        return self.active().filter(unseen, is_superuser=False)
+
+    def per_day(self, field: str, *, since: datetime) -> dict[date, int]:
+        """How many people have `field` on each day since then, in the project's time zone."""
+        recent = self.filter(**{f"{field}__gte": since})
+        counted = recent.annotate(day=TruncDate(field)).values("day").annotate(n=Count("pk"))
+        return dict(counted.order_by().values_list("day", "n"))
 
     def blocked_for_inactivity(self) -> Self:
         return self.filter(is_active=False, blocked_reason=BlockReason.INACTIVITY)

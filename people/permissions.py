@@ -21,3 +21,22 @@ def can_block(user: User, person: User) -> bool:
     if user.pk == person.pk or not user.has_perm("people.change_user"):
         return False
     return user.is_superuser or not person.is_superuser
+
+
+def can_manage(user: User, person: User) -> bool:
+    """Change a person's data in the admin: whoever has the right to change people. Accounts of the
+    staff are for administrators: with their e-mail or password comes all that they may do."""
+    if not user.has_perm("people.change_user"):
+        return False
+    return user.is_superuser or not (person.is_staff or person.is_superuser)
+
+
+def can_erase(user: User, person: User) -> bool:
+    """Nobody themselves here: the API has an operation for that."""
+    return user.pk != person.pk and user.has_perm("people.delete_user") and can_manage(user, person)
+
+
+def can_give_rights(user: User) -> bool:
+    """Rights, groups and moderators are a matter of administrators: whoever else could give them
+    could give them to themselves."""
+    return user.is_active and user.is_superuser

@@ -13,6 +13,7 @@ urlpatterns = [
     path("payments/", include("payments.urls")),
     path("admin/", admin.site.urls),
     path("unsubscribe/<str:token>/", unsubscribe_by_link, name="unsubscribe"),
+    path("i18n/", include("django.conf.urls.i18n")),
     # With DEBUG only, and for files on disk; in production the proxy or the bucket serves them.
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]

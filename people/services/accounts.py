@@ -5,13 +5,15 @@ from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 
 from lms.models import Subscription
-from people.errors import EmailTaken, LastAdministrator
+from people.errors import AccountErased, EmailTaken, LastAdministrator
 from people.models import BlockReason, User
-from people.services.locks import has_other_administrator, lock_active_account
+from people.permissions import can_erase
+from people.services.locks import has_other_administrator, lock_account, lock_active_account
 from people.services.passwords import check_password_rules
 from people.validators import ERASED_DOMAIN
 from project.common.images import discard_file, exchange_image, stored_image
@@ -69,22 +71,33 @@ def set_avatar(*, user: User, picture: "ContentFile[bytes] | None") -> User:
 
 
 @transaction.atomic
-def erase_account(*, user: User) -> None:
+def erase_account(*, user: User, by: User | None = None) -> None:
     """Erase a person's data for good and let nobody in by this account any more.
 
+    At the person's own wish, or, with `by`, by staff on their behalf, of a blocked account too.
+
     What the school needs stays, without a name: payments for the books, and courses of an author,
-    which others may have paid for. Raises LastAdministrator.
+    which others may have paid for. Raises LastAdministrator, PermissionDenied, AccountErased.
     """
     # Administrators first: whoever locks several accounts does so in this order.
     if user.is_superuser and not has_other_administrator(user):
         raise LastAdministrator
-    user = lock_active_account(user)
+    user = lock_active_account(user) if by is None else _locked_by_staff(user, by)
     discard_file(user.avatar)
     _depersonalize(user)
     user.groups.clear()
     user.user_permissions.clear()
     Subscription.objects.filter(user=user).delete()
     _rename_in_admin_log(user)
+
+
+def _locked_by_staff(user: User, by: User) -> User:
+    user = lock_account(user.pk)
+    if not can_erase(by, user):
+        raise PermissionDenied
+    if user.blocked_reason == BlockReason.ERASED:
+        raise AccountErased
+    return user
 
 
 def _depersonalize(user: User) -> None:

@@ -1,0 +1,44 @@
+"""Forms of people and of what is asked before something is done with them."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.forms import UserChangeForm as UnfoldUserChangeForm
+from unfold.forms import UserCreationForm as UnfoldUserCreationForm
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from people.models import User
+
+if TYPE_CHECKING:
+    from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+
+    _ChangeForm = UserChangeForm[User]
+    _CreationForm = AdminUserCreationForm[User]
+else:
+    _ChangeForm, _CreationForm = UnfoldUserChangeForm, UnfoldUserCreationForm
+
+
+class PersonForm(_ChangeForm):
+    class Meta:
+        model = User
+        fields = "__all__"
+        field_classes: dict[str, Any] = {}
+
+
+class NewPersonForm(_CreationForm):
+    class Meta:
+        model = User
+        fields = ("email", "first_name", "last_name", "language")
+        field_classes: dict[str, Any] = {}
+
+
+class ReasonForm(forms.Form):
+    """Why something is done: kept in the history of the person's page."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Kept in the history of the person, for the staff only."),
+    )

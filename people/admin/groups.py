@@ -1,0 +1,76 @@
+"""Groups give rights; administrators say which."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.db.models import ManyToManyField
+from django.http import HttpRequest
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from people.models import MODERATORS
+from people.permissions import can_give_rights
+from project.common.admin import StaffAdmin
+
+# Rights to rows that people work with; sessions, tokens and the like are nobody's to give.
+APPS = ("lms", "payments", "people", "auth", "django_q")
+# Django keeps the names of rights in the database, in English; these are translated.
+VERBS = {
+    "view": gettext_noop("see"),
+    "add": gettext_noop("add"),
+    "change": gettext_noop("change"),
+    "delete": gettext_noop("delete"),
+}
+
+
+class RightsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    def label_from_instance(self, obj: Any) -> str:
+        verb = obj.codename.partition("_")[0]
+        return f"{capfirst(obj.content_type.name)}: {_(VERBS.get(verb, obj.name))}"
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(StaffAdmin[Group]):
+    list_display = ("name",)
+    search_fields = ("name",)
+    ordering = ("name",)
+    fields = ("name", "permissions")
+    actions = None  # a bulk deletion would not ask about each group
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return can_give_rights(request.user) and super().has_add_permission(request)  # type: ignore[arg-type]
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return can_give_rights(request.user) and super().has_change_permission(request, obj)  # type: ignore[arg-type]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """The group of moderators is part of the platform."""
+        is_ours = obj is not None and obj.name == MODERATORS
+        may = can_give_rights(request.user) and not is_ours  # type: ignore[arg-type]
+        return may and super().has_delete_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> list[str]:
+        return ["name"] if obj is not None and obj.name == MODERATORS else []
+
+    def formfield_for_manytomany(
+        self, db_field: "ManyToManyField[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name != "permissions":
+            return super().formfield_for_manytomany(db_field, request, **kwargs)
+        rights = Permission.objects.filter(content_type__app_label__in=APPS)
+        return RightsField(
+            queryset=rights.exclude(content_type__model__startswith="historical")
+            .exclude(content_type__model__in=["permission", "contenttype"])
+            .select_related("content_type")
+            .order_by("content_type__app_label", "content_type__model", "id"),
+            widget=UnfoldAdminCheckboxSelectMultipleWidget,
+            label=capfirst(db_field.verbose_name),
+            required=False,
+        )

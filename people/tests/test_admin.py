@@ -1,0 +1,258 @@
+"""People and groups in the admin: what staff may do with accounts, and what they may not."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission
+from django.urls import reverse
+from django.utils import timezone
+
+from lms.tests.factories import CourseFactory, SubscriptionFactory
+from people.models import BlockReason, User, moderators_group
+from people.tests.factories import PASSWORD, UserFactory
+
+
+def page(name: str, *args: int) -> str:
+    return reverse(f"admin:people_user_{name}", args=args)
+
+
+def person_form(person: User, **fields: Any) -> dict[str, Any]:
+    """What the browser sends from the page of a person."""
+    rows = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0}
+    sections = {
+        f"{of}-{name}": n for of in ("subscriptions", "courses") for name, n in rows.items()
+    }
+    return sections | {
+        "email": person.email,
+        "first_name": person.first_name,
+        "last_name": person.last_name,
+        "phone": person.phone,
+        "city": person.city,
+        "language": person.language,
+        **fields,
+    }
+
+
+def confirmed(reason: str = "Insults others") -> dict[str, str]:
+    return {"confirm": "1", "reason": reason}
+
+
+def reread(person: User) -> User:
+    user: User = User.objects.get(pk=person.pk)
+    return user
+
+
+# --- Rights -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "rights", [{"is_superuser": "on"}, {"is_staff": "on"}, {"groups": "moderators"}]
+)
+def test_who_may_change_people_gives_no_rights(desk, support, learner, moderators, rights):
+    if "groups" in rights:
+        rights = {"groups": moderators_group().pk}
+    desk(support).post(page("change", learner.pk), person_form(learner, city="Riga", **rights))
+    learner = reread(learner)
+    assert learner.city == "Riga"
+    assert not learner.is_staff
+    assert not learner.is_superuser
+    assert not learner.groups.exists()
+
+
+@pytest.mark.parametrize("who", ["administrator", "moderator", "support"])
+def test_staff_accounts_are_for_administrators(desk, support, who, request):
+    """With the e-mail or the password of a colleague comes all that the colleague may do."""
+    colleague = request.getfixturevalue(who)
+    client = desk(support)
+    form = person_form(colleague, email="taken@over.example", is_superuser="on")
+    assert client.post(page("change", colleague.pk), form).status_code == 403
+    address = reverse("admin:auth_user_password_change", args=[colleague.pk])
+    assert client.get(address).status_code == 403
+    new = {"password1": "another long one", "password2": "another long one"}
+    assert client.post(address, new | {"usable_password": "true"}).status_code == 403
+    again = reread(colleague)
+    assert (again.email, again.password) == (colleague.email, colleague.password)
+
+
+def test_password_of_a_learner_ends_their_tokens(desk, support, learner):
+    address = reverse("admin:auth_user_password_change", args=[learner.pk])
+    new = {"password1": "another long one", "password2": "another long one"}
+    desk(support).post(address, new | {"usable_password": "true"})
+    assert reread(learner).check_password("another long one")
+    assert reread(learner).token_version > learner.token_version
+
+
+@pytest.mark.parametrize("field", ["is_superuser", "is_staff"])
+def test_last_administrator_keeps_the_rights(desk, administrator, field):
+    rights = {"is_superuser": "on", "is_staff": "on"}
+    del rights[field]
+    form = person_form(administrator, **rights)
+    response = desk(administrator).post(page("change", administrator.pk), form, follow=True)
+    assert "last administrator" in response.content.decode()
+    assert reread(administrator).is_superuser
+    assert reread(administrator).is_staff
+    UserFactory.create(is_superuser=True, is_staff=True)
+    desk(administrator).post(page("change", administrator.pk), form)
+    assert not getattr(reread(administrator), field)
+
+
+def test_groups_are_for_administrators(desk, support, administrator, moderators):
+    support.user_permissions.set(Permission.objects.filter(content_type__app_label="auth"))
+    group = moderators_group()
+    address = reverse("admin:auth_group_change", args=[group.pk])
+    assert desk(support).get(address).status_code == 200
+    assert desk(support).post(address, {"name": "x"}).status_code == 403
+    right = Permission.objects.get(codename="view_payment")
+    desk(administrator).post(address, {"permissions": [right.pk]})
+    assert list(group.permissions.all()) == [right]
+    group.refresh_from_db()
+    assert group.name == "moderators"
+
+
+def test_administrator_makes_a_group(desk, administrator):
+    right = Permission.objects.get(codename="view_payment")
+    form = {"name": "bookkeepers", "permissions": [right.pk]}
+    desk(administrator).post(reverse("admin:auth_group_add"), form)
+    assert list(Group.objects.get(name="bookkeepers").permissions.all()) == [right]
+
+
+# --- What is done with people -----------------------------------------------------------------
+
+
+def test_blocking_asks_for_a_reason_and_keeps_it(desk, support, learner):
+    client = desk(support)
+    assert client.get(page("block", learner.pk)).status_code == 200
+    client.post(page("block", learner.pk), confirmed(reason=""))
+    assert reread(learner).is_active
+    client.post(page("block", learner.pk), confirmed())
+    assert reread(learner).blocked_reason == BlockReason.STAFF
+    entry = LogEntry.objects.get(object_id=str(learner.pk))
+    assert entry.user == support
+    assert "Insults others" in entry.get_change_message()
+    client.post(page("unblock", learner.pk), confirmed("Apologised"))
+    assert reread(learner).is_active
+
+
+def test_many_are_blocked_after_one_question(desk, support):
+    people = UserFactory.create_batch(2)
+    client = desk(support)
+    form = {"action": "block_many", "_selected_action": [person.pk for person in people]}
+    asked = client.post(page("changelist"), form)
+    assert asked.status_code == 200
+    assert User.objects.active().filter(pk__in=form["_selected_action"]).count() == 2
+    client.post(page("changelist"), form | confirmed())
+    assert User.objects.blocked().count() == 2
+
+
+@pytest.mark.parametrize("who", ["support", "administrator"])
+def test_nobody_blocks_themselves(desk, who, request):
+    user = request.getfixturevalue(who)
+    client = desk(user)
+    assert client.post(page("block", user.pk), confirmed()).status_code == 403
+    form = {"action": "block_many", "_selected_action": [user.pk], **confirmed()}
+    assert client.post(page("changelist"), form).status_code == 403
+    assert reread(user).is_active
+
+
+def test_support_can_t_block_an_administrator(desk, support, administrator):
+    assert desk(support).post(page("block", administrator.pk), confirmed()).status_code == 403
+    assert reread(administrator).is_active
+
+
+def test_administrator_makes_and_dismisses_a_moderator(desk, administrator, learner, moderators):
+    client = desk(administrator)
+    client.post(page("appoint", learner.pk), {"confirm": "1"})
+    assert reread(learner).is_moderator
+    assert reread(learner).is_staff
+    client.post(page("dismiss", learner.pk), {"confirm": "1"})
+    assert not reread(learner).is_moderator
+    assert not reread(learner).is_staff
+
+
+def test_dismissed_moderator_with_other_rights_stays_in_the_staff(desk, administrator, moderator):
+    moderator.user_permissions.add(Permission.objects.get(codename="view_payment"))
+    desk(administrator).post(page("dismiss", moderator.pk), {"confirm": "1"})
+    assert reread(moderator).is_staff
+
+
+def test_support_makes_no_moderators(desk, support, learner, moderators):
+    client = desk(support)
+    assert client.post(page("appoint", learner.pk), {"confirm": "1"}).status_code == 403
+    form = {"action": "appoint_many", "_selected_action": [learner.pk], "confirm": "1"}
+    client.post(page("changelist"), form)
+    assert not reread(learner).is_moderator
+
+
+def test_password_reset_goes_by_mail(desk, support, learner, mailoutbox, run_worker):
+    client = desk(support)
+    run_worker(lambda: client.post(page("password_reset", learner.pk), {"confirm": "1"}))
+    assert [mail.to for mail in mailoutbox] == [[learner.email]]
+
+
+@pytest.mark.parametrize("state", [{}, {"blocked": True}])
+def test_erasing_takes_the_place_of_deleting(desk, administrator, state):
+    person = UserFactory.create(first_name="Lev", **state)
+    client = desk(administrator)
+    assert page("delete", person.pk) not in client.get(page("change", person.pk)).content.decode()
+    client.post(page("erase", person.pk), confirmed("Asked by letter"))
+    erased = reread(person)
+    assert erased.first_name == ""
+    assert erased.blocked_reason == BlockReason.ERASED
+    assert "Lev" not in str(LogEntry.objects.filter(object_id=str(person.pk)).values())
+    # Nothing can be done with such an account any more.
+    assert client.post(page("unblock", person.pk), confirmed()).status_code == 403
+
+
+def test_new_person_can_log_in(desk, administrator, api):
+    form = {
+        "email": "new@school.example",
+        "first_name": "Nina",
+        "language": "ru",
+        "usable_password": "true",
+        "password1": PASSWORD,
+        "password2": PASSWORD,
+    }
+    assert desk(administrator).post(page("add"), form).status_code == 302
+    login = {"email": "New@school.example", "password": PASSWORD}
+    assert api(None).post("auth/token", login).status_code == 200
+    again = desk(administrator).post(page("add"), form | {"email": "NEW@school.example"})
+    assert "account with this e-mail" in str(again.context["adminform"].form.errors)
+
+
+# --- The list and the page --------------------------------------------------------------------
+
+
+def test_filters_and_search_find_people(desk, support, settings):
+    now = timezone.now()
+    old = now - settings.INACTIVITY_PERIOD + timedelta(days=3)
+    sleepy = UserFactory.create(email="sleepy@school.example", last_login=old, city="Самара")
+    blocked = UserFactory.create(blocked=True, last_login=now)
+    client = desk(support)
+    for query, expected in (
+        ({"soon_blocked": "1"}, sleepy),
+        ({"state": "blocked"}, blocked),
+        ({"state": "staff"}, blocked),
+        ({"q": "SLEEPY@"}, sleepy),
+        ({"q": "самара"}, sleepy),
+    ):
+        found = client.get(page("changelist"), query).context["cl"].result_list
+        assert list(found) == [expected], query
+
+
+def test_page_of_a_person_shows_what_they_follow_and_teach(desk, support, learner):
+    SubscriptionFactory.create(user=learner, course__title="Chess")
+    CourseFactory.create(owner=learner, title="Bread")
+    text = desk(support).get(page("change", learner.pk)).content.decode()
+    assert "Chess" in text
+    assert "Bread" in text
+
+
+@pytest.mark.parametrize("number", [2, 20])
+def test_queries_for_the_list_do_not_grow(desk, support, number, django_assert_num_queries):
+    UserFactory.create_batch(number)
+    client = desk(support)
+    # 1 session, 2 person, 3 own and 4 group rights, 5 groups of the filter, 6 count, 7 rows.
+    with django_assert_num_queries(7):
+        client.get(page("changelist"))
