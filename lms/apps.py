@@ -4,4 +4,4 @@ from django.utils.translation import gettext_lazy as _
 
 class LmsConfig(AppConfig):
     name = "lms"
-    verbose_name = _("Courses")
+    verbose_name = _("Content")

@@ -49,9 +49,21 @@ class CourseQuerySet(models.QuerySet["Course"]):
         return self.annotate(has_access=Exists(opened))
 
     def with_lessons_count(self) -> Self:
-        lessons = Lesson.objects.filter(course_id=OuterRef("pk")).order_by().values("course_id")
-        count = lessons.annotate(count=Count("pk")).values("count")
-        return self.annotate(lessons_count=Coalesce(Subquery(count), 0))
+        lessons = Lesson.objects.filter(course_id=OuterRef("pk"))
+        return self.annotate(lessons_count=_number_of(lessons, each="pk"))
+
+    def with_people_counts(self) -> Self:
+        """Answer `subscribers_count` and `learners_count` (who may learn the whole course)."""
+        of_course = {"course_id": OuterRef("pk")}
+        return self.annotate(
+            subscribers_count=_number_of(Subscription.objects.filter(**of_course)),
+            learners_count=_number_of(Access.objects.active().filter(**of_course)),
+        )
+
+    def by_subscribers(self) -> Self:
+        """Courses that somebody follows, the most followed first, with `subscribers_count`."""
+        counted = self.annotate(subscribers_count=Count("subscriptions"))
+        return counted.filter(subscribers_count__gt=0).order_by("-subscribers_count", "-id")
 
     def with_catalog_details(self, user: Any) -> Self:
         """All that the catalog shows of a course, lessons apart."""
@@ -89,6 +101,13 @@ class CourseQuerySet(models.QuerySet["Course"]):
             .select_related("owner")
             .prefetch_related(models.Prefetch("lessons", Lesson.objects.order_by("position", "id")))
         )
+
+
+def _number_of(rows: models.QuerySet[Any], each: str = "user_id") -> Coalesce:
+    """Count the rows of a subquery that belong to the course of the outer query."""
+    grouped = rows.order_by().values("course_id")
+    counted = grouped.annotate(count=Count(each, distinct=each != "pk")).values("count")
+    return Coalesce(Subquery(counted), 0)
 
 
 class Course(models.Model):
@@ -153,6 +172,10 @@ class Course(models.Model):
 
 
 class LessonQuerySet(models.QuerySet["Lesson"]):
+    def matching(self, text: str) -> Self:
+        """Lessons with the text in their title or description, whatever the letter case."""
+        return self.filter(contains(text, "title", "description"))
+
     def visible_to(self, user: Any) -> Self:
         """Lessons of the courses this person may see in authoring."""
         if isinstance(user, AnonymousUser):

@@ -10,6 +10,7 @@ from lms.services.access import (
     revoke_access,
 )
 from lms.services.authoring import (
+    MATERIALS,
     HasPayments,
     create_course,
     create_lesson,
@@ -19,13 +20,17 @@ from lms.services.authoring import (
     update_course,
     update_lesson,
 )
+from lms.services.restoring import RESTORABLE, NothingToPutBack, put_back
 from lms.services.subscriptions import subscribe, unsubscribe
 from lms.services.updates import Change, record_update, tell_collected
 
 __all__ = [
     "Change",
+    "MATERIALS",
+    "RESTORABLE",
     "HasPayments",
     "NoAccess",
+    "NothingToPutBack",
     "complete_lesson",
     "create_course",
     "create_lesson",
@@ -35,6 +40,7 @@ __all__ = [
     "grant_access",
     "grant_new_access",
     "record_update",
+    "put_back",
     "reopen_lesson",
     "revoke_access",
     "set_preview",

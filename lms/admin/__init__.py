@@ -1,0 +1,6 @@
+"""Courses and lessons in the admin. Rules are those of the API: policy and services decide."""
+
+from lms.admin.courses import CourseAdmin
+from lms.admin.lessons import LessonAdmin
+
+__all__ = ["CourseAdmin", "LessonAdmin"]

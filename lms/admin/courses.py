@@ -1,0 +1,281 @@
+"""The list and the page of a course, its lessons inline."""
+
+from typing import TYPE_CHECKING, Any, cast, override
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.forms import BaseModelFormSet, ModelForm
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.contrib.filters.admin import RangeDateTimeFilter, RangeNumericFilter
+
+from lms import permissions, services
+from lms.admin.filters import AuthorFilter
+from lms.admin.forms import CourseForm
+from lms.admin.materials import MaterialsAdmin, may_delete, person_label, staff
+from lms.history import Changes, changes_of_course
+from lms.models import Course, Lesson
+from project.common.admin import CappedPaginator, EditableInline, display
+from project.common.search import contains
+
+if TYPE_CHECKING:
+    from people.models import User
+
+AUTHORS_FOUND = 20
+
+
+class LessonInline(EditableInline[Lesson, Course]):
+    """The lessons in their order; a whole lesson is edited on a page of its own."""
+
+    model = Lesson
+    fields = ("position", "title", "video_url", "price", "is_preview")
+    ordering_field = "position"
+    hide_ordering_field = True
+    show_change_link = True
+    verbose_name_plural = gettext_lazy("lessons")
+
+    def has_add_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
+        may = permissions.can_add_lesson(staff(request), obj) if obj else may_delete(request)
+        return may and super().has_add_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
+        may = obj is None or permissions.can_update_course(staff(request), obj)
+        return may and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
+        may = permissions.can_delete_course(staff(request), obj) if obj else may_delete(request)
+        return may and super().has_delete_permission(request, obj)
+
+
+@admin.register(Course)
+class CourseAdmin(MaterialsAdmin[Course]):
+    form = CourseForm
+    list_display = (
+        "picture",
+        "title",
+        "published_label",
+        "price",
+        "lessons_number",
+        "subscribers_number",
+        "learners_number",
+        "updated_at",
+    )
+    list_display_links = ("title",)
+    list_filter = (
+        "is_published",
+        ("owner", AuthorFilter),
+        ("price", RangeNumericFilter),
+        ("updated_at", RangeDateTimeFilter),
+    )
+    sortable_by = ("title", "price", "updated_at")
+    ordering = ("-updated_at", "-id")
+    autocomplete_fields = ("owner",)
+    inlines = (LessonInline,)
+    actions = ("publish", "unpublish")
+
+    # --- Who may what -------------------------------------------------------------------------
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return permissions.can_create_course(staff(request)) and super().has_add_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
+        may = obj is None or permissions.can_update_course(staff(request), obj)
+        return may and super().has_view_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
+        may = obj is None or permissions.can_update_course(staff(request), obj)
+        return may and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
+        may = permissions.can_delete_course(staff(request), obj) if obj else may_delete(request)
+        return may and super().has_delete_permission(request, obj)
+
+    def can_update(self, user: "User", subject: Course) -> bool:
+        return permissions.can_update_course(user, subject)
+
+    # --- The list -----------------------------------------------------------------------------
+
+    def with_shown(self, rows: QuerySet[Course], request: HttpRequest) -> QuerySet[Course]:
+        courses = cast("Any", rows)
+        shown: QuerySet[Course] = courses.with_lessons_count().with_people_counts()
+        return shown.select_related("owner")
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        viewer = staff(request)
+
+        @display(description=gettext_lazy("author"))
+        def author(course: Course) -> str:
+            return person_label(viewer, course.owner)
+
+        columns = list(super().get_list_display(request))
+        columns.insert(2, author)
+        return columns
+
+    @display(description=gettext_lazy("state"), label={"published": "success", "draft": "warning"})
+    def published_label(self, course: Course) -> tuple[str, str]:
+        if course.is_published:
+            return "published", _("published")
+        return "draft", _("draft")
+
+    @display(description=gettext_lazy("lessons"))
+    def lessons_number(self, course: Any) -> int:
+        return int(course.lessons_count)
+
+    @display(description=gettext_lazy("subscribers"))
+    def subscribers_number(self, course: Any) -> int:
+        return int(course.subscribers_count)
+
+    @display(description=gettext_lazy("learners"))
+    def learners_number(self, course: Any) -> int:
+        return int(course.learners_count)
+
+    @admin.action(description=gettext_lazy("Publish"), permissions=["change"])
+    def publish(self, request: HttpRequest, queryset: QuerySet[Course]) -> None:
+        self._set_published(request, queryset, is_published=True)
+
+    @admin.action(description=gettext_lazy("Unpublish"), permissions=["change"])
+    def unpublish(self, request: HttpRequest, queryset: QuerySet[Course]) -> None:
+        self._set_published(request, queryset, is_published=False)
+
+    def _set_published(
+        self, request: HttpRequest, courses: QuerySet[Course], *, is_published: bool
+    ) -> None:
+        number = 0
+        for course in courses.exclude(is_published=is_published).order_by("pk"):
+            services.update_course(course=course, changes={"is_published": is_published})
+            self.log_change(request, course, _("Published.") if is_published else _("Unpublished."))
+            number += 1
+        message = (
+            ngettext(
+                "%(number)d course was published.", "%(number)d courses were published.", number
+            )
+            if is_published
+            else ngettext(
+                "%(number)d course was unpublished.", "%(number)d courses were unpublished.", number
+            )
+        )
+        self.message_user(request, message % {"number": number}, messages.SUCCESS)
+
+    # --- The page -----------------------------------------------------------------------------
+
+    def get_fieldsets(self, request: HttpRequest, obj: Course | None = None) -> Any:
+        """The owner is chosen once, by an administrator who adds a course for somebody."""
+        chooses_owner = obj is None and staff(request).is_superuser
+        first = ["title", "description", "preview"]
+        if obj is not None:
+            first.insert(0, "author")
+        elif chooses_owner:
+            first.insert(0, "owner")
+        sale = ["price", "is_published"]
+        return (
+            (None, {"fields": first}),
+            (_("Sale and publication"), {"fields": [sale, *([["minor_edit"]] if obj else [])]}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Course | None = None) -> list[Any]:
+        return ["author"] if obj is not None else []
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Course | None:
+        """Remember how the author is called before the person who looks at the page."""
+        course = super().get_object(request, object_id, from_field)
+        if course is not None:
+            vars(course)["author_label"] = person_label(staff(request), course.owner)
+        return course
+
+    @display(description=gettext_lazy("author"))
+    def author(self, course: Course) -> str:
+        return str(vars(course).get("author_label", ""))
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"owner": staff(request).pk, **super().get_changeform_initial_data(request)}
+
+    @override
+    def save_model(
+        self, request: HttpRequest, obj: Course, form: "ModelForm[Course]", change: bool
+    ) -> None:
+        filled = cast("CourseForm", form)
+        if change:
+            changes = filled.changes()
+            saved = services.update_course(course=obj, changes=changes, notify=filled.notify)
+        else:
+            fields = filled.fields_of_new()
+            owner = fields.pop("owner", None) or staff(request)
+            saved = services.create_course(owner=owner, fields=fields)
+        self.save_picture(saved, form)
+        vars(obj).update(vars(saved))
+
+    @override
+    def save_formset(
+        self, request: HttpRequest, form: Any, formset: "BaseModelFormSet[Any, Any]", change: bool
+    ) -> None:
+        """Save the lessons by their services; Django logs what the formset says of them."""
+        course: Course = form.instance
+        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+        for row in formset.deleted_forms:
+            services.delete_lesson(lesson=row.instance)
+            formset.deleted_objects.append(row.instance)
+        for row in formset.initial_forms:
+            if row.has_changed() and row not in formset.deleted_forms:
+                changes = {name: row.cleaned_data[name] for name in row.changed_data}
+                lesson = services.update_lesson(
+                    lesson=row.instance, changes=changes, notify=form.notify
+                )
+                formset.changed_objects.append((lesson, row.changed_data))
+        for row in formset.extra_forms:
+            if row.has_changed() and row not in formset.deleted_forms:
+                names = {"title", "video_url", "price", "is_preview"}
+                fields = {name: row.cleaned_data[name] for name in names}
+                formset.new_objects.append(services.create_lesson(course=course, fields=fields))
+
+    @override
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        changed = {
+            name for rows in formsets for _row, names in rows.changed_objects for name in names
+        }
+        added = any(rows.new_objects for rows in formsets)
+        if form.notify and (added or services.MATERIALS & {*form.changed_data, *changed}):
+            self.tell_who_is_mailed(request, form.instance)
+
+    def delete_model(self, request: HttpRequest, obj: Course) -> None:
+        services.delete_course(course=obj)
+
+    @transaction.atomic
+    def delete_each(self, queryset: QuerySet[Course]) -> None:
+        for course in queryset:
+            services.delete_course(course=course)
+
+    def changes(self, subject: Course) -> Changes:
+        return changes_of_course(subject)
+
+    # --- Authors, for the filter --------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.authors_view)
+        return [path("authors/", view, name="lms_course_authors"), *super().get_urls()]
+
+    def authors_view(self, request: HttpRequest) -> HttpResponse:
+        """People with courses, for the filter; named as the viewer may know them."""
+        viewer = staff(request)
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        people = get_user_model().objects.filter(
+            Exists(self.get_queryset(request).filter(owner=OuterRef("pk")))
+        )
+        term = request.GET.get("term", "").strip()
+        fields = ["first_name", "last_name", "email"]
+        if term:
+            known = fields if viewer.has_perm("people.view_user") else fields[:1]
+            people = people.filter(contains(term, *known))
+        page = CappedPaginator(people.order_by("pk"), AUTHORS_FOUND).get_page(
+            request.GET.get("page")
+        )
+        found = [{"id": str(user.pk), "text": person_label(viewer, user)} for user in page]
+        return JsonResponse({"results": found, "pagination": {"more": page.has_next()}})

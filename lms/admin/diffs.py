@@ -1,0 +1,116 @@
+"""Changes of materials as people read them: names, words, and what was struck out or added."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from difflib import SequenceMatcher
+
+from django.conf import settings
+from django.utils.formats import localize
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from lms.history import Change, FieldChange, Plain
+from lms.models import Course, Lesson
+from lms.services import RESTORABLE
+
+# Of what was created or deleted; the rest says nothing without its surroundings.
+TEXTS = frozenset({"title", "description", "video_url", "price"})
+KINDS = {
+    "created": gettext_lazy("Created"),
+    "changed": gettext_lazy("Changed"),
+    "deleted": gettext_lazy("Deleted"),
+}
+# Comparing word by word takes time; in a longer text lines are compared.
+WORD_BY_WORD = 4_000
+# Of a longer stretch that stayed the same, only the ends are shown.
+CONTEXT = 80
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field of a change, ready to be shown."""
+
+    label: str
+    text: SafeString
+    restorable: bool
+
+
+def differences(change: Change) -> list[Difference]:
+    """All fields of a change; of what was created or deleted, only those with something in them."""
+    model = Lesson if change.lesson_id else Course
+    return [
+        Difference(
+            label=str(model._meta.get_field(field.name.removesuffix("_id")).verbose_name),  # type: ignore[union-attr]
+            text=_shown(field),
+            restorable=change.kind == "changed" and field.name in RESTORABLE,
+        )
+        for field in change.fields
+        if change.kind == "changed" or (field.name in TEXTS and (field.before or field.after))
+    ]
+
+
+def can_be_put_back(change: Change) -> bool:
+    return change.kind == "changed" and any(field.name in RESTORABLE for field in change.fields)
+
+
+def _shown(field: FieldChange) -> SafeString:
+    if field.name == "preview":
+        return _picture(field)
+    before, after = _words(field.name, field.before), _words(field.name, field.after)
+    if field.name in {"title", "description"}:
+        return marked(before, after)
+    return _struck(before) + mark_safe(" ") + _added(after)
+
+
+def _picture(field: FieldChange) -> SafeString:
+    if field.before and field.after:
+        return format_html("{}", _("replaced"))
+    return format_html("{}", _("added") if field.after else _("removed"))
+
+
+def _words(name: str, value: Plain) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, Decimal):
+        return f"{localize(value)} {settings.CURRENCY}"
+    if name == "position" and isinstance(value, int):
+        return str(value + 1)
+    return str(value)
+
+
+def marked(before: str, after: str) -> SafeString:
+    """Return the text with what was struck out and what was added, long same parts cut short."""
+    pieces = re.compile(
+        r"\s+|\w+|[^\w\s]" if max(len(before), len(after)) < WORD_BY_WORD else r".*\n?"
+    )
+    old, new = pieces.findall(before), pieces.findall(after)
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    parts = list(_parts(matcher, old, new))
+    return format_html_join("", "{}", ((part,) for part in parts))
+
+
+def _parts(matcher: SequenceMatcher[str], old: list[str], new: list[str]) -> Iterator[SafeString]:
+    for kind, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+        if kind == "equal":
+            yield format_html("{}", _shortened("".join(old[old_from:old_to])))
+        else:
+            yield _struck("".join(old[old_from:old_to]))
+            yield _added("".join(new[new_from:new_to]))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 3 * CONTEXT else f"{text[:CONTEXT]} … {text[-CONTEXT:]}"
+
+
+def _struck(text: str) -> SafeString:
+    return format_html("<del>{}</del>", text) if text else SafeString()
+
+
+def _added(text: str) -> SafeString:
+    return format_html("<ins>{}</ins>", text) if text else SafeString()

@@ -1,0 +1,144 @@
+"""The list and the page of a lesson."""
+
+from typing import TYPE_CHECKING, Any, cast, override
+
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import ForeignKey, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    RangeDateTimeFilter,
+    RangeNumericFilter,
+)
+
+from lms import permissions, services
+from lms.admin.forms import LessonForm
+from lms.admin.materials import MaterialsAdmin, may_delete, staff
+from lms.history import Changes, changes_of_lesson
+from lms.models import Course, Lesson
+from project.common.admin import display
+
+if TYPE_CHECKING:
+    from people.models import User
+
+
+@admin.register(Lesson)
+class LessonAdmin(MaterialsAdmin[Lesson]):
+    form = LessonForm
+    list_display = (
+        "picture",
+        "title",
+        "course",
+        "number",
+        "price",
+        "has_video",
+        "is_preview",
+        "updated_at",
+    )
+    list_display_links = ("title",)
+    list_filter = (
+        ("course", AutocompleteSelectFilter),
+        "is_preview",
+        ("price", RangeNumericFilter),
+        ("updated_at", RangeDateTimeFilter),
+    )
+    sortable_by = ("title", "price", "updated_at")
+    ordering = ("-updated_at", "-id")
+    autocomplete_fields = ("course",)
+
+    # --- Who may what -------------------------------------------------------------------------
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return permissions.can_create_course(staff(request)) and super().has_add_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Lesson | None = None) -> bool:
+        may = obj is None or permissions.can_update_lesson(staff(request), obj)
+        return may and super().has_view_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Lesson | None = None) -> bool:
+        may = obj is None or permissions.can_update_lesson(staff(request), obj)
+        return may and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Lesson | None = None) -> bool:
+        may = permissions.can_delete_lesson(staff(request), obj) if obj else may_delete(request)
+        return may and super().has_delete_permission(request, obj)
+
+    def can_update(self, user: "User", subject: Lesson) -> bool:
+        return permissions.can_update_lesson(user, subject)
+
+    # --- The list -----------------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Lesson]:
+        return super().get_queryset(request).select_related("course")
+
+    @display(description=gettext_lazy("number"))
+    def number(self, lesson: Lesson) -> int:
+        return lesson.position + 1
+
+    @display(description=gettext_lazy("video"), boolean=True)
+    def has_video(self, lesson: Lesson) -> bool:
+        return bool(lesson.video_url)
+
+    # --- The page -----------------------------------------------------------------------------
+
+    def get_fieldsets(self, request: HttpRequest, obj: Lesson | None = None) -> Any:
+        sale = [["price", "is_preview"], *([["minor_edit"]] if obj else [])]
+        return (
+            (None, {"fields": ["course", "title", "description", "video_url", "preview"]}),
+            (_("Sale and publication"), {"fields": sale}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Lesson | None = None) -> list[str]:
+        """Whoever may not add lessons to the course may not take them out of it either."""
+        moves = obj is None or permissions.can_add_lesson(staff(request), obj.course)
+        return [] if moves else ["course"]
+
+    def formfield_for_foreignkey(
+        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name == "course":
+            kwargs["queryset"] = Course.objects.visible_to(staff(request))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    @override
+    def get_form(
+        self, request: HttpRequest, obj: Lesson | None = None, change: bool = False, **kwargs: Any
+    ) -> type[LessonForm]:
+        form = super().get_form(request, obj, change, **kwargs)
+        # A class made for this request, so that it may know the person.
+        return type(form.__name__, (form,), {"user": staff(request)})
+
+    @override
+    def save_model(
+        self, request: HttpRequest, obj: Lesson, form: "ModelForm[Lesson]", change: bool
+    ) -> None:
+        filled = cast("LessonForm", form)
+        if change:
+            changes = filled.changes()
+            saved = services.update_lesson(lesson=obj, changes=changes, notify=filled.notify)
+        else:
+            fields = filled.fields_of_new()
+            saved = services.create_lesson(course=fields.pop("course"), fields=fields)
+        self.save_picture(saved, form)
+        vars(obj).update(vars(saved))
+
+    @override
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if form.notify and services.MATERIALS.intersection(form.changed_data):
+            self.tell_who_is_mailed(request, form.instance.course)
+
+    def delete_model(self, request: HttpRequest, obj: Lesson) -> None:
+        services.delete_lesson(lesson=obj)
+
+    @transaction.atomic
+    def delete_each(self, queryset: QuerySet[Lesson]) -> None:
+        for lesson in queryset:
+            services.delete_lesson(lesson=lesson)
+
+    def changes(self, subject: Lesson) -> Changes:
+        return changes_of_lesson(subject)

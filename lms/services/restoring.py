@@ -1,0 +1,37 @@
+"""Undoing a change of materials."""
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from lms.models import Course, Lesson
+from lms.services.authoring import update_course, update_lesson
+from project.common.errors import Conflict
+
+if TYPE_CHECKING:
+    from lms.history import Change
+
+# A replaced picture is gone from the storage, and the order is a matter of all lessons together.
+RESTORABLE = frozenset({"title", "description", "video_url", "price", "is_published", "is_preview"})
+
+
+class NothingToPutBack(Conflict):
+    code = "nothing_to_put_back"
+    message = _("Nothing of this change can be put back.")
+
+
+@transaction.atomic
+def put_back[S: (Course, Lesson)](*, subject: S, change: "Change", notify: bool = True) -> S:
+    """Give the fields that `change` changed the values that they had before it.
+
+    It is an edit like any other: checked, kept in the history, told to subscribers.
+    Raises NothingToPutBack, ValidationError for a field.
+    """
+    fields = change.fields if change.kind == "changed" else []
+    changes = {field.name: field.before for field in fields if field.name in RESTORABLE}
+    if not changes:
+        raise NothingToPutBack
+    if isinstance(subject, Course):
+        return update_course(course=subject, changes=changes, notify=notify)
+    return update_lesson(lesson=subject, changes=changes, notify=notify)

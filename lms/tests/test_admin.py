@@ -1,0 +1,352 @@
+"""Courses and lessons in the admin: the policy of the API, its services, and the history."""
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from PIL import Image
+
+from lms.models import Course, Lesson
+from lms.services import update_course
+from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
+from people.models import moderators_group
+from people.tests.factories import UserFactory
+
+FOREIGN = "See https://evil.example/course"
+
+
+def course_form(course: Course | None, lessons: tuple[Lesson, ...] = (), **fields: Any) -> Any:
+    """What the browser sends from the page of a course."""
+    form = {
+        "title": course.title if course else "Bread",
+        "description": course.description if course else "",
+        "price": "0.00",
+        "lessons-TOTAL_FORMS": len(lessons),
+        "lessons-INITIAL_FORMS": len(lessons),
+    }
+    for index, lesson in enumerate(lessons):
+        row = {
+            "id": lesson.pk,
+            "course": lesson.course_id,
+            "title": lesson.title,
+            "video_url": lesson.video_url,
+            "price": lesson.price or "",
+            "position": lesson.position,
+        }
+        form |= {f"lessons-{index}-{name}": value for name, value in row.items()}
+    return form | fields
+
+
+def page(name: str, *args: int) -> str:
+    return reverse(f"admin:lms_{name}", args=args)
+
+
+def errors_of(response: Any) -> Any:
+    return response.context["adminform"].form.errors
+
+
+def messages_of(response: Any) -> str:
+    return " ".join(str(message) for message in response.context["messages"])
+
+
+# --- Moderators -------------------------------------------------------------------------------
+
+
+def test_moderator_changes_anybody_s_course_and_lessons(desk, moderator):
+    course = CourseFactory.create(title="Bread")
+    lesson = LessonFactory.create(course=course, title="Flour")
+    form = course_form(course, (lesson,), title="Better bread", **{"lessons-0-title": "Water"})
+    response = desk(moderator).post(page("course_change", course.pk), form)
+    assert response.status_code == 302
+    course.refresh_from_db()
+    lesson.refresh_from_db()
+    assert (course.title, lesson.title) == ("Better bread", "Water")
+    assert course.history.first().history_user == moderator
+    assert lesson.history.first().history_user == moderator
+
+
+@pytest.mark.parametrize("field", ["title", "description"])
+def test_foreign_link_is_refused_at_its_field(desk, moderator, field):
+    course = CourseFactory.create(title="Bread")
+    form = course_form(course) | {field: FOREIGN}
+    response = desk(moderator).post(page("course_change", course.pk), form)
+    assert field in errors_of(response)
+    assert "evil.example" in errors_of(response)[field][0]
+    course.refresh_from_db()
+    assert course.title == "Bread"
+
+
+def test_foreign_video_is_refused_in_the_row_of_its_lesson(desk, moderator):
+    lesson = LessonFactory.create()
+    form = course_form(lesson.course, (lesson,)) | ({"lessons-0-video_url": "https://vimeo.com/1"})
+    response = desk(moderator).post(page("course_change", lesson.course_id), form)
+    rows = response.context["inline_admin_formsets"][0].formset
+    assert "video_url" in rows.errors[0]
+
+
+def test_moderator_finds_no_way_to_add_or_delete(desk, moderator):
+    lesson = LessonFactory.create(course__owner=moderator)
+    client = desk(moderator)
+    listed = client.get(page("course_changelist")).content.decode()
+    response = client.get(page("course_change", lesson.course_id))
+    shown = response.content.decode()
+    assert "delete_selected" not in listed
+    assert page("course_add") not in listed
+    assert page("course_delete", lesson.course_id) not in shown
+    assert "lessons-0-DELETE" not in shown
+    assert not response.context["inline_admin_formsets"][0].has_add_permission
+
+
+def test_moderator_s_forged_rows_add_and_delete_nothing(desk, moderator):
+    lesson = LessonFactory.create()
+    form = course_form(lesson.course, (lesson,)) | {
+        "lessons-TOTAL_FORMS": 2,
+        "lessons-0-DELETE": "on",
+        "lessons-1-title": "Smuggled",
+        "lessons-1-position": 1,
+        "lessons-1-course": lesson.course_id,
+    }
+    desk(moderator).post(page("course_change", lesson.course_id), form)
+    assert list(Lesson.objects.all()) == [lesson]
+
+
+def test_moderator_can_t_delete_in_bulk(desk, moderator):
+    course = CourseFactory.create()
+    form = {"action": "delete_selected", "_selected_action": course.pk, "post": "yes"}
+    desk(moderator).post(page("course_changelist"), form)
+    assert Course.objects.filter(pk=course.pk).exists()
+
+
+def test_moderator_sees_the_public_part_of_an_author_only(desk, moderator):
+    owner = UserFactory.create(first_name="Anna", last_name="Secret", email="anna@hidden.example")
+    course = CourseFactory.create(owner=owner)
+    client = desk(moderator)
+    for address in (page("course_changelist"), page("course_change", course.pk)):
+        text = client.get(address).content.decode()
+        assert "Anna" in text
+        assert "Secret" not in text
+        assert "hidden.example" not in text
+    found = client.get(page("course_authors"), {"term": "ann"}).json()["results"]
+    assert found == [{"id": str(owner.pk), "text": f"Anna · {owner.pk}"}]
+    assert client.get(page("course_authors"), {"term": "hidden"}).json()["results"] == []
+
+
+# --- Authors and administrators ---------------------------------------------------------------
+
+
+def test_staff_author_meets_own_courses_only(desk, author, moderators):
+    author.is_staff = True
+    author.save(update_fields=["is_staff"])
+    author.user_permissions.set(moderators_group().permissions.all())
+    own, other = CourseFactory.create(owner=author), CourseFactory.create()
+    client = desk(author)
+    assert list(client.get(page("course_changelist")).context["cl"].result_list) == [own]
+    assert client.get(page("course_change", own.pk)).status_code == 200
+    assert client.get(page("course_change", other.pk)).status_code == 302
+    assert client.get(page("course_history", other.pk)).status_code == 404
+
+
+def test_administrator_adds_a_course_for_somebody_with_its_lessons(desk, administrator, author):
+    form = course_form(None, owner=author.pk) | {
+        "lessons-TOTAL_FORMS": 2,
+        "lessons-0-title": "Flour",
+        "lessons-0-position": 0,
+        "lessons-1-title": "Water",
+        "lessons-1-position": 0,
+        "lessons-1-video_url": "https://youtu.be/dQw4w9WgXcQ",
+    }
+    response = desk(administrator).post(page("course_add"), form)
+    assert response.status_code == 302
+    course = Course.objects.get()
+    assert course.owner == author
+    lessons = list(course.lessons.values_list("title", "position", "video_url"))
+    video = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
+    assert lessons == [("Flour", 0, ""), ("Water", 1, video)]
+
+
+def test_dragging_lessons_changes_their_order(desk, moderator):
+    course = CourseFactory.create()
+    first = LessonFactory.create(course=course, position=0)
+    second = LessonFactory.create(course=course, position=1)
+    order: Any = {"lessons-0-position": 1, "lessons-1-position": 0}
+    desk(moderator).post(
+        page("course_change", course.pk), course_form(course, (first, second), **order)
+    )
+    assert list(course.lessons.order_by("position")) == [second, first]
+
+
+def picture(width: int = 40) -> SimpleUploadedFile:
+    file = BytesIO()
+    Image.new("RGB", (width, 30), "teal").save(file, "JPEG", comment=b"taken at home")
+    return SimpleUploadedFile("a.jpg", file.getvalue(), "image/jpeg")
+
+
+def test_picture_is_cleaned_replaced_and_removed(desk, moderator):
+    course = CourseFactory.create()
+    client = desk(moderator)
+    address = page("course_change", course.pk)
+    client.post(address, course_form(course, preview=picture()))
+    course.refresh_from_db()
+    first = course.preview
+    with first.open() as stored:
+        assert b"taken at home" not in stored.read()
+    client.post(address, course_form(course, preview=picture(50)))
+    course.refresh_from_db()
+    assert course.preview.name != first.name
+    client.post(address, course_form(course) | {"preview-clear": "on"})
+    course.refresh_from_db()
+    assert not course.preview
+
+
+def test_what_is_no_picture_is_refused_at_its_field(desk, moderator):
+    course = CourseFactory.create()
+    upload = SimpleUploadedFile("a.png", b"<svg/>", "image/png")
+    response = desk(moderator).post(
+        page("course_change", course.pk), course_form(course, preview=upload)
+    )
+    assert "preview" in errors_of(response)
+
+
+def test_lesson_moves_to_a_course_where_one_may_add_lessons(desk, administrator, moderator):
+    lesson, other = LessonFactory.create(), CourseFactory.create()
+    form = {"course": other.pk, "title": lesson.title, "video_url": lesson.video_url}
+    desk(moderator).post(page("lesson_change", lesson.pk), form)
+    lesson.refresh_from_db()
+    assert lesson.course != other
+    desk(administrator).post(page("lesson_change", lesson.pk), form)
+    lesson.refresh_from_db()
+    assert lesson.course == other
+
+
+def test_deleting_what_is_not_paid_for_takes_lessons_along(desk, administrator):
+    lesson = LessonFactory.create()
+    client = desk(administrator)
+    client.post(page("course_delete", lesson.course_id), {"post": "yes"})
+    assert not Lesson.objects.exists()
+    course = CourseFactory.create()
+    form = {"action": "delete_selected", "_selected_action": course.pk, "post": "yes"}
+    client.post(page("course_changelist"), form)
+    assert not Course.objects.exists()
+
+
+def test_publishing_in_bulk(desk, moderator):
+    drafts = CourseFactory.create_batch(2)
+    client = desk(moderator)
+    form = {"_selected_action": [course.pk for course in drafts]}
+    response = client.post(page("course_changelist"), form | {"action": "publish"}, follow=True)
+    assert "2 courses were published." in messages_of(response)
+    assert Course.objects.published().count() == 2
+    client.post(page("course_changelist"), form | {"action": "unpublish"})
+    assert Course.objects.published().count() == 0
+
+
+@pytest.mark.parametrize(("minor", "told"), [({}, True), ({"minor_edit": "on"}, False)])
+def test_message_says_how_many_subscribers_hear_of_the_change(desk, moderator, minor, told):
+    course = CourseFactory.create(published=True)
+    SubscriptionFactory.create_batch(2, course=course)
+    before = course.materials_updated_at
+    form = course_form(course, title="Better bread", is_published="on", **minor)
+    response = desk(moderator).post(page("course_change", course.pk), form, follow=True)
+    assert ("2 subscribers" in messages_of(response)) is told
+    course.refresh_from_db()
+    assert (course.materials_updated_at != before) is told
+
+
+# --- The lists --------------------------------------------------------------------------------
+
+
+def test_search_and_filters_find_courses(desk, moderator):
+    bread = CourseFactory.create(title="Хлеб дома", published=True, price=500)
+    CourseFactory.create(title="Chess")
+    client = desk(moderator)
+    for query in (
+        {"q": "хлеб"},
+        {"is_published__exact": 1},
+        {"owner__id__exact": bread.owner_id},
+        {"price_from": 100, "price_to": 900},
+    ):
+        response = client.get(page("course_changelist"), query)
+        assert list(response.context["cl"].result_list) == [bread], query
+
+
+@pytest.mark.parametrize("number", [2, 20])
+def test_queries_for_the_lists_do_not_grow(desk, moderator, number, django_assert_num_queries):
+    for course in CourseFactory.create_batch(number):
+        LessonFactory.create(course=course)
+        SubscriptionFactory.create(course=course)
+    client = desk(moderator)
+    # 1 session, 2 person, 3 moderator?, 4 own and 5 group rights, 6 count, 7 rows.
+    with django_assert_num_queries(7):
+        client.get(page("course_changelist"))
+    # 8 the name of the course in its filter is not read before somebody chooses one.
+    with django_assert_num_queries(7):
+        client.get(page("lesson_changelist"))
+
+
+def test_lists_count_up_to_a_limit(desk, moderator, monkeypatch):
+    monkeypatch.setattr("project.common.admin.COUNTED", 3)
+    CourseFactory.create_batch(5)
+    text = desk(moderator).get(page("course_changelist")).content.decode()
+    assert "More than" in text
+
+
+# --- History ----------------------------------------------------------------------------------
+
+
+def test_history_shows_what_was_struck_out_and_added(desk, moderator, author):
+    course = CourseFactory.create(owner=author, title="Bread at home")
+    desk(moderator).post(
+        page("course_change", course.pk), course_form(course, title="Bread at school")
+    )
+    text = desk(moderator).get(page("course_history", course.pk)).content.decode()
+    assert "Bread at <del>home</del><ins>school</ins>" in text
+    assert f"Mira · {moderator.pk}" in text
+
+
+def test_administrator_puts_back_a_moderator_s_edit(desk, moderator, administrator):
+    lesson = LessonFactory.create(title="Flour", description="Rye")
+    form = {"title": "Sand", "description": "Rye", "video_url": lesson.video_url}
+    desk(moderator).post(page("lesson_change", lesson.pk), form)
+    change = lesson.history.first()
+    address = page("lesson_put_back", lesson.pk, change.history_id)
+    client = desk(administrator)
+    assert "Sand" in client.get(address).content.decode()
+    lesson.refresh_from_db()
+    assert lesson.title == "Sand"
+    client.post(address)
+    lesson.refresh_from_db()
+    assert lesson.title == "Flour"
+    assert lesson.history.first().history_user == administrator
+
+
+def test_what_breaks_the_rule_of_links_is_not_put_back(desk, moderator):
+    course = CourseFactory.create(title="Bread", description=FOREIGN)
+    update_course(course=course, changes={"description": ""})
+    address = page("course_put_back", course.pk, course.history.first().history_id)
+    response = desk(moderator).post(address, follow=True)
+    assert "evil.example" in messages_of(response)
+    course.refresh_from_db()
+    assert course.description == ""
+
+
+def test_creation_and_changes_of_others_are_not_put_back(desk, moderator):
+    course, other = CourseFactory.create(), CourseFactory.create()
+    update_course(course=other, changes={"title": "Other"})
+    client = desk(moderator)
+    for change in (course.history.first(), other.history.first()):
+        address = page("course_put_back", course.pk, change.history_id)
+        assert client.post(address).status_code == 404
+
+
+@pytest.mark.parametrize("number", [2, 20])
+def test_queries_for_the_history_do_not_grow(desk, moderator, number, django_assert_num_queries):
+    course = CourseFactory.create()
+    for turn in range(number):
+        update_course(course=course, changes={"title": f"Bread {turn}"})
+    client = desk(moderator)
+    # 1 session, 2 person, 3 and 4 rights, 5 course, 6 its owner, 7 moderator?, 8 count, 9 keys of
+    # the page, 10 states, 11 states before them.
+    with django_assert_num_queries(11):
+        client.get(page("course_history", course.pk))
