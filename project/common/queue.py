@@ -51,6 +51,12 @@ def oldest_waiting_age() -> timedelta | None:
     return now - oldest if oldest else None
 
 
+def failed_count() -> int:
+    """How many tasks on record failed for good."""
+    count: int = Task.objects.filter(success=False).count()
+    return count
+
+
 def forget_older_successes(path: str) -> None:
     """Keep only the last record of a frequent task, or it would push out those of all others."""
     successes = Task.objects.filter(func=path, success=True).order_by("-stopped")

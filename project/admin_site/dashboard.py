@@ -1,0 +1,25 @@
+"""The first page: what needs attention, then figures, each with a way to the list behind it.
+
+A panel is a function from a request to a `Panel`, or None if it is not for this person. To add
+one, write it in `panels.py` (or a module of its own) and name it in PANELS.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from project.admin_site.panels import background, content, people
+from project.admin_site.parts import Panel
+
+PANELS: tuple[Callable[[HttpRequest], Panel | None], ...] = (content, people, background)
+
+
+def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Unfold's DASHBOARD_CALLBACK: add the panels of this person to the page."""
+    panels = [panel for make in PANELS if (panel := make(request))]
+    context["title"] = _("Dashboard")
+    context["attention"] = [entry for panel in panels for entry in panel.attention]
+    context["panels"] = [panel for panel in panels if panel.figures or panel.charts]
+    return context

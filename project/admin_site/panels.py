@@ -1,0 +1,158 @@
+"""The panels of the dashboard, one function each."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from lms.models import Course, Lesson, Subscription, sees_all_content
+from people.models import User
+from project.admin_site.frame import registered
+from project.admin_site.parts import Attention, Chart, Figure, Panel, by_day, kept, last_days
+from project.common import queue
+
+# A worker has something to do once a minute; after a few missed turns nobody is working.
+WORKER_SILENT = timedelta(minutes=10)
+TITLE_LENGTH = 32
+
+
+def list_url(label: str, query: str = "") -> str | None:
+    """Address of the list of a model, None as long as it has none."""
+    model_admin = registered(label)
+    if model_admin is None:
+        return None
+    options = model_admin.opts
+    return reverse(f"admin:{options.app_label}_{options.model_name}_changelist") + query
+
+
+def may_see(request: HttpRequest, label: str) -> bool:
+    model_admin = registered(label)
+    return model_admin is not None and model_admin.has_view_or_change_permission(request)
+
+
+# --- Content --------------------------------------------------------------------------------
+
+
+def content(request: HttpRequest) -> Panel | None:
+    """For those who look after everybody's courses: moderators and administrators."""
+    if not sees_all_content(request.user) or not may_see(request, "lms.Course"):
+        return None
+    numbers = kept("content", _count_content)
+    courses, lessons = list_url("lms.Course"), list_url("lms.Lesson")
+    published = list_url("lms.Course", "?is_published__exact=1")
+    drafts = list_url("lms.Course", "?is_published__exact=0")
+    top = numbers["top"]
+    return Panel(
+        title=_("Content"),
+        figures=[
+            Figure(_("Published courses"), numbers["published"], published),
+            Figure(_("Drafts"), numbers["drafts"], drafts),
+            Figure(_("Lessons"), numbers["lessons"], lessons),
+            Figure(_("Subscriptions"), numbers["subscriptions"], courses),
+        ],
+        charts=[
+            Chart(
+                _("Courses by subscribers"),
+                "bar",
+                [title for title, _number in top],
+                {_("Subscribers"): [number for _title, number in top]},
+                courses,
+            )
+        ]
+        if top
+        else [],
+    )
+
+
+def _count_content() -> dict[str, Any]:
+    top: Any = Course.objects.by_subscribers()[:10]
+    return {
+        "published": Course.objects.published().count(),
+        "drafts": Course.objects.filter(is_published=False).count(),
+        "lessons": Lesson.objects.count(),
+        "subscriptions": Subscription.objects.count(),
+        "top": [(_shortened(course.title), course.subscribers_count) for course in top],
+    }
+
+
+def _shortened(title: str) -> str:
+    return title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…"
+
+
+# --- People ---------------------------------------------------------------------------------
+
+
+def people(request: HttpRequest) -> Panel | None:
+    if not may_see(request, "people.User"):
+        return None
+    numbers = kept("people", _count_people)
+    days = last_days()
+    recent = f"?date_joined_from_0={days[0]:%Y-%m-%d}"
+    labels, joined = by_day(numbers["joined"])
+    _labels, seen = by_day(numbers["seen"])
+    return Panel(
+        title=_("People"),
+        attention=_soon_blocked(numbers["soon_blocked"]),
+        figures=[
+            Figure(_("Active people"), numbers["active"], list_url("people.User", "?state=active")),
+            Figure(_("New in 30 days"), sum(joined), list_url("people.User", recent)),
+            Figure(
+                _("Blocked people"), numbers["blocked"], list_url("people.User", "?state=blocked")
+            ),
+        ],
+        charts=[
+            Chart(
+                _("New and active people per day"),
+                "line",
+                labels,
+                {_("New"): joined, _("Last seen"): seen},
+                list_url("people.User", recent),
+            )
+        ],
+    )
+
+
+def _count_people() -> dict[str, Any]:
+    since = timezone.now() - timedelta(days=len(last_days()))
+    return {
+        "active": User.objects.active().count(),
+        "blocked": User.objects.blocked().count(),
+        "soon_blocked": User.objects.soon_blocked().count(),
+        "joined": User.objects.per_day("date_joined", since=since),
+        "seen": User.objects.per_day("last_login", since=since),
+    }
+
+
+def _soon_blocked(number: int) -> list[Attention]:
+    if not number:
+        return []
+    text = ngettext(
+        "%(number)d account will be blocked for inactivity this week.",
+        "%(number)d accounts will be blocked for inactivity this week.",
+        number,
+    )
+    url = list_url("people.User", "?soon_blocked=1")
+    return [Attention(text % {"number": number}, url, "hourglass_bottom")]
+
+
+# --- Background work ------------------------------------------------------------------------
+
+
+def background(request: HttpRequest) -> Panel | None:
+    """For administrators: is anybody working, and did anything fail?"""
+    if not request.user.is_superuser:
+        return None
+    attention = []
+    last = queue.last_execution()
+    if last is None or timezone.now() - last > WORKER_SILENT:
+        text = _("No background worker is running: mails and other tasks wait.")
+        attention.append(Attention(text, list_url("django_q.OrmQ"), "engineering", is_danger=True))
+    if failed := queue.failed_count():
+        text = ngettext("%(number)d task failed.", "%(number)d tasks failed.", failed)
+        url = list_url("django_q.Failure")
+        attention.append(Attention(text % {"number": failed}, url, "error", is_danger=True))
+    return Panel(title=_("Background work"), attention=attention)

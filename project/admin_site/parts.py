@@ -1,0 +1,91 @@
+"""What a panel of the dashboard is made of, and how its numbers are kept for a while."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import cast
+
+from django.core.cache import cache
+from django.utils import timezone
+from django.utils.formats import date_format
+
+# Figures of large tables take a moment to count; a minute later they are still the same.
+KEPT_SECONDS = 60
+DAYS = 30
+COLOURS = ("var(--color-primary-600)", "oklch(76.9% .188 70.08)")
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Something that somebody has to look at."""
+
+    text: str
+    url: str | None
+    icon: str
+    is_danger: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    title: str
+    value: int
+    url: str | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines or bars over labels. `series` maps names to values; `url` leads to the list."""
+
+    title: str
+    kind: str
+    labels: Sequence[str]
+    series: Mapping[str, Sequence[int]]
+    url: str | None
+
+    @property
+    def data(self) -> str:
+        """What Chart.js draws."""
+        datasets = [
+            {
+                "label": name,
+                "data": list(values),
+                "borderColor": colour,
+                "backgroundColor": colour,
+                "maxBarThickness": 40,
+            }
+            for (name, values), colour in zip(self.series.items(), COLOURS, strict=False)
+        ]
+        return json.dumps({"labels": list(self.labels), "datasets": datasets})
+
+    @property
+    def legend(self) -> list[tuple[str, str, int]]:
+        """Name, colour and sum of each series: the same numbers for those who see no drawing."""
+        pairs = zip(self.series.items(), COLOURS, strict=False)
+        return [(name, colour, sum(values)) for (name, values), colour in pairs]
+
+
+@dataclass(frozen=True)
+class Panel:
+    title: str
+    attention: list[Attention] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    charts: list[Chart] = field(default_factory=list)
+
+
+def kept[T](name: str, count: Callable[[], T]) -> T:
+    """Return what `count` returns, at most KEPT_SECONDS old. The same for everybody who asks."""
+    return cast("T", cache.get_or_set(f"dashboard:{name}", count, KEPT_SECONDS))
+
+
+def last_days() -> list[date]:
+    """The last DAYS days, today included, in the project's time zone."""
+    today = timezone.localdate()
+    return [today - timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)]
+
+
+def by_day(numbers: Mapping[date, int]) -> tuple[list[str], list[int]]:
+    """Labels and values for a chart of the last days; a day without a row is a zero."""
+    days = last_days()
+    return [date_format(day, "j N") for day in days], [numbers.get(day, 0) for day in days]

@@ -1,0 +1,138 @@
+"""Each address of the admin for each role; one that is missing in the table fails."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, reverse
+
+from lms.services import update_course
+from lms.tests.factories import CourseFactory, LessonFactory
+from people.models import moderators_group
+from people.tests.factories import UserFactory
+
+# Whoever is not of the staff is sent to the log-in.
+STAFF_ROLES = ("moderator", "support", "administrator")
+ALL, NOBODY = (200, 200, 200), (403, 403, 403)
+CONTENT = (200, 403, 200)
+PEOPLE = (403, 200, 200)
+ADMINISTRATOR = (403, 403, 200)
+
+TABLE = {
+    "index": ALL,
+    "login": (302, 302, 302),
+    "logout": (405, 405, 405),
+    "password_change": ALL,
+    "password_change_done": ALL,
+    "autocomplete": NOBODY,  # without the field that asks
+    "jsi18n": ALL,
+    "view_on_site": (404, 404, 404),
+    "search": ALL,
+    "app_list:lms": (200, 404, 200),
+    "app_list:people": (404, 200, 200),
+    "app_list:auth": (404, 404, 200),
+    "lms_course_authors": CONTENT,
+    "lms_course_changelist": CONTENT,
+    "lms_course_add": ADMINISTRATOR,
+    "lms_course_change": CONTENT,
+    "lms_course_delete": ADMINISTRATOR,
+    "lms_course_history": CONTENT,
+    "lms_course_put_back": CONTENT,
+    "lms_lesson_changelist": CONTENT,
+    "lms_lesson_add": ADMINISTRATOR,
+    "lms_lesson_change": CONTENT,
+    "lms_lesson_delete": ADMINISTRATOR,
+    "lms_lesson_history": CONTENT,
+    "lms_lesson_put_back": CONTENT,
+    "people_user_changelist": PEOPLE,
+    "people_user_add": ADMINISTRATOR,
+    "people_user_change": PEOPLE,
+    "people_user_delete": NOBODY,
+    "people_user_history": PEOPLE,
+    "auth_user_password_change": PEOPLE,
+    "people_user_block": PEOPLE,
+    "people_user_unblock": PEOPLE,
+    "people_user_password_reset": PEOPLE,
+    "people_user_appoint": ADMINISTRATOR,
+    "people_user_dismiss": ADMINISTRATOR,
+    "people_user_erase": ADMINISTRATOR,
+    "auth_group_changelist": ADMINISTRATOR,
+    "auth_group_add": ADMINISTRATOR,
+    "auth_group_change": ADMINISTRATOR,
+    "auth_group_delete": NOBODY,  # the one of moderators
+    "auth_group_history": ADMINISTRATOR,
+}
+SUBJECTS = {"lms_course": "course", "lms_lesson": "lesson", "people_user": "person"}
+GROUPS = {"auth_group": "group", "auth_user": "person"}
+
+
+def names(patterns: list[Any]) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from names(pattern.url_patterns)
+        elif isinstance(pattern, URLPattern) and pattern.name:
+            yield pattern.name
+
+
+def test_every_address_of_the_admin_is_in_the_table():
+    known = {name.partition(":")[0] for name in TABLE}
+    assert set(names(admin.site.get_urls())) == known
+
+
+@pytest.fixture
+def address(moderators):
+    course = CourseFactory.create(published=True)
+    lesson = LessonFactory.create(course=course)
+    lesson.title = "Renamed"
+    lesson.save(update_fields=["title"])
+    update_course(course=course, changes={"title": "Renamed"})
+    colleague = UserFactory.create(is_staff=True)
+    colleague.groups.add(moderators_group())
+    subjects: dict[str, Any] = {
+        "course": course,
+        "lesson": lesson,
+        "person": UserFactory.create(),
+        "blocked": UserFactory.create(blocked=True),
+        "colleague": colleague,
+        "group": moderators_group(),
+    }
+
+    def build(entry: str) -> str:
+        name, _colon, app = entry.partition(":")
+        if app:
+            return reverse("admin:app_list", args=[app])
+        if name == "view_on_site":
+            return reverse("admin:view_on_site", args=[0, 0])
+        subject = subjects.get((SUBJECTS | GROUPS).get(name.rpartition("_")[0], ""))
+        if name.endswith("put_back"):
+            subject = subjects[name.split("_")[1]]
+            change = subject.history.first()
+            return reverse(f"admin:{name}", args=[subject.pk, change.history_id])
+        if name.endswith(("_password_change", "_password_reset")):
+            subject = subjects["person"]
+        subject = {
+            "people_user_unblock": subjects["blocked"],
+            "people_user_dismiss": subjects["colleague"],
+        }.get(name, subject)
+        if subject is None or name.endswith(("_changelist", "_add", "_authors")):
+            return reverse(f"admin:{name}")
+        return reverse(f"admin:{name}", args=[subject.pk])
+
+    return build
+
+
+@pytest.mark.parametrize("entry", TABLE)
+@pytest.mark.parametrize("role", ["anonymous", "learner", *STAFF_ROLES])
+def test_address_answers_each_role_as_the_table_says(entry, role, address, desk, request):
+    user = None if role == "anonymous" else request.getfixturevalue(role)
+    response = desk(user).get(address(entry))
+    if role in STAFF_ROLES:
+        expected = TABLE[entry][STAFF_ROLES.index(role)]
+    elif entry in {"login", "logout"}:
+        expected = 302 if entry == "logout" else 200
+    else:
+        expected = 302
+    assert response.status_code == expected
+    if expected == 302 and role not in STAFF_ROLES and entry != "logout":
+        assert "/login/" in response["Location"]
