@@ -281,8 +281,12 @@ class FieldChangeOut(Schema):
     """A field of a change. Money is a decimal string; of a picture, the name of its file."""
 
     name: str = Field(examples=["title"])
-    before: str | int | bool | None = Field(description="null in what was created.")
-    after: str | int | bool | None = Field(description="null in what was deleted.")
+    before: str | int | bool | None = Field(
+        description="null in what was created.", examples=["Bread"]
+    )
+    after: str | int | bool | None = Field(
+        description="null in what was deleted.", examples=["Bread at home"]
+    )
 
     @field_validator("before", "after", mode="before")
     @classmethod

@@ -76,8 +76,7 @@ class UserQuerySet(models.QuerySet["User"]):
         """Accounts that the inactivity sweep will block within a week from `at` (default: now), if
         nobody logs in."""
         limit = (at or timezone.now()) - settings.INACTIVITY_PERIOD + timedelta(days=7)
-        unseen = Q(last_login__lt=limit) | Q(last_login=None, date_joined__lt=limit)
-        return self.active().filter(unseen, is_superuser=False)
+        return self.not_seen_since(limit)
 
     def per_day(self, field: str, *, since: datetime) -> dict[date, int]:
         """How many people have `field` on each day since then, in the project's time zone."""

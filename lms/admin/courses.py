@@ -33,7 +33,8 @@ class LessonInline(EditableInline[Lesson, Course]):
     """The lessons in their order; a whole lesson is edited on a page of its own."""
 
     model = Lesson
-    fields = ("position", "title", "video_url", "price", "is_preview")
+    # The handle to drag a row by is drawn in the first column, so not in the hidden one.
+    fields = ("title", "video_url", "price", "is_preview", "position")
     ordering_field = "position"
     hide_ordering_field = True
     show_change_link = True
@@ -147,7 +148,9 @@ class CourseAdmin(MaterialsAdmin[Course]):
     ) -> None:
         number = 0
         for course in courses.exclude(is_published=is_published).order_by("pk"):
-            services.update_course(course=course, changes={"is_published": is_published})
+            services.update_course(
+                course=course, changes={"is_published": is_published}, by=staff(request)
+            )
             self.log_change(request, course, _("Published.") if is_published else _("Unpublished."))
             number += 1
         message = (
@@ -203,7 +206,9 @@ class CourseAdmin(MaterialsAdmin[Course]):
         filled = cast("CourseForm", form)
         if change:
             changes = filled.changes()
-            saved = services.update_course(course=obj, changes=changes, notify=filled.notify)
+            saved = services.update_course(
+                course=obj, changes=changes, by=staff(request), notify=filled.notify
+            )
         else:
             fields = filled.fields_of_new()
             owner = fields.pop("owner", None) or staff(request)
@@ -217,22 +222,22 @@ class CourseAdmin(MaterialsAdmin[Course]):
     ) -> None:
         """Save the lessons by their services; Django logs what the formset says of them."""
         course: Course = form.instance
+        who: Any = {"by": staff(request), "notify": form.notify}
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
         for row in formset.deleted_forms:
-            services.delete_lesson(lesson=row.instance)
+            services.delete_lesson(lesson=row.instance, **who)
             formset.deleted_objects.append(row.instance)
         for row in formset.initial_forms:
             if row.has_changed() and row not in formset.deleted_forms:
                 changes = {name: row.cleaned_data[name] for name in row.changed_data}
-                lesson = services.update_lesson(
-                    lesson=row.instance, changes=changes, notify=form.notify
-                )
+                lesson = services.update_lesson(lesson=row.instance, changes=changes, **who)
                 formset.changed_objects.append((lesson, row.changed_data))
         for row in formset.extra_forms:
             if row.has_changed() and row not in formset.deleted_forms:
                 names = {"title", "video_url", "price", "is_preview"}
                 fields = {name: row.cleaned_data[name] for name in names}
-                formset.new_objects.append(services.create_lesson(course=course, fields=fields))
+                lesson = services.create_lesson(course=course, fields=fields, **who)
+                formset.new_objects.append(lesson)
 
     @override
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -240,15 +245,15 @@ class CourseAdmin(MaterialsAdmin[Course]):
         changed = {
             name for rows in formsets for _row, names in rows.changed_objects for name in names
         }
-        added = any(rows.new_objects for rows in formsets)
-        if form.notify and (added or services.MATERIALS & {*form.changed_data, *changed}):
+        others = any(rows.new_objects or rows.deleted_objects for rows in formsets)
+        if form.notify and (others or services.MATERIALS & {*form.changed_data, *changed}):
             self.tell_who_is_mailed(request, form.instance)
 
     def delete_model(self, request: HttpRequest, obj: Course) -> None:
         services.delete_course(course=obj)
 
     @transaction.atomic
-    def delete_each(self, queryset: QuerySet[Course]) -> None:
+    def delete_each(self, queryset: QuerySet[Course], by: "User") -> None:
         for course in queryset:
             services.delete_course(course=course)
 

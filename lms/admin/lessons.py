@@ -119,10 +119,14 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         filled = cast("LessonForm", form)
         if change:
             changes = filled.changes()
-            saved = services.update_lesson(lesson=obj, changes=changes, notify=filled.notify)
+            saved = services.update_lesson(
+                lesson=obj, changes=changes, by=staff(request), notify=filled.notify
+            )
         else:
             fields = filled.fields_of_new()
-            saved = services.create_lesson(course=fields.pop("course"), fields=fields)
+            saved = services.create_lesson(
+                course=fields.pop("course"), fields=fields, by=staff(request), notify=filled.notify
+            )
         self.save_picture(saved, form)
         vars(obj).update(vars(saved))
 
@@ -133,12 +137,12 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
             self.tell_who_is_mailed(request, form.instance.course)
 
     def delete_model(self, request: HttpRequest, obj: Lesson) -> None:
-        services.delete_lesson(lesson=obj)
+        services.delete_lesson(lesson=obj, by=staff(request))
 
     @transaction.atomic
-    def delete_each(self, queryset: QuerySet[Lesson]) -> None:
+    def delete_each(self, queryset: QuerySet[Lesson], by: "User") -> None:
         for lesson in queryset:
-            services.delete_lesson(lesson=lesson)
+            services.delete_lesson(lesson=lesson, by=by)
 
     def changes(self, subject: Lesson) -> Changes:
         return changes_of_lesson(subject)

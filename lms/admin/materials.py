@@ -10,8 +10,10 @@ from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -74,15 +76,27 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
             services.set_preview(subject=subject, picture=form.cleaned_data["preview"] or None)
 
     def tell_who_is_mailed(self, request: HttpRequest, course: Course) -> None:
-        """Say how many people follow the course whose materials have just changed."""
-        number = course.subscriptions.count()
-        if course.is_published and number:
-            message = ngettext(
-                "%(number)d subscriber will be told of the change by mail.",
-                "%(number)d subscribers will be told of the change by mail.",
+        """Say how many people will hear of what was just changed in the course, and when."""
+        others = course.subscriptions.filter(user__is_active=True).exclude(user=staff(request))
+        number = others.count()
+        if not course.is_published or not number:
+            return
+        at = services.collected_go_out_at(course)
+        message = (
+            ngettext(
+                "%(number)d subscriber will be told of the change by mail, on %(at)s.",
+                "%(number)d subscribers will be told of the change by mail, on %(at)s.",
                 number,
             )
-            self.message_user(request, message % {"number": number}, messages.INFO)
+            if at
+            else ngettext(
+                "%(number)d subscriber will be told of the change by mail, now.",
+                "%(number)d subscribers will be told of the change by mail, now.",
+                number,
+            )
+        )
+        when = date_format(localtime(at), "DATETIME_FORMAT") if at else ""
+        self.message_user(request, message % {"number": number, "at": when}, messages.INFO)
 
     # --- History ------------------------------------------------------------------------------
 
@@ -138,7 +152,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     def _put_back(self, request: HttpRequest, subject: M, change: Change) -> HttpResponse:
         notify = "minor_edit" not in request.POST
         try:
-            services.put_back(subject=subject, change=change, notify=notify)
+            services.put_back(subject=subject, change=change, by=staff(request), notify=notify)
         except (DomainError, ValidationError) as error:
             text = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
             self.message_user(request, text, messages.ERROR)
@@ -185,11 +199,11 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=[pk])
 
     # Asked by Django for `delete_selected`; one that fails fails all, and is named.
-    def delete_each(self, queryset: QuerySet[M]) -> None:
+    def delete_each(self, queryset: QuerySet[M], by: "User") -> None:
         raise NotImplementedError
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> None:
-        self.delete_each(queryset)
+        self.delete_each(queryset, staff(request))
 
 
 def may_delete(request: HttpRequest) -> bool:

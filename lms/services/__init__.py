@@ -22,15 +22,16 @@ from lms.services.authoring import (
 )
 from lms.services.restoring import RESTORABLE, NothingToPutBack, put_back
 from lms.services.subscriptions import subscribe, unsubscribe
-from lms.services.updates import Change, record_update, tell_collected
+from lms.services.updates import Change, collected_go_out_at, record_update, tell_collected
 
 __all__ = [
-    "Change",
     "MATERIALS",
     "RESTORABLE",
+    "Change",
     "HasPayments",
     "NoAccess",
     "NothingToPutBack",
+    "collected_go_out_at",
     "complete_lesson",
     "create_course",
     "create_lesson",
@@ -39,8 +40,8 @@ __all__ = [
     "enroll",
     "grant_access",
     "grant_new_access",
-    "record_update",
     "put_back",
+    "record_update",
     "reopen_lesson",
     "revoke_access",
     "set_preview",

@@ -32,6 +32,7 @@ LESSON_MATERIALS = {
     "description": ChangeKind.LESSON_TEXT,
     "video_url": ChangeKind.VIDEO_REPLACED,
 }
+MATERIALS = COURSE_MATERIALS.keys() | LESSON_MATERIALS.keys()
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from project.common.errors import Conflict
 
 if TYPE_CHECKING:
     from lms.history import Change
+    from people.models import User
 
 # A replaced picture is gone from the storage, and the order is a matter of all lessons together.
 RESTORABLE = frozenset({"title", "description", "video_url", "price", "is_published", "is_preview"})
@@ -22,7 +23,9 @@ class NothingToPutBack(Conflict):
 
 
 @transaction.atomic
-def put_back[S: (Course, Lesson)](*, subject: S, change: "Change", notify: bool = True) -> S:
+def put_back[S: (Course, Lesson)](
+    *, subject: S, change: "Change", by: "User", notify: bool = True
+) -> S:
     """Give the fields that `change` changed the values that they had before it.
 
     It is an edit like any other: checked, kept in the history, told to subscribers.
@@ -33,5 +36,5 @@ def put_back[S: (Course, Lesson)](*, subject: S, change: "Change", notify: bool 
     if not changes:
         raise NothingToPutBack
     if isinstance(subject, Course):
-        return update_course(course=subject, changes=changes, notify=notify)
-    return update_lesson(lesson=subject, changes=changes, notify=notify)
+        return update_course(course=subject, changes=changes, by=by, notify=notify)
+    return update_lesson(lesson=subject, changes=changes, by=by, notify=notify)

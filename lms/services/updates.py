@@ -85,6 +85,16 @@ def tell_collected(*, at: datetime | None = None) -> int:
     return sum(_tell_if_due(course_id, at) for course_id in list(course_ids))
 
 
+def collected_go_out_at(course: Course) -> datetime | None:
+    """When the changes that wait will be told, if nobody changes the course again; None if none
+    waits: what was changed last went off at once, or sends nothing."""
+    waiting = CourseChange.objects.collected().filter(course=course)
+    if not waiting.exists():
+        return None
+    last = Course.objects.values_list("materials_updated_at", flat=True).get(pk=course.pk)
+    return last + settings.COURSE_UPDATE_QUIET_PERIOD
+
+
 @transaction.atomic
 def _tell_if_due(course_id: int, at: datetime) -> bool:
     """Ask again under the lock: somebody may have changed the course, or told of it, meanwhile."""

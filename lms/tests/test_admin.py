@@ -249,7 +249,9 @@ def test_message_says_how_many_subscribers_hear_of_the_change(desk, moderator, m
     before = course.materials_updated_at
     form = course_form(course, title="Better bread", is_published="on", **minor)
     response = desk(moderator).post(page("course_change", course.pk), form, follow=True)
-    assert ("2 subscribers" in messages_of(response)) is told
+    assert ("2 subscribers will be told" in messages_of(response)) is told
+    # It was created just now, so that the change is collected.
+    assert (", on " in messages_of(response)) is told
     course.refresh_from_db()
     assert (course.materials_updated_at != before) is told
 
@@ -323,7 +325,7 @@ def test_administrator_puts_back_a_moderator_s_edit(desk, moderator, administrat
 
 def test_what_breaks_the_rule_of_links_is_not_put_back(desk, moderator):
     course = CourseFactory.create(title="Bread", description=FOREIGN)
-    update_course(course=course, changes={"description": ""})
+    update_course(course=course, changes={"description": ""}, by=moderator)
     address = page("course_put_back", course.pk, course.history.first().history_id)
     response = desk(moderator).post(address, follow=True)
     assert "evil.example" in messages_of(response)
@@ -333,7 +335,7 @@ def test_what_breaks_the_rule_of_links_is_not_put_back(desk, moderator):
 
 def test_creation_and_changes_of_others_are_not_put_back(desk, moderator):
     course, other = CourseFactory.create(), CourseFactory.create()
-    update_course(course=other, changes={"title": "Other"})
+    update_course(course=other, changes={"title": "Other"}, by=moderator)
     client = desk(moderator)
     for change in (course.history.first(), other.history.first()):
         address = page("course_put_back", course.pk, change.history_id)
@@ -344,7 +346,7 @@ def test_creation_and_changes_of_others_are_not_put_back(desk, moderator):
 def test_queries_for_the_history_do_not_grow(desk, moderator, number, django_assert_num_queries):
     course = CourseFactory.create()
     for turn in range(number):
-        update_course(course=course, changes={"title": f"Bread {turn}"})
+        update_course(course=course, changes={"title": f"Bread {turn}"}, by=moderator)
     client = desk(moderator)
     # 1 session, 2 person, 3 and 4 rights, 5 course, 6 its owner, 7 moderator?, 8 count, 9 keys of
     # the page, 10 states, 11 states before them.

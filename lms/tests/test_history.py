@@ -69,7 +69,7 @@ def test_rows_of_a_fixture_have_a_first_state(author, api, tmp_path, db):
     call_command("dumpdata", "lms.course", output=str(file), verbosity=0)
     Course.history.all().delete()
     call_command("loaddata", str(file), verbosity=0)
-    services.update_course(course=course, changes={"title": "Rye"})
+    services.update_course(course=course, changes={"title": "Rye"}, by=author)
     change = api(author).get(f"courses/{course.pk}/history").json()["items"][0]
     assert change["fields"] == [{"name": "title", "before": "Bread", "after": "Rye"}]
     assert change["by"] is None
@@ -78,7 +78,7 @@ def test_rows_of_a_fixture_have_a_first_state(author, api, tmp_path, db):
 def test_pages_of_changes_follow_each_other(api, author):
     course = CourseFactory.create(owner=author)
     for number in range(4):
-        services.update_course(course=course, changes={"title": f"Bread {number}"})
+        services.update_course(course=course, changes={"title": f"Bread {number}"}, by=author)
     second = api(author).get(f"courses/{course.pk}/history?page=2&page_size=2").json()
     assert (second["count"], second["pages"]) == (5, 3)
     assert [change["fields"][0]["after"] for change in second["items"]] == ["Bread 1", "Bread 0"]
@@ -91,9 +91,9 @@ def test_queries_for_a_page_of_changes_do_not_grow(
     course = CourseFactory.create(owner=author)
     lessons = LessonFactory.create_batch(2, course=course)
     for turn in range(number):
-        services.update_course(course=course, changes={"title": f"Bread {turn}"})
+        services.update_course(course=course, changes={"title": f"Bread {turn}"}, by=author)
         for lesson in lessons:
-            services.update_lesson(lesson=lesson, changes={"title": f"Flour {turn}"})
+            services.update_lesson(lesson=lesson, changes={"title": f"Flour {turn}"}, by=author)
     Lesson.history.update(history_user=moderator)
     # 1 caller, 2 course, 3 its lessons, 4 count, 5 keys of the page, 6 states of the course,
     # 7 states before them, 8 and 9 the same of lessons.

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from unfold.forms import AdminPasswordChangeForm as UnfoldPasswordForm
 from unfold.forms import UserChangeForm as UnfoldUserChangeForm
 from unfold.forms import UserCreationForm as UnfoldUserCreationForm
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -11,12 +12,18 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from people.models import User
 
 if TYPE_CHECKING:
-    from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+    from django.contrib.auth.forms import (
+        AdminPasswordChangeForm,
+        AdminUserCreationForm,
+        UserChangeForm,
+    )
 
     _ChangeForm = UserChangeForm[User]
     _CreationForm = AdminUserCreationForm[User]
+    _PasswordForm = AdminPasswordChangeForm[User]
 else:
     _ChangeForm, _CreationForm = UnfoldUserChangeForm, UnfoldUserCreationForm
+    _PasswordForm = UnfoldPasswordForm
 
 
 class PersonForm(_ChangeForm):
@@ -27,10 +34,17 @@ class PersonForm(_ChangeForm):
 
 
 class NewPersonForm(_CreationForm):
+    # There is no other way in than a password.
+    usable_password = None  # type: ignore[assignment]
+
     class Meta:
         model = User
         fields = ("email", "first_name", "last_name", "language")
         field_classes: dict[str, Any] = {}
+
+
+class PasswordForm(_PasswordForm):
+    usable_password = None
 
 
 class ReasonForm(forms.Form):

@@ -16,8 +16,20 @@ from people.models import MODERATORS
 from people.permissions import can_give_rights
 from project.common.admin import StaffAdmin
 
-# Rights to rows that people work with; sessions, tokens and the like are nobody's to give.
-APPS = ("lms", "payments", "people", "auth", "django_q")
+# What people work with; sessions, tokens, histories and the like are nobody's to give.
+MODELS = (
+    "course",
+    "lesson",
+    "subscription",
+    "access",
+    "payment",
+    "user",
+    "group",
+    "ormq",
+    "success",
+    "failure",
+    "schedule",
+)
 # Django keeps the names of rights in the database, in English; these are translated.
 VERBS = {
     "view": gettext_noop("see"),
@@ -64,12 +76,11 @@ class GroupAdmin(StaffAdmin[Group]):
     ) -> Any:
         if db_field.name != "permissions":
             return super().formfield_for_manytomany(db_field, request, **kwargs)
-        rights = Permission.objects.filter(content_type__app_label__in=APPS)
+        rights = Permission.objects.filter(content_type__model__in=MODELS)
         return RightsField(
-            queryset=rights.exclude(content_type__model__startswith="historical")
-            .exclude(content_type__model__in=["permission", "contenttype"])
-            .select_related("content_type")
-            .order_by("content_type__app_label", "content_type__model", "id"),
+            queryset=rights.select_related("content_type").order_by(
+                "content_type__app_label", "content_type__model", "id"
+            ),
             widget=UnfoldAdminCheckboxSelectMultipleWidget,
             label=capfirst(db_field.verbose_name),
             required=False,

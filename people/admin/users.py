@@ -11,10 +11,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RangeDateFilter
-from unfold.forms import AdminPasswordChangeForm
 
 from people.admin.filters import SoonBlockedFilter, StateFilter
-from people.admin.forms import NewPersonForm, PersonForm
+from people.admin.forms import NewPersonForm, PasswordForm, PersonForm
 from people.admin.inlines import CourseInline, SubscriptionInline
 from people.admin.processes import PROCESSES, ask_and_run, page_of
 from people.models import BlockReason, User
@@ -39,7 +38,7 @@ STATE_COLOURS = {
 class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
     form = PersonForm
     add_form = NewPersonForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = PasswordForm
     list_display = ("email", "name", "state", "role", "last_login", "date_joined")
     list_filter = (
         StateFilter,
@@ -77,7 +76,7 @@ class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         person = ["email", ["first_name", "last_name"], ["phone", "city"], "language"]
         if obj is None:
-            password = ["usable_password", "password1", "password2"]
+            password = ["password1", "password2"]
             new = ["email", ["first_name", "last_name"], "language"]
             return ((None, {"fields": new}), (_("Password"), {"fields": password}))
         shows_password = self.has_change_permission(request, obj)

@@ -15,8 +15,8 @@ from project.admin_site.frame import registered
 from project.admin_site.parts import Attention, Chart, Figure, Panel, by_day, kept, last_days
 from project.common import queue
 
-# A worker has something to do once a minute; after a few missed turns nobody is working.
-WORKER_SILENT = timedelta(minutes=10)
+# The canary runs every minute; after a few missed turns nobody is working.
+WORKER_SILENT = timedelta(minutes=3)
 TITLE_LENGTH = 32
 
 

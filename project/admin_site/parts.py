@@ -16,6 +16,20 @@ DAYS = 30
 COLOURS = ("var(--color-primary-600)", "oklch(76.9% .188 70.08)")
 
 
+GREY = "#9ca3af"
+LYING_BARS = {
+    "indexAxis": "y",
+    "animation": False,
+    "maintainAspectRatio": False,
+    "borderRadius": 6,
+    "plugins": {"legend": {"display": False}},
+    "scales": {
+        "x": {"grid": {}, "ticks": {"color": GREY, "precision": 0}, "beginAtZero": True},
+        "y": {"grid": {"display": False}, "ticks": {"color": GREY, "autoSkip": False}},
+    },
+}
+
+
 @dataclass(frozen=True)
 class Attention:
     """Something that somebody has to look at."""
@@ -53,11 +67,16 @@ class Chart:
                 "data": list(values),
                 "borderColor": colour,
                 "backgroundColor": colour,
-                "maxBarThickness": 40,
+                "maxBarThickness": 18,
             }
             for (name, values), colour in zip(self.series.items(), COLOURS, strict=False)
         ]
         return json.dumps({"labels": list(self.labels), "datasets": datasets})
+
+    @property
+    def options(self) -> str:
+        """Bars lie, so that titles can be read on a phone too; for lines Unfold's own will do."""
+        return json.dumps(LYING_BARS) if self.kind == "bar" else ""
 
     @property
     def legend(self) -> list[tuple[str, str, int]]:

@@ -82,12 +82,12 @@ def test_every_address_of_the_admin_is_in_the_table():
 
 @pytest.fixture
 def address(moderators):
+    colleague = UserFactory.create(is_staff=True)
     course = CourseFactory.create(published=True)
     lesson = LessonFactory.create(course=course)
     lesson.title = "Renamed"
     lesson.save(update_fields=["title"])
-    update_course(course=course, changes={"title": "Renamed"})
-    colleague = UserFactory.create(is_staff=True)
+    update_course(course=course, changes={"title": "Renamed"}, by=colleague)
     colleague.groups.add(moderators_group())
     subjects: dict[str, Any] = {
         "course": course,

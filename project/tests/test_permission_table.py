@@ -226,6 +226,8 @@ TABLE = [
         "401 404 204 403 204", state=course_state("course")),
     Row("delete_course", lambda w: ("DELETE", f"courses/{w.foreign.pk}"),
         "401 404 404 403 204", state=course_state("foreign"), variant="a moderator's own"),
+    Row("list_course_changes", lambda w: ("GET", f"courses/{w.course.pk}/history"),
+        "401 404 200 200 200"),
     Row("set_course_preview", lambda w: ("UPLOAD", f"courses/{w.course.pk}/preview"),
         "401 404 200 200 200", state=course_state("course")),
     Row("delete_course_preview", lambda w: ("DELETE", f"courses/{w.course.pk}/preview"),

@@ -1,0 +1,131 @@
+"""No English word is left on the pages of the admin when Russian is chosen."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from django.contrib.auth.models import Group
+from django.urls import reverse
+
+from lms import services
+from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
+from people.models import BlockReason
+from people.services import blocks
+from people.tests.factories import UserFactory
+
+# Names, codes and what the test itself wrote: addresses, the group, the video.
+ALLOWED = re.compile(
+    r"https://\S+|/media/\S+|\S+@\S+|\w*\*+|E-mail"
+    r"|\b(Parta|English|en|ru|API|RUB|Stripe|JPEG|PNG|WebP|Ctrl|esc|[Mm]oderators|md5)\b"
+)
+HIDDEN = {"script", "style", "title"}
+VOID = {"input", "img", "link", "meta", "br", "hr", "path", "col"}
+SPOKEN = ("placeholder", "title", "aria-label", "alt")
+
+
+class Visible(HTMLParser):
+    """Collects what people see or hear; symbols are drawn from names in English."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[bool] = []
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        known = dict(attrs)
+        self.texts += [known[name] for name in SPOKEN if known.get(name)]
+        if tag == "input" and known.get("type") in {"submit", "button"}:
+            self.texts.append(known.get("value") or "")
+        if tag not in VOID:
+            symbol = "material-symbols-outlined" in (known.get("class") or "")
+            self.open.append(tag in HIDDEN or symbol)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID and self.open:
+            self.open.pop()
+
+    def handle_data(self, data):
+        if not any(self.open):
+            self.texts.append(data)
+
+
+def english_words(html: str) -> list[str]:
+    page = Visible()
+    page.feed(html)
+    text = ALLOWED.sub(" ", " ".join(page.texts))
+    return sorted(set(re.findall(r"[A-Za-z]{2,}", text)))
+
+
+@pytest.fixture
+def world(moderators, administrator):
+    """Something in every list, with Russian names."""
+    author = UserFactory.create(first_name="Анна", last_name="Ким")
+    course = CourseFactory.create(owner=author, title="Хлеб", description="Мука", published=True)
+    lesson = LessonFactory.create(course=course, title="Мука")
+    SubscriptionFactory.create(course=course, user=author)
+    services.update_course(
+        course=course, changes={"title": "Хлеб дома", "price": 100}, by=administrator
+    )
+    services.update_lesson(
+        lesson=lesson, changes={"title": "Вода", "is_preview": True}, by=administrator
+    )
+    for reason in BlockReason.values[:2]:
+        person = UserFactory.create(first_name="Лев")
+        blocks.block(user=person, by=None, reason=BlockReason(reason))
+    administrator.first_name = "Ада"
+    administrator.save(update_fields=["first_name"])
+    return {"course": course, "lesson": lesson, "person": author, "group": Group.objects.get()}
+
+
+PAGES = {
+    "index": None,
+    "password_change": None,
+    "lms_course_changelist": None,
+    "lms_course_add": None,
+    "lms_course_change": "course",
+    "lms_course_delete": "course",
+    "lms_course_history": "course",
+    "lms_lesson_changelist": None,
+    "lms_lesson_add": None,
+    "lms_lesson_change": "lesson",
+    "lms_lesson_history": "lesson",
+    "people_user_changelist": None,
+    "people_user_add": None,
+    "people_user_change": "person",
+    "people_user_history": "person",
+    "people_user_block": "person",
+    "people_user_password_reset": "person",
+    "people_user_appoint": "person",
+    "people_user_erase": "person",
+    "auth_user_password_change": "person",
+    "auth_group_changelist": None,
+    "auth_group_add": None,
+    "auth_group_change": "group",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_in_russian(name, world, desk, administrator):
+    subject = PAGES[name]
+    address = reverse(f"admin:{name}", args=[world[subject].pk] if subject else [])
+    response = desk(administrator).get(address, headers={"Accept-Language": "ru"})
+    assert response.status_code == 200
+    assert english_words(response.content.decode()) == []
+
+
+def test_question_before_putting_back_is_in_russian(world, desk, administrator):
+    lesson = world["lesson"]
+    change = lesson.history.first()
+    address = reverse("admin:lms_lesson_put_back", args=[lesson.pk, change.history_id])
+    response = desk(administrator).get(address, headers={"Accept-Language": "ru"})
+    assert english_words(response.content.decode()) == []
+
+
+def test_log_in_is_in_russian(db, client):
+    response = client.get(reverse("admin:login"), headers={"Accept-Language": "ru"})
+    assert english_words(response.content.decode()) == []
+
+
+def test_the_check_finds_english():
+    assert english_words("<p>Save <b class='material-symbols-outlined'>add</b></p>") == ["Save"]
+    assert english_words("<input placeholder='Search'>") == ["Search"]
