@@ -105,7 +105,8 @@ def desk() -> Callable[[User | None], Client]:
 def support(db: None) -> User:
     """Staff who look after people and payments, without being administrators."""
     user = UserFactory.create(first_name="Sonja", is_staff=True)
-    rights = ["view_user", "change_user", "view_payment", "change_payment"]
+    rights = ["view_user", "change_user", "view_payment", "confirm_payment", "refund_payment"]
+    rights += ["view_access", "add_access", "change_access"]
     user.user_permissions.set(Permission.objects.filter(codename__in=rights))
     return user
 

@@ -51,3 +51,17 @@ def lesson_abilities(user: "User", lesson: Lesson) -> dict[str, bool]:
         "update": can_update_lesson(user, lesson),
         "delete": can_delete_lesson(user, lesson),
     }
+
+
+def can_see_accesses(user: "User") -> bool:
+    """Look through who may learn what, in the admin; moderators look after materials only."""
+    return user.has_perm("lms.view_access")
+
+
+def can_grant_access(user: "User") -> bool:
+    """Let somebody learn something without a payment."""
+    return user.has_perm("lms.add_access")
+
+
+def can_revoke_access(user: "User") -> bool:
+    return can_see_accesses(user) and user.has_perm("lms.change_access")

@@ -2,6 +2,7 @@
 
 from payments.models.book import (
     HALF_MADE,
+    IS_UNPAID,
     MOVES,
     OPEN_STATUSES,
     Payment,
@@ -15,6 +16,7 @@ from payments.models.provider import StripeEvent, StripePrice
 
 __all__ = [
     "HALF_MADE",
+    "IS_UNPAID",
     "MOVES",
     "OPEN_STATUSES",
     "IdempotencyKey",

@@ -1,18 +1,23 @@
 """The payments book: who paid, for what, how much and how."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Self
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
+from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from lms.models import Course, Lesson
+from project.common.search import contains
 
 
 class PaymentMethod(models.TextChoices):
@@ -48,6 +53,9 @@ MOVES: dict[str, frozenset[str]] = {
 OPEN_STATUSES = (PaymentStatus.PENDING, PaymentStatus.PROCESSING)
 # A row that is there before its session is: nobody sees it until there is something to open.
 HALF_MADE = Q(method=PaymentMethod.STRIPE, status=PaymentStatus.PENDING, session_id="")
+# Stripe closes a page after a day; bank transfers take their time.
+STRIPE_OPEN_AT_MOST = timedelta(days=2)
+OFFLINE_OPEN_AT_MOST = timedelta(days=30)
 
 
 class PaymentQuerySet(models.QuerySet["Payment"]):
@@ -76,6 +84,36 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         """Payments open at Stripe for too long, those first that were asked about longest ago."""
         overdue = self.open_at_stripe().filter(created_at__lt=created_before).exclude(HALF_MADE)
         return overdue.order_by(F("checked_at").asc(nulls_first=True), "id")
+
+    def to_confirm(self) -> Self:
+        """Cash and transfers that wait for somebody of the staff to say whether the money came."""
+        return self.filter(status=PaymentStatus.PENDING).exclude(method=PaymentMethod.STRIPE)
+
+    def open_too_long(self, *, at: datetime | None = None) -> Self:
+        """Payments that wait for longer than money takes: somebody has to look at them."""
+        now = at or timezone.now()
+        at_stripe = Q(method=PaymentMethod.STRIPE, created_at__lt=now - STRIPE_OPEN_AT_MOST)
+        offline = ~Q(method=PaymentMethod.STRIPE) & Q(created_at__lt=now - OFFLINE_OPEN_AT_MOST)
+        return self.whole().filter(at_stripe | offline, status=PaymentStatus.PENDING)
+
+    def found_by_staff(self, text: str) -> Self:
+        """Payments with `text` in their title or the payer's e-mail, or with exactly this number,
+        external id, or id at Stripe."""
+        people = get_user_model()._base_manager  # noqa: SLF001 - payments of those who left, too
+        payers = people.filter(contains(text, "email")).values("pk")
+        exact = Q(external_id=text) | Q(session_id=text) | Q(payment_intent_id=text)
+        if text.isdecimal() and len(text) < len(str(2**63)):
+            exact |= Q(pk=int(text))
+        return self.filter(exact | Q(payer__in=payers) | contains(text, "title"))
+
+    def revenue_per_day(self, *, since: datetime) -> list[tuple[date, str, Decimal]]:
+        """Day (in the project's time zone), method and sum of the money that came since then and
+        was not given back."""
+        paid = self.annotate(unpaid=IS_UNPAID).filter(unpaid=False, paid_at__gte=since)
+        kept = paid.filter(status=PaymentStatus.PAID, currency=settings.CURRENCY)
+        daily = kept.annotate(day=TruncDate("paid_at")).values("day", "method")
+        summed = daily.annotate(total=Sum("amount")).order_by("day", "method")
+        return list(summed.values_list("day", "method", "total"))
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
@@ -178,6 +216,11 @@ class Payment(models.Model):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         ordering = ("-created_at", "-id")
+        # Beside Django's own: who may see the book may not yet decide about money.
+        permissions = [
+            ("confirm_payment", gettext_noop("confirm and reject")),
+            ("refund_payment", gettext_noop("refund")),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(course__isnull=False, lesson=None)
@@ -229,6 +272,9 @@ class Payment(models.Model):
                 F("id").desc(),
                 name="payment_payer_paid",
             ),
+            # The staff's list: newest first, all of them or those in one state.
+            models.Index(fields=["-created_at", "-id"], name="payment_created"),
+            models.Index(fields=["status", "-created_at", "-id"], name="payment_status_created"),
         ]
 
     def __str__(self) -> str:

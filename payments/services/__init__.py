@@ -21,9 +21,18 @@ from payments.services.purchase import (
     request_payment,
 )
 from payments.services.reconciliation import reconcile_payments
-from payments.services.staff import NotOffline, confirm_payment, refund_payment, reject_payment
+from payments.services.staff import (
+    AlreadyOpen,
+    NotOffline,
+    confirm_payment,
+    give_access,
+    has_access,
+    refund_payment,
+    reject_payment,
+)
 
 __all__ = [
+    "AlreadyOpen",
     "AlreadyPaid",
     "BadRow",
     "BookChanged",
@@ -40,6 +49,8 @@ __all__ = [
     "ask_stripe",
     "check_rows",
     "confirm_payment",
+    "give_access",
+    "has_access",
     "import_payments",
     "move_payment",
     "read_rows",

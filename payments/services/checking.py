@@ -17,9 +17,6 @@ from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus, r
 from payments.provider import ProviderRefused, Session
 from payments.services.facts import apply_charge, apply_session, disagreement, status_of
 
-# Stripe closes a page after a day; bank transfers take their time.
-STRIPE_OPEN_AT_MOST = timedelta(days=2)
-OFFLINE_OPEN_AT_MOST = timedelta(days=30)
 # Older payments that are settled are not asked about again.
 ASKED_ABOUT_FOR = timedelta(days=30)
 BATCH = 1000
@@ -192,9 +189,7 @@ def _otherwise(payment: Payment, session: Session, *, repair: bool = False) -> D
 
 
 def _open_too_long(now: datetime) -> Iterator[Disagreement]:
-    at_stripe = Q(method=PaymentMethod.STRIPE, created_at__lt=now - STRIPE_OPEN_AT_MOST)
-    offline = ~Q(method=PaymentMethod.STRIPE) & Q(created_at__lt=now - OFFLINE_OPEN_AT_MOST)
-    pending = Payment.objects.whole().filter(at_stripe | offline, status=PaymentStatus.PENDING)
+    pending = Payment.objects.open_too_long(at=now)
     for payment in pending.order_by(F("created_at"), "pk").iterator(BATCH):
         yield Disagreement(
             kind="open_too_long",

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from lms.models import Access, AccessSource
+from lms.services import grant_access
 from payments import gateway
 from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
 from payments.provider import ProviderRefused
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 class NotOffline(Conflict):
     code = "not_offline"
     message = _("Only Stripe can say whether a payment at Stripe was made. Ask Stripe.")
+
+
+class AlreadyOpen(Conflict):
+    code = "already_open"
+    message = _("This person has access to it already.")
 
 
 @transaction.atomic
@@ -49,6 +56,33 @@ def refund_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
     if payment.method == PaymentMethod.STRIPE and payment.payment_intent_id:
         _refund_at_stripe(payment)
     return _move(payment, PaymentStatus.REFUNDED, by, reason)
+
+
+@transaction.atomic
+def give_access(*, payment: Payment, by: "User", reason: str) -> Access:
+    """Let the payer learn what the payment is for, whatever becomes of the money: the access does
+    not depend on the payment. Raises AlreadyOpen if they have access to it already."""
+    lock_buyer(payment.payer)
+    if has_access(payment):
+        raise AlreadyOpen
+    access, _is_new = grant_access(
+        user=payment.payer,
+        target=payment.target,
+        source=AccessSource.GRANT,
+        given_by=by,
+        reason=reason,
+    )
+    return access
+
+
+def has_access(payment: Payment) -> bool:
+    """Whether the payer holds the right to what the payment is for."""
+    held = Access.objects.held_by(payment.payer)
+    if payment.course_id:
+        return held.filter(course=payment.course_id).exists()
+    lesson = payment.lesson
+    whole = held.filter(course=lesson.course_id) if lesson else held.none()
+    return (held.filter(lesson=payment.lesson_id) | whole).exists()
 
 
 def _refund_at_stripe(payment: Payment) -> None:

@@ -135,6 +135,22 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
             return HttpResponseRedirect(request.get_full_path())
 
 
+class ReadOnlyAdmin[M: Model](StaffAdmin[M]):
+    """Rows that nobody writes, changes or deletes by hand; what is done with them are actions."""
+
+    actions = None
+    warn_unsaved_form = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+
 class ReadOnlyInline[C: Model, P: Model](_TabularInline[C, P]):
     """Rows that belong to the page's object, shown a page at a time and changed elsewhere."""
 

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from django.utils.formats import number_format
+
 # Decimal places of the smallest unit, by ISO 4217; two for every other currency listed.
 # UGX and ISK, which Stripe treats in a way of its own, are left out on purpose.
 ZERO_DECIMAL = frozenset(
@@ -18,6 +20,7 @@ TWO_DECIMAL = frozenset(
         "UZS WST XCD YER ZAR ZMW"
     ).split()
 )
+KNOWN = TWO_DECIMAL | ZERO_DECIMAL | THREE_DECIMAL
 
 
 def exponent(currency: str) -> int:
@@ -34,3 +37,11 @@ def exponent(currency: str) -> int:
 def fits_currency(amount: Decimal, currency: str) -> bool:
     """Say whether the amount is a whole number of the currency's smallest unit."""
     return amount == amount.quantize(Decimal(1).scaleb(-exponent(currency)))
+
+
+def shown(amount: Decimal, currency: str) -> str:
+    """An amount as people read it in the present language, as `1 990,00 RUB`."""
+    # The book takes any code; what it can't know is shown with the places that are stored.
+    places = exponent(currency) if currency in KNOWN else 2
+    digits = number_format(amount, places, force_grouping=True)
+    return f"{digits}\N{NO-BREAK SPACE}{currency}"

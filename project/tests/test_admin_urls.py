@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, reverse
+from django.utils import timezone
 
 from lms.services import update_course
 from lms.tests.factories import CourseFactory, LessonFactory
+from payments.models import StripeEvent
+from payments.tests.factories import PaymentFactory
 from people.models import moderators_group
 from people.tests.factories import UserFactory
 
@@ -18,6 +21,7 @@ ALL, NOBODY = (200, 200, 200), (403, 403, 403)
 CONTENT = (200, 403, 200)
 PEOPLE = (403, 200, 200)
 ADMINISTRATOR = (403, 403, 200)
+MONEY = (403, 200, 200)
 
 TABLE = {
     "index": ALL,
@@ -32,6 +36,7 @@ TABLE = {
     "app_list:lms": (200, 404, 200),
     "app_list:people": (404, 200, 200),
     "app_list:auth": (404, 404, 200),
+    "app_list:payments": (404, 200, 200),
     "lms_course_authors": CONTENT,
     "lms_course_changelist": CONTENT,
     "lms_course_add": ADMINISTRATOR,
@@ -57,13 +62,36 @@ TABLE = {
     "people_user_appoint": ADMINISTRATOR,
     "people_user_dismiss": ADMINISTRATOR,
     "people_user_erase": ADMINISTRATOR,
+    "payments_payment_changelist": MONEY,
+    "payments_payment_add": NOBODY,
+    "payments_payment_change": MONEY,
+    "payments_payment_delete": NOBODY,
+    "payments_payment_history": MONEY,
+    "payments_payment_courses": MONEY,
+    "payments_payment_payers": MONEY,
+    "payments_payment_ask_stripe": MONEY,
+    "payments_payment_confirm": MONEY,
+    "payments_payment_reject": MONEY,
+    "payments_payment_refund": MONEY,
+    "payments_payment_grant_access": MONEY,
+    "payments_stripeevent_changelist": MONEY,
+    "payments_stripeevent_add": NOBODY,
+    "payments_stripeevent_change": MONEY,
+    "payments_stripeevent_delete": NOBODY,
+    "payments_stripeevent_history": MONEY,
     "auth_group_changelist": ADMINISTRATOR,
     "auth_group_add": ADMINISTRATOR,
     "auth_group_change": ADMINISTRATOR,
     "auth_group_delete": NOBODY,  # the one of moderators
     "auth_group_history": ADMINISTRATOR,
 }
-SUBJECTS = {"lms_course": "course", "lms_lesson": "lesson", "people_user": "person"}
+SUBJECTS = {
+    "lms_course": "course",
+    "lms_lesson": "lesson",
+    "people_user": "person",
+    "payments_payment": "payment",
+    "payments_stripeevent": "event",
+}
 GROUPS = {"auth_group": "group", "auth_user": "person"}
 
 
@@ -96,6 +124,10 @@ def address(moderators):
         "blocked": UserFactory.create(blocked=True),
         "colleague": colleague,
         "group": moderators_group(),
+        "payment": PaymentFactory.create(),
+        "paid": PaymentFactory.create(paid=True),
+        "at_stripe": PaymentFactory.create(method="stripe", session_id="cs_test_1"),
+        "event": StripeEvent.objects.create(type="refund.created", happened_at=timezone.now()),
     }
 
     def build(entry: str) -> str:
@@ -104,7 +136,8 @@ def address(moderators):
             return reverse("admin:app_list", args=[app])
         if name == "view_on_site":
             return reverse("admin:view_on_site", args=[0, 0])
-        subject = subjects.get((SUBJECTS | GROUPS).get(name.rpartition("_")[0], ""))
+        known = SUBJECTS | GROUPS
+        subject = next((subjects[known[of]] for of in known if name.startswith(of)), None)
         if name.endswith("put_back"):
             subject = subjects[name.split("_")[1]]
             change = subject.history.first()
@@ -114,8 +147,11 @@ def address(moderators):
         subject = {
             "people_user_unblock": subjects["blocked"],
             "people_user_dismiss": subjects["colleague"],
+            "payments_payment_refund": subjects["paid"],
+            "payments_payment_ask_stripe": subjects["at_stripe"],
         }.get(name, subject)
-        if subject is None or name.endswith(("_changelist", "_add", "_authors")):
+        lists = ("_changelist", "_add", "_authors", "_courses", "_payers")
+        if subject is None or name.endswith(lists):
             return reverse(f"admin:{name}")
         return reverse(f"admin:{name}", args=[subject.pk])
 

@@ -1,0 +1,42 @@
+"""What Stripe sent: to look at, never to change."""
+
+from typing import TYPE_CHECKING, cast
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import FieldTextFilter
+
+from payments.admin.wording import in_words
+from payments.models import StripeEvent
+from payments.permissions import can_see_book
+from project.common.admin import ReadOnlyAdmin, display
+from project.common.choosing import DaysFilter
+
+if TYPE_CHECKING:
+    from people.models import User
+
+
+@admin.register(StripeEvent)
+class StripeEventAdmin(ReadOnlyAdmin[StripeEvent]):
+    list_display = ("type", "event_id", "payment", "outcome_in_words", "received_at")
+    list_filter = (("type", FieldTextFilter), ("received_at", DaysFilter))
+    search_fields = ("event_id__exact",)
+    search_help_text = _("Id of the event at Stripe, whole")
+    ordering = ("-id",)
+    sortable_by = ()
+    fields = ("type", "event_id", "payment", "outcome_in_words", "happened_at", "received_at")
+    readonly_fields = fields
+
+    def has_view_permission(self, request: HttpRequest, obj: StripeEvent | None = None) -> bool:
+        return can_see_book(cast("User", request.user))
+
+    def with_shown(
+        self, rows: QuerySet[StripeEvent], request: HttpRequest
+    ) -> QuerySet[StripeEvent]:
+        return rows.select_related("payment")
+
+    @display(description=_("outcome"))
+    def outcome_in_words(self, event: StripeEvent) -> str:
+        return in_words(event.outcome)

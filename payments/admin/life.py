@@ -1,0 +1,145 @@
+"""The whole life of a payment: what is kept of it in five tables, in the order it happened."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from lms.models import Access, AccessSource
+from payments.admin.wording import in_words
+from payments.models import Payment, PaymentMethod, PaymentMove, PaymentStatus
+from project.common.money import shown
+
+if TYPE_CHECKING:
+    from people.models import User
+
+# Symbol and tone of a move, by where it led.
+LOOKS = {
+    PaymentStatus.PENDING: ("schedule", ""),
+    PaymentStatus.PROCESSING: ("sync", "info"),
+    PaymentStatus.PAID: ("check_circle", "success"),
+    PaymentStatus.FAILED: ("cancel", "danger"),
+    PaymentStatus.EXPIRED: ("timer_off", "danger"),
+    PaymentStatus.REFUNDED: ("undo", "warning"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Something that happened: `by` is who or what did it, `tone` one of Unfold's variants."""
+
+    at: datetime
+    title: str
+    icon: str
+    detail: str = ""
+    by: str = ""
+    tone: str = ""
+
+
+def life_of(payment: Payment) -> list[Step]:
+    """All that is known, oldest first. What happened at the same time stays in this order."""
+    steps = [
+        *_beginning(payment),
+        *_events(payment),
+        *_moves(payment),
+        *_accesses(payment),
+    ]
+    return sorted(steps, key=lambda step: step.at)
+
+
+def _beginning(payment: Payment) -> Iterator[Step]:
+    amount = shown(payment.amount, payment.currency)
+    yield Step(
+        at=payment.created_at,
+        title=_("Created: %(amount)s, %(method)s")
+        % {"amount": amount, "method": payment.get_method_display()},
+        icon="add_circle",
+        detail=_("Imported as %s") % payment.external_id if payment.external_id else "",
+        by="" if payment.external_id else _name(payment.payer),
+    )
+    if payment.session_id:
+        yield Step(
+            at=payment.created_at,
+            title=_("Page at Stripe"),
+            icon="shopping_cart",
+            detail=_session(payment),
+        )
+    if payment.checked_at:
+        yield Step(
+            at=payment.checked_at, title=_("Last heard from Stripe itself"), icon="question_answer"
+        )
+    if payment.paid_at and payment.method != PaymentMethod.STRIPE and payment.external_id:
+        yield Step(at=payment.paid_at, title=_("Paid"), icon="check_circle", tone="success")
+
+
+def _session(payment: Payment) -> str:
+    if payment.session_expires_at is None:
+        return payment.session_id
+    until = date_format(localtime(payment.session_expires_at), "SHORT_DATETIME_FORMAT")
+    return _("%(session)s, open until %(until)s") % {"session": payment.session_id, "until": until}
+
+
+def _events(payment: Payment) -> Iterator[Step]:
+    for event in payment.events.all():
+        yield Step(
+            at=event.received_at,
+            title=_("Event from Stripe: %s") % event.type,
+            icon="bolt",
+            detail=f"{in_words(event.outcome)} · {event.event_id}",
+        )
+
+
+def _moves(payment: Payment) -> Iterator[Step]:
+    for move in payment.moves.select_related("by"):
+        icon, tone = LOOKS[PaymentStatus(move.to_status)]
+        yield Step(
+            at=move.created_at,
+            title=f"{move.get_from_status_display()} → {move.get_to_status_display()}",
+            icon=icon,
+            detail=in_words(move.reason),
+            by=_who(move),
+            tone=tone,
+        )
+
+
+def _who(move: PaymentMove) -> str:
+    source = move.get_source_display()
+    return f"{_name(move.by)} ({source})" if move.by else source
+
+
+def _accesses(payment: Payment) -> Iterator[Step]:
+    """What this payment gave, and what staff gave besides for the same thing."""
+    besides = Q(
+        user=payment.payer_id,
+        course=payment.course_id,
+        lesson=payment.lesson_id,
+        source=AccessSource.GRANT,
+    )
+    mine = Access.objects.filter(Q(reference=payment.reference) | besides)
+    for access in mine.select_related("given_by").order_by("pk"):
+        granted = access.source == AccessSource.GRANT
+        yield Step(
+            at=access.created_at,
+            title=_("Access granted by staff") if granted else _("Access given"),
+            icon="key",
+            detail=access.reason,
+            by=_name(access.given_by),
+            tone="success",
+        )
+        if access.revoked_at:
+            yield Step(
+                at=access.revoked_at,
+                title=_("Access taken back"),
+                icon="key_off",
+                detail=in_words(access.revoked_reason),
+                tone="warning",
+            )
+
+
+def _name(person: "User | None") -> str:
+    return str(person) if person else ""

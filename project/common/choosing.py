@@ -1,0 +1,80 @@
+"""Choosing a row of a large table in the admin, from an address of the asking page's own.
+
+Django's autocomplete answers to those who may see the list of the other model; here the page that
+asks decides who may look for what, so that staff need no right to everything they choose from.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.db.models import QuerySet
+from django.http import HttpRequest, JsonResponse
+from django.urls import reverse
+from django.utils.timezone import make_aware
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
+from unfold.contrib.filters.forms import AutocompleteDropdownForm
+from unfold.utils import parse_date_str
+
+from project.common.admin import CappedPaginator
+
+if TYPE_CHECKING:
+    from django.contrib.admin import FieldListFilter
+
+CHOICES_SHOWN = 20
+
+
+def choices_response(
+    request: HttpRequest, rows: QuerySet[Any], label: Callable[[Any], str] = str
+) -> JsonResponse:
+    """Answer a page of choices as the select of Django's admin understands them."""
+    page = CappedPaginator(rows, CHOICES_SHOWN).get_page(request.GET.get("page"))
+    found = [{"id": str(row.pk), "text": label(row)} for row in page]
+    return JsonResponse({"results": found, "pagination": {"more": page.has_next()}})
+
+
+def select_from(url_name: str) -> type[AutocompleteSelect]:
+    """A select that looks for its rows at the address of this name."""
+
+    class SelectFrom(AutocompleteSelect):
+        def get_url(self) -> str:
+            return reverse(url_name)
+
+    return SelectFrom
+
+
+def choose_from(url_name: str) -> "type[FieldListFilter]":
+    """A filter by a related row that is looked for at the address of this name."""
+
+    class ChoiceForm(AutocompleteDropdownForm):  # type: ignore[misc]
+        widget = select_from(url_name)
+
+    class ChoiceFilter(AutocompleteSelectFilter):  # type: ignore[misc]
+        form_class = ChoiceForm
+
+    return ChoiceFilter
+
+
+class DaysFilter(RangeDateFilter):  # type: ignore[misc]
+    """From one day to another, both included, in the project's time zone: Unfold's own compares a
+    time with a date, so that it loses the last day."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        first, last = self._day("from"), self._day("to")
+        if first:
+            queryset = queryset.filter(**{f"{self.parameter_name}__gte": midnight(first)})
+        if last:
+            after = midnight(last + timedelta(days=1))
+            queryset = queryset.filter(**{f"{self.parameter_name}__lt": after})
+        return queryset
+
+    def _day(self, end: str) -> date | None:
+        value = self.used_parameters.get(f"{self.parameter_name}_{end}")
+        day: date | None = parse_date_str(value) if isinstance(value, str) else None
+        # The day after the last one that Python knows is none.
+        return day if day and day.year < date.max.year else None
+
+
+def midnight(day: date) -> datetime:
+    return make_aware(datetime.combine(day, time.min))
