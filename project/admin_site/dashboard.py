@@ -10,10 +10,11 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from project.admin_site.money import payments
 from project.admin_site.panels import background, content, people
 from project.admin_site.parts import Panel
 
-PANELS: tuple[Callable[[HttpRequest], Panel | None], ...] = (content, people, background)
+PANELS: tuple[Callable[[HttpRequest], Panel | None], ...] = (payments, content, people, background)
 
 
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

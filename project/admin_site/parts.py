@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 # Figures of large tables take a moment to count; a minute later they are still the same.
 KEPT_SECONDS = 60
 DAYS = 30
-COLOURS = ("var(--color-primary-600)", "oklch(76.9% .188 70.08)")
+COLOURS = ("var(--color-primary-600)", "oklch(76.9% .188 70.08)", "oklch(62.3% .214 259.815)")
 
 
 GREY = "#9ca3af"
@@ -43,7 +43,7 @@ class Attention:
 @dataclass(frozen=True)
 class Figure:
     title: str
-    value: int
+    value: int | str
     url: str | None
     note: str = ""
 

@@ -1,0 +1,99 @@
+"""The panel of the payments on the dashboard."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.core.cache import cache
+from django.test import RequestFactory
+from django.urls import reverse
+from django.utils import timezone
+
+from payments.models import Payment
+from payments.tests.factories import PaymentFactory
+from project.admin_site.money import payments
+
+pytestmark = pytest.mark.django_db
+
+
+def panel_of(user):
+    cache.clear()
+    request = RequestFactory().get("/admin/")
+    request.user = user
+    return payments(request)
+
+
+def paid(amount, *, days=0, **fields):
+    at = timezone.now() - timedelta(days=days)
+    return PaymentFactory.create(amount=amount, status="paid", paid_at=at, **fields)
+
+
+def test_what_waits_for_staff_is_told_and_leads_there(desk, administrator):
+    old = timezone.now() - timedelta(days=31)
+    waiting = PaymentFactory.create()
+    stuck = PaymentFactory.create(created_at=old)
+    panel = panel_of(administrator)
+    texts = [entry.text for entry in panel.attention]
+    assert texts == ["2 payments wait to be confirmed.", "1 payment is open for too long."]
+    lists = [
+        set(desk(administrator).get(entry.url).context["cl"].queryset) for entry in panel.attention
+    ]
+    assert lists == [{waiting, stuck}, {stuck}]
+
+
+def test_revenue_is_what_came_and_was_kept(desk, administrator):
+    today = [paid("100.50"), paid("200.00", method="transfer"), paid("300.00", days=3)]
+    paid("1000.00", days=31)
+    PaymentFactory.create(refunded=True)
+    PaymentFactory.create()
+    panel = panel_of(administrator)
+    [chart] = panel.charts
+    assert {name: (sum(values), values[-1]) for name, values in chart.series.items()} == {
+        "cash": (400, 100),
+        "transfer": (200, 200),
+    }
+    assert [total for _name, _colour, total in chart.legend] == [
+        "400.50\N{NO-BREAK SPACE}RUB",
+        "200.00\N{NO-BREAK SPACE}RUB",
+    ]
+    assert panel.figures[0].value == "600.50\N{NO-BREAK SPACE}RUB"
+    response = desk(administrator).get(panel.figures[0].url)
+    assert set(response.context["cl"].queryset) == set(today)
+
+
+def test_a_payment_at_midnight_belongs_to_the_day_of_the_project(administrator):
+    evening = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    PaymentFactory.create(status="paid", paid_at=evening)
+    PaymentFactory.create(status="paid", paid_at=evening - timedelta(seconds=1))
+    [chart] = panel_of(administrator).charts
+    assert chart.series["cash"][-2:] == [1990, 1990]
+
+
+def test_an_empty_book_has_no_chart_and_nothing_to_do(administrator):
+    panel = panel_of(administrator)
+    assert (panel.charts, panel.attention) == ([], [])
+
+
+@pytest.mark.parametrize("who", ["moderator", "learner"])
+def test_money_is_for_those_who_may_see_the_book(desk, support, who, request):
+    PaymentFactory.create()
+    assert panel_of(request.getfixturevalue(who)) is None
+    assert panel_of(support) is not None
+    assert "payment waits" in desk(support).get(reverse("admin:index")).text
+
+
+@pytest.mark.parametrize("number", [2, 20])
+def test_queries_of_the_panel_do_not_grow(administrator, number, django_assert_num_queries):
+    PaymentFactory.create_batch(number, paid=True)
+    # 1 to confirm, 2 open for too long, 3 revenue.
+    with django_assert_num_queries(3):
+        panel_of(administrator)
+
+
+def test_sums_are_exact():
+    for _time in range(3):
+        paid("0.10")
+    [(_day, _method, total)] = Payment.objects.revenue_per_day(
+        since=timezone.now() - timedelta(days=1)
+    )
+    assert total == Decimal("0.30")
