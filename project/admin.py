@@ -1,13 +1,12 @@
-"""What libraries registered in the admin by themselves and nobody should meet there.
+"""What libraries registered in the admin by themselves, and what becomes of it.
 
-Tokens are nobody's to see. The lists of background work come back in the look of the admin with
-the pages of payments and background work.
+Tokens are nobody's to see. Background work is shown by pages of ours.
 """
 
 from django.apps import apps
 from django.contrib import admin
 
-HIDDEN = (
+REPLACED = (
     "token_blacklist.OutstandingToken",
     "token_blacklist.BlacklistedToken",
     "django_q.Schedule",
@@ -16,5 +15,7 @@ HIDDEN = (
     "django_q.OrmQ",
 )
 
-for label in HIDDEN:
+for label in REPLACED:
     admin.site.unregister(apps.get_model(label))
+
+from project import admin_background  # noqa: F401 - registers what was made free above

@@ -3,7 +3,7 @@
 The only place where Unfold's classes are subclassed without their types being known.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import unfold.admin
@@ -138,7 +138,7 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
 class ReadOnlyAdmin[M: Model](StaffAdmin[M]):
     """Rows that nobody writes, changes or deletes by hand; what is done with them are actions."""
 
-    actions = None
+    actions: "Sequence[str] | None" = None
     warn_unsaved_form = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

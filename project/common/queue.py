@@ -10,10 +10,12 @@ from django.db import transaction
 from django.db.models import Min
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 from django_q.models import OrmQ, Task
 from django_q.models import Schedule as ScheduleRow
 from django_q.tasks import async_task
 
+from project.common.errors import Conflict
 from project.common.schedules import Schedule
 
 # Marks the rows that come from our table; others belong to whoever made them in the admin.
@@ -99,3 +101,23 @@ def _write(schedule: Schedule) -> ScheduleRow:
         row.next_run = row.calculate_next_run(now)
     row.save()
     return row
+
+
+class Unrepeatable(Conflict):
+    code = "unrepeatable"
+    message = _("The task is not known any more, so it can't be tried again.")
+
+
+@transaction.atomic
+def try_again(task_id: str) -> None:
+    """Put a failed task into the queue once more and forget that it failed. Raises Unrepeatable if
+    its function is gone, or somebody else has put it there already."""
+    task = Task.objects.select_for_update().filter(pk=task_id, success=False).first()
+    if task is None:
+        raise Unrepeatable
+    options = {"group": task.group} if task.group else {}
+    try:
+        enqueue(task.func, *(task.args or ()), **(task.kwargs or {}), **options)
+    except ImportError as error:
+        raise Unrepeatable from error
+    task.delete()

@@ -7,6 +7,7 @@ import pytest
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
+from django_q.models import Failure, OrmQ, Schedule, Success
 
 from lms.services import update_course
 from lms.tests.factories import CourseFactory, LessonFactory
@@ -79,6 +80,13 @@ TABLE = {
     "payments_stripeevent_change": MONEY,
     "payments_stripeevent_delete": NOBODY,
     "payments_stripeevent_history": MONEY,
+    "app_list:django_q": (404, 404, 200),
+    **{
+        f"django_q_{model}_{name}": NOBODY if name in {"add", "delete"} else ADMINISTRATOR
+        for model in ("ormq", "success", "failure", "schedule")
+        for name in ("changelist", "add", "change", "delete", "history")
+    },
+    "django_q_failure_try_again": ADMINISTRATOR,
     "auth_group_changelist": ADMINISTRATOR,
     "auth_group_add": ADMINISTRATOR,
     "auth_group_change": ADMINISTRATOR,
@@ -91,6 +99,7 @@ SUBJECTS = {
     "people_user": "person",
     "payments_payment": "payment",
     "payments_stripeevent": "event",
+    **{f"django_q_{model}": model for model in ("ormq", "success", "failure", "schedule")},
 }
 GROUPS = {"auth_group": "group", "auth_user": "person"}
 
@@ -106,6 +115,17 @@ def names(patterns: list[Any]) -> Iterator[str]:
 def test_every_address_of_the_admin_is_in_the_table():
     known = {name.partition(":")[0] for name in TABLE}
     assert set(names(admin.site.get_urls())) == known
+
+
+def background_work() -> dict[str, Any]:
+    now = timezone.now()
+    times = {"started": now, "stopped": now}
+    return {
+        "ormq": OrmQ.objects.create(key="parta", payload="", lock=now),
+        "success": Success.objects.create(id="1" * 32, func="x.y", success=True, **times),
+        "failure": Failure.objects.create(id="2" * 32, func="x.y", success=False, **times),
+        "schedule": Schedule.objects.create(name="test", func="x.y"),
+    }
 
 
 @pytest.fixture
@@ -127,6 +147,7 @@ def address(moderators):
         "payment": PaymentFactory.create(),
         "paid": PaymentFactory.create(paid=True),
         "at_stripe": PaymentFactory.create(method="stripe", session_id="cs_test_1"),
+        **background_work(),
         "event": StripeEvent.objects.create(type="refund.created", happened_at=timezone.now()),
     }
 
