@@ -94,6 +94,7 @@ INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
+    "unfold.contrib.import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -107,6 +108,7 @@ INSTALLED_APPS = [
     "ninja_jwt.token_blacklist",
     "django_q",
     "simple_history",
+    "import_export",
     "project",
     "project.mail",
     "lms",
@@ -375,6 +377,10 @@ LOGGING = {
         "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
     },
 }
+
+# Titles and names are other people's: a spreadsheet must not run one as a formula, nor stumble.
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
+IMPORT_EXPORT_ESCAPE_ILLEGAL_CHARS_ON_EXPORT = True
 
 # Teal on slate, ours; functions are named by path, as the settings may import no app.
 UNFOLD: dict[str, Any] = {

@@ -14,6 +14,7 @@ from unfold.enums import ActionVariant
 
 from lms.models import Course
 from lms.permissions import can_grant_access
+from payments.admin.exchange import ExchangeAdmin
 from payments.admin.filters import AttentionFilter, PaidFilter
 from payments.admin.life import life_of
 from payments.admin.processes import ask_and_run, offered
@@ -43,7 +44,7 @@ def staff(request: HttpRequest) -> "User":
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnlyAdmin[Payment]):
+class PaymentAdmin(ExchangeAdmin, ReadOnlyAdmin[Payment]):
     list_display = (
         "title",
         "payer_email",

@@ -75,6 +75,9 @@ TABLE = {
     "payments_payment_reject": MONEY,
     "payments_payment_refund": MONEY,
     "payments_payment_grant_access": MONEY,
+    "payments_payment_import": ADMINISTRATOR,
+    "payments_payment_process_import": (405, 405, 405),
+    "payments_payment_export": MONEY,
     "payments_stripeevent_changelist": MONEY,
     "payments_stripeevent_add": NOBODY,
     "payments_stripeevent_change": MONEY,
@@ -171,7 +174,7 @@ def address(moderators):
             "payments_payment_refund": subjects["paid"],
             "payments_payment_ask_stripe": subjects["at_stripe"],
         }.get(name, subject)
-        lists = ("_changelist", "_add", "_authors", "_courses", "_payers")
+        lists = ("_changelist", "_add", "_authors", "_courses", "_payers", "import", "export")
         if subject is None or name.endswith(lists):
             return reverse(f"admin:{name}")
         return reverse(f"admin:{name}", args=[subject.pk])

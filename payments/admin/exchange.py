@@ -1,0 +1,180 @@
+"""Payments to and from tables: CSV and XLSX.
+
+Out go words that people read; in come the rows that `manage.py load_payments` takes, checked and
+loaded by the same service: all of them or none.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from import_export.admin import ImportExportMixin
+from import_export.fields import Field
+from import_export.formats.base_formats import CSV, XLSX
+from import_export.resources import Resource
+from import_export.results import Result
+from import_export.widgets import CharWidget, DateTimeWidget, DecimalWidget
+from unfold.contrib.import_export.forms import ExportForm, ImportForm
+
+from payments.admin.formats import MOST_ROWS, RowsFromCSV, RowsFromXLSX
+from payments.models import Payment
+from payments.permissions import can_import, can_see_book
+from payments.services import (
+    BookChanged,
+    ImportReport,
+    Row,
+    UnreadableFile,
+    check_rows,
+    import_payments,
+)
+from payments.services.importing.rows import COLUMNS
+
+if TYPE_CHECKING:
+    from people.models import User
+
+LIST = "admin:payments_payment_changelist"
+# What fits into the memory of a request; more is asked for in parts, by the filters of the list.
+MOST_EXPORTED = 50_000
+
+
+class Exported(Field):  # type: ignore[misc]
+    """A column under its name in the language of the reader."""
+
+    def __init__(self, title: Any, attribute: str, widget: Any = None) -> None:
+        super().__init__(attribute=attribute, widget=widget or CharWidget(), readonly=True)
+        self.title = title
+
+    @property
+    def column_name(self) -> str:
+        return str(self.title)
+
+    @column_name.setter
+    def column_name(self, name: str | None) -> None:
+        """The library names columns after attributes; ours have names."""
+
+
+class Payments(Resource):  # type: ignore[misc]
+    @classmethod
+    def get_display_name(cls) -> str:
+        return str(Payment._meta.verbose_name_plural)
+
+
+class PaymentExport(Payments):
+    number = Exported(gettext_lazy("number"), "pk")
+    external = Exported(gettext_lazy("external id"), "external_id")
+    payer_email = Exported(gettext_lazy("payer's e-mail"), "payer__email")
+    course_number = Exported(gettext_lazy("course number"), "course_id")
+    lesson_number = Exported(gettext_lazy("lesson number"), "lesson_id")
+    thing = Exported(gettext_lazy("title"), "title")
+    sum = Exported(gettext_lazy("amount"), "amount", DecimalWidget())
+    money = Exported(gettext_lazy("currency"), "currency")
+    way = Exported(gettext_lazy("method"), "get_method_display")
+    state = Exported(gettext_lazy("status"), "get_status_display")
+    created = Exported(gettext_lazy("created"), "created_at", DateTimeWidget("%Y-%m-%d %H:%M:%S"))
+    paid = Exported(gettext_lazy("paid at"), "paid_at", DateTimeWidget("%Y-%m-%d %H:%M:%S"))
+
+    class Meta:
+        chunk_size = 1000
+
+
+class CheckedRows(Result):  # type: ignore[misc]
+    """What the library's pages ask for, told by our report."""
+
+    def __init__(self, report: ImportReport) -> None:
+        super().__init__()
+        self.report = report
+
+    def has_validation_errors(self) -> bool:
+        return bool(self.report.bad_rows)
+
+
+class PaymentImport(Payments):
+    """The library's form of an import around our service."""
+
+    def import_data(
+        self,
+        dataset: list[Row],
+        *,
+        dry_run: bool = False,
+        user: "User | None" = None,
+        **options: Any,
+    ) -> CheckedRows:
+        if dry_run:
+            return CheckedRows(check_rows(rows=dataset))
+        return CheckedRows(import_payments(rows=dataset, by=user))
+
+
+class ExchangeAdmin(ImportExportMixin):  # type: ignore[misc]
+    """The two buttons over the list of payments, for those who have the right."""
+
+    import_form_class = ImportForm
+    export_form_class = ExportForm
+    import_template_name = "admin/payments/import.html"
+    import_formats: Sequence[type] = (RowsFromCSV, RowsFromXLSX)
+    export_formats: Sequence[type] = (CSV, XLSX)
+    resource_classes = (PaymentExport,)
+    # What a spreadsheet of a country with an alphabet of its own needs to see that this is UTF-8.
+    to_encoding = "utf-8-sig"
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return can_import(cast("User", request.user))
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return can_see_book(cast("User", request.user))
+
+    # --- Out ----------------------------------------------------------------------------------
+
+    def export_action(self, request: HttpRequest) -> HttpResponse:
+        if request.method == "POST" and self.has_export_permission(request):
+            rows = self.get_export_queryset(request).order_by()
+            if rows[: MOST_EXPORTED + 1].count() > MOST_EXPORTED:
+                message = _("These are more than %d payments: narrow the list down by its filters.")
+                messages.error(request, message % MOST_EXPORTED)
+                return HttpResponseRedirect(reverse(LIST))
+        response: HttpResponse = super().export_action(request)
+        return response
+
+    def get_export_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
+        payments: QuerySet[Payment] = super().get_export_queryset(request)
+        return payments.select_related("payer")
+
+    # --- In -----------------------------------------------------------------------------------
+
+    def get_import_resource_classes(self, request: HttpRequest) -> list[type[Resource]]:
+        return [PaymentImport]
+
+    def get_import_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {"columns": list(COLUMNS), "most_rows": MOST_ROWS}
+
+    def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
+        if not isinstance(e, UnreadableFile):
+            raise e
+        form.add_error("import_file", str(e))
+
+    def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        try:
+            response: HttpResponse = super().process_import(request, **kwargs)
+        except (BookChanged, UnreadableFile) as error:
+            messages.error(request, str(error))
+        except FileNotFoundError:
+            messages.error(request, _("The file is not here any more. Choose it again."))
+        else:
+            return response
+        return HttpResponseRedirect(reverse("admin:payments_payment_import"))
+
+    def process_result(self, result: CheckedRows, request: HttpRequest) -> HttpResponse:
+        report = result.report
+        if report.bad_rows:
+            for bad_row in report.bad_rows:
+                messages.error(request, str(bad_row))
+            messages.error(request, _("Nothing was loaded."))
+            return HttpResponseRedirect(reverse("admin:payments_payment_import"))
+        loaded = ngettext("%(count)s payment loaded", "%(count)s payments loaded", report.new)
+        known = _("%(count)s in the book already.") % {"count": report.known}
+        messages.success(request, f"{loaded % {'count': report.new}}, {known}")
+        return HttpResponseRedirect(reverse(LIST))
