@@ -2,6 +2,7 @@
 
 import smtplib
 import uuid
+from base64 import encodebytes
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,12 +19,16 @@ from project.mail.kinds import UNSUBSCRIBE_MARK, Letter
 
 # Moulds kept at once: languages × mailings that are sent side by side, with room to spare.
 MOULDS = 16
-MARKS = {
-    "recipient": "recipient-0123456789abcdef@recipient.invalid",
-    "message_id": "<message-0123456789abcdef@message.invalid>",
-    "date": "Thu, 01 Jan 1970 00:00:00 +0000",
-    "unsubscribe": UNSUBSCRIBE_MARK,
-}
+RECIPIENT_MARK = "recipient-0123456789abcdef@recipient.invalid"
+MESSAGE_ID_MARK = "<message-0123456789abcdef@message.invalid>"
+DATE_MARK = "Thu, 01 Jan 1970 00:00:00 +0000"
+TEXT_MARK = "text-0123456789abcdef"
+HTML_MARK = "html-0123456789abcdef"
+# The body with the header that says how it is encoded, which follows from its letters.
+TEXT_PART = f"<{TEXT_MARK}>".encode()
+HTML_PART = f"<{HTML_MARK}>".encode()
+ENCODING = b"Content-Transfer-Encoding: 7bit"
+LONGEST_LINE = 900  # bytes; RFC 5322 allows 998
 # In a header field of RFC 5322 without quotation, and in an SMTP command: most addresses.
 PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.@-_+")
 
@@ -61,7 +66,7 @@ class Transport:
         self.domain = self.sender.rpartition("@")[2] or "localhost"
         self.is_open = False
         self.losses = 0
-        self.moulds: OrderedDict[tuple[str, str, str], bytes | None] = OrderedDict()
+        self.moulds: OrderedDict[tuple[str, bool], bytes | None] = OrderedDict()
 
     def __enter__(self) -> Self:
         return self
@@ -144,13 +149,14 @@ class Transport:
         if mould is None or not PLAIN.issuperset(envelope.address):
             return None
         for mark, value in _personal(envelope).items():
-            mould = mould.replace(MARKS[mark].encode(), value.encode())
+            mould = mould.replace(mark, value)
         return mould
 
     def _mould(self, letter: Letter) -> bytes | None:
-        """The letter as bytes, built by Django once, with marks for what is personal; None if a
-        mark did not survive the encoding. Building each message anew costs more than sending it."""
-        key = (letter.subject, letter.text, letter.html)
+        """The message around the letter as bytes, built by Django once, with marks for what is
+        personal; None if a mark did not survive. Building each message anew costs more than
+        sending it."""
+        key = (letter.subject, bool(letter.unsubscribe_url))
         if key not in self.moulds:
             self.moulds[key] = _cast(letter)
             while len(self.moulds) > MOULDS:
@@ -159,23 +165,49 @@ class Transport:
 
 
 def _cast(letter: Letter) -> bytes | None:
-    marked = Letter(
-        letter.subject, letter.text, letter.html, UNSUBSCRIBE_MARK if letter.unsubscribe_url else ""
-    )
-    message = _message(Envelope(marked, MARKS["recipient"], MARKS["message_id"]), MARKS["date"])
+    link = UNSUBSCRIBE_MARK if letter.unsubscribe_url else ""
+    marked = Letter(letter.subject, TEXT_MARK, HTML_MARK, link)
+    message = _message(Envelope(marked, RECIPIENT_MARK, MESSAGE_ID_MARK), DATE_MARK)
     content = message.message(policy=SMTP).as_bytes()
-    links = (letter.text + letter.html).count(UNSUBSCRIBE_MARK) + bool(letter.unsubscribe_url)
-    expected = {"recipient": 1, "message_id": 1, "date": 1, "unsubscribe": links}
-    found = {mark: content.count(MARKS[mark].encode()) for mark in expected}
-    return content if found == expected else None
+    marks = [TEXT_PART, HTML_PART, RECIPIENT_MARK.encode(), MESSAGE_ID_MARK.encode()]
+    marks += [DATE_MARK.encode()] + [link.encode()] * bool(link)
+    content = _with_bodies_last(content)
+    return content if all(content.count(mark) == 1 for mark in marks) else None
 
 
-def _personal(envelope: Envelope) -> dict[str, str]:
+def _with_bodies_last(content: bytes) -> bytes:
+    """Let each body's mark take its encoding along, which depends on the letters in the body."""
+    for mark in (TEXT_MARK, HTML_MARK):
+        head, _found, rest = content.partition(mark.encode())
+        before, _found, headers = head.rpartition(ENCODING)
+        others = headers.strip()
+        content = before + (others + b"\r\n" if others else b"")
+        content += b"<" + mark.encode() + b">" + rest
+    return content
+
+
+def _part(body: str) -> bytes:
+    """A body with the header of its encoding: as it is if it is plain, or in base64."""
+    lines = body.splitlines()
+    if body.isascii() and all(len(line) <= LONGEST_LINE for line in lines):
+        return b"Content-Transfer-Encoding: 7bit\r\n\r\n" + "\r\n".join(lines).encode()
+    encoded = encodebytes("\r\n".join(lines).encode()).replace(b"\n", b"\r\n")
+    return b"Content-Transfer-Encoding: base64\r\n\r\n" + encoded.rstrip()
+
+
+def _personal(envelope: Envelope) -> dict[bytes, bytes]:
+    letter = envelope.letter
+    text, html = (
+        body.replace(UNSUBSCRIBE_MARK, letter.unsubscribe_url)
+        for body in (letter.text, letter.html)
+    )
     return {
-        "recipient": envelope.address,
-        "message_id": envelope.message_id,
-        "date": _now(),
-        "unsubscribe": envelope.letter.unsubscribe_url,
+        RECIPIENT_MARK.encode(): envelope.address.encode(),
+        MESSAGE_ID_MARK.encode(): envelope.message_id.encode(),
+        DATE_MARK.encode(): _now().encode(),
+        UNSUBSCRIBE_MARK.encode(): letter.unsubscribe_url.encode(),
+        TEXT_PART: _part(text),
+        HTML_PART: _part(html),
     }
 
 

@@ -3,6 +3,8 @@
 import time
 import uuid
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import default
 from threading import Barrier, Thread
 
 import pytest
@@ -13,13 +15,14 @@ from django.utils import timezone
 from people.models import BlockReason, User
 from people.tests.factories import UserFactory
 from project.mail import listing, office
+from project.mail.kinds import UNSUBSCRIBE_MARK, Letter
 from project.mail.ledger import forget_finished_mailings, oldest_unsent_age
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 from project.mail.office import MAX_CRASHES, claim_batch
 from project.mail.server import become_sender, mail_server
 from project.mail.services import send_to_audience, send_to_one, try_again
 from project.mail.tasks import deliver_mail
-from project.mail.transport import Transport
+from project.mail.transport import Envelope, Transport, _message
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +83,29 @@ def test_a_message_has_both_parts_in_the_right_letters(sink):
         "<p>Привет</p>",
     )
     assert message["Message-ID"].endswith("@localhost>")
+
+
+@pytest.mark.parametrize("body", ["Plain\n\ntext", "Привет, мир\n" * 40, "x" * 3000, "a\n.\nb"])
+def test_the_fast_way_builds_the_message_that_django_builds(body):
+    letter = Letter(
+        "Курс «Хлеб»", f"{body}\n{UNSUBSCRIBE_MARK}\n", f"<p>{body}</p>\n", "https://u/1/"
+    )
+    envelope = Envelope(letter, "anya@school.example", "<1@school.example>")
+    content = Transport().content_of(envelope)
+    assert content is not None
+    ours = message_from_bytes(content, policy=default)
+    theirs = message_from_bytes(_message(envelope).message().as_bytes(), policy=default)
+    for header in set(theirs.keys()) - {"Content-Type", "Date"}:
+        assert ours[header] == theirs[header]
+    for kind in ("plain", "html"):
+        our_part, their_part = ours.get_body([kind]), theirs.get_body([kind])
+        assert our_part is not None
+        assert their_part is not None
+        assert our_part.get_content().split() == their_part.get_content().split()
+        assert our_part["Content-Type"] == their_part["Content-Type"]
+        assert len(our_part.get_all("Content-Transfer-Encoding", [])) == 1
+    assert max(len(line) for line in content.splitlines()) < 998
+    assert not ours.defects
 
 
 def test_an_address_that_needs_encoding_is_written_to(sink):
