@@ -61,7 +61,7 @@ def test_a_learner_asks_to_pay_for_a_lesson(api, learner, lesson):
         ({"course_id": 1, "method": "gold"}, ["body", "method"], "enum"),
         ({"course_id": 1, "method": None}, ["body", "method"], "enum"),
         ({"course_id": 1, "method": ["cash"]}, ["body", "method"], "enum"),
-        ({"course_id": "x", "method": "cash"}, ["body", "course_id"], "int_parsing"),
+        ({"course_id": "x", "method": "cash"}, ["body", "course_id"], "int_type"),
         ({"course_id": 0, "method": "cash"}, ["body", "course_id"], "greater_than_equal"),
         ({"lesson_id": 10**30, "method": "cash"}, ["body", "lesson_id"], "less_than_equal"),
         ({"course_id": 1, "method": "cash", "amount": "1.00"}, ["body", "amount"],
