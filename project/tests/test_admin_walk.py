@@ -131,6 +131,7 @@ def test_search_over_everything_by_keyboard(page, administrator, transactional_d
     UserFactory.create(email="chess@school.example")
     log_in(page, administrator)
     page.keyboard.press("Control+k")
+    expect(page.locator("#search-input-command")).to_be_focused()
     page.keyboard.type("chess", delay=10)
     results = page.locator("#command-results-list li")
     expect(results).to_have_count(2)

@@ -4,6 +4,7 @@ import os
 
 import pytest
 from babel.messages.pofile import read_po
+from django.conf import settings
 from django.core.management import call_command
 from django.utils import translation
 
@@ -93,10 +94,10 @@ def test_the_commands_compile_and_renew_the_files(tmp_path, settings, capsys):
     assert f"compiled {source}" in capsys.readouterr().out
 
 
-def test_an_application_that_is_not_installed_needs_no_translation(settings):
-    settings.INSTALLED_APPS = [
-        name for name in settings.INSTALLED_APPS if name != "unfold.contrib.import_export"
-    ]
+def test_an_application_that_is_not_installed_needs_no_translation(monkeypatch):
+    # Not by the `settings` fixture: installing anew would leave an empty admin site behind.
+    installed = [name for name in settings.INSTALLED_APPS if name != "unfold.contrib.import_export"]
+    monkeypatch.setattr(settings, "INSTALLED_APPS", installed)
     texts = {message.id for message in translations._messages_of_unfold()}
     assert "Apply Filters" in texts
     assert "Confirm import" not in texts
