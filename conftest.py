@@ -184,7 +184,9 @@ def page(browser: playwright.Browser, live_server: Any) -> Iterator[playwright.P
         if message.type in {"error", "warning"}:
             faults.append(f"console: {message.text}")
 
-    context = browser.new_context(base_url=live_server.url, locale="en-GB")
+    context = browser.new_context(
+        base_url=live_server.url, locale="en-GB", viewport={"width": 1440, "height": 900}
+    )
     page = context.new_page()
     page.set_default_timeout(10_000)
     page.on("request", note_request)

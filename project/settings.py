@@ -396,6 +396,7 @@ UNFOLD: dict[str, Any] = {
     "ENVIRONMENT": "project.admin_site.frame.environment",
     "DASHBOARD_CALLBACK": "project.admin_site.dashboard.fill",
     "STYLES": ["project.admin_site.frame.style"],
+    "SCRIPTS": ["project.admin_site.frame.script"],
     "BORDER_RADIUS": "8px",
     "LOGIN": {"image": "project.admin_site.frame.login_image"},
     "COMMAND": {"search_callback": "project.admin_site.frame.search", "show_history": False},

@@ -1,26 +1,28 @@
 """The list and the page of a course, its lessons inline."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast, override
 
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import RangeDateTimeFilter, RangeNumericFilter
+from unfold.contrib.filters.admin import RangeNumericFilter
 
 from lms import permissions, services
 from lms.admin.filters import AuthorFilter
 from lms.admin.forms import CourseForm
 from lms.admin.materials import MaterialsAdmin, may_delete, person_label, staff
 from lms.history import Changes, changes_of_course
-from lms.models import Course, Lesson
+from lms.models import Access, Completion, Course, Lesson, Subscription
 from project.common.admin import CappedPaginator, EditableInline, display
+from project.common.choosing import DaysFilter
 from project.common.search import contains
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         "is_published",
         ("owner", AuthorFilter),
         ("price", RangeNumericFilter),
-        ("updated_at", RangeDateTimeFilter),
+        ("updated_at", DaysFilter),
     )
     sortable_by = ("title", "price", "updated_at")
     ordering = ("-updated_at", "-id")
@@ -212,7 +214,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         else:
             fields = filled.fields_of_new()
             owner = fields.pop("owner", None) or staff(request)
-            saved = services.create_course(owner=owner, fields=fields)
+            saved = services.create_course(owner=owner, fields=fields, by=staff(request))
         self.save_picture(saved, form)
         vars(obj).update(vars(saved))
 
@@ -250,12 +252,20 @@ class CourseAdmin(MaterialsAdmin[Course]):
             self.tell_who_is_mailed(request, form.instance)
 
     def delete_model(self, request: HttpRequest, obj: Course) -> None:
-        services.delete_course(course=obj)
+        services.delete_course(course=obj, by=staff(request))
 
     @transaction.atomic
     def delete_each(self, queryset: QuerySet[Course], by: "User") -> None:
         for course in queryset:
-            services.delete_course(course=course)
+            services.delete_course(course=course, by=by)
+
+    def goes_along(self, subjects: Sequence[Course]) -> list[QuerySet[Any]]:
+        return [
+            Lesson.objects.filter(course__in=subjects),
+            Subscription.objects.filter(course__in=subjects),
+            Access.objects.filter(Q(course__in=subjects) | Q(lesson__course__in=subjects)),
+            Completion.objects.filter(lesson__course__in=subjects),
+        ]
 
     def changes(self, subject: Course) -> Changes:
         return changes_of_course(subject)

@@ -1,5 +1,6 @@
 """The list and the page of a lesson."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast, override
 
 from django.contrib import admin
@@ -9,18 +10,15 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import (
-    AutocompleteSelectFilter,
-    RangeDateTimeFilter,
-    RangeNumericFilter,
-)
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 
 from lms import permissions, services
 from lms.admin.forms import LessonForm
 from lms.admin.materials import MaterialsAdmin, may_delete, staff
 from lms.history import Changes, changes_of_lesson
-from lms.models import Course, Lesson
+from lms.models import Access, Completion, Course, Lesson
 from project.common.admin import display
+from project.common.choosing import DaysFilter
 
 if TYPE_CHECKING:
     from people.models import User
@@ -44,7 +42,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         ("course", AutocompleteSelectFilter),
         "is_preview",
         ("price", RangeNumericFilter),
-        ("updated_at", RangeDateTimeFilter),
+        ("updated_at", DaysFilter),
     )
     sortable_by = ("title", "price", "updated_at")
     ordering = ("-updated_at", "-id")
@@ -143,6 +141,10 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     def delete_each(self, queryset: QuerySet[Lesson], by: "User") -> None:
         for lesson in queryset:
             services.delete_lesson(lesson=lesson, by=by)
+
+    def goes_along(self, subjects: Sequence[Lesson]) -> list[QuerySet[Any]]:
+        of_lessons = {"lesson__in": subjects}
+        return [Access.objects.filter(**of_lessons), Completion.objects.filter(**of_lessons)]
 
     def changes(self, subject: Lesson) -> Changes:
         return changes_of_lesson(subject)

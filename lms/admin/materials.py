@@ -1,5 +1,6 @@
 """What the pages of courses and of lessons share: policy, pictures, history and *put back*."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
@@ -198,7 +199,36 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     def _url(self, name: str, pk: int) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=[pk])
 
-    # Asked by Django for `delete_selected`; one that fails fails all, and is named.
+    # --- Deleting -----------------------------------------------------------------------------
+
+    def delete_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+        """What is paid for is not even asked about."""
+        subject = self._found(request, object_id)
+        if self.has_delete_permission(request, subject) and services.has_payments(subject):
+            self.message_user(request, str(services.HasPayments.message), messages.ERROR)
+            return HttpResponseRedirect(self._url("change", subject.pk))
+        return super().delete_view(request, object_id, *args, **kwargs)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Count what goes along: Django would load and list each lesson, subscription and right."""
+        subjects: list[M] = list(objs)
+        for subject in subjects:
+            if services.has_payments(subject):
+                message = f"{subject}: {services.HasPayments.message}"
+                raise services.HasPayments(message)
+        rows = [(self.opts.verbose_name_plural, len(subjects))]
+        rows += [
+            (part.model._meta.verbose_name_plural, part.count())
+            for part in self.goes_along(subjects)
+        ]
+        numbers = {name: number for name, number in rows if number}
+        return [str(subject) for subject in subjects], numbers, set(), []
+
+    def goes_along(self, subjects: Sequence[M]) -> list[QuerySet[Any]]:
+        """What is deleted with these."""
+        raise NotImplementedError
+
+    # Asked by Django for `delete_selected`; one that fails fails all.
     def delete_each(self, queryset: QuerySet[M], by: "User") -> None:
         raise NotImplementedError
 

@@ -67,7 +67,7 @@ def update_course(
 def delete_course(request: HttpRequest, course_id: int) -> Status[None]:
     """With its lessons and pictures. Somebody has paid for it: 409 `has_payments`."""
     course = get_course(request, course_id, to=permissions.can_delete_course)
-    services.delete_course(course=course)
+    services.delete_course(course=course, by=viewer(request))
     return Status(204, None)
 
 

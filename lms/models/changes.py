@@ -15,3 +15,7 @@ class ChangesOfMaterials(HistoricalRecords):  # type: ignore[misc]
             return
         # Rows of a fixture are kept too: without their first state no change of them has a before.
         super().post_save(instance, created, using=using, **kwargs | {"raw": False})
+
+    def get_history_user(self, instance: Any) -> Any:
+        """Whom the service names, wherever it was called from; otherwise whose request it is."""
+        return instance.changed_by or super().get_history_user(instance)

@@ -141,6 +141,9 @@ class Course(models.Model):
     # quiet period. Creating a course counts as its first update.
     materials_updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    # Set by the services, for the history.
+    changed_by: Any = None
+
     objects = CourseQuerySet.as_manager()
     history = ChangesOfMaterials(
         verbose_name=_("change of a course"),
@@ -256,6 +259,8 @@ class Lesson(models.Model):
     # Answered by `with_has_access` and `with_is_completed`.
     has_access: bool
     is_completed: bool
+    # Set by the services, for the history.
+    changed_by: Any = None
 
     objects = LessonQuerySet.as_manager()
     history = ChangesOfMaterials(

@@ -1,12 +1,12 @@
 """What authors and moderators do to courses and lessons. One service, one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from django.core.files.base import ContentFile
 from django.db import transaction
-from django.db.models import Max, ProtectedError
+from django.db.models import PROTECT, Max, ProtectedError, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -36,9 +36,11 @@ MATERIALS = COURSE_MATERIALS.keys() | LESSON_MATERIALS.keys()
 
 
 @transaction.atomic
-def create_course(*, owner: "User", fields: Mapping[str, Any]) -> Course:
-    """Create a course of `owner`. Raises ValidationError for a field."""
+def create_course(*, owner: "User", fields: Mapping[str, Any], by: "User | None" = None) -> Course:
+    """Create a course of `owner`; `by` is who does it for them. Raises ValidationError for a
+    field."""
     course = Course(owner=owner, **fields)
+    course.changed_by = by or owner
     course.clean_fields(exclude={"owner"})
     course.save()
     return course
@@ -51,6 +53,7 @@ def update_course(
     """Change the given fields of a course; a minor edit (`notify` false) is no update for its
     subscribers. Raises ValidationError for a field."""
     course = Course.objects.select_for_update().get(pk=course.pk)
+    course.changed_by = by
     changed = _apply(course, changes)
     if changed:
         _save_with_time(course, changed)
@@ -61,9 +64,10 @@ def update_course(
 
 
 @transaction.atomic
-def delete_course(*, course: Course) -> None:
+def delete_course(*, course: Course, by: "User") -> None:
     """Delete a course with its lessons and pictures. Raises HasPayments."""
     course = Course.objects.select_for_update().get(pk=course.pk)
+    course.changed_by = by
     pictures = [course.preview, *(lesson.preview for lesson in course.lessons.all())]
     try:
         course.delete()
@@ -84,6 +88,7 @@ def create_lesson(
     if fields.get("position") is None:
         fields["position"] = _next_position(course)
     lesson = Lesson(course=course, **fields)
+    lesson.changed_by = by
     lesson.clean_fields(exclude={"course"})
     lesson.save()
     _save_with_time(course, [])
@@ -101,6 +106,7 @@ def update_lesson(
     course_ids = {lesson.course_id, changes.get("course", lesson.course).pk}
     courses = Course.objects.select_for_update().order_by("pk").in_bulk(course_ids)
     lesson = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    lesson.changed_by = by
     changed = _apply(lesson, _normalized(changes))
     if changed:
         _save_with_time(lesson, changed)
@@ -118,6 +124,7 @@ def delete_lesson(*, lesson: Lesson, by: "User", notify: bool = True) -> None:
     subscribers of its course. Raises HasPayments."""
     course = Course.objects.select_for_update().get(pk=lesson.course_id)
     removed = Change(ChangeKind.LESSON_REMOVED, copy(lesson))
+    lesson.changed_by = by
     try:
         lesson.delete()
     except ProtectedError:
@@ -126,6 +133,23 @@ def delete_lesson(*, lesson: Lesson, by: "User", notify: bool = True) -> None:
     _save_with_time(course, [])
     if notify:
         record_update(course=course, by=by, changes=[removed])
+
+
+def has_payments(subject: Course | Lesson) -> bool:
+    """Whether somebody has paid for it or for a part of it, so that it can't be deleted."""
+    itself: QuerySet[Any] = type(subject).objects.filter(pk=subject.pk)
+    held = [*_holding(itself)]
+    if isinstance(subject, Course):
+        held += _holding(subject.lessons.all())
+    return any(rows.exists() for rows in held)
+
+
+def _holding(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
+    """What the database would not let go with these rows, whichever app it belongs to."""
+    for relation in rows.model._meta.related_objects:
+        if relation.on_delete is PROTECT:
+            others = relation.related_model._base_manager  # noqa: SLF001 - documented
+            yield others.filter(**{f"{relation.field.name}__in": rows})
 
 
 def set_preview(*, subject: Course | Lesson, picture: "ContentFile[bytes] | None") -> None:

@@ -72,7 +72,7 @@ def test_rows_of_a_fixture_have_a_first_state(author, api, tmp_path, db):
     services.update_course(course=course, changes={"title": "Rye"}, by=author)
     change = api(author).get(f"courses/{course.pk}/history").json()["items"][0]
     assert change["fields"] == [{"name": "title", "before": "Bread", "after": "Rye"}]
-    assert change["by"] is None
+    assert change["by"]["id"] == author.pk
 
 
 def test_pages_of_changes_follow_each_other(api, author):
@@ -100,3 +100,17 @@ def test_queries_for_a_page_of_changes_do_not_grow(
     with django_assert_num_queries(9):
         page = api(author).get(f"courses/{course.pk}/history?page_size=100").json()
     assert len(page["items"]) == 3 + 3 * number
+
+
+def test_a_change_outside_of_requests_is_signed_too(author, moderator):
+    course = services.create_course(owner=author, fields={"title": "Bread"})
+    services.update_course(course=course, changes={"title": "Buns"}, by=moderator)
+    lesson = services.create_lesson(course=course, fields={"title": "Flour"}, by=author)
+    services.update_lesson(lesson=lesson, changes={"title": "Rye"}, by=moderator)
+    services.delete_lesson(lesson=lesson, by=author)
+    services.delete_course(course=course, by=author)
+    signed = [
+        list(model.history.order_by("history_id").values_list("history_user", flat=True))
+        for model in (Course, Lesson)
+    ]
+    assert signed == [[author.pk, moderator.pk, author.pk]] * 2

@@ -189,7 +189,7 @@ def test_collected_changes_wait_while_the_course_is_unpublished(clock, course):
 
 def test_a_deleted_course_sends_none(clock, course, sink):
     rename(course, "Rolls")
-    services.delete_course(course=course)
+    services.delete_course(course=course, by=course.owner)
     deliver_mail()
     assert not sink.received
     assert not CourseChange.objects.exists()

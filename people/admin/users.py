@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import RangeDateFilter
 
 from people.admin.filters import SoonBlockedFilter, StateFilter
 from people.admin.forms import NewPersonForm, PasswordForm, PersonForm
@@ -20,6 +19,7 @@ from people.models import BlockReason, User
 from people.permissions import can_give_rights, can_manage
 from people.services.staff import update_account
 from project.common.admin import StaffAdmin, action, display
+from project.common.choosing import DaysFilter
 
 if TYPE_CHECKING:
     _DjangoUserAdmin = DjangoUserAdmin[User]
@@ -45,8 +45,8 @@ class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
         SoonBlockedFilter,
         "groups",
         "is_staff",
-        ("last_login", RangeDateFilter),
-        ("date_joined", RangeDateFilter),
+        ("last_login", DaysFilter),
+        ("date_joined", DaysFilter),
     )
     search_fields = ("email",)  # opens the search box; `get_search_results` searches
     search_help_text = gettext_lazy("E-mail, name, phone or city")

@@ -136,3 +136,7 @@ def login_image(request: HttpRequest) -> str:
 
 def style(request: HttpRequest) -> str:
     return static("parta/admin.css")
+
+
+def script(request: HttpRequest) -> str:
+    return static("parta/admin.js")

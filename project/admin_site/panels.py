@@ -91,7 +91,7 @@ def people(request: HttpRequest) -> Panel | None:
         return None
     numbers = kept("people", _count_people)
     days = last_days()
-    recent = f"?date_joined_from_0={days[0]:%Y-%m-%d}"
+    recent = f"?date_joined_from={days[0]}&date_joined_to={days[-1]}"
     labels, joined = by_day(numbers["joined"])
     _labels, seen = by_day(numbers["seen"])
     return Panel(

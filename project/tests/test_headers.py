@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
@@ -76,6 +77,25 @@ def test_foreign_host_is_refused_securely(url: str) -> None:
 def test_only_the_admin_may_evaluate_expressions() -> None:
     assert "'unsafe-eval'" not in Client().get("/nowhere")["Content-Security-Policy"]
     assert "'unsafe-eval'" in Client().get("/admin/nowhere")["Content-Security-Policy"]
+
+
+class PicturesElsewhere(FileSystemStorage):
+    def url(self, name: str | None) -> str:
+        return f"https://pictures.example:9000/bucket/{name}?signature=x"
+
+
+def test_only_the_admin_shows_pictures_of_the_storage_s_host(settings: Any) -> None:
+    settings.STORAGE_URL = "s3://key:secret@pictures.example:9000/bucket"
+    storage = f"{__name__}.{PicturesElsewhere.__qualname__}"
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": storage}}
+    pictures = "img-src 'self' data:"
+    policies = [Client().get(url)["Content-Security-Policy"] for url in ("/admin/x", "/nowhere")]
+    assert f"{pictures} https://pictures.example:9000;" in policies[0]
+    assert f"{pictures};" in policies[1]
+
+
+def test_without_such_a_storage_pictures_are_our_own() -> None:
+    assert "img-src 'self' data:;" in Client().get("/admin/x")["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(("secure", "expected"), [(True, True), (False, False)])

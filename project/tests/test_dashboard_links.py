@@ -1,0 +1,83 @@
+"""Each figure and each chart of the dashboard leads to the list behind it."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from django_q.models import Failure
+
+from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
+from payments.tests.factories import PaymentFactory
+from people.tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def school(moderators):
+    """Something of each kind that is counted, and something that is not."""
+    now = timezone.now()
+    long_ago = now - timedelta(days=400)
+    drowsy = now - timedelta(days=25)
+    old = UserFactory.create(date_joined=long_ago, last_login=now)
+    UserFactory.create(date_joined=long_ago, last_login=drowsy)
+    UserFactory.create(blocked=True)
+    course = CourseFactory.create(owner=old, published=True)
+    CourseFactory.create(owner=old)
+    LessonFactory.create(course=course)
+    SubscriptionFactory.create(course=course, user=old)
+    of_old: dict[str, Any] = {"payer": old, "course": course}
+    PaymentFactory.create(**of_old)
+    PaymentFactory.create(**of_old, created_at=long_ago)
+    PaymentFactory.create(**of_old, paid=True)
+    PaymentFactory.create(**of_old, status="paid", paid_at=long_ago)
+    Failure.objects.create(id="1" * 32, func="x.y", success=False, started=now, stopped=now)
+
+
+def links(text):
+    """Addresses with parameters come from the content; the menu has none."""
+    main = text[text.index('id="attention"') :]
+    return {found.replace("&amp;", "&") for found in re.findall(r'href="(/admin/[^"]+)"', main)}
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize(("who", "number"), [("administrator", 12), ("moderator", 4)])
+def test_each_link_leads_to_a_list_that_has_what_it_says(
+    school, desk, who, number, language, request
+):
+    client = desk(request.getfixturevalue(who))
+    said = {"Accept-Language": language}
+    found = links(client.get(reverse("admin:index"), headers=said).text)
+    assert len(found) == number
+    for address in found:
+        response = client.get(address, headers=said)
+        assert response.status_code == 200, address
+        if "?" not in address:
+            continue
+        shown = response.context["cl"]
+        whole = client.get(address.partition("?")[0], headers=said).context["cl"]
+        assert shown.has_active_filters, address
+        assert 0 < shown.result_count < whole.result_count, address
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Published courses",
+        "Drafts",
+        "Lessons",
+        "To confirm",
+        "Open for too long",
+        "Active people",
+        "New in 30 days",
+        "Blocked people",
+    ],
+)
+def test_a_figure_is_the_length_of_its_list(school, desk, administrator, title):
+    client = desk(administrator)
+    panels = client.get(reverse("admin:index")).context["panels"]
+    [figure] = [entry for panel in panels for entry in panel.figures if entry.title == title]
+    assert client.get(figure.url).context["cl"].result_count == figure.value
