@@ -168,6 +168,17 @@ class User(AbstractUser):
                 name="user_last_seen",
                 condition=Q(is_active=True, is_superuser=False),
             ),
+            # Orders that the staff's list offers; read backwards for descending.
+            models.Index(fields=["last_login", "id"], name="user_last_login"),
+            models.Index(fields=["date_joined", "id"], name="user_joined"),
+            # The few among the many.
+            models.Index(fields=["id"], name="user_blocked", condition=Q(is_active=False)),
+            models.Index(
+                fields=["blocked_reason", "id"],
+                name="user_blocked_reason",
+                condition=~Q(blocked_reason=""),
+            ),
+            models.Index(fields=["id"], name="user_staff", condition=Q(is_staff=True)),
         ]
 
     def __str__(self) -> str:

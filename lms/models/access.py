@@ -149,6 +149,7 @@ class Completion(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.CASCADE,
+        db_index=False,  # completion_unique begins with it
         related_name="completions",
         verbose_name=_("learner"),
     )

@@ -116,6 +116,7 @@ class Course(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.PROTECT,
+        db_index=False,  # course_owner_updated begins with it
         related_name="courses",
         verbose_name=_("author"),
     )
@@ -164,6 +165,16 @@ class Course(models.Model):
             models.Index(
                 F("owner"), F("updated_at").desc(), F("id").desc(), name="course_owner_updated"
             ),
+            models.Index(
+                F("is_published"),
+                F("updated_at").desc(),
+                F("id").desc(),
+                name="course_published_updated",
+            ),
+            # Orders that lists offer; read backwards for descending.
+            models.Index(fields=["title", "id"], name="course_title"),
+            models.Index(fields=["created_at", "id"], name="course_created"),
+            models.Index(fields=["price", "id"], name="course_price"),
         ]
 
     def __str__(self) -> str:
@@ -225,7 +236,11 @@ class Lesson(models.Model):
     """A lesson. `price` None: not sold on its own; `is_preview`: open to all who see the course."""
 
     course = models.ForeignKey(
-        Course, models.CASCADE, related_name="lessons", verbose_name=_("course")
+        Course,
+        models.CASCADE,
+        db_index=False,  # lesson_order begins with it
+        related_name="lessons",
+        verbose_name=_("course"),
     )
     title = models.CharField(_("title"), max_length=200, validators=[validate_materials])
     description = models.TextField(
@@ -279,7 +294,16 @@ class Lesson(models.Model):
                 condition=Q(price=None) | Q(price__gte=0), name="lesson_price_not_negative"
             ),
         ]
-        indexes = [models.Index(fields=["course", "position", "id"], name="lesson_order")]
+        indexes = [
+            models.Index(fields=["course", "position", "id"], name="lesson_order"),
+            # The staff's list: the last changed first, all of them or the previews.
+            models.Index(fields=["-updated_at", "-id"], name="lesson_updated"),
+            models.Index(
+                fields=["is_preview", "-updated_at", "-id"], name="lesson_preview_updated"
+            ),
+            models.Index(fields=["title", "id"], name="lesson_title"),
+            models.Index(fields=["price", "id"], name="lesson_price"),
+        ]
 
     def __str__(self) -> str:
         return self.title

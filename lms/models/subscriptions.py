@@ -22,6 +22,7 @@ class Subscription(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.CASCADE,
+        db_index=False,  # subscription_unique begins with it
         related_name="subscriptions",
         verbose_name=_("subscriber"),
     )

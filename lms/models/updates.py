@@ -26,7 +26,11 @@ class CourseUpdate(models.Model):
     """One mail to the subscribers of a course; its changes are what it tells."""
 
     course = models.ForeignKey(
-        Course, models.CASCADE, related_name="updates", verbose_name=_("course")
+        Course,
+        models.CASCADE,
+        db_index=False,  # course_update_latest begins with it
+        related_name="updates",
+        verbose_name=_("course"),
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 

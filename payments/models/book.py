@@ -38,6 +38,8 @@ class PaymentStatus(models.TextChoices):
 # Sorting by this first puts what is not paid last; a column's own NULLS LAST can't be indexed on
 # SQLite.
 IS_UNPAID = models.ExpressionWrapper(Q(paid_at=None), output_field=models.BooleanField())
+LATEST_PAID = (IS_UNPAID, F("paid_at").desc(), F("id").desc())
+EARLIEST_PAID = (IS_UNPAID, F("paid_at").asc(), F("id").asc())
 
 
 # What may become of a payment. Facts come in any order: a payment that we gave up may turn out to be
@@ -155,15 +157,18 @@ class Payment(models.Model):
     `title`, `amount` and `currency` are the ones at the time of purchase.
     """
 
+    # Indexes of these three: payment_payer_paid and its like, which begin with them.
     payer = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.PROTECT,
+        db_index=False,
         related_name="payments",
         verbose_name=_("payer"),
     )
     course = models.ForeignKey(
         Course,
         models.PROTECT,
+        db_index=False,
         null=True,
         blank=True,
         related_name="payments",
@@ -172,6 +177,7 @@ class Payment(models.Model):
     lesson = models.ForeignKey(
         Lesson,
         models.PROTECT,
+        db_index=False,
         null=True,
         blank=True,
         related_name="payments",
@@ -264,17 +270,19 @@ class Payment(models.Model):
             ),
         ]
         indexes = [
-            models.Index(IS_UNPAID, F("paid_at").desc(), F("id").desc(), name="payment_paid"),
-            models.Index(
-                F("payer"),
-                IS_UNPAID,
-                F("paid_at").desc(),
-                F("id").desc(),
-                name="payment_payer_paid",
-            ),
-            # The staff's list: newest first, all of them or those in one state.
+            models.Index(*LATEST_PAID, name="payment_paid"),
+            models.Index(*EARLIEST_PAID, name="payment_paid_earliest"),
+            models.Index(F("payer"), *LATEST_PAID, name="payment_payer_paid"),
+            models.Index(F("course"), *LATEST_PAID, name="payment_course_paid"),
+            models.Index(F("lesson"), *LATEST_PAID, name="payment_lesson_paid"),
+            # What is not paid comes last: without these it is found behind all that is.
+            models.Index(F("status"), *LATEST_PAID, name="payment_status_paid"),
+            models.Index(F("status"), *EARLIEST_PAID, name="payment_status_earliest"),
+            models.Index(fields=["amount", "id"], name="payment_amount"),
+            # The staff's list: newest first, all of them or those in one state or of one method.
             models.Index(fields=["-created_at", "-id"], name="payment_created"),
             models.Index(fields=["status", "-created_at", "-id"], name="payment_status_created"),
+            models.Index(fields=["method", "-created_at", "-id"], name="payment_method_created"),
         ]
 
     def __str__(self) -> str:

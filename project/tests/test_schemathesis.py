@@ -29,7 +29,8 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
             if operation["operationId"] == "unsubscribe_from_course":
                 continue  # It takes any id: there is no subscription then, as wished.
             for parameter in operation["parameters"]:
-                if parameter["name"].endswith("_id"):
+                # In a query every id is allowed, and none is missed.
+                if parameter["in"] == "path" and parameter["name"].endswith("_id"):
                     parameter["schema"] = {"type": "integer", "enum": [OWN, FOREIGN, ABSENT]}
 
 

@@ -1,0 +1,29 @@
+"""Searches of large tables have their index, and in the words that Django searches with."""
+
+import pytest
+from django.db import connection
+
+from lms.models import Course, Lesson
+from payments.models import Payment
+from people.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("search", "index"),
+    [
+        (lambda: Course.objects.matching("bread"), "course_search"),
+        (lambda: Lesson.objects.matching("flour"), "lesson_search"),
+        (lambda: Payment.objects.filter(title__icontains="хлеб"), "payment_search"),
+        (lambda: User.objects.matching("Казань"), "user_search"),
+        (lambda: User.objects.found_by_staff("@school"), "user_search"),
+    ],
+)
+def test_search_uses_its_index_on_postgresql(search, index):
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no index for this")
+    with connection.cursor() as cursor:
+        # An empty table is quicker read whole.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    assert index in search().order_by().explain()
