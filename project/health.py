@@ -6,7 +6,6 @@ configuration is told: names of checks and plain words only.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -15,11 +14,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from project.common.queue import last_execution, oldest_waiting_age
+from project.common.queue import SILENCE_LIMIT, last_execution, oldest_waiting_age
 from project.mail.ledger import oldest_unsent_age
 
-# The canary is due every minute, and the cluster looks at its schedules twice a minute.
-WORKER_SILENCE_LIMIT = timedelta(minutes=3)
 OK = "ok"
 
 
@@ -85,7 +82,7 @@ def check_worker() -> str:
     last = last_execution()
     if last is None:
         return "no execution seen yet"
-    if timezone.now() - last > WORKER_SILENCE_LIMIT:
+    if timezone.now() - last > SILENCE_LIMIT:
         return f"no execution since {last.isoformat(timespec='seconds')}"
     return OK
 

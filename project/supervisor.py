@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -34,21 +34,41 @@ class Service:
     sockets: tuple[int, ...] = ()
 
 
-class Supervisor:
-    """Runs `services` in `folder` until a stop signal comes or one of them ends."""
+def no_fault() -> None:
+    """Services are judged by nothing but that they run."""
 
-    def __init__(self, services: Sequence[Service], folder: Path) -> None:
+
+class Supervisor:
+    """Runs `services` in `folder` until a stop signal comes, one of them ends, or `find_fault`,
+    which is asked again and again, says what is wrong with them.
+
+    After a stop signal they have `grace` seconds; with a fault none: what hangs does not listen.
+    """
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        folder: Path,
+        *,
+        grace: float = GRACE_SECONDS,
+        find_fault: Callable[[], str | None] = no_fault,
+    ) -> None:
         self.services = services
         self.folder = folder
+        self.grace = grace
+        self.find_fault = find_fault
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.stop_asked_at: float | None = None
         self.in_a_hurry = False
         self.launcher = _uv_that_runs_us()
 
-    def run(self) -> str | None:
-        """Return None after a stop signal, or say which service ended by itself, and how."""
+    def run(self, *, after: float = 0) -> str | None:
+        """Start after so many seconds. Return None after a stop signal, or say which service ended
+        by itself, and how, or what the fault is."""
         with self._stop_signals():
             try:
+                if not self._sleep(after):
+                    return None
                 self._start()
                 return self._wait()
             finally:
@@ -79,22 +99,34 @@ class Supervisor:
             os.write(pipe.fileno(), b"%d\n" % os.getpid())
 
     def _wait(self) -> str | None:
-        while self.stop_asked_at is None and not self._is_orphan():
+        while self._may_go_on():
             for name, process in self.processes.items():
                 if process.poll() is not None:
                     return f"{name} stopped by itself ({_describe(process.returncode)})"
+            fault = self.find_fault()
+            if fault is not None:
+                self.in_a_hurry = True
+                return fault
             time.sleep(POLL_SECONDS)
         return None
 
-    def _is_orphan(self) -> bool:
-        return self.launcher is not None and os.getppid() != self.launcher
+    def _sleep(self, seconds: float) -> bool:
+        """False if a stop signal ended it."""
+        until = time.monotonic() + seconds
+        while self._may_go_on() and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)
+        return self._may_go_on()
+
+    def _may_go_on(self) -> bool:
+        is_orphan = self.launcher is not None and os.getppid() != self.launcher
+        return self.stop_asked_at is None and not is_orphan
 
     def _stop(self) -> None:
         services = [process for name, process in self.processes.items() if name != "watcher"]
         for process in services:
             # To the first process alone: the worker's forks end at its word, after their task.
             process.terminate()
-        deadline = time.monotonic() + GRACE_SECONDS
+        deadline = time.monotonic() + self.grace
         while any(process.poll() is None for process in services):
             if self.in_a_hurry or time.monotonic() > deadline:
                 break

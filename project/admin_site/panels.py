@@ -15,8 +15,6 @@ from project.admin_site.frame import registered
 from project.admin_site.parts import Attention, Chart, Figure, Panel, by_day, kept, last_days
 from project.common import queue
 
-# The canary runs every minute; after a few missed turns nobody is working.
-WORKER_SILENT = timedelta(minutes=3)
 TITLE_LENGTH = 32
 
 
@@ -148,7 +146,7 @@ def background(request: HttpRequest) -> Panel | None:
         return None
     attention = []
     last = queue.last_execution()
-    if last is None or timezone.now() - last > WORKER_SILENT:
+    if last is None or timezone.now() - last > queue.SILENCE_LIMIT:
         text = _("No background worker is running: mails and other tasks wait.")
         attention.append(Attention(text, list_url("django_q.OrmQ"), "engineering", is_danger=True))
     if failed := queue.failed_count():

@@ -18,6 +18,9 @@ from django_q.tasks import async_task
 from project.common.errors import Conflict
 from project.common.schedules import Schedule
 
+# Longer than this no worker finished anything: nobody works. The canary is due every minute, and
+# the cluster looks at its schedules twice a minute.
+SILENCE_LIMIT = timedelta(minutes=2)
 # Marks the rows that come from our table; others belong to whoever made them in the admin.
 SCHEDULE_PREFIX = "parta."
 

@@ -1,6 +1,8 @@
 """Running commands of the project as an operator does: own environment, own files, own processes."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
+
+KEY = "only-for-tests-and-long-enough-for-a-signature"
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
@@ -60,3 +64,50 @@ def processes_of(folder: Path) -> dict[int, str]:
         if own and command:
             found[int(process.name)] = command
     return found
+
+
+class Running:
+    """A command that runs on, with its output in a file. Its processes are known by their HOME."""
+
+    def __init__(self, folder: Path, *arguments: str, variables: dict[str, str]) -> None:
+        self.folder = folder
+        self.output = folder / "output"
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(
+                manage(*arguments),
+                env=variables,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """AssertionError, with the output, if the command ends before."""
+        wait_until(lambda: self.process.poll() is not None or condition())
+        assert self.process.poll() is None, self.text
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def pids(self, word: str) -> set[int]:
+        """The processes with this word in their command."""
+        commands = processes_of(self.folder)
+        return {pid for pid, command in commands.items() if word in command}
+
+    def main_pid(self, word: str) -> int:
+        """Of the processes with this word in their command, the one that leads a group."""
+        return next(pid for pid in self.pids(word) if os.getpgid(pid) == pid)
+
+    def wait(self) -> int:
+        return self.process.wait(timeout=60)
+
+    def end(self) -> None:
+        """Kill it and what it started, whatever state that is in."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+        for pid in processes_of(self.folder):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not processes_of(self.folder))

@@ -32,7 +32,7 @@ def test_healthz_needs_no_database_and_answers_under_any_host() -> None:
 
 @pytest.mark.django_db
 def test_readyz_is_well_when_a_worker_has_just_worked() -> None:
-    executed(minutes_ago=2)
+    executed(minutes_ago=1.9)
     response = Client().get("/readyz", headers={"host": "10.1.2.3"})
     waiting = {"task": None, "mail": None}
     expected = {"status": "ok", "checks": ALL_WELL, "waiting": waiting}
@@ -71,7 +71,7 @@ def test_right_after_the_start_the_worker_has_proved_nothing() -> None:
 
 @pytest.mark.django_db
 def test_silent_worker_is_not_ready() -> None:
-    executed(minutes_ago=3.1)
+    executed(minutes_ago=2.1)
     response = Client().get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["worker"].startswith("no execution since 20")

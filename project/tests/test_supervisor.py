@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from project.supervisor import GRACE_SECONDS, Service, Supervisor
 from project.tests.processes import wait_until
@@ -15,6 +16,13 @@ from project.tests.processes import wait_until
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 FOREVER = "import signal; signal.pause()"
+# A process of its own runs the supervisor that is sent signals: in ours other tests run.
+SUPERVISED = """
+from pathlib import Path
+from project.supervisor import Service, Supervisor
+import sys
+print(Supervisor([Service("stubborn", [sys.executable, "-c", sys.argv[2]])], Path(sys.argv[1])).run())
+"""
 # Forks, ignores the polite request, asks the supervisor to stop, and has it asked once more.
 STUBBORN = """
 import os, signal, time
@@ -52,7 +60,15 @@ def test_service_that_ends_ends_all_and_is_named(tmp_path: Path) -> None:
 
 def test_impatience_kills_the_stubborn_with_their_forks(tmp_path: Path) -> None:
     began = time.monotonic()
-    assert Supervisor([python("stubborn", STUBBORN)], tmp_path).run() is None
+    ended = subprocess.run(
+        [sys.executable, "-c", SUPERVISED, str(tmp_path), STUBBORN],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert ended.stdout.strip() == "None"
     assert time.monotonic() - began < GRACE_SECONDS
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     assert len(pids) == 2
@@ -72,6 +88,20 @@ def test_services_stop_when_the_launcher_is_gone(tmp_path: Path) -> None:
     supervisor = Supervisor([python("steady", FOREVER)], tmp_path)
     supervisor.launcher = os.getpid()  # which is nobody's parent here
     assert supervisor.run() is None
+
+
+def test_fault_ends_all_without_grace_and_is_told(tmp_path: Path) -> None:
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('ready', 'w')\n"
+    deaf += "while True: signal.pause()"
+    supervisor = Supervisor(
+        [python("deaf", deaf)],
+        tmp_path,
+        find_fault=lambda: "it hangs" if (tmp_path / "ready").exists() else None,
+    )
+    began = time.monotonic()
+    assert supervisor.run() == "it hangs"
+    assert time.monotonic() - began < GRACE_SECONDS
+    assert all(process.poll() is not None for process in supervisor.processes.values())
 
 
 def test_command_that_does_not_exist_leaves_nothing_running(tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ import re
 import signal
 import socket
 import stat
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,36 +13,26 @@ from pathlib import Path
 import pytest
 
 from project import demo
-from project.tests.processes import environment, manage, processes_of, run, wait_until
+from project.tests.processes import (
+    KEY,
+    Running,
+    environment,
+    manage,
+    processes_of,
+    run,
+    wait_until,
+)
 
-KEY = "only-for-tests-and-long-enough-for-a-signature"
 # Its port is the same for all that run on this machine.
 WITHOUT_SANDBOX = {"STRIPE_API_KEY": "sk_test_x", "STRIPE_WEBHOOK_SECRET": "whsec_x"}
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+pytestmark = pytest.mark.usefixtures("own_processes")
 
 
-class School:
+class School(Running):
     """A running `up`."""
 
-    def __init__(self, folder: Path, *arguments: str, variables: dict[str, str]) -> None:
-        self.folder = folder
-        self.output = folder / "output"
-        with self.output.open("w") as output:
-            self.process = subprocess.Popen(
-                manage("up", "--port", "0", *arguments),
-                env=variables,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        wait_until(
-            lambda: self.text.count("ready for work") >= 2 or self.process.poll() is not None
-        )
-        assert self.process.poll() is None, self.text
-
-    @property
-    def text(self) -> str:
-        return self.output.read_text()
+    def wait_for_workers(self, times: int = 1) -> None:
+        self.wait_until(lambda: self.text.count("ready for work") >= 2 * times)
 
     @property
     def url(self) -> str:
@@ -56,47 +44,24 @@ class School:
         with urllib.request.urlopen(self.url + path, timeout=20) as response:
             return bytes(response.read())
 
-    def child(self, word: str) -> int:
-        """The process id of the direct child with this word in its command."""
-        parent = self.process.pid
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        commands = processes_of(self.folder)
-        return next(pid for pid in map(int, children) if word in commands[pid])
-
-    def wait(self) -> int:
-        return self.process.wait(timeout=60)
-
 
 def nothing_runs_in(folder: Path) -> bool:
     return not processes_of(folder)
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which `up` has run before: the starts in it have little to prepare."""
-    folder = tmp_path_factory.mktemp("prepared")
-    variables = environment(folder, SECRET_KEY=KEY)
-    assert run(manage("migrate", "--verbosity", "0"), variables).returncode == 0
-    (folder / ".env").write_text(f"SECRET_KEY={KEY}\nDEBUG=on\n")
-    return folder
-
-
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., School]]:
+def start() -> Iterator[Callable[..., School]]:
     """Starts a school that is gone when the test ends, whatever happens."""
     schools: list[School] = []
 
     def start(folder: Path, *arguments: str, **variables: str) -> School:
         variables = environment(folder, **variables or WITHOUT_SANDBOX)
-        schools.append(School(folder, *arguments, variables=variables))
+        schools.append(School(folder, "up", "--port", "0", *arguments, variables=variables))
         return schools[-1]
 
     yield start
     for school in schools:
-        if school.process.poll() is None:
-            school.process.kill()
-        school.wait()
-        wait_until(partial(nothing_runs_in, school.folder))
+        school.end()
 
 
 def test_first_start_serves_a_demo_school_until_ctrl_c(
@@ -105,6 +70,7 @@ def test_first_start_serves_a_demo_school_until_ctrl_c(
     with socket.create_server(("127.0.0.1", 0)) as free:
         sandbox_port = str(free.getsockname()[1])
     school = start(tmp_path, STRIPE_SANDBOX_PORT=sandbox_port)
+    school.wait_for_workers()
     env_file = tmp_path / ".env"
     assert stat.S_IMODE(env_file.stat().st_mode) == 0o600
     text = env_file.read_text()
@@ -129,35 +95,36 @@ def test_first_start_serves_a_demo_school_until_ctrl_c(
     assert env_file.read_text() == text
 
 
-def test_sigterm_ends_everything(start: Callable[..., School], prepared: Path) -> None:
+def test_a_dead_cluster_is_replaced_and_a_dead_web_server_ends_all(
+    start: Callable[..., School], prepared: Path
+) -> None:
     school = start(prepared, "--no-demo")
+    school.wait_for_workers()
     assert "Demo accounts" not in school.text
     assert (prepared / ".env").read_text() == f"SECRET_KEY={KEY}\nDEBUG=on\n"
-    school.process.send_signal(signal.SIGTERM)
-    assert school.wait() == 0
+    os.kill(school.main_pid("qcluster"), signal.SIGKILL)
+    school.wait_for_workers(times=2)
+    assert "cluster stopped by itself (killed by SIGKILL)" in school.text
+    os.kill(school.main_pid("gunicorn"), signal.SIGKILL)
+    assert school.wait() == 1
+    assert "web stopped by itself (killed by SIGKILL)" in school.text
     assert processes_of(prepared) == {}
 
 
 def test_nothing_survives_a_killed_parent(start: Callable[..., School], prepared: Path) -> None:
     school = start(prepared, "--no-demo")
-    assert len(processes_of(prepared)) > 5  # the worker alone has five
+    # Master and worker of the web; the guard with its watcher, and what it guards.
+    school.wait_until(lambda: len(school.pids("gunicorn")) > 1 and len(school.pids("qcluster")) > 4)
     school.process.kill()
     school.wait()
     wait_until(partial(nothing_runs_in, prepared))
 
 
-def test_a_dead_child_ends_the_rest_and_is_named(
-    start: Callable[..., School], prepared: Path
-) -> None:
-    school = start(prepared, "--no-demo")
-    os.kill(school.child("qcluster"), signal.SIGKILL)
-    assert school.wait() == 1
-    assert "worker stopped by itself (killed by SIGKILL)" in school.text
-    assert processes_of(prepared) == {}
-
-
 def refused(arguments: list[str], variables: dict[str, str]) -> str:
     """Run `up`, which has to end by itself with one line on standard error; return that."""
+    env_file = Path(variables["ENV_FILE"])
+    if env_file.parent.is_dir():
+        env_file.touch()  # the start with a file is the quicker one
     result = run(manage("up", "--port", "0", *arguments), variables)
     assert result.returncode != 0, result.stdout
     lines = result.stderr.strip().splitlines()
@@ -168,7 +135,9 @@ def refused(arguments: list[str], variables: dict[str, str]) -> str:
 def test_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        line = refused(["--port", str(port)], environment(tmp_path, **WITHOUT_SANDBOX))
+        line = refused(
+            ["--port", str(port)], environment(tmp_path, SECRET_KEY=KEY, **WITHOUT_SANDBOX)
+        )
     assert str(port) in line
     assert "in use" in line
 

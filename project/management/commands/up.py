@@ -18,7 +18,7 @@ from django.db import connection
 from project import demo
 from project.common.queue import enqueue
 from project.common.tasks import CANARY
-from project.supervisor import Service, Supervisor
+from project.supervisor import GRACE_SECONDS, Service, Supervisor
 
 ENV_TEMPLATE = """\
 # Written by `manage.py up`. .env.sample names and explains every variable.
@@ -142,7 +142,7 @@ def _services(listener: socket.socket, url: str) -> list[Service]:
     bind = ["--bind", f"fd://{listener.fileno()}", "--workers", "1", "--threads", "8"]
     services = [
         Service("web", [*gunicorn, *bind], sockets=(listener.fileno(),)),
-        Service("worker", [*manage, "qcluster"]),
+        Service("worker", [*manage, "work", "--grace", str(GRACE_SECONDS - 3)]),
     ]
     if settings.STRIPE_SANDBOX:
         webhook = ["--webhook-url", f"{url}api/v1/payments/stripe/webhook"]

@@ -1,0 +1,129 @@
+"""The guard of background work, with real clusters and with worse ones."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.db import OperationalError, connection
+from django.utils import timezone
+from django_q.models import OrmQ, Task
+
+from project import watchdog
+from project.tests.processes import Running, environment, processes_of, wait_until
+from project.watchdog import PATIENCE, Pulse, keep_working
+
+
+@pytest.fixture
+def worker(prepared: Path) -> Iterator[Running]:
+    running = Running(prepared, "work", "--patience", "2", variables=environment(prepared))
+    yield running
+    running.end()
+
+
+def test_a_cluster_that_hangs_is_replaced_and_nothing_survives_its_guard(worker: Running) -> None:
+    # It asks for a sign of life, and gets one.
+    worker.wait_until(lambda: "Processed" in worker.text)
+    hanging = worker.pids("qcluster")
+    for pid in hanging:
+        os.kill(pid, signal.SIGSTOP)
+    worker.wait_until(lambda: worker.text.count("ready for work") >= 4)
+    assert "the worker hangs: nothing was finished for 2 seconds" in worker.text
+    assert not hanging & worker.pids("qcluster")
+    worker.process.kill()
+    worker.wait()
+    wait_until(lambda: not processes_of(worker.folder))
+
+
+def test_a_cluster_that_cant_live_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watchdog, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(watchdog, "MAX_QUICK_ENDS", 3)
+    command = [sys.executable, "-Ic", "open('starts', 'a').write('x'); raise SystemExit(3)"]
+    ended = keep_working(command, tmp_path, patience=60, grace=0)
+    assert ended == "cluster stopped by itself (exit code 3), 3 times in a row"
+    assert (tmp_path / "starts").read_text() == "xxx"
+
+
+class Day:
+    """Hours go by as told, on the wall and inside the machine; they need not agree."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, wall: time_machine.Traveller) -> None:
+        self.inside = 1000.0
+        self.wall = wall
+        monkeypatch.setattr("project.watchdog.time.monotonic", lambda: self.inside)
+
+    def passes(self, seconds: float) -> None:
+        self.inside += seconds
+        self.wall.shift(timedelta(seconds=seconds))
+
+    def until_fault(self, pulse: Pulse, *, working: bool) -> float | None:
+        """Seconds until it complains, ten minutes at the most."""
+        for second in range(600):
+            if working and second % 90 == 0:
+                finish_task()
+            if pulse.find_fault() is not None:
+                return second
+            self.passes(1)
+        return None
+
+
+def finish_task() -> None:
+    now = timezone.now()
+    Task.objects.create(id=f"{Task.objects.count():032}", func="x", started=now, stopped=now)
+
+
+@pytest.fixture
+def day(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Day]:
+    # The connection of the test holds its transaction.
+    monkeypatch.setattr(connection, "close", lambda: None)
+    with time_machine.travel(timezone.now(), tick=False) as wall:
+        yield Day(monkeypatch, wall)
+
+
+def test_a_cluster_that_finishes_nothing_hangs_within_two_minutes(day: Day) -> None:
+    finish_task()
+    found_after = day.until_fault(Pulse(PATIENCE), working=False)
+    assert found_after is not None
+    assert PATIENCE <= found_after <= 120
+
+
+def test_a_cluster_that_works_is_left_alone_whatever_the_clock_says(day: Day) -> None:
+    pulse = Pulse(PATIENCE)
+    for jump in (0, 7200, -14400):
+        day.wall.shift(timedelta(seconds=jump))
+        assert day.until_fault(pulse, working=True) is None
+
+
+def test_patience_outlasts_the_longest_task() -> None:
+    ask, look = PATIENCE / watchdog.ASKS, PATIENCE / watchdog.LOOKS
+    assert settings.Q_CLUSTER["timeout"] + ask + 2 * look < PATIENCE
+
+
+@pytest.mark.django_db
+def test_a_sign_of_life_is_asked_for_before_it_is_missed(
+    day: Day, django_capture_on_commit_callbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        day.until_fault(Pulse(PATIENCE), working=False)
+    assert 4 <= OrmQ.objects.count() <= 5
+    assert OrmQ.objects.first().task["func"] == "project.common.tasks.canary"
+
+
+def test_without_a_database_no_cluster_is_blamed(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OperationalError("gone")
+
+    pulse = Pulse(PATIENCE)
+    with monkeypatch.context() as broken:
+        broken.setattr(watchdog, "last_execution", fail)
+        assert day.until_fault(pulse, working=False) is None
+    found_after = day.until_fault(pulse, working=False)
+    assert found_after is not None
+    assert found_after >= PATIENCE - 10
