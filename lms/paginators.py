@@ -3,45 +3,85 @@
 from typing import Any, override
 
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Schema
 from ninja.pagination import PaginationBase
-from pydantic import Field
+from pydantic import Field, create_model
+
+from project.common.answers import json_answer
 
 DEFAULT_PAGE_SIZE = 10
 MAX_PAGE_SIZE = 100
 
 
-class PageNumberPagination(PaginationBase):
+class PageParameters(Schema):
     """`page` from 1 and `page_size`; a page past the end is empty, a larger size is lowered."""
 
-    class Input(Schema):
-        page: int = Field(1, ge=1, le=10**9, description="Number of the page, from 1.")
-        page_size: int = Field(
-            DEFAULT_PAGE_SIZE,
-            ge=1,
-            le=10**9,
-            description=f"Items on a page; more than {MAX_PAGE_SIZE} is lowered to it.",
-        )
+    page: int = Field(1, ge=1, le=10**9, description="Number of the page, from 1.")
+    page_size: int = Field(
+        DEFAULT_PAGE_SIZE,
+        ge=1,
+        le=10**9,
+        description=f"Items on a page; more than {MAX_PAGE_SIZE} is lowered to it.",
+    )
 
-    class Output(Schema):
-        items: list[Any]
-        count: int = Field(description="Items on all pages.")
-        page: int
-        page_size: int
-        pages: int = Field(description="Number of pages, 0 if there are no items.")
+    @property
+    def size(self) -> int:
+        return min(self.page_size, MAX_PAGE_SIZE)
+
+    @property
+    def start(self) -> int:
+        return (self.page - 1) * self.size
+
+
+class Page(Schema):
+    items: list[Any]
+    count: int = Field(description="Items on all pages; above 10,000 it may be an estimate.")
+    page: int
+    page_size: int
+    pages: int = Field(description="Number of pages, 0 if there are no items.")
+
+
+def paged(schema: type[Schema]) -> type[Page]:
+    """The schema of a page of such items, to document what `answer_page` answers."""
+    return create_model(f"Paged{schema.__name__}", __base__=Page, items=(list[schema], ...))  # type: ignore[valid-type]
+
+
+def answer_page(
+    items: list[dict[str, Any]], count: int, parameters: PageParameters
+) -> HttpResponse:
+    """Answer with items that are as the API writes them."""
+    return json_answer(_page(items, count, parameters))
+
+
+class PageNumberPagination(PaginationBase):
+    """For the lists that schemas write."""
+
+    class Input(PageParameters):
+        pass
+
+    class Output(Page):
+        pass
 
     @override
     def paginate_queryset(
-        self, queryset: QuerySet[Any], pagination: Input, request: HttpRequest, **params: Any
+        self,
+        queryset: QuerySet[Any],
+        pagination: Input,
+        request: HttpRequest,
+        **params: Any,
     ) -> dict[str, Any]:
-        size = min(pagination.page_size, MAX_PAGE_SIZE)
         count = queryset.count()
-        start = (pagination.page - 1) * size
-        return {
-            "items": queryset[start : start + size] if start < count else [],
-            "count": count,
-            "page": pagination.page,
-            "page_size": size,
-            "pages": -(-count // size),
-        }
+        start = pagination.start
+        items = queryset[start : start + pagination.size] if start < count else []
+        return _page(items, count, pagination)
+
+
+def _page(items: Any, count: int, parameters: PageParameters) -> dict[str, Any]:
+    return {
+        "items": items,
+        "count": count,
+        "page": parameters.page,
+        "page_size": parameters.size,
+        "pages": -(-count // parameters.size),
+    }

@@ -2,36 +2,43 @@
 
 from typing import Annotated
 
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Header, Query, Router, Status
-from ninja.pagination import paginate
 from ninja.throttling import AuthRateThrottle
 
 from lms.api.loaders import viewer
-from lms.paginators import PageNumberPagination
-from payments import services
+from lms.paginators import PageParameters, answer_page, paged
+from payments import reading, services
 from payments.models import MoveSource, Payment
 from payments.pages import landing_pages
 from payments.schemas import IdempotencyKeyText, PaymentFilters, PaymentIn, PaymentOut
+from project.common.answers import answer_one, revalidated
 from project.common.schemas import Problem
 
 router = Router()
 
 
-@router.get("", response=list[PaymentOut], summary="List payments")
-@paginate(PageNumberPagination)
-def list_payments(request: HttpRequest, filters: Query[PaymentFilters]) -> QuerySet[Payment]:
+@router.get("", response=paged(PaymentOut), summary="List payments")
+def list_payments(
+    request: HttpRequest, filters: Query[PaymentFilters], page: Query[PageParameters]
+) -> HttpResponse:
     """The caller's own payments; administrators see all."""
-    payments = Payment.objects.visible_to(viewer(request))
-    return payments.filter(**filters.conditions()).in_order(filters.ordering)
+    items, count = reading.list_payments(
+        viewer(request),
+        conditions=filters.conditions(),
+        ordering=filters.ordering,
+        start=page.start,
+        size=page.size,
+    )
+    return answer_page(items, count, page)
 
 
 @router.get("/{int:payment_id}", response=PaymentOut, summary="Read a payment")
-def get_payment(request: HttpRequest, payment_id: int) -> Payment:
+@revalidated
+def get_payment(request: HttpRequest, payment_id: int) -> HttpResponse:
     """One of the caller's own payments; administrators read all."""
-    return get_object_or_404(Payment.objects.visible_to(viewer(request)), pk=payment_id)
+    return answer_one(reading.read_payment(viewer(request), payment_id))
 
 
 @router.get(
@@ -42,7 +49,7 @@ def get_payment(request: HttpRequest, payment_id: int) -> Payment:
 )
 def get_payment_status(request: HttpRequest, payment_id: int) -> Payment:
     """A payment that is open at Stripe is asked about there, and what Stripe says is stored."""
-    payment = get_payment(request, payment_id)
+    payment = get_object_or_404(Payment.objects.visible_to(viewer(request)), pk=payment_id)
     return services.ask_stripe(payment, source=MoveSource.STATUS)
 
 

@@ -35,7 +35,7 @@ class PaymentFilters(Schema):
 
     def conditions(self) -> dict[str, Any]:
         """The filters that were given, by the name of the model's field."""
-        return self.model_dump(exclude={"ordering"}, exclude_none=True)
+        return self.model_dump(mode="json", exclude={"ordering"}, exclude_none=True)
 
 
 class PaymentOut(Schema):

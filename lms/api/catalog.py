@@ -1,40 +1,32 @@
 """The courses that everyone signed in can find."""
 
-from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
-from ninja.pagination import paginate
 
+from lms import reading
 from lms.api.loaders import viewer
-from lms.models import Course, Lesson
-from lms.paginators import PageNumberPagination
+from lms.paginators import PageParameters, answer_page, paged
 from lms.schemas import CatalogCourseDetailsOut, CatalogCourseOut, CatalogFilters
+from project.common.answers import answer_one, revalidated
 
 router = Router()
 
 
-@router.get("/courses", response=list[CatalogCourseOut], summary="List published courses")
-@paginate(PageNumberPagination)
-def list_catalog_courses(request: HttpRequest, filters: Query[CatalogFilters]) -> QuerySet[Course]:
+@router.get("/courses", response=paged(CatalogCourseOut), summary="List published courses")
+def list_catalog_courses(
+    request: HttpRequest, filters: Query[CatalogFilters], page: Query[PageParameters]
+) -> HttpResponse:
     """Every published course; drafts are found nowhere here."""
-    user = viewer(request)
-    courses = Course.objects.published()
-    if filters.mine:
-        courses = courses.open_to(user)
-    if filters.free is not None:
-        courses = courses.free(is_free=filters.free)
-    if filters.search:
-        courses = courses.matching(filters.search)
-    return courses.with_catalog_details(user).in_order(filters.ordering)
+    items, count = reading.list_catalog(
+        viewer(request), **filters.model_dump(), start=page.start, size=page.size
+    )
+    return answer_page(items, count, page)
 
 
 @router.get(
     "/courses/{int:course_id}", response=CatalogCourseDetailsOut, summary="Look at a course"
 )
-def get_catalog_course(request: HttpRequest, course_id: int) -> Course:
+@revalidated
+def get_catalog_course(request: HttpRequest, course_id: int) -> HttpResponse:
     """A published course with the outline of its lessons, without their contents."""
-    user = viewer(request)
-    outline = Lesson.objects.with_has_access(user).order_by("position", "id")
-    courses = Course.objects.published().with_catalog_details(user)
-    return get_object_or_404(courses.prefetch_related(Prefetch("lessons", outline)), pk=course_id)
+    return answer_one(reading.read_catalog_course(viewer(request), course_id))

@@ -1,31 +1,30 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import File, Query, Router, Status, UploadedFile
-from ninja.pagination import paginate
 
-from lms import permissions, services
+from lms import permissions, reading, services
 from lms.api.loaders import get_course, viewer
 from lms.models import Course
-from lms.paginators import PageNumberPagination
+from lms.paginators import PageParameters, answer_page, paged
 from lms.schemas import CourseChanges, CourseFilters, CourseIn, CourseOut, EditOptions
+from project.common.answers import answer_one, revalidated
 from project.common.images import read_upload
 from project.common.schemas import Problem
 
 router = Router()
 
 
-@router.get("", response=list[CourseOut], summary="List courses")
-@paginate(PageNumberPagination)
-def list_courses(request: HttpRequest, filters: Query[CourseFilters]) -> QuerySet[Course]:
+@router.get("", response=paged(CourseOut), summary="List courses")
+def list_courses(
+    request: HttpRequest, filters: Query[CourseFilters], page: Query[PageParameters]
+) -> HttpResponse:
     """Courses in authoring: the caller's own; moderators see all."""
-    user = viewer(request)
-    courses = Course.objects.visible_to(user).with_details(user)
-    if filters.search:
-        courses = courses.matching(filters.search)
-    return courses.in_order(filters.ordering)
+    items, count = reading.list_courses(
+        viewer(request), **filters.model_dump(), start=page.start, size=page.size
+    )
+    return answer_page(items, count, page)
 
 
 @router.post("", response={201: CourseOut, 403: Problem}, summary="Create a course")
@@ -39,9 +38,10 @@ def create_course(request: HttpRequest, payload: CourseIn) -> Status[Course]:
 
 
 @router.get("/{int:course_id}", response=CourseOut, summary="Read a course")
-def get_course_details(request: HttpRequest, course_id: int) -> Course:
+@revalidated
+def get_course_details(request: HttpRequest, course_id: int) -> HttpResponse:
     """One course in authoring, with its lessons."""
-    return get_course(request, course_id)
+    return answer_one(reading.read_course(viewer(request), course_id))
 
 
 @router.patch(

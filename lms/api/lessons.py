@@ -1,29 +1,29 @@
 from typing import Any
 
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import File, Query, Router, Status, UploadedFile
-from ninja.pagination import paginate
 
-from lms import permissions, services
+from lms import permissions, reading, services
 from lms.api.loaders import get_course, get_lesson, viewer
 from lms.models import Lesson
-from lms.paginators import PageNumberPagination
+from lms.paginators import PageParameters, answer_page, paged
 from lms.schemas import EditOptions, LessonChanges, LessonFilters, LessonIn, LessonOut
+from project.common.answers import answer_one, revalidated
 from project.common.images import read_upload
 from project.common.schemas import Problem
 
 router = Router()
 
 
-@router.get("", response=list[LessonOut], summary="List lessons")
-@paginate(PageNumberPagination)
-def list_lessons(request: HttpRequest, filters: Query[LessonFilters]) -> QuerySet[Lesson]:
+@router.get("", response=paged(LessonOut), summary="List lessons")
+def list_lessons(
+    request: HttpRequest, filters: Query[LessonFilters], page: Query[PageParameters]
+) -> HttpResponse:
     """Lessons in authoring: those of the caller's courses; moderators see all."""
-    lessons = Lesson.objects.visible_to(viewer(request)).select_related("course")
-    if filters.course_id is not None:
-        lessons = lessons.filter(course_id=filters.course_id)
-    return lessons.order_by("course_id", "position", "id")
+    items, count = reading.list_lessons(
+        viewer(request), course_id=filters.course_id, start=page.start, size=page.size
+    )
+    return answer_page(items, count, page)
 
 
 @router.post("", response={201: LessonOut, 403: Problem, 404: Problem}, summary="Add a lesson")
@@ -40,9 +40,10 @@ def create_lesson(
 
 
 @router.get("/{int:lesson_id}", response=LessonOut, summary="Read a lesson")
-def get_lesson_details(request: HttpRequest, lesson_id: int) -> Lesson:
+@revalidated
+def get_lesson_details(request: HttpRequest, lesson_id: int) -> HttpResponse:
     """One lesson in authoring. Learners read lessons under `learning/lessons`."""
-    return get_lesson(request, lesson_id)
+    return answer_one(reading.read_lesson(viewer(request), lesson_id))
 
 
 @router.patch(

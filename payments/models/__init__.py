@@ -8,6 +8,7 @@ from payments.models.book import (
     Payment,
     PaymentMethod,
     PaymentStatus,
+    may_be_opened,
     reference_of,
 )
 from payments.models.idempotency import IdempotencyKey
@@ -27,5 +28,6 @@ __all__ = [
     "PaymentStatus",
     "StripeEvent",
     "StripePrice",
+    "may_be_opened",
     "reference_of",
 ]

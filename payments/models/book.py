@@ -297,12 +297,7 @@ class Payment(models.Model):
 
     def can_be_opened(self, at: datetime | None = None) -> bool:
         """Say whether the buyer can go to Stripe's page now."""
-        return (
-            self.status == PaymentStatus.PENDING
-            and bool(self.session_url)
-            and self.session_expires_at is not None
-            and self.session_expires_at > (at or timezone.now())
-        )
+        return may_be_opened(self.status, self.session_url, self.session_expires_at, at=at)
 
     def can_move(self, to: PaymentStatus) -> bool:
         return to in MOVES[self.status]
@@ -318,6 +313,18 @@ class Payment(models.Model):
     def reference(self) -> str:
         """What the access that this payment gives is known by (`Access.reference`)."""
         return reference_of(self.pk)
+
+
+def may_be_opened(
+    status: str, session_url: str, expires_at: datetime | None, *, at: datetime | None = None
+) -> bool:
+    """Say whether the buyer of such a payment can go to Stripe's page at `at` (default: now)."""
+    return (
+        status == PaymentStatus.PENDING
+        and bool(session_url)
+        and expires_at is not None
+        and expires_at > (at or timezone.now())
+    )
 
 
 def reference_of(payment_id: int) -> str:

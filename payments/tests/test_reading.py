@@ -1,12 +1,16 @@
 """Who reads which payments, filtered and ordered how."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
+from orjson import dumps
 
 from lms.models import Course
 from payments.models import PaymentMethod, PaymentStatus
+from payments.schemas import PaymentOut
 from payments.tests.factories import PaymentFactory
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +48,26 @@ def test_a_payment_shows_what_was_agreed_at_the_time_of_purchase(api, learner):
         "created_at": "2026-05-01T12:00:00+00:00",
         "paid_at": "2026-05-01T12:00:00+00:00",
     }
+
+
+@pytest.mark.parametrize("minutes", [-1, 60])
+@pytest.mark.parametrize("status", PaymentStatus.values)
+def test_a_payment_is_as_its_schema_says(api, administrator, status, minutes):
+    """It is read without the schema (payments/reading.py)."""
+    payment = PaymentFactory.create(
+        for_lesson=minutes > 0,
+        method=PaymentMethod.STRIPE,
+        status=status,
+        session_id="cs_test_1",
+        session_url="https://checkout.stripe.com/c/pay/cs_test_1",
+        session_expires_at=timezone.now() + timedelta(minutes=minutes),
+        paid_at=SOME_DAY if status in {"paid", "refunded"} else None,
+    )
+    payment.refresh_from_db()
+    said = json.loads(dumps(PaymentOut.model_validate(payment).model_dump()))
+    assert api(administrator).get(f"payments/{payment.pk}").json() == said
+    assert api(administrator).get("payments").json()["items"] == [said]
+    assert bool(said["payment_url"]) == (status == "pending" and minutes > 0)
 
 
 @pytest.mark.parametrize("reader", ["author", "stranger", "moderator"])

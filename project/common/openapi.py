@@ -19,7 +19,13 @@ REFERENCE = "#/components/schemas/"
 # What can happen to any operation, beside what it declares itself.
 ALWAYS = frozenset({400, 500, 503})
 WITH_BODY = frozenset({413, 415, 422})
-SUCCESSES = {200: "Done", 201: "Created", 202: "Accepted", 204: "Done, nothing to say"}
+SUCCESSES = {
+    200: "Done",
+    201: "Created",
+    202: "Accepted",
+    204: "Done, nothing to say",
+    304: "As it was when it had the `ETag` that came as `If-None-Match`",
+}
 HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "`Bearer`."}},
     429: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},

@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
+from project.common.answers import money
+
 
 def _storable(text: str) -> str:
     """Refuse what PostgreSQL can't store: NUL and halves of surrogate pairs."""
@@ -103,7 +105,7 @@ Price = Annotated[
 ]
 Money = Annotated[
     Decimal,
-    PlainSerializer(lambda amount: f"{amount:.2f}", return_type=str),
+    PlainSerializer(money, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\d+\.\d{2}$", "examples": ["1990.00"]}),
 ]
 ImageUrl = Annotated[

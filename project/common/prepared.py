@@ -1,0 +1,177 @@
+"""Querysets that are compiled to SQL once, and run with other values each time.
+
+Django takes longer to compile the query of a page than the database to answer it. A queryset is
+built once for each shape of a request (role, ordering, which filters there are) with placeholders
+where values belong; a request only fills these in. What may be seen stays where it is: in the
+methods of the querysets. Rows are plain tuples, with values as a model would have them.
+
+Only what is fixed for the life of the process may shape such a queryset; the time may not.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.sql.compiler import SQLCompiler
+
+Row = tuple[Any, ...]
+Values = Mapping[int | str, Any]
+Converter = Callable[[Any, Any, Any], Any]
+
+# Up to here a list is counted exactly; above, PostgreSQL's planner is asked (SQLite has none that
+# could tell, and counts). An estimate is kept for a while, as it would not change.
+COUNTED = 10_000
+ESTIMATE_SECONDS = 60.0
+ESTIMATES_KEPT = 1000
+GREATEST_INTEGER = 2**63 - 1
+FIRST_PLACEHOLDER = 0x7E000000
+# More placeholders than any query has.
+MOST_PLACEHOLDERS = 1000
+MARK = "\uf8ff"  # a letter of nobody's alphabet
+
+
+def placeholder(number: int) -> int:
+    """A whole number that stands for a value to come."""
+    return FIRST_PLACEHOLDER + number
+
+
+def text_placeholder(name: str) -> str:
+    """A text that stands for one to come."""
+    return f"{MARK}{name}{MARK}"
+
+
+VIEWER = placeholder(0)
+WANTED = placeholder(1)
+
+
+class Role(NamedTuple):
+    """What of a person decides about the shape of a query."""
+
+    is_superuser: bool
+    is_moderator: bool
+
+
+def role_of(user: Any) -> Role:
+    return Role(bool(user.is_superuser), bool(user.is_moderator))
+
+
+def somebody(role: Role) -> Any:
+    """A person of this role with VIEWER for an id, to build querysets for."""
+    user: Any = get_user_model()(pk=VIEWER, is_superuser=role.is_superuser)
+    user.is_moderator = role.is_moderator
+    return user
+
+
+# Keeps what a function builds for each shape.
+prepared = lru_cache(maxsize=1024)
+
+
+class Statement:
+    """One SELECT of the given columns of a queryset."""
+
+    def __init__(self, queryset: QuerySet[Any], *columns: str, tail: str = "") -> None:
+        compiler = queryset.values_list(*columns).query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        self.sql = sql + tail
+        self.parameters = list(parameters)
+        self.slots = [
+            (index, value) for index, value in enumerate(parameters) if _is_placeholder(value)
+        ]
+        self.converters = _converters(compiler)
+
+    def rows(self, values: Values, *more: int) -> list[Row]:
+        """Run it with these values for the placeholders, and `more` for those of the tail."""
+        parameters = self._filled(values)
+        if parameters is None:
+            return []
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, [*parameters, *more])
+            rows: list[Row] = cursor.fetchall()
+        return [self._converted(row) for row in rows] if self.converters else rows
+
+    def first(self, values: Values) -> Row | None:
+        rows = self.rows(values)
+        return rows[0] if rows else None
+
+    def _filled(self, values: Values) -> list[Any] | None:
+        """None if one of the values is greater than any integer of a database: no row has it."""
+        parameters = self.parameters.copy()
+        for index, slot in self.slots:
+            value = parameters[index] = values[slot]
+            if isinstance(value, int) and value > GREATEST_INTEGER:
+                return None
+        return parameters
+
+    def _converted(self, row: Row) -> Row:
+        values = list(row)
+        for index, convert, expression in self.converters:
+            values[index] = convert(values[index], expression, connection)
+        return tuple(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of a listing, and how many there are in all."""
+
+    rows: list[Row]
+    count: int
+
+
+class Listing:
+    """Pages of an ordered queryset, with the number of its rows."""
+
+    def __init__(self, queryset: QuerySet[Any], *columns: str) -> None:
+        self.page = Statement(queryset, *columns, tail=" LIMIT %s OFFSET %s")
+        self.all = Statement(queryset.order_by(), "pk")
+        self.estimates: dict[tuple[Any, ...], tuple[float, int]] = {}
+
+    def part(self, values: Values, *, start: int, size: int) -> Part:
+        count = self.count(values)
+        rows = self.page.rows(values, size, start) if start < count else []
+        return Part(rows, count)
+
+    def count(self, values: Values) -> int:
+        """How many rows there are: exactly up to COUNTED, about so many above."""
+        parameters = self.all._filled(values)  # noqa: SLF001 - both are of this module
+        if parameters is None:
+            return 0
+        on_postgresql = connection.vendor == "postgresql"
+        key = (connection.settings_dict["NAME"], *parameters)
+        if on_postgresql and (known := self.estimates.get(key)) and known[0] > time.monotonic():
+            return known[1]
+        limit = f" LIMIT {COUNTED + 1}" if on_postgresql else ""
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT COUNT(*) FROM ({self.all.sql}{limit}) listed", parameters)  # noqa: S608
+            count: int = cursor.fetchone()[0]
+            if not limit or count <= COUNTED:
+                return count
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {self.all.sql}", parameters)
+            plan = cursor.fetchone()[0]
+        plans = json.loads(plan) if isinstance(plan, str) else plan
+        estimate = max(int(plans[0]["Plan"]["Plan Rows"]), count)
+        if len(self.estimates) >= ESTIMATES_KEPT:
+            self.estimates.clear()
+        self.estimates[key] = (time.monotonic() + ESTIMATE_SECONDS, estimate)
+        return estimate
+
+
+def _is_placeholder(value: object) -> bool:
+    if isinstance(value, str):
+        return MARK in value
+    return isinstance(value, int) and 0 <= value - FIRST_PLACEHOLDER < MOST_PLACEHOLDERS
+
+
+def _converters(compiler: SQLCompiler) -> list[tuple[int, Converter, Any]]:
+    """What makes Python's values of the database's, by column; PostgreSQL's driver does it all."""
+    expressions = [selected[0] for selected in compiler.select]
+    return [
+        (index, converter, expression)
+        for index, (converters, expression) in compiler.get_converters(expressions).items()
+        for converter in converters
+    ]
