@@ -1,0 +1,196 @@
+"""The data set of the measurements, the same each time: whoever counts can compare.
+
+1,000 courses of 50 authors with 10 lessons each, 20,000 payments of 400 learners, and what hangs
+on them. Everybody has the password PASSWORD.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import batched
+from typing import Any
+
+AUTHORS, MODERATORS, ADMINISTRATORS, LEARNERS, FOLLOWERS = 50, 5, 2, 400, 100
+COURSES, LESSONS, PAYMENTS = 1_000, 10, 20_000
+SUBSCRIPTIONS, ACCESSES = 20, 10
+SIZE = (
+    f"{COURSES:,} courses × {LESSONS} lessons, {PAYMENTS:,} payments, "
+    f"{AUTHORS + MODERATORS + ADMINISTRATORS + LEARNERS + FOLLOWERS} people"
+)
+PASSWORD = "learn with everybody"  # noqa: S105 - of made-up people
+START = datetime(2026, 1, 5, 9, 0, 0, 123456, tzinfo=UTC)
+SUBJECTS = [
+    "Bread", "Sourdough", "Watercolour", "Guitar", "Algebra", "Geometry", "Хлеб", "Химия",
+    "Python", "Statistics", "Gardening", "Chess", "Japanese", "Spanish", "Photography", "Physics",
+    "Sewing", "Pottery", "Writing", "Astronomy",
+]  # fmt: skip
+METHODS = ["cash", "transfer", "stripe"]
+STATUSES = ["paid"] * 14 + ["pending", "pending", "failed", "failed", "expired", "refunded"]
+
+
+def make_data_set() -> None:
+    """Fill a migrated, empty database."""
+    make_people()
+    make_courses()
+    make_bonds()
+    make_payments()
+    analyze()
+
+
+def email(role: str, number: int) -> str:
+    return f"{role}{number}@school.example"
+
+
+def people(role: str) -> list[Any]:
+    """The made-up people of a role, in order."""
+    from people.models import User  # noqa: PLC0415 - Django is set up by now
+
+    return list(User.objects.filter(email__startswith=role).order_by("pk"))
+
+
+def make_people() -> None:
+    from django.contrib.auth.hashers import make_password  # noqa: PLC0415
+    from django.core.management import call_command  # noqa: PLC0415
+
+    from people.models import User, moderators_group  # noqa: PLC0415
+
+    call_command("loaddata", "groups", verbosity=0)
+    password = make_password(PASSWORD)
+    roles = {
+        "author": AUTHORS,
+        "moderator": MODERATORS,
+        "administrator": ADMINISTRATORS,
+        "learner": LEARNERS,
+        "follower": FOLLOWERS,
+    }
+    User.objects.bulk_create(
+        User(
+            email=email(role, number),
+            first_name=role.title(),
+            password=password,
+            is_superuser=role == "administrator",
+            is_staff=role in {"administrator", "moderator"},
+            last_login=START,
+        )
+        for role, count in roles.items()
+        for number in range(count)
+    )
+    moderators_group().user_set.set(people("moderator"))
+
+
+def make_courses() -> None:
+    from lms.models import Course, Lesson  # noqa: PLC0415
+
+    authors = people("author")
+    courses = Course.objects.bulk_create(
+        Course(
+            owner=authors[number % AUTHORS],
+            title=f"{SUBJECTS[number % len(SUBJECTS)]} from the beginning, part {number}",
+            description=f"{SUBJECTS[number * 7 % len(SUBJECTS)]} for those who start. " + 2 * PROSE,
+            preview=f"courses/{number:032x}.jpg" if number % 2 else "",
+            price=Decimal(number % 4 * 990),
+            is_published=number % 21 != 0,
+            created_at=START + timedelta(minutes=number),
+            updated_at=START + timedelta(days=60, minutes=number * 7919 % COURSES),
+        )
+        for number in range(COURSES)
+    )
+    Lesson.objects.bulk_create(
+        (
+            Lesson(
+                course=course,
+                title=f"Lesson {position + 1} of {course.title}",
+                description=PROSE,
+                video_url=f"https://www.youtube.com/watch?v={course.pk:06d}{position:05d}",
+                price=Decimal("99.50") if position % 3 == 0 else None,
+                position=position,
+                is_preview=position == 0,
+                created_at=START,
+                updated_at=START + timedelta(days=position),
+            )
+            for course in courses
+            for position in range(LESSONS)
+        ),
+        batch_size=2000,
+    )
+
+
+PROSE = "Flour, water, salt and time; what else there is to know comes one step after the other. "
+
+
+def make_bonds() -> None:
+    """Who follows and who may learn what."""
+    from lms.models import Access, AccessSource, Course, Subscription  # noqa: PLC0415
+
+    courses = list(Course.objects.order_by("pk"))
+
+    def chosen(number: int, count: int) -> Iterable[Any]:
+        return (courses[(number * 31 + step * 17) % COURSES] for step in range(count))
+
+    Subscription.objects.bulk_create(
+        Subscription(user=person, course=course, created_at=START)
+        for number, person in enumerate(people("learner") + people("author"))
+        for course in chosen(number, SUBSCRIPTIONS)
+    )
+    Access.objects.bulk_create(
+        Access(user=person, course=course, source=AccessSource.GRANT, created_at=START)
+        for number, person in enumerate(people("learner"))
+        for course in chosen(number, ACCESSES)
+    )
+
+
+def make_payments() -> None:
+    from lms.models import Course  # noqa: PLC0415
+    from payments.models import Payment  # noqa: PLC0415
+
+    learners, courses = people("learner"), list(Course.objects.order_by("pk"))
+    for numbers in batched(range(PAYMENTS), 5000, strict=False):
+        Payment.objects.bulk_create(
+            _payment(number, learners[number % LEARNERS], courses) for number in numbers
+        )
+
+
+def _payment(number: int, payer: Any, courses: list[Any]) -> Any:
+    from payments.models import Payment  # noqa: PLC0415
+
+    step = number // LEARNERS
+    course = courses[(number % LEARNERS * 7 + step * 13) % COURSES]
+    method = METHODS[number * 11 % 3]
+    status = STATUSES[(number * 7 + step) % len(STATUSES)]
+    created_at = START + timedelta(minutes=number * 4801 % 200_000)
+    session = f"cs_test_{number}" if method == "stripe" else ""
+    return Payment(
+        payer=payer,
+        course=course,
+        title=course.title,
+        amount=Decimal(990 + number % 50 * 100),
+        currency="RUB",
+        method=method,
+        status=status,
+        created_at=created_at,
+        paid_at=created_at + timedelta(hours=1) if status in {"paid", "refunded"} else None,
+        external_id=f"book-{number}",
+        session_id=session,
+        session_url=f"https://checkout.stripe.com/c/pay/{session}" if session else "",
+        session_expires_at=START + timedelta(days=3650) if session else None,
+    )
+
+
+def analyze() -> None:
+    """Let the database know how much there is where, as its own housekeeping would."""
+    from django.db import connection  # noqa: PLC0415
+
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+
+
+def version() -> str:
+    """The database and its version."""
+    from django.db import connection  # noqa: PLC0415
+
+    if connection.vendor == "sqlite":
+        return f"SQLite {sqlite3.sqlite_version}"
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        return f"PostgreSQL {cursor.fetchone()[0]}"
