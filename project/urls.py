@@ -17,3 +17,5 @@ urlpatterns = [
     # With DEBUG only, and for files on disk; in production the proxy or the bucket serves them.
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]
+
+handler400 = "project.common.problems.bad_request"

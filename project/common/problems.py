@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
+from django.views import defaults
 
 CONTENT_TYPE = "application/problem+json"
 API_PREFIX = "/api/"
@@ -94,6 +96,14 @@ def problem(
         response["WWW-Authenticate"] = "Bearer"
     if retry_after is not None:
         response["Retry-After"] = str(max(1, math.ceil(retry_after)))
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer as Django does, but say of too large a field in a form what it is."""
+    response = defaults.bad_request(request, exception)
+    if isinstance(exception, RequestDataTooBig):
+        response.status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     return response
 
 

@@ -266,6 +266,18 @@ def test_too_large_a_body_is_a_problem(send, author, content_type, size, streame
     assert_problem(response, 413, "body_too_large")
 
 
+def test_too_large_a_field_of_a_form_is_a_problem(send, author):
+    course = CourseFactory.create(owner=author)
+    field = b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\n%b\r\n--x--\r\n'
+    response = send(
+        f"courses/{course.pk}/preview",
+        field % (b"a" * 3 * MEGABYTE),
+        method="PUT",
+        content_type="multipart/form-data; boundary=x",
+    )
+    assert_problem(response, 413, "body_too_large")
+
+
 def test_a_body_that_comes_in_chunks_is_read(send):
     body = b'{"title": "In chunks"}'
     response = send("courses", body, **chunks(body))
