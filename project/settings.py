@@ -346,6 +346,7 @@ WEB_THREADS = number("WEB_THREADS", 4, minimum=1)
 
 # Everything goes through the root's one handler, so no line comes twice; the libraries' own
 # handlers are taken away below.
+LOG_LEVEL = choice("LOG_LEVEL", "INFO", set(logging.getLevelNamesMapping()))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -362,12 +363,11 @@ LOGGING = {
             "class": "logging.StreamHandler",
             "filters": ["request_id"],
             "formatter": "text" if DEBUG else "json",
+            # Here too: a logger with a level of its own does not ask the root for one.
+            "level": LOG_LEVEL,
         },
     },
-    "root": {
-        "handlers": ["console"],
-        "level": choice("LOG_LEVEL", "INFO", set(logging.getLevelNamesMapping())),
-    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.request": {"filters": ["failures"]},

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from project.tests.processes import environment, wait_until
+from project.tests.processes import KEY, environment, run, wait_until
 
 SECRET = "person@school.example"
 
@@ -93,3 +93,19 @@ def test_request_is_told_once_as_json_without_what_is_personal(
 
 def of(server: Server, request_id: str) -> list[dict[str, Any]]:
     return [line for line in server.lines() if line["request_id"] == request_id]
+
+
+def test_nothing_below_the_chosen_level_is_told(tmp_path: Path) -> None:
+    script = """
+import logging, django
+django.setup()
+for name in ("django", "django-q", "gunicorn.error", "payments"):
+    logging.getLogger(name).info("quiet")
+    logging.getLogger(name).error("loud")
+"""
+    variables = environment(
+        tmp_path, DJANGO_SETTINGS_MODULE="project.settings", LOG_LEVEL="ERROR", SECRET_KEY=KEY
+    )
+    result = run([sys.executable, "-c", script], variables)
+    assert result.returncode == 0, result.stderr
+    assert [json.loads(line)["message"] for line in result.stderr.splitlines()] == ["loud"] * 4
