@@ -183,6 +183,10 @@ else:
     DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
     # A server that is gone is a 503 within seconds, not a request that hangs for minutes.
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    # The statements of `project/common/prepared.py` are prepared by the server at their fifth run.
+    behind_pooler = switch("DATABASE_BEHIND_POOLER", default=False)
+    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = None if behind_pooler else 5
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = behind_pooler
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import connection
 from django.db.models import Prefetch
@@ -186,6 +187,17 @@ def test_a_long_list_is_counted_by_the_planner_once_a_minute(api, moderator):
         assert len(captured) == queries
         assert len(page["items"]) == 2
         assert page["count"] >= 6
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite prepares every statement")
+def test_the_page_that_is_asked_for_again_is_prepared_by_the_server(api, author):
+    for _time in range(settings.DATABASES["default"]["OPTIONS"]["prepare_threshold"] + 1):
+        api(author).get("courses")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        prepared_by_server = " ".join(statement for (statement,) in cursor.fetchall())
+    assert "lms_course" in prepared_by_server
+    assert "lms_lesson" in prepared_by_server
 
 
 @pytest.mark.usefixtures("counting_to_five")

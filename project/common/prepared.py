@@ -6,11 +6,14 @@ where values belong; a request only fills these in. What may be seen stays where
 methods of the querysets. Rows are plain tuples, with values as a model would have them.
 
 Only what is fixed for the life of the process may shape such a queryset; the time may not.
+
+PostgreSQL too plans such a statement once for each connection, not for each request.
 """
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -90,7 +93,7 @@ class Statement:
         parameters = self._filled(values)
         if parameters is None:
             return []
-        with connection.cursor() as cursor:
+        with _binding_cursor() as cursor:
             cursor.execute(self.sql, [*parameters, *more])
             rows: list[Row] = cursor.fetchall()
         return [self._converted(row) for row in rows] if self.converters else rows
@@ -146,11 +149,13 @@ class Listing:
         if on_postgresql and (known := self.estimates.get(key)) and known[0] > time.monotonic():
             return known[1]
         limit = f" LIMIT {COUNTED + 1}" if on_postgresql else ""
-        with connection.cursor() as cursor:
+        with _binding_cursor() as cursor:
             cursor.execute(f"SELECT COUNT(*) FROM ({self.all.sql}{limit}) listed", parameters)  # noqa: S608
             count: int = cursor.fetchone()[0]
-            if not limit or count <= COUNTED:
-                return count
+        if not limit or count <= COUNTED:
+            return count
+        # Values in the text: PostgreSQL explains no statement with parameters.
+        with connection.cursor() as cursor:
             cursor.execute(f"EXPLAIN (FORMAT JSON) {self.all.sql}", parameters)
             plan = cursor.fetchone()[0]
         plans = json.loads(plan) if isinstance(plan, str) else plan
@@ -159,6 +164,31 @@ class Listing:
             self.estimates.clear()
         self.estimates[key] = (time.monotonic() + ESTIMATE_SECONDS, estimate)
         return estimate
+
+
+@contextmanager
+def _binding_cursor() -> Iterator[Any]:
+    """Django's cursor; on PostgreSQL one that sends statement and values apart.
+
+    Only of such statements does the driver make prepared ones, from `prepare_threshold` runs on.
+    Django has an option for it (`server_side_binding`) that would hold for every query: those that
+    the ORM writes anew each time would each be prepared in vain.
+    """
+    if connection.vendor != "postgresql":
+        with connection.cursor() as cursor:
+            yield cursor
+        return
+    backend: Any = connection
+    backend.ensure_connection()
+    native = backend.connection
+    usual = native.cursor_factory
+    native.cursor_factory = backend.Database.Cursor
+    try:
+        cursor = backend.cursor()
+    finally:
+        native.cursor_factory = usual
+    with cursor:
+        yield cursor
 
 
 def _is_placeholder(value: object) -> bool:

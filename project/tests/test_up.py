@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from project import demo
+from project.tests import tour
 from project.tests.processes import (
     KEY,
     Running,
@@ -64,7 +65,7 @@ def start() -> Iterator[Callable[..., School]]:
         school.end()
 
 
-def test_first_start_serves_a_demo_school_until_ctrl_c(
+def test_first_start_serves_the_school_of_the_tour_until_ctrl_c(
     start: Callable[..., School], tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -86,6 +87,7 @@ def test_first_start_serves_a_demo_school_until_ctrl_c(
     assert f"{school.url}api/v1/docs" in school.text
     for email, role in (("admin", "administrator"), ("moderator", "moderator"), ("anna", "author")):
         assert re.search(rf"{email}@parta.example +{demo.PASSWORD} +{role}", school.text)
+    assert tour.take(f"{school.url}api/v1") == 10
 
     # As a terminal does it: the signal goes to the whole group in the foreground.
     os.killpg(school.process.pid, signal.SIGINT)
