@@ -2,7 +2,8 @@
 
 `uv run --group bench python -m bench` measures everything on both databases, which takes an hour;
 `--quick` gives a first impression in minutes, `--only "course list"` one job. PostgreSQL is taken
-from DATABASE_URL, or on this machine. `python -m bench compare A B` compares two result files.
+from DATABASE_URL, or on this machine. `python -m bench compare A B` compares two result files,
+`python -m bench show FILE` prints one again. Needs `wrk`.
 """
 
 import argparse
@@ -14,35 +15,30 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import results
+from bench import further, results
 from bench.comparison import compare
-from bench.targets import SHARES, verdicts
+from bench.targets import SHARES
 
 POSTGRESQL = "postgres://postgres@127.0.0.1:5432/postgres"
 OPERATIONS = [*SHARES, "log in", "subscribe"]
-FURTHER: list[str] = []
+FURTHER = list(further.JOBS)
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["compare"]:
-        before, after = (results.read(Path(name)) for name in sys.argv[2:4])
-        sys.stdout.write("\n".join(compare(before, after)) + "\n")
-        return 0
+    match sys.argv[1:]:
+        case ["compare", before, after]:
+            lines = compare(results.read(Path(before)), results.read(Path(after)))
+            sys.stdout.write("\n".join(lines) + "\n")
+            return 0
+        case ["show", file]:
+            sys.stdout.write(results.tables(results.read(Path(file))))
+            return 0
     options = parse()
     if options.child:
         Path(options.child).write_text(json.dumps(measure(options)))
         return 0
-    found = results_of_all(options)
-    path = Path(options.output) if options.output else results.default_path(found)
-    results.write(found, path)
-    sys.stdout.write(results.tables(found))
-    missed = 0
-    for database, measured in found["databases"].items():
-        sys.stdout.write(f"\nTargets, {database}\n")
-        for verdict in verdicts(measured):
-            sys.stdout.write(f"{verdict}\n")
-            missed += not verdict.is_reached
-    sys.stdout.write(f"\n{missed} missed. Written to {path}\n")
+    path = measure_all(options)
+    sys.stdout.write(results.tables(results.read(path)) + f"\nWritten to {path}\n")
     return 0
 
 
@@ -62,8 +58,9 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def results_of_all(options: argparse.Namespace) -> results.Results:
-    """Measure each database in a process of its own: Django is set up once only."""
+def measure_all(options: argparse.Namespace) -> Path:
+    """Measure each group of jobs in a process and on a database of its own; return the file with
+    the results, which grows as they come in."""
     chosen = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
     server = os.environ.get("DATABASE_URL", "")
     urls = {
@@ -71,29 +68,51 @@ def results_of_all(options: argparse.Namespace) -> results.Results:
         "postgresql": server if server.startswith("postgres") else POSTGRESQL,
     }
     found: results.Results = {"environment": results.environment(), "databases": {}}
+    path = Path(options.output) if options.output else results.default_path(found)
     with tempfile.TemporaryDirectory(prefix="parta-bench-") as folder:
+        answer = Path(folder) / "answer.json"
         for database in chosen:
-            sys.stderr.write(f"— {database}\n")
-            answer = Path(folder) / f"{database}.json"
-            command = [sys.executable, "-m", "bench", *sys.argv[1:], "--child", str(answer)]
-            subprocess.run(command, env=os.environ | {"DATABASE_URL": urls[database]}, check=True)
-            found["databases"][database] = json.loads(answer.read_text())
-    return found
+            measured: results.Results = {"operations": {}, "further": {}}
+            found["databases"][database] = measured
+            for names in groups(options.only):
+                sys.stderr.write(f"— {database}: {', '.join(names)}\n")
+                run_child(options, names, answer, urls[database])
+                results.merge(measured, json.loads(answer.read_text()))
+                results.write(found, path)
+    return path
+
+
+def groups(only: list[str]) -> list[list[str]]:
+    """The operations together, as their servers are the same; each further job alone."""
+    operations = [name for name in OPERATIONS if not only or name in only]
+    jobs = [[name] for name, job in further.JOBS.items() if name in only or not only]
+    there = [names for names in jobs if further.JOBS[names[0]].is_there()]
+    return ([operations] if operations else []) + there
+
+
+def run_child(options: argparse.Namespace, names: list[str], answer: Path, url: str) -> None:
+    chosen = [argument for name in names for argument in ("--only", name)]
+    command = [sys.executable, "-m", "bench", "--child", str(answer), *chosen]
+    command += ["--rounds", str(options.rounds), "--seconds", str(options.seconds)]
+    subprocess.run(command, env=os.environ | {"DATABASE_URL": url}, check=True)
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Everything that was asked for, on the database of DATABASE_URL."""
+    """What was asked for, on the database of DATABASE_URL."""
     from bench import data, rounds  # noqa: PLC0415
     from bench.database import own_database  # noqa: PLC0415
 
+    operations = [name for name in OPERATIONS if name in options.only]
+    jobs = {name: job for name, job in further.JOBS.items() if name in options.only}
     with own_database(ALLOWED_HOSTS="127.0.0.1"):
-        data.make_data_set()
+        if operations or any(job.needs_data_set for job in jobs.values()):
+            data.make_data_set()
         found: dict[str, Any] = {"version": data.version(), "size": data.SIZE}
-        chosen = [name for name in OPERATIONS if not options.only or name in options.only]
-        if chosen:
+        if operations:
             found["operations"] = rounds.measure(
-                chosen, rounds=options.rounds, seconds=options.seconds
+                operations, rounds=options.rounds, seconds=options.seconds
             )
+        found["further"] = {name: job.measure() for name, job in jobs.items()}
     return found
 
 

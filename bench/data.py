@@ -42,11 +42,11 @@ def email(role: str, number: int) -> str:
     return f"{role}{number}@school.example"
 
 
-def people(role: str) -> list[Any]:
-    """The made-up people of a role, in order."""
+def people(role: str, count: int | None = None) -> list[Any]:
+    """The made-up people of a role, in order; the first `count` of them."""
     from people.models import User  # noqa: PLC0415 - Django is set up by now
 
-    return list(User.objects.filter(email__startswith=role).order_by("pk"))
+    return list(User.objects.filter(email__startswith=role).order_by("pk")[:count])
 
 
 def make_people() -> None:

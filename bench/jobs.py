@@ -44,7 +44,7 @@ def tokens_of(role: str, count: int) -> list[tuple[int, str]]:
     from people.tokens import AccessToken  # noqa: PLC0415 - Django is set up by now
 
     found = []
-    for person in people(role)[:count]:
+    for person in people(role, count):
         token = AccessToken.for_user(person)
         token.set_exp(lifetime=timedelta(days=1))
         found.append((person.pk, str(token)))
@@ -118,7 +118,7 @@ def log_ins() -> list[Request]:
             f"{API}/auth/token",
             body=json.dumps({"email": person.email, "password": PASSWORD}),
         )
-        for person in people("learner")[:100]
+        for person in people("learner", 100)
     ]
 
 

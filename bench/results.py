@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.serving import ROOT
+from bench.targets import verdicts
 
 PACKAGES = [
     "django", "django-ninja", "pydantic", "orjson", "psycopg", "gunicorn", "djangorestframework",
@@ -52,6 +53,13 @@ def read(path: Path) -> Results:
     return results
 
 
+def merge(found: Results, more: Results) -> None:
+    """Add what another process measured on the same database."""
+    found |= {"version": more["version"], "size": more["size"]}
+    found["operations"] |= more.get("operations", {})
+    found["further"] |= more["further"]
+
+
 def default_path(results: Results) -> Path:
     day, commit = results["environment"]["time"][:10], results["environment"]["commit"]
     return ROOT / "bench" / "results" / f"{day}-{commit.replace('+', '-changed')}.json"
@@ -68,7 +76,10 @@ def tables(results: Results) -> str:
         lines += ["", f"## {database}: {found['version']}, {found['size']}", ""]
         lines += _rounds_table(found.get("operations", {}))
         for name, figures in found.get("further", {}).items():
-            lines += ["", f"{name}: " + ", ".join(f"{k} {_short(v)}" for k, v in figures.items())]
+            lines += ["", name, *(f"  {figure:45} {_short(v)}" for figure, v in figures.items())]
+        judged = list(verdicts(found))
+        missed = sum(not verdict.is_reached for verdict in judged)
+        lines += ["", f"Targets, {database}: {missed} of {len(judged)} missed", *map(str, judged)]
     return "\n".join(lines) + "\n"
 
 
@@ -99,4 +110,6 @@ def _spread(values: dict[str, float]) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return _spread(value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)

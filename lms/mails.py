@@ -10,6 +10,8 @@ from django.core.signing import BadSignature, Signer
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Skip, render
@@ -33,6 +35,8 @@ class Line:
 class CourseUpdateMail(MailKind):
     """What changed in a course, to each subscriber in their language, without their own changes."""
 
+    label = _("course update")
+
     def audience(self, subject_id: int) -> tuple[QuerySet[Any], str]:
         return Subscription.objects.filter(course__updates=subject_id), "user_id"
 
@@ -40,9 +44,11 @@ class CourseUpdateMail(MailKind):
         people = list(people)
         update = CourseUpdate.objects.select_related("course").filter(pk=subject_id or 0).first()
         if update is None:
-            return {person.pk: Skip("the course was deleted") for person in people}
+            return {person.pk: Skip(gettext_noop("the course was deleted")) for person in people}
         if not update.course.is_published:
-            return {person.pk: Skip("the course was unpublished") for person in people}
+            return {
+                person.pk: Skip(gettext_noop("the course was unpublished")) for person in people
+            }
         edition = Edition(update)
         subscribed = set(
             Subscription.objects.filter(course=update.course, user__in=people).values_list(
@@ -67,16 +73,16 @@ class Edition:
 
     def letter_to(self, person: Any, subscribed: set[int]) -> Letter | Skip:
         if not person.is_active:
-            return Skip("blocked")
+            return Skip(gettext_noop("blocked"))
         if person.pk not in subscribed:
-            return Skip("unsubscribed")
+            return Skip(gettext_noop("unsubscribed"))
         author = person.pk if person.pk in self.authors else None
         key = (person.language, author)
         if key not in self.letters:
             self.letters[key] = self._render(*key)
         letter = self.letters[key]
         if letter is None:
-            return Skip("made the change")
+            return Skip(gettext_noop("made the change"))
         token = unsubscribe_token(person.pk, self.course.pk)
         return replace(letter, unsubscribe_url=self.link.replace("{token}", token))
 

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
 from payments.models import Payment, PaymentStatus
 from project.mail.kinds import Letter, MailKind, Skip, render
 
@@ -10,6 +13,7 @@ from project.mail.kinds import Letter, MailKind, Skip, render
 class PaymentReceivedMail(MailKind):
     """What was paid, and that it can be learnt now."""
 
+    label = _("payment received")
     urgent = True
 
     def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
@@ -19,7 +23,7 @@ class PaymentReceivedMail(MailKind):
 
 def letter_to(person: Any, payment: Payment | None) -> Letter | Skip:
     if payment is None:
-        return Skip("not paid any more")
+        return Skip(gettext_noop("not paid any more"))
     if not person.is_active:
-        return Skip("blocked")
+        return Skip(gettext_noop("blocked"))
     return render("payment_received", person.language, {"person": person, "payment": payment})

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.timesince import timesince
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from people.links import password_reset_link, reactivation_link
 from people.models import BlockReason, User
@@ -45,10 +47,11 @@ class AccountMail(MailKind):
 class PasswordResetMail(AccountMail):
     """The link for a new password; whoever gets this mail may use it once."""
 
+    label = _("password reset")
     template = "password_reset"
 
     def reason_against(self, person: User) -> str:
-        return "erased" if person.blocked_reason == BlockReason.ERASED else ""
+        return gettext_noop("erased") if person.blocked_reason == BlockReason.ERASED else ""
 
     def context(self, person: User) -> dict[str, Any]:
         return {"link": password_reset_link(person), "lifetime": _lifetime_of_links()}
@@ -57,11 +60,12 @@ class PasswordResetMail(AccountMail):
 class ReactivationMail(AccountMail):
     """The link that lifts a block for inactivity."""
 
+    label = _("reactivation")
     template = "reactivation"
 
     def reason_against(self, person: User) -> str:
         blocked = not person.is_active and person.blocked_reason == BlockReason.INACTIVITY
-        return "" if blocked else "not blocked for inactivity"
+        return "" if blocked else gettext_noop("not blocked for inactivity")
 
     def context(self, person: User) -> dict[str, Any]:
         return {"link": reactivation_link(person), "lifetime": _lifetime_of_links()}
@@ -71,13 +75,14 @@ class InactivityWarningMail(AccountMail):
     """A week before the sweep would block the account."""
 
     urgent = False
+    label = _("inactivity warning")
     template = "inactivity_warning"
 
     def reason_against(self, person: User) -> str:
         if not person.is_active:
-            return "blocked"
+            return gettext_noop("blocked")
         came_back = person.warned_at is None or person.last_seen > person.warned_at
-        return "came back" if came_back or person.is_superuser else ""
+        return gettext_noop("came back") if came_back or person.is_superuser else ""
 
     def context(self, person: User) -> dict[str, Any]:
         return {"blocked_on": person.last_seen + settings.INACTIVITY_PERIOD}

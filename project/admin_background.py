@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from project.common import queue
-from project.common.admin import ReadOnlyAdmin, action, display
+from project.common.admin import AdministratorsAdmin, action, display
 from project.common.asking import Question, ask
 from project.common.choosing import DaysFilter
 from project.common.errors import DomainError
@@ -41,16 +41,8 @@ def written(args: Any, kwargs: Any) -> str:
     return ", ".join([*map(repr, args or ()), *named]) or "—"
 
 
-class BackgroundAdmin(ReadOnlyAdmin[Any]):
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_active and request.user.is_superuser
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
-
 @admin.register(Waiting)
-class WaitingAdmin(BackgroundAdmin):
+class WaitingAdmin(AdministratorsAdmin[Any]):
     list_display = ("function", "arguments", "age", "state")
     ordering = ("id",)
     sortable_by = ()
@@ -78,7 +70,7 @@ class WaitingAdmin(BackgroundAdmin):
         return "waiting", _("waiting")
 
 
-class FinishedAdmin(BackgroundAdmin):
+class FinishedAdmin(AdministratorsAdmin[Any]):
     list_filter = (("stopped", DaysFilter),)
     search_fields = ("func", "name")
     ordering = ("-stopped",)
@@ -169,7 +161,7 @@ class FailureAdmin(FinishedAdmin):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(BackgroundAdmin):
+class ScheduleAdmin(AdministratorsAdmin[Any]):
     list_display = ("name", "func", "how_often", "next_run", "last_run", "last_result")
     ordering = ("next_run", "id")
     sortable_by = ()

@@ -115,7 +115,7 @@ def _tell(course: Course, at: datetime) -> None:
     """Put all that was collected into one mail; nothing at all if nobody subscribed."""
     update = CourseUpdate.objects.create(course=course, created_at=at)
     CourseChange.objects.collected().filter(course=course).update(update=update)
-    send_to_audience(MAIL, update.pk)
+    send_to_audience(MAIL, update.pk, title=course.title)
 
 
 def _forgive_future_times(at: datetime) -> None:

@@ -68,7 +68,13 @@ def move_payment(
     payment.save(update_fields=["status", "paid_at"])
     _settle_access(payment, cause)
     if to == PaymentStatus.PAID and cause.source != MoveSource.IMPORT:
-        send_to_one("payment_received", payment.payer, subject_id=payment.pk, key=str(payment.pk))
+        send_to_one(
+            "payment_received",
+            payment.payer,
+            subject_id=payment.pk,
+            key=str(payment.pk),
+            title=payment.title,
+        )
     return payment, True
 
 

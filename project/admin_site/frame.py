@@ -51,6 +51,8 @@ SECTIONS = (
             ("django_q.Success", "task_alt"),
             ("django_q.Failure", "error"),
             ("django_q.Schedule", "schedule"),
+            ("mail.Mailing", "campaign"),
+            ("mail.Delivery", "forward_to_inbox"),
         ),
     ),
 )

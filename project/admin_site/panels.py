@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -14,6 +15,7 @@ from people.models import User
 from project.admin_site.frame import registered
 from project.admin_site.parts import Attention, Chart, Figure, Panel, by_day, kept, last_days
 from project.common import queue
+from project.mail import ledger
 
 TITLE_LENGTH = 32
 
@@ -153,4 +155,27 @@ def background(request: HttpRequest) -> Panel | None:
         text = ngettext("%(number)d task failed.", "%(number)d tasks failed.", failed)
         url = list_url("django_q.Failure")
         attention.append(Attention(text % {"number": failed}, url, "error", is_danger=True))
-    return Panel(title=_("Background work"), attention=attention)
+    return Panel(title=_("Background work"), attention=attention + _mails())
+
+
+def _mails() -> list[Attention]:
+    attention = []
+    if since := ledger.failing_since():
+        text = _("The mail server has not answered for %(time)s; mails wait.")
+        url = list_url("mail.Delivery", "?outcome=waiting")
+        attention.append(Attention(text % {"time": timesince(since)}, url, "cloud_off"))
+    if failed := ledger.failed_lately():
+        text = ngettext(
+            "%(number)d mail of the last seven days failed.",
+            "%(number)d mails of the last seven days failed.",
+            failed,
+        )
+        url = list_url("mail.Delivery", "?outcome=failed_lately")
+        attention.append(Attention(text % {"number": failed}, url, "unsubscribe", is_danger=True))
+    if parked := ledger.parked_mailings():
+        text = ngettext(
+            "%(number)d mailing was given up.", "%(number)d mailings were given up.", parked
+        )
+        url = list_url("mail.Mailing", "?attention=parked")
+        attention.append(Attention(text % {"number": parked}, url, "campaign", is_danger=True))
+    return attention

@@ -151,6 +151,16 @@ class ReadOnlyAdmin[M: Model](StaffAdmin[M]):
         return False
 
 
+class AdministratorsAdmin[M: Model](ReadOnlyAdmin[M]):
+    """What only administrators look at, such as background work."""
+
+    def has_view_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return request.user.is_active and request.user.is_superuser
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+
 class ReadOnlyInline[C: Model, P: Model](_TabularInline[C, P]):
     """Rows that belong to the page's object, shown a page at a time and changed elsewhere."""
 

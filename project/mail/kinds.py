@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 # Stands in a letter for the address of its recipient's own link, so that a letter to many people
 # is rendered once.
@@ -29,7 +32,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Why a person does not get the mail any more."""
+    """Why a person does not get the mail any more; marked with `gettext_noop` for the admin."""
 
     reason: str
 
@@ -37,6 +40,8 @@ class Skip:
 class MailKind:
     """One kind of mail. Its methods read and render; they send and change nothing."""
 
+    # For the administrators who look after the mails.
+    label: "ClassVar[StrOrPromise]" = ""
     # Somebody waits for it: it is sent before what goes to many.
     urgent: ClassVar[bool] = False
 
@@ -58,6 +63,12 @@ def mail_kind(name: str) -> MailKind:
     """The kind of this name. Raises KeyError if settings.MAIL_KINDS doesn't have it."""
     kind: MailKind = import_string(settings.MAIL_KINDS[name])()
     return kind
+
+
+def label_of(name: str) -> str:
+    """What people call the kind; one that is not known any more goes by its name."""
+    label = mail_kind(name).label if name in settings.MAIL_KINDS else ""
+    return str(label) or name
 
 
 def render(template: str, language: str, context: Mapping[str, Any]) -> Letter:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, Min, OuterRef
 
-from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState
+from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 
 # Rows that one statement deletes.
 STEP = 5000
@@ -23,6 +23,21 @@ def oldest_unsent_age(at: datetime) -> timedelta | None:
     listed = listing.aggregate(oldest=Min("created_at"))["oldest"]
     moments = [moment for moment in (due, listed) if moment is not None]
     return max(at - min(moments), timedelta(0)) if moments else None
+
+
+def failed_lately() -> int:
+    """How many mails failed for good in the last week."""
+    return Delivery.objects.failed_lately().count()
+
+
+def parked_mailings() -> int:
+    """How many mailings were given up because their recipients could not be listed."""
+    return Mailing.objects.parked().count()
+
+
+def failing_since() -> datetime | None:
+    """Since when the mail server has not answered; None while it does."""
+    return MailServer.objects.values_list("failing_since", flat=True).first()
 
 
 def forget_finished_mailings(before: datetime, *, steps: int = 20) -> int:

@@ -68,7 +68,7 @@ def list_one_step() -> bool:
     try:
         _list_step(mailing.pk)
     except Exception:  # whatever it is, it must not stop other mailings
-        logger.exception("The recipients of %s can't be listed", mailing)
+        logger.exception("The recipients of %s can't be listed", mailing.key)
     return True
 
 

@@ -1,13 +1,17 @@
 """The ledger of mails: one row per mailing, one per person and mailing, one for the server."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+
+from project.mail.kinds import label_of
 
 
 class MailingState(models.TextChoices):
@@ -21,6 +25,29 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         """Mailings whose recipients are not all in the ledger, oldest first."""
         return self.filter(state=MailingState.LISTING, due_at__lte=at).order_by("id")
 
+    def troubled(self) -> Self:
+        """Mailings that did not reach everybody, or nobody at all."""
+        failed = Delivery.objects.failed().values("mailing")
+        return self.filter(Q(pk__in=failed) | Q(state=MailingState.PARKED))
+
+    def parked(self) -> Self:
+        """Mailings whose recipients could not be listed."""
+        return self.filter(state=MailingState.PARKED)
+
+    def counted(self) -> Self:
+        """Annotated with `<status>_count`: how many of its mails have each status."""
+        return self.annotate(
+            **{f"{status}_count": _count_of(status) for status in DeliveryStatus.values}
+        )
+
+
+def _count_of(status: str) -> Coalesce:
+    """Rows of one mailing and status lie together in an index."""
+    rows = Delivery.objects.filter(mailing=OuterRef("pk"), status=status).order_by()
+    return Coalesce(
+        Subquery(rows.values("mailing").annotate(number=Count("*")).values("number")), 0
+    )
+
 
 class Mailing(models.Model):
     """One mail to one or many people. `kind` names who writes it (settings.MAIL_KINDS), and
@@ -30,6 +57,8 @@ class Mailing(models.Model):
     # The same mail asked for twice is one mail.
     key = models.CharField(_("key"), max_length=100, unique=True)
     subject_id = models.PositiveBigIntegerField(_("about"), null=True, blank=True)
+    # For people, as it was when the mail was asked for: the title of the course.
+    title = models.CharField(_("title"), max_length=200, blank=True)
     state = models.CharField(
         _("state"), max_length=10, choices=MailingState, default=MailingState.LISTING
     )
@@ -47,11 +76,17 @@ class Mailing(models.Model):
         verbose_name_plural = _("mailings")
         ordering = ("-id",)
         indexes = [
-            models.Index(fields=["id"], name="mailing_listing", condition=Q(state="listing")),
+            models.Index(
+                fields=["state", "id"],
+                name="mailing_unlisted",
+                condition=Q(state__in=["listing", "parked"]),
+            ),
+            models.Index(fields=["kind", "id"], name="mailing_kind"),
         ]
 
     def __str__(self) -> str:
-        return self.key
+        label = capfirst(label_of(self.kind))
+        return f"{label}: {self.title}" if self.title else label
 
 
 class DeliveryStatus(models.TextChoices):
@@ -62,6 +97,10 @@ class DeliveryStatus(models.TextChoices):
     PARKED = "parked", _("given up")
 
 
+FAILED = (DeliveryStatus.REFUSED, DeliveryStatus.PARKED)
+LATELY = timedelta(days=7)
+
+
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def waiting(self) -> Self:
         return self.filter(status=DeliveryStatus.WAITING)
@@ -69,6 +108,18 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def due(self, *, at: datetime) -> Self:
         """What may be sent now: neither postponed nor in the hands of a worker."""
         return self.waiting().filter(due_at__lte=at)
+
+    def postponed(self) -> Self:
+        """What the mail server did not take yet and is offered again."""
+        return self.waiting().filter(refusals__gt=0)
+
+    def failed(self) -> Self:
+        """What will not arrive unless somebody has it tried again."""
+        return self.filter(status__in=FAILED)
+
+    def failed_lately(self) -> Self:
+        """What failed in the last week; older failures are known, or nobody minds."""
+        return self.failed().filter(finished_at__gte=timezone.now() - LATELY)
 
     def in_order(self) -> Self:
         """Mails that somebody is waiting for come first."""
@@ -85,7 +136,11 @@ class Delivery(models.Model):
     """
 
     mailing = models.ForeignKey(
-        Mailing, models.CASCADE, related_name="deliveries", verbose_name=_("mailing")
+        Mailing,
+        models.CASCADE,
+        db_index=False,  # delivery_by_status begins with it
+        related_name="deliveries",
+        verbose_name=_("mailing"),
     )
     recipient = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -120,6 +175,12 @@ class Delivery(models.Model):
                 F("id"),
                 name="delivery_due",
                 condition=Q(status="waiting"),
+            ),
+            models.Index(fields=["mailing", "status"], name="delivery_by_status"),
+            models.Index(
+                fields=["status", "id"],
+                name="delivery_not_sent",
+                condition=Q(status__in=["refused", "parked", "skipped"]),
             ),
         ]
 

@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from project.mail.kinds import Letter, Skip, mail_kind
 from project.mail.models import Delivery, DeliveryStatus, Mailing
@@ -115,7 +116,7 @@ def _send_batch(batch: Batch, transport: Transport, deadline: float) -> int:
         logger.warning("The mail server is unavailable: %s", error)
         note_failure(str(error), timezone.now())
     except ClaimLost:
-        logger.warning("Another worker took over mails of %s", batch.mailing)
+        logger.warning("Another worker took over mails of %s", batch.mailing.key)
         return sent
     _give_back(batch, untouched)
     return sent
@@ -152,14 +153,14 @@ def _write(batch: Batch, untouched: dict[int, int]) -> Mapping[int, Parcel]:
         kind = mail_kind(batch.mailing.kind)
         letters = kind.write(batch.mailing.subject_id, people.values())
     except Exception as error:  # whatever it is, it must not stop the mails of others
-        logger.exception("Mails of %s can't be written", batch.mailing)
+        logger.exception("Mails of %s can't be written", batch.mailing.key)
         _crash(batch, list(untouched), repr(error))
         untouched.clear()
         return {}
     parcels: dict[int, Parcel] = {}
     skipped: dict[str, list[int]] = {}
     for delivery_id, person_id in untouched.items():
-        letter = letters.get(person_id, Skip("no letter for this person"))
+        letter = letters.get(person_id, Skip(gettext_noop("no letter for this person")))
         if isinstance(letter, Skip):
             skipped.setdefault(letter.reason, []).append(delivery_id)
         else:

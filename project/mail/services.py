@@ -1,15 +1,15 @@
 """How a mail gets into the outbox. It is in the ledger when the caller's transaction commits."""
 
 import secrets
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from project.common.queue import enqueue
 from project.mail.kinds import mail_kind
-from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState
+from project.mail.models import FAILED, Delivery, DeliveryStatus, Mailing, MailingState
 
 if TYPE_CHECKING:
     from people.models import User
@@ -19,14 +19,20 @@ DELIVER = "project.mail.tasks.deliver_mail"
 
 @transaction.atomic
 def send_to_one(
-    kind: str, recipient: "User", *, subject_id: int | None = None, key: str = ""
+    kind: str, recipient: "User", *, subject_id: int | None = None, key: str = "", title: str = ""
 ) -> Mailing:
     """Send one person a mail. A `key` that was used before changes nothing; without one each call
-    is a mail of its own. Raises KeyError for an unknown kind."""
+    is a mail of its own. `title` says in the admin what it is about. Raises KeyError for an unknown
+    kind."""
     urgent = mail_kind(kind).urgent
     mailing, created = Mailing.objects.get_or_create(
         key=f"{kind}:{key or secrets.token_hex(16)}",
-        defaults={"kind": kind, "subject_id": subject_id, "state": MailingState.LISTED},
+        defaults={
+            "kind": kind,
+            "subject_id": subject_id,
+            "title": title[:200],
+            "state": MailingState.LISTED,
+        },
     )
     if created:
         Delivery.objects.create(mailing=mailing, recipient=recipient, urgent=urgent)
@@ -35,12 +41,13 @@ def send_to_one(
 
 
 @transaction.atomic
-def send_to_audience(kind: str, subject_id: int) -> Mailing:
+def send_to_audience(kind: str, subject_id: int, *, title: str = "") -> Mailing:
     """Send a mail to all whom its kind names; the worker lists them. Its time does not depend on
     their number. A second call for the same subject changes nothing."""
     mail_kind(kind)
     mailing, created = Mailing.objects.get_or_create(
-        key=f"{kind}:{subject_id}", defaults={"kind": kind, "subject_id": subject_id}
+        key=f"{kind}:{subject_id}",
+        defaults={"kind": kind, "subject_id": subject_id, "title": title[:200]},
     )
     if created:
         enqueue(DELIVER)
@@ -61,18 +68,27 @@ def start_delivery() -> None:
 
 
 @transaction.atomic
-def try_again(deliveries: "list[int]", *, at: datetime | None = None) -> int:
-    """Send what was refused or given up once more. Returns how many that are."""
-    count = Delivery.objects.filter(
-        pk__in=deliveries, status__in=[DeliveryStatus.REFUSED, DeliveryStatus.PARKED]
-    ).update(
+def try_again(deliveries: "QuerySet[Delivery]") -> int:
+    """Send what failed of these once more. Returns how many that are."""
+    count = deliveries.filter(status__in=FAILED).update(
         status=DeliveryStatus.WAITING,
         attempts=0,
         refusals=0,
-        due_at=at or timezone.now(),
+        due_at=timezone.now(),
         claim=None,
         finished_at=None,
     )
     if count:
         enqueue(DELIVER)
     return count
+
+
+@transaction.atomic
+def list_again(mailing: Mailing) -> bool:
+    """List the recipients of a mailing that was given up, from where it got stuck. Returns False if
+    it was not."""
+    parked = Mailing.objects.filter(pk=mailing.pk, state=MailingState.PARKED)
+    is_parked = parked.update(state=MailingState.LISTING, listing_attempts=0, due_at=timezone.now())
+    if is_parked:
+        enqueue(DELIVER)
+    return bool(is_parked)

@@ -6,12 +6,15 @@ from html.parser import HTMLParser
 import pytest
 from django.contrib.auth.models import Group
 from django.urls import reverse
+from django.utils import timezone
 
 from lms import services
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from people.models import BlockReason
 from people.services import blocks
 from people.tests.factories import UserFactory
+from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
+from project.mail.services import send_to_audience, send_to_one
 
 # Names, codes and what the test itself wrote: addresses, the group, the video.
 ALLOWED = re.compile(
@@ -74,7 +77,29 @@ def world(moderators, administrator):
         blocks.block(user=person, by=None, reason=BlockReason(reason))
     administrator.first_name = "Ада"
     administrator.save(update_fields=["first_name"])
-    return {"course": course, "lesson": lesson, "person": author, "group": Group.objects.get()}
+    mailing = send_to_audience("course_update", 1, title="Хлеб дома")
+    people = zip(
+        UserFactory.create_batch(5, first_name="Лев", last_name="Ким"),
+        DeliveryStatus.values,
+        strict=True,
+    )
+    for person, status in people:
+        error = "unsubscribed" if status == DeliveryStatus.SKIPPED else "550 5.1.1"
+        now = timezone.now()
+        delivery = Delivery.objects.create(
+            mailing=mailing, recipient=person, status=status, error=error, finished_at=now
+        )
+    send_to_one("payment_received", author)
+    Mailing.objects.create(kind="course_update", key="given up", state=MailingState.PARKED)
+    MailServer.objects.create(failures=1, failing_since=timezone.now())
+    return {
+        "course": course,
+        "lesson": lesson,
+        "person": author,
+        "group": Group.objects.get(),
+        "mailing": mailing,
+        "delivery": delivery,
+    }
 
 
 PAGES = {
@@ -101,6 +126,12 @@ PAGES = {
     "auth_group_changelist": None,
     "auth_group_add": None,
     "auth_group_change": "group",
+    "mail_mailing_changelist": None,
+    "mail_mailing_change": "mailing",
+    "mail_mailing_try_again": "mailing",
+    "mail_delivery_changelist": None,
+    "mail_delivery_change": "delivery",
+    "mail_delivery_try_again": "delivery",
 }
 
 

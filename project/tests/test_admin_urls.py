@@ -15,6 +15,7 @@ from payments.models import StripeEvent
 from payments.tests.factories import PaymentFactory
 from people.models import moderators_group
 from people.tests.factories import UserFactory
+from project.mail.services import send_to_one
 
 # Whoever is not of the staff is sent to the log-in.
 STAFF_ROLES = ("moderator", "support", "administrator")
@@ -90,6 +91,14 @@ TABLE = {
         for name in ("changelist", "add", "change", "delete", "history")
     },
     "django_q_failure_try_again": ADMINISTRATOR,
+    "app_list:mail": (404, 404, 200),
+    **{
+        f"mail_{model}_{name}": NOBODY if name in {"add", "delete"} else ADMINISTRATOR
+        for model in ("mailing", "delivery")
+        for name in ("changelist", "add", "change", "delete", "history")
+    },
+    "mail_mailing_try_again": ADMINISTRATOR,
+    "mail_delivery_try_again": ADMINISTRATOR,
     "auth_group_changelist": ADMINISTRATOR,
     "auth_group_add": ADMINISTRATOR,
     "auth_group_change": ADMINISTRATOR,
@@ -103,6 +112,8 @@ SUBJECTS = {
     "payments_payment": "payment",
     "payments_stripeevent": "event",
     **{f"django_q_{model}": model for model in ("ormq", "success", "failure", "schedule")},
+    "mail_mailing": "mailing",
+    "mail_delivery": "delivery",
 }
 GROUPS = {"auth_group": "group", "auth_user": "person"}
 
@@ -140,6 +151,7 @@ def address(moderators):
     lesson.save(update_fields=["title"])
     update_course(course=course, changes={"title": "Renamed"}, by=colleague)
     colleague.groups.add(moderators_group())
+    mailing = send_to_one("password_reset", colleague)
     subjects: dict[str, Any] = {
         "course": course,
         "lesson": lesson,
@@ -151,6 +163,8 @@ def address(moderators):
         "paid": PaymentFactory.create(paid=True),
         "at_stripe": PaymentFactory.create(method="stripe", session_id="cs_test_1"),
         **background_work(),
+        "mailing": mailing,
+        "delivery": mailing.deliveries.get(),
         "event": StripeEvent.objects.create(type="refund.created", happened_at=timezone.now()),
     }
 

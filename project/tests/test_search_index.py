@@ -6,6 +6,7 @@ from django.db import connection
 from lms.models import Course, Lesson
 from payments.models import Payment
 from people.models import User
+from project.mail.models import Mailing
 
 pytestmark = pytest.mark.django_db
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.django_db
         (lambda: Course.objects.matching("bread"), "course_search"),
         (lambda: Lesson.objects.matching("flour"), "lesson_search"),
         (lambda: Payment.objects.filter(title__icontains="хлеб"), "payment_search"),
+        (lambda: Mailing.objects.filter(title__icontains="хлеб"), "mailing_search"),
         (lambda: User.objects.matching("Казань"), "user_search"),
         (lambda: User.objects.found_by_staff("@school"), "user_search"),
     ],

@@ -1,0 +1,6 @@
+"""The ledger of mails in the admin: what was asked for, what became of it, and *try again*."""
+
+from project.mail.admin.deliveries import DeliveryAdmin
+from project.mail.admin.mailings import MailingAdmin
+
+__all__ = ["DeliveryAdmin", "MailingAdmin"]

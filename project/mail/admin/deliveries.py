@@ -1,0 +1,131 @@
+"""The list of mails to each person: what became of them, and what the mail server said."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from project.common.admin import AdministratorsAdmin, action, display
+from project.common.asking import Question, ask
+from project.common.search import contains
+from project.mail import services
+from project.mail.admin.filters import MailingFilter, OutcomeFilter
+from project.mail.models import Delivery, DeliveryStatus
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
+COLOURS = {
+    DeliveryStatus.WAITING.value: "info",
+    DeliveryStatus.SENT.value: "success",
+    DeliveryStatus.REFUSED.value: "danger",
+    DeliveryStatus.SKIPPED.value: "default",
+    DeliveryStatus.PARKED.value: "danger",
+}
+
+
+def say_how_many(model_admin: "ModelAdmin[Any]", request: HttpRequest, number: int) -> None:
+    message = ngettext(
+        "%(number)d mail is tried again.", "%(number)d mails are tried again.", number
+    )
+    level = messages.SUCCESS if number else messages.INFO
+    model_admin.message_user(request, message % {"number": number}, level)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(AdministratorsAdmin[Delivery]):
+    list_display = ("address", "mailing", "outcome", "attempts", "next_try", "answer")
+    list_filter = (OutcomeFilter, MailingFilter)
+    search_fields = ("recipient",)  # opens the search box; `get_search_results` searches
+    search_help_text = gettext_lazy("E-mail of the recipient")
+    ordering = ("-id",)
+    sortable_by = ()
+    fields = (
+        ("recipient", "address"),
+        ("mailing", "outcome_text"),
+        ("attempts", "refusals"),
+        ("next_try", "finished_at"),
+        "answer",
+    )
+    readonly_fields = ("address", "outcome_text", "next_try", "answer")
+    actions = ("try_again_many",)
+    actions_detail = ("try_again",)
+
+    def with_shown(self, rows: QuerySet[Delivery], request: HttpRequest) -> QuerySet[Delivery]:
+        return rows.select_related("recipient", "mailing")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str
+    ) -> tuple[QuerySet[Delivery], bool]:
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        people = get_user_model().objects.filter(contains(text, "email"))
+        return queryset.filter(recipient__in=people), False
+
+    @display(description=gettext_lazy("e-mail"))
+    def address(self, delivery: Delivery) -> str:
+        return delivery.recipient.email
+
+    @display(description=gettext_lazy("outcome"), label=COLOURS)
+    def outcome(self, delivery: Delivery) -> tuple[str, str]:
+        return delivery.status, delivery.get_status_display()
+
+    @display(description=gettext_lazy("outcome"))
+    def outcome_text(self, delivery: Delivery) -> str:
+        return delivery.get_status_display()
+
+    @display(description=gettext_lazy("next try"))
+    def next_try(self, delivery: Delivery) -> datetime | None:
+        return delivery.due_at if delivery.status == DeliveryStatus.WAITING else None
+
+    @display(description=gettext_lazy("last answer"))
+    def answer(self, delivery: Delivery) -> str:
+        """The server's words, or our reason, which is ours to translate."""
+        if delivery.status == DeliveryStatus.SKIPPED and delivery.error:
+            return _(delivery.error)
+        return delivery.error or "—"
+
+    # --- Try again ----------------------------------------------------------------------------
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Only of what failed."""
+        unfolds: Any = super()
+        failed = Delivery.objects.failed().filter(pk=object_id).exists()
+        return unfolds.get_actions_detail(request, object_id) if failed else []
+
+    @action(
+        description=gettext_lazy("Try again"),
+        icon="replay",
+        url_path="try-again",
+        permissions=["view"],
+    )
+    def try_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        delivery = self.get_object(request, object_id)
+        if delivery is None:
+            raise Http404
+        page = reverse("admin:mail_delivery_change", args=[delivery.pk])
+        if request.method == "POST":
+            self.try_again_many(request, Delivery.objects.filter(pk=delivery.pk))
+            return HttpResponseRedirect(page)
+        question = Question(
+            title=_("Try again"),
+            explanation=_("Those whose mail failed are written to once more; nobody else is."),
+            back=page,
+            facts=[
+                (_("Recipient"), self.address(delivery)),
+                (_("Mailing"), str(delivery.mailing)),
+                (_("Reason"), self.answer(delivery)),
+            ],
+        )
+        return ask(request, self, question)
+
+    @admin.action(description=gettext_lazy("Try again"), permissions=["view"])
+    def try_again_many(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        say_how_many(self, request, services.try_again(queryset))

@@ -1,0 +1,158 @@
+"""The list of mailings, and how far each of them came."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from project.common.admin import AdministratorsAdmin, action, display
+from project.common.asking import Question, ask
+from project.common.choosing import DaysFilter
+from project.common.search import contains
+from project.mail import services
+from project.mail.admin.deliveries import say_how_many
+from project.mail.admin.filters import KindFilter, TroubleFilter
+from project.mail.kinds import label_of
+from project.mail.models import Delivery, Mailing, MailingState
+
+COUNTS = ("recipients", "sent", "waiting", "postponed", "skipped", "failed")
+
+
+@admin.register(Mailing)
+class MailingAdmin(AdministratorsAdmin[Mailing]):
+    list_display = ("__str__", "progress", "sent", "waiting", "failed", "created_at")
+    list_filter = (KindFilter, TroubleFilter, ("created_at", DaysFilter))
+    search_fields = ("title",)  # opens the search box; `get_search_results` searches
+    search_help_text = gettext_lazy("What it is about, as in the title of the course")
+    ordering = ("-id",)
+    sortable_by = ()
+    fields = ("kind_label", "title", "progress_text", COUNTS[:3], COUNTS[3:], "created_at")
+    readonly_fields = ("kind_label", "progress_text", *COUNTS)
+    actions_detail = ("try_again",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
+        mailings: Any = super().get_queryset(request)
+        # A page of its own shows one row; the list adds them to the rows that it shows.
+        is_page = request.resolver_match and "object_id" in request.resolver_match.kwargs
+        return mailings.counted() if is_page else mailings  # type: ignore[no-any-return]
+
+    def with_shown(self, rows: QuerySet[Mailing], request: HttpRequest) -> QuerySet[Mailing]:
+        mailings: Any = rows
+        counted: QuerySet[Mailing] = mailings.counted()
+        return counted
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Mailing], search_term: str
+    ) -> tuple[QuerySet[Mailing], bool]:
+        text = search_term.strip()
+        return (queryset.filter(contains(text, "title")) if text else queryset), False
+
+    @display(description=gettext_lazy("kind"))
+    def kind_label(self, mailing: Mailing) -> str:
+        return label_of(mailing.kind)
+
+    # --- How far it came ----------------------------------------------------------------------
+
+    @display(
+        description=gettext_lazy("state"),
+        label={"parked": "danger", "failed": "warning", "going": "info", "done": "success"},
+    )
+    def progress(self, mailing: Mailing) -> tuple[str, str]:
+        if mailing.state != MailingState.LISTED:
+            colour = "parked" if mailing.state == MailingState.PARKED else "going"
+            return colour, mailing.get_state_display()
+        if _count(mailing, "waiting"):
+            return "going", _("being sent")
+        if _count(mailing, "refused", "parked"):
+            return "failed", _("done, but some failed")
+        return "done", _("done")
+
+    @display(description=gettext_lazy("state"))
+    def progress_text(self, mailing: Mailing) -> str:
+        _colour, text = self.progress(mailing)
+        return text
+
+    @display(description=gettext_lazy("recipients"))
+    def recipients(self, mailing: Mailing) -> str:
+        number = _count(mailing, "sent", "waiting", "skipped", "refused", "parked")
+        return _linked(mailing, "", number)
+
+    @display(description=gettext_lazy("sent"))
+    def sent(self, mailing: Mailing) -> str:
+        return _linked(mailing, "sent", _count(mailing, "sent"))
+
+    @display(description=gettext_lazy("waiting"))
+    def waiting(self, mailing: Mailing) -> str:
+        return _linked(mailing, "waiting", _count(mailing, "waiting"))
+
+    @display(description=gettext_lazy("of them postponed by the mail server"))
+    def postponed(self, mailing: Mailing) -> str:
+        number = Delivery.objects.postponed().filter(mailing=mailing).count()
+        return _linked(mailing, "postponed", number)
+
+    @display(description=gettext_lazy("not sent: no longer wanted"))
+    def skipped(self, mailing: Mailing) -> str:
+        return _linked(mailing, "skipped", _count(mailing, "skipped"))
+
+    @display(description=gettext_lazy("not delivered"))
+    def failed(self, mailing: Mailing) -> str:
+        return _linked(mailing, "failed", _count(mailing, "refused", "parked"))
+
+    # --- Try again ----------------------------------------------------------------------------
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Only where something failed."""
+        unfolds: Any = super()
+        troubled = Mailing.objects.troubled().filter(pk=object_id).exists()
+        return unfolds.get_actions_detail(request, object_id) if troubled else []
+
+    @action(
+        description=gettext_lazy("Try again"),
+        icon="replay",
+        url_path="try-again",
+        permissions=["view"],
+    )
+    def try_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        mailing = self.get_object(request, object_id)
+        if mailing is None:
+            raise Http404
+        page = reverse("admin:mail_mailing_change", args=[mailing.pk])
+        if request.method == "POST":
+            if services.list_again(mailing):
+                message = _("The recipients are being listed again.")
+                self.message_user(request, message, messages.SUCCESS)
+            say_how_many(self, request, services.try_again(mailing.deliveries.all()))
+            return HttpResponseRedirect(page)
+        question = Question(
+            title=_("Try again"),
+            explanation=_("Those whose mail failed are written to once more; nobody else is."),
+            back=page,
+            facts=[
+                (_("Mailing"), str(mailing)),
+                (_("State"), self.progress_text(mailing)),
+                (_("Not delivered"), str(_count(mailing, "refused", "parked"))),
+            ],
+        )
+        return ask(request, self, question)
+
+
+def _count(mailing: Mailing, *statuses: str) -> int:
+    """Of MailingQuerySet.counted."""
+    return sum(getattr(mailing, f"{status}_count") for status in statuses)
+
+
+def _linked(mailing: Mailing, outcome: str, number: int) -> str:
+    """The number, with a way to these deliveries."""
+    if not number:
+        return "0"
+    address = f"{reverse('admin:mail_delivery_changelist')}?mailing={mailing.pk}"
+    if outcome:
+        address += f"&outcome={outcome}"
+    return format_html(
+        '<a href="{}" class="text-primary-600 hover:underline">{}</a>', address, number
+    )

@@ -1,0 +1,240 @@
+"""The ledger of mails as administrators see it."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.messages import get_messages
+from django.urls import reverse
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from people.tests.factories import UserFactory
+from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
+from project.mail.services import send_to_audience
+from project.mail.tasks import deliver_mail
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _kinds(settings):
+    settings.MAIL_KINDS = {"notice": "project.mail.tests.kinds.Notice"}
+
+
+@pytest.fixture
+def people():
+    return UserFactory.create_batch(5)
+
+
+@pytest.fixture
+def mailing(people, sink):
+    """Three got it, one is refused for good and one for a while."""
+    sink.refused[people[0].email] = "550 5.1.1 No such mailbox"
+    sink.refused[people[1].email] = "450 4.2.0 Greylisted"
+    mailing = send_to_audience("notice", 1, title="Bread at home")
+    deliver_mail()
+    sink.refused.clear()
+    return mailing
+
+
+def page(model, name="changelist", *args):
+    return reverse(f"admin:mail_{model}_{name}", args=args)
+
+
+def said(response):
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def shown(client, address):
+    return set(client.get(address).context["cl"].queryset)
+
+
+def cells(response, name):
+    """What the list shows in this column, row by row."""
+    admin = response.context["cl"].model_admin
+    return [getattr(admin, name)(row) for row in response.context["cl"].result_list]
+
+
+@pytest.mark.parametrize("where", ["changelist", "change"])
+def test_a_mailing_tells_how_many_mails_became_what(mailing, desk, administrator, where):
+    arguments = [mailing.pk] if where == "change" else []
+    text = desk(administrator).get(page("mailing", where, *arguments)).text
+    counts = {"sent": 3, "waiting": 1, "failed": 1}
+    if where == "change":
+        counts |= {"postponed": 1}
+        assert f'href="{page("delivery")}?mailing={mailing.pk}"' in text
+        assert ">5</a>" in text
+    for outcome, number in counts.items():
+        assert f"?mailing={mailing.pk}&amp;outcome={outcome}" in text
+        assert f">{number}</a>" in text
+    assert "Bread at home" in text
+
+
+def test_the_state_of_a_mailing_follows_its_mails(mailing, desk, administrator, sink):
+    client = desk(administrator)
+    states = []
+
+    def look():
+        [(_colour, text)] = cells(client.get(page("mailing")), "progress")
+        states.append(text)
+
+    look()
+    Delivery.objects.waiting().update(due_at=timezone.now())
+    deliver_mail()
+    look()
+    Delivery.objects.failed().update(status=DeliveryStatus.SENT)
+    look()
+    Mailing.objects.update(state=MailingState.PARKED)
+    look()
+    assert states == [
+        "being sent",
+        "done, but some failed",
+        "done",
+        "given up: the recipients could not be listed",
+    ]
+
+
+def test_a_mail_tells_tries_next_try_and_the_last_answer(mailing, desk, administrator):
+    client = desk(administrator)
+    text = client.get(page("delivery")).text
+    assert "450 4.2.0 Greylisted" in text
+    refused, postponed = Delivery.objects.exclude(error="").order_by("status")
+    assert refused.status == DeliveryStatus.REFUSED
+    for delivery, words in ((refused, "550 5.1.1 No such mailbox"), (postponed, "450 4.2.0")):
+        text = client.get(page("delivery", "change", delivery.pk)).text
+        assert words in text
+        assert delivery.recipient.email in text
+    assert cells(client.get(page("delivery")), "next_try").count(None) == 4
+    assert postponed.due_at in cells(client.get(page("delivery")), "next_try")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "number"),
+    [("failed", 1), ("failed_lately", 1), ("postponed", 1), ("sent", 3), ("waiting", 1), ("x", 5)],
+)
+def test_mails_are_filtered_by_what_became_of_them(mailing, desk, administrator, outcome, number):
+    address = f"{page('delivery')}?mailing={mailing.pk}&outcome={outcome}"
+    assert len(shown(desk(administrator), address)) == number
+
+
+def test_failures_of_more_than_a_week_ago_need_no_attention(mailing, desk, administrator):
+    client = desk(administrator)
+    assert "1 mail of the last seven days failed." in client.get(reverse("admin:index")).text
+    long_ago = timezone.now() - timedelta(days=8)
+    Delivery.objects.failed().update(finished_at=long_ago)
+    assert "last seven days" not in client.get(reverse("admin:index")).text
+    assert not shown(client, f"{page('delivery')}?outcome=failed_lately")
+
+
+def test_a_mail_server_that_does_not_answer_is_told_of(desk, administrator):
+    MailServer.objects.create(failures=3, failing_since=timezone.now() - timedelta(hours=2))
+    text = desk(administrator).get(reverse("admin:index")).text
+    assert "The mail server has not answered for 2\N{NO-BREAK SPACE}hours" in text
+
+
+def test_a_mail_is_found_by_its_recipient_and_a_mailing_by_its_title(
+    mailing, people, desk, administrator
+):
+    client = desk(administrator)
+    [found] = shown(client, f"{page('delivery')}?q={people[2].email[2:]}")
+    assert found.recipient == people[2]
+    assert shown(client, f"{page('mailing')}?q=BREAD") == {mailing}
+    assert not shown(client, f"{page('mailing')}?q=water")
+
+
+def test_mailings_are_filtered_by_kind_and_trouble(mailing, desk, administrator):
+    other = Mailing.objects.create(kind="gone", key="x", state=MailingState.PARKED)
+    quiet = Mailing.objects.create(kind="gone", key="y", state=MailingState.LISTED)
+    client = desk(administrator)
+    assert shown(client, f"{page('mailing')}?kind=notice") == {mailing}
+    assert shown(client, f"{page('mailing')}?attention=troubled") == {mailing, other}
+    assert shown(client, f"{page('mailing')}?attention=parked") == {other}
+    assert quiet in shown(client, page("mailing"))
+
+
+def test_a_mail_that_failed_is_tried_again(mailing, people, desk, administrator, sink):
+    failed = Delivery.objects.failed().get()
+    client = desk(administrator)
+    address = page("delivery", "try_again", failed.pk)
+    assert "550 5.1.1 No such mailbox" in client.get(address).text
+    assert Delivery.objects.failed().exists()
+    assert said(client.post(address)) == ["1 mail is tried again."]
+    deliver_mail()
+    assert sink.counts[people[0].email] == 1
+    assert sink.counts.total() == 4
+
+
+def test_all_that_failed_of_a_mailing_is_tried_again_and_nothing_else(
+    mailing, people, desk, administrator, sink, django_capture_on_commit_callbacks
+):
+    client = desk(administrator)
+    address = page("mailing", "try_again", mailing.pk)
+    assert client.get(address).status_code == 200
+    with django_capture_on_commit_callbacks(execute=True):
+        assert said(client.post(address)) == ["1 mail is tried again."]
+    assert OrmQ.objects.get().task["func"] == "project.mail.tasks.deliver_mail"
+    deliver_mail()
+    assert sink.counts == {person.email: 1 for person in people if person != people[1]}
+
+
+def test_a_mailing_that_was_given_up_is_listed_again(people, desk, administrator, sink):
+    mailing = send_to_audience("notice", 1)
+    Mailing.objects.update(state=MailingState.PARKED, listing_attempts=5)
+    response = desk(administrator).post(page("mailing", "try_again", mailing.pk))
+    assert "The recipients are being listed again." in said(response)
+    deliver_mail()
+    assert sink.counts.total() == 6  # the administrator, too
+
+
+def test_chosen_mails_are_tried_again_if_they_failed(mailing, desk, administrator):
+    chosen = list(Delivery.objects.values_list("pk", flat=True))
+    form = {"action": "try_again_many", "_selected_action": chosen}
+    response = desk(administrator).post(page("delivery"), form)
+    assert said(response) == ["1 mail is tried again."]
+    assert Delivery.objects.filter(status=DeliveryStatus.SENT).count() == 3
+
+
+@pytest.mark.parametrize("model", ["delivery", "mailing"])
+def test_try_again_is_offered_only_where_something_failed(mailing, desk, administrator, model):
+    client = desk(administrator)
+    subjects = {"delivery": Delivery.objects.failed().get(), "mailing": mailing}
+    address = page(model, "change", subjects[model].pk)
+    again = page(model, "try_again", subjects[model].pk)
+    assert again in client.get(address).text
+    Delivery.objects.failed().update(status=DeliveryStatus.SENT)
+    assert again not in client.get(address).text
+
+
+@pytest.mark.parametrize("model", ["delivery", "mailing"])
+@pytest.mark.parametrize("who", ["moderator", "support"])
+def test_nobody_else_sees_or_repeats_mails(mailing, desk, who, model, request):
+    client = desk(request.getfixturevalue(who))
+    failed = Delivery.objects.failed().get()
+    pk = {"delivery": failed.pk, "mailing": mailing.pk}[model]
+    assert client.get(page(model)).status_code == 403
+    assert client.post(page(model, "try_again", pk)).status_code == 403
+    assert page(model) not in client.get(reverse("admin:index")).text
+    failed.refresh_from_db()
+    assert failed.status == DeliveryStatus.REFUSED
+
+
+@pytest.mark.parametrize("model", ["delivery", "mailing"])
+def test_nothing_is_added_changed_or_deleted_by_hand(mailing, desk, administrator, model):
+    client = desk(administrator)
+    row = {"delivery": Delivery.objects.failed().get(), "mailing": mailing}[model]
+    assert client.get(page(model, "add")).status_code == 403
+    assert client.post(page(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    assert client.post(page(model, "change", row.pk), {"title": "x"}).status_code == 403
+    assert type(row).objects.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize("number", [2, 20])
+@pytest.mark.parametrize("model", ["delivery", "mailing"])
+def test_queries_do_not_grow(desk, administrator, model, number, django_assert_num_queries):
+    for index in range(number):
+        mailing = Mailing.objects.create(kind="notice", key=str(index))
+        Delivery.objects.create(mailing=mailing, recipient=UserFactory.create())
+    client = desk(administrator)
+    # 1 session, 2 person, 3 count, 4 rows.
+    with django_assert_num_queries(4):
+        client.get(page(model))
