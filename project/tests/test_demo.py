@@ -1,16 +1,20 @@
 """The demo school is one that our own rules accept, and nobody can enter it by accident."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.management import call_command
+from django.db.models import F
+from django.utils import timezone
 
 from lms.models import Access, Course, Lesson, Subscription
-from payments.models import Payment
+from payments.models import Payment, PaymentStatus
 from payments.services.checking import find_disagreements
 from people.models import User
 from project import demo
@@ -59,6 +63,21 @@ def test_demo_school_keeps_the_rules_of_the_models() -> None:
         bought = payment.course or payment.lesson
         assert bought is not None
         assert (payment.title, payment.amount) == (bought.title, bought.price)
+
+
+@pytest.mark.usefixtures("_development")
+@pytest.mark.parametrize("today", ["2026-11-20", "2029-02-28"])
+def test_the_last_month_of_the_demo_school_ends_today(today: str) -> None:
+    with time_machine.travel(f"{today}T10:00:00Z", tick=False):
+        demo.load()
+        now = timezone.now()
+    newest = Payment.objects.latest("created_at").created_at
+    assert timedelta(0) <= now - newest < timedelta(days=1)
+    lately = Payment.objects.filter(paid_at__gt=now - timedelta(days=30))
+    assert lately.filter(status=PaymentStatus.PAID).count() == 4
+    learner = User.objects.earliest("-date_joined")
+    assert learner.date_joined < Payment.objects.filter(payer=learner).earliest("id").created_at
+    assert not Course.objects.exclude(materials_updated_at=F("updated_at")).exists()
 
 
 @pytest.mark.usefixtures("_development")
