@@ -139,4 +139,4 @@ def style(request: HttpRequest) -> str:
 
 
 def script(request: HttpRequest) -> str:
-    return static("parta/admin.js")
+    return static("parta/keys.js")
