@@ -141,4 +141,4 @@ def style(request: HttpRequest) -> str:
 
 
 def script(request: HttpRequest) -> str:
-    return static("parta/admin.js")
+    return static("parta/keys.js")

@@ -1,13 +1,18 @@
-"""Folders for commands that are run as an operator runs them."""
+"""Folders for commands that are run as an operator runs them, and a way into the admin."""
 
 import sqlite3
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
+from django.test import Client
+from playwright.sync_api import Page
 
+from people.models import User
 from project.tests.processes import KEY
 
 
@@ -31,3 +36,17 @@ def prepared(own_processes: None, tmp_path: Path, django_db_setup: None) -> Path
     ):
         source.backup(copy)
     return tmp_path
+
+
+@pytest.fixture
+def enter(page: Page, live_server) -> Callable[[User], None]:
+    """Be logged in without the form, in tests that begin behind it."""
+
+    def take_session(user: User) -> None:
+        client = Client()
+        client.force_login(user)
+        name = settings.SESSION_COOKIE_NAME
+        session = client.cookies[name].value
+        page.context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
+
+    return take_session

@@ -4,14 +4,11 @@ The fixture `page` fails for an error in the console and for a request to anothe
 """
 
 import re
-from collections.abc import Callable
 
 import pytest
-from django.conf import settings
-from django.test import Client
 from playwright.sync_api import Page, expect
 
-from lms.models import Course, Lesson
+from lms.models import Lesson
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.models import Payment, PaymentMethod, PaymentStatus
 from payments.tests.factories import PaymentFactory
@@ -30,20 +27,6 @@ def log_in(page: Page, user: User) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
-
-
-@pytest.fixture
-def enter(page: Page, live_server) -> Callable[[User], None]:
-    """Be logged in without the form, in the walks that begin behind it."""
-
-    def take_session(user: User) -> None:
-        client = Client()
-        client.force_login(user)
-        name = settings.SESSION_COOKIE_NAME
-        session = client.cookies[name].value
-        page.context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
-
-    return take_session
 
 
 def answer_with_reason(page: Page, button: str, reason: str) -> None:
@@ -192,51 +175,3 @@ def test_administrator_imports_payments_and_a_bad_row_is_named(page, enter, admi
     page.get_by_role("button", name="Load payments").click()
     expect(page.get_by_text("2 payments loaded")).to_be_visible()
     assert Payment.objects.count() == 2
-
-
-# --- Screens and keys -----------------------------------------------------------------------
-
-
-# A desktop, one at 200 %, a phone, and the narrowest that has to do without scrolling sideways.
-@pytest.mark.parametrize(
-    ("width", "scheme"), [(1440, "light"), (720, "dark"), (390, "light"), (320, "dark")]
-)
-def test_pages_fit_the_screen(page, enter, administrator, moderators, width, scheme):
-    course = CourseFactory.create(published=True, title="Bread")
-    LessonFactory.create_batch(2, course=course)
-    SubscriptionFactory.create(course=course)
-    payment = PaymentFactory.create(course=course, paid=True)
-    page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme=scheme)
-    enter(administrator)
-    for address in (
-        "/admin/",
-        "/admin/lms/course/",
-        f"/admin/lms/course/{course.pk}/change/",
-        f"/admin/lms/course/{course.pk}/history/",
-        "/admin/people/user/",
-        f"/admin/people/user/{administrator.pk}/change/",
-        "/admin/auth/group/add/",
-        "/admin/payments/payment/",
-        f"/admin/payments/payment/{payment.pk}/change/",
-        "/admin/payments/payment/import/",
-        "/admin/django_q/schedule/",
-    ):
-        page.goto(address)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address
-
-
-def test_search_over_everything_by_keyboard(page, enter, administrator):
-    course = CourseFactory.create(title="Chess openings")
-    UserFactory.create(email="chess@school.example")
-    enter(administrator)
-    page.goto("/admin/")
-    page.keyboard.press("Control+k")
-    expect(page.locator("#search-input-command")).to_be_focused()
-    page.keyboard.type("chess", delay=10)
-    results = page.locator("#command-results-list li")
-    expect(results).to_have_count(2)
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(f"/lms/course/{course.pk}/change/"))
-    assert Course.objects.count() == 1

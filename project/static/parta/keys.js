@@ -1,0 +1,128 @@
+// Unfold opens much by a click on something that no key reaches. Here it becomes a button, symbols
+// are not read out by the English words that they are drawn from ("undo"), and lessons are sorted
+// by arrow keys too.
+
+const SYMBOLS = ".material-symbols-outlined";
+const CLICKED = "[x-on\\:click], .delete-template, a.related-widget-wrapper-link";
+const REACHED = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+const HANDLES = "[x-sort\\:handle]";
+// What opens over the page, or beside it.
+const OPENED = "nav[x-show], #changelist-filter, [x-show=sidebarOpen]";
+
+function word(name) {
+  return document.getElementById("parta-words")?.dataset[name];
+}
+
+function withSelf(part, selector) {
+  const inside = [...part.querySelectorAll(selector)];
+  return part.matches?.(selector) ? [part, ...inside] : inside;
+}
+
+function isSeen(element) {
+  return element.checkVisibility({ visibilityProperty: true });
+}
+
+function makeButton(element) {
+  element.setAttribute("role", "button");
+  element.setAttribute("tabindex", "0");
+}
+
+function nameBySymbol(control) {
+  if (control.title || control.ariaLabel) return;
+  const symbols = withSelf(control, SYMBOLS).map((symbol) => symbol.textContent.trim());
+  const drawn = symbols.join("").replaceAll(/\s/g, "");
+  const name = drawn && drawn === control.textContent.replaceAll(/\s/g, "") && word(symbols[0]);
+  if (name) control.setAttribute("aria-label", name);
+}
+
+function equip(part) {
+  for (const element of withSelf(part, CLICKED)) {
+    // One that holds nothing is the backdrop of a dialog, which Escape closes.
+    if (element.textContent.trim() && !element.matches(REACHED)) makeButton(element);
+  }
+  for (const handle of withSelf(part, HANDLES)) {
+    makeButton(handle);
+    handle.title = word("drag_indicator");
+  }
+  for (const box of withSelf(part, "input.delete")) box.setAttribute("aria-label", word("delete"));
+  for (const control of withSelf(part, "a, button, [role=button]")) nameBySymbol(control);
+  for (const symbol of withSelf(part, `${SYMBOLS}:not([role=button])`)) {
+    symbol.setAttribute("aria-hidden", "true");
+  }
+}
+
+function seenOf(selector) {
+  return [...document.querySelectorAll(selector)].filter(isSeen);
+}
+
+let openedBy = null;
+
+// What a key opened gets the focus; Escape closes it and gives the focus back.
+function press(control) {
+  const before = new Set(seenOf(OPENED));
+  control.click();
+  setTimeout(() => {
+    const opened = seenOf(OPENED).find((part) => !before.has(part));
+    const first = opened && [...opened.querySelectorAll(REACHED)].find(isSeen);
+    if (!first) return;
+    openedBy = control;
+    first.focus();
+  }, 60);
+}
+
+function close(menu) {
+  const opener = openedBy;
+  openedBy = null;
+  if (isSeen(menu)) opener.click();
+  opener.focus();
+}
+
+function move(handle, step) {
+  const row = handle.closest(".form-group");
+  const table = row.parentElement;
+  const rows = [...table.querySelectorAll(":scope > .form-group.original")];
+  const place = rows.indexOf(row) + step;
+  if (!rows[place]) return;
+  rows[place][step < 0 ? "before" : "after"](row);
+  sortRecords({ from: table }); // Unfold's own
+  handle.focus();
+  const said = word("place").replace("NUMBER", place + 1).replace("ALL", rows.length);
+  document.getElementById("parta-said").textContent = said;
+}
+
+document.addEventListener("keydown", (event) => {
+  const element = event.target;
+  if (event.key === "Escape" && openedBy) {
+    const menu = element.closest("nav[x-show]");
+    if (menu) close(menu);
+  }
+  if (element.getAttribute?.("role") !== "button" || element.matches("a[href], button")) return;
+  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  if (step && element.matches(HANDLES)) {
+    event.preventDefault();
+    move(element, step);
+  } else if (event.key === "Enter" || event.key === " ") {
+    event.preventDefault();
+    press(element);
+  }
+});
+
+// The palette marks one hit as chosen: the one that Tab has come to.
+document.addEventListener("focusin", (event) => {
+  event.target.closest?.("#command-results li")?.dispatchEvent(new MouseEvent("mouseenter"));
+});
+
+document.addEventListener("DOMContentLoaded", () => {
+  equip(document);
+  document.getElementById("content")?.setAttribute("tabindex", "-1");
+  const palette = document.querySelector("[x-data='searchCommand()']");
+  palette?.setAttribute("role", "dialog");
+  palette?.setAttribute("aria-modal", "true");
+  palette?.setAttribute("aria-label", word("search"));
+  const watch = new MutationObserver((records) => {
+    for (const { addedNodes } of records) {
+      for (const node of addedNodes) if (node instanceof Element) equip(node);
+    }
+  });
+  watch.observe(document.body, { childList: true, subtree: true });
+});
