@@ -1,6 +1,7 @@
 """What people do in lms: one function, one transaction, one thing a person did."""
 
 from lms.services.access import (
+    NewAccess,
     NoAccess,
     complete_lesson,
     enroll,
@@ -30,6 +31,7 @@ __all__ = [
     "RESTORABLE",
     "Change",
     "HasPayments",
+    "NewAccess",
     "NoAccess",
     "NothingToPutBack",
     "collected_go_out_at",

@@ -1,13 +1,15 @@
 """Giving and taking the right to learn, and how far a learner has come."""
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Access, AccessSource, Completion, Course, Lesson
+from project.common.bulk import insert_rows
 from project.common.errors import PaymentRequired, Refused
 
 if TYPE_CHECKING:
@@ -50,10 +52,22 @@ def grant_access(
     return access, created
 
 
-def grant_new_access(*, accesses: Collection[Access]) -> None:
-    """Give many rights at once. Each has a `reference`, and one that nobody ever had: otherwise
-    this raises IntegrityError, and `grant_access` is the way."""
-    Access.objects.bulk_create(accesses)
+class NewAccess(NamedTuple):
+    """A right that is given, with a `reference` that no right ever had."""
+
+    user_id: int
+    course_id: int | None
+    lesson_id: int | None
+    source: AccessSource
+    reference: str
+    given_by_id: int | None
+    created_at: datetime
+
+
+def grant_new_access(*, accesses: Iterable[NewAccess]) -> None:
+    """Give many rights at once. Raises IntegrityError where a reference is not new: then
+    `grant_access` is the way."""
+    insert_rows(Access, NewAccess._fields, accesses)
 
 
 @transaction.atomic

@@ -1,18 +1,20 @@
 """The one way in which a payment moves: with its history, and with the access it gives or takes."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lms.models import Access, AccessSource
-from lms.services import grant_access, grant_new_access, revoke_access
-from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus
+from lms.models import AccessSource
+from lms.services import NewAccess, grant_access, grant_new_access, revoke_access
+from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus, reference_of
+from project.common.bulk import insert_rows, reserve_ids
 from project.common.errors import Conflict
 from project.mail.services import send_to_one
 
@@ -89,42 +91,56 @@ PATHS: dict[str, tuple[PaymentStatus, ...]] = {
 }
 
 
+class NewPayment(NamedTuple):
+    """A payment that comes into the book as it stands in another one."""
+
+    payer_id: int
+    course_id: int | None
+    lesson_id: int | None
+    title: str
+    amount: Decimal
+    currency: str
+    method: str
+    status: str
+    paid_at: datetime | None
+    created_at: datetime
+    external_id: str
+
+
 @transaction.atomic
-def book_payments(*, payments: Collection[Payment], cause: Cause) -> None:
+def book_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
     """Put new payments into the book as they stand, with the history that leads there and the
     access of those that are paid: what `move_payment` does, for many at once."""
-    Payment.objects.bulk_create(payments)
-    PaymentMove.objects.bulk_create(
-        move for payment in payments for move in _moves_to(payment, cause)
+    ids = reserve_ids(Payment, len(payments))
+    numbered = list(zip(ids, payments, strict=True))
+    insert_rows(
+        Payment, ("id", *NewPayment._fields), ((number, *payment) for number, payment in numbered)
     )
-    paid = [payment for payment in payments if payment.status == PaymentStatus.PAID]
-    grant_new_access(accesses=[_access_of(payment, cause) for payment in paid])
-
-
-def _moves_to(payment: Payment, cause: Cause) -> list[PaymentMove]:
-    path = PATHS[payment.status]
-    return [
-        PaymentMove(
-            payment=payment,
-            from_status=before,
-            to_status=after,
-            source=cause.source,
-            by=cause.by,
-            reason=cause.reason[:200],
+    by_id = cause.by.pk if cause.by else None
+    how = (cause.source, by_id, cause.reason[:200], timezone.now())
+    insert_rows(
+        PaymentMove,
+        ("payment_id", "from_status", "to_status", "source", "by_id", "reason", "created_at"),
+        (
+            (number, *step, *how)
+            for number, payment in numbered
+            for step in pairwise((PaymentStatus.PENDING.value, *PATHS[payment.status]))
+        ),
+    )
+    grant_new_access(
+        accesses=(
+            NewAccess(
+                user_id=payment.payer_id,
+                course_id=payment.course_id,
+                lesson_id=payment.lesson_id,
+                source=AccessSource.PAYMENT,
+                reference=reference_of(number),
+                given_by_id=by_id,
+                created_at=payment.paid_at or payment.created_at,
+            )
+            for number, payment in numbered
+            if payment.status == PaymentStatus.PAID
         )
-        for before, after in pairwise((PaymentStatus.PENDING, *path))
-    ]
-
-
-def _access_of(payment: Payment, cause: Cause) -> Access:
-    return Access(
-        user_id=payment.payer_id,
-        course_id=payment.course_id,
-        lesson_id=payment.lesson_id,
-        source=AccessSource.PAYMENT,
-        reference=payment.reference,
-        given_by=cause.by,
-        created_at=payment.paid_at or payment.created_at,
     )
 
 

@@ -20,13 +20,15 @@ from django.utils.translation import gettext_lazy
 from lms.models import Course, Lesson
 from payments.models import MoveSource, Payment
 from payments.services.importing.rows import BadRow, Draft, Row, UnfitRow, read_row
-from payments.services.moves import Cause, book_payments
+from payments.services.moves import Cause, NewPayment, book_payments
 from project.common.errors import Conflict
 
 if TYPE_CHECKING:
     from people.models import User
 
 BATCH_SIZE = 1000
+# So many people, courses and lessons are remembered while a file is gone through.
+MOST_REMEMBERED = 50_000
 # After so many bad rows nobody needs to hear of more.
 MOST_BAD_ROWS = 20
 
@@ -72,18 +74,19 @@ def check_rows(*, rows: Iterable[Row]) -> ImportReport:
     return _go_through(rows, lambda payments: None, None)
 
 
-def _book(cause: Cause, payments: list[Payment]) -> None:
+def _book(cause: Cause, payments: list[NewPayment]) -> None:
     book_payments(payments=payments, cause=cause)
 
 
 def _go_through(
-    rows: Iterable[Row], save: Callable[[list[Payment]], object], at: datetime | None
+    rows: Iterable[Row], save: Callable[[list[NewPayment]], object], at: datetime | None
 ) -> ImportReport:
     report = ImportReport()
     at = at or timezone.now()
+    surroundings = _Surroundings()
     with closing(_FirstRows()) as first_rows:
         for batch in itertools.batched(rows, BATCH_SIZE):
-            payments = _check_batch(batch, first_rows, report, at)
+            payments = _check_batch(batch, first_rows, surroundings, report, at)
             if len(report.bad_rows) >= MOST_BAD_ROWS:
                 del report.bad_rows[MOST_BAD_ROWS:]
                 report.is_complete = False
@@ -96,11 +99,15 @@ def _go_through(
 
 
 def _check_batch(
-    batch: Iterable[Row], first_rows: "_FirstRows", report: ImportReport, at: datetime
-) -> list[Payment]:
+    batch: Iterable[Row],
+    first_rows: "_FirstRows",
+    surroundings: "_Surroundings",
+    report: ImportReport,
+    at: datetime,
+) -> list[NewPayment]:
     """Return the new payments of the batch; note in the report what else there is in it."""
     drafts = list(_sound_drafts(batch, first_rows, report.bad_rows))
-    surroundings = _Surroundings(drafts)
+    surroundings.look_at(drafts)
     payments = []
     for draft in drafts:
         try:
@@ -169,21 +176,34 @@ class _Facts:
 
 
 class _Surroundings:
-    """What the rows of one batch refer to, each kind of it read in one query."""
+    """What the rows of a batch refer to: each kind of it is read in one query, and what earlier
+    batches asked for is not read again."""
 
-    def __init__(self, drafts: Collection[Draft]) -> None:
-        self.users = _ids_of_users({draft.user for draft in drafts})
-        self.courses = _titles(Course, {draft.course_id for draft in drafts})
-        self.lessons = _titles(Lesson, {draft.lesson_id for draft in drafts})
+    def __init__(self) -> None:
+        self.users: dict[int | str, int] = {}
+        self.courses: dict[int, str] = {}
+        self.lessons: dict[int, str] = {}
+        self.known: dict[str, _Facts] = {}
+
+    def look_at(self, drafts: Collection[Draft]) -> None:
+        """Read what is not known yet."""
+        for remembered in (self.users, self.courses, self.lessons):
+            if len(remembered) > MOST_REMEMBERED:
+                remembered.clear()
+        self.users |= _ids_of_users({draft.user for draft in drafts} - self.users.keys())
+        courses = {draft.course_id for draft in drafts}
+        self.courses |= _titles(Course, courses - self.courses.keys())
+        lessons = {draft.lesson_id for draft in drafts}
+        self.lessons |= _titles(Lesson, lessons - self.lessons.keys())
         self.known = _facts_in_book({draft.external_id for draft in drafts})
 
-    def place(self, draft: Draft, at: datetime) -> Payment | None:
+    def place(self, draft: Draft, at: datetime) -> NewPayment | None:
         """Return the new payment, or None if it is in the book. Raises UnfitRow."""
         if known := self.known.get(draft.external_id):
             self._compare(draft, known)
             return None
         self._require_references(draft)
-        return Payment(
+        return NewPayment(
             payer_id=self.users[draft.user],
             course_id=draft.course_id,
             lesson_id=draft.lesson_id,
@@ -237,13 +257,6 @@ def _titles(model: type[Course] | type[Lesson], ids: set[int | None]) -> dict[in
 
 
 def _facts_in_book(external_ids: set[str]) -> dict[str, _Facts]:
-    return {
-        payment.external_id or "": _Facts(
-            payment.payer_id,
-            payment.course_id,
-            payment.lesson_id,
-            payment.amount,
-            payment.currency,
-        )
-        for payment in Payment.objects.filter(external_id__in=external_ids)
-    }
+    columns = ("external_id", "payer_id", "course_id", "lesson_id", "amount", "currency")
+    rows = Payment.objects.filter(external_id__in=external_ids).values_list(*columns)
+    return {external_id or "": _Facts(*facts) for external_id, *facts in rows}

@@ -19,6 +19,8 @@ from project.common.money import fits_currency
 LARGEST_ID = 2**63 - 1
 # What the column of the database holds: ten digits, two of them after the point.
 TOO_LARGE = Decimal(10) ** 8
+# PostgreSQL stores neither NUL nor halves of a pair of surrogates.
+NOT_STORED = re.compile("[\x00\ud800-\udfff]")
 # Years that no clock, time zone or report trips over.
 YEARS = range(1900, 2200)
 
@@ -146,8 +148,7 @@ def _text(max_length: int) -> Callable[[Any], str]:
         text = (value if isinstance(value, str) else _shown(value)).strip()
         if len(text) > max_length:
             raise UnfitValue(_("is longer than %s characters") % max_length)
-        # PostgreSQL stores neither NUL nor halves of a pair of surrogates.
-        if re.search("[\x00\ud800-\udfff]", text):
+        if NOT_STORED.search(text):
             raise UnfitValue(_("has characters that can't be stored"))
         return text
 
