@@ -2,13 +2,14 @@
 
 import sqlite3
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from django.db import connection
 
-from project.tests.processes import KEY
+from project.tests.processes import KEY, Server
 
 
 @pytest.fixture
@@ -31,3 +32,11 @@ def prepared(own_processes: None, tmp_path: Path, django_db_setup: None) -> Path
     ):
         source.backup(copy)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"))
+    yield server
+    server.process.terminate()
+    assert server.process.wait(timeout=60) == 0
