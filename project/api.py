@@ -4,7 +4,13 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    ObjectNotUpdated,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import (
@@ -71,6 +77,9 @@ STATUSES: dict[type[Exception], int] = {
     ProviderError: 502,
     ProviderMisconfigured: 503,
     Http404: 404,
+    # It was found, and somebody deleted it before it was locked or saved.
+    ObjectDoesNotExist: 404,
+    ObjectNotUpdated: 404,
     AuthenticationError: 401,
     PermissionDenied: 403,
     RequestDataTooBig: 413,

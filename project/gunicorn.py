@@ -9,12 +9,16 @@ import logging
 import os
 import sys
 from pathlib import Path
+from socket import socket
 
 # This file is read before the server puts the project on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 from django.conf import settings
+from gunicorn import util
+
+from project.common.problems import CONTENT_TYPE, problem
 
 bind = "127.0.0.1:8000"
 worker_class = "gthread"
@@ -35,3 +39,17 @@ control_socket_disable = True
 accesslog = None
 logconfig_dict = settings.LOGGING
 logging.captureWarnings(capture=True)
+
+
+def write_problem(connection: socket, status: int, reason: str, _cause: str) -> None:
+    """Answer what never reaches the application: too long an address, headers that are none."""
+    content = problem(status).content
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
+        f"Content-Type: {CONTENT_TYPE}\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    util.write_nonblock(connection, head.encode("latin-1") + content)
+
+
+# The server's own answer is a page of HTML, and there is no setting for it.
+util.write_error = write_problem

@@ -3,12 +3,22 @@
 from django.conf import settings
 from django.conf.urls.static import static
 from django.contrib import admin
-from django.urls import include, path
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 
 from lms.views import unsubscribe_by_link
 from project.api import api
 
+
+@csrf_exempt
+def nothing_here(request: HttpRequest) -> HttpResponse:
+    raise Http404
+
+
 urlpatterns = [
+    # Django would redirect from the first to the second, and Ninja ask for a CSRF token there.
+    re_path(r"^api/v1/?$", nothing_here),
     path("api/v1/", api.urls),
     path("payments/", include("payments.urls")),
     path("admin/", admin.site.urls),

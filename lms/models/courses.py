@@ -90,6 +90,12 @@ class CourseQuerySet(models.QuerySet["Course"]):
         that an owner hears that there is nothing to buy, and not that there is nothing."""
         return self.filter(Q(is_published=True) | Q(owner=user))
 
+    def held(self) -> Self:
+        """The same courses, not to be deleted until the transaction ends. What begins to refer to a
+        course or its lessons takes it like this, or a deletion at the same moment fails one of
+        the two; who deletes locks the course, too."""
+        return self.select_for_update(of=("self",), no_key=True)
+
     def with_is_subscribed(self, user: Any) -> Self:
         subscription = Subscription.objects.filter(course_id=OuterRef("pk"), user_id=user.pk)
         return self.annotate(is_subscribed=Exists(subscription))
@@ -226,10 +232,6 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
     def with_is_completed(self, user: Any) -> Self:
         completion = Completion.objects.filter(lesson_id=OuterRef("pk"), user_id=user.pk)
         return self.annotate(is_completed=Exists(completion))
-
-    def on_sale_to(self, user: Any) -> Self:
-        """Lessons this person may ask to buy: those of courses that they may ask to buy."""
-        return self.filter(course__in=Course.objects.on_sale_to(user))
 
 
 class Lesson(models.Model):

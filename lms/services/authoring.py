@@ -105,6 +105,8 @@ def update_lesson(
     subscribers of its course. Raises ValidationError for a field."""
     course_ids = {lesson.course_id, changes.get("course", lesson.course).pk}
     courses = Course.objects.select_for_update().order_by("pk").in_bulk(course_ids)
+    if len(courses) < len(course_ids):
+        raise Course.DoesNotExist
     lesson = Lesson.objects.select_for_update().get(pk=lesson.pk)
     lesson.changed_by = by
     changed = _apply(lesson, _normalized(changes))
@@ -123,6 +125,7 @@ def delete_lesson(*, lesson: Lesson, by: "User", notify: bool = True) -> None:
     """Delete a lesson with its picture; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises HasPayments."""
     course = Course.objects.select_for_update().get(pk=lesson.course_id)
+    lesson = Lesson.objects.select_for_update().get(pk=lesson.pk)
     removed = Change(ChangeKind.LESSON_REMOVED, copy(lesson))
     lesson.changed_by = by
     try:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 @transaction.atomic
 def subscribe(*, user: "User", course: Course) -> bool:
     """Subscribe a person to updates of a course. Returns False if they already were."""
+    course = Course.objects.held().get(pk=course.pk)
     _subscription, created = Subscription.objects.get_or_create(user=user, course=course)
     return created
 

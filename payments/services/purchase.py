@@ -147,10 +147,12 @@ def _is_stale(waiting: Payment, offer: Payment) -> bool:
 def _find_target(buyer: "User", order: Order) -> Course | Lesson:
     """Raises Missing for what is not there as well as for somebody else's draft."""
     target: Course | Lesson | None
+    courses = Course.objects.on_sale_to(buyer).held()
     if order.course_id is not None:
-        target = Course.objects.on_sale_to(buyer).filter(pk=order.course_id).first()
+        target = courses.filter(pk=order.course_id).first()
     else:
-        lessons = Lesson.objects.on_sale_to(buyer).select_related("course")
+        course = courses.filter(lessons=order.lesson_id).first()
+        lessons = Lesson.objects.filter(course=course).select_related("course")
         target = lessons.filter(pk=order.lesson_id or 0).first()
     if target is None:
         raise Missing

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from lms.models import Access
-from lms.tests.factories import CourseFactory
+from lms.models import Access, Course
+from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment, PaymentMove, StripeEvent
 from payments.sandbox.webhooks import signed
 from payments.services import AlreadyPaid, confirm_payment
@@ -106,3 +106,24 @@ def test_two_payments_for_the_same_thing_are_not_both_confirmed(administrator, c
     refused = [outcome for outcome in outcomes if isinstance(outcome, AlreadyPaid)]
     assert len(refused) == 3
     assert Payment.objects.filter(status="paid").count() == 1
+
+
+@pytest.mark.parametrize("what", ["course", "lesson"])
+def test_what_is_deleted_while_it_is_bought_is_not_there_or_stays(api, author, learner, what):
+    for _round in range(5):
+        lesson = LessonFactory.create(course__owner=author, course__published=True, price=100)
+        course = lesson.course
+        Course.objects.filter(pk=course.pk).update(price=100)
+        doomed = f"courses/{course.pk}" if what == "course" else f"lessons/{lesson.pk}"
+        order = {f"{what}_id": course.pk if what == "course" else lesson.pk, "method": "cash"}
+
+        def act(index):
+            if index == 0:
+                return api(author).delete(doomed)  # noqa: B023
+            return api(learner).post("payments", order)  # noqa: B023
+
+        deleted, *bought = [answer.status_code for answer in at_once(4, act)]
+        if deleted == 204:
+            assert set(bought) == {404}
+        else:
+            assert (deleted, sorted(bought)) == (409, [200, 200, 201])

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from gunicorn.http.errors import ParseException
 from ninja.parser import Parser
 
 from project.common.problems import API_PREFIX
@@ -66,7 +67,10 @@ class BodyLimitMiddleware:
         if request.path_info.startswith(API_PREFIX):
             limit = IMAGE_LIMIT if is_multipart(request) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             if _is_chunked(request):
-                _take_chunks(request, limit)
+                try:
+                    _take_chunks(request, limit)
+                except (OSError, ParseException):  # it broke off, or these are no chunks
+                    return HttpResponse(status=HTTPStatus.BAD_REQUEST)
             if _length(request) > limit:
                 return HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return self.get_response(request)

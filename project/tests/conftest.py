@@ -2,7 +2,7 @@
 
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from django.test import Client
 from playwright.sync_api import Page
 
 from people.models import User
-from project.tests.processes import KEY
+from project.tests.processes import KEY, Server
 
 
 @pytest.fixture
@@ -50,3 +50,11 @@ def enter(page: Page, live_server) -> Callable[[User], None]:
         page.context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
 
     return take_session
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"))
+    yield server
+    server.process.terminate()
+    assert server.process.wait(timeout=60) == 0

@@ -1,13 +1,19 @@
 """Running commands of the project as an operator does: own environment, own files, own processes."""
 
 import contextlib
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -111,3 +117,53 @@ class Running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not processes_of(self.folder))
+
+
+class Server:
+    """Gunicorn as in production, with its log in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "log"
+        variables = environment(
+            folder,
+            DJANGO_SETTINGS_MODULE="project.tests.failing_settings",
+            SECRET_KEY="only-for-tests-and-long-enough-for-a-signature",
+            ALLOWED_HOSTS="127.0.0.1",
+            HTTPS="off",
+        )
+        command = [sys.executable, "-m", "gunicorn", "-c", "project/gunicorn.py", "project.wsgi"]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*command, "--bind", "127.0.0.1:0", "--workers", "1"],
+                env=variables,
+                cwd=settings.BASE_DIR,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        wait_until(lambda: "Booting worker" in self.log.read_text())
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    @property
+    def url(self) -> str:
+        message = next(line["message"] for line in self.lines() if "Listening" in line["message"])
+        return str(message.split()[2])
+
+    def send(self, request: bytes) -> bytes:
+        """Send bytes that need not be HTTP; return all that came back until the connection ended."""
+        address = urlsplit(self.url)
+        with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def get(self, path: str, request_id: str) -> int:
+        url = self.url + path
+        request = urllib.request.Request(url, headers={"X-Request-Id": request_id})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code

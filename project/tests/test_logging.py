@@ -1,64 +1,15 @@
 """What a production server writes, read from a real one."""
 
 import json
-import subprocess
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 
-from project.tests.processes import KEY, environment, run, wait_until
+from project.tests.processes import KEY, Server, environment, run, wait_until
 
 SECRET = "person@school.example"
-
-
-class Server:
-    def __init__(self, folder: Path) -> None:
-        self.log = folder / "log"
-        variables = environment(
-            folder,
-            DJANGO_SETTINGS_MODULE="project.tests.failing_settings",
-            SECRET_KEY="only-for-tests-and-long-enough-for-a-signature",
-            ALLOWED_HOSTS="127.0.0.1",
-            HTTPS="off",
-        )
-        command = [sys.executable, "-m", "gunicorn", "-c", "project/gunicorn.py", "project.wsgi"]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [*command, "--bind", "127.0.0.1:0", "--workers", "1"],
-                env=variables,
-                cwd=settings.BASE_DIR,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        wait_until(lambda: "Booting worker" in self.log.read_text())
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
-
-    def get(self, path: str, request_id: str) -> int:
-        message = next(line["message"] for line in self.lines() if "Listening" in line["message"])
-        url = message.split()[2] + path
-        request = urllib.request.Request(url, headers={"X-Request-Id": request_id})
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                return int(response.status)
-        except urllib.error.HTTPError as error:
-            error.close()
-            return error.code
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("server"))
-    yield server
-    server.process.terminate()
-    assert server.process.wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize(

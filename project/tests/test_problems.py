@@ -62,6 +62,16 @@ def test_unknown_path_is_a_problem(api, author, path):
     assert_problem(api(author).get(path), 404, "not_found")
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "BREW"])
+@pytest.mark.parametrize("address", ["/api/v1", "/api/v1/"])
+def test_there_is_nothing_at_the_root_whatever_the_method(author, settings, method, address):
+    settings.DEBUG = True  # Django refuses to redirect what is no GET, but then only
+    response = Client(raise_request_exception=False, enforce_csrf_checks=True).generic(
+        method, address
+    )
+    assert_problem(response, 404, "not_found")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
@@ -292,6 +302,31 @@ def test_a_connection_that_breaks_while_the_body_is_read_is_no_failure_of_ours(s
 
     response = send("courses", b"{}", **{"wsgi.input": Broken()})
     assert_problem(response, 400, "bad_request")
+
+
+# --- What only a server can be sent --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "headers", "body", "status"),
+    [
+        ("GET /api/v1/courses?search=" + "x" * 9000, "", "", 414),
+        ("GET /api/v1/courses", "Authorization: Bearer " + "x" * 9000, "", 431),
+        ("GET /api/v1/courses", "Authorization: \x7f", "", 400),
+        ("GET /api/v1/cours\xe9s", "", "", 400),
+        ("POST /api/v1/auth/token", "Content-Length: many", "", 400),
+        ("POST /api/v1/auth/token", "Transfer-Encoding: chunked", "no chunk\r\n", 400),
+        ("POST /api/v1/auth/token", "Transfer-Encoding: chunked", "5\r\n{}", 400),
+    ],
+)
+def test_what_is_hardly_http_is_a_problem(server, line, headers, body, status):
+    lines = [f"{line} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json", headers]
+    request = "\r\n".join([*filter(None, lines), "", body])
+    head, _, content = server.send(request.encode("latin-1")).partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"content-type: application/problem+json" in head.lower()
+    if b"chunked" not in head:
+        assert json.loads(content)["status"] == status
 
 
 # --- Query strings ------------------------------------------------------------------------------
