@@ -118,10 +118,10 @@ def our_round() -> float:
 def example_messages() -> list[tuple[str, bytes]]:
     """Mails of the mailing as the worker sends them."""
     from project.mail.kinds import Letter, mail_kind  # noqa: PLC0415
+    from project.mail.message import Envelope, Press, message_id  # noqa: PLC0415
     from project.mail.models import Delivery  # noqa: PLC0415
-    from project.mail.transport import Envelope, Transport, message_id  # noqa: PLC0415
 
-    transport = Transport()
+    press = Press()
     messages = []
     deliveries = Delivery.objects.select_related("mailing", "recipient").order_by("pk")[:ROUND]
     people = [delivery.recipient for delivery in deliveries]
@@ -133,7 +133,7 @@ def example_messages() -> list[tuple[str, bytes]]:
             envelope = Envelope(
                 letter, person.email, message_id(person.pk, mailing.created_at, "x")
             )
-            messages.append((person.email, transport.content_of(envelope) or b""))
+            messages.append((person.email, press.content_of(envelope) or b""))
     return messages
 
 

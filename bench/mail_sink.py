@@ -8,7 +8,13 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class Taker:
-    """Accept each mail and forget it."""
+    """Accept each mail and forget it. Offers PIPELINING, as mail servers do."""
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd calls it so
+        self, server: SMTP, session: Session, envelope: Envelope, host: str, answers: list[str]
+    ) -> list[str]:
+        session.host_name = host
+        return [*answers[:-1], "250-PIPELINING", answers[-1]]
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd calls it so
         self, server: SMTP, session: Session, envelope: Envelope

@@ -22,6 +22,7 @@ class Sink:
     # Called with each address before its mail is accepted; may return another answer.
     before_accepting: Callable[[str], str | None] = lambda address: None
     port: int = 0
+    pipelining: bool = False
 
     @property
     def counts(self) -> Counter[str]:
@@ -33,6 +34,12 @@ class Sink:
             for to, content in self.received
             if to == address
         ]
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd calls it so
+        self, server: SMTP, session: Session, envelope: Envelope, host: str, answers: list[str]
+    ) -> list[str]:
+        session.host_name = host
+        return [*answers[:-1], *["250-PIPELINING"] * self.pipelining, answers[-1]]
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it so
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -14,15 +14,17 @@ from django.utils import timezone
 
 from people.models import BlockReason, User
 from people.tests.factories import UserFactory
-from project.mail import listing, office
+from project.mail import listing, office, outcomes
+from project.mail.courier import Courier
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter
 from project.mail.ledger import forget_finished_mailings, oldest_unsent_age
+from project.mail.message import Envelope, Press, build
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 from project.mail.office import MAX_CRASHES, claim_batch
 from project.mail.server import become_sender, mail_server
 from project.mail.services import send_to_audience, send_to_one, try_again
 from project.mail.tasks import deliver_mail
-from project.mail.transport import Envelope, Transport, _message
+from project.mail.transport import Transport
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +45,12 @@ def people():
     return UserFactory.create_batch(5)
 
 
+@pytest.fixture(params=[False, True], ids=["one by one", "pipelining"])
+def _each_way(sink, request):
+    """Servers that hear one command at a time, and those that take several."""
+    sink.pipelining = request.param
+
+
 def addresses(people):
     return {person.email: 1 for person in people}
 
@@ -51,6 +59,7 @@ def statuses():
     return set(Delivery.objects.values_list("status", flat=True))
 
 
+@pytest.mark.usefixtures("_each_way")
 def test_everyone_gets_one_mail_however_often_it_is_asked_for(people, sink):
     for _time in range(2):
         send_to_audience("notice", 1)
@@ -85,16 +94,46 @@ def test_a_message_has_both_parts_in_the_right_letters(sink):
     assert message["Message-ID"].endswith("@localhost>")
 
 
+@pytest.mark.usefixtures("_each_way")
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_is_marked_before_the_next_one_goes_out(people, sink):
+    """So that a worker that is killed leaves one mail, at most, to be repeated."""
+    seen = []
+
+    def look():
+        seen.append((len(sink.received), Delivery.objects.filter(status="sent").count()))
+        connection.close()
+
+    def look_elsewhere(address):
+        # The server's thread runs a loop, in which Django asks nothing.
+        thread = Thread(target=look)
+        thread.start()
+        thread.join()
+
+    sink.before_accepting = look_elsewhere
+    send_to_audience("notice", 1)
+    deliver_mail()
+    assert seen == [(number, number) for number in range(5)]
+
+
+def test_a_mail_refused_after_it_was_heard_stops_nobody(people, sink):
+    sink.before_accepting = lambda address: "554 Spam" if address == people[0].email else None
+    send_to_audience("notice", 1)
+    deliver_mail()
+    assert Delivery.objects.get(recipient=people[0]).error == "554 Spam"
+    assert sink.counts == addresses(people[1:])
+
+
 @pytest.mark.parametrize("body", ["Plain\n\ntext", "Привет, мир\n" * 40, "x" * 3000, "a\n.\nb"])
 def test_the_fast_way_builds_the_message_that_django_builds(body):
     letter = Letter(
         "Курс «Хлеб»", f"{body}\n{UNSUBSCRIBE_MARK}\n", f"<p>{body}</p>\n", "https://u/1/"
     )
     envelope = Envelope(letter, "anya@school.example", "<1@school.example>")
-    content = Transport().content_of(envelope)
+    content = Press().content_of(envelope)
     assert content is not None
     ours = message_from_bytes(content, policy=default)
-    theirs = message_from_bytes(_message(envelope).message().as_bytes(), policy=default)
+    theirs = message_from_bytes(build(envelope).message().as_bytes(), policy=default)
     for header in set(theirs.keys()) - {"Content-Type", "Date"}:
         assert ours[header] == theirs[header]
     for kind in ("plain", "html"):
@@ -133,6 +172,7 @@ def test_the_server_is_down_for_ten_minutes(people, mail_host):
     assert MailServer.objects.get().failures == 0
 
 
+@pytest.mark.usefixtures("_each_way")
 def test_an_address_refused_for_good_stops_nobody(people, sink):
     sink.refused[people[1].email] = "550 5.1.1 No such mailbox"
     send_to_audience("notice", 1)
@@ -146,6 +186,7 @@ def test_an_address_refused_for_good_stops_nobody(people, sink):
     assert sink.counts == addresses(people)
 
 
+@pytest.mark.usefixtures("_each_way")
 def test_an_address_refused_for_a_while_gets_its_mail_later(people, sink):
     sink.refused[people[1].email] = "450 4.2.0 Greylisted"
     send_to_audience("notice", 1)
@@ -165,7 +206,7 @@ def test_an_address_refused_for_a_while_gets_its_mail_later(people, sink):
 
 
 def test_an_address_refused_for_days_is_given_up(sink, monkeypatch):
-    monkeypatch.setattr(office, "MAX_REFUSALS", 2)
+    monkeypatch.setattr(outcomes, "MAX_REFUSALS", 2)
     person = UserFactory.create()
     sink.refused[person.email] = "450 4.2.0 Greylisted"
     send_to_one("notice", person)
@@ -176,6 +217,7 @@ def test_an_address_refused_for_days_is_given_up(sink, monkeypatch):
     assert Delivery.objects.get().status == DeliveryStatus.REFUSED
 
 
+@pytest.mark.usefixtures("_each_way")
 @pytest.mark.parametrize("answer", ["421 4.3.2 Closing", "drop"])
 def test_a_server_that_goes_away_in_the_middle(people, sink, answer):
     taken = []
@@ -195,6 +237,7 @@ def test_a_server_that_goes_away_in_the_middle(people, sink, answer):
     assert sink.counts == addresses(people)
 
 
+@pytest.mark.usefixtures("_each_way")
 def test_a_mail_that_makes_the_server_hang_up_stops_nobody(people, sink):
     sink.before_accepting = lambda address: "drop" if address == people[1].email else None
     send_to_audience("notice", 1)
@@ -234,7 +277,7 @@ def test_a_worker_that_lost_its_claim_stops(people, sink):
     assert batch is not None
     Delivery.objects.update(claim=None)
     with Transport() as transport:
-        assert office._send_batch(batch, transport, time.monotonic() + 20) == 0
+        assert Courier(batch, transport, time.monotonic() + 20).deliver() == 1
     # The one in flight, and no other.
     assert len(sink.received) == 1
 
