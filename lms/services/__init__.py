@@ -2,12 +2,14 @@
 
 from lms.services.access import (
     NoAccess,
+    NotRevocable,
     complete_lesson,
     enroll,
     grant_access,
     grant_new_access,
     reopen_lesson,
     revoke_access,
+    take_back,
 )
 from lms.services.authoring import (
     MATERIALS,
@@ -31,6 +33,7 @@ __all__ = [
     "Change",
     "HasPayments",
     "NoAccess",
+    "NotRevocable",
     "NothingToPutBack",
     "collected_go_out_at",
     "complete_lesson",
@@ -48,6 +51,7 @@ __all__ = [
     "revoke_access",
     "set_preview",
     "subscribe",
+    "take_back",
     "tell_collected",
     "unsubscribe",
     "update_course",
