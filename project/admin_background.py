@@ -26,11 +26,14 @@ from project.common.asking import Question, ask
 from project.common.choosing import DaysFilter
 from project.common.errors import DomainError
 
-Waiting = apps.get_model("django_q.OrmQ")
+Waiting: Any = apps.get_model("django_q.OrmQ")
 Task = apps.get_model("django_q.Task")
 Success = apps.get_model("django_q.Success")
 Failure = apps.get_model("django_q.Failure")
 Schedule = apps.get_model("django_q.Schedule")
+
+# The cluster gives it no name, and "OrmQ object (1)" would be the title of its page.
+Waiting.__str__ = lambda waiting: waiting.func() or "—"
 
 FAILURES = "admin:django_q_failure_changelist"
 
@@ -46,7 +49,7 @@ class WaitingAdmin(AdministratorsAdmin[Any]):
     list_display = ("function", "arguments", "age", "state")
     ordering = ("id",)
     sortable_by = ()
-    fields = ("function", "arguments", "task_id", "age", "state")
+    fields = ("function", "arguments", "task_id", "age", "state_shown")
     readonly_fields = fields
 
     @display(description=gettext_lazy("function"))
@@ -68,6 +71,10 @@ class WaitingAdmin(AdministratorsAdmin[Any]):
         if waiting.lock and waiting.lock > timezone.now():
             return "taken", _("with a worker")
         return "waiting", _("waiting")
+
+    @display(description=gettext_lazy("state"))
+    def state_shown(self, waiting: Any) -> str:
+        return self.state(waiting)[1]
 
 
 class FinishedAdmin(AdministratorsAdmin[Any]):
@@ -165,7 +172,7 @@ class ScheduleAdmin(AdministratorsAdmin[Any]):
     list_display = ("name", "func", "how_often", "next_run", "last_run", "last_result")
     ordering = ("next_run", "id")
     sortable_by = ()
-    fields = ("name", "func", "how_often", "next_run", "last_run", "last_result")
+    fields = ("name", "func", "how_often", "next_run", "last_run", "last_result_shown")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -198,6 +205,10 @@ class ScheduleAdmin(AdministratorsAdmin[Any]):
         if schedule.last_success is None:
             return "never", _("none on record")
         return ("well", _("done")) if schedule.last_success else ("badly", _("failed"))
+
+    @display(description=gettext_lazy("last result"))
+    def last_result_shown(self, schedule: Any) -> str:
+        return self.last_result(schedule)[1]
 
 
 def _in_words(period: timedelta) -> str:

@@ -62,7 +62,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         "picture",
         "title",
         "published_label",
-        "price",
+        "price_shown",
         "lessons_number",
         "subscribers_number",
         "learners_number",
@@ -75,7 +75,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         ("price", RangeNumericFilter),
         ("updated_at", DaysFilter),
     )
-    sortable_by = ("title", "price", "updated_at")
+    sortable_by = ("title", "price_shown", "updated_at")
     ordering = ("-updated_at", "-id")
     autocomplete_fields = ("owner",)
     inlines = (LessonInline,)

@@ -32,7 +32,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         "title",
         "course",
         "number",
-        "price",
+        "price_shown",
         "has_video",
         "is_preview",
         "updated_at",
@@ -44,7 +44,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         ("price", RangeNumericFilter),
         ("updated_at", DaysFilter),
     )
-    sortable_by = ("title", "price", "updated_at")
+    sortable_by = ("title", "price_shown", "updated_at")
     ordering = ("-updated_at", "-id")
     autocomplete_fields = ("course",)
 
@@ -73,9 +73,14 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lesson]:
         return super().get_queryset(request).select_related("course")
 
+    def with_shown(self, rows: QuerySet[Lesson], request: HttpRequest) -> QuerySet[Lesson]:
+        lessons: Any = rows
+        shown: QuerySet[Lesson] = lessons.with_number()
+        return shown
+
     @display(description=gettext_lazy("number"))
-    def number(self, lesson: Lesson) -> int:
-        return lesson.position + 1
+    def number(self, lesson: Any) -> int:
+        return int(lesson.number)
 
     @display(description=gettext_lazy("video"), boolean=True)
     def has_video(self, lesson: Lesson) -> bool:

@@ -24,6 +24,7 @@ from lms.history import Change, Changes, change_of
 from lms.models import Course, Lesson
 from project.common.admin import StaffAdmin, display
 from project.common.errors import DomainError
+from project.common.money import shown
 
 if TYPE_CHECKING:
     from people.models import User
@@ -69,6 +70,13 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         return format_html(
             '<img src="{}" alt="" class="parta-thumbnail" loading="lazy">', subject.preview.url
         )
+
+    # --- The list -----------------------------------------------------------------------------
+
+    @display(description=gettext_lazy("price"), ordering="price")
+    def price_shown(self, subject: M) -> str | None:
+        """None: not sold on its own."""
+        return None if subject.price is None else shown(subject.price, subject.currency)
 
     # --- Saving -------------------------------------------------------------------------------
 

@@ -4,11 +4,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from project.common.search import contains
 
 if TYPE_CHECKING:
     from lms.models.courses import Course, Lesson
@@ -23,6 +26,14 @@ class AccessSource(models.TextChoices):
 class AccessQuerySet(models.QuerySet["Access"]):
     def active(self) -> Self:
         return self.filter(revoked_at=None)
+
+    def revoked(self) -> Self:
+        return self.filter(revoked_at__isnull=False)
+
+    def of_people_like(self, text: str) -> Self:
+        """Rights of the people with `text` in their e-mail."""
+        people = get_user_model()._base_manager  # noqa: SLF001 - of those who left, too
+        return self.filter(user__in=people.filter(contains(text, "email")).values("pk"))
 
     def held_by(self, user: Any) -> Self:
         return self.active().filter(user_id=user.pk)
@@ -131,9 +142,22 @@ class Access(models.Model):
                 name="access_lesson_unique",
             ),
         ]
+        indexes = [
+            # The staff's list: the newest first, of one source, or those taken back.
+            models.Index(fields=["source", "-id"], name="access_source"),
+            models.Index(
+                fields=["id"], condition=Q(revoked_at__isnull=False), name="access_revoked"
+            ),
+            models.Index(fields=["created_at", "id"], name="access_created"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} → {self.target}"
+
+    @property
+    def is_revocable(self) -> bool:
+        """What a payment gave goes with the payment, by a refund."""
+        return self.revoked_at is None and self.source != AccessSource.PAYMENT
 
     @property
     def target(self) -> "Course | Lesson":

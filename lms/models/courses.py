@@ -60,6 +60,17 @@ class CourseQuerySet(models.QuerySet["Course"]):
             learners_count=_number_of(Access.objects.active().filter(**of_course)),
         )
 
+    def with_completion(self) -> Self:
+        """Answer `completions_count`: lessons finished by those who may learn the whole course.
+        With all lessons finished by all learners it is `lessons_count` × `learners_count`."""
+        holder = Access.objects.active().filter(
+            user=OuterRef("user"), course=OuterRef("lesson__course")
+        )
+        finished = Completion.objects.filter(Exists(holder), lesson__course=OuterRef("pk"))
+        grouped = finished.order_by().values("lesson__course").annotate(count=Count("pk"))
+        counted = Coalesce(Subquery(grouped.values("count")), 0)
+        return self.with_lessons_count().with_people_counts().annotate(completions_count=counted)
+
     def by_subscribers(self) -> Self:
         """Courses that somebody follows, the most followed first, with `subscribers_count`."""
         counted = self.annotate(subscribers_count=Count("subscriptions"))
@@ -228,6 +239,14 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
         """Answer `has_access`: whether the person may learn the lesson."""
         opened = Lesson.objects.open_to(user).filter(pk=OuterRef("pk"))
         return self.annotate(has_access=Exists(opened))
+
+    def with_number(self) -> Self:
+        """Answer `number`: which lesson of its course it is, from 1."""
+        course = Lesson.objects.filter(course_id=OuterRef("course_id"))
+        same = Q(position=OuterRef("position"), pk__lte=OuterRef("pk"))
+        return self.annotate(
+            number=_number_of(course.filter(Q(position__lt=OuterRef("position")) | same), each="pk")
+        )
 
     def with_is_completed(self, user: Any) -> Self:
         completion = Completion.objects.filter(lesson_id=OuterRef("pk"), user_id=user.pk)

@@ -3,12 +3,14 @@
 from lms.services.access import (
     NewAccess,
     NoAccess,
+    NotRevocable,
     complete_lesson,
     enroll,
     grant_access,
     grant_new_access,
     reopen_lesson,
     revoke_access,
+    take_back,
 )
 from lms.services.authoring import (
     MATERIALS,
@@ -33,6 +35,7 @@ __all__ = [
     "HasPayments",
     "NewAccess",
     "NoAccess",
+    "NotRevocable",
     "NothingToPutBack",
     "collected_go_out_at",
     "complete_lesson",
@@ -50,6 +53,7 @@ __all__ = [
     "revoke_access",
     "set_preview",
     "subscribe",
+    "take_back",
     "tell_collected",
     "unsubscribe",
     "update_course",

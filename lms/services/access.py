@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import Access, AccessSource, Completion, Course, Lesson
 from project.common.bulk import insert_rows
-from project.common.errors import PaymentRequired, Refused
+from project.common.errors import Conflict, PaymentRequired, Refused
 
 if TYPE_CHECKING:
     from people.models import User
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 class NoAccess(Refused):
     code = "no_access"
     message = _("You have no access to this lesson.")
+
+
+class NotRevocable(Conflict):
+    code = "access_not_revocable"
+    message = _("What a payment gave is taken back by a refund; what was revoked stays revoked.")
 
 
 @transaction.atomic
@@ -79,6 +84,16 @@ def revoke_access(*, reference: str, reason: str) -> bool:
         .filter(reference=reference)
         .update(revoked_at=timezone.now(), revoked_reason=reason)
     )
+
+
+@transaction.atomic
+def take_back(*, access: Access, reason: str) -> None:
+    """Take back a right that staff or an enrolment gave. Raises NotRevocable."""
+    access = Access.objects.select_for_update().get(pk=access.pk)
+    if not access.is_revocable:
+        raise NotRevocable
+    access.revoked_at, access.revoked_reason = timezone.now(), reason
+    access.save(update_fields=["revoked_at", "revoked_reason"])
 
 
 @transaction.atomic

@@ -75,7 +75,7 @@ class PaymentAdmin(ExchangeAdmin, ReadOnlyAdmin[Payment]):
         ),
         (
             gettext_lazy("Known as"),
-            {"fields": (("number", "external_id"), ("session_id", "payment_intent_id"))},
+            {"fields": (("number", "external_id"), ("session_id", "charge"))},
         ),
     )
     readonly_fields = (
@@ -85,7 +85,7 @@ class PaymentAdmin(ExchangeAdmin, ReadOnlyAdmin[Payment]):
         "status_shown",
         "number",
         "session_id",
-        "payment_intent_id",
+        "charge",
     )
     change_form_outer_after_template = "admin/payments/life.html"
     actions_detail = ("ask_stripe", "confirm", "reject", "refund", "grant_access")
@@ -144,6 +144,10 @@ class PaymentAdmin(ExchangeAdmin, ReadOnlyAdmin[Payment]):
     @display(description=gettext_lazy("number"))
     def number(self, payment: Payment) -> int:
         return payment.pk
+
+    @display(description=gettext_lazy("payment at Stripe"))
+    def charge(self, payment: Payment) -> str:
+        return payment.payment_intent_id
 
     # --- The page -----------------------------------------------------------------------------
 

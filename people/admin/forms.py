@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.contrib.auth.forms import ReadOnlyPasswordHashWidget
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm as UnfoldPasswordForm
 from unfold.forms import UserChangeForm as UnfoldUserChangeForm
@@ -26,7 +29,22 @@ else:
     _PasswordForm = UnfoldPasswordForm
 
 
+class PasswordButton(ReadOnlyPasswordHashWidget):
+    """Sets or resets the password; how it is kept is nobody's business."""
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        context = self.get_context(name, value, attrs)
+        return render_to_string("admin/people/password.html", context)
+
+
 class PersonForm(_ChangeForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if field := self.fields.get("password"):
+            field.widget, field.help_text = PasswordButton(), ""
+
     class Meta:
         model = User
         fields = "__all__"

@@ -1,31 +1,97 @@
 """What belongs to a person, on their page. Each app above `lms` has its own section here."""
 
+from typing import Any, cast
+
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from lms.models import Course, Subscription
+from lms.models import Access, Course, Subscription
+from lms.permissions import can_see_accesses
+from payments.models import Payment
+from payments.permissions import can_see_book
 from people.models import User
-from project.common.admin import ReadOnlyInline
+from project.common.admin import ReadOnlyInline, display
+from project.common.money import shown
 
 
 class SubscriptionInline(ReadOnlyInline[Subscription, User]):
     model = Subscription
     fields = ("course", "created_at")
     readonly_fields = ("course", "created_at")
+    show_title = False
     verbose_name_plural = _("subscriptions")
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Whoever may see the person sees what they follow."""
         return True
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
+        return super().get_queryset(request).select_related("course")
+
 
 class CourseInline(ReadOnlyInline[Course, User]):
     model = Course
     fk_name = "owner"
-    fields = ("title", "is_published", "price", "updated_at")
+    fields = ("title", "is_published", "price_shown", "updated_at")
     readonly_fields = fields
     show_change_link = True
     verbose_name_plural = _("courses")
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return True
+
+    @display(description=_("price"))
+    def price_shown(self, course: Course) -> str:
+        return shown(course.price, course.currency)
+
+
+class AccessInline(ReadOnlyInline[Access, User]):
+    model = Access
+    fk_name = "user"
+    fields = ("target", "source_label", "created_at", "revoked_at")
+    readonly_fields = fields
+    show_change_link = True
+    verbose_name_plural = _("accesses")
+
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return can_see_accesses(cast("User", request.user))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Access]:
+        return super().get_queryset(request).select_related("user", "course", "lesson")
+
+    @display(description=_("for"))
+    def target(self, access: Access) -> str:
+        return str(access.target)
+
+    @display(description=_("source"))
+    def source_label(self, access: Access) -> str:
+        return access.get_source_display()
+
+
+class PaymentInline(ReadOnlyInline[Payment, User]):
+    model = Payment
+    fields = ("title", "amount_shown", "method_label", "status_label", "created_at", "paid_at")
+    readonly_fields = fields
+    show_change_link = True
+    verbose_name_plural = _("payments")
+
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return can_see_book(cast("User", request.user))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
+        payments: Any = super().get_queryset(request)
+        whole: QuerySet[Payment] = payments.whole()
+        return whole
+
+    @display(description=_("amount"))
+    def amount_shown(self, payment: Payment) -> str:
+        return shown(payment.amount, payment.currency)
+
+    @display(description=_("method"))
+    def method_label(self, payment: Payment) -> str:
+        return payment.get_method_display()
+
+    @display(description=_("status"))
+    def status_label(self, payment: Payment) -> str:
+        return payment.get_status_display()

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from people.admin.filters import SoonBlockedFilter, StateFilter
 from people.admin.forms import NewPersonForm, PasswordForm, PersonForm
-from people.admin.inlines import CourseInline, SubscriptionInline
+from people.admin.inlines import AccessInline, CourseInline, PaymentInline, SubscriptionInline
 from people.admin.processes import PROCESSES, ask_and_run, page_of
 from people.models import BlockReason, User
 from people.permissions import can_give_rights, can_manage
@@ -54,7 +54,7 @@ class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
     sortable_by = ("email", "last_login", "date_joined")
     filter_horizontal = ()
     autocomplete_fields = ("groups",)
-    inlines = (SubscriptionInline, CourseInline)
+    inlines = (SubscriptionInline, AccessInline, PaymentInline, CourseInline)
     actions = ("block_many", "unblock_many", "reset_many", "appoint_many", "dismiss_many")
     actions_detail = ("block", "unblock", "password_reset", "appoint", "dismiss", "erase")
 

@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 from django.utils import timezone
 
-from lms.tests.factories import CourseFactory, SubscriptionFactory
+from lms.models import AccessSource
+from lms.services import grant_access
+from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
+from payments.tests.factories import PaymentFactory
 from people.models import BlockReason, User, moderators_group
 from people.tests.factories import PASSWORD, UserFactory
 
@@ -22,7 +26,9 @@ def person_form(person: User, **fields: Any) -> dict[str, Any]:
     """What the browser sends from the page of a person."""
     rows = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0}
     sections = {
-        f"{of}-{name}": n for of in ("subscriptions", "courses") for name, n in rows.items()
+        f"{of}-{name}": n
+        for of in ("subscriptions", "accesses", "payments", "courses")
+        for name, n in rows.items()
     }
     return sections | {
         "email": person.email,
@@ -246,6 +252,50 @@ def test_page_of_a_person_shows_what_they_follow_and_teach(desk, support, learne
     text = desk(support).get(page("change", learner.pk)).content.decode()
     assert "Chess" in text
     assert "Bread" in text
+
+
+def test_page_of_a_person_shows_what_they_may_learn_and_paid_for(desk, support, learner):
+    course = CourseFactory.create(title="Chess")
+    grant_access(user=learner, target=course, source=AccessSource.GRANT)
+    PaymentFactory.create(payer=learner, title="Rye", amount="1990.00")
+    client = desk(support)
+    text = client.get(page("change", learner.pk)).text
+    assert "Chess" in text
+    assert "granted by staff" in text
+    assert "Rye" in text
+    assert "1,990.00\N{NO-BREAK SPACE}RUB" in text
+    # The same page for somebody who looks after people only.
+    rights = Permission.objects.filter(codename__in=["view_user", "change_user"])
+    support.user_permissions.set(rights)
+    text = client.get(page("change", learner.pk)).text
+    assert "Chess" not in text
+    assert "Rye" not in text
+
+
+def test_page_of_a_person_does_not_tell_how_the_password_is_kept(desk, administrator, learner):
+    text = desk(administrator).get(page("change", learner.pk)).text
+    _algorithm, _salt, encoded = learner.password.split("$")
+    assert encoded[:6] not in text
+    assert "algorithm" not in text
+    assert "Reset password" in text
+
+
+@pytest.mark.parametrize("number", [2, 20])
+def test_queries_for_the_page_do_not_grow(
+    desk, administrator, learner, number, django_assert_num_queries
+):
+    for _row in range(number):
+        lesson = LessonFactory.create()
+        SubscriptionFactory.create(user=learner, course=lesson.course)
+        grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
+        PaymentFactory.create(payer=learner)
+        CourseFactory.create(owner=learner)
+    client = desk(administrator)
+    # 1 session, 2 administrator, 3-7 which of five buttons are offered, 8 person, 9 their groups,
+    # 10-17 number and first rows of four sections, 18 person for a link.
+    ContentType.objects.get_for_model(User)  # known from the first page on
+    with django_assert_num_queries(18):
+        client.get(page("change", learner.pk))
 
 
 @pytest.mark.parametrize("number", [2, 20])

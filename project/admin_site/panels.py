@@ -13,7 +13,16 @@ from django.utils.translation import ngettext
 from lms.models import Course, Lesson, Subscription, sees_all_content
 from people.models import User
 from project.admin_site.frame import registered
-from project.admin_site.parts import Attention, Chart, Figure, Panel, by_day, kept, last_days
+from project.admin_site.parts import (
+    Attention,
+    Chart,
+    Figure,
+    Panel,
+    ShareChart,
+    by_day,
+    kept,
+    last_days,
+)
 from project.common import queue
 from project.mail import ledger
 
@@ -45,7 +54,6 @@ def content(request: HttpRequest) -> Panel | None:
     courses, lessons = list_url("lms.Course"), list_url("lms.Lesson")
     published = list_url("lms.Course", "?is_published__exact=1")
     drafts = list_url("lms.Course", "?is_published__exact=0")
-    top = numbers["top"]
     return Panel(
         title=_("Content"),
         figures=[
@@ -54,29 +62,49 @@ def content(request: HttpRequest) -> Panel | None:
             Figure(_("Lessons"), numbers["lessons"], lessons),
             Figure(_("Subscriptions"), numbers["subscriptions"], courses),
         ],
-        charts=[
-            Chart(
-                _("Courses by subscribers"),
-                "bar",
-                [title for title, _number in top],
-                {_("Subscribers"): [number for _title, number in top]},
-                courses,
-            )
-        ]
-        if top
-        else [],
+        charts=_rankings(numbers["top"], numbers["completion"], courses),
     )
 
 
+def _rankings(
+    top: list[tuple[str, int]], completion: list[tuple[str, int]], url: str | None
+) -> list[Chart]:
+    """The most followed courses, and how far their learners have come."""
+    charts = []
+    if top:
+        series = {_("Subscribers"): [number for _title, number in top]}
+        titles = [title for title, _number in top]
+        charts.append(Chart(_("Courses by subscribers"), "bar", titles, series, url))
+    if completion:
+        series = {_("Lessons completed, %"): [percent for _title, percent in completion]}
+        titles = [title for title, _percent in completion]
+        charts.append(ShareChart(_("Completion"), "bar", titles, series, url))
+    return charts
+
+
 def _count_content() -> dict[str, Any]:
-    top: Any = Course.objects.by_subscribers()[:10]
+    top: Any = list(Course.objects.by_subscribers()[:10])
+    learnt: Any = Course.objects.filter(pk__in=[course.pk for course in top]).with_completion()
     return {
         "published": Course.objects.published().count(),
         "drafts": Course.objects.filter(is_published=False).count(),
         "lessons": Lesson.objects.count(),
         "subscriptions": Subscription.objects.count(),
         "top": [(_shortened(course.title), course.subscribers_count) for course in top],
+        "completion": sorted(
+            (
+                (_shortened(course.title), _percent_completed(course))
+                for course in learnt
+                if course.learners_count and course.lessons_count
+            ),
+            key=lambda entry: -entry[1],
+        ),
     }
+
+
+def _percent_completed(course: Any) -> int:
+    whole: int = course.learners_count * course.lessons_count
+    return round(100 * int(course.completions_count) / whole)
 
 
 def _shortened(title: str) -> str:

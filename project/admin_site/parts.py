@@ -86,6 +86,15 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class ShareChart(Chart):
+    """Percentages of several things: they have no sum."""
+
+    @property
+    def legend(self) -> list[tuple[str, str, int]]:
+        return []
+
+
+@dataclass(frozen=True)
 class Panel:
     title: str
     attention: list[Attention] = field(default_factory=list)

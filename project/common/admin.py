@@ -91,6 +91,7 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
 
     paginator = CappedPaginator
     show_full_result_count = False
+    empty_value_display = "—"
     list_per_page = 50
     list_filter_submit = True
     list_disable_select_all = True

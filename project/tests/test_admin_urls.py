@@ -9,7 +9,8 @@ from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from lms.services import update_course
+from lms.models import AccessSource
+from lms.services import grant_access, update_course
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import StripeEvent
 from payments.tests.factories import PaymentFactory
@@ -35,7 +36,7 @@ TABLE = {
     "jsi18n": ALL,
     "view_on_site": (404, 404, 404),
     "search": ALL,
-    "app_list:lms": (200, 404, 200),
+    "app_list:lms": ALL,
     "app_list:people": (404, 200, 200),
     "app_list:auth": (404, 404, 200),
     "app_list:payments": (404, 200, 200),
@@ -52,6 +53,15 @@ TABLE = {
     "lms_lesson_delete": ADMINISTRATOR,
     "lms_lesson_history": CONTENT,
     "lms_lesson_put_back": CONTENT,
+    "lms_access_changelist": MONEY,
+    "lms_access_add": MONEY,
+    "lms_access_change": MONEY,
+    "lms_access_delete": NOBODY,
+    "lms_access_history": MONEY,
+    "lms_access_revoke": MONEY,
+    "lms_access_courses": MONEY,
+    "lms_access_lessons": MONEY,
+    "lms_access_people": MONEY,
     "people_user_changelist": PEOPLE,
     "people_user_add": ADMINISTRATOR,
     "people_user_change": PEOPLE,
@@ -108,6 +118,7 @@ TABLE = {
 SUBJECTS = {
     "lms_course": "course",
     "lms_lesson": "lesson",
+    "lms_access": "access",
     "people_user": "person",
     "payments_payment": "payment",
     "payments_stripeevent": "event",
@@ -160,6 +171,7 @@ def address(moderators):
         "colleague": colleague,
         "group": moderators_group(),
         "payment": PaymentFactory.create(),
+        "access": grant_access(user=colleague, target=course, source=AccessSource.GRANT)[0],
         "paid": PaymentFactory.create(paid=True),
         "at_stripe": PaymentFactory.create(method="stripe", session_id="cs_test_1"),
         **background_work(),
@@ -188,7 +200,8 @@ def address(moderators):
             "payments_payment_refund": subjects["paid"],
             "payments_payment_ask_stripe": subjects["at_stripe"],
         }.get(name, subject)
-        lists = ("_changelist", "_add", "_authors", "_courses", "_payers", "import", "export")
+        choices = ("_authors", "_courses", "_lessons", "_people", "_payers")
+        lists = ("_changelist", "_add", "import", "export", *choices)
         if subject is None or name.endswith(lists):
             return reverse(f"admin:{name}")
         return reverse(f"admin:{name}", args=[subject.pk])

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Failure
 
+from lms.services import complete_lesson, enroll
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.tests.factories import PaymentFactory
 from people.tests.factories import UserFactory
@@ -93,3 +94,20 @@ def test_a_figure_is_the_length_of_its_list(school, desk, administrator, title):
     panels = client.get(reverse("admin:index")).context["panels"]
     [figure] = [entry for panel in panels for entry in panel.figures if entry.title == title]
     assert client.get(figure.url).context["cl"].result_count == figure.value
+
+
+def test_completion_is_the_share_of_lessons_that_learners_finished(desk, moderator):
+    course = CourseFactory.create(title="Bread", published=True)
+    lessons = LessonFactory.create_batch(2, course=course)
+    learners = UserFactory.create_batch(2)
+    for learner in learners:
+        SubscriptionFactory.create(course=course, user=learner)
+        enroll(user=learner, course=course)
+        complete_lesson(user=learner, lesson=lessons[0])
+    complete_lesson(user=learners[0], lesson=lessons[1])
+    complete_lesson(user=course.owner, lesson=lessons[0])  # who is no learner
+    SubscriptionFactory.create(course__title="Without learners")
+    [panel] = desk(moderator).get(reverse("admin:index")).context["panels"]
+    [_ranking, completion] = panel.charts
+    assert (completion.title, completion.labels) == ("Completion", ["Bread"])
+    assert list(completion.series.values()) == [[75]]

@@ -1,0 +1,239 @@
+"""Who may learn what: staff look it up, give it and take it back."""
+
+from typing import TYPE_CHECKING, Any, override
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db.models import ForeignKey, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from lms import permissions, services
+from lms.admin.materials import staff
+from lms.models import Access, AccessSource, Course, Lesson
+from project.common.admin import StaffAdmin, action, display
+from project.common.asking import Question, ReasonForm, ask
+from project.common.choosing import DaysFilter, choices_response, choose_from, select_from
+from project.common.errors import DomainError
+from project.common.search import contains
+
+if TYPE_CHECKING:
+    _ModelForm = forms.ModelForm[Access]
+else:
+    _ModelForm = forms.ModelForm
+
+STATE_COLOURS = {"active": "success", "revoked": "default"}
+
+
+class StateFilter(DropdownFilter):  # type: ignore[misc]
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("active", gettext_lazy("active")), ("revoked", gettext_lazy("revoked"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Access]) -> QuerySet[Access]:
+        accesses: Any = queryset
+        chosen = {"active": "active", "revoked": "revoked"}.get(self.value() or "")
+        return getattr(accesses, chosen)() if chosen else accesses  # type: ignore[no-any-return]
+
+
+class AccessForm(_ModelForm):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "course" in cleaned and "lesson" in cleaned:
+            targets = [cleaned["course"], cleaned["lesson"]]
+            if targets.count(None) != 1:
+                raise forms.ValidationError(_("Choose a course or a lesson, one of them."))
+        return cleaned
+
+
+@admin.register(Access)
+class AccessAdmin(StaffAdmin[Access]):
+    form = AccessForm
+    list_display = ("learner", "target", "source_label", "state", "created_at", "revoked_at")
+    list_filter = (
+        StateFilter,
+        ("source", ChoicesDropdownFilter),
+        ("course", choose_from("admin:lms_access_courses")),
+        ("user", choose_from("admin:lms_access_people")),
+        ("created_at", DaysFilter),
+    )
+    search_fields = ("user__email",)  # opens the search box; `get_search_results` searches
+    search_help_text = gettext_lazy("Learner's e-mail")
+    ordering = ("-id",)
+    sortable_by = ()
+    actions = None
+    actions_detail = ("revoke",)
+
+    # --- Who may what -------------------------------------------------------------------------
+
+    def has_view_permission(self, request: HttpRequest, obj: Access | None = None) -> bool:
+        return permissions.can_see_accesses(staff(request))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request) and permissions.can_grant_access(staff(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Access | None = None) -> bool:
+        """Rights are not edited: they are given and taken back."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Access | None = None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return permissions.can_revoke_access(staff(request))
+
+    # --- The list -----------------------------------------------------------------------------
+
+    def with_shown(self, rows: QuerySet[Access], request: HttpRequest) -> QuerySet[Access]:
+        return rows.select_related("user", "course", "lesson")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Access], search_term: str
+    ) -> tuple[QuerySet[Access], bool]:
+        accesses: Any = queryset
+        text = search_term.strip()
+        return (accesses.of_people_like(text) if text else accesses), False
+
+    @display(description=gettext_lazy("learner"))
+    def learner(self, access: Access) -> str:
+        return str(access.user.email)
+
+    @display(description=gettext_lazy("for"))
+    def target(self, access: Access) -> str:
+        return str(access.target)
+
+    @display(description=gettext_lazy("source"))
+    def source_label(self, access: Access) -> str:
+        return access.get_source_display()
+
+    @display(description=gettext_lazy("state"), label=STATE_COLOURS)
+    def state(self, access: Access) -> tuple[str, str]:
+        return ("revoked", _("revoked")) if access.revoked_at else ("active", _("active"))
+
+    # --- The page -----------------------------------------------------------------------------
+
+    def get_fieldsets(self, request: HttpRequest, obj: Access | None = None) -> Any:
+        whom = ["user", "course", "lesson"]
+        if obj is None:
+            return ((None, {"fields": [*whom, "reason"]}),)
+        given = ["source_label", "created_at", "given_by", "reason"]
+        taken = ["revoked_at", "revoked_reason"] if obj.revoked_at else []
+        return ((None, {"fields": [*whom, *given, *taken]}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Access | None = None) -> list[str]:
+        own = ["source_label", "created_at", "given_by", "revoked_at", "revoked_reason"]
+        return [*own, "user", "course", "lesson", "reason"] if obj is not None else own
+
+    def formfield_for_foreignkey(
+        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        names = {"user": "people", "course": "courses", "lesson": "lessons"}
+        address = f"admin:lms_access_{names[db_field.name]}"
+        kwargs["widget"] = select_from(address)(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    @override
+    def save_model(self, request: HttpRequest, obj: Access, form: Any, change: bool) -> None:
+        access, is_new = services.grant_access(
+            user=obj.user,
+            target=obj.target,
+            source=AccessSource.GRANT,
+            given_by=staff(request),
+            reason=obj.reason,
+        )
+        vars(obj).update(vars(access))
+        if not is_new:
+            self.message_user(request, _("They had this right already."), messages.WARNING)
+
+    # --- Taking it back -----------------------------------------------------------------------
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        access = self.get_object(request, object_id)
+        unfolds: Any = super()
+        offered: list[Any] = unfolds.get_actions_detail(request, object_id)
+        return offered if access and access.is_revocable else []
+
+    @action(
+        description=gettext_lazy("Take back"),
+        icon="key_off",
+        url_path="revoke",
+        permissions=["revoke"],
+    )
+    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        access = self.get_object(request, object_id)
+        if access is None:
+            raise Http404
+        page = reverse("admin:lms_access_change", args=[access.pk])
+        form = ReasonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            self._revoke(request, access, form.cleaned_data["reason"])
+            return HttpResponseRedirect(page)
+        question = Question(
+            title=_("Take back"),
+            explanation=_("They can't learn it any more, unless they have another right to it."),
+            back=page,
+            facts=[
+                (_("Learner"), f"{access.user} ({access.user.email})"),
+                (_("For"), str(access.target)),
+                (_("Source"), access.get_source_display()),
+            ],
+            form=form,
+            is_danger=True,
+        )
+        return ask(request, self, question)
+
+    def _revoke(self, request: HttpRequest, access: Access, reason: str) -> None:
+        try:
+            services.take_back(access=access, reason=reason)
+        except DomainError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return
+        self.log_change(request, access, f"{_('Take back')}: {reason}")
+        self.message_user(request, _("The access was taken back."), messages.SUCCESS)
+
+    # --- What is chosen from ------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        views = {
+            "courses": self.courses_view,
+            "lessons": self.lessons_view,
+            "people": self.people_view,
+        }
+        choices = [
+            path(f"{name}/", self.admin_site.admin_view(view), name=f"lms_access_{name}")
+            for name, view in views.items()
+        ]
+        return [*choices, *super().get_urls()]
+
+    def courses_view(self, request: HttpRequest) -> HttpResponse:
+        return choices_response(request, self._choices(request, Course.objects.all(), "title"))
+
+    def lessons_view(self, request: HttpRequest) -> HttpResponse:
+        lessons = Lesson.objects.select_related("course")
+        found = self._choices(request, lessons, "title")
+        return choices_response(request, found, lambda lesson: f"{lesson} · {lesson.course}")
+
+    def people_view(self, request: HttpRequest) -> HttpResponse:
+        people = get_user_model().objects.all()
+        found = self._choices(request, people, "email", "first_name", "last_name")
+        return choices_response(request, found, lambda person: f"{person} · {person.email}")
+
+    def _choices(
+        self, request: HttpRequest, rows: QuerySet[Any], *fields: str
+    ) -> QuerySet[Any, Any]:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        term = request.GET.get("term", "").strip()
+        return (rows.filter(contains(term, *fields)) if term else rows).order_by("-pk")
