@@ -83,7 +83,7 @@ class Host:
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         response, content = self._exchange(
-            "GET" if form is None else "POST", path, form and urlencode(form), headers
+            "GET" if form is None else "POST", path, urlencode(form) if form else None, headers
         )
         for line in response.headers.get_all("Set-Cookie", []):
             name, _sign, rest = line.partition("=")
@@ -116,7 +116,7 @@ class Host:
 def web_host(name: str, folder: Path, environment: dict[str, str]) -> Iterator[Host]:
     """A web server that shares nothing with the others but what the environment names."""
     folder.mkdir(exist_ok=True)
-    with server(name, "project.wsgi", TMPDIR=str(folder), **environment) as one:
+    with server(name, "project.wsgi", port=0, TMPDIR=str(folder), **environment) as one:
         yield Host(one)
 
 
