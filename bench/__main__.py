@@ -3,7 +3,8 @@
 `uv run --group bench python -m bench` measures everything on both databases, which takes an hour;
 `--quick` gives a first impression in minutes, `--only "course list"` one job. PostgreSQL is taken
 from DATABASE_URL, or on this machine. `python -m bench compare A B` compares two result files,
-`python -m bench show FILE` prints one again. Needs `wrk`.
+`python -m bench show FILE` prints one again, `python -m bench servers` compares web servers on
+DATABASE_URL. Needs `wrk`.
 """
 
 import argparse
@@ -29,6 +30,9 @@ def main() -> int:
         case ["compare", before, after]:
             lines = compare(results.read(Path(before)), results.read(Path(after)))
             sys.stdout.write("\n".join(lines) + "\n")
+            return 0
+        case ["servers"]:
+            compare_servers()
             return 0
         case ["show", file]:
             sys.stdout.write(results.tables(results.read(Path(file))))
@@ -95,6 +99,16 @@ def run_child(options: argparse.Namespace, names: list[str], answer: Path, url: 
     command = [sys.executable, "-m", "bench", "--child", str(answer), *chosen]
     command += ["--rounds", str(options.rounds), "--seconds", str(options.seconds)]
     subprocess.run(command, env=os.environ | {"DATABASE_URL": url}, check=True)
+
+
+def compare_servers() -> None:
+    from bench import data, servers  # noqa: PLC0415
+    from bench.database import own_database  # noqa: PLC0415
+
+    with own_database(ALLOWED_HOSTS="127.0.0.1", DJANGO_SETTINGS_MODULE="project.settings"):
+        data.make_data_set()
+        sys.stdout.write(f"{data.version()}\n")
+        sys.stdout.write("\n".join(servers.table(servers.measure())) + "\n")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -71,14 +71,16 @@ def measure() -> dict[str, Any]:
     return summary(rounds)
 
 
-def measure_round(target: Server, lists: list[Request], visitors: list[Request]) -> dict[str, Any]:
+def measure_round(
+    target: Server, lists: list[Request], visitors: list[Request], seconds: float = SECONDS
+) -> dict[str, Any]:
     meter = Meter(target)
-    alone = load(target.address, lists, seconds=SECONDS)
+    alone = load(target.address, lists, seconds=seconds)
     cost_alone = meter.read().total / alone.requests
     crowd = Visitors(target, visitors, rate=OFFERED)
     with ThreadPoolExecutor(1) as background:
-        coming = background.submit(crowd.come, SECONDS)
-        beside = load(target.address, lists, seconds=SECONDS)
+        coming = background.submit(crowd.come, seconds)
+        beside = load(target.address, lists, seconds=seconds)
         coming.result()
     statuses, waits = crowd.leave()
     return {

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -59,11 +60,23 @@ def free_port() -> int:
 def server(
     name: str, application: str, *arguments: str, port: int = 0, **environment: str
 ) -> Iterator[Server]:
-    """Serve a WSGI application with the settings of production until the block is left."""
+    """Serve a WSGI application as it is shipped, until the block is left."""
+    command = [sys.executable, "-m", "gunicorn", "-c", "project/gunicorn.py"]
+    command += ["--bind", "127.0.0.1:{port}", *NO_RECYCLING, *arguments, application]
+    with started(name, command, port=port, **environment) as one:
+        yield one
+
+
+@contextmanager
+def started(
+    name: str, command: list[str], *, port: int = 0, **environment: str
+) -> Iterator[Server]:
+    """Run the command of a web server, which names its `{port}`, with the settings of production;
+    end it when the block is left."""
     port = port or free_port()
-    command = [sys.executable, "-m", "gunicorn", "-c", "project/gunicorn.py", "--bind"]
+    collect_static_files()
     with subprocess.Popen(
-        [*command, f"127.0.0.1:{port}", *NO_RECYCLING, *arguments, application],
+        [argument.format(port=port) for argument in command],
         cwd=ROOT,
         env=os.environ | PRODUCTION | environment,
         stdout=subprocess.DEVNULL,
@@ -75,6 +88,13 @@ def server(
         finally:
             process.terminate()
             process.wait()
+
+
+@cache
+def collect_static_files() -> None:
+    """Part of a deployment; pages of the admin need it."""
+    command = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env=os.environ | PRODUCTION, check=True)
 
 
 def wait_until_answering(port: int, process: "subprocess.Popen[bytes]") -> None:
