@@ -7,6 +7,7 @@ and a row that is rolled back could not be matched with what was created for it.
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -304,7 +305,7 @@ def _read_price(answer: Mapping[str, Any]) -> Price:
 def _read_session(answer: Mapping[str, Any]) -> Session:
     currency = answer["currency"].upper() if answer["currency"] else None
     return Session(
-        id=answer["id"],
+        id=_name(answer["id"]),
         status=answer["status"],
         payment_status=answer["payment_status"],
         url=answer["url"],
@@ -357,8 +358,8 @@ def _read_refund(answer: Mapping[str, Any]) -> Refund:
 
 def _read_event(answer: Mapping[str, Any]) -> Event:
     event = Event(
-        id=answer["id"],
-        type=answer["type"],
+        id=_name(answer["id"]),
+        type=_name(answer["type"]),
         created=_moment(answer["created"]),
         livemode=answer["livemode"],
     )
@@ -377,7 +378,17 @@ def _read_event(answer: Mapping[str, Any]) -> Event:
 
 def _id_of(reference: str | Mapping[str, Any] | None) -> str | None:
     """Return the id, whether Stripe sent it or the whole object in its place."""
-    return reference["id"] if isinstance(reference, Mapping) else reference
+    if reference is None:
+        return None
+    return _name(reference["id"] if isinstance(reference, Mapping) else reference)
+
+
+def _name(text: str) -> str:
+    """Return an id or a type; TypeError or ValueError for what none of ours could be stored as."""
+    if not re.fullmatch(r"[!-~]{1,255}", text):
+        msg = "no name of Stripe's"
+        raise ValueError(msg)
+    return text
 
 
 def _moment(timestamp: int) -> datetime:

@@ -71,9 +71,10 @@ def request_payment(
     if placed.is_stale:
         close_session(placed.payment)
         placed = _place(buyer, order, idempotency_key)
-    if placed.payment.is_half_made:
-        return open_session(placed.payment, buyer=buyer, pages=pages)
-    return placed.payment, placed.is_new
+    if not placed.payment.is_half_made:
+        return placed.payment, placed.is_new
+    payment, is_first = open_session(placed.payment, buyer=buyer, pages=pages)
+    return payment, is_first if idempotency_key is None else placed.is_new
 
 
 @transaction.atomic
@@ -84,9 +85,9 @@ def _place(buyer: "User", order: Order, idempotency_key: str | None) -> Placed:
     known = _find_key(buyer, idempotency_key)
     if known is None:
         placed = _waiting_or_new(buyer, order)
-        if not placed.is_stale:
-            _remember(idempotency_key, placed)
-        return placed
+        if placed.is_stale:
+            return placed
+        known = _remember(idempotency_key, placed)
     if not order.is_for(known.payment):
         raise IdempotencyKeyReused
     return Placed(payment=known.payment, is_new=known.created_payment)
@@ -106,10 +107,12 @@ def _find_key(buyer: "User", key: str) -> IdempotencyKey | None:
     return IdempotencyKey.objects.filter(user=buyer, key=key).select_related("payment").first()
 
 
-def _remember(key: str, placed: Placed) -> None:
+def _remember(key: str, placed: Placed) -> IdempotencyKey:
+    """Keep what every request with this key is answered. A half-made payment is new to the buyer."""
     payment = placed.payment
-    IdempotencyKey.objects.create(
-        user_id=payment.payer_id, key=key, payment=payment, created_payment=placed.is_new
+    is_new = placed.is_new or payment.is_half_made
+    return IdempotencyKey.objects.create(
+        user_id=payment.payer_id, key=key, payment=payment, created_payment=is_new
     )
 
 

@@ -414,6 +414,18 @@ def test_a_repeat_with_the_same_key_gets_the_first_answer(api, learner, course, 
     assert first.json() == second.json()
 
 
+def test_a_key_given_after_a_failure_gets_its_first_answer_again(
+    api, learner, course, buy, stripe_sandbox
+):
+    stripe_sandbox.desk.faults.append(Fault("rate_limit", "create_session", times=1))
+    assert buy().status_code == 502
+    stripe_sandbox.desk.faults.clear()
+    body = {"course_id": course.pk, "method": "stripe"}
+    key = {"Idempotency-Key": "one"}
+    answers = [api(learner).post("payments", body, headers=key) for _ in range(3)]
+    assert {answer.status_code for answer in answers[1:]} == {answers[0].status_code} == {201}
+
+
 # --- Pages for buyers without the application ---
 
 

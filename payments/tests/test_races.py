@@ -55,6 +55,14 @@ def test_twenty_orders_at_once_open_one_page(api, learner, course, stripe_sandbo
     assert Payment.objects.count() == 1
 
 
+def test_ten_orders_at_once_with_one_key_get_one_answer(api, learner, course, stripe_sandbox):
+    body = {"course_id": course.pk, "method": "stripe"}
+    key = {"Idempotency-Key": "one"}
+    answers = at_once(10, lambda _index: api(learner).post("payments", body, headers=key))
+    assert Counter(answer.status_code for answer in answers) == {201: 10}
+    assert len({answer.content for answer in answers}) == 1
+
+
 def test_two_buyers_at_once_pay_for_themselves(api, learner, stranger, course, stripe_sandbox):
     people = [learner, stranger]
     body = {"course_id": course.pk, "method": "stripe"}

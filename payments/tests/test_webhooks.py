@@ -167,8 +167,19 @@ def test_without_a_secret_every_webhook_is_refused(stripe_settings: Settings, se
             b' "data": {"object": {"id": "cs_1"}}}'
         ),
         b'{"id": "evt_1", "type": "charge.refunded", "created": 1, "livemode": false}',
+        pytest.param(
+            b'{"id": "%s", "type": "x", "created": 1, "livemode": false}' % (b"e" * 256), id="long"
+        ),
+        b'{"id": "evt_\\u0000", "type": "x", "created": 1, "livemode": false}',
+        b'{"id": "evt_1", "type": "x\\ud800", "created": 1, "livemode": false}',
     ],
 )
 def test_signed_garbage_is_refused_as_such(body: bytes) -> None:
     with pytest.raises(InvalidEvent):
         gateway.parse_event(body, signed(body))
+
+
+@pytest.mark.parametrize("field", ["id", "payment_intent"])
+def test_a_session_by_a_name_that_can_not_be_stored_is_refused(field: str) -> None:
+    with pytest.raises(InvalidEvent):
+        parsed(make_event("checkout.session.completed", make_session(**{field: "cs_\x00"})))
