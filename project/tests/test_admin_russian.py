@@ -98,7 +98,7 @@ def world(moderators, administrator):
         )
     send_to_one("payment_received", author)
     Mailing.objects.create(kind="course_update", key="given up", state=MailingState.PARKED)
-    MailServer.objects.create(failures=1, failing_since=timezone.now())
+    MailServer.objects.create(pk=1, failures=1, failing_since=timezone.now())
     access, _new = grant_access(user=author, target=course, source=AccessSource.GRANT)
     payment, paid = (
         PaymentFactory.create(

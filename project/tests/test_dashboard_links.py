@@ -40,7 +40,7 @@ def school(moderators):
     Failure.objects.create(id="1" * 32, func="x.y", success=False, started=now, stopped=now)
     mailing = send_to_one("password_reset", old)
     Mailing.objects.create(kind="course_update", key="given up", state=MailingState.PARKED)
-    MailServer.objects.create(failures=1, failing_since=now - timedelta(hours=1))
+    MailServer.objects.create(pk=1, failures=1, failing_since=now - timedelta(hours=1))
     for finished_at in (now, now - timedelta(days=8)):
         Delivery.objects.create(
             mailing=mailing,

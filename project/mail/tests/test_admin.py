@@ -127,7 +127,7 @@ def test_failures_of_more_than_a_week_ago_need_no_attention(mailing, desk, admin
 
 
 def test_a_mail_server_that_does_not_answer_is_told_of(desk, administrator):
-    MailServer.objects.create(failures=3, failing_since=timezone.now() - timedelta(hours=2))
+    MailServer.objects.create(pk=1, failures=3, failing_since=timezone.now() - timedelta(hours=2))
     text = desk(administrator).get(reverse("admin:index")).text
     assert "The mail server has not answered for 2\N{NO-BREAK SPACE}hours" in text
 
