@@ -5,10 +5,12 @@ alternating rounds of one run, each on the same table put back to the same state
 """
 
 import argparse
+import json
 import statistics
 import sys
 import time
 from datetime import timedelta
+from typing import Any
 
 from bench.database import own_database
 
@@ -72,24 +74,36 @@ def ours() -> int:
     return sweep().blocked
 
 
+def measure(accounts: int = 1_000_000, rounds: int = 3) -> dict[str, Any]:
+    """Seconds of both, and how many times the bare statement's the sweep takes."""
+    fill(accounts)
+    seconds: dict[str, list[float]] = {"bare": [], "ours": []}
+    rows = set()
+    for _round in range(rounds):
+        for name, work in (("bare", bare), ("ours", ours)):
+            put_back()
+            started = time.perf_counter()
+            rows.add(work())
+            seconds[name].append(time.perf_counter() - started)
+            sys.stderr.write(f"{name} {seconds[name][-1]:6.2f} s\n")
+    ratios = [mine / least for mine, least in zip(seconds["ours"], seconds["bare"], strict=True)]
+    return {
+        "accounts": accounts,
+        "rows": sorted(rows),
+        "bare s": seconds["bare"],
+        "ours s": seconds["ours"],
+        "ratio": statistics.median(ratios),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with own_database():
-        fill(options.accounts)
-        ratios = []
-        for _round in range(options.rounds):
-            seconds = []
-            for work in (bare, ours):
-                put_back()
-                started = time.perf_counter()
-                count = work()
-                seconds.append(time.perf_counter() - started)
-                sys.stdout.write(f"{work.__name__:5} {count} rows {seconds[-1]:6.2f} s\n")
-            ratios.append(seconds[1] / seconds[0])
-        sys.stdout.write(f"median ratio {statistics.median(ratios):.2f}, all {ratios}\n")
+        found = measure(options.accounts, options.rounds)
+    sys.stdout.write(f"{json.dumps(found, indent=2)}\n")
 
 
 if __name__ == "__main__":

@@ -46,10 +46,10 @@ def written(args: Any, kwargs: Any) -> str:
 
 @admin.register(Waiting)
 class WaitingAdmin(AdministratorsAdmin[Any]):
-    list_display = ("function", "arguments", "age", "state")
+    list_display = ("function", "arguments", "age", "tries", "state")
     ordering = ("id",)
     sortable_by = ()
-    fields = ("function", "arguments", "task_id", "age", "state_shown")
+    fields = ("function", "arguments", "task_id", "age", "tries", "state_shown")
     readonly_fields = fields
 
     @display(description=gettext_lazy("function"))
@@ -64,6 +64,11 @@ class WaitingAdmin(AdministratorsAdmin[Any]):
     def age(self, waiting: Any) -> str:
         since: datetime | None = waiting.task.get("started")
         return timesince(since) if since else "—"
+
+    @display(description=gettext_lazy("tries"))
+    def tries(self, waiting: Any) -> int:
+        number: int = waiting.task.get("tries", 0)
+        return number
 
     @display(description=gettext_lazy("state"), label={"taken": "info", "waiting": "warning"})
     def state(self, waiting: Any) -> tuple[str, str]:

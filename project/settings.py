@@ -317,12 +317,15 @@ USE_TZ = True
 # --- Background work ------------------------------------------------------------------------
 
 WORKERS = number("WORKERS", 2, minimum=1)
+# MiB that a task may take.
+WORKER_MEMORY = number("WORKER_MEMORY", 512, minimum=256)
 # `retry` is counted from the moment a task leaves the database, not from its start; it must be
 # more than timeout × (1 + ⌈(queue_limit + bulk) / workers⌉), or a busy worker runs tasks twice.
 Q_CLUSTER: dict[str, Any] = {
     "name": "parta",
     "label": _("Background work"),
     "orm": "default",
+    "broker_class": "project.common.cluster.Broker",
     "workers": WORKERS,
     "queue_limit": WORKERS,
     "bulk": 1,
@@ -334,6 +337,8 @@ Q_CLUSTER: dict[str, Any] = {
     "save_limit": 100,
     "catch_up": False,
     "recycle": 500,
+    # KiB; a worker that has grown is replaced between two tasks, well before it meets its limit.
+    "max_rss": WORKER_MEMORY * 1024 // 2,
 }
 
 # --- Web server -----------------------------------------------------------------------------

@@ -12,8 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -27,11 +27,13 @@ SECOND_THOUGHT_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Service:
-    """A process to run: what to call it, its command, and the sockets it takes over."""
+    """A process to run: what to call it, its command, the sockets it takes over, and what it finds
+    in its environment besides ours."""
 
     name: str
     command: Sequence[str]
     sockets: tuple[int, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def no_fault() -> None:
@@ -84,7 +86,7 @@ class Supervisor:
                 service.command,
                 cwd=self.folder,
                 # What they say shows at once, in a file and a pipe too.
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                env=os.environ | {"PYTHONUNBUFFERED": "1"} | dict(service.variables),
                 stdin=subprocess.DEVNULL,
                 pass_fds=service.sockets,
                 start_new_session=True,

@@ -1,11 +1,13 @@
 """Keeps background work going: runs the worker cluster, and starts a fresh one when it hangs or dies.
 
-A cluster that hangs looks well from outside: its processes live, its guard writes its heartbeat, and
-SIGTERM does not end it. So it is judged by what it does, as in `/readyz`: is any task ever finished?
+A cluster that hangs looks well from outside: its processes live, its sentinel writes its heartbeat,
+and SIGTERM does not end it. So it is judged by what it does: is any task ever finished? Other clusters
+may work on the same database, so it is known by a name, and asked questions that only it answers.
 """
 
 import logging
 import time
+import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +15,9 @@ from pathlib import Path
 from django.db import Error, connection
 from django.utils import timezone
 
-from project.common.queue import SILENCE_LIMIT, enqueue, last_execution
-from project.common.tasks import CANARY
+from project.common.cluster import NAME_PREFIX, NAME_VARIABLE
+from project.common.queue import SILENCE_LIMIT, ask_for_life, last_execution
+from project.common.tasks import SIGN_OF_LIFE
 from project.supervisor import Service, Supervisor
 
 logger = logging.getLogger(__name__)
@@ -34,14 +37,15 @@ MAX_QUICK_ENDS = 6
 
 
 class Pulse:
-    """Feels whether tasks are finished, in any cluster on this database.
+    """Feels whether a cluster finishes tasks.
 
     Times of day are compared for change only: clocks may be set, and machines may sleep.
     """
 
-    def __init__(self, patience: float, *, after: float = 0) -> None:
+    def __init__(self, cluster: str, patience: float, *, after: float = 0) -> None:
+        self.cluster = cluster
         self.patience = patience
-        self.seen: list[datetime | None] = []  # the latest execution, once it is known
+        self.seen: datetime | None = None  # its latest execution
         self.looked_at = self.asked_at = time.monotonic()
         self.felt_at = self.looked_at + after
 
@@ -63,14 +67,14 @@ class Pulse:
         return f"the worker hangs: nothing was finished for {silence:.0f} seconds"
 
     def _look(self, now: float) -> None:
-        last = last_execution()
+        last = last_execution(self.cluster)
         is_ahead = last is not None and last > timezone.now()  # the clock was set back
-        if self.seen and (last != self.seen[0] or is_ahead):
+        if last is not None and (last != self.seen or is_ahead):
             self.felt_at = self.asked_at = now
+            self.seen = last
         elif now - self.asked_at > self.patience / ASKS:
             self.asked_at = now
-            enqueue(CANARY)
-        self.seen = [last]
+            ask_for_life(SIGN_OF_LIFE, self.cluster)
 
 
 def keep_working(
@@ -78,11 +82,12 @@ def keep_working(
 ) -> str | None:
     """Run the cluster's command again and again. Return None after a stop signal, or how it ended
     too often."""
-    services = [Service("cluster", command)]
     quick_ends = 0
     while True:
+        name = f"{NAME_PREFIX}{uuid.uuid4().hex}"
+        services = [Service("cluster", command, variables={NAME_VARIABLE: name})]
         delay = FIRST_DELAY * 2 ** (quick_ends - 1) if quick_ends else 0.0
-        pulse = Pulse(patience, after=delay + max(0.0, STARTUP_SECONDS - patience))
+        pulse = Pulse(name, patience, after=delay + max(0.0, STARTUP_SECONDS - patience))
         began = time.monotonic() + delay
         cluster = Supervisor(services, folder, grace=grace, find_fault=pulse.find_fault)
         ended = cluster.run(after=delay)

@@ -1,4 +1,4 @@
-"""The only door into the background, and the only module that knows the cluster (Django-Q2)."""
+"""The only door into the background. Only this module and `cluster` know the cluster (Django-Q2)."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Any
 from django.apps.registry import Apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +15,7 @@ from django_q.models import OrmQ, Task
 from django_q.models import Schedule as ScheduleRow
 from django_q.tasks import async_task
 
+from project.common.cluster import NAME_PREFIX
 from project.common.errors import Conflict
 from project.common.schedules import Schedule
 
@@ -35,24 +36,40 @@ def enqueue(path: str, *args: Any, **options: Any) -> None:
     transaction.on_commit(lambda: async_task(path, *args, **options))
 
 
-def last_execution() -> datetime | None:
-    """When a worker last finished a task, well or badly; None if none is on record."""
-    stopped: datetime | None = (
-        Task.objects.order_by("-stopped").values_list("stopped", flat=True).first()
-    )
+def last_execution(cluster: str | None = None) -> datetime | None:
+    """When a worker, of this cluster if one is named, last finished a task, well or badly; None if
+    none is on record."""
+    tasks = Task.objects.filter(cluster=cluster) if cluster else Task.objects
+    stopped: datetime | None = tasks.order_by("-stopped").values_list("stopped", flat=True).first()
     return stopped
+
+
+def ask_for_life(path: str, cluster: str) -> None:
+    """Have this cluster, and no other, run the task at once."""
+    enqueue(path, cluster, cluster=cluster)
+
+
+def forget_unanswered(*, before: datetime) -> None:
+    """Delete what was asked of clusters that are gone."""
+    OrmQ.objects.filter(key__startswith=NAME_PREFIX, lock__lt=before).delete()
 
 
 def waiting_count() -> int:
     """How many tasks wait for a worker."""
-    count: int = OrmQ.objects.count()
+    count: int = _waiting().count()
     return count
+
+
+def _waiting() -> QuerySet[Any]:
+    """Without the questions of guards to their own cluster."""
+    waiting: QuerySet[Any] = OrmQ.objects.exclude(key__startswith=NAME_PREFIX)
+    return waiting
 
 
 def oldest_waiting_age() -> timedelta | None:
     """For how long the oldest task has been waiting for a worker; None if none waits."""
     now = timezone.now()
-    oldest = OrmQ.objects.filter(lock__lte=now).aggregate(oldest=Min("lock"))["oldest"]
+    oldest = _waiting().filter(lock__lte=now).aggregate(oldest=Min("lock"))["oldest"]
     return now - oldest if oldest else None
 
 
@@ -62,9 +79,10 @@ def failed_count() -> int:
     return count
 
 
-def forget_older_successes(path: str) -> None:
+def forget_older_successes(path: str, cluster: str | None = None) -> None:
     """Keep only the last record of a frequent task, or it would push out those of all others."""
-    successes = Task.objects.filter(func=path, success=True).order_by("-stopped")
+    tasks = Task.objects.filter(cluster=cluster) if cluster else Task.objects
+    successes = tasks.filter(func=path, success=True).order_by("-stopped")
     older = list(successes.values_list("pk", flat=True)[1:])
     Task.objects.filter(pk__in=older).delete()
 

@@ -1,9 +1,16 @@
 """Background work that belongs to no app."""
 
-from project.common.queue import forget_older_successes
+from datetime import timedelta
+
+from django.utils import timezone
+
+from project.common.queue import forget_older_successes, forget_unanswered
 from project.common.schedules import SCHEDULES
 
 CANARY = "project.common.tasks.canary"
+SIGN_OF_LIFE = "project.common.tasks.sign_of_life"
+# Longer than any guard waits for an answer.
+ANSWERED_WITHIN = timedelta(minutes=10)
 
 
 def canary() -> str:
@@ -11,4 +18,11 @@ def canary() -> str:
     for schedule in SCHEDULES:
         if schedule.minutes:
             forget_older_successes(schedule.path)
+    forget_unanswered(before=timezone.now() - ANSWERED_WITHIN)
+    return "alive"
+
+
+def sign_of_life(cluster: str) -> str:
+    """Do nothing: the guard of this cluster asks whether it works."""
+    forget_older_successes(SIGN_OF_LIFE, cluster)
     return "alive"

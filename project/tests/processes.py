@@ -77,6 +77,7 @@ class Running:
 
     def __init__(self, folder: Path, *arguments: str, variables: dict[str, str]) -> None:
         self.folder = folder
+        self.variables = variables
         self.output = folder / "output"
         with self.output.open("w") as output:
             self.process = subprocess.Popen(

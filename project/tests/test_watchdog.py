@@ -15,6 +15,8 @@ from django.utils import timezone
 from django_q.models import OrmQ, Task
 
 from project import watchdog
+from project.common.queue import oldest_waiting_age, waiting_count
+from project.common.tasks import canary
 from project.tests.processes import Running, environment, processes_of, wait_until
 from project.watchdog import PATIENCE, Pulse, keep_working
 
@@ -40,6 +42,25 @@ def test_a_cluster_that_hangs_is_replaced_and_nothing_survives_its_guard(worker:
     wait_until(lambda: not processes_of(worker.folder))
 
 
+def test_a_cluster_that_hangs_is_noticed_beside_one_that_works(
+    worker: Running, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    variables = environment(worker.folder, HOME=str(elsewhere))
+    other = Running(elsewhere, "work", "--patience", "20", variables=variables)
+    try:
+        worker.wait_until(lambda: "Processed" in worker.text)
+        other.wait_until(lambda: "Processed" in other.text)
+        working, hanging = other.pids("qcluster"), worker.pids("qcluster")
+        for pid in hanging:
+            os.kill(pid, signal.SIGSTOP)
+        worker.wait_until(lambda: "the worker hangs" in worker.text)
+        worker.wait_until(lambda: not hanging & worker.pids("qcluster"))
+        assert working <= other.pids("qcluster")
+    finally:
+        other.end()
+
+
 def test_a_cluster_that_cant_live_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -63,20 +84,24 @@ class Day:
         self.inside += seconds
         self.wall.shift(timedelta(seconds=seconds))
 
-    def until_fault(self, pulse: Pulse, *, working: bool) -> float | None:
+    def until_fault(
+        self, pulse: Pulse, *, working: bool, cluster: str = "guarded-ours"
+    ) -> float | None:
         """Seconds until it complains, ten minutes at the most."""
         for second in range(600):
             if working and second % 90 == 0:
-                finish_task()
+                finish_task(cluster)
             if pulse.find_fault() is not None:
                 return second
             self.passes(1)
         return None
 
 
-def finish_task() -> None:
+def finish_task(cluster: str = "guarded-ours") -> None:
     now = timezone.now()
-    Task.objects.create(id=f"{Task.objects.count():032}", func="x", started=now, stopped=now)
+    Task.objects.create(
+        id=f"{Task.objects.count():032}", func="x", started=now, stopped=now, cluster=cluster
+    )
 
 
 @pytest.fixture
@@ -89,13 +114,20 @@ def day(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Day]:
 
 def test_a_cluster_that_finishes_nothing_hangs_within_two_minutes(day: Day) -> None:
     finish_task()
-    found_after = day.until_fault(Pulse(PATIENCE), working=False)
+    found_after = day.until_fault(Pulse("guarded-ours", PATIENCE), working=False)
+    assert found_after is not None
+    assert PATIENCE <= found_after <= 120
+
+
+def test_the_work_of_another_cluster_is_no_sign_of_life(day: Day) -> None:
+    pulse = Pulse("guarded-ours", PATIENCE)
+    found_after = day.until_fault(pulse, working=True, cluster="guarded-theirs")
     assert found_after is not None
     assert PATIENCE <= found_after <= 120
 
 
 def test_a_cluster_that_works_is_left_alone_whatever_the_clock_says(day: Day) -> None:
-    pulse = Pulse(PATIENCE)
+    pulse = Pulse("guarded-ours", PATIENCE)
     for jump in (0, 7200, -14400):
         day.wall.shift(timedelta(seconds=jump))
         assert day.until_fault(pulse, working=True) is None
@@ -111,16 +143,25 @@ def test_a_sign_of_life_is_asked_for_before_it_is_missed(
     day: Day, django_capture_on_commit_callbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        day.until_fault(Pulse(PATIENCE), working=False)
+        day.until_fault(Pulse("guarded-ours", PATIENCE), working=False)
     assert 4 <= OrmQ.objects.count() <= 5
-    assert OrmQ.objects.first().task["func"] == "project.common.tasks.canary"
+    question = OrmQ.objects.first()
+    assert (question.key, question.func()) == (
+        "guarded-ours",
+        "project.common.tasks.sign_of_life",
+    )
+    # It is for the guard only, and not for those who look for tasks that wait.
+    assert (waiting_count(), oldest_waiting_age()) == (0, None)
+    day.passes(601)
+    canary()
+    assert not OrmQ.objects.exists()
 
 
 def test_without_a_database_no_cluster_is_blamed(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
+    def fail(cluster: str) -> None:
         raise OperationalError("gone")
 
-    pulse = Pulse(PATIENCE)
+    pulse = Pulse("guarded-ours", PATIENCE)
     with monkeypatch.context() as broken:
         broken.setattr(watchdog, "last_execution", fail)
         assert day.until_fault(pulse, working=False) is None
