@@ -1,0 +1,97 @@
+"""Rows for `bench.admin`, made by the database itself: a million in seconds."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Size:
+    courses: int
+    people: int
+    payments: int
+
+
+NOTHING = Size(courses=0, people=0, payments=0)
+WORDS = "'Bread', 'Sourdough', 'Watercolour', 'Guitar', 'Algebra', 'Хлеб', 'Python', 'Chess'"
+# Each course has three lessons; each paid payment gave access, and has a subscriber and two
+# completed lessons. What staff have to do is little, however large the school is: the last hundred
+# payments wait. People joined and paid over two years, and were seen within three weeks.
+PEOPLE = """
+INSERT INTO people_user (id, password, last_login, is_superuser, first_name, last_name, is_staff,
+    is_active, date_joined, email, phone, city, avatar, language, blocked_at, blocked_reason,
+    token_version)
+SELECT n, '!', now() - (n %% 21) * interval '1 day' - (n %% 1440) * interval '1 minute', n = 1,
+    (ARRAY['Ivan', 'Olga', 'Petr', 'Maria'])[1 + n %% 4] || n / 1000,
+    (ARRAY['Ivanova', 'Petrov', 'Smirnova', 'Larsen'])[1 + n * 7 %% 4], n %% 100000 = 1,
+    n %% 50 <> 3, now() - (n %% 730) * interval '1 day' - (n %% 1440) * interval '1 minute',
+    'person' || n || '@school.example', '',
+    (ARRAY['Moscow', 'Tallinn', 'Oslo', 'Самара'])[1 + n * 3 %% 4], '', 'en',
+    CASE WHEN n %% 50 = 3 THEN now() END,
+    CASE WHEN n %% 500 = 3 THEN 'staff' WHEN n %% 50 = 3 THEN 'inactivity' ELSE '' END, 0
+FROM generate_series(%(people_from)s, %(people)s) n
+"""
+COURSES = f"""
+INSERT INTO lms_course (id, owner_id, title, description, preview, price, is_published, created_at,
+    updated_at, materials_updated_at)
+SELECT n, 1 + n %% 500, (ARRAY[{WORDS}])[1 + n %% 8] || ' ' || n, 'What course ' || n || ' is about',
+    '', n %% 990, n %% 10 <> 0, at, at, at
+FROM (SELECT n, now() - (n %% 730) * interval '1 day' - (n %% 1440) * interval '1 minute' AS at
+    FROM generate_series(%(courses_from)s, %(courses)s) n) numbers
+"""  # noqa: S608 - of our own words
+LESSONS = """
+INSERT INTO lms_lesson (id, course_id, title, description, preview, video_url, price, position,
+    is_preview, created_at, updated_at)
+SELECT course.id * 3 + n - 3,
+    course.id, (ARRAY['Flour', 'Water', 'Lesson'])[n] || ' ' || course.id, 'Words', '', '',
+    CASE WHEN n = 2 THEN course.price END, n, n = 1 AND course.id %% 20 = 0,
+    course.created_at, course.updated_at
+FROM lms_course course, generate_series(1, 3) n WHERE course.id >= %(courses_from)s
+"""
+PAYMENTS = """
+INSERT INTO payments_payment (id, payer_id, course_id, title, amount, currency, method, status,
+    created_at, paid_at, external_id, token, attempt, session_id, session_url, payment_intent_id)
+SELECT n, payer, course.id, course.title, 990 + n %% 1000, 'RUB', way, state, at,
+    CASE WHEN state IN ('paid', 'refunded') THEN at END, 'B-' || n, gen_random_uuid(), 1,
+    CASE WHEN way = 'stripe' THEN 'cs_test_' || n ELSE '' END, '',
+    CASE WHEN way = 'stripe' THEN 'pi_' || n ELSE '' END
+FROM (SELECT n, 1 + n * 13 %% %(people)s AS payer, 1 + n * 17 %% %(courses)s AS target,
+        (ARRAY['cash', 'transfer', 'stripe', 'stripe'])[1 + n %% 4] AS way,
+        CASE WHEN n > %(payments)s - 100 AND n %% 4 < 2 THEN 'pending' WHEN n %% 40 = 0 THEN 'failed'
+            WHEN n %% 100 = 1 THEN 'refunded' ELSE 'paid' END AS state,
+        now() - (n %% 730) * interval '1 day' - (n %% 1440) * interval '1 minute' AS at
+    FROM generate_series(%(payments_from)s, %(payments)s) n) numbers
+JOIN lms_course course ON course.id = target
+"""
+ACCESSES = """
+INSERT INTO lms_access (user_id, course_id, source, reference, reason, created_at, revoked_at,
+    revoked_reason)
+SELECT payer_id, course_id, 'payment', 'payment:' || id, '', paid_at,
+    CASE status WHEN 'refunded' THEN now() END, ''
+FROM payments_payment WHERE id >= %(payments_from)s AND paid_at IS NOT NULL
+UNION ALL
+SELECT 1 + n, 1 + n, 'grant', '', 'Prize', now(), NULL, ''
+FROM generate_series(%(courses_from)s, %(courses)s - 1) n WHERE n %% 100 = 0
+"""
+SUBSCRIPTIONS = """
+INSERT INTO lms_subscription (user_id, course_id, created_at)
+SELECT payer_id, course_id, created_at FROM payments_payment WHERE id >= %(payments_from)s
+ON CONFLICT DO NOTHING
+"""
+COMPLETIONS = """
+INSERT INTO lms_completion (user_id, lesson_id, created_at)
+SELECT payer_id, course_id * 3 - n, paid_at FROM payments_payment, generate_series(0, 1) n
+WHERE id >= %(payments_from)s AND paid_at IS NOT NULL
+ON CONFLICT DO NOTHING
+"""
+STATEMENTS = (PEOPLE, COURSES, LESSONS, PAYMENTS, ACCESSES, SUBSCRIPTIONS, COMPLETIONS)
+TABLES = "people_user, lms_course, lms_lesson, payments_payment, lms_access, lms_subscription"
+
+
+def fill(size: Size, *, after: Size = NOTHING) -> None:
+    """Make the rows of a school of this size that are not there `after` an earlier call."""
+    from django.db import connection  # noqa: PLC0415 - Django is set up by now
+
+    numbers = vars(size) | {f"{name}_from": number + 1 for name, number in vars(after).items()}
+    with connection.cursor() as cursor:
+        for statement in STATEMENTS:
+            cursor.execute(statement, numbers)
+        cursor.execute(f"VACUUM ANALYZE {TABLES}, lms_completion")
