@@ -18,6 +18,7 @@ from typing import Any
 
 from bench import further, results
 from bench.comparison import compare
+from bench.load import FailedRequests
 from bench.targets import SHARES
 
 POSTGRESQL = "postgres://postgres@127.0.0.1:5432/postgres"
@@ -87,11 +88,16 @@ def measure_all(options: argparse.Namespace) -> Path:
 
 
 def groups(only: list[str]) -> list[list[str]]:
-    """The operations together, as their servers are the same; each further job alone."""
+    """What shares the data set is measured in one process; each other job alone."""
     operations = [name for name in OPERATIONS if not only or name in only]
-    jobs = [[name] for name, job in further.JOBS.items() if name in only or not only]
-    there = [names for names in jobs if further.JOBS[names[0]].is_there()]
-    return ([operations] if operations else []) + there
+    jobs = {
+        name: job
+        for name, job in further.JOBS.items()
+        if (name in only or not only) and job.is_there()
+    }
+    shared = [name for name, job in jobs.items() if job.needs_data_set]
+    alone = [[name] for name, job in jobs.items() if not job.needs_data_set]
+    return ([operations + shared] if operations + shared else []) + alone
 
 
 def run_child(options: argparse.Namespace, names: list[str], answer: Path, url: str) -> None:
@@ -126,7 +132,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             found["operations"] = rounds.measure(
                 operations, rounds=options.rounds, seconds=options.seconds
             )
-        found["further"] = {name: job.measure() for name, job in jobs.items()}
+        found["further"] = {}
+        for name, job in jobs.items():
+            sys.stderr.write(f"{name}\n")
+            try:
+                found["further"][name] = job.measure()
+            except FailedRequests as failure:
+                sys.stderr.write(f"not measured: {failure}\n")
     return found
 
 

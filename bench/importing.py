@@ -57,14 +57,18 @@ def measure() -> dict[str, Any]:
         empty()
         loaded = run("load_payments", files[ROWS])
         copied = copy_again(TABLES, Path(folder))
-    per_row = (few.seconds - very_few.seconds) / (LOADDATA_ROWS - VERY_FEW)
+    more = LOADDATA_ROWS - VERY_FEW
+    per_row = (few.seconds - very_few.seconds) / more
+    cpu_per_row = (few.cpu - very_few.cpu) / more
     return {
         "rows": ROWS,
         "load_payments, seconds": loaded.seconds,
         "load_payments, its own CPU seconds": loaded.cpu,
         "loaddata, rows measured": LOADDATA_ROWS,
         "loaddata, seconds for all rows": per_row * ROWS,
+        "loaddata, its own CPU seconds for all rows": cpu_per_row * ROWS,
         "times loaddata": per_row * ROWS / loaded.seconds,
+        "times loaddata, by their own CPU": cpu_per_row * ROWS / loaded.cpu,
         "COPY of the same rows, seconds": copied,
         "times COPY": loaded.seconds / copied,
         "memory MiB": loaded.peak,

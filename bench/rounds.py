@@ -9,7 +9,7 @@ from typing import Any
 
 from bench import parity
 from bench.jobs import Job, all_jobs
-from bench.load import load
+from bench.load import FailedRequests, load
 from bench.serving import Meter, Server, server
 
 WARM_UP = 2.0
@@ -42,7 +42,11 @@ def measure(names: list[str], *, rounds: int, seconds: float) -> dict[str, Any]:
             parity.check(job, askers)
         for job in jobs:
             sys.stderr.write(f"{job.name}: ")
-            found = measure_job(job, servers, rounds=rounds, seconds=seconds)
+            try:
+                found = measure_job(job, servers, rounds=rounds, seconds=seconds)
+            except FailedRequests as failure:
+                sys.stderr.write(f"not measured: {failure}\n")
+                continue
             results[job.name] = summary(found) | {"queries": queries[job.name], "rounds": found}
             sys.stderr.write("\n")
     return results
@@ -54,9 +58,9 @@ def measure_job(
     """One dict for each round, with what each server did in it."""
     seconds *= job.seconds_factor
     for target in servers.values():
-        load(
-            target.address, job.requests, seconds=WARM_UP, connections=job.connections
-        )  # connections, plans and caches
+        # Connections, plans and caches.
+        warm_up = WARM_UP * job.seconds_factor
+        load(target.address, job.requests, seconds=warm_up, connections=job.connections)
     found = []
     for number in range(rounds):
         order = list(servers)

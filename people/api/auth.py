@@ -2,7 +2,7 @@ from django.http import HttpRequest
 from django.utils.translation import get_language
 from ninja import Router, Status
 
-from people import throttles, tokens
+from people import throttles, tokens, turns
 from people.api.loaders import caller
 from people.models import Language, User
 from people.schemas import (
@@ -48,8 +48,13 @@ def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
 )
 def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
     """Wrong e-mail or password: 401 `invalid_credentials`. The right password of a blocked
-    account: 403 `account_blocked`. The letter case of the e-mail does not matter."""
-    with throttles.login_attempt(request, email=payload.email):
+    account: 403 `account_blocked`. The letter case of the e-mail does not matter. While too many
+    log in at once: 429, to be tried again after a second."""
+    with (
+        turns.place_in_queue() as turn,
+        throttles.login_attempt(request, email=payload.email),
+        turn,
+    ):
         return sessions.log_in(email=payload.email, password=payload.password)
 
 

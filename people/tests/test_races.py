@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, connections
@@ -89,7 +90,8 @@ def test_one_link_works_once(api, kind):
     assert counted(responses) == {204: 1, 409: 7}
 
 
-def test_log_in_while_the_password_changes_leaves_no_token_of_the_old_one(api):
+def test_log_in_while_the_password_changes_leaves_no_token_of_the_old_one(api, settings):
+    settings.WEB_THREADS = 2 * THREADS
     user = UserFactory.create()
     change = {"old_password": PASSWORD, "new_password": "another horse battery"}
     caller = api(user)
@@ -105,6 +107,44 @@ def test_log_in_while_the_password_changes_leaves_no_token_of_the_old_one(api):
     for token in OutstandingToken.objects.values_list("token", flat=True):
         refreshed = api(None).post("auth/token/refresh", {"refresh": token})
         assert refreshed.status_code == 401
+
+
+class SlowHasher(MD5PasswordHasher):
+    """Compares passwords only when it may."""
+
+    may_go_on = Event()
+    now = most = 0
+
+    def verify(self, password: str, encoded: str) -> bool:
+        SlowHasher.now += 1
+        SlowHasher.most = max(SlowHasher.most, SlowHasher.now)
+        SlowHasher.may_go_on.wait(timeout=10)
+        SlowHasher.now -= 1
+        return super().verify(password, encoded)
+
+
+def test_a_crowd_that_logs_in_takes_no_more_than_half_of_the_threads(api, settings):
+    users = UserFactory.create_batch(THREADS)
+    settings.PASSWORD_HASHERS = [f"{__name__}.SlowHasher"]
+    settings.WEB_THREADS = 4
+    settings.THROTTLE_LOGIN = f"{THREADS + 1}/min"
+    answers: list[int] = []
+
+    def log_in(number: int) -> Any:
+        body = {"email": users[number].email, "password": PASSWORD}
+        response = api(None).post("auth/token", body)
+        answers.append(response.status_code)
+        if answers.count(429) == THREADS - 2:
+            SlowHasher.may_go_on.set()
+        return response
+
+    responses = at_once(log_in)
+
+    assert counted(responses) == {200: 2, 429: 6}
+    assert {answer.headers.get("Retry-After") for answer in responses} == {None, "1"}
+    assert SlowHasher.most == 1
+    # Who was turned away has lost none of the attempts of their address.
+    assert {log_in(number).status_code for number in range(THREADS - 2)} == {200}
 
 
 def test_the_last_two_administrators_do_not_leave_together():

@@ -1,17 +1,37 @@
 """Writing many rows of a model without model objects: by COPY, or by one prepared INSERT on SQLite.
 
 Django's `bulk_create` takes several times as long as the database to write a row. What only
-`full_clean` knows is passed by, here as there; the database's constraints hold. Both functions run
-in a transaction of the caller.
+`full_clean` knows is passed by, here as there; the database's constraints hold. All of it happens in
+a transaction of the caller.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from django.db import connection, models
 
+# Of SQLite's cache while many rows are written, in KiB; with its usual 2 MiB it writes each page of
+# an index over and over.
+LARGE_CACHE = 64 * 1024
 Converter = Callable[[Any], Any]
+
+
+@contextmanager
+def many_writes() -> Iterator[None]:
+    """Give the database what it needs for a transaction that writes very many rows."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA cache_size")
+        (usual,) = cursor.fetchone()
+        cursor.execute(f"PRAGMA cache_size = -{LARGE_CACHE}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA cache_size = {usual}")
 
 
 def insert_rows(

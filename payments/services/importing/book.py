@@ -21,6 +21,7 @@ from lms.models import Course, Lesson
 from payments.models import MoveSource, Payment
 from payments.services.importing.rows import BadRow, Draft, Row, UnfitRow, read_row
 from payments.services.moves import Cause, NewPayment, book_payments
+from project.common.bulk import many_writes
 from project.common.errors import Conflict
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def import_payments(
     """
     cause = Cause(source=MoveSource.IMPORT, by=by)
     try:
-        with transaction.atomic():
+        with many_writes(), transaction.atomic():
             report = _go_through(rows, partial(_book, cause), at)
             transaction.set_rollback(bool(report.bad_rows))
     except IntegrityError:
