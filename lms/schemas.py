@@ -9,7 +9,7 @@ from ninja import Schema
 from pydantic import Field, StringConstraints, field_validator
 
 from lms import permissions
-from lms.models import DESCRIPTION_MAX_LENGTH, Course, Lesson
+from lms.models import DESCRIPTION_MAX_LENGTH, LAST_POSITION, Course, Lesson
 from project.common.schemas import (
     STORABLE,
     BlankAsNull,
@@ -36,7 +36,7 @@ VideoUrl = Annotated[
     STORABLE,
     VIDEO,
 ]
-Position = Annotated[Whole, Field(ge=0, le=2**31 - 1)]
+Position = Annotated[Whole, Field(ge=0, le=LAST_POSITION)]
 
 CourseOrdering = Literal[
     "title", "-title", "created_at", "-created_at", "updated_at", "-updated_at", "price", "-price"

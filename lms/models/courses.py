@@ -20,6 +20,7 @@ from project.common.images import random_name
 from project.common.search import contains
 
 DESCRIPTION_MAX_LENGTH = 20_000
+LAST_POSITION = 2**31 - 1
 
 
 class CourseQuerySet(models.QuerySet["Course"]):

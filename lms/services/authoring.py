@@ -10,7 +10,7 @@ from django.db.models import PROTECT, Max, ProtectedError, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lms.models import ChangeKind, Course, Lesson
+from lms.models import LAST_POSITION, ChangeKind, Course, Lesson
 from lms.services.updates import Change, record_update
 from lms.validators import normalize_video_url
 from project.common.errors import Conflict
@@ -174,7 +174,8 @@ def _normalized(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _next_position(course: Course) -> int:
     last = course.lessons.aggregate(last=Max("position"))["last"]
-    return 0 if last is None else last + 1
+    # Of lessons in one place the newest comes last.
+    return 0 if last is None else min(last + 1, LAST_POSITION)
 
 
 def _apply(subject: Course | Lesson, changes: Mapping[str, Any]) -> list[str]:

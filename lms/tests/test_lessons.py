@@ -38,6 +38,15 @@ def test_a_new_lesson_comes_last_unless_its_position_is_given(api, author):
     assert positions == [0, 1, 0, 10, 11, 12]
 
 
+def test_a_new_lesson_comes_last_behind_the_greatest_position_too(api, author):
+    course = CourseFactory.create(owner=author)
+    for title, extra in (("Epilogue", {"position": 2**31 - 1}), ("Postscript", {})):
+        body = {"course_id": course.pk, "title": title} | extra
+        assert api(author).post("lessons", body).status_code == 201
+    lessons = api(author).get(f"courses/{course.pk}").json()["lessons"]
+    assert [lesson["title"] for lesson in lessons] == ["Epilogue", "Postscript"]
+
+
 def test_a_lesson_is_added_to_an_own_course_only(api, stranger, moderator):
     course = CourseFactory.create(published=True)
     body = {"course_id": course.pk, "title": "Lesson"}
