@@ -22,6 +22,7 @@ from django.http import (
 )
 from django.views.decorators.gzip import gzip_page
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
+from redis.exceptions import RedisError
 
 from payments.provider import (
     InvalidEvent,
@@ -89,6 +90,8 @@ STATUSES: dict[type[Exception], int] = {
     RawPostDataException: 415,
     OperationalError: 503,
     InterfaceError: 503,
+    # The shared cache, where throttles count.
+    RedisError: 503,
 }
 
 
@@ -105,7 +108,7 @@ def answer_domain_error(request: HttpRequest, error: DomainError) -> HttpRespons
 def answer_by_status(request: HttpRequest, error: Any) -> HttpResponse:
     status = status_of(error)
     if status >= 500:
-        logger.error("The database did not answer", exc_info=error)
+        logger.error("The database or the cache did not answer", exc_info=error)
     return problem(status)
 
 

@@ -12,7 +12,7 @@ from lms.models import Access, Course
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment, PaymentMove, StripeEvent
 from payments.sandbox.webhooks import signed
-from payments.services import AlreadyPaid, confirm_payment
+from payments.services import AlreadyPaid, IllegalMove, confirm_payment, refund_payment
 from payments.tests.factories import PaymentFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -135,3 +135,24 @@ def test_what_is_deleted_while_it_is_bought_is_not_there_or_stays(api, author, l
             assert set(bought) == {404}
         else:
             assert (deleted, sorted(bought)) == (409, [200, 200, 201])
+
+
+def test_two_who_refund_at_once_give_the_money_back_once(
+    api, learner, administrator, course, stripe_sandbox
+):
+    api(learner).post("payments", {"course_id": course.pk, "method": "stripe"})
+    payment = Payment.objects.get()
+    stripe_sandbox.sandbox.pay(payment.session_id)
+    api(learner).get(f"payments/{payment.pk}/status")
+
+    def refund(_index):
+        mine = Payment.objects.get(pk=payment.pk)
+        return refund_payment(payment=mine, by=administrator, reason="asked to")
+
+    outcomes = at_once(4, refund)
+    assert {type(outcome) for outcome in outcomes} <= {Payment, IllegalMove}
+    assert any(isinstance(outcome, Payment) for outcome in outcomes)
+    assert len(stripe_sandbox.sandbox.all("refund")) == 1
+    assert Payment.objects.get().status == "refunded"
+    assert PaymentMove.objects.filter(to_status="refunded").count() == 1
+    assert not Access.objects.active().exists()

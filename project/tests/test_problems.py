@@ -10,6 +10,7 @@ from django.test import Client
 
 from lms.models import Course
 from lms.tests.factories import CourseFactory
+from payments.tests.factories import PaymentFactory
 from people.tokens import issue_access_token
 
 pytestmark = pytest.mark.django_db
@@ -439,3 +440,23 @@ def test_an_error_keeps_the_headers_that_every_answer_has(settings, method, path
     assert response["X-Request-Id"] == "request-0001"
     assert "default-src 'self'" in response["Content-Security-Policy"]
     assert response["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.fixture
+def dead_cache(settings):
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1/0",
+        }
+    }
+
+
+def test_a_cache_that_does_not_answer_is_no_failure_of_ours(api, author, dead_cache):
+    body = {"email": author.email, "password": "x"}
+    assert_problem(api(None).post("auth/token", body), 503, "unavailable")
+
+
+def test_who_asks_about_their_money_needs_no_cache(api, author, dead_cache):
+    payment = PaymentFactory.create(payer=author, course=CourseFactory.create())
+    assert api(author).get(f"payments/{payment.pk}/status").status_code == 200
