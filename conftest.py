@@ -14,6 +14,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.utils.module_loading import import_string
+from django_q.models import OrmQ
 
 from people.models import User, moderators_group
 from people.tests.factories import UserFactory
@@ -195,3 +197,20 @@ def page(browser: playwright.Browser, live_server: Any) -> Iterator[playwright.P
     yield page
     context.close()
     assert faults == []
+
+
+@pytest.fixture
+def run_worker(django_capture_on_commit_callbacks) -> Callable[[Callable[[], Any]], Any]:
+    """Call something, then do in its place what it left to the worker; return what it returned."""
+
+    def run(call: Callable[[], Any]) -> Any:
+        with django_capture_on_commit_callbacks(execute=True):
+            result = call()
+        while queued := OrmQ.objects.order_by("pk").first():
+            task = queued.task
+            with django_capture_on_commit_callbacks(execute=True):
+                import_string(task["func"])(*task["args"])
+            queued.delete()
+        return result
+
+    return run

@@ -6,3 +6,8 @@ from payments import services
 def reconcile_payments() -> str:
     """Ask Stripe about payments that are open for too long."""
     return f"{services.reconcile_payments()} payments asked about"
+
+
+def close_needless_pages() -> str:
+    """Close the pages at Stripe for what has been paid for otherwise."""
+    return f"{services.close_needless_pages()} pages closed"

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -86,6 +86,17 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         """Payments open at Stripe for too long, those first that were asked about longest ago."""
         overdue = self.open_at_stripe().filter(created_at__lt=created_before).exclude(HALF_MADE)
         return overdue.order_by(F("checked_at").asc(nulls_first=True), "id")
+
+    def needless(self) -> Self:
+        """Open pages at Stripe for what the same person has paid for by another payment."""
+        paid = Payment.objects.filter(status=PaymentStatus.PAID, payer=OuterRef("payer"))
+        same = paid.filter(
+            Q(course=OuterRef("course"))
+            | Q(lesson=OuterRef("lesson"))
+            | Q(course=OuterRef("lesson__course"))
+        )
+        pages = self.open_at_stripe().filter(status=PaymentStatus.PENDING).exclude(HALF_MADE)
+        return pages.filter(Exists(same))
 
     def to_confirm(self) -> Self:
         """Cash and transfers that wait for somebody of the staff to say whether the money came."""

@@ -20,7 +20,7 @@ from payments.services.purchase import (
     Order,
     request_payment,
 )
-from payments.services.reconciliation import reconcile_payments
+from payments.services.reconciliation import close_needless_pages, reconcile_payments
 from payments.services.staff import (
     AlreadyOpen,
     NotOffline,
@@ -48,6 +48,7 @@ __all__ = [
     "UnreadableFile",
     "ask_stripe",
     "check_rows",
+    "close_needless_pages",
     "confirm_payment",
     "give_access",
     "has_access",

@@ -16,10 +16,14 @@ from lms.services import NewAccess, grant_access, grant_new_access, revoke_acces
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus, reference_of
 from project.common.bulk import insert_rows, reserve_ids
 from project.common.errors import Conflict
+from project.common.queue import enqueue
 from project.mail.services import send_to_one
 
 if TYPE_CHECKING:
     from people.models import User
+
+
+CLOSE_PAGES = "payments.tasks.close_needless_pages"
 
 
 class IllegalMove(Conflict):
@@ -77,6 +81,8 @@ def move_payment(
             key=str(payment.pk),
             title=payment.title,
         )
+        if Payment.objects.filter(payer=payment.payer_id).needless().exists():
+            enqueue(CLOSE_PAGES)
     return payment, True
 
 

@@ -1,13 +1,15 @@
 """Repairing what a lost webhook left behind, without anyone."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.utils import timezone
 
-from payments.models import HALF_MADE, MoveSource, Payment
+from payments.models import HALF_MADE, MoveSource, Payment, PaymentQuerySet
 from payments.provider import ProviderRefused, ProviderUnavailable
-from payments.services.checkout import ask_stripe
+from payments.services.checkout import ask_stripe, close_session
 
 logger = logging.getLogger(__name__)
 
@@ -23,17 +25,28 @@ def reconcile_payments(*, at: datetime | None = None) -> int:
     it says. Returns how many were asked about; stops quietly while Stripe does not answer."""
     now = at or timezone.now()
     Payment.objects.filter(HALF_MADE, created_at__lt=now - ABANDONED_AFTER).delete()
+    close_needless_pages(at=now)
     overdue = Payment.objects.to_reconcile(created_before=now - OVERDUE_AFTER)
-    asked = 0
-    for payment in overdue[:BATCH]:
-        # Asked about or not: the next run begins with another one.
+    return _try_each(overdue, partial(ask_stripe, source=MoveSource.RECONCILIATION), now)
+
+
+def close_needless_pages(*, at: datetime | None = None) -> int:
+    """Close the pages for what has been paid for otherwise, lest somebody pays twice. Returns how
+    many were dealt with; stops quietly while Stripe does not answer: the reconciliation goes on."""
+    return _try_each(Payment.objects.needless(), close_session, at or timezone.now())
+
+
+def _try_each(payments: PaymentQuerySet, settle: Callable[[Payment], object], now: datetime) -> int:
+    settled = 0
+    for payment in payments[:BATCH]:
+        # Settled or not: the next run begins with another one.
         Payment.objects.filter(pk=payment.pk).update(checked_at=now)
         try:
-            ask_stripe(payment, source=MoveSource.RECONCILIATION)
+            settle(payment)
         except ProviderUnavailable:
-            logger.warning("Stripe does not answer; %s payments were asked about", asked)
+            logger.warning("Stripe does not answer; %s payments were settled", settled)
             break
         except ProviderRefused as error:
-            logger.error("Stripe refuses to tell of payment %s: %s", payment.pk, error.reason)  # noqa: TRY400
-        asked += 1
-    return asked
+            logger.error("Stripe refuses what payment %s needs: %s", payment.pk, error.reason)  # noqa: TRY400
+        settled += 1
+    return settled

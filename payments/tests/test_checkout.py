@@ -4,6 +4,7 @@ import copy
 import random
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 import time_machine
@@ -14,7 +15,7 @@ from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment, PaymentMethod, PaymentMove, StripeEvent, StripePrice
 from payments.sandbox.desk import Fault
 from payments.sandbox.webhooks import signed
-from payments.services import reconcile_payments
+from payments.services import confirm_payment, reconcile_payments
 from payments.tests.factories import PaymentFactory
 
 pytestmark = pytest.mark.django_db
@@ -402,6 +403,56 @@ def test_a_page_that_has_run_out_is_replaced(buy, stripe_sandbox):
         new = buy()
     assert new.status_code == 201
     assert new.json()["id"] != old["id"]
+
+
+@pytest.fixture
+def pay_in_cash(learner, administrator, course, run_worker):
+    """Confirm the learner's cash for the course, and do what is left to the worker."""
+
+    def pay():
+        cash = PaymentFactory.create(payer=learner, course=course)
+        run_worker(lambda: confirm_payment(payment=cash, by=administrator, reason="Till"))
+
+    return pay
+
+
+@pytest.mark.parametrize("of", ["the course", "a lesson of it"])
+def test_the_page_for_what_is_paid_in_cash_meanwhile_is_closed(
+    course, buy, stripe_sandbox, pay_in_cash, of
+):
+    sold = LessonFactory.create(course=course, price=Decimal(10))
+    page = buy() if of == "the course" else buy(course_id=None, lesson_id=sold.pk)
+    pay_in_cash()
+    session = stripe_sandbox.sandbox.find("checkout.session", session_of(page.json()))
+    assert session["status"] == "expired"
+    assert Payment.objects.get(pk=page.json()["id"]).status == "expired"
+
+
+def test_a_page_that_could_not_be_closed_is_closed_once_stripe_answers(
+    buy, stripe_sandbox, pay_in_cash
+):
+    page = Payment.objects.get(pk=buy().json()["id"])
+    stripe_sandbox.desk.faults.append(Fault("unavailable", "expire_session", times=3))
+    pay_in_cash()
+    page.refresh_from_db()
+    assert page.status == "pending"
+    reconcile_payments()
+    page.refresh_from_db()
+    assert page.status == "expired"
+
+
+def test_pages_for_other_things_and_of_others_stay_open_when_something_is_paid(
+    learner, stranger, administrator, course, buy, run_worker
+):
+    open_page = buy().json()["id"]
+    for other in (
+        PaymentFactory.create(payer=learner, course__published=True),
+        PaymentFactory.create(payer=stranger, course=course),
+    ):
+        paying = partial(confirm_payment, payment=other, by=administrator, reason="Till")
+        run_worker(paying)
+    reconcile_payments()
+    assert Payment.objects.get(pk=open_page).status == "pending"
 
 
 def test_a_repeat_with_the_same_key_gets_the_first_answer(api, learner, course, stripe_sandbox):

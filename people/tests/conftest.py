@@ -2,32 +2,12 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.core import mail
-from django.utils.module_loading import import_string
-from django_q.models import OrmQ
 
 from people.models import User
 from people.tests.factories import UserFactory
-
-
-@pytest.fixture
-def run_worker(django_capture_on_commit_callbacks) -> Callable[[Callable[[], Any]], Any]:
-    """Call something, then do in its place what it left to the worker; return what it returned."""
-
-    def run(call: Callable[[], Any]) -> Any:
-        with django_capture_on_commit_callbacks(execute=True):
-            result = call()
-        while queued := OrmQ.objects.order_by("pk").first():
-            task = queued.task
-            with django_capture_on_commit_callbacks(execute=True):
-                import_string(task["func"])(*task["args"])
-            queued.delete()
-        return result
-
-    return run
 
 
 @pytest.fixture
