@@ -18,6 +18,7 @@ from payments.services.purchase import (
     IdempotencyKeyReused,
     NothingToPay,
     Order,
+    forget_old_keys,
     request_payment,
 )
 from payments.services.reconciliation import reconcile_payments
@@ -49,6 +50,7 @@ __all__ = [
     "ask_stripe",
     "check_rows",
     "confirm_payment",
+    "forget_old_keys",
     "give_access",
     "has_access",
     "import_payments",
