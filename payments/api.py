@@ -76,7 +76,7 @@ def create_payment(
         IdempotencyKeyText | None,
         Header(
             alias="Idempotency-Key",
-            description="Made up by the client: a repeat with it gets the first answer.",
+            description="Made up by the client: a repeat with it, within 30 days, gets the first answer.",
         ),
     ] = None,
 ) -> Status[Payment]:

@@ -11,3 +11,8 @@ def reconcile_payments() -> str:
 def close_needless_pages() -> str:
     """Close the pages at Stripe for what has been paid for otherwise."""
     return f"{services.close_needless_pages()} pages closed"
+
+
+def forget_old_keys() -> str:
+    """Delete idempotency keys that were used long ago; to be scheduled once a day."""
+    return f"{services.forget_old_keys()} idempotency keys forgotten"

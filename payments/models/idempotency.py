@@ -18,7 +18,7 @@ class IdempotencyKey(models.Model):
     key = models.CharField(max_length=255)
     payment = models.ForeignKey(Payment, models.CASCADE, related_name="+")
     created_payment = models.BooleanField()
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
 
     class Meta:
         verbose_name = _("idempotency key")

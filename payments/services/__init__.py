@@ -18,6 +18,7 @@ from payments.services.purchase import (
     IdempotencyKeyReused,
     NothingToPay,
     Order,
+    forget_old_keys,
     request_payment,
 )
 from payments.services.reconciliation import close_needless_pages, reconcile_payments
@@ -50,6 +51,7 @@ __all__ = [
     "check_rows",
     "close_needless_pages",
     "confirm_payment",
+    "forget_old_keys",
     "give_access",
     "has_access",
     "import_payments",

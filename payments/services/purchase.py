@@ -1,11 +1,14 @@
 """Asking to pay for a course or lesson."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Course, Lesson
@@ -16,6 +19,11 @@ from project.common.errors import Conflict, Missing
 
 if TYPE_CHECKING:
     from people.models import User
+
+
+# A client repeats a request within minutes, or after a weekend.
+KEYS_KEPT = timedelta(days=30)
+KEYS_AT_ONCE = 5000
 
 
 class NothingToPay(Conflict):
@@ -101,6 +109,20 @@ def lock_buyer(buyer: "User") -> None:
     """
     users = get_user_model()._base_manager.select_for_update(no_key=True)  # noqa: SLF001
     users.values_list("pk").get(pk=buyer.pk)
+
+
+def forget_old_keys(*, at: datetime | None = None) -> int:
+    """Delete the keys of requests that nobody repeats any more, KEYS_AT_ONCE in a statement.
+    Returns how many."""
+    old = IdempotencyKey.objects.filter(created_at__lt=(at or timezone.now()) - KEYS_KEPT)
+    deleted = 0
+    while count := IdempotencyKey.objects.filter(pk__in=_first_keys(old)).delete()[0]:
+        deleted += count
+    return deleted
+
+
+def _first_keys(old: QuerySet[IdempotencyKey]) -> list[int]:
+    return list(old.order_by("created_at").values_list("pk", flat=True)[:KEYS_AT_ONCE])
 
 
 def _find_key(buyer: "User", key: str) -> IdempotencyKey | None:

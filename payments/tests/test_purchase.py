@@ -1,13 +1,17 @@
 """Asking to pay for a course or lesson, in cash or by transfer."""
 
 import threading
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.db import connection
+from django.utils import timezone
 
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import IdempotencyKey, Payment, PaymentStatus
+from payments.tasks import forget_old_keys
 from payments.tests.factories import PaymentFactory
 
 pytestmark = pytest.mark.django_db
@@ -203,6 +207,21 @@ def test_a_refused_request_leaves_its_key_free(api, learner, course):
     course.price = 5
     course.save()
     assert ask(api(learner), KEY, course_id=course.pk).status_code == 201
+
+
+def test_a_key_is_known_for_thirty_days(api, learner, course, monkeypatch):
+    monkeypatch.setattr("payments.services.purchase.KEYS_AT_ONCE", 2)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        first = ask(api(learner), KEY, course_id=course.pk)
+        for number in range(4):
+            ask(api(learner), {"Idempotency-Key": f"k{number}"}, course_id=course.pk)
+        clock.shift(timedelta(days=30))
+        assert forget_old_keys() == "0 idempotency keys forgotten"
+        again = ask(api(learner), KEY, course_id=course.pk)
+        assert (again.status_code, again.json()) == (201, first.json())
+        clock.shift(timedelta(seconds=1))
+        assert forget_old_keys() == "5 idempotency keys forgotten"
+    assert Payment.objects.exists()
 
 
 @pytest.mark.parametrize("key", ["", "two words", "x" * 256, "кириллица"])

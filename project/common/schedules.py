@@ -31,5 +31,6 @@ SCHEDULES = (
     Schedule("payments", "payments.tasks.reconcile_payments", minutes=10),
     Schedule("inactivity", "people.tasks.sweep_inactive", cron=settings.INACTIVITY_SWEEP_CRON),
     Schedule("expired-tokens", "people.tasks.forget_expired_tokens", cron="15 4 * * *"),
+    Schedule("old-keys", "payments.tasks.forget_old_keys", cron="25 4 * * *"),
     Schedule("old-mails", "project.mail.tasks.forget_old_mails", cron="45 4 * * *"),
 )

@@ -60,18 +60,21 @@ class Courier:
         """Send the batch, and give back what time or the server did not allow. Returns the number
         of mails sent."""
         try:
-            while parcel := self._take():
-                self._send(parcel)
+            self._send_all()
             self._mark()
-        except ServerUnavailable as error:
-            logger.warning("The mail server is unavailable: %s", error)
-            self._mark()
-            note_failure(str(error), timezone.now())
         except ClaimLost:
             logger.warning("Another worker took over mails of %s", self.batch.mailing.key)
             return self.sent
         outcomes.give_back(self.batch, self.untouched)
         return self.sent
+
+    def _send_all(self) -> None:
+        try:
+            while parcel := self._take():
+                self._send(parcel)
+        except ServerUnavailable as error:
+            logger.warning("The mail server is unavailable: %s", error)
+            note_failure(str(error), timezone.now())
 
     def _send(self, parcel: Parcel) -> None:
         """Send one mail and remember or write down what became of it."""
@@ -83,6 +86,7 @@ class Courier:
             raise
         except AddressRefused as error:
             self._finish([parcel.delivery_id], DeliveryStatus.REFUSED, str(error))
+            self._note_answer()
         except AddressPostponed as error:
             outcomes.postpone(self.batch, parcel.delivery_id, str(error))
         except Exception as error:  # whatever it is, it must not stop the mails of others
@@ -91,6 +95,10 @@ class Courier:
         else:
             self.unmarked = parcel.delivery_id
             self.sent += 1
+            self._note_answer()
+
+    def _note_answer(self) -> None:
+        """The server took or refused a mail. One that breaks off each time has not answered."""
         if not self.is_answered:
             note_answer()
             self.is_answered = True
@@ -98,8 +106,8 @@ class Courier:
     def _mark(self) -> None:
         """Write down that the last mail was sent. Raises ClaimLost."""
         if self.unmarked is not None:
-            delivery_id, self.unmarked = self.unmarked, None
-            outcomes.mark_sent(self.batch, delivery_id)
+            outcomes.mark_sent(self.batch, self.unmarked)
+            self.unmarked = None
 
     # --- What is next -------------------------------------------------------------------------
 

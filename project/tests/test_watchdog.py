@@ -28,37 +28,32 @@ def worker(prepared: Path) -> Iterator[Running]:
     running.end()
 
 
-def test_a_cluster_that_hangs_is_replaced_and_nothing_survives_its_guard(worker: Running) -> None:
+@pytest.fixture
+def other(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A second cluster on the same database."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    variables = environment(prepared, HOME=str(elsewhere))
+    running = Running(elsewhere, "work", "--patience", "20", variables=variables)
+    yield running
+    running.end()
+
+
+def test_a_cluster_that_hangs_is_replaced_beside_one_that_works_and_ends_with_its_guard(
+    worker: Running, other: Running
+) -> None:
     # It asks for a sign of life, and gets one.
     worker.wait_until(lambda: "Processed" in worker.text)
-    hanging = worker.pids("qcluster")
+    other.wait_until(lambda: "Processed" in other.text)
+    working, hanging = other.pids("qcluster"), worker.pids("qcluster")
     for pid in hanging:
         os.kill(pid, signal.SIGSTOP)
     worker.wait_until(lambda: worker.text.count("ready for work") >= 4)
     assert "the worker hangs: nothing was finished for 2 seconds" in worker.text
     assert not hanging & worker.pids("qcluster")
+    assert working <= other.pids("qcluster")
     worker.process.kill()
     worker.wait()
     wait_until(lambda: not processes_of(worker.folder))
-
-
-def test_a_cluster_that_hangs_is_noticed_beside_one_that_works(
-    worker: Running, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    variables = environment(worker.folder, HOME=str(elsewhere))
-    other = Running(elsewhere, "work", "--patience", "20", variables=variables)
-    try:
-        worker.wait_until(lambda: "Processed" in worker.text)
-        other.wait_until(lambda: "Processed" in other.text)
-        working, hanging = other.pids("qcluster"), worker.pids("qcluster")
-        for pid in hanging:
-            os.kill(pid, signal.SIGSTOP)
-        worker.wait_until(lambda: "the worker hangs" in worker.text)
-        worker.wait_until(lambda: not hanging & worker.pids("qcluster"))
-        assert working <= other.pids("qcluster")
-    finally:
-        other.end()
 
 
 def test_a_cluster_that_cant_live_is_given_up(

@@ -237,6 +237,16 @@ def test_a_server_that_goes_away_in_the_middle(people, sink, answer):
     assert sink.counts == addresses(people)
 
 
+def test_a_server_that_always_hangs_up_is_left_alone_longer_each_time(people, sink):
+    sink.before_accepting = lambda address: "drop"
+    send_to_audience("notice", 1)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for failures in (1, 2):
+            deliver_mail()
+            assert MailServer.objects.get().failures == failures
+            clock.shift(timedelta(minutes=1))
+
+
 @pytest.mark.usefixtures("_each_way")
 def test_a_mail_that_makes_the_server_hang_up_stops_nobody(people, sink):
     sink.before_accepting = lambda address: "drop" if address == people[1].email else None
