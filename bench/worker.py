@@ -61,5 +61,5 @@ def measure_memory() -> dict[str, Any]:
 def _send(address: str, requests: list[Request], count: int) -> int:
     sent = 0
     while sent < count:
-        sent += load(address, requests, seconds=2).requests
+        sent += load(address, requests, seconds=4).requests
     return sent
