@@ -187,8 +187,10 @@ def measure_pages() -> dict[str, list[dict[str, float]]]:
     asked = pages()
     with server("application", "project.wsgi", DJANGO_SETTINGS_MODULE="project.settings") as one:
         for name, request in asked.items():
-            load(one.address, [request], seconds=1 if found else PATIENCE, connections=2)
-            found[name] = [measure_once(one, request) for _round in range(ROUNDS)]
+            if not found:
+                load(one.address, [request], seconds=PATIENCE, connections=2)
+            # The first round is a warm-up.
+            found[name] = [measure_once(one, request) for _round in range(ROUNDS + 1)][1:]
     return found
 
 
