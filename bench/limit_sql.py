@@ -12,6 +12,11 @@ def _for_sqlite(statement: str) -> str:
     return statement.replace("%s", "?")
 
 
+def _for_postgresql(statement: str) -> str:
+    """The trigram indexes are of words in capitals."""
+    return re.sub(r"([\w.]+) ILIKE %s", r"UPPER(\1::text) LIKE UPPER(%s)", statement)
+
+
 MODERATES = """EXISTS (SELECT 1 FROM people_user_groups m JOIN auth_group g ON g.id = m.group_id
 WHERE m.user_id = u.id AND g.name = 'moderators')"""
 LESSON_COLUMNS = """l.id, l.course_id, l.title, l.description, l.preview, l.video_url, l.price,
@@ -60,7 +65,7 @@ FROM payments_payment p WHERE {conditions} ORDER BY {order} LIMIT %s OFFSET %s""
     "token": """INSERT INTO token_blacklist_outstandingtoken
         (user_id, jti, token, created_at, expires_at) VALUES (%s, %s, %s, %s, %s) RETURNING id""",
 }
-FOR_POSTGRESQL = SimpleNamespace(**SQL)
+FOR_POSTGRESQL = SimpleNamespace(**{name: _for_postgresql(text) for name, text in SQL.items()})
 FOR_SQLITE = SimpleNamespace(**{name: _for_sqlite(text) for name, text in SQL.items()})
 ORDERS = {
     "-paid_at": "p.paid_at IS NULL, p.paid_at DESC, p.id DESC",

@@ -12,11 +12,11 @@ from statistics import median
 from typing import Any
 
 from bench.jobs import course_lists, log_ins
-from bench.load import load
+from bench.load import FailedRequests, load
 from bench.logins import measure_round
 from bench.serving import Server, memory_of, started
 
-ROUNDS = 3
+ROUNDS = 2
 SECONDS = 4.0
 CORES = os.cpu_count() or 1
 WSGI = "project.wsgi:application"
@@ -58,13 +58,19 @@ def measure() -> dict[str, Any]:
             stack.enter_context(started(name, command)) for name, command in CANDIDATES.items()
         ]
         for one in servers:
-            load(one.address, lists, seconds=1)
+            load(one.address, lists, seconds=10)
         for number in range(ROUNDS):
             for one in servers[number % len(servers) :] + servers[: number % len(servers)]:
-                found[one.name].append(measure_round(one, lists, visitors, SECONDS))
-                sys.stderr.write(".")
+                try:
+                    found[one.name].append(measure_round(one, lists, visitors, SECONDS))
+                except FailedRequests as failure:
+                    sys.stderr.write(f"{one.name}: {failure}\n")
         memory = {one.name: _memory(one) for one in servers}
-    return {name: _summary(rounds) | {"PSS MiB": memory[name]} for name, rounds in found.items()}
+    return {
+        name: _summary(rounds) | {"PSS MiB": memory[name]}
+        for name, rounds in found.items()
+        if rounds
+    }
 
 
 def _memory(target: Server) -> int:

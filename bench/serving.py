@@ -78,7 +78,7 @@ def started(
     with subprocess.Popen(
         [argument.format(port=port) for argument in command],
         cwd=ROOT,
-        env=os.environ | PRODUCTION | environment,
+        env=surroundings() | PRODUCTION | environment,
         stdout=subprocess.DEVNULL,
         stderr=None if os.environ.get("BENCH_SHOW_LOG") else subprocess.DEVNULL,
     ) as process:
@@ -88,6 +88,12 @@ def started(
         finally:
             process.terminate()
             process.wait()
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of a process as on a server, where compiled files are kept."""
+    unwanted = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+    return {name: value for name, value in os.environ.items() if name not in unwanted}
 
 
 @cache
