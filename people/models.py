@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from people.validators import validate_mailbox, validate_phone
 from project.common.images import random_name
-from project.common.search import contains
+from project.common.search import contains, find
 
 MODERATORS = "moderators"
 
@@ -40,6 +40,7 @@ class BlockReason(models.TextChoices):
 
 
 # The last sign of life, as the database reckons it.
+STAFF_SEARCHES = ("email", "first_name", "last_name", "phone", "city")
 LAST_SEEN = Coalesce("last_login", "date_joined")
 
 
@@ -70,7 +71,7 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def found_by_staff(self, text: str) -> Self:
         """People with `text` in their e-mail, name, phone or city."""
-        return self.filter(contains(text, "email", "first_name", "last_name", "phone", "city"))
+        return find(self, contains(text, *STAFF_SEARCHES))
 
     def soon_blocked(self, *, at: datetime | None = None) -> Self:
         """Accounts that the inactivity sweep will block within a week from `at` (default: now), if
