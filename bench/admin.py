@@ -79,7 +79,8 @@ class Measured:
 
 
 def measure(client: "Client", address: str, rounds: int) -> Measured:
-    """The median of some requests after a first one, with nothing kept from the one before."""
+    """The median of some requests after a first one, which counts the figures of the dashboard, as
+    otherwise the worker does."""
     from django.core.cache import cache  # noqa: PLC0415 - Django is set up by now
     from django.db import connection  # noqa: PLC0415
     from django.test.utils import CaptureQueriesContext  # noqa: PLC0415

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from people.validators import validate_mailbox, validate_phone
 from project.common.images import random_name
-from project.common.search import contains, find
+from project.common.search import FEW, contains, find
 
 MODERATORS = "moderators"
 
@@ -39,8 +39,8 @@ class BlockReason(models.TextChoices):
     ERASED = "erased", _("erased at the person's own wish")
 
 
-# The last sign of life, as the database reckons it.
 STAFF_SEARCHES = ("email", "first_name", "last_name", "phone", "city")
+# The last sign of life, as the database reckons it.
 LAST_SEEN = Coalesce("last_login", "date_joined")
 
 
@@ -78,6 +78,10 @@ class UserQuerySet(models.QuerySet["User"]):
         nobody logs in."""
         limit = (at or timezone.now()) - settings.INACTIVITY_PERIOD + timedelta(days=7)
         return self.not_seen_since(limit)
+
+    def soon_blocked_count(self) -> int:
+        """How many those are, at most FEW: after a long rest it may be nearly everybody."""
+        return self.soon_blocked().order_by(LAST_SEEN)[:FEW].count()
 
     def per_day(self, field: str, *, since: datetime) -> dict[date, int]:
         """How many people have `field` on each day since then, in the project's time zone."""
