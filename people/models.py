@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from people.validators import validate_mailbox, validate_phone
 from project.common.images import random_name
-from project.common.search import contains
+from project.common.search import FEW, contains, find
 
 MODERATORS = "moderators"
 
@@ -39,6 +39,7 @@ class BlockReason(models.TextChoices):
     ERASED = "erased", _("erased at the person's own wish")
 
 
+STAFF_SEARCHES = ("email", "first_name", "last_name", "phone", "city")
 # The last sign of life, as the database reckons it.
 LAST_SEEN = Coalesce("last_login", "date_joined")
 
@@ -70,13 +71,17 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def found_by_staff(self, text: str) -> Self:
         """People with `text` in their e-mail, name, phone or city."""
-        return self.filter(contains(text, "email", "first_name", "last_name", "phone", "city"))
+        return find(self, contains(text, *STAFF_SEARCHES))
 
     def soon_blocked(self, *, at: datetime | None = None) -> Self:
         """Accounts that the inactivity sweep will block within a week from `at` (default: now), if
         nobody logs in."""
         limit = (at or timezone.now()) - settings.INACTIVITY_PERIOD + timedelta(days=7)
         return self.not_seen_since(limit)
+
+    def soon_blocked_count(self) -> int:
+        """How many those are, at most FEW: after a long rest it may be nearly everybody."""
+        return self.soon_blocked().order_by(LAST_SEEN)[:FEW].count()
 
     def per_day(self, field: str, *, since: datetime) -> dict[date, int]:
         """How many people have `field` on each day since then, in the project's time zone."""

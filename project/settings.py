@@ -111,6 +111,7 @@ INSTALLED_APPS = [
     "import_export",
     "project",
     "project.mail",
+    "project.admin_site",
     "lms",
     "payments",
     "people",

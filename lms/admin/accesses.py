@@ -21,7 +21,7 @@ from project.common.admin import StaffAdmin, action, display
 from project.common.asking import Question, ReasonForm, ask
 from project.common.choosing import DaysFilter, choices_response, choose_from, select_from
 from project.common.errors import DomainError
-from project.common.search import contains
+from project.common.search import contains, find
 
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[Access]
@@ -236,4 +236,4 @@ class AccessAdmin(StaffAdmin[Access]):
         if not self.has_view_permission(request):
             raise PermissionDenied
         term = request.GET.get("term", "").strip()
-        return (rows.filter(contains(term, *fields)) if term else rows).order_by("-pk")
+        return (find(rows, contains(term, *fields)) if term else rows).order_by("-pk")

@@ -25,10 +25,12 @@ from lms.models import Course, Lesson
 from project.common.admin import StaffAdmin, display
 from project.common.errors import DomainError
 from project.common.money import shown
+from project.common.search import contains, find
 
 if TYPE_CHECKING:
     from people.models import User
 
+SEARCHED = "title", "description"
 CHANGES_ON_PAGE = 20
 
 
@@ -58,8 +60,8 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[M], search_term: str
     ) -> tuple[QuerySet[M], bool]:
-        rows: Any = queryset
-        return (rows.matching(search_term.strip()) if search_term.strip() else rows), False
+        text = search_term.strip()
+        return (find(queryset, contains(text, *SEARCHED)) if text else queryset), False
 
     # --- Pictures -----------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from unfold.enums import ActionVariant
 from lms.models import Course
 from lms.permissions import can_grant_access
 from payments.admin.exchange import ExchangeAdmin
-from payments.admin.filters import AttentionFilter, PaidFilter
+from payments.admin.filters import AttentionFilter
 from payments.admin.life import life_of
 from payments.admin.processes import ask_and_run, offered
 from payments.models import Payment, PaymentStatus
@@ -23,7 +23,7 @@ from payments.permissions import can_confirm, can_refund, can_see_book
 from project.common.admin import ReadOnlyAdmin, action, display
 from project.common.choosing import DaysFilter, choices_response, choose_from
 from project.common.money import shown
-from project.common.search import contains
+from project.common.search import contains, find
 
 if TYPE_CHECKING:
     from people.models import User
@@ -61,7 +61,7 @@ class PaymentAdmin(ExchangeAdmin, ReadOnlyAdmin[Payment]):
         ("course", choose_from("admin:payments_payment_courses")),
         ("payer", choose_from("admin:payments_payment_payers")),
         ("created_at", DaysFilter),
-        ("paid_at", PaidFilter),
+        ("paid_at", DaysFilter),
     )
     search_fields = ("title",)  # opens the search box; `get_search_results` searches
     search_help_text = gettext_lazy("Title or payer's e-mail; number, external id or id at Stripe")
@@ -243,4 +243,4 @@ class PaymentAdmin(ExchangeAdmin, ReadOnlyAdmin[Payment]):
         if not self.has_view_permission(request):
             raise PermissionDenied
         term = request.GET.get("term", "").strip()
-        return (rows.filter(contains(term, *fields)) if term else rows).order_by("-pk")
+        return (find(rows, contains(term, *fields)) if term else rows).order_by("-pk")

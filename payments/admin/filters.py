@@ -7,8 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
-from payments.models import IS_UNPAID, Payment
-from project.common.choosing import DaysFilter
+from payments.models import Payment
 
 
 class AttentionFilter(DropdownFilter):  # type: ignore[misc]
@@ -22,12 +21,3 @@ class AttentionFilter(DropdownFilter):  # type: ignore[misc]
         payments: Any = queryset
         chosen = {"confirm": "to_confirm", "stuck": "open_too_long"}.get(self.value() or "")
         return getattr(payments, chosen)() if chosen else payments  # type: ignore[no-any-return]
-
-
-class PaidFilter(DaysFilter):
-    """In the words of the index: paid ones first."""
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self._day("from") or self._day("to"):
-            queryset = queryset.alias(unpaid=IS_UNPAID).filter(unpaid=False)
-        return super().queryset(request, queryset)

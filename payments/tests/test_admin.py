@@ -400,3 +400,16 @@ def test_queries_for_the_events_do_not_grow(desk, administrator, number, django_
     # 1 session, 2 person, 3 count, 4 rows with their payments.
     with django_assert_num_queries(4):
         client.get(reverse("admin:payments_stripeevent_changelist"))
+
+
+@pytest.mark.parametrize("few", [0, 1, 10])
+def test_a_search_finds_the_same_among_few_and_many(desk, administrator, learner, monkeypatch, few):
+    monkeypatch.setattr("project.common.search.FEW", few)
+    by_title = [PaymentFactory.create(title="Rye bread"), PaymentFactory.create(title="BREAD")]
+    by_payer = PaymentFactory.create(payer__email="bread@school.example", title="Chess")
+    by_number = PaymentFactory.create(external_id="bread", title="Chess")
+    PaymentFactory.create(title="Chess")
+    response = desk(administrator).get(page("changelist"), {"q": "bread"})
+    expected = {*by_title, by_payer, by_number}
+    assert set(response.context["cl"].result_list) == expected
+    assert response.context["cl"].result_count == len(expected)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
 from people.models import BlockReason, User
+from project.common.search import keys_of_few
 
 
 class StateFilter(DropdownFilter):  # type: ignore[misc]
@@ -36,4 +37,9 @@ class SoonBlockedFilter(DropdownFilter):  # type: ignore[misc]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         people: Any = queryset
-        return people.soon_blocked() if self.value() == "1" else people  # type: ignore[no-any-return]
+        if self.value() != "1":
+            return queryset
+        soon = people.soon_blocked()
+        keys = keys_of_few(soon.order_by("seen_at"))  # the order of its index
+        found: QuerySet[User] = soon if keys is None else people.filter(pk__in=keys)
+        return found

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from payments.models import Payment, PaymentMethod
+from project.admin_site.figures import kept, last_days, revenue_of
 from project.admin_site.panels import list_url, may_see
 from project.admin_site.parts import (
     COLOURS,
@@ -21,10 +22,7 @@ from project.admin_site.parts import (
     Figure,
     Panel,
     by_day,
-    kept,
-    last_days,
 )
-from project.common.choosing import midnight
 from project.common.money import shown
 
 BOOK = "payments.Payment"
@@ -49,28 +47,22 @@ def payments(request: HttpRequest) -> Panel | None:
     """For those who may see the book."""
     if not may_see(request, BOOK):
         return None
-    numbers = kept("payments", _count_payments)
-    total = sum((amount for _day, _method, amount in numbers["revenue"]), Decimal(0))
+    revenue = revenue_of(kept("payments"))
+    to_confirm = Payment.objects.to_confirm().count()
+    stuck = Payment.objects.open_too_long().count()
+    total = sum((amount for _day, _method, amount in revenue), Decimal(0))
     recent = f"?status__exact=paid&paid_at_from={last_days()[0]}&paid_at_to={last_days()[-1]}"
     url = list_url(BOOK, recent)
     return Panel(
         title=_("Payments"),
-        attention=_attention(numbers["to_confirm"], numbers["stuck"]),
+        attention=_attention(to_confirm, stuck),
         figures=[
             Figure(_("Revenue in 30 days"), shown(total, settings.CURRENCY), url),
-            Figure(_("To confirm"), numbers["to_confirm"], list_url(BOOK, TO_CONFIRM)),
-            Figure(_("Open for too long"), numbers["stuck"], list_url(BOOK, STUCK)),
+            Figure(_("To confirm"), to_confirm, list_url(BOOK, TO_CONFIRM)),
+            Figure(_("Open for too long"), stuck, list_url(BOOK, STUCK)),
         ],
-        charts=[_revenue(numbers["revenue"], url)] if numbers["revenue"] else [],
+        charts=[_revenue(revenue, url)] if revenue else [],
     )
-
-
-def _count_payments() -> dict[str, Any]:
-    return {
-        "to_confirm": Payment.objects.to_confirm().count(),
-        "stuck": Payment.objects.open_too_long().count(),
-        "revenue": Payment.objects.revenue_per_day(since=midnight(last_days()[0])),
-    }
 
 
 def _attention(to_confirm: int, stuck: int) -> list[Attention]:
@@ -99,7 +91,7 @@ def _revenue(rows: list[tuple[date, str, Decimal]], url: str | None) -> Chart:
     for day, method, amount in rows:
         methods[str(PaymentMethod(method).label)][day] = amount
     series = {
-        name: by_day({day: round(amount) for day, amount in days.items()})[1]
+        name: by_day({day.isoformat(): round(amount) for day, amount in days.items()})[1]
         for name, days in methods.items()
     }
     return MoneyChart(

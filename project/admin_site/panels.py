@@ -1,8 +1,5 @@
 """The panels of the dashboard, one function each."""
 
-from datetime import timedelta
-from typing import Any
-
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -10,8 +7,9 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from lms.models import Course, Lesson, Subscription, sees_all_content
+from lms.models import sees_all_content
 from people.models import User
+from project.admin_site.figures import kept, last_days
 from project.admin_site.frame import registered
 from project.admin_site.parts import (
     Attention,
@@ -20,13 +18,9 @@ from project.admin_site.parts import (
     Panel,
     ShareChart,
     by_day,
-    kept,
-    last_days,
 )
 from project.common import queue
 from project.mail import ledger
-
-TITLE_LENGTH = 32
 
 
 def list_url(label: str, query: str = "") -> str | None:
@@ -50,7 +44,7 @@ def content(request: HttpRequest) -> Panel | None:
     """For those who look after everybody's courses: moderators and administrators."""
     if not sees_all_content(request.user) or not may_see(request, "lms.Course"):
         return None
-    numbers = kept("content", _count_content)
+    numbers = kept("content")
     courses, lessons = list_url("lms.Course"), list_url("lms.Lesson")
     published = list_url("lms.Course", "?is_published__exact=1")
     drafts = list_url("lms.Course", "?is_published__exact=0")
@@ -82,49 +76,20 @@ def _rankings(
     return charts
 
 
-def _count_content() -> dict[str, Any]:
-    top: Any = list(Course.objects.by_subscribers()[:10])
-    learnt: Any = Course.objects.filter(pk__in=[course.pk for course in top]).with_completion()
-    return {
-        "published": Course.objects.published().count(),
-        "drafts": Course.objects.filter(is_published=False).count(),
-        "lessons": Lesson.objects.count(),
-        "subscriptions": Subscription.objects.count(),
-        "top": [(_shortened(course.title), course.subscribers_count) for course in top],
-        "completion": sorted(
-            (
-                (_shortened(course.title), _percent_completed(course))
-                for course in learnt
-                if course.learners_count and course.lessons_count
-            ),
-            key=lambda entry: -entry[1],
-        ),
-    }
-
-
-def _percent_completed(course: Any) -> int:
-    whole: int = course.learners_count * course.lessons_count
-    return round(100 * int(course.completions_count) / whole)
-
-
-def _shortened(title: str) -> str:
-    return title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…"
-
-
 # --- People ---------------------------------------------------------------------------------
 
 
 def people(request: HttpRequest) -> Panel | None:
     if not may_see(request, "people.User"):
         return None
-    numbers = kept("people", _count_people)
+    numbers = kept("people")
     days = last_days()
     recent = f"?date_joined_from={days[0]}&date_joined_to={days[-1]}"
     labels, joined = by_day(numbers["joined"])
     _labels, seen = by_day(numbers["seen"])
     return Panel(
         title=_("People"),
-        attention=_soon_blocked(numbers["soon_blocked"]),
+        attention=_soon_blocked(User.objects.soon_blocked_count()),
         figures=[
             Figure(_("Active people"), numbers["active"], list_url("people.User", "?state=active")),
             Figure(_("New in 30 days"), sum(joined), list_url("people.User", recent)),
@@ -142,17 +107,6 @@ def people(request: HttpRequest) -> Panel | None:
             )
         ],
     )
-
-
-def _count_people() -> dict[str, Any]:
-    since = timezone.now() - timedelta(days=len(last_days()))
-    return {
-        "active": User.objects.active().count(),
-        "blocked": User.objects.blocked().count(),
-        "soon_blocked": User.objects.soon_blocked().count(),
-        "joined": User.objects.per_day("date_joined", since=since),
-        "seen": User.objects.per_day("last_login", since=since),
-    }
 
 
 def _soon_blocked(number: int) -> list[Attention]:

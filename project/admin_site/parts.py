@@ -1,18 +1,13 @@
-"""What a panel of the dashboard is made of, and how its numbers are kept for a while."""
+"""What a panel of the dashboard is made of."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import cast
 
-from django.core.cache import cache
-from django.utils import timezone
 from django.utils.formats import date_format
 
-# Figures of large tables take a moment to count; a minute later they are still the same.
-KEPT_SECONDS = 60
-DAYS = 30
+from project.admin_site.figures import last_days
+
 COLOURS = ("var(--color-primary-600)", "oklch(76.9% .188 70.08)", "oklch(62.3% .214 259.815)")
 
 
@@ -102,18 +97,9 @@ class Panel:
     charts: list[Chart] = field(default_factory=list)
 
 
-def kept[T](name: str, count: Callable[[], T]) -> T:
-    """Return what `count` returns, at most KEPT_SECONDS old. The same for everybody who asks."""
-    return cast("T", cache.get_or_set(f"dashboard:{name}", count, KEPT_SECONDS))
-
-
-def last_days() -> list[date]:
-    """The last DAYS days, today included, in the project's time zone."""
-    today = timezone.localdate()
-    return [today - timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)]
-
-
-def by_day(numbers: Mapping[date, int]) -> tuple[list[str], list[int]]:
+def by_day(numbers: Mapping[str, int]) -> tuple[list[str], list[int]]:
     """Labels and values for a chart of the last days; a day without a row is a zero."""
     days = last_days()
-    return [date_format(day, "j N") for day in days], [numbers.get(day, 0) for day in days]
+    return [date_format(day, "j N") for day in days], [
+        numbers.get(day.isoformat(), 0) for day in days
+    ]

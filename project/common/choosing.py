@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 from django.utils.timezone import make_aware
@@ -18,6 +18,7 @@ from unfold.contrib.filters.forms import AutocompleteDropdownForm
 from unfold.utils import parse_date_str
 
 from project.common.admin import CappedPaginator
+from project.common.search import find
 
 if TYPE_CHECKING:
     from django.contrib.admin import FieldListFilter
@@ -60,14 +61,21 @@ class DaysFilter(RangeDateFilter):  # type: ignore[misc]
     """From one day to another, both included, in the project's time zone: Unfold's own compares a
     time with a date, so that it loses the last day."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        model_admin: Any = args[4]
+        self.is_order_of_list = model_admin.ordering[0].lstrip("-") == self.parameter_name
+
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         first, last = self._day("from"), self._day("to")
+        days = Q()
         if first:
-            queryset = queryset.filter(**{f"{self.parameter_name}__gte": midnight(first)})
+            days &= Q(**{f"{self.parameter_name}__gte": midnight(first)})
         if last:
-            after = midnight(last + timedelta(days=1))
-            queryset = queryset.filter(**{f"{self.parameter_name}__lt": after})
-        return queryset
+            days &= Q(**{f"{self.parameter_name}__lt": midnight(last + timedelta(days=1))})
+        if not days or self.is_order_of_list:
+            return queryset.filter(days)
+        return find(queryset, days, by=str(self.parameter_name))
 
     def _day(self, end: str) -> date | None:
         value = self.used_parameters.get(f"{self.parameter_name}_{end}")

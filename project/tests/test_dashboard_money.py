@@ -4,20 +4,20 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.core.cache import cache
 from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
 from payments.models import Payment
 from payments.tests.factories import PaymentFactory
+from project.admin_site.models import Figure
 from project.admin_site.money import payments
 
 pytestmark = pytest.mark.django_db
 
 
 def panel_of(user):
-    cache.clear()
+    Figure.objects.all().delete()
     request = RequestFactory().get("/admin/")
     request.user = user
     return payments(request)
@@ -85,9 +85,12 @@ def test_money_is_for_those_who_may_see_the_book(desk, support, who, request):
 @pytest.mark.parametrize("number", [2, 20])
 def test_queries_of_the_panel_do_not_grow(administrator, number, django_assert_num_queries):
     PaymentFactory.create_batch(number, paid=True)
-    # 1 to confirm, 2 open for too long, 3 revenue.
+    panel_of(administrator)
+    request = RequestFactory().get("/admin/")
+    request.user = administrator
+    # 1 revenue as it was counted last, 2 to confirm, 3 open for too long.
     with django_assert_num_queries(3):
-        panel_of(administrator)
+        payments(request)
 
 
 def test_sums_are_exact():
