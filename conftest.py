@@ -14,6 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.utils import translation
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 
@@ -82,6 +83,12 @@ class ApiClient:
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> None:
+    """A request in Russian leaves its language behind in the thread."""
+    translation.deactivate()
 
 
 @pytest.fixture

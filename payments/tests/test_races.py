@@ -11,6 +11,7 @@ from django.db import connection
 from lms.models import Access, Course
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment, PaymentMove, StripeEvent
+from payments.provider import ProviderUnavailable
 from payments.sandbox.webhooks import signed
 from payments.services import AlreadyPaid, IllegalMove, confirm_payment, refund_payment
 from payments.tests.factories import PaymentFactory
@@ -150,7 +151,8 @@ def test_two_who_refund_at_once_give_the_money_back_once(
         return refund_payment(payment=mine, by=administrator, reason="asked to")
 
     outcomes = at_once(4, refund)
-    assert {type(outcome) for outcome in outcomes} <= {Payment, IllegalMove}
+    # Stripe itself refuses to work twice at once on what has the same key.
+    assert {type(outcome) for outcome in outcomes} <= {Payment, IllegalMove, ProviderUnavailable}
     assert any(isinstance(outcome, Payment) for outcome in outcomes)
     assert len(stripe_sandbox.sandbox.all("refund")) == 1
     assert Payment.objects.get().status == "refunded"
