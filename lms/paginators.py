@@ -9,6 +9,7 @@ from ninja.pagination import PaginationBase
 from pydantic import Field, create_model
 
 from project.common.answers import json_answer
+from project.common.prepared import count_rows
 
 DEFAULT_PAGE_SIZE = 10
 MAX_PAGE_SIZE = 100
@@ -71,7 +72,7 @@ class PageNumberPagination(PaginationBase):
         request: HttpRequest,
         **params: Any,
     ) -> dict[str, Any]:
-        count = queryset.count()
+        count = count_rows(queryset)
         start = pagination.start
         items = queryset[start : start + pagination.size] if start < count else []
         return _page(items, count, pagination)

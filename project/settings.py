@@ -176,6 +176,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
     }
+    # To open the file and to give it Django's functions takes longer than most requests.
+    DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
 elif DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     msg = "DATABASE_URL must begin with sqlite:// or postgres://"
     raise ImproperlyConfigured(msg)

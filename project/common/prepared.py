@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.sql.compiler import SQLCompiler
@@ -26,6 +27,7 @@ from django.db.models.sql.compiler import SQLCompiler
 Row = tuple[Any, ...]
 Values = Mapping[int | str, Any]
 Converter = Callable[[Any, Any, Any], Any]
+Estimates = dict[tuple[Any, ...], tuple[float, int]]
 
 # Up to here a list is counted exactly; above, PostgreSQL's planner is asked (SQLite has none that
 # could tell, and counts). An estimate is kept for a while, as it would not change.
@@ -132,7 +134,7 @@ class Listing:
     def __init__(self, queryset: QuerySet[Any], *columns: str) -> None:
         self.page = Statement(queryset, *columns, tail=" LIMIT %s OFFSET %s")
         self.all = Statement(queryset.order_by(), "pk")
-        self.estimates: dict[tuple[Any, ...], tuple[float, int]] = {}
+        self.estimates: Estimates = {}
 
     def part(self, values: Values, *, start: int, size: int) -> Part:
         count = self.count(values)
@@ -144,26 +146,50 @@ class Listing:
         parameters = self.all._filled(values)  # noqa: SLF001 - both are of this module
         if parameters is None:
             return 0
-        on_postgresql = connection.vendor == "postgresql"
         key = (connection.settings_dict["NAME"], *parameters)
-        if on_postgresql and (known := self.estimates.get(key)) and known[0] > time.monotonic():
-            return known[1]
-        limit = f" LIMIT {COUNTED + 1}" if on_postgresql else ""
-        with _binding_cursor() as cursor:
-            cursor.execute(f"SELECT COUNT(*) FROM ({self.all.sql}{limit}) listed", parameters)  # noqa: S608
-            count: int = cursor.fetchone()[0]
-        if not limit or count <= COUNTED:
-            return count
-        # Values in the text: PostgreSQL explains no statement with parameters.
-        with connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN (FORMAT JSON) {self.all.sql}", parameters)
-            plan = cursor.fetchone()[0]
-        plans = json.loads(plan) if isinstance(plan, str) else plan
-        estimate = max(int(plans[0]["Plan"]["Plan Rows"]), count)
-        if len(self.estimates) >= ESTIMATES_KEPT:
-            self.estimates.clear()
-        self.estimates[key] = (time.monotonic() + ESTIMATE_SECONDS, estimate)
-        return estimate
+        return _count(self.all.sql, parameters, self.estimates, key, _binding_cursor)
+
+
+def count_rows(queryset: QuerySet[Any]) -> int:
+    """How many rows a queryset has that is built for one request: exactly up to COUNTED, about so
+    many above."""
+    try:
+        sql, parameters = queryset.order_by().values_list("pk").query.sql_with_params()
+    except EmptyResultSet:
+        return 0
+    key = (connection.settings_dict["NAME"], sql, repr(parameters))
+    return _count(sql, list(parameters), _estimates, key, connection.cursor)
+
+
+_estimates: Estimates = {}
+
+
+def _count(
+    sql: str,
+    parameters: list[Any],
+    estimates: Estimates,
+    key: tuple[Any, ...],
+    open_cursor: Callable[[], Any],
+) -> int:
+    on_postgresql = connection.vendor == "postgresql"
+    if on_postgresql and (known := estimates.get(key)) and known[0] > time.monotonic():
+        return known[1]
+    limit = f" LIMIT {COUNTED + 1}" if on_postgresql else ""
+    with open_cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*) FROM ({sql}{limit}) listed", parameters)  # noqa: S608
+        count: int = cursor.fetchone()[0]
+    if not limit or count <= COUNTED:
+        return count
+    # Values in the text: PostgreSQL explains no statement with parameters.
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
+        plan = cursor.fetchone()[0]
+    plans = json.loads(plan) if isinstance(plan, str) else plan
+    estimate = max(int(plans[0]["Plan"]["Plan Rows"]), count)
+    if len(estimates) >= ESTIMATES_KEPT:
+        estimates.clear()
+    estimates[key] = (time.monotonic() + ESTIMATE_SECONDS, estimate)
+    return estimate
 
 
 @contextmanager
