@@ -129,11 +129,11 @@ def report(small: dict[str, Measured], large: dict[str, Measured]) -> int:
         few = max(of_few, small[address.partition("?")[0]], key=lambda page: page.milliseconds)
         ratio = many.milliseconds / few.milliseconds
         is_slow = ratio > LIMIT and many.milliseconds > FAST_MS
-        grows = many.queries > few.queries
+        grows = many.queries > of_few.queries
         word = "too slow" if is_slow else "more queries" if grows else ""
         missed += bool(word)
         figures = (f"{few.milliseconds:.1f}", f"{many.milliseconds:.1f}", f"{ratio:.2f}")
-        queries = f"{few.queries}→{many.queries}" if grows else str(many.queries)
+        queries = f"{of_few.queries}→{many.queries}" if grows else str(many.queries)
         sys.stdout.write(line.format(f"/admin/{address}", *figures, queries, word))
     sys.stdout.write(f"{len(small)} pages, {missed} of them missed\n")
     return missed

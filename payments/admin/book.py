@@ -147,7 +147,7 @@ class PaymentAdmin(ExchangeAdmin, ReadOnlyAdmin[Payment]):
 
     @display(description=gettext_lazy("payment at Stripe"))
     def charge(self, payment: Payment) -> str:
-        return payment.payment_intent_id
+        return payment.payment_intent_id or "—"
 
     # --- The page -----------------------------------------------------------------------------
 

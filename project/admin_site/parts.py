@@ -8,7 +8,7 @@ from django.utils.formats import date_format
 
 from project.admin_site.figures import last_days
 
-COLOURS = ("var(--color-primary-600)", "oklch(76.9% .188 70.08)", "oklch(62.3% .214 259.815)")
+COLOURS = ("var(--parta-line)", "oklch(76.9% .188 70.08)", "oklch(62.3% .214 259.815)")
 
 
 GREY = "#9ca3af"

@@ -1,0 +1,158 @@
+"""Takes the pictures of the README anew: `uv run python -m docs.screenshots`.
+
+It makes a school of its own in a temporary database, at a fixed moment and from a fixed seed, serves
+it as in production and photographs the main pages with Debian's Chromium.
+"""
+
+import logging
+import os
+import random
+import shutil
+import sys
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import django
+import playwright.sync_api as playwright
+import time_machine
+from PIL import Image
+
+if TYPE_CHECKING:
+    from people.models import User
+
+FOLDER = Path(__file__).parent / "pictures"
+NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+DESKTOP, TALL, PHONE = (1280, 800), (1280, 1480), (390, 780)
+# Name, address, size and colours of each picture.
+PICTURES = (
+    ("dashboard-light", "/admin/", DESKTOP, "light"),
+    ("dashboard-dark", "/admin/", DESKTOP, "dark"),
+    ("courses-light", "/admin/lms/course/", DESKTOP, "light"),
+    ("history-dark", "/admin/lms/course/1/history/", DESKTOP, "dark"),
+    ("payment-light", "/admin/payments/payment/{payment}/change/", TALL, "light"),
+    ("dashboard-phone-dark", "/admin/", PHONE, "dark"),
+    ("people-phone-light", "/admin/people/user/", PHONE, "light"),
+)
+NAMES = ("Ivan", "Olga", "Peter", "Maria", "Oleg", "Nina", "Paul", "Rita", "Tom", "Vera")
+
+
+def main() -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "project.test_settings"
+    # Playwright keeps an event loop in this thread, so that Django takes it for asynchronous.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    logging.disable(logging.INFO)
+    django.setup()
+    from django.test.utils import setup_databases, teardown_databases  # noqa: PLC0415
+    from pytest_django.live_server_helper import LiveServer  # noqa: PLC0415
+
+    databases = setup_databases(verbosity=0, interactive=False)
+    with time_machine.travel(NOW - timedelta(hours=1), tick=False):
+        make_demo_school()
+    with time_machine.travel(NOW, tick=False):
+        administrator, payment = make_school()
+        server = LiveServer("localhost")
+        try:
+            take_all(server.url, administrator, payment)
+        finally:
+            server.stop()
+    teardown_databases(databases, verbosity=0)
+
+
+def make_demo_school() -> None:
+    from django.core.management import call_command  # noqa: PLC0415
+
+    from project import demo  # noqa: PLC0415
+
+    call_command("loaddata", "groups", verbosity=0)
+    demo.load()
+
+
+def make_school() -> "tuple[User, int]":
+    """A month of payments, a moderator's edit, a payment that was decided, a worker at work."""
+    from django.apps import apps  # noqa: PLC0415
+
+    from lms.models import Course, Lesson, Subscription  # noqa: PLC0415
+    from lms.services import complete_lesson, update_lesson  # noqa: PLC0415
+    from payments import services  # noqa: PLC0415
+    from payments.models import Payment  # noqa: PLC0415
+    from people.models import User  # noqa: PLC0415
+
+    administrator = User.objects.get(is_superuser=True)
+    chance = random.Random(7)  # noqa: S311 - the same school each time
+    for number in range(60):
+        User.objects.create(
+            email=f"learner{number}@parta.example",
+            first_name=NAMES[number % len(NAMES)],
+            password="!",  # noqa: S106 - no password at all
+            date_joined=NOW - timedelta(days=chance.uniform(0, 45)),
+            last_login=NOW - timedelta(days=chance.uniform(0, 20)),
+        )
+    people = list(User.objects.filter(email__startswith="learner").order_by("pk"))
+    courses = list(Course.objects.published().filter(price__gt=0).order_by("pk"))
+    for person in people:
+        course = chance.choice(courses)
+        at = NOW - timedelta(days=chance.uniform(0, 29))
+        method = chance.choice(["cash", "transfer", "transfer"])
+        fields = {"title": course.title, "amount": Decimal(course.price), "currency": "RUB"}
+        payment = Payment.objects.create(
+            payer=person, course=course, method=method, created_at=at, **fields
+        )
+        services.confirm_payment(payment=payment, by=administrator, reason="Statement of the bank")
+        Payment.objects.filter(pk=payment.pk).update(paid_at=at)
+        Subscription.objects.create(user=person, course=course, created_at=at)
+        lessons = list(course.lessons.order_by("position"))
+        for lesson in lessons[: chance.randrange(len(lessons) + 1)]:
+            complete_lesson(user=person, lesson=lesson)
+    lesson = Lesson.objects.filter(course=1).order_by("position")[1]
+    moderator = User.objects.get(email="moderator@parta.example")
+    text = f"{lesson.description} Редактор — любой: от блокнота до PyCharm."
+    update_lesson(lesson=lesson, changes={"description": text}, by=moderator)
+    last = Payment.objects.latest("pk")
+    services.refund_payment(payment=last, by=administrator, reason="Bought twice by mistake")
+    times = {"started": NOW, "stopped": NOW, "success": True}
+    task = {"id": "1" * 32, "name": "canary", "func": "project.common.tasks.canary"}
+    apps.get_model("django_q.Success").objects.create(**task, **times)
+    return administrator, last.pk
+
+
+def take_all(url: str, administrator: "User", payment: int) -> None:
+    from django.conf import settings  # noqa: PLC0415
+    from django.test import Client  # noqa: PLC0415
+
+    client = Client()
+    client.force_login(administrator)
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    FOLDER.mkdir(exist_ok=True)
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        for name, address, (width, height), scheme in PICTURES:
+            context = browser.new_context(
+                base_url=url,
+                locale="en-GB",
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if scheme == "dark" else "light",
+                reduced_motion="reduce",
+            )
+            cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "url": url}
+            context.add_cookies([cookie])  # type: ignore[list-item]
+            page = context.new_page()
+            page.goto(address.format(payment=payment), wait_until="networkidle")
+            page.wait_for_timeout(1200)  # charts grow for a second
+            save(name, page.screenshot())
+            context.close()
+        browser.close()
+
+
+def save(name: str, png: bytes) -> None:
+    path = FOLDER / f"{name}.webp"
+    Image.open(BytesIO(png)).convert("RGB").save(path, quality=82, method=6)
+    sys.stdout.write(f"{path.name}: {path.stat().st_size // 1024} kB\n")
+
+
+if __name__ == "__main__":
+    main()
