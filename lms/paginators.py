@@ -67,12 +67,13 @@ class PageNumberPagination(PaginationBase):
     @override
     def paginate_queryset(
         self,
-        queryset: QuerySet[Any],
+        queryset: Any,
         pagination: Input,
         request: HttpRequest,
         **params: Any,
     ) -> dict[str, Any]:
-        count = count_rows(queryset)
+        # What only behaves like a queryset (lms/history.py) counts itself.
+        count = count_rows(queryset) if isinstance(queryset, QuerySet) else queryset.count()
         start = pagination.start
         items = queryset[start : start + pagination.size] if start < count else []
         return _page(items, count, pagination)
