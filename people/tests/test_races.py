@@ -176,6 +176,7 @@ def stored() -> set[str]:
 
 
 def test_guessing_at_once_gains_nothing(api, settings):
+    settings.WEB_THREADS = 2 * THREADS
     settings.THROTTLE_LOGIN = "3/min"
     body = {"email": "anna@school.example", "password": "wrong"}
     responses = at_once(lambda _n: api(None).post("auth/token", body))
