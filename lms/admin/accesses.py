@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from lms import permissions, services
@@ -19,7 +19,13 @@ from lms.admin.materials import staff
 from lms.models import Access, AccessSource, Course, Lesson
 from project.common.admin import StaffAdmin, action, display
 from project.common.asking import Question, ReasonForm, ask
-from project.common.choosing import DaysFilter, choices_response, choose_from, select_from
+from project.common.choosing import (
+    DaysFilter,
+    SubsetFilter,
+    choices_response,
+    choose_from,
+    select_from,
+)
 from project.common.errors import DomainError
 from project.common.search import contains, find
 
@@ -31,17 +37,13 @@ else:
 STATE_COLOURS = {"active": "success", "revoked": "default"}
 
 
-class StateFilter(DropdownFilter):  # type: ignore[misc]
+class StateFilter(SubsetFilter):
     title = gettext_lazy("state")
     parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("active", gettext_lazy("active")), ("revoked", gettext_lazy("revoked"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Access]) -> QuerySet[Access]:
-        accesses: Any = queryset
-        chosen = {"active": "active", "revoked": "revoked"}.get(self.value() or "")
-        return getattr(accesses, chosen)() if chosen else accesses  # type: ignore[no-any-return]
+    subsets = {
+        "active": ("active", gettext_lazy("active")),
+        "revoked": ("revoked", gettext_lazy("revoked")),
+    }
 
 
 class AccessForm(_ModelForm):

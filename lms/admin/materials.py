@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from lms import permissions, services
 from lms.admin.diffs import KINDS, can_be_put_back, differences
 from lms.history import Change, Changes, change_of
-from lms.models import Course, Lesson
+from lms.models import SEARCHED_FIELDS, Course, Lesson
 from project.common.admin import StaffAdmin, display
 from project.common.errors import DomainError
 from project.common.money import shown
@@ -30,7 +30,6 @@ from project.common.search import contains, find
 if TYPE_CHECKING:
     from people.models import User
 
-SEARCHED = "title", "description"
 CHANGES_ON_PAGE = 20
 
 
@@ -61,7 +60,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         self, request: HttpRequest, queryset: QuerySet[M], search_term: str
     ) -> tuple[QuerySet[M], bool]:
         text = search_term.strip()
-        return (find(queryset, contains(text, *SEARCHED)) if text else queryset), False
+        return (find(queryset, contains(text, *SEARCHED_FIELDS)) if text else queryset), False
 
     # --- Pictures -----------------------------------------------------------------------------
 

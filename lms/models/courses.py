@@ -21,6 +21,8 @@ from project.common.search import contains
 
 DESCRIPTION_MAX_LENGTH = 20_000
 LAST_POSITION = 2**31 - 1
+# Where a search looks, in courses and lessons.
+SEARCHED_FIELDS = ("title", "description")
 
 
 class CourseQuerySet(models.QuerySet["Course"]):
@@ -97,7 +99,7 @@ class CourseQuerySet(models.QuerySet["Course"]):
 
     def matching(self, text: str) -> Self:
         """Courses with the text in their title or description, whatever the letter case."""
-        return self.filter(contains(text, "title", "description"))
+        return self.filter(contains(text, *SEARCHED_FIELDS))
 
     def on_sale_to(self, user: Any) -> Self:
         """Courses this person may ask to buy: published ones. Their own drafts are among them, so
@@ -206,10 +208,6 @@ class Course(models.Model):
 
 
 class LessonQuerySet(models.QuerySet["Lesson"]):
-    def matching(self, text: str) -> Self:
-        """Lessons with the text in their title or description, whatever the letter case."""
-        return self.filter(contains(text, "title", "description"))
-
     def visible_to(self, user: Any) -> Self:
         """Lessons of the courses this person may see in authoring."""
         if isinstance(user, AnonymousUser):

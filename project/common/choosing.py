@@ -4,16 +4,16 @@ Django's autocomplete answers to those who may see the list of the other model; 
 asks decides who may look for what, so that staff need no right to everything they choose from.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 from django.utils.timezone import make_aware
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 from unfold.utils import parse_date_str
 
@@ -22,6 +22,7 @@ from project.common.search import find
 
 if TYPE_CHECKING:
     from django.contrib.admin import FieldListFilter
+    from django_stubs_ext import StrOrPromise
 
 CHOICES_SHOWN = 20
 
@@ -55,6 +56,23 @@ def choose_from(url_name: str) -> "type[FieldListFilter]":
         form_class = ChoiceForm
 
     return ChoiceFilter
+
+
+class SubsetFilter(DropdownFilter):  # type: ignore[misc]
+    """Choices that are each a method of the list's queryset."""
+
+    # By value in the address: name of the method, and what it is called here.
+    subsets: "ClassVar[Mapping[str, tuple[str, StrOrPromise]]]"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, label) for value, (_method, label) in self.subsets.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in self.subsets:
+            return queryset
+        method, _label = self.subsets[self.value()]
+        subset: QuerySet[Any] = getattr(queryset, method)()
+        return subset
 
 
 class DaysFilter(RangeDateFilter):  # type: ignore[misc]

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
+from project.common.choosing import SubsetFilter
 from project.mail.kinds import label_of
 from project.mail.models import Delivery, DeliveryStatus, Mailing
 
@@ -61,17 +62,13 @@ class KindFilter(DropdownFilter):  # type: ignore[misc]
         return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
-class TroubleFilter(DropdownFilter):  # type: ignore[misc]
+class TroubleFilter(SubsetFilter):
     title = _("attention")
     parameter_name = "attention"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("troubled", _("with mails that failed")), ("parked", _("given up"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> QuerySet[Mailing]:
-        mailings: Any = queryset
-        chosen = {"troubled": "troubled", "parked": "parked"}.get(self.value() or "")
-        return getattr(mailings, chosen)() if chosen else mailings  # type: ignore[no-any-return]
+    subsets = {
+        "troubled": ("troubled", _("with mails that failed")),
+        "parked": ("parked", _("given up")),
+    }
 
 
 def _is_key(value: str) -> bool:
