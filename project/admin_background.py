@@ -6,12 +6,12 @@ label, because only `project.common.queue` imports it.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -21,10 +21,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from project.common import queue
-from project.common.admin import AdministratorsAdmin, action, display
-from project.common.asking import Question, ask
+from project.common.admin import AdministratorsAdmin, display
 from project.common.choosing import DaysFilter
 from project.common.errors import DomainError
+from project.common.retrying import RetriedAdmin
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 Waiting: Any = apps.get_model("django_q.OrmQ")
 Task = apps.get_model("django_q.Task")
@@ -109,12 +112,12 @@ class SuccessAdmin(FinishedAdmin):
 
 
 @admin.register(Failure)
-class FailureAdmin(FinishedAdmin):
+class FailureAdmin(RetriedAdmin[Any], FinishedAdmin):
     list_display = ("func", "arguments", "reason", "attempt_count", "stopped")
     fields = ("func", "arguments", "error", "attempt_count", "started", "stopped", "took", "name")
     readonly_fields = fields
     actions = ("try_again_many",)
-    actions_detail = ("try_again",)
+    explanation = gettext_lazy("The task goes into the queue once more, and leaves this list.")
 
     @display(description=gettext_lazy("reason"))
     def reason(self, task: Any) -> str:
@@ -125,30 +128,18 @@ class FailureAdmin(FinishedAdmin):
     def error(self, task: Any) -> SafeString:
         return format_html('<pre class="parta-error">{}</pre>', task.result or "—")
 
-    @action(
-        description=gettext_lazy("Try again"),
-        icon="replay",
-        url_path="try-again",
-        permissions=["view"],
-    )
-    def try_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        task = self.get_object(request, object_id)
-        if task is None:
-            raise Http404
-        if request.method == "POST":
-            self._try(request, [task])
-            return HttpResponseRedirect(reverse(FAILURES))
-        question = Question(
-            title=_("Try again"),
-            explanation=_("The task goes into the queue once more, and leaves this list."),
-            back=reverse("admin:django_q_failure_change", args=[task.pk]),
-            facts=[
-                (_("Function"), task.func),
-                (_("Arguments"), self.arguments(task)),
-                (_("Reason"), self.reason(task)),
-            ],
-        )
-        return ask(request, self, question)
+    def facts_of(self, row: Any) -> "list[tuple[StrOrPromise, str]]":
+        return [
+            (_("Function"), row.func),
+            (_("Arguments"), self.arguments(row)),
+            (_("Reason"), self.reason(row)),
+        ]
+
+    def try_row(self, request: HttpRequest, row: Any) -> None:
+        self._try(request, [row])
+
+    def page_after(self, row: Any) -> str:
+        return reverse(FAILURES)
 
     @admin.action(description=gettext_lazy("Try again"), permissions=["view"])
     def try_again_many(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from project.common.admin import AdministratorsAdmin, action, display
-from project.common.asking import Question, ask
+from project.common.admin import display
+from project.common.retrying import RetriedAdmin
 from project.common.search import contains
 from project.mail import services
 from project.mail.admin.filters import MailingFilter, OutcomeFilter
@@ -20,7 +19,9 @@ from project.mail.models import Delivery, DeliveryStatus
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
+    from django_stubs_ext import StrOrPromise
 
+EXPLANATION = gettext_lazy("Those whose mail failed are written to once more; nobody else is.")
 COLOURS = {
     DeliveryStatus.WAITING.value: "info",
     DeliveryStatus.SENT.value: "success",
@@ -39,7 +40,7 @@ def say_how_many(model_admin: "ModelAdmin[Any]", request: HttpRequest, number: i
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(AdministratorsAdmin[Delivery]):
+class DeliveryAdmin(RetriedAdmin[Delivery]):
     list_display = ("address", "mailing", "outcome", "attempts", "next_try", "answer")
     list_filter = (OutcomeFilter, MailingFilter)
     search_fields = ("recipient",)  # opens the search box; `get_search_results` searches
@@ -55,7 +56,7 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery]):
     )
     readonly_fields = ("address", "outcome_text", "next_try", "answer")
     actions = ("try_again_many",)
-    actions_detail = ("try_again",)
+    explanation = EXPLANATION
 
     def with_shown(self, rows: QuerySet[Delivery], request: HttpRequest) -> QuerySet[Delivery]:
         return rows.select_related("recipient", "mailing")
@@ -94,37 +95,18 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery]):
 
     # --- Try again ----------------------------------------------------------------------------
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Only of what failed."""
-        unfolds: Any = super()
-        failed = Delivery.objects.failed().filter(pk=object_id).exists()
-        return unfolds.get_actions_detail(request, object_id) if failed else []
+    def can_be_tried(self, object_id: Any) -> bool:
+        return Delivery.objects.failed().filter(pk=object_id).exists()
 
-    @action(
-        description=gettext_lazy("Try again"),
-        icon="replay",
-        url_path="try-again",
-        permissions=["view"],
-    )
-    def try_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        delivery = self.get_object(request, object_id)
-        if delivery is None:
-            raise Http404
-        page = reverse("admin:mail_delivery_change", args=[delivery.pk])
-        if request.method == "POST":
-            self.try_again_many(request, Delivery.objects.filter(pk=delivery.pk))
-            return HttpResponseRedirect(page)
-        question = Question(
-            title=_("Try again"),
-            explanation=_("Those whose mail failed are written to once more; nobody else is."),
-            back=page,
-            facts=[
-                (_("Recipient"), self.address(delivery)),
-                (_("Mailing"), str(delivery.mailing)),
-                (_("Reason"), self.answer(delivery)),
-            ],
-        )
-        return ask(request, self, question)
+    def facts_of(self, row: Delivery) -> "list[tuple[StrOrPromise, str]]":
+        return [
+            (_("Recipient"), self.address(row)),
+            (_("Mailing"), str(row.mailing)),
+            (_("Reason"), self.answer(row)),
+        ]
+
+    def try_row(self, request: HttpRequest, row: Delivery) -> None:
+        self.try_again_many(request, Delivery.objects.filter(pk=row.pk))
 
     @admin.action(description=gettext_lazy("Try again"), permissions=["view"])
     def try_again_many(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:

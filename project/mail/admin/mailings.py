@@ -1,30 +1,33 @@
 """The list of mailings, and how far each of them came."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from project.common.admin import AdministratorsAdmin, action, display
-from project.common.asking import Question, ask
+from project.common.admin import display
 from project.common.choosing import DaysFilter
+from project.common.retrying import RetriedAdmin
 from project.common.search import contains
 from project.mail import services
-from project.mail.admin.deliveries import say_how_many
+from project.mail.admin.deliveries import EXPLANATION, say_how_many
 from project.mail.admin.filters import KindFilter, TroubleFilter
 from project.mail.kinds import label_of
 from project.mail.models import Delivery, Mailing, MailingState
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 COUNTS = ("recipients", "sent", "waiting", "postponed", "skipped", "failed")
 
 
 @admin.register(Mailing)
-class MailingAdmin(AdministratorsAdmin[Mailing]):
+class MailingAdmin(RetriedAdmin[Mailing]):
     list_display = ("__str__", "progress", "sent", "waiting", "failed", "created_at")
     list_filter = (KindFilter, TroubleFilter, ("created_at", DaysFilter))
     search_fields = ("title",)  # opens the search box; `get_search_results` searches
@@ -33,7 +36,7 @@ class MailingAdmin(AdministratorsAdmin[Mailing]):
     sortable_by = ()
     fields = ("kind_label", "title", "progress_text", COUNTS[:3], COUNTS[3:], "created_at")
     readonly_fields = ("kind_label", "progress_text", *COUNTS)
-    actions_detail = ("try_again",)
+    explanation = EXPLANATION
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
         mailings: Any = super().get_queryset(request)
@@ -105,40 +108,21 @@ class MailingAdmin(AdministratorsAdmin[Mailing]):
 
     # --- Try again ----------------------------------------------------------------------------
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Only where something failed."""
-        unfolds: Any = super()
-        troubled = Mailing.objects.troubled().filter(pk=object_id).exists()
-        return unfolds.get_actions_detail(request, object_id) if troubled else []
+    def can_be_tried(self, object_id: Any) -> bool:
+        return Mailing.objects.troubled().filter(pk=object_id).exists()
 
-    @action(
-        description=gettext_lazy("Try again"),
-        icon="replay",
-        url_path="try-again",
-        permissions=["view"],
-    )
-    def try_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        mailing = self.get_object(request, object_id)
-        if mailing is None:
-            raise Http404
-        page = reverse("admin:mail_mailing_change", args=[mailing.pk])
-        if request.method == "POST":
-            if services.list_again(mailing):
-                message = _("The recipients are being listed again.")
-                self.message_user(request, message, messages.SUCCESS)
-            say_how_many(self, request, services.try_again(mailing.deliveries.all()))
-            return HttpResponseRedirect(page)
-        question = Question(
-            title=_("Try again"),
-            explanation=_("Those whose mail failed are written to once more; nobody else is."),
-            back=page,
-            facts=[
-                (_("Mailing"), str(mailing)),
-                (_("State"), self.progress_text(mailing)),
-                (_("Not delivered"), str(_count(mailing, "refused", "parked"))),
-            ],
-        )
-        return ask(request, self, question)
+    def facts_of(self, row: Mailing) -> "list[tuple[StrOrPromise, str]]":
+        return [
+            (_("Mailing"), str(row)),
+            (_("State"), self.progress_text(row)),
+            (_("Not delivered"), str(_count(row, "refused", "parked"))),
+        ]
+
+    def try_row(self, request: HttpRequest, row: Mailing) -> None:
+        if services.list_again(row):
+            message = _("The recipients are being listed again.")
+            self.message_user(request, message, messages.SUCCESS)
+        say_how_many(self, request, services.try_again(row.deliveries.all()))
 
 
 def _count(mailing: Mailing, *statuses: str) -> int:
