@@ -200,6 +200,12 @@ CACHES = {"default": address("CACHE_URL", env.cache_url, "locmemcache://")}
 AUTH_USER_MODEL = "people.User"
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+PASSWORD_HASHERS = [
+    "people.hashers.Argon2idPasswordHasher",
+    # Of accounts that come from elsewhere; hashed anew at the next log-in.
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

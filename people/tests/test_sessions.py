@@ -85,13 +85,13 @@ def test_password_hashed_in_an_older_way_is_hashed_anew_and_tokens_stay(api, lea
     token = issue_access_token(learner)
     before = learner.password
     settings.PASSWORD_HASHERS = [
-        "django.contrib.auth.hashers.ScryptPasswordHasher",
+        "people.hashers.Argon2idPasswordHasher",
         *settings.PASSWORD_HASHERS,
     ]
     assert log_in(api, learner).status_code == 200
     learner.refresh_from_db()
     assert learner.password != before
-    assert learner.password.startswith("scrypt")
+    assert learner.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
     assert with_token(api, token) == 200
     assert log_in(api, learner).status_code == 200
 
