@@ -12,8 +12,8 @@ class Size:
 
 NOTHING = Size(courses=0, people=0, payments=0)
 WORDS = "'Bread', 'Sourdough', 'Watercolour', 'Guitar', 'Algebra', 'Хлеб', 'Python', 'Chess'"
-# Each course has three lessons; each paid payment gave access, and has a subscriber and two
-# completed lessons. What staff have to do is little, however large the school is: the last hundred
+# Each course has three lessons, and its subscribers were written to once; each paid payment gave
+# access, and has a subscriber and two completed lessons. What staff have to do is little, however large the school is: the last hundred
 # payments wait. People joined and paid over two years, and were seen within three weeks.
 PEOPLE = """
 INSERT INTO people_user (id, password, last_login, is_superuser, first_name, last_name, is_staff,
@@ -82,8 +82,27 @@ SELECT payer_id, course_id * 3 - n, paid_at FROM payments_payment, generate_seri
 WHERE id >= %(payments_from)s AND paid_at IS NOT NULL
 ON CONFLICT DO NOTHING
 """
-STATEMENTS = (PEOPLE, COURSES, LESSONS, PAYMENTS, ACCESSES, SUBSCRIPTIONS, COMPLETIONS)
-TABLES = "people_user, lms_course, lms_lesson, payments_payment, lms_access, lms_subscription"
+MAILINGS = """
+INSERT INTO mail_mailing (id, kind, key, subject_id, title, state, listed_up_to, listing_attempts,
+    due_at, created_at)
+SELECT id, 'course_update', 'course_update:' || id, id, title, 'listed', 0, 0, updated_at, updated_at
+FROM lms_course WHERE id >= %(courses_from)s
+"""
+DELIVERIES = """
+INSERT INTO mail_delivery (mailing_id, recipient_id, status, urgent, attempts, refusals, due_at,
+    finished_at, error)
+SELECT course_id, payer_id, CASE WHEN id > %(payments)s - 50 THEN 'refused' ELSE 'sent' END, false,
+    1, 0, created_at, created_at, ''
+FROM payments_payment WHERE id >= %(payments_from)s
+ON CONFLICT DO NOTHING
+"""
+STATEMENTS = (
+    PEOPLE, COURSES, LESSONS, PAYMENTS, ACCESSES, SUBSCRIPTIONS, COMPLETIONS, MAILINGS, DELIVERIES,
+)  # fmt: skip
+TABLES = (
+    "people_user, lms_course, lms_lesson, payments_payment, lms_access, lms_subscription, "
+    "lms_completion, mail_mailing, mail_delivery"
+)
 
 
 def fill(size: Size, *, after: Size = NOTHING) -> None:
@@ -94,4 +113,4 @@ def fill(size: Size, *, after: Size = NOTHING) -> None:
     with connection.cursor() as cursor:
         for statement in STATEMENTS:
             cursor.execute(statement, numbers)
-        cursor.execute(f"VACUUM ANALYZE {TABLES}, lms_completion")
+        cursor.execute(f"VACUUM ANALYZE {TABLES}")

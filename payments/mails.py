@@ -9,6 +9,9 @@ from django.utils.translation import gettext_noop
 from payments.models import Payment, PaymentStatus
 from project.mail.kinds import Letter, MailKind, Skip, render
 
+# Its name in settings.MAIL_KINDS; the key of the mail is the payment's number.
+RECEIVED = "payment_received"
+
 
 class PaymentReceivedMail(MailKind):
     """What was paid, and that it can be learnt now."""
@@ -26,4 +29,4 @@ def letter_to(person: Any, payment: Payment | None) -> Letter | Skip:
         return Skip(gettext_noop("not paid any more"))
     if not person.is_active:
         return Skip(gettext_noop("blocked"))
-    return render("payment_received", person.language, {"person": person, "payment": payment})
+    return render(RECEIVED, person.language, {"person": person, "payment": payment})

@@ -1,14 +1,14 @@
 """Who may learn what: staff look it up, give it and take it back."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, override
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -17,17 +17,18 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from lms import permissions, services
 from lms.admin.materials import staff
 from lms.models import Access, AccessSource, Course, Lesson
-from project.common.admin import StaffAdmin, action, display
+from project.common.admin import action, display
 from project.common.asking import Question, ReasonForm, ask
 from project.common.choosing import (
+    Choices,
+    ChoosingAdmin,
     DaysFilter,
     SubsetFilter,
-    choices_response,
     choose_from,
+    person_and_email,
     select_from,
 )
 from project.common.errors import DomainError
-from project.common.search import contains, find
 
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[Access]
@@ -61,8 +62,19 @@ class AccessForm(_ModelForm):
 
 
 @admin.register(Access)
-class AccessAdmin(StaffAdmin[Access]):
+class AccessAdmin(ChoosingAdmin[Access]):
     form = AccessForm
+    choices = {
+        "courses": Choices(Course.objects.all, ["title"]),
+        "lessons": Choices(
+            partial(Lesson.objects.select_related, "course"),
+            ["title"],
+            lambda lesson: f"{lesson} · {lesson.course}",
+        ),
+        "people": Choices(
+            get_user_model().objects.all, ["email", "first_name", "last_name"], person_and_email
+        ),
+    }
     list_display = ("learner", "target", "source_label", "state", "created_at", "revoked_at")
     list_filter = (
         StateFilter,
@@ -204,38 +216,3 @@ class AccessAdmin(StaffAdmin[Access]):
             return
         self.log_change(request, access, f"{_('Take back')}: {reason}")
         self.message_user(request, _("The access was taken back."), messages.SUCCESS)
-
-    # --- What is chosen from ------------------------------------------------------------------
-
-    def get_urls(self) -> list[URLPattern]:
-        views = {
-            "courses": self.courses_view,
-            "lessons": self.lessons_view,
-            "people": self.people_view,
-        }
-        choices = [
-            path(f"{name}/", self.admin_site.admin_view(view), name=f"lms_access_{name}")
-            for name, view in views.items()
-        ]
-        return [*choices, *super().get_urls()]
-
-    def courses_view(self, request: HttpRequest) -> HttpResponse:
-        return choices_response(request, self._choices(request, Course.objects.all(), "title"))
-
-    def lessons_view(self, request: HttpRequest) -> HttpResponse:
-        lessons = Lesson.objects.select_related("course")
-        found = self._choices(request, lessons, "title")
-        return choices_response(request, found, lambda lesson: f"{lesson} · {lesson.course}")
-
-    def people_view(self, request: HttpRequest) -> HttpResponse:
-        people = get_user_model().objects.all()
-        found = self._choices(request, people, "email", "first_name", "last_name")
-        return choices_response(request, found, lambda person: f"{person} · {person.email}")
-
-    def _choices(
-        self, request: HttpRequest, rows: QuerySet[Any], *fields: str
-    ) -> QuerySet[Any, Any]:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        term = request.GET.get("term", "").strip()
-        return (find(rows, contains(term, *fields)) if term else rows).order_by("-pk")

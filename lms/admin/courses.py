@@ -1,6 +1,7 @@
 """The list and the page of a course, its lessons inline."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast, override
 
 from django.contrib import admin, messages
@@ -9,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.forms import BaseModelFormSet, ModelForm
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -21,14 +22,11 @@ from lms.admin.forms import CourseForm
 from lms.admin.materials import MaterialsAdmin, may_delete, person_label, staff
 from lms.history import Changes, changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
-from project.common.admin import CappedPaginator, EditableInline, display
-from project.common.choosing import DaysFilter
-from project.common.search import contains
+from project.common.admin import EditableInline, display
+from project.common.choosing import DaysFilter, choices_response, found_by_term
 
 if TYPE_CHECKING:
     from people.models import User
-
-AUTHORS_FOUND = 20
 
 
 class LessonInline(EditableInline[Lesson, Course]):
@@ -284,13 +282,9 @@ class CourseAdmin(MaterialsAdmin[Course]):
         people = get_user_model().objects.filter(
             Exists(self.get_queryset(request).filter(owner=OuterRef("pk")))
         )
-        term = request.GET.get("term", "").strip()
-        fields = ["first_name", "last_name", "email"]
-        if term:
-            known = fields if viewer.has_perm("people.view_user") else fields[:1]
-            people = people.filter(contains(term, *known))
-        page = CappedPaginator(people.order_by("pk"), AUTHORS_FOUND).get_page(
-            request.GET.get("page")
-        )
-        found = [{"id": str(user.pk), "text": person_label(viewer, user)} for user in page]
-        return JsonResponse({"results": found, "pagination": {"more": page.has_next()}})
+        known = ["first_name"]
+        if viewer.has_perm("people.view_user"):
+            known += ["last_name", "email"]
+        authors = found_by_term(request, people, *known)
+        label = partial(person_label, viewer)
+        return choices_response(request, authors.order_by("pk"), label)

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from project.common.search import contains, find
+from project.common.search import Owners, contains, find
 
 if TYPE_CHECKING:
     from lms.models.courses import Course, Lesson
@@ -33,8 +33,7 @@ class AccessQuerySet(models.QuerySet["Access"]):
     def of_people_like(self, text: str) -> Self:
         """Rights of the people with `text` in their e-mail."""
         people = get_user_model()._base_manager  # noqa: SLF001 - of those who left, too
-        like = people.filter(contains(text, "email"), pk=OuterRef("user"))
-        return find(self, Q(Exists(like)))
+        return find(self, of=Owners("user", people.filter(contains(text, "email"))))
 
     def held_by(self, user: Any) -> Self:
         return self.active().filter(user_id=user.pk)

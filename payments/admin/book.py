@@ -4,10 +4,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.enums import ActionVariant
@@ -21,9 +19,14 @@ from payments.admin.processes import ask_and_run, offered
 from payments.models import Payment, PaymentStatus
 from payments.permissions import can_confirm, can_refund, can_see_book
 from project.common.admin import ReadOnlyAdmin, action, display
-from project.common.choosing import DaysFilter, choices_response, choose_from
+from project.common.choosing import (
+    Choices,
+    ChoosingAdmin,
+    DaysFilter,
+    choose_from,
+    person_and_email,
+)
 from project.common.money import shown
-from project.common.search import contains, find
 
 if TYPE_CHECKING:
     from people.models import User
@@ -44,7 +47,13 @@ def staff(request: HttpRequest) -> "User":
 
 
 @admin.register(Payment)
-class PaymentAdmin(ExchangeAdmin, ReadOnlyAdmin[Payment]):
+class PaymentAdmin(ExchangeAdmin, ChoosingAdmin[Payment], ReadOnlyAdmin[Payment]):
+    choices = {
+        "courses": Choices(Course.objects.all, ["title"]),
+        "payers": Choices(
+            get_user_model().objects.all, ["email", "first_name", "last_name"], person_and_email
+        ),
+    }
     list_display = (
         "title",
         "payer_email",
@@ -217,30 +226,3 @@ class PaymentAdmin(ExchangeAdmin, ReadOnlyAdmin[Payment]):
     )
     def grant_access(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._ask(request, "grant_access", object_id)
-
-    # --- What the filters choose from ---------------------------------------------------------
-
-    def get_urls(self) -> list[URLPattern]:
-        views = {"courses": self.courses_view, "payers": self.payers_view}
-        choices = [
-            path(f"{name}/", self.admin_site.admin_view(view), name=f"payments_payment_{name}")
-            for name, view in views.items()
-        ]
-        return [*choices, *super().get_urls()]
-
-    def courses_view(self, request: HttpRequest) -> HttpResponse:
-        courses = self._choices(request, Course.objects.all(), "title")
-        return choices_response(request, courses)
-
-    def payers_view(self, request: HttpRequest) -> HttpResponse:
-        people = get_user_model().objects.all()
-        payers = self._choices(request, people, "email", "first_name", "last_name")
-        return choices_response(request, payers, lambda payer: f"{payer} · {payer.email}")
-
-    def _choices(
-        self, request: HttpRequest, rows: QuerySet[Any], *fields: str
-    ) -> QuerySet[Any, Model]:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        term = request.GET.get("term", "").strip()
-        return (find(rows, contains(term, *fields)) if term else rows).order_by("-pk")

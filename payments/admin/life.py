@@ -1,4 +1,4 @@
-"""The whole life of a payment: what is kept of it in five tables, in the order it happened."""
+"""The whole life of a payment: what is kept of it in six tables, in the order it happened."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 
 from lms.models import Access, AccessSource
 from payments.admin.wording import in_words
+from payments.mails import RECEIVED
 from payments.models import Payment, PaymentMethod, PaymentMove, PaymentStatus
 from project.common.money import shown
+from project.mail.models import Delivery, DeliveryStatus
 
 if TYPE_CHECKING:
     from people.models import User
@@ -26,6 +28,12 @@ LOOKS = {
     PaymentStatus.FAILED: ("cancel", "danger"),
     PaymentStatus.EXPIRED: ("timer_off", "danger"),
     PaymentStatus.REFUNDED: ("undo", "warning"),
+}
+LOOKS_OF_MAIL = {
+    DeliveryStatus.WAITING: ("schedule_send", ""),
+    DeliveryStatus.SENT: ("mark_email_read", "success"),
+    DeliveryStatus.REFUSED: ("unsubscribe", "danger"),
+    DeliveryStatus.PARKED: ("unsubscribe", "danger"),
 }
 
 
@@ -48,6 +56,7 @@ def life_of(payment: Payment) -> list[Step]:
         *_events(payment),
         *_moves(payment),
         *_accesses(payment),
+        *_mails(payment),
     ]
     return sorted(steps, key=lambda step: step.at)
 
@@ -139,6 +148,21 @@ def _accesses(payment: Payment) -> Iterator[Step]:
                 detail=in_words(access.revoked_reason),
                 tone="warning",
             )
+
+
+def _mails(payment: Payment) -> Iterator[Step]:
+    """The mail that says that the money came; the ledger forgets it after a while."""
+    told = Delivery.objects.of(RECEIVED, payment.pk).select_related("mailing", "recipient")
+    for delivery in told:
+        icon, tone = LOOKS_OF_MAIL.get(DeliveryStatus(delivery.status), ("mail", ""))
+        yield Step(
+            at=delivery.finished_at or delivery.mailing.created_at,
+            title=_("Mail to %(address)s: %(outcome)s")
+            % {"address": delivery.recipient.email, "outcome": delivery.get_status_display()},
+            icon=icon,
+            detail=delivery.reason,
+            tone=tone,
+        )
 
 
 def _name(person: "User | None") -> str:

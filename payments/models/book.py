@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from lms.models import Course, Lesson
-from project.common.search import contains, find
+from project.common.search import Owners, contains, find
 
 
 class PaymentMethod(models.TextChoices):
@@ -113,11 +113,11 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         """Payments with `text` in their title or the payer's e-mail, or with exactly this number,
         external id, or id at Stripe."""
         people = get_user_model()._base_manager  # noqa: SLF001 - payments of those who left, too
-        payers = people.filter(contains(text, "email"), pk=OuterRef("payer"))
+        payers = people.filter(contains(text, "email"))
         exact = Q(external_id=text) | Q(session_id=text) | Q(payment_intent_id=text)
         if text.isdecimal() and len(text) < len(str(2**63)):
             exact |= Q(pk=int(text))
-        return find(self, exact, Q(Exists(payers)), contains(text, "title"))
+        return find(self, exact, contains(text, "title"), of=Owners("payer", payers))
 
     def revenue_per_day(self, *, since: datetime) -> list[tuple[date, str, Decimal]]:
         """Day (in the project's time zone), method and sum of the money that came since then and

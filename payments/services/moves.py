@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import AccessSource
 from lms.services import NewAccess, grant_access, grant_new_access, revoke_access
+from payments.mails import RECEIVED
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus, reference_of
 from project.common.bulk import insert_rows, reserve_ids
 from project.common.errors import Conflict
@@ -75,7 +76,7 @@ def move_payment(
     _settle_access(payment, cause)
     if to == PaymentStatus.PAID and cause.source != MoveSource.IMPORT:
         send_to_one(
-            "payment_received",
+            RECEIVED,
             payment.payer,
             subject_id=payment.pk,
             key=str(payment.pk),

@@ -18,6 +18,7 @@ from payments.models import Payment, PaymentMove, PaymentStatus, StripeEvent
 from payments.services import confirm_payment
 from payments.tests.factories import PaymentFactory
 from people.tests.factories import UserFactory
+from project.mail.models import Delivery
 
 pytestmark = pytest.mark.django_db
 
@@ -268,6 +269,25 @@ def test_the_page_tells_the_whole_life(desk, administrator):
     assert text.index("checkout.session.completed") < text.index("paid → refunded")
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, ["waiting"]),
+        ({"status": "sent", "finished_at": timezone.now()}, ["sent"]),
+        ({"status": "refused", "error": "550 No such user"}, ["refused by", "550 No such user"]),
+        ({"status": "skipped", "error": "blocked"}, ["no longer wanted", "blocked"]),
+    ],
+)
+def test_the_life_tells_what_became_of_the_mail(desk, administrator, change, told):
+    payment = make("cash", "pending")
+    client = desk(administrator)
+    client.post(page("confirm", payment.pk), {"reason": "Here it is"})
+    Delivery.objects.update(**change)
+    text = client.get(page("change", payment.pk)).text
+    start = text.index(f"Mail to {payment.payer.email}")
+    assert [words for words in told if words not in text[start : start + 400]] == []
+
+
 def test_nothing_of_a_payment_is_edited_added_or_deleted(desk, administrator):
     payment = PaymentFactory.create()
     client = desk(administrator)
@@ -361,8 +381,8 @@ def test_a_payment_without_its_page_at_stripe_is_nobodys_to_see(desk, administra
 def test_queries_for_the_list_do_not_grow(desk, administrator, number, django_assert_num_queries):
     PaymentFactory.create_batch(number)
     client = desk(administrator)
-    # 1 session, 2 person, 3 count, 4 rows with their payers.
-    with django_assert_num_queries(4):
+    # 1 session, 2 person, 3 count, 4 keys of the page, 5 rows with their payers.
+    with django_assert_num_queries(5):
         client.get(page())
 
 
@@ -381,8 +401,9 @@ def test_queries_for_the_page_do_not_grow(desk, administrator, number, django_as
     client = desk(administrator)
     ContentType.objects.get_for_model(Payment)  # asked for once in each process
     # 1 session, 2 person, 3 payment for the page, 4 payment for the buttons, 5 is there access,
-    # 6 payer, 7 payer for the buttons, 8 course, 9 events, 10 moves, 11 accesses.
-    with django_assert_num_queries(11):
+    # 6 payer, 7 payer for the buttons, 8 course, 9 events, 10 moves, 11 accesses,
+    # 12 mail.
+    with django_assert_num_queries(12):
         client.get(page("change", payment.pk))
 
 
@@ -397,14 +418,15 @@ def test_queries_for_the_events_do_not_grow(desk, administrator, number, django_
             happened_at=timezone.now(),
         )
     client = desk(administrator)
-    # 1 session, 2 person, 3 count, 4 rows with their payments.
-    with django_assert_num_queries(4):
+    # 1 session, 2 person, 3 count, 4 keys of the page, 5 rows with their payments.
+    with django_assert_num_queries(5):
         client.get(reverse("admin:payments_stripeevent_changelist"))
 
 
 @pytest.mark.parametrize("few", [0, 1, 10])
 def test_a_search_finds_the_same_among_few_and_many(desk, administrator, learner, monkeypatch, few):
-    monkeypatch.setattr("project.common.search.FEW", few)
+    for limit in ("FEW", "SOME"):
+        monkeypatch.setattr(f"project.common.search.{limit}", few)
     by_title = [PaymentFactory.create(title="Rye bread"), PaymentFactory.create(title="BREAD")]
     by_payer = PaymentFactory.create(payer__email="bread@school.example", title="Chess")
     by_number = PaymentFactory.create(external_id="bread", title="Chess")

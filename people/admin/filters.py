@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
 from people.models import BlockReason, User
-from project.common.search import keys_of_few
+from project.common.search import among, keys_of_few
 
 
 class StateFilter(DropdownFilter):  # type: ignore[misc]
@@ -41,5 +41,5 @@ class SoonBlockedFilter(DropdownFilter):  # type: ignore[misc]
             return queryset
         soon = people.soon_blocked()
         keys = keys_of_few(soon.order_by("seen_at"))  # the order of its index
-        found: QuerySet[User] = soon if keys is None else people.filter(pk__in=keys)
+        found: QuerySet[User] = soon if keys is None else people.filter(among("pk", keys))
         return found

@@ -56,7 +56,12 @@ class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
     autocomplete_fields = ("groups",)
     inlines = (SubscriptionInline, AccessInline, PaymentInline, CourseInline)
     actions = ("block_many", "unblock_many", "reset_many", "appoint_many", "dismiss_many")
-    actions_detail = ("block", "unblock", "password_reset", "appoint", "dismiss", "erase")
+    actions_detail = (
+        "block",
+        "unblock",
+        "password_reset",
+        {"title": gettext_lazy("More"), "items": ["appoint", "dismiss", "erase"]},
+    )
 
     # --- Who may what -------------------------------------------------------------------------
 

@@ -302,7 +302,7 @@ def test_queries_for_the_page_do_not_grow(
 def test_queries_for_the_list_do_not_grow(desk, support, number, django_assert_num_queries):
     UserFactory.create_batch(number)
     client = desk(support)
-    # 1 session, 2 person, 3 own and 4 group rights, 5 groups of the filter, 6 count, 7 rows,
-    # 8 whether they are a moderator, who adds no courses.
-    with django_assert_num_queries(8):
+    # 1 session, 2 person, 3 own and 4 group rights, 5 groups of the filter, 6 count,
+    # 7 keys of the page, 8 rows, 9 whether they are a moderator, who adds no courses.
+    with django_assert_num_queries(9):
         client.get(page("changelist"))

@@ -5,22 +5,41 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 
 from project.admin_site.figures import last_days
 
 COLOURS = ("var(--parta-line)", "oklch(76.9% .188 70.08)", "oklch(62.3% .214 259.815)")
-
-
 GREY = "#9ca3af"
-LYING_BARS = {
-    "indexAxis": "y",
+DRAWN = {
     "animation": False,
     "maintainAspectRatio": False,
-    "borderRadius": 6,
     "plugins": {"legend": {"display": False}},
-    "scales": {
-        "x": {"grid": {}, "ticks": {"color": GREY, "precision": 0}, "beginAtZero": True},
-        "y": {"grid": {"display": False}, "ticks": {"color": GREY, "autoSkip": False}},
+}
+# From zero and by whole numbers: people, payments, units of the currency.
+NUMBERS = {"ticks": {"color": GREY, "precision": 0, "maxTicksLimit": 7}, "beginAtZero": True}
+# How Chart.js draws each kind. Bars lie, so that titles can be read on a phone too.
+OPTIONS = {
+    "bar": DRAWN
+    | {
+        "indexAxis": "y",
+        "borderRadius": 6,
+        "scales": {
+            "x": NUMBERS | {"grid": {}},
+            "y": {"grid": {"display": False}, "ticks": {"color": GREY, "autoSkip": False}},
+        },
+    },
+    "line": DRAWN
+    | {
+        "datasets": {"line": {"borderWidth": 2, "pointStyle": False}},
+        "interaction": {"mode": "index", "intersect": False},
+        "scales": {
+            "x": {
+                "grid": {"display": False},
+                "ticks": {"color": GREY, "maxRotation": 0, "autoSkipPadding": 16},
+            },
+            "y": NUMBERS | {"grid": {}, "border": {"display": False}},
+        },
     },
 }
 
@@ -70,8 +89,8 @@ class Chart:
 
     @property
     def options(self) -> str:
-        """Bars lie, so that titles can be read on a phone too; for lines Unfold's own will do."""
-        return json.dumps(LYING_BARS) if self.kind == "bar" else ""
+        """How Chart.js draws it, numbers as the reader writes them."""
+        return json.dumps(OPTIONS[self.kind] | {"locale": get_language()})
 
     @property
     def legend(self) -> list[tuple[str, str, int]]:

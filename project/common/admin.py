@@ -72,18 +72,23 @@ class CappedPaginator(_Paginator):
 
 
 class StaffChangeList(_ChangeList):
-    """Adds what the rows show after filtering and searching, so that counting does not pay."""
-
-    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
-        rows = super().get_queryset(request, *args, **kwargs)
-        admin: Any = self.model_admin
-        return admin.with_shown(rows, request) if isinstance(admin, StaffAdmin) else rows
+    """Finds the page's rows by their keys alone, and then adds what is shown of these few."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Without a search or filter all rows are there: no need to offer to show all."""
         super().get_results(request)
         if not self.query and not self.has_active_filters:
             self.full_result_count = self.result_count
+        if isinstance(self.model_admin, StaffAdmin):
+            self.result_list = self._shown(self.result_list, request)
+
+    def _shown(self, page: QuerySet[Any], request: HttpRequest) -> list[Any]:
+        """With related rows joined in, the database would put all that was found in order with them,
+        for the fifty that are shown."""
+        admin: Any = self.model_admin
+        keys = list(page.values_list("pk", flat=True))
+        found = admin.with_shown(self.root_queryset.filter(pk__in=keys), request).in_bulk()
+        return [found[key] for key in keys if key in found]
 
 
 class StaffAdmin[M: Model](_ModelAdmin[M]):

@@ -4,36 +4,91 @@ Django's autocomplete answers to those who may see the list of the other model; 
 asks decides who may look for what, so that staff need no right to everything they choose from.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.db.models import Q, QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, JsonResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.timezone import make_aware
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 from unfold.utils import parse_date_str
 
-from project.common.admin import CappedPaginator
-from project.common.search import find
+from project.common.admin import StaffAdmin
+from project.common.search import contains, find
 
 if TYPE_CHECKING:
     from django.contrib.admin import FieldListFilter
     from django_stubs_ext import StrOrPromise
 
 CHOICES_SHOWN = 20
+# Nobody scrolls further; who looks for something types more of it.
+PAGES = 500
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is chosen from, what of it is searched, and how a row is called."""
+
+    rows: Callable[[], QuerySet[Any]]
+    fields: Sequence[str]
+    label: Callable[[Any], str] = str
+
+
+def person_and_email(person: Any) -> str:
+    return f"{person} · {person.email}"
+
+
+class ChoosingAdmin[M: Model](StaffAdmin[M]):
+    """A ModelAdmin that has addresses to choose from: `admin:<app>_<model>_<name>`. Whoever may see
+    the list may choose."""
+
+    choices: "ClassVar[Mapping[str, Choices]]" = {}
+
+    def get_urls(self) -> list[URLPattern]:
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}"
+        addresses = [
+            path(
+                f"{name}/",
+                self.admin_site.admin_view(partial(self.choices_view, name=name)),
+                name=f"{prefix}_{name}",
+            )
+            for name in self.choices
+        ]
+        return [*addresses, *super().get_urls()]
+
+    def choices_view(self, request: HttpRequest, *, name: str) -> JsonResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        offered = self.choices[name]
+        rows = found_by_term(request, offered.rows(), *offered.fields)
+        return choices_response(request, rows.order_by("-pk"), offered.label)
+
+
+def found_by_term(request: HttpRequest, rows: QuerySet[Any], *fields: str) -> QuerySet[Any]:
+    """The rows with what was typed in one of the fields."""
+    term = request.GET.get("term", "").strip()
+    return find(rows, contains(term, *fields)) if term else rows
 
 
 def choices_response(
     request: HttpRequest, rows: QuerySet[Any], label: Callable[[Any], str] = str
 ) -> JsonResponse:
-    """Answer a page of choices as the select of Django's admin understands them."""
-    page = CappedPaginator(rows, CHOICES_SHOWN).get_page(request.GET.get("page"))
-    found = [{"id": str(row.pk), "text": label(row)} for row in page]
-    return JsonResponse({"results": found, "pagination": {"more": page.has_next()}})
+    """Answer a page of choices as the select of Django's admin understands them. Whether there are
+    more is seen by one row more, not by counting all of them."""
+    asked = request.GET.get("page", "")
+    number = min(int(asked), PAGES) if asked.isdecimal() and len(asked) < 10 else 1
+    start = max(number - 1, 0) * CHOICES_SHOWN
+    page = list(rows[start : start + CHOICES_SHOWN + 1])
+    found = [{"id": str(row.pk), "text": label(row)} for row in page[:CHOICES_SHOWN]]
+    more = len(page) > CHOICES_SHOWN and number < PAGES
+    return JsonResponse({"results": found, "pagination": {"more": more}})
 
 
 def select_from(url_name: str) -> type[AutocompleteSelect]:

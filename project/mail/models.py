@@ -9,9 +9,15 @@ from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from project.mail.kinds import label_of
+
+
+def mailing_key(kind: str, key: object) -> str:
+    """What makes two requests for a mail of this kind one and the same (`Mailing.key`)."""
+    return f"{kind}:{key}"
 
 
 class MailingState(models.TextChoices):
@@ -121,6 +127,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """What failed in the last week; older failures are known, or nobody minds."""
         return self.failed().filter(finished_at__gte=timezone.now() - LATELY)
 
+    def of(self, kind: str, key: object) -> Self:
+        """The mails that were asked for by this kind and key."""
+        return self.filter(mailing__key=mailing_key(kind, key))
+
     def in_order(self) -> Self:
         """Mails that somebody is waiting for come first."""
         return self.order_by("-urgent", "due_at", "id")
@@ -186,6 +196,12 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mailing_id} → {self.recipient_id}"
+
+    @property
+    def reason(self) -> str:
+        """Why it was not sent: the server's words, or ours in the reader's language. May be empty."""
+        is_ours = self.status == DeliveryStatus.SKIPPED and self.error
+        return gettext(self.error) if is_ours else self.error
 
     @property
     def crashes(self) -> int:

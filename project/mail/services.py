@@ -9,7 +9,14 @@ from django.utils import timezone
 
 from project.common.queue import enqueue
 from project.mail.kinds import mail_kind
-from project.mail.models import FAILED, Delivery, DeliveryStatus, Mailing, MailingState
+from project.mail.models import (
+    FAILED,
+    Delivery,
+    DeliveryStatus,
+    Mailing,
+    MailingState,
+    mailing_key,
+)
 
 if TYPE_CHECKING:
     from people.models import User
@@ -26,7 +33,7 @@ def send_to_one(
     kind."""
     urgent = mail_kind(kind).urgent
     mailing, created = Mailing.objects.get_or_create(
-        key=f"{kind}:{key or secrets.token_hex(16)}",
+        key=mailing_key(kind, key or secrets.token_hex(16)),
         defaults={
             "kind": kind,
             "subject_id": subject_id,
@@ -46,7 +53,7 @@ def send_to_audience(kind: str, subject_id: int, *, title: str = "") -> Mailing:
     their number. A second call for the same subject changes nothing."""
     mail_kind(kind)
     mailing, created = Mailing.objects.get_or_create(
-        key=f"{kind}:{subject_id}",
+        key=mailing_key(kind, subject_id),
         defaults={"kind": kind, "subject_id": subject_id, "title": title[:200]},
     )
     if created:
@@ -57,7 +64,7 @@ def send_to_audience(kind: str, subject_id: int, *, title: str = "") -> Mailing:
 def open_mailing(kind: str, key: str) -> Mailing:
     """The mailing of this key, to which the caller adds recipients with `listing.add_recipients`."""
     mailing, _created = Mailing.objects.get_or_create(
-        key=f"{kind}:{key}", defaults={"kind": kind, "state": MailingState.LISTED}
+        key=mailing_key(kind, key), defaults={"kind": kind, "state": MailingState.LISTED}
     )
     return mailing
 

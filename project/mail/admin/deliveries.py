@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from project.common.admin import display
 from project.common.retrying import RetriedAdmin
-from project.common.search import contains
+from project.common.search import Owners, contains, find
 from project.mail import services
 from project.mail.admin.filters import MailingFilter, OutcomeFilter
 from project.mail.models import Delivery, DeliveryStatus
@@ -68,7 +68,7 @@ class DeliveryAdmin(RetriedAdmin[Delivery]):
         if not text:
             return queryset, False
         people = get_user_model().objects.filter(contains(text, "email"))
-        return queryset.filter(recipient__in=people), False
+        return find(queryset, of=Owners("recipient", people)), False
 
     @display(description=gettext_lazy("e-mail"))
     def address(self, delivery: Delivery) -> str:
@@ -88,10 +88,7 @@ class DeliveryAdmin(RetriedAdmin[Delivery]):
 
     @display(description=gettext_lazy("last answer"))
     def answer(self, delivery: Delivery) -> str:
-        """The server's words, or our reason, which is ours to translate."""
-        if delivery.status == DeliveryStatus.SKIPPED and delivery.error:
-            return _(delivery.error)
-        return delivery.error or "—"
+        return delivery.reason or "—"
 
     # --- Try again ----------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from project.common.admin import display
 from project.common.choosing import DaysFilter
 from project.common.retrying import RetriedAdmin
-from project.common.search import contains
+from project.common.search import contains, find
 from project.mail import services
 from project.mail.admin.deliveries import EXPLANATION, say_how_many
 from project.mail.admin.filters import KindFilter, TroubleFilter
@@ -53,7 +53,7 @@ class MailingAdmin(RetriedAdmin[Mailing]):
         self, request: HttpRequest, queryset: QuerySet[Mailing], search_term: str
     ) -> tuple[QuerySet[Mailing], bool]:
         text = search_term.strip()
-        return (queryset.filter(contains(text, "title")) if text else queryset), False
+        return (find(queryset, contains(text, "title")) if text else queryset), False
 
     @display(description=gettext_lazy("kind"))
     def kind_label(self, mailing: Mailing) -> str:
