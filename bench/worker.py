@@ -4,7 +4,7 @@ import time
 from statistics import median
 from typing import Any
 
-from bench.jobs import all_jobs, course_lists
+from bench.jobs import all_jobs, course_lists, log_ins
 from bench.load import Request, load
 from bench.parity import over_http
 from bench.rounds import spread
@@ -42,13 +42,14 @@ def _start(request: Request) -> tuple[float, float]:
 
 def measure_memory() -> dict[str, Any]:
     """Of the only worker of a server, after requests of all kinds that are measured."""
-    # A log-in may be told to come back, which is no answer to be counted.
+    # Of log-ins one at a time: of more, some may be told to come back, which is no answer.
     jobs = [job for job in all_jobs() if job.name != "log in"]
     requests = [request for job in jobs for request in job.requests[:40]]
     with server("application", "project.wsgi", "--workers", "1") as one:
         [worker] = one.workers()
         sent = _send(one.address, requests, SOME)
         early, _shared = memory_of(worker)
+        sent += load(one.address, log_ins(), seconds=4, connections=1).requests
         sent += _send(one.address, requests, REQUESTS - sent)
         resident, proportional = memory_of(worker)
     return {

@@ -7,8 +7,8 @@ class Argon2idPasswordHasher(Argon2PasswordHasher):
     """Argon2id as OWASP's Password Storage Cheat Sheet asks for at least: 19 MiB, two passes, one
     lane.
 
-    What makes guessing dear is the memory, so that a check takes us 20 ms of computing where Django's
-    default, PBKDF2, takes 340: a class that logs in at once is let in at once.
+    What makes guessing dear is the memory, so that a check takes us 20 to 30 ms of computing where
+    Django's default, PBKDF2, takes 340: a class that logs in at once is let in at once.
     """
 
     memory_cost = 19 * 1024

@@ -1,6 +1,6 @@
 """Log-ins in turn: a crowd at the door leaves the API to those who are in.
 
-A password check is 20 ms of computing and 19 MiB of memory (people/hashers.py). Many at once would
+A password check is 30 ms of computing and 19 MiB of memory (people/hashers.py). Many at once would
 take every thread of a process; so it checks one password at a time, all its threads but one may wait
 for that, and who comes then is told to come back.
 """

@@ -58,10 +58,13 @@ def find[R: QuerySet[Any]](rows: R, *conditions: Q, by: str = "", of: "Owners | 
     return rows.filter(among("pk", found))
 
 
-def keys_of_few(rows: QuerySet[Any], *, most: int = FEW) -> list[Any] | None:
-    """The keys of the rows. None if they are not few: by the planner's estimate more than `most`, or
-    more than FEW in fact. None on SQLite too, which takes its indexes without being led to them."""
-    if not _on_postgresql() or planned_rows(rows) > max(most, SOME):
+def keys_of_few(rows: QuerySet[Any], *, most: int | None = None) -> list[Any] | None:
+    """The keys of the rows. None if they are more than FEW, or if the planner, where it can tell,
+    expects more than `most`. None on SQLite too, which takes its indexes without being led to
+    them."""
+    if not _on_postgresql():
+        return None
+    if most is not None and planned_rows(rows) > max(most, SOME):
         return None
     keys = list(rows.values_list("pk", flat=True)[: FEW + 1])
     return keys if len(keys) <= FEW else None
@@ -76,7 +79,7 @@ class Owners:
     """The rows to which others belong by their foreign key `field`."""
 
     def __init__(self, field: str, rows: QuerySet[Any]) -> None:
-        keys = keys_of_few(rows.order_by())
+        keys = keys_of_few(rows.order_by(), most=FEW)
         # What belongs to each of many would take long to look up; as many rows as that are met soon.
         self.are_many = keys is None or len(keys) > SOME
         self.condition = (
