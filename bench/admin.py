@@ -33,6 +33,7 @@ DAYS = "2026-10-01", "2026-10-07"
 
 COURSE, LESSON, ACCESS = "lms/course/", "lms/lesson/", "lms/access/"
 PEOPLE, BOOK = "people/user/", "payments/payment/"
+EVENT = "payments/stripeevent/"
 MAILING, DELIVERY = "mail/mailing/", "mail/delivery/"
 QUEUE = tuple(f"django_q/{name}/" for name in ("ormq", "success", "failure", "schedule"))
 PAGES = (
@@ -67,6 +68,11 @@ PAGES = (
     BOOK + f"?created_at_from={DAYS[0]}&created_at_to={DAYS[1]}",
     BOOK + f"?paid_at_from={DAYS[0]}&paid_at_to={DAYS[1]}",
     BOOK + "?status__exact=paid&method__exact=cash&q=bread",
+    *(
+        EVENT + query
+        for query in ("", "?q=evt_77", "?type=charge.refunded", "?type=account.updated")
+    ),
+    EVENT + f"?received_at_from={DAYS[0]}&received_at_to={DAYS[1]}",
     *(MAILING + query for query in ("", "?q=sourdough", "?q=nothing+of+this+name", "?q=bread+77")),
     *(MAILING + query for query in ("?kind=course_update", "?attention=troubled")),
     MAILING + f"?created_at_from={DAYS[0]}&created_at_to={DAYS[1]}",

@@ -96,12 +96,19 @@ SELECT course_id, payer_id, CASE WHEN id > %(payments)s - 50 THEN 'refused' ELSE
 FROM payments_payment WHERE id >= %(payments_from)s
 ON CONFLICT DO NOTHING
 """
+EVENTS = """
+INSERT INTO payments_stripeevent (event_id, type, payment_id, outcome, happened_at, received_at)
+SELECT 'evt_' || id, CASE status WHEN 'refunded' THEN 'charge.refunded'
+    ELSE 'checkout.session.completed' END, id, 'moved to paid', created_at, created_at
+FROM payments_payment WHERE id >= %(payments_from)s AND method = 'stripe'
+"""
 STATEMENTS = (
     PEOPLE, COURSES, LESSONS, PAYMENTS, ACCESSES, SUBSCRIPTIONS, COMPLETIONS, MAILINGS, DELIVERIES,
+    EVENTS,
 )  # fmt: skip
 TABLES = (
     "people_user, lms_course, lms_lesson, payments_payment, lms_access, lms_subscription, "
-    "lms_completion, mail_mailing, mail_delivery"
+    "lms_completion, mail_mailing, mail_delivery, payments_stripeevent"
 )
 
 

@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import FieldTextFilter
 
+from payments.admin.filters import EventTypeFilter
 from payments.admin.wording import in_words
 from payments.models import StripeEvent
 from payments.permissions import can_see_book
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @admin.register(StripeEvent)
 class StripeEventAdmin(ReadOnlyAdmin[StripeEvent]):
     list_display = ("type", "event_id", "payment", "outcome_in_words", "received_at")
-    list_filter = (("type", FieldTextFilter), ("received_at", DaysFilter))
+    list_filter = (EventTypeFilter, ("received_at", DaysFilter))
     search_fields = ("event_id__exact",)
     search_help_text = _("Id of the event at Stripe, whole")
     ordering = ("-id",)

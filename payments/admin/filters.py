@@ -1,7 +1,13 @@
-"""Filters of the payments book."""
+"""Filters of the payments book and of Stripe's events."""
 
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import DropdownFilter
 
+from payments.models import StripeEvent
 from project.common.choosing import SubsetFilter
 
 
@@ -12,3 +18,25 @@ class AttentionFilter(SubsetFilter):
         "confirm": ("to_confirm", _("to confirm")),
         "stuck": ("open_too_long", _("stuck: open for too long")),
     }
+
+
+class EventTypeFilter(DropdownFilter):  # type: ignore[misc]
+    """The types that change something; an address may name any other."""
+
+    title = _("type")
+    parameter_name = "type"
+    types = (
+        "checkout.session.completed",
+        "checkout.session.async_payment_succeeded",
+        "checkout.session.async_payment_failed",
+        "checkout.session.expired",
+        "charge.refunded",
+    )
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, name) for name in self.types]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[StripeEvent]
+    ) -> QuerySet[StripeEvent]:
+        return queryset.filter(type=self.value()) if self.value() else queryset

@@ -79,6 +79,11 @@ class StripeEvent(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["event_id"], name="stripe_event_unique"),
         ]
+        indexes = [
+            # The staff's list: of one type, or of some days.
+            models.Index(fields=["type", "-id"], name="stripe_event_type"),
+            models.Index(fields=["received_at"], name="stripe_event_received"),
+        ]
 
     def __str__(self) -> str:
         return self.type

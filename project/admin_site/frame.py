@@ -42,7 +42,7 @@ SECTIONS = (
     ),
     Section(
         gettext_lazy("Payments"),
-        (("payments.Payment", "payments"), ("lms.Access", "key")),
+        (("payments.Payment", "payments"), ("lms.Access", "key"), ("payments.StripeEvent", "bolt")),
     ),
     Section(
         gettext_lazy("Background work"),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import get_language
@@ -93,7 +94,7 @@ class Chart:
         return json.dumps(OPTIONS[self.kind] | {"locale": get_language()})
 
     @property
-    def legend(self) -> list[tuple[str, str, int]]:
+    def legend(self) -> list[tuple[str, str, Any]]:
         """Name, colour and sum of each series: the same numbers for those who see no drawing."""
         pairs = zip(self.series.items(), COLOURS, strict=False)
         return [(name, colour, sum(values)) for (name, values), colour in pairs]
@@ -104,8 +105,8 @@ class ShareChart(Chart):
     """Percentages of several things: they have no sum."""
 
     @property
-    def legend(self) -> list[tuple[str, str, int]]:
-        return []
+    def legend(self) -> list[tuple[str, str, Any]]:
+        return [(name, colour, "") for name, colour, _sum in super().legend]
 
 
 @dataclass(frozen=True)

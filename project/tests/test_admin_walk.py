@@ -91,7 +91,7 @@ def test_administrator_makes_a_moderator_and_blocks_and_unblocks(page, administr
     person = UserFactory.create(first_name="Lev")
     log_in(page, administrator)
     page.goto(f"/admin/people/user/{person.pk}/change/")
-    page.get_by_text("More", exact=True).click()
+    page.get_by_role("button", name="More").first.click()
     page.get_by_role("link", name="Make moderator").click()
     page.get_by_role("button", name="Make moderator").click()
     expect(page.get_by_text("Lev: done (Make moderator).")).to_be_visible()
