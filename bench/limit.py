@@ -5,9 +5,6 @@ the account is looked up, and the answers are the application's own (bench/parit
 `gunicorn -c project/gunicorn.py bench.limit:application`
 """
 
-import base64
-import hashlib
-import hmac
 import os
 import re
 import sqlite3
@@ -23,6 +20,8 @@ from urllib.parse import parse_qsl
 import jwt
 import orjson
 import psycopg
+from argon2.exceptions import VerifyMismatchError
+from argon2.low_level import Type, verify_secret
 
 from bench.limit_sql import FOR_POSTGRESQL, FOR_SQLITE, ORDERS, WHOLE
 
@@ -269,12 +268,11 @@ def subscribe(call: Call, course_id: str) -> Answer:
 def log_in(call: Call) -> Answer:
     sent = call.body()
     user_id, password, version = call.database.row(call.sql.account, sent["email"].lower())
-    _algorithm, iterations, salt, digest = password.split("$")
-    hashed = hashlib.pbkdf2_hmac(
-        "sha256", sent["password"].encode(), salt.encode(), int(iterations)
-    )
-    if not hmac.compare_digest(base64.b64encode(hashed).decode(), digest):
-        raise Unknown
+    encoded = password.removeprefix("argon2").encode()
+    try:
+        verify_secret(encoded, sent["password"].encode(), Type.ID)
+    except VerifyMismatchError:
+        raise Unknown from None
     now = datetime.now(UTC)
     moment = call.database.moment
     call.database.row(call.sql.log_in, moment(now), user_id, version)
