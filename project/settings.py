@@ -134,6 +134,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "project.common.parsing.NulMiddleware",
     "project.common.parsing.BodyLimitMiddleware",
     "ninja.compatibility.files.fix_request_files_middleware",
 ]

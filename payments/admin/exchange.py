@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -130,14 +132,22 @@ class ExchangeAdmin(ImportExportMixin):  # type: ignore[misc]
     # --- Out ----------------------------------------------------------------------------------
 
     def export_action(self, request: HttpRequest) -> HttpResponse:
-        if request.method == "POST" and self.has_export_permission(request):
-            rows = self.get_export_queryset(request).order_by()
-            if rows[: MOST_EXPORTED + 1].count() > MOST_EXPORTED:
+        try:
+            if request.method == "POST" and self._is_too_much(request):
                 message = _("These are more than %d payments: narrow the list down by its filters.")
                 messages.error(request, message % MOST_EXPORTED)
                 return HttpResponseRedirect(reverse(LIST))
-        response: HttpResponse = super().export_action(request)
+            response: HttpResponse = super().export_action(request)
+        except IncorrectLookupParameters:
+            # As the list does with such an address.
+            return HttpResponseRedirect(f"{reverse(LIST)}?{ERROR_FLAG}=1")
         return response
+
+    def _is_too_much(self, request: HttpRequest) -> bool:
+        if not self.has_export_permission(request):
+            return False
+        rows = self.get_export_queryset(request).order_by()
+        return bool(rows[: MOST_EXPORTED + 1].count() > MOST_EXPORTED)
 
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
         payments: QuerySet[Payment] = super().get_export_queryset(request)

@@ -162,7 +162,7 @@ class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
 
     def has_process_permission(self, request: HttpRequest, name: str, object_id: Any) -> bool:
         """Whether a button of the person's page is for this member of the staff."""
-        person = User.objects.with_is_moderator().filter(pk=object_id).first()
+        person = User.objects.with_is_moderator().filter(pk=self.key_of(object_id)).first()
         return person is not None and _is_offered(name, cast("User", request.user), person)
 
     def has_block_permission(self, request: HttpRequest, object_id: Any = None) -> bool:

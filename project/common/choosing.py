@@ -153,8 +153,8 @@ class DaysFilter(RangeDateFilter):  # type: ignore[misc]
     def _day(self, end: str) -> date | None:
         value = self.used_parameters.get(f"{self.parameter_name}_{end}")
         day: date | None = parse_date_str(value) if isinstance(value, str) else None
-        # The day after the last one that Python knows is none.
-        return day if day and day.year < date.max.year else None
+        # Midnight of the first day that Python knows may be before it, the day after the last is none.
+        return day if day and date.min.year < day.year < date.max.year else None
 
 
 def midnight(day: date) -> datetime:

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any, NoReturn
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from gunicorn.http.errors import ParseException
 from ninja.parser import Parser
@@ -51,6 +52,20 @@ def _refuse_constant(name: str) -> NoReturn:
 def is_multipart(request: HttpRequest) -> bool:
     """Say whether the body is a form with files."""
     return request.content_type == "multipart/form-data"
+
+
+class NulMiddleware:
+    """Refuse addresses with a NUL, which no text of ours contains: PostgreSQL can't even be asked
+    for it. The API's operations say themselves what is wrong with a value."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        is_ours = not request.path_info.startswith(API_PREFIX)
+        if is_ours and ("\0" in request.path_info or "%00" in request.META["QUERY_STRING"]):
+            raise BadRequest("NUL in the address")
+        return self.get_response(request)
 
 
 class BodyLimitMiddleware:

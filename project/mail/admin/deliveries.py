@@ -93,7 +93,7 @@ class DeliveryAdmin(RetriedAdmin[Delivery]):
     # --- Try again ----------------------------------------------------------------------------
 
     def can_be_tried(self, object_id: Any) -> bool:
-        return Delivery.objects.failed().filter(pk=object_id).exists()
+        return Delivery.objects.failed().filter(pk=self.key_of(object_id)).exists()
 
     def facts_of(self, row: Delivery) -> "list[tuple[StrOrPromise, str]]":
         return [

@@ -109,7 +109,7 @@ class MailingAdmin(RetriedAdmin[Mailing]):
     # --- Try again ----------------------------------------------------------------------------
 
     def can_be_tried(self, object_id: Any) -> bool:
-        return Mailing.objects.troubled().filter(pk=object_id).exists()
+        return Mailing.objects.troubled().filter(pk=self.key_of(object_id)).exists()
 
     def facts_of(self, row: Mailing) -> "list[tuple[StrOrPromise, str]]":
         return [
