@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.forms import BaseModelFormSet, ModelForm
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import RangeNumericFilter
 
 from lms import permissions, services
 from lms.admin.filters import AuthorFilter
-from lms.admin.forms import CourseForm
+from lms.admin.forms import CourseForm, LessonFormSet
 from lms.admin.materials import MaterialsAdmin, may_delete, person_label, staff
 from lms.history import Changes, changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
@@ -33,6 +33,7 @@ class LessonInline(EditableInline[Lesson, Course]):
     """The lessons in their order; a whole lesson is edited on a page of its own."""
 
     model = Lesson
+    formset = LessonFormSet
     # The handle to drag a row by is drawn in the first column, so not in the hidden one.
     fields = ("title", "video_url", "price", "is_preview", "position")
     ordering_field = "position"
@@ -217,13 +218,18 @@ class CourseAdmin(MaterialsAdmin[Course]):
         vars(obj).update(vars(saved))
 
     @override
-    def save_formset(
-        self, request: HttpRequest, form: Any, formset: "BaseModelFormSet[Any, Any]", change: bool
-    ) -> None:
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Save the lessons by their services; Django logs what the formset says of them."""
         course: Course = form.instance
         who: Any = {"by": staff(request), "notify": form.notify}
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+        if gone := formset.number_gone:
+            message = ngettext(
+                "%(number)d lesson was deleted meanwhile; the rest was saved.",
+                "%(number)d lessons were deleted meanwhile; the rest was saved.",
+                gone,
+            )
+            self.message_user(request, message % {"number": gone}, messages.WARNING)
         for row in formset.deleted_forms:
             services.delete_lesson(lesson=row.instance, **who)
             formset.deleted_objects.append(row.instance)

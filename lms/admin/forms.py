@@ -1,6 +1,6 @@
 """Forms of materials: they check and hand over; the services save."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
@@ -8,13 +8,17 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from lms import permissions
-from lms.models import Course
+from lms.models import Course, Lesson
 from project.common.images import clean_image
 
 if TYPE_CHECKING:
+    from django.http import QueryDict
+
     _ModelForm = forms.ModelForm[Any]
+    _LessonFormSet = forms.BaseInlineFormSet[Lesson, Course, _ModelForm]
 else:
     _ModelForm = forms.ModelForm
+    _LessonFormSet = forms.BaseInlineFormSet
 
 
 class MaterialsForm(_ModelForm):
@@ -43,6 +47,42 @@ class MaterialsForm(_ModelForm):
         """What a service needs for a new row, except the picture."""
         names = set(self.cleaned_data) - {"minor_edit", "preview"}
         return {name: self.cleaned_data[name] for name in names}
+
+
+class LessonFormSet(_LessonFormSet):
+    """Leaves out lessons that are gone since the page was opened, so that the rest can be saved."""
+
+    number_gone = 0
+
+    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(data, *args, **kwargs)
+        if self.is_bound:
+            self._leave_out_gone()
+
+    def _leave_out_gone(self) -> None:
+        there = {str(lesson.pk) for lesson in self.get_queryset()}
+        total, known = self.total_form_count(), self.initial_form_count()
+        gone = {n for n in range(known) if self.data.get(self._name(n, "id"), "") not in there}
+        if not gone:
+            return
+        self.number_gone = len(gone)
+        kept = [number for number in range(total) if number not in gone]
+        numbers = {str(old): str(new) for new, old in enumerate(kept)}
+        sent = cast("QueryDict", self.data)
+        data = sent.copy()
+        for name in [name for name in data if name.startswith(f"{self.prefix}-")]:
+            number, _dash, field = name.removeprefix(f"{self.prefix}-").partition("-")
+            if number.isdecimal():
+                del data[name]
+                if number in numbers:
+                    data.setlist(self._name(numbers[number], field), sent.getlist(name))
+        data[f"{self.prefix}-TOTAL_FORMS"] = str(len(kept))
+        data[f"{self.prefix}-INITIAL_FORMS"] = str(known - len(gone))
+        self.data = data
+        del self.management_form  # it has read the old ones
+
+    def _name(self, number: int | str, field: str) -> str:
+        return f"{self.prefix}-{number}-{field}"
 
 
 class CourseForm(MaterialsForm):

@@ -67,6 +67,23 @@ def test_moderator_changes_anybody_s_course_and_lessons(desk, moderator):
     assert lesson.history.first().history_user == moderator
 
 
+def test_a_course_is_saved_although_a_lesson_of_it_was_deleted_meanwhile(desk, moderator):
+    course = CourseFactory.create(title="Bread")
+    kept, gone, last = LessonFactory.create_batch(3, course=course)
+    changed = {"lessons-0-title": "Flour", "lessons-1-title": "Air", "lessons-2-title": "Salt"}
+    form = course_form(course, (kept, gone, last), title="Better bread", **changed)
+    gone.delete()
+    client = desk(moderator)
+    refused = client.post(page("course_change", course.pk), form | {"title": ""})
+    rows = refused.context["inline_admin_formsets"][0].formset
+    assert [row["title"].value() for row in rows.initial_forms] == ["Flour", "Salt"]
+    saved = client.post(page("course_change", course.pk), form, follow=True)
+    assert "1 lesson was deleted meanwhile" in messages_of(saved)
+    course.refresh_from_db()
+    assert course.title == "Better bread"
+    assert [lesson.title for lesson in course.lessons.order_by("pk")] == ["Flour", "Salt"]
+
+
 @pytest.mark.parametrize("field", ["title", "description"])
 def test_foreign_link_is_refused_at_its_field(desk, moderator, field):
     course = CourseFactory.create(title="Bread")

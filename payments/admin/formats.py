@@ -2,9 +2,11 @@
 
 import csv
 import io
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
+from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
 import openpyxl
@@ -14,6 +16,18 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from payments.services import Row, UnreadableFile, read_rows
 
+# What comes of files that are no XLSX, are damaged, or want a password.
+DAMAGED = (
+    BadZipFile,
+    InvalidFileException,
+    ParseError,
+    zlib.error,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 # More than a request should do; the command takes any number.
 MOST_ROWS = 10_000
 
@@ -56,14 +70,13 @@ def _limited(rows: Iterator[Row]) -> list[Row]:
 def _cells(content: bytes) -> Iterator[list[str]]:
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, IndexError) as error:
+        # One more than may be: the reader counts them. Formatted, empty lines follow many a table.
+        for values in book.worksheets[0].iter_rows(values_only=True, max_row=2 * MOST_ROWS):
+            cells = [_written(value) for value in values]
+            if any(cells):
+                yield cells
+    except DAMAGED as error:
         raise UnreadableFile(_("This is no XLSX file.")) from error
-    # One more than may be: the reader counts them. Formatted, empty lines follow many a table.
-    for values in sheet.iter_rows(values_only=True, max_row=2 * MOST_ROWS):
-        cells = [_written(value) for value in values]
-        if any(cells):
-            yield cells
 
 
 def _written(value: Any) -> str:

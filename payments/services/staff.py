@@ -31,20 +31,22 @@ class AlreadyOpen(Conflict):
 @transaction.atomic
 def confirm_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
     """Note that the cash or the transfer came; the learner has access. Raises NotOffline,
-    IllegalMove, AlreadyPaid if the same thing is paid for by another payment."""
+    IllegalMove, also if somebody else just did it, AlreadyPaid if the same thing is paid for by
+    another payment."""
     _require_offline(payment)
     lock_buyer(payment.payer)
     twin = Payment.objects.filter(payer=payment.payer, status=PaymentStatus.PAID)
     if twin.for_target(payment.target).exclude(pk=payment.pk).exists():
         raise AlreadyPaid
-    return _move(payment, PaymentStatus.PAID, by, reason)
+    return _decide(payment, PaymentStatus.PAID, by, reason)
 
 
 @transaction.atomic
 def reject_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
-    """Note that the cash or the transfer will not come. Raises NotOffline, IllegalMove."""
+    """Note that the cash or the transfer will not come. Raises NotOffline, IllegalMove, also if
+    somebody else just did it."""
     _require_offline(payment)
-    return _move(payment, PaymentStatus.FAILED, by, reason)
+    return _decide(payment, PaymentStatus.FAILED, by, reason)
 
 
 def refund_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
@@ -55,7 +57,9 @@ def refund_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
         raise IllegalMove
     if payment.method == PaymentMethod.STRIPE and payment.payment_intent_id:
         _refund_at_stripe(payment)
-    return _move(payment, PaymentStatus.REFUNDED, by, reason)
+    # Stripe may have told us of it already.
+    moved, _is_new = _move(payment, PaymentStatus.REFUNDED, by, reason)
+    return moved
 
 
 @transaction.atomic
@@ -102,7 +106,13 @@ def _require_offline(payment: Payment) -> None:
         raise NotOffline
 
 
-def _move(payment: Payment, to: PaymentStatus, by: "User", reason: str) -> Payment:
-    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
-    moved, _is_new = move_payment(payment_id=payment.pk, to=to, cause=cause)
+def _decide(payment: Payment, to: PaymentStatus, by: "User", reason: str) -> Payment:
+    moved, is_new = _move(payment, to, by, reason)
+    if not is_new:
+        raise IllegalMove
     return moved
+
+
+def _move(payment: Payment, to: PaymentStatus, by: "User", reason: str) -> tuple[Payment, bool]:
+    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
+    return move_payment(payment_id=payment.pk, to=to, cause=cause)

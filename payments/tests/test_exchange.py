@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import zipfile
 
 import openpyxl
 import pytest
@@ -63,6 +64,16 @@ def as_xlsx(rows):
 def upload(client, content, kind=CSV):
     file = SimpleUploadedFile("book", content)
     return client.post(page("import"), {"import_file": file, "format": kind, "resource": ""})
+
+
+def damaged(content, name, change):
+    """An XLSX file with one of its parts changed."""
+    whole, written = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()
+    with zipfile.ZipFile(written, "w") as parts:
+        for part in whole.namelist():
+            text = whole.read(part)
+            parts.writestr(part, change(text) if part == name else text)
+    return written.getvalue()
 
 
 def confirm(client, response):
@@ -209,3 +220,25 @@ def test_queries_of_an_export_do_not_grow(desk, administrator, number, django_as
     # 1 session, 2 person, 3 are there too many, 4 rows with their payers.
     with django_assert_num_queries(4):
         export(client, CSV)
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("[Content_Types].xml", lambda text: text[:40]),
+        ("xl/workbook.xml", lambda text: b"<workbook"),
+        ("xl/styles.xml", lambda text: text[:-20]),
+        (SHEET, lambda text: b""),
+        (SHEET, lambda text: text[: len(text) // 2]),
+        (SHEET, lambda text: text.replace(b'r="A2"', b'r="2A"')),
+    ],
+)
+def test_a_damaged_xlsx_is_said_to_be_none(desk, administrator, rows, part, change):
+    content = damaged(as_xlsx(rows), part, change)
+    response = upload(desk(administrator), content, XLSX)
+    assert response.status_code == 200
+    assert "This is no XLSX file." in response.text
+    assert not Payment.objects.exists()

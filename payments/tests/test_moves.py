@@ -69,11 +69,13 @@ def test_confirming_gives_access_and_tells_who_and_why(administrator):
     assert (move.by, move.reason, move.source) == (administrator, "Statement of 3 May", "staff")
 
 
-def test_confirming_twice_changes_nothing(administrator):
+@pytest.mark.parametrize("decide", [confirm_payment, reject_payment])
+def test_who_decides_what_a_colleague_just_did_is_told(administrator, support, decide):
     payment = PaymentFactory.create()
-    for _time in range(2):
-        confirm_payment(payment=payment, by=administrator, reason="came")
-    assert PaymentMove.objects.count() == 1
+    decide(payment=payment, by=administrator, reason="came")
+    with pytest.raises(IllegalMove):
+        decide(payment=payment, by=support, reason="came")
+    assert PaymentMove.objects.get().by == administrator
 
 
 def test_the_same_thing_is_not_confirmed_twice(administrator):

@@ -62,7 +62,8 @@ class AccessInline(ReadOnlyInline[Access, User]):
 
     @display(description=_("for"))
     def target(self, access: Access) -> str:
-        return str(access.target)
+        # A row that came while the form was open stands here empty, when the form is shown again.
+        return str(access.target) if access.pk else ""
 
     @display(description=_("source"))
     def source_label(self, access: Access) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -115,8 +114,11 @@ def ask_and_run(
 ) -> HttpResponse:
     """Show the question; once it is answered, do it to each person and say how it went."""
     by = cast("User", request.user)
-    if not all(process.allows(by, person) for person in people):
-        raise PermissionDenied
+    refused = [str(person) for person in people if not process.allows(by, person)]
+    if refused:
+        text = _("Nothing was done: you may not do this with %(people)s.")
+        model_admin.message_user(request, text % {"people": ", ".join(refused)}, messages.ERROR)
+        return HttpResponseRedirect(back)
     confirmed = "confirm" in request.POST
     form = ReasonForm(request.POST if confirmed else None) if process.asks_reason else None
     if confirmed and (form is None or form.is_valid()):

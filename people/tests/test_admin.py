@@ -50,6 +50,18 @@ def reread(person: User) -> User:
     return user
 
 
+def test_the_form_is_shown_again_although_an_access_came_meanwhile(desk, administrator, learner):
+    lessons = LessonFactory.create_batch(2)
+    first = grant_access(user=learner, target=lessons[0], source=AccessSource.GRANT)[0]
+    taken = person_form(learner, email=administrator.email)
+    row = {"TOTAL_FORMS": 1, "INITIAL_FORMS": 1, "0-id": first.pk, "0-user": learner.pk}
+    taken |= {f"accesses-{name}": value for name, value in row.items()}
+    first.delete()
+    response = desk(administrator).post(page("change", learner.pk), taken)
+    assert response.status_code == 200
+    assert "email" in response.context["adminform"].form.errors
+
+
 # --- Rights -----------------------------------------------------------------------------------
 
 
@@ -157,9 +169,12 @@ def test_nobody_blocks_themselves(desk, who, request):
     user = request.getfixturevalue(who)
     client = desk(user)
     assert client.post(page("block", user.pk), confirmed()).status_code == 403
-    form = {"action": "block_many", "_selected_action": [user.pk], **confirmed()}
-    assert client.post(page("changelist"), form).status_code == 403
+    other = UserFactory.create()
+    form = {"action": "block_many", "_selected_action": [user.pk, other.pk], **confirmed()}
+    response = client.post(page("changelist"), form, follow=True)
+    assert f"you may not do this with {user}" in response.text
     assert reread(user).is_active
+    assert reread(other).is_active
 
 
 def test_support_can_t_block_an_administrator(desk, support, administrator):
