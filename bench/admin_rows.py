@@ -13,8 +13,9 @@ class Size:
 NOTHING = Size(courses=0, people=0, payments=0)
 WORDS = "'Bread', 'Sourdough', 'Watercolour', 'Guitar', 'Algebra', 'Хлеб', 'Python', 'Chess'"
 # Each course has three lessons, and its subscribers were written to once; each paid payment gave
-# access, and has a subscriber and two completed lessons. What staff have to do is little, however large the school is: the last hundred
-# payments wait. People joined and paid over two years, and were seen within three weeks.
+# access, and has a subscriber and two completed lessons. What staff have to do is little, however
+# large the school is: the last hundred payments wait. People joined and paid over two years, and
+# were seen within three weeks.
 PEOPLE = """
 INSERT INTO people_user (id, password, last_login, is_superuser, first_name, last_name, is_staff,
     is_active, date_joined, email, phone, city, avatar, language, blocked_at, blocked_reason,

@@ -5,10 +5,11 @@ script works on an SQLite file.
 """
 
 import os
+import sqlite3
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,6 +42,26 @@ def own_database(**environment: str) -> Iterator[None]:
             if url.startswith("postgres"):
                 drop = SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name))
                 _on_server(url, drop)
+
+
+@contextmanager
+def copy_of_own_database() -> Iterator[str]:
+    """The address of a copy of the database that `own_database` made; nobody else may use that
+    meanwhile."""
+    own = urlsplit(os.environ["DATABASE_URL"])
+    path = f"{own.path}_copy"
+    connections.close_all()
+    if own.scheme == "sqlite":
+        with closing(sqlite3.connect(own.path)) as connection:
+            connection.execute("VACUUM INTO ?", [path])
+        yield own._replace(path=path).geturl()
+        return
+    names = [Identifier(name.removeprefix("/")) for name in (path, own.path)]
+    _on_server(own.geturl(), SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+    try:
+        yield own._replace(path=path).geturl()
+    finally:
+        _on_server(own.geturl(), SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))
 
 
 def _on_server(url: str, statement: "psycopg.sql.Composed") -> None:

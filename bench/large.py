@@ -1,17 +1,21 @@
 """The first pages of the lists over 1,000 rows of each kind, and over 1,000,000.
 
 The pages show the same in both cases: what comes later is older, sorts behind, and belongs to other
-people. Measured is the CPU of a request, on the same server with the same requests.
+people. Measured is the CPU of a request, in alternating rounds on two servers of the same kind, one
+with a database of each size.
 """
 
+import os
 import statistics
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from bench.data import analyze
+from bench.database import copy_of_own_database
 from bench.jobs import API, tokens_of
 from bench.load import FailedRequests, Request, load
 from bench.multiply import moment, multiply, padded, uuid
@@ -174,27 +178,31 @@ def session_of(email: str) -> str:
 def measure() -> dict[str, Any]:
     rows = make_first_rows()
     grow(rows, 1, FEW - 1)
-    few = measure_pages()
-    sys.stderr.write(f"{MANY:,} rows of each kind …\n")
-    grow(rows, FEW, MANY - 1)
-    many = measure_pages()
-    return summary(few, many)
-
-
-def measure_pages() -> dict[str, list[dict[str, float]]]:
-    """CPU and median time of each page, in milliseconds, one of each for each round."""
-    found: dict[str, list[dict[str, float]]] = {}
     asked = pages()
-    with server("application", "project.wsgi", DJANGO_SETTINGS_MODULE="project.settings") as one:
-        for name, request in asked.items():
-            if not found:
-                load(one.address, [request], seconds=PATIENCE, connections=2)
-            # The first round is a warm-up.
-            found[name] = [measure_once(one, request) for _round in range(ROUNDS + 1)][1:]
-    return found
+    with copy_of_own_database() as small:
+        sys.stderr.write(f"{MANY:,} rows of each kind …\n")
+        grow(rows, FEW, MANY - 1)
+        with served("few", small) as few, served("many", os.environ["DATABASE_URL"]) as many:
+            return summary(
+                {name: measure_page(request, few, many) for name, request in asked.items()}
+            )
+
+
+def served(name: str, database: str) -> AbstractContextManager[Server]:
+    settings = "project.settings"
+    return server(name, "project.wsgi", DJANGO_SETTINGS_MODULE=settings, DATABASE_URL=database)
+
+
+def measure_page(request: Request, *servers: Server) -> list[dict[str, dict[str, float]]]:
+    """What the page costs on each of the servers, one dict for each round."""
+    # The first round is a warm-up.
+    return [
+        {one.name: measure_once(one, request) for one in servers} for _round in range(ROUNDS + 1)
+    ][1:]
 
 
 def measure_once(target: Server, request: Request) -> dict[str, float]:
+    """CPU and median time of a request, in milliseconds."""
     meter = Meter(target)
     try:
         seen = load(target.address, [request], seconds=1, connections=2)
@@ -203,18 +211,14 @@ def measure_once(target: Server, request: Request) -> dict[str, float]:
     return {"cpu": meter.read().total * 1000 / seen.requests, "p50": seen.p50}
 
 
-def summary(few: dict[str, Any], many: dict[str, Any]) -> dict[str, Any]:
-    """For each page the CPU with many rows as a multiple of that with few."""
+def summary(found: dict[str, list[dict[str, dict[str, float]]]]) -> dict[str, Any]:
+    """For each page the CPU with many rows as a multiple of that with few in the same round."""
     figures: dict[str, Any] = {}
-    for name, rounds in few.items():
-        before = statistics.median(one["cpu"] for one in rounds)
-        after = [one["cpu"] for one in many[name]]
-        ratios = spread([cpu / before for cpu in after])
-        figures[name] = ratios | {
-            "few ms": before,
-            "many ms": statistics.median(after),
-            "few p50 ms": statistics.median(one["p50"] for one in rounds),
-            "many p50 ms": statistics.median(one["p50"] for one in many[name]),
-        }
+    for name, rounds in found.items():
+        figures[name] = spread([one["many"]["cpu"] / one["few"]["cpu"] for one in rounds])
+        for server_name in ("few", "many"):
+            for unit, kind in (("ms", "cpu"), ("p50 ms", "p50")):
+                values = [one[server_name][kind] for one in rounds]
+                figures[name][f"{server_name} {unit}"] = statistics.median(values)
     worst = max(figures, key=lambda name: float(figures[name]["median"]))
     return {"worst ratio": figures[worst]["median"], "worst page": worst} | figures
