@@ -1,5 +1,6 @@
 """Pages of a list, the same for every list of the API."""
 
+from functools import partial
 from typing import Any, override
 
 from django.db.models import QuerySet
@@ -9,7 +10,7 @@ from ninja.pagination import PaginationBase
 from pydantic import Field, create_model
 
 from project.common.answers import json_answer
-from project.common.prepared import count_rows
+from project.common.prepared import count_rows, read_page
 
 DEFAULT_PAGE_SIZE = 10
 MAX_PAGE_SIZE = 100
@@ -72,11 +73,13 @@ class PageNumberPagination(PaginationBase):
         request: HttpRequest,
         **params: Any,
     ) -> dict[str, Any]:
+        start, size = pagination.start, pagination.size
         # What only behaves like a queryset (lms/history.py) counts itself.
-        count = count_rows(queryset) if isinstance(queryset, QuerySet) else queryset.count()
-        start = pagination.start
-        items = queryset[start : start + pagination.size] if start < count else []
-        return _page(items, count, pagination)
+        count = partial(count_rows, queryset) if isinstance(queryset, QuerySet) else queryset.count
+        items, number = read_page(
+            lambda: list(queryset[start : start + size]), count, start=start, size=size
+        )
+        return _page(items, number, pagination)
 
 
 def _page(items: Any, count: int, parameters: PageParameters) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 
 from lms.models import AccessSource
 from lms.services import grant_access
-from lms.tests.factories import CourseFactory, LessonFactory
+from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -113,7 +113,30 @@ def test_the_catalog_needs_the_same_queries_for_any_number_of_rows(
     client = api(learner)
     # The account; count; the page with its owners.
     with django_assert_num_queries(3):
-        assert len(client.get("catalog/courses?page_size=50").json()["items"]) == rows
+        assert len(client.get(f"catalog/courses?page_size={rows}").json()["items"]) == rows
+
+
+@pytest.mark.parametrize("path", ["catalog/courses", "subscriptions"])
+def test_a_first_page_that_is_not_full_is_not_counted(
+    api, learner, path, django_assert_num_queries
+):
+    for course in CourseFactory.create_batch(3, published=True):
+        SubscriptionFactory.create(user=learner, course=course)
+    client = api(learner)
+    # The account; the page.
+    with django_assert_num_queries(2):
+        assert client.get(f"{path}?page_size=4").json()["count"] == 3
+
+
+@pytest.mark.parametrize("path", ["catalog/courses", "subscriptions"])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("page", [1, 2, 3, 4])
+def test_each_page_knows_the_number_of_all(api, learner, path, size, page):
+    for course in CourseFactory.create_batch(3, published=True):
+        SubscriptionFactory.create(user=learner, course=course)
+    answer = api(learner).get(f"{path}?page={page}&page_size={size}").json()
+    assert (answer["count"], answer["pages"]) == (3, -(-3 // size))
+    assert len(answer["items"]) == max(0, min(size, 3 - size * (page - 1)))
 
 
 @pytest.mark.parametrize("rows", [2, 20])

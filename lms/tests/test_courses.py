@@ -216,7 +216,7 @@ def test_the_list_needs_the_same_queries_for_any_number_of_rows(
     client = api(author)
     # The account; count; the page with owners; its lessons.
     with django_assert_num_queries(4):
-        assert len(client.get("courses?page_size=50").json()["items"]) == rows
+        assert len(client.get(f"courses?page_size={rows}").json()["items"]) == rows
 
 
 @pytest.mark.parametrize("rows", [2, 20])

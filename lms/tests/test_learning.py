@@ -124,4 +124,4 @@ def test_the_list_needs_the_same_queries_for_any_number_of_rows(
     client = api(learner)
     # The account; count; the page with what the rights are for.
     with django_assert_num_queries(3):
-        assert len(client.get("learning/courses?page_size=50").json()["items"]) == rows
+        assert len(client.get(f"learning/courses?page_size={rows}").json()["items"]) == rows

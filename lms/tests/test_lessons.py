@@ -125,7 +125,7 @@ def test_the_list_needs_the_same_queries_for_any_number_of_rows(
     client = api(author)
     # The account; count; the page with its courses.
     with django_assert_num_queries(3):
-        assert len(client.get("lessons?page_size=50").json()["items"]) == rows
+        assert len(client.get(f"lessons?page_size={rows}").json()["items"]) == rows
 
 
 def test_deleting_a_lesson_leaves_the_course(api, author):

@@ -68,4 +68,4 @@ def test_the_list_needs_the_same_queries_for_any_number_of_rows(
     client = api(learner)
     # The account; count; the page with its courses.
     with django_assert_num_queries(3):
-        assert len(client.get("subscriptions?page_size=50").json()["items"]) == rows
+        assert len(client.get(f"subscriptions?page_size={rows}").json()["items"]) == rows

@@ -137,8 +137,12 @@ class Listing:
         self.estimates: Estimates = {}
 
     def part(self, values: Values, *, start: int, size: int) -> Part:
-        count = self.count(values)
-        rows = self.page.rows(values, size, start) if start < count else []
+        rows, count = read_page(
+            lambda: self.page.rows(values, size, start),
+            lambda: self.count(values),
+            start=start,
+            size=size,
+        )
         return Part(rows, count)
 
     def count(self, values: Values) -> int:
@@ -148,6 +152,18 @@ class Listing:
             return 0
         key = (connection.settings_dict["NAME"], *parameters)
         return _count(self.all.sql, parameters, self.estimates, key, _binding_cursor)
+
+
+def read_page[R](
+    read: Callable[[], list[R]], count: Callable[[], int], *, start: int, size: int
+) -> tuple[list[R], int]:
+    """The rows of a page and the number of all. A first page that is not full is all there is:
+    counting would search once more for what was just found."""
+    if start:
+        number = count()
+        return (read() if start < number else []), number
+    rows = read()
+    return rows, len(rows) if len(rows) < size else count()
 
 
 def count_rows(queryset: QuerySet[Any]) -> int:
