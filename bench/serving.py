@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -37,6 +38,7 @@ class Server:
     name: str
     port: int
     process: "subprocess.Popen[bytes]"
+    database: str
 
     @property
     def address(self) -> str:
@@ -84,7 +86,7 @@ def started(
     ) as process:
         try:
             wait_until_answering(port, process)
-            yield Server(name, port, process)
+            yield Server(name, port, process, (os.environ | environment).get("DATABASE_URL", ""))
         finally:
             process.terminate()
             process.wait()
@@ -138,14 +140,14 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def backends() -> list[int]:
-    """The processes of the database that work for clients of our database; none with SQLite."""
-    url = os.environ["DATABASE_URL"]
+def backends(url: str) -> list[int]:
+    """The processes of PostgreSQL that work for clients of this database; none with SQLite."""
     if not url.startswith("postgres"):
         return []
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(urlsplit(url)._replace(query="").geturl()) as connection:
         rows = connection.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s",
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
+            " AND backend_type <> 'autovacuum worker'",
             [connection.info.backend_pid],
         ).fetchall()
     return [pid for (pid,) in rows]
@@ -164,18 +166,21 @@ class Cost:
 
 
 class Meter:
-    """What a server and the database cost between `__init__` and `read`. The other servers have to
-    be idle meanwhile: the database's processes are counted for all of them."""
+    """What a server and its database cost between `__init__` and `read`. Other servers on the same
+    database have to be idle meanwhile: its processes are counted for all of them."""
 
     def __init__(self, target: Server) -> None:
         self.target = target
         self.before = {pid: cpu_of(pid) for pid in target.processes()}
-        self.backends_before = {pid: cpu_of(pid) for pid in backends()}
+        self.backends_before = {pid: cpu_of(pid) for pid in backends(self.target.database)}
 
     def read(self) -> Cost:
         return Cost(
             sum(cpu_of(pid) - self.before.get(pid, 0.0) for pid in self.target.processes()),
-            sum(cpu_of(pid) - self.backends_before.get(pid, 0.0) for pid in backends()),
+            sum(
+                cpu_of(pid) - self.backends_before.get(pid, 0.0)
+                for pid in backends(self.target.database)
+            ),
         )
 
 
