@@ -52,8 +52,8 @@ def copy_of_own_database() -> Iterator[str]:
     path = f"{own.path}_copy"
     connections.close_all()
     if own.scheme == "sqlite":
-        with closing(sqlite3.connect(own.path)) as connection:
-            connection.execute("VACUUM INTO ?", [path])
+        with closing(sqlite3.connect(own.path)) as source, closing(sqlite3.connect(path)) as copy:
+            source.backup(copy)
         yield own._replace(path=path).geturl()
         return
     names = [Identifier(name.removeprefix("/")) for name in (path, own.path)]
