@@ -11,10 +11,9 @@ import time_machine
 from django.utils import timezone
 
 from lms.models import Access
-from lms.tests.factories import CourseFactory, LessonFactory
+from lms.tests.factories import LessonFactory
 from payments.models import Payment, PaymentMethod, PaymentMove, StripeEvent, StripePrice
 from payments.sandbox.desk import Fault
-from payments.sandbox.webhooks import signed
 from payments.services import confirm_payment, reconcile_payments
 from payments.tests.factories import PaymentFactory
 
@@ -24,41 +23,8 @@ CREATIONS = ["create_product", "create_price", "create_session"]
 
 
 @pytest.fixture
-def course():
-    return CourseFactory.create(published=True, title="Bread", price=Decimal("1990.00"))
-
-
-@pytest.fixture
 def lesson(course):
     return LessonFactory.create(course=course)
-
-
-@pytest.fixture
-def buy(api, learner, course, stripe_sandbox):
-    """Ask for a page at Stripe as the learner."""
-
-    def ask(**changes):
-        body = {"course_id": course.pk, "method": "stripe"} | changes
-        return api(learner).post("payments", body)
-
-    return ask
-
-
-@pytest.fixture
-def deliver(api):
-    """Send one event to our webhook, signed as Stripe does."""
-
-    def send(event, *, secret="whsec_sandbox"):
-        body, signature = signed(event, secret)
-        client = api(None).client
-        return client.post(
-            "/api/v1/payments/stripe/webhook",
-            body,
-            content_type="application/json",
-            headers={"Stripe-Signature": signature},
-        )
-
-    return send
 
 
 def can_learn(api, person, lesson):
