@@ -9,8 +9,8 @@ import pytest
 import stripe
 from pytest_django import Settings
 
-from lms.models import Course
-from lms.tests.factories import CourseFactory
+from lms.models import Course, Lesson
+from lms.tests.factories import CourseFactory, LessonFactory
 from payments import gateway
 from payments.sandbox.desk import Reply, Request
 from payments.sandbox.dialect import Json
@@ -89,6 +89,11 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def course(db: None) -> Course:
     return CourseFactory.create(published=True, title="Bread", price=Decimal("1990.00"))
+
+
+@pytest.fixture
+def lesson(course: Course) -> Lesson:
+    return LessonFactory.create(course=course)
 
 
 @pytest.fixture

@@ -37,11 +37,6 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def lesson(course):
-    return LessonFactory.create(course=course)
-
-
 # --- Rights ---
 
 
