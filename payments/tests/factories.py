@@ -1,11 +1,13 @@
 """Payments for tests."""
 
 from decimal import Decimal
+from typing import Any
 
 import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment, PaymentMethod, PaymentStatus
 from people.tests.factories import UserFactory
@@ -33,3 +35,9 @@ class PaymentFactory(DjangoModelFactory[Payment]):
     amount = Decimal("1990.00")
     currency = "RUB"
     method = PaymentMethod.CASH
+
+
+def place(target: Course | Lesson) -> dict[str, Any]:
+    """The fields of a payment that say what it is for."""
+    is_course = isinstance(target, Course)
+    return {"course": target if is_course else None, "lesson": None if is_course else target}

@@ -15,7 +15,7 @@ from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import MoveSource, Payment, PaymentStatus
 from payments.services import Cause, confirm_payment, move_payment
 from payments.services.checking import find_disagreements
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import PaymentFactory, place
 
 pytestmark = pytest.mark.django_db
 
@@ -61,11 +61,11 @@ def test_books_that_agree_are_no_error(paid, at_stripe):
 def test_a_paid_payment_without_access_is_found_and_repaired(administrator, learner, what):
     """Whatever else the person, or somebody else, has access to."""
     lesson = LessonFactory.create()
-    places = {"course": {"course": lesson.course}, "lesson": {"course": None, "lesson": lesson}}
+    target = place(lesson.course if what == "course" else lesson)
     wanted = [
-        PaymentFactory.create(payer=learner, **places[what]),
+        PaymentFactory.create(payer=learner, **target),
         PaymentFactory.create(payer=learner),
-        PaymentFactory.create(**places[what]),
+        PaymentFactory.create(**target),
     ]
     for payment in wanted:
         confirm_payment(payment=payment, by=administrator, reason="came")
@@ -234,16 +234,13 @@ def test_a_payment_that_is_open_for_longer_than_money_takes_is_found(method, lim
 def test_a_thing_that_is_paid_twice_is_found(administrator, learner, stranger, what):
     lesson = LessonFactory.create()
     sibling = LessonFactory.create(course=lesson.course)
-    place = {"course": lesson.course} if what == "course" else {"course": None, "lesson": lesson}
-    other = {} if what == "course" else {"course": None, "lesson": sibling}
-    once = [
-        PaymentFactory.create(payer=stranger, **place),
-        PaymentFactory.create(payer=learner, **other),
-        PaymentFactory.create(payer=learner, course=None, lesson=LessonFactory.create()),
-    ]
-    PaymentFactory.create(payer=learner, refunded=True, **place)
-    PaymentFactory.create(payer=learner, **place)
-    later, first = PaymentFactory.create_batch(2, payer=learner, **place)
+    target = place(lesson.course if what == "course" else lesson)
+    others = [LessonFactory.create().course, sibling, LessonFactory.create()]
+    once = [PaymentFactory.create(payer=learner, **place(other)) for other in others]
+    once.append(PaymentFactory.create(payer=stranger, **target))
+    PaymentFactory.create(payer=learner, refunded=True, **target)
+    PaymentFactory.create(payer=learner, **target)
+    later, first = PaymentFactory.create_batch(2, payer=learner, **target)
     cause = Cause(source=MoveSource.STAFF, reason="planted")
     for days, payment in enumerate((first, *once, later)):
         at = timezone.now() + timedelta(days=days)

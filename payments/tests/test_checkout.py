@@ -164,7 +164,7 @@ def test_a_price_at_stripe_is_used_again_while_title_amount_and_currency_match(
     Course.objects.update(**(change or {"description": course.description}))
     answer = api(stranger).post("payments", {"course_id": course.pk, "method": "stripe"}).json()
     assert StripePrice.objects.count() == 1 + is_new
-    latest = StripePrice.objects.first()
+    latest = StripePrice.objects.latest("pk")
     assert (latest.title, latest.amount) == (answer["title"], Decimal(answer["amount"]))
     assert latest.currency == answer["currency"]
     line = stripe_sandbox.desk.calls[-1].form["line_items"][0]

@@ -11,7 +11,7 @@ from payments import tasks
 from payments.models import Payment, PaymentMove
 from payments.sandbox.desk import Fault
 from payments.services import confirm_payment, reconcile_payments
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import PaymentFactory, place
 
 pytestmark = pytest.mark.django_db
 
@@ -140,8 +140,8 @@ def test_the_page_for_what_is_paid_otherwise_is_closed_and_no_other(
         PaymentFactory.create(payer=learner, course=other_course, status=status)
     PaymentFactory.create(payer=learner, course=other_course, refunded=True)
     needless = {"course": {"course", "lesson", "sibling"}, "lesson": {"lesson"}}[what]
-    place = {"course": course} if what == "course" else {"course": None, "lesson": lesson}
-    PaymentFactory.create(payer=learner, paid=True, **place)
+    target = place(course if what == "course" else lesson)
+    PaymentFactory.create(payer=learner, paid=True, **target)
     with time_machine.travel(NOW, tick=False):
         assert tasks.close_needless_pages() == f"{len(needless)} pages closed"
     # The sandbox knows none of them: it is asked to close, then what became of it.

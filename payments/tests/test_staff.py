@@ -25,7 +25,7 @@ from payments.services import (
     refund_payment,
     reject_payment,
 )
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import PaymentFactory, place
 from payments.tests.failures import everything, failing_at
 from people.models import User
 from people.tests.factories import UserFactory
@@ -71,12 +71,12 @@ def test_only_the_same_thing_paid_by_the_same_person_hinders_a_confirmation(
     administrator, learner, stranger, course, lesson, what
 ):
     def pay_for(target, **fields):
-        place = {"course": None, "lesson": None} | {type(target).__name__.lower(): target}
-        return PaymentFactory.create(**place, **fields)
+        return PaymentFactory.create(**place(target), **fields)
 
-    target, other = (course, LessonFactory.create().course)
-    if what == "lesson":
-        target, other = lesson, LessonFactory.create(course=course)
+    target, other = {
+        "course": (course, LessonFactory.create().course),
+        "lesson": (lesson, LessonFactory.create(course=course)),
+    }[what]
     payment = pay_for(target, payer=learner)
     pay_for(target, payer=stranger, paid=True)
     pay_for(other, payer=learner, paid=True)
@@ -257,8 +257,7 @@ def test_access_that_somebody_has_is_not_given_again(
         person = request.getfixturevalue(who)
         grant_access(user=person, target=targets[what], source=AccessSource.ENROLLMENT)
     for target, has in ((lesson, by_lesson), (course, by_course)):
-        place = {"course": None, "lesson": None} | {type(target).__name__.lower(): target}
-        payment = PaymentFactory.create(payer=learner, **place)
+        payment = PaymentFactory.create(payer=learner, **place(target))
         assert has_access(payment) is has
         before = set(Access.objects.values_list("pk", flat=True))
         if has:
