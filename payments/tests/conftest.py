@@ -1,18 +1,26 @@
 """A Stripe for tests: our sandbox over real HTTP, and Stripe's own description as its judge."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
 
 import pytest
 import stripe
 from pytest_django import Settings
 
+from lms.models import Course, Lesson
+from lms.tests.factories import CourseFactory, LessonFactory
 from payments import gateway
+from payments.sandbox.desk import Reply, Request
+from payments.sandbox.dialect import Json
 from payments.sandbox.server import SandboxServer
+from payments.sandbox.webhooks import signed
 from payments.tests import stripe_description
 from payments.tests.receiver import Receiver
 from payments.tests.stripe_description import Description
 from payments.tests.transport import SpecCheckedClient
+from people.models import User
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +63,20 @@ def stripe_sandbox(
 
 
 @pytest.fixture
+def asked(stripe_sandbox: SandboxServer) -> list[str]:
+    """The sessions that the sandbox was asked about, in order, as they stand in its addresses."""
+    paths: list[str] = []
+    answer = stripe_sandbox.desk.answer
+
+    def note(request: Request) -> Reply:
+        paths.append(request.path.partition("/sessions/")[2])
+        return answer(request)
+
+    stripe_sandbox.desk.answer = note  # type: ignore[method-assign]
+    return paths
+
+
+@pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver() as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.02,))
@@ -62,3 +84,43 @@ def receiver() -> Iterator[Receiver]:
         yield running
         running.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def course(db: None) -> Course:
+    return CourseFactory.create(published=True, title="Bread", price=Decimal("1990.00"))
+
+
+@pytest.fixture
+def lesson(course: Course) -> Lesson:
+    return LessonFactory.create(course=course)
+
+
+@pytest.fixture
+def buy(
+    api: Any, learner: User, course: Course, stripe_sandbox: SandboxServer
+) -> Callable[..., Any]:
+    """Ask for a page at Stripe as the learner."""
+
+    def ask(**changes: Any) -> Any:
+        body = {"course_id": course.pk, "method": "stripe"} | changes
+        return api(learner).post("payments", body)
+
+    return ask
+
+
+@pytest.fixture
+def deliver(api: Any, stripe_settings: Settings) -> Callable[..., Any]:
+    """Send one event to our webhook, signed as Stripe does."""
+
+    def send(event: Json, *, secret: str = "whsec_sandbox") -> Any:
+        body, signature = signed(event, secret)
+        client = api(None).client
+        return client.post(
+            "/api/v1/payments/stripe/webhook",
+            body,
+            content_type="application/json",
+            headers={"Stripe-Signature": signature},
+        )
+
+    return send

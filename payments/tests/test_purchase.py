@@ -1,5 +1,6 @@
 """Asking to pay for a course or lesson, in cash or by transfer."""
 
+import itertools
 import threading
 from datetime import timedelta
 from decimal import Decimal
@@ -9,10 +10,12 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
+from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import IdempotencyKey, Payment, PaymentStatus
 from payments.tasks import forget_old_keys
 from payments.tests.factories import PaymentFactory
+from payments.tests.failures import everything, failing_at
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +29,11 @@ def course(author):
 
 @pytest.fixture
 def lesson(course):
-    return LessonFactory.create(course=course, price=Decimal("250.50"))
+    """One of several that cost the same, here and elsewhere."""
+    price = Decimal("250.50")
+    LessonFactory.create(course__published=True, price=price)
+    LessonFactory.create(course=course, price=price)
+    return LessonFactory.create(course=course, price=price)
 
 
 def ask(client, headers=None, method="cash", **target):
@@ -138,14 +145,29 @@ def test_payments_of_others_and_payments_that_came_to_nothing_pay_for_nothing(
     assert ask(api(learner), course_id=course.pk).status_code == 201
 
 
-def test_asking_again_leads_to_the_payment_that_waits(api, learner, stranger, course):
-    first = ask(api(learner), course_id=course.pk)
-    again = ask(api(learner), course_id=course.pk)
-    assert (again.status_code, again.json()) == (200, first.json())
-    other_method = ask(api(learner), course_id=course.pk, method="transfer")
-    assert other_method.status_code == 201
-    assert ask(api(stranger), course_id=course.pk).status_code == 201
-    assert Payment.objects.count() == 3
+def test_asking_again_leads_to_the_payment_that_waits(api, learner, stranger, lesson, settings):
+    """The same person's, for the same thing, of the same kind of money."""
+    price = lesson.price
+    Course.objects.update(price=price)
+    sibling = lesson.course.lessons.exclude(pk=lesson.pk).get()
+    elsewhere = Lesson.objects.exclude(course=lesson.course).get()
+    targets = [
+        {"course_id": lesson.course_id}, {"course_id": elsewhere.course_id},
+        {"lesson_id": lesson.pk}, {"lesson_id": sibling.pk},
+    ]  # fmt: skip
+    orders = list(itertools.product((learner, stranger), ("cash", "transfer"), targets))
+    answers = [ask(api(person), method=how, **target) for person, how, target in orders]
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == len(orders) == 16
+    assert {Decimal(answer.json()["amount"]) for answer in answers} == {price}
+    for (person, how, target), first in zip(orders, answers, strict=True):
+        again = ask(api(person), method=how, **target)
+        assert (again.status_code, again.json()) == (200, first.json())
+        payment = Payment.objects.get(pk=first.json()["id"])
+        assert (payment.payer, payment.method) == (person, how)
+        assert target in ({"course_id": payment.course_id}, {"lesson_id": payment.lesson_id})
+    settings.CURRENCY = "USD"
+    assert ask(api(learner), **targets[0]).status_code == 201
 
 
 def test_a_changed_price_is_a_new_offer(api, learner, course):
@@ -159,10 +181,9 @@ def test_a_changed_price_is_a_new_offer(api, learner, course):
 
 
 def test_imported_twins_do_not_hinder(api, learner, course):
-    twins = PaymentFactory.create_batch(2, payer=learner, course=course)
+    _older, newer = PaymentFactory.create_batch(2, payer=learner, course=course)
     response = ask(api(learner), course_id=course.pk)
-    assert response.status_code == 200
-    assert response.json()["id"] in {twin.pk for twin in twins}
+    assert (response.status_code, response.json()["id"]) == (200, newer.pk)
 
 
 def test_a_repeat_with_its_key_gets_the_first_answer(api, learner, course):
@@ -184,6 +205,11 @@ def test_a_key_remembers_that_nothing_was_created(api, learner, course):
 
 
 def test_a_key_of_another_request_is_refused(api, learner, course, lesson):
+    sibling = course.lessons.exclude(pk=lesson.pk).get()
+    other = {"Idempotency-Key": "other"}
+    ask(api(learner), other, lesson_id=lesson.pk)
+    response = ask(api(learner), other, lesson_id=sibling.pk)
+    assert (response.status_code, response.json()["code"]) == (409, "idempotency_key_reused")
     ask(api(learner), KEY, course_id=course.pk)
     for response in (
         ask(api(learner), KEY, lesson_id=lesson.pk),
@@ -191,12 +217,19 @@ def test_a_key_of_another_request_is_refused(api, learner, course, lesson):
         ask(api(learner), KEY, course_id=lesson.pk + 1000),
     ):
         assert (response.status_code, response.json()["code"]) == (409, "idempotency_key_reused")
-    assert Payment.objects.count() == 1
+    assert Payment.objects.count() == 2
 
 
 def test_keys_of_two_people_have_nothing_to_do_with_each_other(api, learner, stranger, course):
+    """Nor have two keys of one person."""
     answers = [ask(api(person), KEY, course_id=course.pk) for person in (learner, stranger)]
     assert [answer.status_code for answer in answers] == [201, 201]
+    payers = [Payment.objects.get(pk=answer.json()["id"]).payer for answer in answers]
+    assert payers == [learner, stranger]
+    assert [key.user for key in IdempotencyKey.objects.order_by("pk")] == [learner, stranger]
+    other = ask(api(learner), {"Idempotency-Key": "k"}, course_id=course.pk, method="transfer")
+    assert other.status_code == 201
+    assert other.json()["id"] not in {answer.json()["id"] for answer in answers}
 
 
 def test_a_refused_request_leaves_its_key_free(api, learner, course):
@@ -222,6 +255,18 @@ def test_a_key_is_known_for_thirty_days(api, learner, course, monkeypatch):
         clock.shift(timedelta(seconds=1))
         assert forget_old_keys() == "5 idempotency keys forgotten"
     assert Payment.objects.exists()
+
+
+def test_whatever_the_database_refuses_nothing_of_an_order_is_half_done(api, learner, course):
+    answers, before, failures = [], everything(), 0
+    while failing_at(failures, lambda: answers.append(ask(api(learner), KEY, course_id=course.pk))):
+        assert answers[-1].status_code >= 500
+        assert everything() == before
+        failures += 1
+    # The payment and the key.
+    assert (failures, answers[-1].status_code) == (2, 201)
+    payment, key = Payment.objects.get(), IdempotencyKey.objects.get()
+    assert (key.user, key.payment, key.created_payment) == (learner, payment, True)
 
 
 @pytest.mark.parametrize("key", ["", "two words", "x" * 256, "кириллица"])

@@ -1,0 +1,153 @@
+"""Pages at Stripe that are closed, and those that stay: prices change, days pass, cash comes."""
+
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from lms.models import Course
+from lms.tests.factories import LessonFactory
+from payments.models import Payment, PaymentMove
+from payments.sandbox.desk import Fault
+from payments.services import confirm_payment, reconcile_payments
+from payments.tests.factories import PaymentFactory
+from payments.tests.shop import session_of, the_payment
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_new_price_closes_the_old_page(buy, course, stripe_sandbox):
+    old = buy().json()
+    course.price = Decimal("990.00")
+    course.save()
+    new = buy()
+    assert (new.status_code, new.json()["amount"]) == (201, "990.00")
+    assert Payment.objects.get(pk=old["id"]).status == "expired"
+    session = stripe_sandbox.sandbox.find("checkout.session", session_of(old))
+    assert session["status"] == "expired"
+    move = PaymentMove.objects.get()
+    assert (move.payment_id, move.source) == (old["id"], "checkout")
+    (key,) = [call.key for call in stripe_sandbox.desk.calls if call.operation == "expire_session"]
+    assert key.endswith(":1990.00RUB:close:1")
+
+
+@pytest.mark.parametrize("change", ["amount", "currency"])
+def test_a_new_price_with_a_key_leads_to_a_new_page_and_the_key_to_that_one(
+    api, buy, learner, course, stripe_sandbox, settings, change
+):
+    buy()
+    if change == "amount":
+        Course.objects.update(price=Decimal("990.00"))
+    else:
+        settings.CURRENCY = "USD"
+    body, key = {"course_id": course.pk, "method": "stripe"}, {"Idempotency-Key": "one"}
+    answers = [api(learner).post("payments", body, headers=key) for _ in range(2)]
+    assert {answer.status_code for answer in answers} == {201}
+    old, new = Payment.objects.order_by("pk")
+    assert {answer.json()["id"] for answer in answers} == {new.pk}
+    assert (old.status, new.status) == ("expired", "pending")
+    assert (new.amount == course.price, new.currency == "RUB") == (
+        change == "currency", change == "amount",
+    )  # fmt: skip
+
+
+def test_a_half_made_payment_at_an_old_price_is_given_up(buy, stripe_sandbox):
+    stripe_sandbox.desk.faults.append(Fault("unavailable", "create_session", times=3))
+    assert buy().status_code == 502
+    Course.objects.update(price=5)
+    assert buy().status_code == 201
+    old, new = Payment.objects.order_by("pk")
+    assert (old.status, new.status, new.amount) == ("expired", "pending", 5)
+
+
+def test_a_page_that_can_not_be_closed_is_not_replaced(buy, stripe_sandbox):
+    old = buy().json()
+    Course.objects.update(price=5)
+    stripe_sandbox.desk.faults.append(Fault("unavailable", "expire_session", times=3))
+    assert buy().status_code == 502
+    payment = the_payment()
+    assert (payment.pk, payment.status) == (old["id"], "pending")
+
+
+def test_a_page_that_was_paid_while_the_price_changed_counts(buy, course, stripe_sandbox):
+    old = buy().json()
+    stripe_sandbox.sandbox.pay(session_of(old))
+    course.price = Decimal("990.00")
+    course.save()
+    assert buy().json()["code"] == "already_paid"
+    assert the_payment().status == "paid"
+    assert PaymentMove.objects.get().source == "checkout"
+
+
+def test_a_page_is_open_until_stripe_closes_it(api, learner, course, buy, stripe_sandbox):
+    payment = Payment.objects.get(pk=buy().json()["id"])
+    for seconds, is_open in ((-1, True), (0, False)):
+        at = payment.session_expires_at + timedelta(seconds=seconds)
+        with time_machine.travel(at, tick=False):
+            payment.refresh_from_db()
+            assert bool(payment.payment_url) == is_open
+            read = api(learner).get(f"payments/{payment.pk}").json()
+            assert bool(read["payment_url"]) == is_open
+            assert payment.can_be_opened(at - timedelta(seconds=1))
+
+
+def test_a_page_that_has_run_out_is_replaced(buy, stripe_sandbox):
+    old = buy().json()
+    stripe_sandbox.sandbox.advance(25 * 3600)
+    with time_machine.travel(timezone.now() + timedelta(hours=25)):
+        new = buy()
+    assert new.status_code == 201
+    assert new.json()["id"] != old["id"]
+
+
+@pytest.fixture
+def pay_in_cash(learner, administrator, course, run_worker):
+    """Confirm the learner's cash for the course, and do what is left to the worker."""
+
+    def pay():
+        cash = PaymentFactory.create(payer=learner, course=course)
+        run_worker(lambda: confirm_payment(payment=cash, by=administrator, reason="Till"))
+
+    return pay
+
+
+@pytest.mark.parametrize("of", ["the course", "a lesson of it"])
+def test_the_page_for_what_is_paid_in_cash_meanwhile_is_closed(
+    course, buy, stripe_sandbox, pay_in_cash, of
+):
+    sold = LessonFactory.create(course=course, price=Decimal(10))
+    page = buy() if of == "the course" else buy(course_id=None, lesson_id=sold.pk)
+    pay_in_cash()
+    session = stripe_sandbox.sandbox.find("checkout.session", session_of(page.json()))
+    assert session["status"] == "expired"
+    assert Payment.objects.get(pk=page.json()["id"]).status == "expired"
+
+
+def test_a_page_that_could_not_be_closed_is_closed_once_stripe_answers(
+    buy, stripe_sandbox, pay_in_cash
+):
+    page = Payment.objects.get(pk=buy().json()["id"])
+    stripe_sandbox.desk.faults.append(Fault("unavailable", "expire_session", times=3))
+    pay_in_cash()
+    page.refresh_from_db()
+    assert page.status == "pending"
+    reconcile_payments()
+    page.refresh_from_db()
+    assert page.status == "expired"
+
+
+def test_pages_for_other_things_and_of_others_stay_open_when_something_is_paid(
+    learner, stranger, administrator, course, buy, run_worker
+):
+    open_page = buy().json()["id"]
+    for other in (
+        PaymentFactory.create(payer=learner, course__published=True),
+        PaymentFactory.create(payer=stranger, course=course),
+    ):
+        paying = partial(confirm_payment, payment=other, by=administrator, reason="Till")
+        run_worker(paying)
+    reconcile_payments()
+    assert Payment.objects.get(pk=open_page).status == "pending"

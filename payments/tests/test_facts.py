@@ -1,0 +1,313 @@
+"""What Stripe tells, and what it is taken for: by which name it finds its payment, what it may move,
+what contradicts the book."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from lms.models import Access
+from lms.tests.factories import LessonFactory
+from payments.models import Payment, PaymentMove, StripeEvent
+from payments.tests.events import a_charge, a_refund, a_session, an_event
+from payments.tests.factories import PaymentFactory
+from payments.tests.failures import everything, failing_at
+from project.mail.models import Delivery
+from project.mail.tasks import deliver_mail
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+COMPLETED = "checkout.session.completed"
+PAID = {"status": "complete", "payment_status": "paid", "payment_intent": "pi_1", "url": None}
+ON_ITS_WAY = PAID | {"payment_status": "unpaid"}
+NOT_OURS = "not about a payment of ours"
+
+
+def at_stripe(payer, course, status="pending", **fields):
+    """A payment at Stripe; the access that it gives is there."""
+    if status in {"paid", "refunded"}:
+        fields.setdefault("paid_at", NOW)
+    fields.setdefault("session_id", f"cs_{uuid4().hex}")
+    payment = PaymentFactory.create(
+        payer=payer, course=course, method="stripe", status=status, **fields
+    )
+    if status == "paid":
+        Access.objects.create(
+            user=payer, course=course, source="payment", reference=payment.reference
+        )
+    return payment
+
+
+@pytest.fixture
+def beside(learner, stranger, course):
+    """Payments of the same person and for the same course, of which no event speaks."""
+    others = [
+        at_stripe(stranger, course, payment_intent_id="pi_stranger"),
+        at_stripe(learner, LessonFactory.create().course, payment_intent_id="pi_other"),
+        at_stripe(stranger, LessonFactory.create().course, status="paid"),
+    ]
+    before = list(Payment.objects.filter(pk__in=[other.pk for other in others]).values())
+    yield others
+    after = Payment.objects.filter(pk__in=[other.pk for other in others])
+    assert list(after.values()) == before
+    assert list(Access.objects.exclude(user=learner).values_list("revoked_at")) == [(None,)]
+
+
+@pytest.fixture
+def pending(learner, course, beside):
+    return at_stripe(learner, course)
+
+
+@pytest.fixture
+def paid(learner, course, beside):
+    return at_stripe(learner, course, "paid", payment_intent_id="pi_1")
+
+
+def noted():
+    """The latest event: the payment that it was about, and what came of it."""
+    event = StripeEvent.objects.first()
+    return event.payment, event.outcome
+
+
+# --- What a session says ---
+
+
+@pytest.mark.parametrize(
+    ("start", "said", "end"),
+    [
+        ("pending", {}, "pending"),
+        ("pending", PAID, "paid"),
+        ("pending", PAID | {"payment_status": "no_payment_required"}, "paid"),
+        ("pending", ON_ITS_WAY, "processing"),
+        ("pending", {"status": "expired"}, "expired"),
+        ("processing", ON_ITS_WAY, "processing"),
+        ("processing", PAID, "paid"),
+        ("processing", {"status": "expired"}, "processing"),
+        ("failed", PAID, "paid"),
+        ("failed", ON_ITS_WAY, "failed"),
+        ("expired", PAID, "paid"),
+        ("expired", ON_ITS_WAY, "processing"),
+        ("expired", {}, "expired"),
+        ("paid", PAID, "paid"),
+        ("paid", {}, "paid"),
+        ("paid", {"status": "expired"}, "paid"),
+        ("refunded", PAID, "refunded"),
+    ],
+)
+def test_a_session_moves_its_payment_forward_only(
+    deliver, learner, course, beside, start, said, end
+):
+    payment = at_stripe(learner, course, start)
+    kind = "checkout.session.expired" if said.get("status") == "expired" else COMPLETED
+    session = a_session(payment, **said)
+    assert deliver(an_event(kind, session)).status_code == 200
+    payment.refresh_from_db()
+    assert payment.status == end
+    moves = PaymentMove.objects.values_list(
+        "payment", "from_status", "to_status", "source", "reason"
+    )
+    if start == end:
+        assert noted() == (payment, f"nothing to do: it is {end}")
+        assert not moves
+    else:
+        assert noted() == (payment, f"moved to {end}")
+        reason = f"session {session['status']}, {session['payment_status']}"
+        assert list(moves) == [(payment.pk, start, end, "webhook", reason)]
+    held = Access.objects.held_by(learner)
+    assert list(held.values_list("course")) == [(course.pk,)] * (end == "paid")
+
+
+@pytest.mark.parametrize(("start", "end"), [("pending", "failed"), ("paid", "paid")])
+def test_a_delayed_payment_that_failed_is_told_by_its_event(deliver, learner, course, start, end):
+    payment = at_stripe(learner, course, start)
+    deliver(an_event("checkout.session.async_payment_failed", a_session(payment, **ON_ITS_WAY)))
+    payment.refresh_from_db()
+    assert payment.status == end
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"amount_total": 1}, "amount or currency differ"),
+        ({"currency": "usd"}, "amount or currency differ"),
+        ({"amount_total": None}, "amount or currency differ"),
+        ({"client_reference_id": "17"}, "the session is for another payment"),
+        ({"client_reference_id": None}, "the session is for another payment"),
+        ({"client_reference_id": str(uuid4())}, "the session is for another payment"),
+        ({"id": "cs_older"}, "the session is not the present one of the payment"),
+    ],
+)
+def test_a_session_that_contradicts_its_payment_is_noted_only(deliver, pending, changes, reason):
+    before = Payment.objects.filter(pk=pending.pk).values().get()
+    assert deliver(an_event(COMPLETED, a_session(pending, **PAID | changes))).status_code == 200
+    assert noted() == (pending, reason)
+    assert Payment.objects.filter(pk=pending.pk).values().get() == before
+    assert not Access.objects.held_by(pending.payer).exists()
+
+
+def test_an_event_that_is_faster_than_our_own_row_is_known_by_its_token(
+    deliver, learner, course, beside
+):
+    """The answer with the session was lost on its way to us."""
+    payment = at_stripe(learner, course, session_id="")
+    session = a_session(payment, **PAID)
+    with time_machine.travel(NOW, tick=False):
+        deliver(an_event(COMPLETED, session))
+    payment.refresh_from_db()
+    assert (payment.status, payment.paid_at, payment.checked_at) == ("paid", NOW, NOW)
+    # By these a refund will find it.
+    assert (payment.session_id, payment.payment_intent_id) == (session["id"], "pi_1")
+
+
+def test_a_later_session_without_its_intent_does_not_make_us_forget_it(deliver, paid):
+    deliver(an_event(COMPLETED, a_session(paid, **PAID | {"payment_intent": None})))
+    paid.refresh_from_db()
+    assert paid.payment_intent_id == "pi_1"
+
+
+# --- What a charge says ---
+
+
+@pytest.mark.parametrize("by", ["intent", "token", "both"])
+def test_a_refunded_charge_finds_its_payment_by_either_name(deliver, paid, by):
+    if by == "token":
+        Payment.objects.filter(pk=paid.pk).update(payment_intent_id="")
+    changes = {"metadata": {}} if by == "intent" else {}
+    charge = a_charge(paid, **changes)
+    assert deliver(an_event("charge.refunded", charge)).status_code == 200
+    assert noted() == (paid, "moved to refunded")
+    paid.refresh_from_db()
+    assert paid.status == "refunded"
+    move = PaymentMove.objects.get()
+    assert (move.source, move.reason) == ("webhook", f"charge {charge['id']} refunded")
+    access = Access.objects.get(user=paid.payer)
+    assert (access.revoked_at is None, access.revoked_reason) == (False, move.reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"refunded": False, "amount_refunded": 1}, "refunded in part only: the access stays"),
+        ({"amount": 1}, "amount or currency differ"),
+        ({"currency": "usd"}, "amount or currency differ"),
+        ({"currency": "ugx"}, "amount or currency differ"),
+    ],
+)
+def test_a_charge_that_is_refunded_in_part_or_differs_takes_nothing(deliver, paid, changes, reason):
+    assert deliver(an_event("charge.refunded", a_charge(paid, **changes))).status_code == 200
+    assert noted() == (paid, reason)
+    paid.refresh_from_db()
+    assert paid.status == "paid"
+    assert Access.objects.held_by(paid.payer).exists()
+
+
+@pytest.mark.parametrize("start", ["pending", "processing", "failed", "expired"])
+def test_a_refund_that_is_heard_of_before_the_money_is_the_end_of_it(
+    deliver, learner, course, beside, start, mailoutbox
+):
+    payment = at_stripe(learner, course, start)
+    charge = an_event("charge.refunded", a_charge(payment))
+    deliver(charge)
+    moves = PaymentMove.objects.values_list("payment", "from_status", "to_status", "source")
+    expected = [
+        (payment.pk, start, "paid", "webhook"),
+        (payment.pk, "paid", "refunded", "webhook"),
+    ]
+    assert list(moves) == expected
+    for late in (an_event("charge.refunded", a_charge(payment)), charge):
+        deliver(late)
+    assert noted() == (payment, "nothing to do: it is refunded")
+    assert StripeEvent.objects.count() == 2
+    assert PaymentMove.objects.count() == 2
+    assert not Access.objects.held_by(learner).exists()
+    deliver_mail()
+    assert mailoutbox == []
+    assert Delivery.objects.get().error == "not paid any more"
+
+
+@pytest.mark.parametrize("status", ["pending", "succeeded", "failed"])
+def test_a_refund_on_its_way_is_noted_and_only_its_failure_is_alarming(
+    deliver, paid, caplog, status
+):
+    refund = a_refund(paid, status=status)
+    deliver(an_event("refund.updated", refund))
+    assert noted() == (paid, f"refund {status}")
+    paid.refresh_from_db()
+    assert paid.status == "paid"
+    alarms = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert alarms == [f"Refund {refund['id']} failed at Stripe"] * (status == "failed")
+
+
+# --- Whose it is not ---
+
+
+def test_an_event_about_nothing_of_ours_is_noted_and_moves_nothing(
+    deliver, pending, learner, course, settings
+):
+    in_cash = PaymentFactory.create(payer=learner, course=course)
+    foreign = {"id": "cs_foreign", "client_reference_id": None}
+    before = list(Payment.objects.order_by("pk").values())
+    events = [
+        an_event(COMPLETED, a_session(pending, **PAID | foreign)),
+        an_event(COMPLETED, a_session(pending, **PAID | foreign | {"client_reference_id": "x"})),
+        an_event(COMPLETED, a_session(pending, **PAID), livemode=True),
+        an_event("invoice.paid", a_session(pending, **PAID)),
+        an_event("charge.succeeded", a_charge(pending)),
+        an_event("charge.refunded", a_charge(pending, payment_intent="pi_x", metadata={})),
+        an_event("charge.refunded", a_charge(pending, payment_intent=None, metadata={})),
+        an_event("refund.created", a_refund(pending, payment_intent="pi_x")),
+        an_event("refund.created", a_refund(pending, payment_intent=None)),
+        # Nobody can pay at Stripe what is to be paid in cash.
+        an_event(COMPLETED, a_session(in_cash, **PAID)),
+        an_event("charge.refunded", a_charge(in_cash)),
+    ]
+    for event in events:
+        assert deliver(event).status_code == 200
+        assert noted() == (None, NOT_OURS), event["type"]
+    assert StripeEvent.objects.count() == len(events)
+    assert list(Payment.objects.order_by("pk").values()) == before
+
+
+def test_an_event_is_kept_with_its_type_and_its_time(deliver, pending):
+    kind = "x" * 255
+    deliver(an_event(kind, {}, id="evt_1", created=int(NOW.timestamp())))
+    event = StripeEvent.objects.get()
+    assert (event.event_id, event.type, event.happened_at) == ("evt_1", "x" * 100, NOW)
+
+
+def test_an_event_that_came_before_is_not_looked_at_again(deliver, pending):
+    deliver(an_event("invoice.paid", {}, id="evt_1"))
+    deliver(an_event(COMPLETED, a_session(pending, **PAID), id="evt_1"))
+    pending.refresh_from_db()
+    assert (pending.status, StripeEvent.objects.get().type) == ("pending", "invoice.paid")
+
+
+@pytest.mark.parametrize("what", ["paid", "refunded"])
+def test_whatever_the_database_refuses_stripes_next_try_finds_nothing_half_done(
+    deliver, learner, course, what
+):
+    payment = at_stripe(learner, course, payment_intent_id="pi_1")
+    event = (
+        an_event(COMPLETED, a_session(payment, **PAID))
+        if what == "paid"
+        else an_event("charge.refunded", a_charge(payment))
+    )
+    before, answers = everything(), []
+    failures = 0
+    while failing_at(failures, lambda: answers.append(deliver(event).status_code)):
+        assert answers[-1] >= 500
+        assert everything() == before
+        failures += 1
+    # The event, the payment, its move, the access, the mail, and how the event ended.
+    assert failures > 6
+    payment.refresh_from_db()
+    assert payment.status == what
+
+
+def test_the_time_of_payment_is_when_we_heard_of_it(deliver, pending):
+    with time_machine.travel(NOW, tick=False):
+        deliver(an_event(COMPLETED, a_session(pending, **PAID)))
+        assert Payment.objects.get(pk=pending.pk).paid_at == timezone.now() == NOW

@@ -1,0 +1,305 @@
+"""What staff do with a payment, seen beside the payments of others and for other things."""
+
+from datetime import UTC, datetime
+from functools import partial
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Permission
+
+from lms.models import Access, AccessSource
+from lms.services import grant_access, revoke_access
+from lms.tests.factories import LessonFactory
+from payments import permissions
+from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus
+from payments.provider import ProviderRefused
+from payments.services import (
+    AlreadyOpen,
+    AlreadyPaid,
+    Cause,
+    IllegalMove,
+    confirm_payment,
+    give_access,
+    has_access,
+    move_payment,
+    refund_payment,
+    reject_payment,
+)
+from payments.tests.factories import PaymentFactory
+from payments.tests.failures import everything, failing_at
+from people.models import User
+from people.tests.factories import UserFactory
+from project.mail.models import Delivery, Mailing
+from project.mail.tasks import deliver_mail
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+# --- Rights ---
+
+
+@pytest.mark.parametrize(
+    ("may", "needed"),
+    [
+        (permissions.can_see_book, {"view_payment"}),
+        (permissions.can_confirm, {"view_payment", "confirm_payment"}),
+        (permissions.can_refund, {"view_payment", "refund_payment"}),
+        (permissions.can_import, {"view_payment", "add_payment"}),
+    ],
+)
+def test_each_right_to_the_book_needs_the_right_to_see_it(db, may, needed):
+    rights = ("view_payment", "confirm_payment", "refund_payment", "add_payment", "change_payment")
+
+    def somebody_with(names):
+        user = UserFactory.create(is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=names))
+        return User.objects.get(pk=user.pk)
+
+    assert may(somebody_with(needed))
+    assert not may(somebody_with(set(rights) - needed))
+    for missing in needed:
+        assert not may(somebody_with(set(rights) - {missing}))
+
+
+# --- Confirming and rejecting ---
+
+
+@pytest.mark.parametrize("what", ["course", "lesson"])
+def test_only_the_same_thing_paid_by_the_same_person_hinders_a_confirmation(
+    administrator, learner, stranger, course, lesson, what
+):
+    def pay_for(target, **fields):
+        place = {"course": None, "lesson": None} | {type(target).__name__.lower(): target}
+        return PaymentFactory.create(**place, **fields)
+
+    target, other = (course, LessonFactory.create().course)
+    if what == "lesson":
+        target, other = lesson, LessonFactory.create(course=course)
+    payment = pay_for(target, payer=learner)
+    pay_for(target, payer=stranger, paid=True)
+    pay_for(other, payer=learner, paid=True)
+    pay_for(target, payer=learner, refunded=True)
+    for status in ("pending", "failed"):
+        pay_for(target, payer=learner, status=status)
+    assert confirm_payment(payment=payment, by=administrator, reason="came").status == "paid"
+    assert [access.target for access in Access.objects.held_by(learner)] == [target]
+    twin = pay_for(target, payer=learner)
+    with pytest.raises(AlreadyPaid):
+        confirm_payment(payment=twin, by=administrator, reason="came")
+    assert Payment.objects.get(pk=twin.pk).status == "pending"
+
+
+def test_a_decision_moves_its_payment_and_no_other(administrator, learner, stranger, course):
+    beside = [
+        PaymentFactory.create(payer=stranger, course=course),
+        PaymentFactory.create(payer=learner),
+    ]
+    before = list(Payment.objects.order_by("pk").values())
+    payment = PaymentFactory.create(payer=learner, course=course)
+    with time_machine.travel(NOW, tick=False):
+        confirm_payment(payment=payment, by=administrator, reason="came")
+    payment.refresh_from_db()
+    assert (payment.status, payment.paid_at) == ("paid", NOW)
+    reject_payment(payment=beside[0], by=administrator, reason="never came")
+    before[0]["status"] = "failed"
+    assert list(Payment.objects.exclude(pk=payment.pk).order_by("pk").values()) == before
+    assert PaymentMove.objects.count() == 2
+
+
+def test_the_time_when_the_money_came_may_be_told(course):
+    payment = PaymentFactory.create(course=course)
+    cause = Cause(source=MoveSource.STAFF, reason="?" * 300)
+    move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=cause, at=NOW)
+    move_payment(payment_id=payment.pk, to=PaymentStatus.REFUNDED, cause=cause)
+    payment.refresh_from_db()
+    assert payment.paid_at == NOW
+    # As much of a reason as there is room for.
+    reasons = [*PaymentMove.objects.values_list("reason", flat=True)]
+    assert [*reasons, Access.objects.get().revoked_reason] == ["?" * 200] * 3
+
+
+@pytest.mark.parametrize("act", ["confirm", "reject", "refund", "give access"])
+def test_whatever_the_database_refuses_nothing_of_a_decision_is_half_done(
+    administrator, learner, course, act
+):
+    payment = PaymentFactory.create(payer=learner, course=course)
+    # Its page is needless once the cash has come.
+    PaymentFactory.create(payer=learner, course=course, method="stripe", session_id="cs_1")
+    if act == "refund":
+        confirm_payment(payment=payment, by=administrator, reason="came")
+    decide = {
+        "confirm": confirm_payment,
+        "reject": reject_payment,
+        "refund": refund_payment,
+        "give access": give_access,
+    }[act]
+    before, failures = everything(), 0
+    while failing_at(failures, partial(decide, payment=payment, by=administrator, reason="so")):
+        assert everything() == before
+        failures += 1
+    assert failures == {"confirm": 5, "reject": 2, "refund": 3, "give access": 1}[act]
+    assert everything() != before
+
+
+# --- Refunds ---
+
+
+def test_a_refund_takes_the_right_that_its_payment_gave_and_no_other(
+    administrator, learner, stranger, course, lesson
+):
+    payments = [
+        PaymentFactory.create(payer=learner, course=course),
+        PaymentFactory.create(payer=stranger, course=course),
+        PaymentFactory.create(payer=learner, course=None, lesson=lesson),
+        PaymentFactory.create(payer=learner),
+    ]
+    for payment in payments:
+        confirm_payment(payment=payment, by=administrator, reason="came")
+    grant_access(user=learner, target=course, source=AccessSource.GRANT)
+    refund_payment(payment=payments[0], by=administrator, reason="returned")
+    taken = Access.objects.exclude(revoked_at=None)
+    assert [access.reference for access in taken] == [f"payment:{payments[0].pk}"]
+    statuses = Payment.objects.order_by("pk").values_list("status", flat=True)
+    assert list(statuses) == ["refunded", "paid", "paid", "paid"]
+    assert Access.objects.active().count() == 4
+
+
+@pytest.fixture
+def bought(api, learner, buy, stripe_sandbox):
+    """A payment that was made at Stripe."""
+    payment = Payment.objects.get(pk=buy().json()["id"])
+    stripe_sandbox.sandbox.pay(payment.session_id)
+    api(learner).get(f"payments/{payment.pk}/status")
+    payment.refresh_from_db()
+    assert payment.status == "paid"
+    return payment
+
+
+def test_stripe_is_told_which_payment_is_refunded_and_why(bought, administrator, stripe_sandbox):
+    refund_payment(payment=bought, by=administrator, reason="changed their mind")
+    [refund] = stripe_sandbox.sandbox.all("refund")
+    assert refund["payment_intent"] == bought.payment_intent_id
+    assert refund["metadata"] == {"payment_id": str(bought.token)}
+    assert refund["reason"] == "requested_by_customer"
+    assert stripe_sandbox.desk.calls[-1].key == f"parta:{bought.token}:refund"
+
+
+def test_what_was_refunded_at_stripe_by_hand_is_noted_here(bought, administrator, stripe_sandbox):
+    refund = {"payment_intent": bought.payment_intent_id}
+    stripe_sandbox.sandbox.create_refund(refund, None)
+    refund_payment(payment=bought, by=administrator, reason="seen in the dashboard")
+    bought.refresh_from_db()
+    assert bought.status == "refunded"
+    assert len(stripe_sandbox.sandbox.all("refund")) == 1
+    assert not Access.objects.active().exists()
+
+
+def test_a_refund_that_stripe_refuses_changes_nothing(bought, administrator):
+    Payment.objects.update(payment_intent_id="pi_nothing")
+    with pytest.raises(ProviderRefused):
+        refund_payment(payment=bought, by=administrator, reason="?")
+    bought.refresh_from_db()
+    assert bought.status == "paid"
+    assert Access.objects.active().exists()
+
+
+def test_what_was_not_paid_on_our_page_at_stripe_is_given_back_by_hand(
+    administrator, stripe_sandbox
+):
+    """It came from another book: Stripe knows nothing of it by our key."""
+    payment = PaymentFactory.create(method="stripe", paid=True)
+    refund_payment(payment=payment, by=administrator, reason="by hand")
+    payment.refresh_from_db()
+    assert payment.status == "refunded"
+    assert stripe_sandbox.desk.calls == []
+
+
+def test_what_is_not_paid_is_not_refunded_at_stripe(administrator, stripe_sandbox):
+    payment = PaymentFactory.create(
+        method="stripe", status="processing", session_id="cs_1", payment_intent_id="pi_1"
+    )
+    with pytest.raises(IllegalMove):
+        refund_payment(payment=payment, by=administrator, reason="?")
+    assert stripe_sandbox.desk.calls == []
+
+
+# --- Access, whatever becomes of the money ---
+
+
+@pytest.mark.parametrize(
+    ("held", "by_course", "by_lesson"),
+    [
+        (("learner", "course"), True, True),
+        (("learner", "lesson"), False, True),
+        (("learner", "another lesson"), False, False),
+        (("learner", "another course"), False, False),
+        (("stranger", "course"), False, False),
+        (("stranger", "lesson"), False, False),
+        (None, False, False),
+    ],
+)
+def test_access_that_somebody_has_is_not_given_again(
+    request, administrator, learner, course, lesson, held, by_course, by_lesson
+):
+    targets = {
+        "course": course,
+        "lesson": lesson,
+        "another lesson": LessonFactory.create(course=course),
+        "another course": LessonFactory.create().course,
+    }
+    # What was taken back is not had any more.
+    grant_access(user=learner, target=course, source=AccessSource.PAYMENT, reference="payment:0")
+    revoke_access(reference="payment:0", reason="refunded")
+    if held is not None:
+        who, what = held
+        person = request.getfixturevalue(who)
+        grant_access(user=person, target=targets[what], source=AccessSource.ENROLLMENT)
+    for target, has in ((lesson, by_lesson), (course, by_course)):
+        place = {"course": None, "lesson": None} | {type(target).__name__.lower(): target}
+        payment = PaymentFactory.create(payer=learner, **place)
+        assert has_access(payment) is has
+        before = set(Access.objects.values_list("pk", flat=True))
+        if has:
+            with pytest.raises(AlreadyOpen):
+                give_access(payment=payment, by=administrator, reason="The bank is slow")
+            assert set(Access.objects.values_list("pk", flat=True)) == before
+        else:
+            access = give_access(payment=payment, by=administrator, reason="The bank is slow")
+            assert Access.objects.exclude(pk__in=before).get() == access
+            assert (access.user, access.target, access.source) == (learner, target, "grant")
+            assert (access.given_by, access.reason) == (administrator, "The bank is slow")
+            assert access.reference == ""
+
+
+# --- The mail that says that the money came ---
+
+
+def test_each_payer_hears_of_their_own_payment_unless_it_became_void(
+    administrator, stranger, mailoutbox
+):
+    def confirmed(**fields):
+        payment = PaymentFactory.create(**fields)
+        return confirm_payment(payment=payment, by=administrator, reason="came")
+
+    russian = confirmed(payer__language="ru", title="Хлеб")
+    english = confirmed(payer=stranger, payer__language="en", title="Bread")
+    refunded = confirmed(title="Cake")
+    blocked = confirmed(title="Pie")
+    User.objects.filter(pk=blocked.payer_id).update(is_active=False)
+    refund_payment(payment=refunded, by=administrator, reason="returned")
+    assert set(Delivery.objects.values_list("urgent", flat=True)) == {True}
+    mailings = Mailing.objects.values_list("subject_id", "title", "key")
+    assert (english.pk, "Bread", f"payment_received:{english.pk}") in mailings
+    deliver_mail()
+    sent = {message.to[0]: message for message in mailoutbox}
+    assert set(sent) == {russian.payer.email, english.payer.email}
+    assert "Хлеб" in sent[russian.payer.email].subject
+    assert "Bread" in sent[english.payer.email].subject
+    assert "Мы получили оплату" in sent[russian.payer.email].body
+    skipped = Delivery.objects.exclude(error="").order_by("recipient")
+    assert [(delivery.recipient, delivery.error) for delivery in skipped] == [
+        (refunded.payer, "not paid any more"),
+        (blocked.payer, "blocked"),
+    ]
