@@ -52,17 +52,6 @@ def anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     reading._courses.cache_clear()
 
 
-@pytest.fixture
-def ticks(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Seconds of the machine's clock, as told."""
-
-    class Clock:
-        now = 1000.0
-
-    monkeypatch.setattr("project.common.prepared.time.monotonic", lambda: Clock.now)
-    return Clock
-
-
 # --- On what they may depend ----------------------------------------------------------------------
 
 
