@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.utils import translation
@@ -204,6 +206,40 @@ def page(browser: playwright.Browser, live_server: Any) -> Iterator[playwright.P
     yield page
     context.close()
     assert faults == []
+
+
+@pytest.fixture
+def elsewhere() -> Callable[[Callable[[], Any]], Any]:
+    """Call something in another thread, with a connection of its own to the database, which waits for
+    no lock longer than a second (on PostgreSQL); return what it returned."""
+
+    def call_there(call: Callable[[], Any]) -> Any:
+        def run() -> Any:
+            try:
+                if connection.vendor == "postgresql":
+                    with connection.cursor() as cursor:
+                        cursor.execute("SET lock_timeout = '1s'")
+                return call()
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(run).result()
+
+    return call_there
+
+
+class Ticks:
+    """The machine's clock, as told. It is not the time of day, which `time_machine` sets."""
+
+    now = 1000.0
+
+
+@pytest.fixture
+def ticks(monkeypatch: pytest.MonkeyPatch) -> Ticks:
+    ticks = Ticks()
+    monkeypatch.setattr("time.monotonic", lambda: ticks.now)
+    return ticks
 
 
 @pytest.fixture

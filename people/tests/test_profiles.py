@@ -4,15 +4,12 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from payments.tests.factories import PaymentFactory
 from people.models import User
 from people.services import blocks
 from people.tests.factories import UserFactory
-from project.common import prepared
 
 pytestmark = pytest.mark.django_db
 
@@ -231,16 +228,3 @@ def test_nobody_gets_anything_without_a_token(api, learner, method, path):
     response = getattr(api(None), method)(path)
     assert response.status_code == 401
     assert response["WWW-Authenticate"] == "Bearer"
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no planner to ask")
-def test_a_long_list_of_people_is_counted_by_the_planner_once_a_minute(api, learner, monkeypatch):
-    monkeypatch.setattr(prepared, "COUNTED", 5)
-    monkeypatch.setattr(prepared, "_estimates", {})
-    UserFactory.create_batch(8)
-    for queries in (4, 2):  # the caller, (the count, the estimate,) the page
-        with CaptureQueriesContext(connection) as captured:
-            page = api(learner).get("users?page_size=2").json()
-        assert len(captured) == queries
-        assert len(page["items"]) == 2
-        assert page["count"] >= 6
