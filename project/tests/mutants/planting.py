@@ -1,0 +1,102 @@
+"""Put a fault into the modules of a running process, wherever they were imported from."""
+
+import ast
+import functools
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from types import CodeType, FunctionType
+
+from project.tests.mutants.mutations import Mutant, Source
+
+
+class Functions:
+    """The functions of a process as they are now, by file and name."""
+
+    def __init__(self, sources: dict[str, Source]) -> None:
+        paths = {str(source.path) for source in sources.values()}
+        self.sources = sources
+        self.found: dict[tuple[str, str], list[FunctionType]] = {}
+        self.atomic: dict[int, FunctionType] = {}
+        self.caches = []
+        for one in gc.get_objects():
+            if isinstance(one, functools._lru_cache_wrapper):
+                self.caches.append(one)
+            elif isinstance(one, FunctionType):
+                code = one.__code__
+                if code.co_filename in paths:
+                    self.found.setdefault((code.co_filename, code.co_qualname), []).append(one)
+                elif code.co_qualname == "ContextDecorator.__call__.<locals>.inner":
+                    self.atomic[id(vars(one)["__wrapped__"])] = one
+
+    def plant(self, mutant: Mutant) -> None:
+        """Raises LookupError if nothing in this process is what the mutant changes."""
+        source = self.sources[mutant.module]
+        tree = source.mutated(mutant.number)
+        for cache in self.caches:
+            cache.cache_clear()
+        if mutant.before.startswith("transaction.atomic in "):
+            self._open_no_transaction(source, mutant)
+        elif mutant.function:
+            self._replace_code(source, mutant, tree)
+        else:
+            self._replace_value(mutant, tree)
+
+    def _replace_code(self, source: Source, mutant: Mutant, tree: ast.Module) -> None:
+        code = _find(compile(tree, str(source.path), "exec"), mutant.function)
+        for function in self._functions(source, mutant):
+            function.__code__ = code
+
+    def _open_no_transaction(self, source: Source, mutant: Mutant) -> None:
+        for function in self._functions(source, mutant):
+            inner = self.atomic[id(function)]
+            names = inner.__code__.co_freevars
+            (inner.__closure__ or ())[names.index("self")].cell_contents = _NoTransaction()
+
+    def _functions(self, source: Source, mutant: Mutant) -> list[FunctionType]:
+        return self.found[str(source.path), mutant.function]
+
+    def _replace_value(self, mutant: Mutant, tree: ast.Module) -> None:
+        home = sys.modules[mutant.module]
+        statements: list[ast.stmt] = [
+            statement
+            for statement in tree.body
+            if isinstance(statement, ast.Assign | ast.AnnAssign)
+            and mutant.lines[0] <= statement.lineno <= mutant.lines[1]
+        ]
+        names = dict(vars(home))
+        exec(compile(ast.Module(statements, []), "mutant", "exec"), names)  # noqa: S102
+        old, new = vars(home)[mutant.name], names[mutant.name]
+        for module in list(sys.modules.values()):
+            if vars(module).get(mutant.name) is old:
+                setattr(module, mutant.name, new)
+
+
+class _NoTransaction:
+    """Stands where `transaction.atomic` decorates a function."""
+
+    def _recreate_cm(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def _find(code: CodeType, qualname: str) -> CodeType:
+    for one in _codes(code):
+        if one.co_qualname == qualname:
+            return one
+    raise LookupError(qualname)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def lines_that_name(name: str, sources: dict[str, Source]) -> Iterator[tuple[str, int]]:
+    """Where a value of a module is used."""
+    for source in sources.values():
+        for node in ast.walk(ast.parse(source.text)):
+            if isinstance(node, ast.Name) and node.id == name:
+                yield source.module, node.lineno

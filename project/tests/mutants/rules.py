@@ -1,0 +1,51 @@
+"""Which modules hold the rules, and where they are."""
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+SURVIVORS = Path(__file__).with_name("survivors.toml")
+
+# A folder stands for all modules in it.
+RULES = [
+    "lms.permissions", "lms.models", "lms.services", "lms.links", "lms.validators", "lms.reading",
+    "lms.history",
+    "payments.permissions", "payments.models", "payments.services", "payments.reading",
+    "payments.gateway",
+    "people.permissions", "people.models", "people.tokens", "people.throttles", "people.turns",
+    "people.links", "people.validators", "people.services",
+    "project.mail.office", "project.mail.courier", "project.mail.outcomes", "project.mail.ledger",
+    "project.mail.listing", "project.mail.services", "project.mail.models", "project.mail.message",
+    "project.mail.transport",
+    "project.common.prepared", "project.common.search", "project.common.images",
+    "project.common.money", "project.common.validation", "project.common.parsing",
+    "project.common.queue", "project.common.retrying",
+]  # fmt: skip
+
+
+def file_of(module: str) -> Path:
+    path = ROOT / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def rule_modules(names: list[str] | None = None) -> list[str]:
+    """The modules of these names, those of folders one by one. Raises FileNotFoundError."""
+    modules = []
+    for name in names or RULES:
+        named = file_of(name)
+        if not named.exists():
+            raise FileNotFoundError(named)
+        for file in sorted(named.parent.rglob("*.py")) if named.stem == "__init__" else [named]:
+            parts = file.relative_to(ROOT).with_suffix("").parts
+            if not {"tests", "migrations"} & set(parts):
+                modules.append(".".join(parts).removesuffix(".__init__"))
+    return modules
+
+
+def reasons() -> dict[tuple[str, str, str, str], str]:
+    """Why a mutant can't be noticed, by its key."""
+    entries = tomllib.loads(SURVIVORS.read_text())["survivor"]
+    return {
+        (entry["module"], entry["function"], entry["before"], entry["after"]): entry["reason"]
+        for entry in entries
+    }

@@ -1,0 +1,93 @@
+"""The script of mutants finds faults to plant, and plants them where the code runs."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from project.tests.mutants import rules
+from project.tests.mutants.mutations import Mutant, Source, own_links
+from project.tests.mutants.planting import Functions
+
+MODULE = "project.tests.mutants.example"
+TEXT = '''
+from django.db import transaction
+PERIOD = 30
+MOVES = {"open": {"paid", "failed"}}
+
+def is_over(days: int, *, at: int = 0) -> bool:
+    """Say so."""
+    if days < PERIOD and not at:
+        return False
+    return True
+
+@transaction.atomic
+def keep(rows, by):
+    rows.select_for_update().filter(by=by, old=True).order_by("-id")
+    rows.save()
+'''
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    path = tmp_path / "example.py"
+    path.write_text(TEXT)
+    return Source(MODULE, path, own_links([path]))
+
+
+def changes(source: Source) -> dict[tuple[str, str, str], Mutant]:
+    return {(one.key[1], one.before, one.after): one for one in source.mutants()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("PERIOD", "30", "31"),
+        ("MOVES", "'failed' in {'paid', 'failed'}", "∅"),
+        ("is_over", "days < PERIOD", "days <= PERIOD"),
+        ("is_over", "days < PERIOD and (not at)", "days < PERIOD"),
+        ("is_over", "not at", "at"),
+        ("is_over", "False", "True"),
+        ("keep", "rows.save()", "pass"),
+        ("keep", "rows.select_for_update()", "rows"),
+        ("keep", "'-id'", "'id'"),
+    ],
+)
+def test_a_fault_of_each_kind_is_found(source: Source, change: tuple[str, str, str]) -> None:
+    mutant = changes(source)[change]
+    assert mutant.after == "∅" or mutant.after in _written(source, mutant)
+    assert mutant.is_lock == ("select_for_update" in mutant.before and mutant.after == "rows")
+
+
+def test_a_transaction_can_be_left_out(source: Source) -> None:
+    [mutant] = [one for one in source.mutants() if one.before.startswith("transaction.atomic in")]
+    assert (mutant.function, mutant.after) == ("keep", "∅")
+
+
+def test_no_default_and_no_annotation_is_a_fault_to_plant(source: Source) -> None:
+    assert not [one for one in source.mutants() if one.before in {"0", "bool", "int"}]
+
+
+def test_a_planted_fault_is_what_runs(source: Source) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(TEXT, str(source.path), "exec"), names)  # noqa: S102
+    is_over = names["is_over"]
+    assert not is_over(29)
+    Functions({MODULE: source}).plant(changes(source)["is_over", "False", "True"])
+    assert is_over(29)
+
+
+def test_every_rule_module_has_faults_to_plant() -> None:
+    modules = rules.rule_modules()
+    assert {"lms.services.updates", "people.tokens", "payments.models.book"} <= set(modules)
+    assert len(modules) == len(set(modules))
+
+
+def test_an_unknown_module_is_named() -> None:
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        rules.rule_modules(["people.nothing"])
+
+
+def _written(source: Source, mutant: Mutant) -> str:
+    return ast.unparse(source.mutated(mutant.number))
