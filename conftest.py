@@ -23,6 +23,7 @@ from django_q.models import OrmQ
 from people.models import User, moderators_group
 from people.tests.factories import UserFactory
 from people.tokens import issue_access_token
+from project.tests import documented
 from project.translations import compile_catalogues
 
 
@@ -44,7 +45,8 @@ pytest_plugins = ["project.mail.tests.sink"]
 
 
 class ApiClient:
-    """Calls the API with JSON, as one person or as nobody."""
+    """Calls the API with JSON, as one person or as nobody. Each answer is held against the OpenAPI
+    document, as those of all others who call it are: project/tests/documented.py."""
 
     def __init__(self, user: User | None = None) -> None:
         self.user = user
@@ -80,6 +82,15 @@ class ApiClient:
             options |= {"data": body, "content_type": "application/json"}
         send = getattr(self.client, method)
         return send(f"/api/v1/{path}", headers=headers, **options)
+
+
+@pytest.fixture(autouse=True)
+def _documented_answers() -> Iterator[None]:
+    """What the API answered in the test is as the OpenAPI document says."""
+    yield
+    found = documented.faults.copy()
+    documented.faults.clear()
+    assert found == []
 
 
 @pytest.fixture(autouse=True)

@@ -151,11 +151,15 @@ def test_client_that_has_the_answer_already_gets_304(api, author):
     known = {"If-None-Match": first["ETag"]}
     again = api(author).get(f"courses/{course.pk}", headers=known)
     assert (again.status_code, again.content) == (304, b"")
+    unchanged = api(author).get(f"courses/{course.pk}", headers={"If-Match": first["ETag"]})
+    assert unchanged.json() == first.json()
     Course.objects.filter(pk=course.pk).update(title="Other")
     changed = api(author).get(f"courses/{course.pk}", headers=known)
     assert changed.status_code == 200
     assert changed.json()["title"] == "Other"
     assert changed["ETag"] != first["ETag"]
+    refused = api(author).get(f"courses/{course.pk}", headers={"If-Match": first["ETag"]})
+    assert (refused.status_code, refused.json()["code"]) == (412, "precondition_failed")
 
 
 def test_answers_are_compressed_for_who_asks_for_it(api, author):
