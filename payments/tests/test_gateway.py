@@ -59,10 +59,19 @@ def test_session_says_what_the_payment_must_be_compared_with(stripe_sandbox: San
         Decimal(1500),
         "RUB",
     )
+    made = stripe_sandbox.sandbox.find("checkout.session", session.id)
+    assert (made["customer_email"], made["locale"]) == ("lev@example.com", "ru")
     assert session.client_reference_id == session.payment_id == "17"
     assert session.payment_intent_id is None
     assert not session.livemode
     assert SpecCheckedClient.checked == 3
+
+
+def test_order_of_nobody_known_says_nothing_of_them(stripe_sandbox: SandboxServer) -> None:
+    open_session(customer_email="", language="", expires_at=None)
+    form = stripe_sandbox.desk.calls[-1].form
+    assert not {"customer_email", "locale", "expires_at"} & form.keys()
+    assert (form["mode"], form["line_items"][0]["quantity"]) == ("payment", "1")
 
 
 def test_paid_session_is_complete_and_has_no_link(stripe_sandbox: SandboxServer) -> None:
@@ -259,6 +268,9 @@ def test_wrong_key_is_our_configuration(
     with pytest.raises(ProviderMisconfigured):
         gateway.retrieve_session("cs_test_1")
     assert len(stripe_sandbox.desk.calls) == bool(key)
+    # The key is asked for each time, not kept from the start.
+    stripe_settings.STRIPE_API_KEY = "sk_test_sandbox"
+    assert gateway.create_product(name="A", idempotency_key="a", metadata={}).name == "A"
 
 
 def test_answer_of_the_other_mode_is_refused(

@@ -81,16 +81,19 @@ def test_payments_of_others_are_not_there(api, learner, request, reader):
     assert ids(api(person).get("payments")) == []
 
 
-def test_a_moderator_reads_their_own(api, moderator):
-    payment = PaymentFactory.create(payer=moderator)
-    assert ids(api(moderator).get("payments")) == [payment.pk]
-    assert api(moderator).get(f"payments/{payment.pk}").status_code == 200
-
-
-def test_an_administrator_reads_all(api, administrator, learner):
-    payment = PaymentFactory.create(payer=learner)
-    assert ids(api(administrator).get("payments")) == [payment.pk]
-    assert api(administrator).get(f"payments/{payment.pk}").json()["user_id"] == learner.pk
+@pytest.mark.parametrize("reader", ["learner", "author", "moderator", "administrator"])
+def test_a_person_reads_their_own_payments_and_an_administrator_all(api, stranger, request, reader):
+    person = request.getfixturevalue(reader)
+    others = PaymentFactory.create(payer=stranger)
+    own = PaymentFactory.create_batch(3, payer=person, course=others.course)
+    seen = [payment.pk for payment in own] + [others.pk] * (reader == "administrator")
+    assert sorted(ids(api(person).get("payments"))) == sorted(seen)
+    for payment in (*own, others):
+        read = api(person).get(f"payments/{payment.pk}")
+        if payment.pk in seen:
+            assert (read.json()["id"], read.json()["user_id"]) == (payment.pk, payment.payer_id)
+        else:
+            assert read.status_code == 404
 
 
 @pytest.mark.parametrize("path", ["payments", "payments/1"])
@@ -119,6 +122,10 @@ def test_filters_narrow_the_list(api, learner):
     cash = PaymentFactory.create(payer=learner)
     lesson = PaymentFactory.create(payer=learner, for_lesson=True, method=PaymentMethod.TRANSFER)
     paid = PaymentFactory.create(payer=learner, paid=True)
+    # Somebody else's, of every kind.
+    PaymentFactory.create(course=cash.course)
+    PaymentFactory.create(course=None, lesson=lesson.lesson, method=PaymentMethod.TRANSFER)
+    PaymentFactory.create(course=paid.course, paid=True)
     get = api(learner).get
     assert ids(get(f"payments?course_id={cash.course_id}")) == [cash.pk]
     assert ids(get(f"payments?lesson_id={lesson.lesson_id}")) == [lesson.pk]

@@ -76,6 +76,8 @@ def test_event_of_a_refunded_charge(description: Description) -> None:
     assert event.charge.payment_id == "17"
     assert (event.charge.amount, event.charge.amount_refunded) == (1500, 500)
     assert not event.charge.refunded
+    whole = make_charge(amount_refunded=150_000, refunded=True)
+    assert parsed(make_event("charge.refunded", whole)).charge.refunded
 
 
 def test_event_of_a_refund(description: Description) -> None:
@@ -85,13 +87,43 @@ def test_event_of_a_refund(description: Description) -> None:
     event = parsed(make_event("refund.failed", subject))
 
     assert (event.refund.status, event.refund.charge_id) == ("failed", charge["id"])
+    assert (event.refund.id, event.refund.payment_intent_id) == (
+        subject["id"],
+        charge["payment_intent"],
+    )
+    assert (event.refund.amount, event.refund.currency) == (Decimal(1500), "RUB")
 
 
-def test_whole_object_in_place_of_an_id_is_read() -> None:
+@pytest.mark.parametrize(
+    ("session", "intent", "failed"),
+    [
+        ("complete", "requires_payment_method", True),
+        ("complete", "canceled", True),
+        ("complete", "processing", False),
+        ("complete", "succeeded", False),
+        # Nobody has tried to pay yet, or the page ran out first.
+        ("open", "requires_payment_method", False),
+        ("expired", "canceled", False),
+    ],
+)
+def test_whole_object_in_place_of_an_id_is_read(session: str, intent: str, *, failed: bool) -> None:
+    whole = {"id": "pi_1", "status": intent}
     event = parsed(
-        make_event("checkout.session.completed", make_session(payment_intent={"id": "pi_1"}))
+        make_event("checkout.session.completed", make_session(status=session, payment_intent=whole))
     )
     assert event.session.payment_intent_id == "pi_1"
+    assert event.session.payment_failed is failed
+
+
+def test_objects_without_metadata_and_with_the_longest_names_are_read() -> None:
+    longest = "e" * 255
+    charge = make_charge(metadata=None, payment_intent=None, id=longest)
+    event = parsed(make_event("charge.refunded", charge, id=longest))
+    assert (event.id, event.charge.id) == (longest, longest)
+    assert event.charge.payment_id is event.charge.payment_intent_id is None
+    session = make_session(metadata=None, currency=None, amount_total=None)
+    event = parsed(make_event("checkout.session.completed", session))
+    assert event.session.payment_id is event.session.currency is event.session.amount is None
 
 
 def test_foreign_currency_has_minor_units_but_no_amount() -> None:
@@ -111,6 +143,10 @@ def test_event_of_the_other_mode_has_no_object() -> None:
     event = parsed(make_event("checkout.session.completed", make_session(), livemode=True))
     assert event.livemode
     assert event.session is None
+
+
+def test_signature_of_five_minutes_ago_is_taken() -> None:
+    assert gateway.parse_event(BODY, signed(BODY, at=time.time() - 290)).id == "evt_1"
 
 
 def test_signature_during_a_change_of_the_secret_is_taken() -> None:

@@ -73,6 +73,7 @@ class JSONList:
     def _item(self) -> Any:
         self._next_character()
         while True:
+            start = self.position
             try:
                 item, end = DECODER.raw_decode(self.text, self.position)
             except json.JSONDecodeError as error:
@@ -81,9 +82,9 @@ class JSONList:
             except (ValueError, DecimalException, RecursionError):
                 raise BrokenJSON(_("a number is too long, or lists are too deep")) from None
             else:
-                # A number at the very end may go on in the next chunk.
-                if end < len(self.text) or not self._read_more():
-                    return self._take(item, end)
+                # A number near the end may go on in the next chunk: the 12 of `12` and of `12e+`.
+                if end + 2 < len(self.text) or not self._read_more():
+                    return self._take(item, end - start + self.position)
 
     def _take(self, item: Any, end: int) -> Any:
         if WRONG_BYTES.search(self.text, self.position, end):

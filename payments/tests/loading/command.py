@@ -1,8 +1,10 @@
 """Running `manage.py load_payments`."""
 
 import io
+from contextlib import contextmanager
 
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from payments.models import Payment
 
@@ -24,3 +26,16 @@ def refused(path):
     assert not Payment.objects.filter(external_id__startswith="A-").exists()
     assert load(path, dry_run=True) == (said, False)
     return said
+
+
+@contextmanager
+def recorded():
+    """Record all queries; the command empties Django's own record."""
+    queries = []
+
+    def record(execute, sql, parameters, many, context):
+        queries.append(sql)
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(record):
+        yield queries

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from payments.tests.loading.command import load, refused
+from lms.models import Lesson
+from payments.services.importing import book
+from payments.tests.loading.command import load, recorded, refused
 
 pytestmark = pytest.mark.django_db
 
@@ -26,14 +28,21 @@ pytestmark = pytest.mark.django_db
         ("user", "-1", "user: -1 is neither an e-mail nor an id"),
         ("course_id", "999999", "course_id: there is no course 999999"),
         ("course_id", "9" * 19, "course_id: 9999999999999999999 is no id"),
+        ("course_id", str(2**63 - 1), "course_id: there is no course 9223372036854775807"),
+        ("course_id", str(2**63), "course_id: 9223372036854775808 is no id"),
         ("course_id", "0", "course_id: 0 is no id"),
         ("course_id", "Bread", "course_id: Bread is no id"),
         ("course_id", "", "there must be either a course or a lesson"),
         ("lesson_id", "1", "there must be either a course or a lesson"),
+        ("user", f"{'v' * 240}@school.example", "user: is longer than 254 characters"),
+        ("method", "\t\x07 x", "method: '\\t\\x07 x' is none of cash, transfer, stripe"),
+        ("method", "g" * 40, f"method: {'g' * 40} is none of cash, transfer, stripe"),
+        ("method", "g" * 41, f"method: {'g' * 39}… is none of cash, transfer, stripe"),
         ("title", "x" * 201, "title: is longer than 200 characters"),
         ("amount", "", "amount: is missing"),
         ("amount", "1990.001", "amount: 1990.001 is finer than the smallest unit of RUB"),
         ("amount", "-5", "amount: -5 is negative"),
+        ("amount", "-0.01", "amount: -0.01 is negative"),
         ("amount", "100000000", "amount: 100000000 is too large"),
         ("amount", "9" * 30, "amount: 999999999999999999999999999999 is too large"),
         ("amount", "9" * 31, "amount: 9999999999999999999999999999999 is no amount"),
@@ -50,11 +59,16 @@ pytestmark = pytest.mark.django_db
         ("method", "gold", "method: gold is none of cash, transfer, stripe"),
         ("status", "lost", "status: lost is none of pending, processing, paid, failed"),
         ("status", "pending", "paid_at: is given, though the money did not come"),
+        ("status", "processing", "paid_at: is given, though the money did not come"),
+        ("status", "failed", "paid_at: is given, though the money did not come"),
+        ("status", "expired", "paid_at: is given, though the money did not come"),
         ("paid_at", "", "paid_at: is missing, though the money came"),
         ("paid_at", "06.10.2026", "paid_at: 06.10.2026 is no time such as"),
         ("paid_at", "2026-13-01", "paid_at: 2026-13-01 is no time such as"),
         ("paid_at", "0001-01-01T00:00:00+14:00", "paid_at: 0001-01-01T00:00:00+14:00 is no time"),
         ("created_at", "9999-12-31T23:59:59Z", "created_at: 9999-12-31T23:59:59Z is no time"),
+        ("created_at", "1899-12-31T23:59:59Z", "created_at: 1899-12-31T23:59:59Z is no time"),
+        ("created_at", "2200-01-01T00:00:00Z", "created_at: 2200-01-01T00:00:00Z is no time"),
         ("created_at", "soon", "created_at: soon is no time such as 2026-09-01T12:00:00+03:00"),
     ],
 )  # fmt: skip
@@ -64,6 +78,20 @@ def test_a_bad_value_is_named_with_its_row(write, good, column, value, reason):
     assert said.startswith(f"Row 2 (line 3): {reason}"), said
     assert said.endswith("\nNothing was loaded.\n")
     assert said.count("\n") == 2
+
+
+def test_a_lesson_that_is_not_there_is_named(write, good, course):
+    """Whatever courses there are."""
+    bad = good | {"course_id": "", "lesson_id": str(course.pk)}
+    assert not Lesson.objects.exists()
+    said = refused(write([bad, bad | {"external_id": "A-2", "user": "nobody@school.example"}]))
+    assert said.splitlines()[:2] == [
+        f"Row 1 (line 2): lesson_id: there is no lesson {course.pk}",
+        (
+            "Row 2 (line 3): user: there is no account nobody@school.example; "
+            f"lesson_id: there is no lesson {course.pk}"
+        ),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -145,11 +173,24 @@ def test_an_external_id_comes_once_in_a_file(write, good):
     assert said.startswith("Row 1501 (line 1502): external_id: row 8 has the same, A-7\n")
 
 
-def test_twenty_bad_rows_are_enough(write, good):
-    rows = [good | {"external_id": f"A-{number}", "amount": "x"} for number in range(30)]
+@pytest.mark.parametrize("bad", [19, 20, 30])
+def test_twenty_bad_rows_are_enough(write, good, bad):
+    rows = [good | {"external_id": f"A-{number}", "amount": "x"} for number in range(bad)]
     said = refused(write(rows)).splitlines()
-    assert said[19].startswith("Row 20 (line 21)")
+    told = min(bad, 20)
+    assert said[told - 1].startswith(f"Row {told} (line {told + 1})")
+    more = ["There may be more bad rows after these."] if bad >= 20 else []
+    assert said[told:] == [*more, "Nothing was loaded."]
+
+
+def test_after_twenty_bad_rows_the_rest_is_not_looked_at(write, good, monkeypatch):
+    monkeypatch.setattr(book, "BATCH_SIZE", 10)
+    rows = [good | {"external_id": f"A-{number}", "amount": "x"} for number in range(20)]
+    rows += [good | {"external_id": "A-0"}]
+    with recorded() as queries:
+        said = refused(write(rows)).splitlines()
     assert said[20:] == ["There may be more bad rows after these.", "Nothing was loaded."]
+    assert not [sql for sql in queries if '"external_id" IN' in sql]
 
 
 def test_a_bad_last_row_takes_back_all_before_it(write, good):
@@ -168,6 +209,13 @@ def test_bad_rows_of_all_kinds_come_in_order(write, good):
     assert [line.split(":")[0] for line in said[:3]] == [
         "Row 1 (line 2)", "Row 2 (line 3)", "Row 3 (line 4)",
     ]  # fmt: skip
+
+
+def test_columns_that_are_unknown_are_listed_in_short(write, good):
+    names = [f"{letter}{'x' * 50}" for letter in "gfedcba"]
+    listed = ", ".join(f"'{name[:40]}'" for name in sorted(names)[:5])
+    said = refused(write([good | dict.fromkeys(names, "")]))
+    assert said.endswith(f"There are no such columns: {listed}.\n")
 
 
 def test_an_amount_must_fit_currencies_of_other_units(write, good, settings):

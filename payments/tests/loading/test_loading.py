@@ -4,7 +4,6 @@ import io
 import itertools
 import json
 import tracemalloc
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import BinaryIO, cast
@@ -16,30 +15,19 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 from lms.models import Access, Lesson
-from lms.tests.factories import CourseFactory
+from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import MOVES, MoveSource, Payment, PaymentStatus
 from payments.services import Cause, move_payment, read_rows
 from payments.services.checking import find_disagreements
+from payments.services.importing import book, json_list
+from payments.services.importing.json_list import JSONList
 from payments.tests.factories import PaymentFactory
-from payments.tests.loading.command import load
+from payments.tests.loading.command import load, recorded
 from people.tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-
-@contextmanager
-def recorded():
-    """Record all queries; the command empties Django's own record."""
-    queries = []
-
-    def record(execute, sql, parameters, many, context):
-        queries.append(sql)
-        return execute(sql, parameters, many, context)
-
-    with connection.execute_wrapper(record):
-        yield queries
 
 
 # What is loaded
@@ -80,6 +68,47 @@ def test_a_time_without_an_offset_is_in_the_zone_of_the_project(write, good):
     payment = Payment.objects.get()
     assert payment.paid_at == datetime(2026, 10, 6, 10, 40, tzinfo=UTC)
     assert payment.created_at == datetime(2026, 10, 5, 21, 0, tzinfo=UTC)
+
+
+def test_values_at_their_limits_are_loaded(write, good):
+    """Spaces around them are not part of them."""
+    limits = {
+        "external_id": "A" * 100, "title": "T" * 200, "amount": "99999999.99",
+        "paid_at": "2199-12-31T23:59:59Z", "created_at": "1900-01-01T00:00:00Z",
+    }  # fmt: skip
+    zero = {"external_id": "A-0", "amount": "-0.00", "title": "  "}
+    spaced = {name: f" {value} " for name, value in limits.items()}
+    spaced |= {name: f" {good[name]} " for name in ("user", "course_id", "method", "status")}
+    assert load(write([good | spaced, good | zero]))[1]
+    payment = Payment.objects.get(external_id="A" * 100)
+    assert (payment.title, payment.amount) == ("T" * 200, Decimal("99999999.99"))
+    assert payment.paid_at == datetime(2199, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert payment.created_at == datetime(1900, 1, 1, tzinfo=UTC)
+    nothing = Payment.objects.get(external_id="A-0")
+    assert (str(nothing.amount), nothing.title) == ("0.00", "Bread at home")
+
+
+def test_each_row_is_of_its_own_person_and_thing(write, good, payer, course, lesson):
+    """Whoever and whatever else there is."""
+    other = UserFactory.create(email="other@school.example", is_active=False)
+    sibling = LessonFactory.create(course=CourseFactory.create(title="Another"), title="Yeast")
+    rows = [
+        good,
+        {"user": other.email, "course_id": str(sibling.course_id)},
+        {"user": str(other.pk), "course_id": "", "lesson_id": str(sibling.pk)},
+        {"user": str(payer.pk), "course_id": "", "lesson_id": str(lesson.pk)},
+    ]
+    rows = [good | row | {"external_id": f"A-{number}"} for number, row in enumerate(rows)]
+    assert load(write(rows))[1]
+    loaded = Payment.objects.order_by("external_id")
+    assert [(payment.payer, payment.target, payment.title) for payment in loaded] == [
+        (payer, course, "Bread at home"),
+        (other, sibling.course, "Another"),
+        (other, sibling, "Yeast"),
+        (payer, lesson, "Flour and water"),
+    ]
+    given = {access.reference: (access.user, access.target) for access in Access.objects.all()}
+    assert given == {payment.reference: (payment.payer, payment.target) for payment in loaded}
 
 
 @pytest.mark.parametrize(
@@ -137,14 +166,28 @@ def test_a_paid_row_gives_access(write, good, payer, course, lesson):
     assert not Lesson.objects.open_to(payer).exists()
 
 
-@pytest.mark.parametrize("status", PaymentStatus.values)
-def test_every_row_has_the_history_that_leads_to_its_state(write, good, status):
+@pytest.mark.parametrize(
+    ("status", "way"),
+    [
+        ("pending", []),
+        ("processing", ["processing"]),
+        ("paid", ["paid"]),
+        ("failed", ["failed"]),
+        ("expired", ["expired"]),
+        ("refunded", ["paid", "refunded"]),
+    ],
+)
+def test_every_row_has_the_history_that_leads_to_its_state(write, good, status, way):
     paid_at = good["paid_at"] if status in {"paid", "refunded"} else ""
-    load(write([good | {"status": status, "paid_at": paid_at}]))
+    with time_machine.travel(NOW, tick=False):
+        load(write([good | {"status": status, "paid_at": paid_at}]))
     payment = Payment.objects.get()
+    moves = list(payment.moves.all())
+    assert [move.to_status for move in moves] == way
     state = "pending"
-    for move in payment.moves.all():
+    for move in moves:
         assert (move.from_status, move.source, move.by) == (state, "import", None)
+        assert (move.reason, move.created_at) == ("", NOW)
         assert move.to_status in MOVES[state]
         state = move.to_status
     assert state == payment.status == status
@@ -213,17 +256,31 @@ def test_a_second_run_outlives_the_erasure_of_an_account(write, good, payer):
     assert load(path) == ("0 payments loaded, 1 in the book already.\n", True)
 
 
-@pytest.mark.parametrize("column", ["user", "course_id", "amount"])
-def test_an_external_id_with_other_facts_is_refused(write, good, column):
-    load(write([good]))
+@pytest.mark.parametrize("column", ["user", "course_id", "lesson_id", "amount", "currency"])
+def test_an_external_id_with_other_facts_is_refused(write, good, settings, column):
+    """Its neighbour, which is as it was, is not to blame."""
+    sibling, other = LessonFactory.create_batch(2)
+    neighbour = good | {"external_id": "A-2"}
+    place = {"course_id": "", "lesson_id": str(sibling.pk)} if column == "lesson_id" else {}
+    load(write([neighbour, good | place]))
     others = {
         "user": UserFactory.create().email,
-        "course_id": str(CourseFactory.create().pk),
+        "course_id": str(other.course_id),
+        "lesson_id": str(other.pk),
         "amount": "1990.01",
+        "currency": "USD",
     }
-    said, succeeded = load(write([good | {column: others[column]}]))
+    rows = [neighbour, good | place | {column: others[column]}]
+    if column == "currency":
+        settings.CURRENCY = "USD"
+        rows = [rows[1] | {"external_id": "A-3"}, rows[1]]
+    said, succeeded = load(write(rows))
     assert not succeeded
-    assert said.startswith("Row 1 (line 2): external_id: A-1 is in the book with another person")
+    assert said == (
+        "Row 2 (line 3): external_id: A-1 is in the book with another person, thing or amount\n"
+        "Nothing was loaded.\n"
+    )
+    assert Payment.objects.count() == 2
 
 
 def test_a_dry_run_only_reads(write, good):
@@ -314,6 +371,38 @@ def test_number_of_queries_does_not_depend_on_the_rows(write, good, rows):
     assert len(queries) == (8 if connection.vendor == "postgresql" else 14)
 
 
+def test_what_many_batches_speak_of_is_asked_for_once_and_not_kept_for_ever(
+    write, good, monkeypatch
+):
+    def questions():
+        """For people, for courses, for lessons."""
+        with recorded() as queries:
+            load(path, dry_run=True)
+        tables = ("people_user", "lms_course", "lms_lesson")
+        return [sum(f'FROM "{table}"' in sql for sql in queries) for table in tables]
+
+    monkeypatch.setattr(book, "BATCH_SIZE", 1)
+    lesson = LessonFactory.create()
+    other = {"user": "other@school.example", "course_id": "", "lesson_id": str(lesson.pk)}
+    UserFactory.create(email=other["user"])
+    rows = [good | change for change in ({}, other) * 3]
+    path = write([row | {"external_id": f"A-{number}"} for number, row in enumerate(rows)])
+    assert questions() == [2, 1, 1]
+    # As soon as more than so many are remembered they are forgotten, and asked for again.
+    monkeypatch.setattr(book, "MOST_REMEMBERED", 2)
+    assert questions() == [2, 1, 1]
+    monkeypatch.setattr(book, "MOST_REMEMBERED", 1)
+    assert questions() == [6, 1, 1]
+
+
+def test_with_debug_the_queries_of_a_load_are_not_remembered(write, good, settings):
+    settings.DEBUG = True
+    load(write([good]))
+    remembered = " ".join(query["sql"] for query in connection.queries)
+    assert "INSERT" not in remembered
+    assert "lms_course" not in remembered
+
+
 def test_payments_made_after_loading_get_numbers_of_their_own(write, good):
     load(write([good | {"external_id": f"A-{number}"} for number in range(3)]))
     loaded = set(Payment.objects.values_list("pk", flat=True))
@@ -324,6 +413,55 @@ def test_payments_made_after_loading_get_numbers_of_their_own(write, good):
     assert later.pk not in loaded
     assert Payment.objects.count() == 7
     assert Payment.objects.values("token").distinct().count() == 7
+
+
+class Drops(io.RawIOBase):
+    """A file of which a few bytes come at a time."""
+
+    def __init__(self, content, size):
+        self.content, self.size = io.BytesIO(content), size
+
+    def read(self, size=-1):
+        return self.content.read(min(size, self.size))
+
+
+def items_of(source):
+    items = JSONList(cast("BinaryIO", source))
+    assert items.is_one()
+    return list(items.items())
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+def test_a_list_is_the_same_however_its_bytes_come(size):
+    """A number that ends with a piece may go on in the next one."""
+    text = ' \n[ 12 ,-3.50 , "Хлеб \U0001f35e", {"a": [1.0, null]} ,true,17\t] \n '
+    for content in (text.encode(), b"\xef\xbb\xbf" + text.encode()):
+        items = items_of(Drops(content, size))
+        assert items == json.loads(text, parse_float=Decimal)
+        assert [type(item) for item in items[:2]] == [int, Decimal]
+        assert str(items[1]) == "-3.50"
+    assert items_of(Drops(b"[ ]", size)) == []
+
+
+def test_an_item_may_be_as_long_as_a_mebibyte_and_not_much_longer(monkeypatch):
+    monkeypatch.setattr(json_list, "CHUNK", 8)
+    monkeypatch.setattr(json_list, "LONGEST_ITEM", 32)
+
+    def read(length):
+        content = json.dumps([{}, "x" * length, {}]).encode()
+        return items_of(io.BytesIO(content))
+
+    assert read(30) == [{}, "x" * 30, {}]
+    with pytest.raises(json_list.BrokenJSON):
+        read(48)
+
+
+def test_what_was_read_of_a_list_is_not_kept(monkeypatch):
+    monkeypatch.setattr(json_list, "CHUNK", 8)
+    read = JSONList(cast("BinaryIO", io.BytesIO(b"[" + b"12345, " * 1000 + b"1]")))
+    assert read.is_one()
+    longest = max(len(read.text) for _item in read.items())
+    assert longest < 32
 
 
 class Terminal(io.StringIO):
