@@ -232,7 +232,7 @@ def test_a_step_that_fails_in_the_middle_leaves_nothing(people, clock):
 @ON_POSTGRESQL
 @pytest.mark.django_db(transaction=True)
 def test_nobody_else_lists_a_mailing_meanwhile(people, monkeypatch, elsewhere):
-    found = []
+    found: list[str] = []
 
     def audience(kind, subject_id):
         if not found:
