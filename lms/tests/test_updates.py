@@ -15,8 +15,9 @@ from lms import services
 from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Subscription
 from lms.tasks import tell_collected_updates
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
-from people.models import BlockReason
+from people.models import BlockReason, User
 from people.tests.factories import UserFactory
+from project.mail.listing import list_one_step
 from project.mail.models import Delivery, Mailing
 from project.mail.tasks import deliver_mail
 
@@ -414,6 +415,28 @@ def test_who_unsubscribed_or_was_blocked_meanwhile_gets_none(course, sink):
     blocked.save()
     deliver_mail()
     assert sink.counts == {"reader@school.example": 1}
+
+
+@pytest.mark.parametrize(
+    ("happen", "reason", "number"),
+    [
+        (lambda one: Course.objects.all().delete(), "the course was deleted", 2),
+        (lambda one: Course.objects.update(is_published=False), "the course was unpublished", 2),
+        (lambda one: one.delete(), "unsubscribed", 1),
+        (lambda one: User.objects.filter(pk=one.user_id).update(is_active=False), "blocked", 1),
+    ],
+    ids=["deleted", "unpublished", "unsubscribed", "blocked"],
+)
+def test_what_happens_once_the_mails_are_in_the_ledger_counts(course, sink, happen, reason, number):
+    other = SubscriptionFactory.create(course=course)
+    rename(course, "Rolls")
+    assert list_one_step()
+    happen(other)
+    deliver_mail()
+    skipped = Delivery.objects.filter(status="skipped", error=reason)
+    assert skipped.count() == number
+    assert skipped.filter(recipient=other.user_id).exists()
+    assert sink.counts == ({} if number == 2 else {"reader@school.example": 1})
 
 
 def test_unsubscribing_between_listing_and_sending_counts(course, sink):

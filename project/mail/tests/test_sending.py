@@ -20,7 +20,7 @@ from project.mail import listing, office, outcomes
 from project.mail.kinds import mail_kind
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
 from project.mail.office import claim_batch, send_due
-from project.mail.outcomes import ClaimLost
+from project.mail.outcomes import Batch, ClaimLost
 from project.mail.server import (
     become_sender,
     mail_server,
@@ -59,6 +59,12 @@ def listed(subject_id=1, kind="notice"):
     return mailing
 
 
+def claimed() -> Batch:
+    batch = claim_batch(timezone.now())
+    assert batch is not None
+    return batch
+
+
 def rows(**fields):
     """What the ledger says of each mail, in the order in which they were put in: status, tries,
     answers "later", when it is due (if it waits), claim, when it was finished, reason."""
@@ -89,17 +95,17 @@ def untouched(due_at=NOW):
 
 def test_a_claim_is_a_lease_of_two_minutes_on_mails_of_one_mailing(people, clock):
     first, second = listed(1), listed(2)
-    batch = claim_batch(timezone.now())
+    batch = claimed()
     assert batch.mailing == first
     assert batch.recipients == dict(first.deliveries.order_by("id").values_list("id", "recipient"))
     lease = NOW + timedelta(minutes=2)
     assert rows(mailing=first) == [(WAITING, 1, 0, lease, batch.claim, None, "")] * 5
     assert rows(mailing=second) == [untouched()] * 5
-    assert claim_batch(timezone.now()).mailing == second
+    assert claimed().mailing == second
     clock.shift(timedelta(minutes=2) - MOMENT)
     assert claim_batch(timezone.now()) is None
     clock.shift(MOMENT)
-    again = claim_batch(timezone.now())
+    again = claimed()
     assert (again.mailing, again.recipients) == (first, batch.recipients)
     assert again.claim != batch.claim
     assert {row[1] for row in rows(mailing=first)} == {2}
@@ -111,7 +117,7 @@ def test_a_claim_takes_the_same_queries_for_any_number(number, clock, django_ass
     listed()
     # A savepoint (2), the rows, the claim, the mailing.
     with django_assert_num_queries(5):
-        assert len(claim_batch(timezone.now()).recipients) == number
+        assert len(claimed().recipients) == number
 
 
 def test_what_has_waited_longest_is_sent_first_and_what_somebody_waits_for_before_it(people, clock):
@@ -119,7 +125,7 @@ def test_what_has_waited_longest_is_sent_first_and_what_somebody_waits_for_befor
     send_to_one("notice", people[1])
     send_to_one("urgent", people[2])
     Delivery.objects.filter(recipient=people[1]).update(due_at=NOW - MOMENT)
-    order = [claim_batch(timezone.now()).recipients.values() for _time in range(3)]
+    order = [claimed().recipients.values() for _time in range(3)]
     assert [list(one) for one in order] == [[people[2].pk], [people[1].pk], [people[0].pk]]
 
 
@@ -128,15 +134,15 @@ def test_what_crashed_is_taken_with_fewer_others(clock, crashes, size):
     User.objects.bulk_create(User(email=f"{n}@school.example") for n in range(size + 1))
     listed()
     Delivery.objects.update(attempts=crashes + 7, refusals=7)
-    assert len(claim_batch(timezone.now()).recipients) == size
+    assert len(claimed().recipients) == size
 
 
 def test_what_crashed_is_not_taken_with_what_did_not(people, clock):
     listed()
     crashed = Delivery.objects.filter(recipient__in=people[1:3])
     crashed.update(attempts=1)
-    assert len(claim_batch(timezone.now()).recipients) == 3
-    assert set(claim_batch(timezone.now()).recipients) == {row.pk for row in crashed}
+    assert len(claimed().recipients) == 3
+    assert set(claimed().recipients) == {row.pk for row in crashed}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +167,7 @@ def test_two_workers_take_different_mails_and_neither_waits(people, monkeypatch,
     monkeypatch.setattr(office, "BATCH_SIZES", (3, 1, 1))
     listed()
     with transaction.atomic():
-        mine = claim_batch(timezone.now())
+        mine = claimed()
         theirs = elsewhere(lambda: claim_batch(timezone.now()))
         assert elsewhere(lambda: claim_batch(timezone.now())) is None
     assert (len(mine.recipients), len(theirs.recipients)) == (3, 2)
@@ -314,7 +320,7 @@ def test_a_mail_that_another_worker_took_over_is_theirs(people, counter, clock, 
 )
 def test_only_what_we_still_hold_is_written_down_and_of_nobody_else(people, clock, write):
     listed()
-    batch = claim_batch(timezone.now())
+    batch = claimed()
     ours, lost, *_others = batch.recipients
     Delivery.objects.filter(pk=lost).update(claim=uuid.uuid4())
     before = dict(Delivery.objects.values_list("id", "claim"))
@@ -330,7 +336,7 @@ def test_only_what_we_still_hold_is_written_down_and_of_nobody_else(people, cloc
 
 def test_a_worker_hears_that_its_claim_is_lost(people, clock):
     listed()
-    batch = claim_batch(timezone.now())
+    batch = claimed()
     pk, *_others = batch.recipients
     Delivery.objects.update(claim=None)
     with pytest.raises(ClaimLost):
