@@ -32,6 +32,31 @@ def pytest_sessionstart() -> None:
     compile_catalogues()
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite takes all processors; for files that are named, a second process would take
+    longer to start than it saves."""
+    whole_suite = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return os.cpu_count() or 1 if whole_suite else 0
+
+
+# Tests that ask for these take seconds.
+SLOW_FIXTURES = {"own_processes", "page", "server"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each process begins with its share of the slow tests, so that all end at the same time."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if SLOW_FIXTURES & set(getattr(item, "fixturenames", ()))]
+    quick = [item for item in items if not SLOW_FIXTURES & set(getattr(item, "fixturenames", ()))]
+    size = -(-len(quick) // processes)
+    items[:] = [
+        item
+        for number in range(processes)
+        for item in (*slow[number::processes], *quick[number * size : (number + 1) * size])
+    ]
+
+
 def require_or_skip(found: object, what: str) -> None:
     """Skip the test where the machine lacks `what`; in CI that is a failure."""
     if found:
