@@ -181,6 +181,20 @@ def test_a_lesson_that_moves_is_told_of_in_both_courses(
     nothing_else_changes(course, target, lesson)
 
 
+def test_a_lesson_that_was_moved_meanwhile_is_told_of_where_it_is(course, other, lesson, author):
+    known = Lesson.objects.get(pk=lesson.pk)
+    services.update_lesson(lesson=lesson, changes={"course": other}, by=author, notify=False)
+    Course.objects.update(updated_at=LONG_AGO)
+    services.update_lesson(lesson=known, changes={"title": "New"}, by=author)
+    services.delete_lesson(lesson=known, by=author)
+    assert told() == [
+        (other.pk, ChangeKind.LESSON_RENAMED, lesson.pk),
+        (other.pk, ChangeKind.LESSON_REMOVED, lesson.pk),
+    ]
+    times = dict(Course.objects.values_list("pk", "updated_at"))
+    assert times == {course.pk: LONG_AGO, other.pk: NOW}
+
+
 def test_a_lesson_is_not_moved_to_a_course_that_is_gone(
     course, lesson, author, nothing_else_changes
 ):

@@ -16,8 +16,10 @@ from lms import services
 from lms.models import (
     Access,
     AccessSource,
+    ChangeKind,
     Completion,
     Course,
+    CourseChange,
     CourseUpdate,
     Lesson,
     Subscription,
@@ -283,6 +285,18 @@ def test_history_knows_of_a_picture_that_arrives_meanwhile(course, lesson, kind)
     )
     last = subject.history.latest("history_id")
     assert (last.title, last.preview) == ("New", subject.preview.name)
+
+
+def test_a_lesson_is_changed_where_it_is_moved_to_meanwhile(course, lesson, author):
+    target = CourseFactory.create(owner=author, published=True)
+    known = Lesson.objects.get(pk=lesson.pk)
+    _first, second, _waited = meanwhile(
+        lambda: services.update_lesson(lesson=lesson, changes={"course": target}, by=author),
+        lambda: services.update_lesson(lesson=known, changes={"title": "New"}, by=author),
+    )
+    assert (second.course, second.title) == (target, "New")
+    kinds = CourseChange.objects.filter(course=target).order_by("id").values_list("kind", flat=True)
+    assert list(kinds) == [ChangeKind.LESSON_ADDED, ChangeKind.LESSON_RENAMED]
 
 
 def test_two_courses_are_locked_in_the_order_of_their_keys(course, lesson, author):
