@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import OperationalError, connection
+from django.db import Error, OperationalError, connection
 
 from people.models import User
 from people.tests.factories import UserFactory
@@ -61,17 +61,17 @@ def meanwhile() -> Callable[..., AbstractContextManager[None]]:
 
 
 @pytest.fixture
-def failing_at() -> Callable[[str], AbstractContextManager[None]]:
+def failing_at() -> Callable[..., AbstractContextManager[None]]:
     """Within the block the database fails at a statement with this in it."""
 
     @contextmanager
-    def fail(text: str) -> Iterator[None]:
+    def fail(text: str, error: type[Error] = OperationalError) -> Iterator[None]:
         failed = []
 
         def execute(execute: Any, sql: str, *rest: Any) -> Any:
             if text in sql:
                 failed.append(sql)
-                raise OperationalError("the disk is full")
+                raise error("the disk is full")
             return execute(sql, *rest)
 
         with connection.execute_wrapper(execute):

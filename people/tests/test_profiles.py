@@ -137,7 +137,20 @@ def test_queries_do_not_grow_with_the_rows(
         api(learner).get(f"users/{stranger.pk}")
 
 
-def test_person_changes_only_what_they_give(api, learner):
+def test_an_old_value_that_is_not_valid_any_more_hinders_no_change(api, learner):
+    User.objects.filter(pk=learner.pk).update(phone="89161234567")
+    body = {"phone": "89161234567", "city": "Perm"}
+    assert api(learner).patch(f"users/{learner.pk}", body).status_code == 200
+    learner.refresh_from_db()
+    assert (learner.phone, learner.city) == ("89161234567", "Perm")
+    other = {"phone": "89161234568", "city": "Omsk"}
+    assert api(learner).patch(f"users/{learner.pk}", other).status_code == 422
+    learner.refresh_from_db()
+    assert (learner.phone, learner.city) == ("89161234567", "Perm")
+
+
+def test_person_changes_only_what_they_give(api, learner, stranger):
+    others = User.objects.values().get(pk=stranger.pk)
     learner.city = "Perm"
     learner.save()
     body = {"first_name": "  Лев ", "phone": "+79161234567", "language": "ru"}
@@ -146,6 +159,7 @@ def test_person_changes_only_what_they_give(api, learner):
     learner.refresh_from_db()
     assert (learner.first_name, learner.phone, learner.language) == ("Лев", "+79161234567", "ru")
     assert learner.city == response.json()["city"] == "Perm"
+    assert User.objects.values().get(pk=stranger.pk) == others
     assert set(response.json()) == FULL
 
 
