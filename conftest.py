@@ -12,6 +12,7 @@ from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.utils import translation
@@ -21,6 +22,7 @@ from django_q.models import OrmQ
 from people.models import User, moderators_group
 from people.tests.factories import UserFactory
 from people.tokens import issue_access_token
+from project.tests.emptying import quick_emptying
 from project.translations import compile_catalogues
 
 
@@ -38,7 +40,20 @@ def require_or_skip(found: object, what: str) -> None:
     pytest.skip(f"there is no {what} here")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if connection.vendor != "postgresql":
+        for item in items:
+            if item.get_closest_marker("postgresql"):
+                item.add_marker(pytest.mark.skip("needs PostgreSQL"))
+
+
 pytest_plugins = ["project.mail.tests.sink"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock(), quick_emptying():
+        yield
 
 
 class ApiClient:
