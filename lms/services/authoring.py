@@ -68,7 +68,9 @@ def delete_course(*, course: Course, by: "User") -> None:
     """Delete a course with its lessons and pictures. Raises HasPayments."""
     course = Course.objects.select_for_update().get(pk=course.pk)
     course.changed_by = by
-    pictures = [course.preview, *(lesson.preview for lesson in course.lessons.all())]
+    # The lessons locked as well: a picture that just comes for one of them is among these.
+    lessons = course.lessons.select_for_update()
+    pictures = [course.preview, *(lesson.preview for lesson in lessons)]
     try:
         course.delete()
     except ProtectedError:
@@ -103,16 +105,12 @@ def update_lesson(
 ) -> Lesson:
     """Change the given fields of a lesson; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises ValidationError for a field."""
-    course_ids = {lesson.course_id, changes.get("course", lesson.course).pk}
-    courses = Course.objects.select_for_update().order_by("pk").in_bulk(course_ids)
-    if len(courses) < len(course_ids):
-        raise Course.DoesNotExist
-    lesson = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    lesson, courses = _lock_with_courses(lesson, changes.get("course"))
     lesson.changed_by = by
     changed = _apply(lesson, _normalized(changes))
     if changed:
         _save_with_time(lesson, changed)
-        for course in courses.values():
+        for course in courses:
             _save_with_time(course, [])
             told = _changes_of_lesson(lesson, course, changed)
             if notify and told:
@@ -124,8 +122,7 @@ def update_lesson(
 def delete_lesson(*, lesson: Lesson, by: "User", notify: bool = True) -> None:
     """Delete a lesson with its picture; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises HasPayments."""
-    course = Course.objects.select_for_update().get(pk=lesson.course_id)
-    lesson = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    lesson, [course] = _lock_with_courses(lesson)
     removed = Change(ChangeKind.LESSON_REMOVED, copy(lesson))
     lesson.changed_by = by
     try:
@@ -136,6 +133,20 @@ def delete_lesson(*, lesson: Lesson, by: "User", notify: bool = True) -> None:
     _save_with_time(course, [])
     if notify:
         record_update(course=course, by=by, changes=[removed])
+
+
+def _lock_with_courses(lesson: Lesson, other: Course | None = None) -> tuple[Lesson, list[Course]]:
+    """Return the lesson as it is now and its course, with the `other` one, all locked: courses first,
+    as everywhere. Raises DoesNotExist."""
+    course_ids = {lesson.course_id, other.pk if other else lesson.course_id}
+    courses = Course.objects.select_for_update().order_by("pk").in_bulk(course_ids)
+    if len(courses) < len(course_ids):
+        raise Course.DoesNotExist
+    current = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    if current.course_id != lesson.course_id:
+        # Somebody moved it while we waited.
+        return _lock_with_courses(current, other)
+    return current, list(courses.values())
 
 
 def has_payments(subject: Course | Lesson) -> bool:
