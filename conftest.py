@@ -24,6 +24,7 @@ from people.models import User, moderators_group
 from people.tests.factories import UserFactory
 from people.tokens import issue_access_token
 from project.tests import documented
+from project.tests.emptying import quick_emptying
 from project.translations import compile_catalogues
 
 
@@ -45,10 +46,14 @@ SLOW_FIXTURES = {"own_processes", "page", "server"}
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each process begins with its share of the slow tests, so that all end at the same time."""
+    """Skip what needs PostgreSQL where it is not there. Each process begins with its share of the
+    slow tests, so that all end at the same time."""
+    for item in items:
+        if connection.vendor != "postgresql" and item.get_closest_marker("postgresql"):
+            item.add_marker(pytest.mark.skip("needs PostgreSQL"))
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     slow = [item for item in items if SLOW_FIXTURES & set(getattr(item, "fixturenames", ()))]
-    quick = [item for item in items if not SLOW_FIXTURES & set(getattr(item, "fixturenames", ()))]
+    quick = [item for item in items if SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))]
     size = -(-len(quick) // processes)
     items[:] = [
         item
@@ -67,6 +72,12 @@ def require_or_skip(found: object, what: str) -> None:
 
 
 pytest_plugins = ["project.mail.tests.sink"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock(), quick_emptying():
+        yield
 
 
 class ApiClient:

@@ -68,7 +68,9 @@ def delete_course(*, course: Course, by: "User") -> None:
     """Delete a course with its lessons and pictures. Raises HasPayments."""
     course = Course.objects.select_for_update().get(pk=course.pk)
     course.changed_by = by
-    pictures = [course.preview, *(lesson.preview for lesson in course.lessons.all())]
+    # The lessons locked as well: a picture that just comes for one of them is among these.
+    lessons = course.lessons.select_for_update()
+    pictures = [course.preview, *(lesson.preview for lesson in lessons)]
     try:
         course.delete()
     except ProtectedError:
