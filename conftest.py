@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.utils import translation
@@ -21,12 +23,43 @@ from django_q.models import OrmQ
 from people.models import User, moderators_group
 from people.tests.factories import UserFactory
 from people.tokens import issue_access_token
+from project.tests import documented
+from project.tests.emptying import quick_emptying
 from project.translations import compile_catalogues
 
 
 def pytest_sessionstart() -> None:
     """Compiled translations are not committed, and a fresh clone has none."""
     compile_catalogues()
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite takes all processors; for files that are named, a second process would take
+    longer to start than it saves."""
+    whole_suite = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return os.cpu_count() or 1 if whole_suite else 0
+
+
+# Tests that ask for these take seconds.
+SLOW_FIXTURES = {"own_processes", "page", "server"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs PostgreSQL where it is not there. Each process begins with its share of the
+    slow tests, so that all end at the same time."""
+    for item in items:
+        if connection.vendor != "postgresql" and item.get_closest_marker("postgresql"):
+            item.add_marker(pytest.mark.skip("needs PostgreSQL"))
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if SLOW_FIXTURES & set(getattr(item, "fixturenames", ()))]
+    quick = [item for item in items if SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))]
+    size = -(-len(quick) // processes)
+    items[:] = [
+        item
+        for number in range(processes)
+        for item in (*slow[number::processes], *quick[number * size : (number + 1) * size])
+    ]
 
 
 def require_or_skip(found: object, what: str) -> None:
@@ -41,8 +74,15 @@ def require_or_skip(found: object, what: str) -> None:
 pytest_plugins = ["project.mail.tests.sink"]
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock(), quick_emptying():
+        yield
+
+
 class ApiClient:
-    """Calls the API with JSON, as one person or as nobody."""
+    """Calls the API with JSON, as one person or as nobody. Each answer is held against the OpenAPI
+    document, as those of all others who call it are: project/tests/documented.py."""
 
     def __init__(self, user: User | None = None) -> None:
         self.user = user
@@ -78,6 +118,15 @@ class ApiClient:
             options |= {"data": body, "content_type": "application/json"}
         send = getattr(self.client, method)
         return send(f"/api/v1/{path}", headers=headers, **options)
+
+
+@pytest.fixture(autouse=True)
+def _documented_answers() -> Iterator[None]:
+    """What the API answered in the test is as the OpenAPI document says."""
+    yield
+    found = documented.faults.copy()
+    documented.faults.clear()
+    assert found == []
 
 
 @pytest.fixture(autouse=True)
@@ -204,6 +253,40 @@ def page(browser: playwright.Browser, live_server: Any) -> Iterator[playwright.P
     yield page
     context.close()
     assert faults == []
+
+
+@pytest.fixture
+def elsewhere() -> Callable[[Callable[[], Any]], Any]:
+    """Call something in another thread, with a connection of its own to the database, which waits for
+    no lock longer than a second (on PostgreSQL); return what it returned."""
+
+    def call_there(call: Callable[[], Any]) -> Any:
+        def run() -> Any:
+            try:
+                if connection.vendor == "postgresql":
+                    with connection.cursor() as cursor:
+                        cursor.execute("SET lock_timeout = '1s'")
+                return call()
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(run).result()
+
+    return call_there
+
+
+class Ticks:
+    """The machine's clock, as told. It is not the time of day, which `time_machine` sets."""
+
+    now = 1000.0
+
+
+@pytest.fixture
+def ticks(monkeypatch: pytest.MonkeyPatch) -> Ticks:
+    ticks = Ticks()
+    monkeypatch.setattr("time.monotonic", lambda: ticks.now)
+    return ticks
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ for name in (
 
 from project.settings import *
 
+MIDDLEWARE = ["project.tests.documented.DocumentedAnswers", *MIDDLEWARE]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",

@@ -44,9 +44,7 @@ def get_course_details(request: HttpRequest, course_id: int) -> HttpResponse:
     return answer_one(reading.read_course(viewer(request), course_id))
 
 
-@router.patch(
-    "/{int:course_id}", response={200: CourseOut, 403: Problem}, summary="Change a course"
-)
+@router.patch("/{int:course_id}", response=CourseOut, summary="Change a course")
 def update_course(
     request: HttpRequest, course_id: int, payload: CourseChanges, options: Query[EditOptions]
 ) -> Course:
@@ -71,11 +69,7 @@ def delete_course(request: HttpRequest, course_id: int) -> Status[None]:
     return Status(204, None)
 
 
-@router.put(
-    "/{int:course_id}/preview",
-    response={200: CourseOut, 403: Problem},
-    summary="Set the picture of a course",
-)
+@router.put("/{int:course_id}/preview", response=CourseOut, summary="Set the picture of a course")
 def set_course_preview(request: HttpRequest, course_id: int, file: File[UploadedFile]) -> Course:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
     course = get_course(request, course_id, to=permissions.can_update_course)
@@ -84,9 +78,7 @@ def set_course_preview(request: HttpRequest, course_id: int, file: File[Uploaded
 
 
 @router.delete(
-    "/{int:course_id}/preview",
-    response={204: None, 403: Problem},
-    summary="Remove the picture of a course",
+    "/{int:course_id}/preview", response={204: None}, summary="Remove the picture of a course"
 )
 def delete_course_preview(request: HttpRequest, course_id: int) -> Status[None]:
     """Also answers 204 if there was none."""

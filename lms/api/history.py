@@ -9,12 +9,11 @@ from lms.api.loaders import get_course
 from lms.history import changes_of_course
 from lms.paginators import PageNumberPagination
 from lms.schemas import ChangeOut
-from project.common.schemas import Problem
 
 
 @router.get(
     "/{int:course_id}/history",
-    response={200: list[ChangeOut], 403: Problem},
+    response=list[ChangeOut],
     summary="List changes of a course",
 )
 @paginate(PageNumberPagination)

@@ -76,11 +76,7 @@ def delete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
     return Status(204, None)
 
 
-@router.put(
-    "/{int:lesson_id}/preview",
-    response={200: LessonOut, 403: Problem},
-    summary="Set the picture of a lesson",
-)
+@router.put("/{int:lesson_id}/preview", response=LessonOut, summary="Set the picture of a lesson")
 def set_lesson_preview(request: HttpRequest, lesson_id: int, file: File[UploadedFile]) -> Lesson:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
     lesson = get_lesson(request, lesson_id, to=permissions.can_update_lesson)
@@ -89,9 +85,7 @@ def set_lesson_preview(request: HttpRequest, lesson_id: int, file: File[Uploaded
 
 
 @router.delete(
-    "/{int:lesson_id}/preview",
-    response={204: None, 403: Problem},
-    summary="Remove the picture of a lesson",
+    "/{int:lesson_id}/preview", response={204: None}, summary="Remove the picture of a lesson"
 )
 def delete_lesson_preview(request: HttpRequest, lesson_id: int) -> Status[None]:
     """Also answers 204 if there was none."""

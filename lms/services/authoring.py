@@ -68,7 +68,9 @@ def delete_course(*, course: Course, by: "User") -> None:
     """Delete a course with its lessons and pictures. Raises HasPayments."""
     course = Course.objects.select_for_update().get(pk=course.pk)
     course.changed_by = by
-    pictures = [course.preview, *(lesson.preview for lesson in course.lessons.all())]
+    # The lessons locked as well: a picture that just comes for one of them is among these.
+    lessons = course.lessons.select_for_update()
+    pictures = [course.preview, *(lesson.preview for lesson in lessons)]
     try:
         course.delete()
     except ProtectedError:
@@ -103,11 +105,8 @@ def update_lesson(
 ) -> Lesson:
     """Change the given fields of a lesson; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises ValidationError for a field."""
-    course_ids = {lesson.course_id, changes.get("course", lesson.course).pk}
-    courses = Course.objects.select_for_update().order_by("pk").in_bulk(course_ids)
-    if len(courses) < len(course_ids):
-        raise Course.DoesNotExist
-    lesson = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    target = changes.get("course")
+    lesson, courses = _locked(lesson, *([target.pk] if target else []))
     lesson.changed_by = by
     changed = _apply(lesson, _normalized(changes))
     if changed:
@@ -124,8 +123,8 @@ def update_lesson(
 def delete_lesson(*, lesson: Lesson, by: "User", notify: bool = True) -> None:
     """Delete a lesson with its picture; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises HasPayments."""
-    course = Course.objects.select_for_update().get(pk=lesson.course_id)
-    lesson = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    lesson, courses = _locked(lesson)
+    course = courses[lesson.course_id]
     removed = Change(ChangeKind.LESSON_REMOVED, copy(lesson))
     lesson.changed_by = by
     try:
@@ -162,6 +161,17 @@ def set_preview(*, subject: Course | Lesson, picture: "ContentFile[bytes] | None
     """
     replace_image(subject, "preview", picture)
     _save_with_time(subject, [])
+
+
+def _locked(lesson: Lesson, *targets: int) -> tuple[Lesson, dict[int, Course]]:
+    """Lock a lesson with its course and those that it is to move to: courses first, by their keys.
+    Raises DoesNotExist. It may have moved since it was read, and also while we wait."""
+    here = Lesson.objects.values_list("course_id", flat=True).get(pk=lesson.pk)
+    courses = Course.objects.select_for_update().order_by("pk").in_bulk({here, *targets})
+    if len(courses) < len({here, *targets}):
+        raise Course.DoesNotExist
+    found = Lesson.objects.select_for_update().filter(pk=lesson.pk, course=here).first()
+    return (found, courses) if found else _locked(lesson, *targets)
 
 
 def _normalized(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """Who changed what in a course: kept with every change, told to its author and to moderators."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+import time_machine
 from django.core.management import call_command
 
 from lms import services
+from lms.history import change_of, changes_of_course, changes_of_lesson
 from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
 
@@ -115,3 +119,148 @@ def test_a_change_outside_of_requests_is_signed_too(author, moderator):
         for model in (Course, Lesson)
     ]
     assert signed == [[author.pk, moderator.pk, author.pk]] * 2
+
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def lives(author, moderator):
+    """Two courses and a lesson of each, changed by turns; the lessons change places at the end."""
+    subjects = {}
+    with time_machine.travel(NOW, tick=False) as clock:
+        for name in ("a", "b"):
+            subjects[name] = CourseFactory.create(owner=author, title=name)
+            subjects[name.upper()] = LessonFactory.create(course=subjects[name], title=name)
+        for by in (author, moderator):
+            clock.shift(timedelta(hours=1))
+            for name in ("a", "b"):
+                title = {"title": f"{name} by {by.first_name}"}
+                services.update_course(course=subjects[name], changes=title, by=by)
+                services.update_lesson(lesson=subjects[name.upper()], changes=title, by=by)
+        clock.shift(timedelta(hours=1))
+        for lesson, course in (("A", "b"), ("B", "a")):
+            changes = {"course": subjects[course]}
+            services.update_lesson(lesson=subjects[lesson], changes=changes, by=moderator)
+    return subjects
+
+
+def told(changes):
+    return [
+        (
+            (change.at - NOW) // timedelta(hours=1),
+            "lesson" if change.lesson_id else "course",
+            change.title,
+            change.by.first_name if change.by else None,
+            [(field.name, field.before, field.after) for field in change.fields]
+            if change.kind == "changed"
+            else change.kind,
+        )
+        for change in changes
+    ]
+
+
+def test_history_of_a_course_is_its_own_with_that_of_lessons_while_in_it(lives):
+    changes = changes_of_course(lives["a"])
+    ids = {name: subject.pk for name, subject in lives.items()}
+    by_anna, by_mira = "a by Anna", "a by Mira"
+    assert told(changes[0:10]) == [
+        (3, "lesson", "b by Mira", "Mira", [("course_id", ids["b"], ids["a"])]),
+        (2, "course", by_mira, "Mira", [("title", by_anna, by_mira)]),
+        (2, "lesson", by_mira, "Mira", [("title", by_anna, by_mira)]),
+        (1, "course", by_anna, "Anna", [("title", "a", by_anna)]),
+        (1, "lesson", by_anna, "Anna", [("title", "a", by_anna)]),
+        (0, "course", "a", None, "created"),
+        (0, "lesson", "a", None, "created"),
+    ]
+    assert changes.count() == 7
+    assert told(changes[1:3]) == told(changes[0:10])[1:3]
+
+
+def test_history_of_a_lesson_is_its_own_wherever_it_was(lives):
+    changes = changes_of_lesson(lives["A"])
+    assert [(at, title) for at, _what, title, _by, _fields in told(changes[0:10])] == [
+        (3, "a by Mira"),
+        (2, "a by Mira"),
+        (1, "a by Anna"),
+        (0, "a"),
+    ]
+    assert {change.lesson_id for change in changes[0:10]} == {lives["A"].pk}
+    assert changes.count() == 4
+
+
+def test_of_changes_at_one_moment_the_last_comes_first(lives, author):
+    with time_machine.travel(NOW, tick=False):
+        for title in ("1", "2", "3"):
+            for name in ("a", "b"):
+                services.update_course(course=lives[name], changes={"title": title}, by=author)
+                lesson = {"lesson": lives[name.upper()], "changes": {"title": title}}
+                services.update_lesson(**lesson, by=author)
+    Course.history.update(history_date=NOW)
+    Lesson.history.update(history_date=NOW)
+    of_course = [change.title for change in changes_of_course(lives["a"])[0:4]]
+    assert of_course == ["3", "2", "1", "a by Mira"]
+    of_lesson = [change.title for change in changes_of_lesson(lives["A"])[0:4]]
+    assert of_lesson == ["3", "2", "1", "a by Mira"]
+
+
+def test_a_change_is_found_with_its_own_course_or_lesson_only(lives):
+    for name, subject in lives.items():
+        change_id = subject.history.latest("history_id").history_id
+        found = change_of(subject, change_id)
+        assert found is not None
+        assert (found.id, found.title) == (change_id, f"{name.lower()} by Mira")
+        other = lives[{"a": "b", "b": "a", "A": "B", "B": "A"}[name]]
+        assert change_of(other, change_id) is None
+        assert change_of(subject, 10**6) is None
+
+
+FIELDS = {
+    Course: {"title": "x", "description": "y", "price": 5, "is_published": True, "preview": "p"},
+    Lesson: {
+        "title": "x", "description": "y", "video_url": "", "price": 5, "position": 9,
+        "is_preview": True, "preview": "p",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [Course, Lesson])
+def test_each_field_of_the_materials_is_told_before_and_after(author, kind):
+    lesson = LessonFactory.create(course__owner=author, position=3)
+    subject = lesson if kind is Lesson else lesson.course
+    before = {name: getattr(subject, name) for name in FIELDS[kind]}
+    for name, value in FIELDS[kind].items():
+        setattr(subject, name, value)
+    subject.save()
+    changes = changes_of_lesson(subject) if kind is Lesson else changes_of_course(subject)
+    change, created = [one for one in changes[0:9] if (one.lesson_id is None) is (kind is Course)]
+    told_of = {field.name: (field.before, field.after) for field in change.fields}
+    assert told_of == {name: (before[name], value) for name, value in FIELDS[kind].items()}
+    made = {field.name: (field.before, field.after) for field in created.fields}
+    something = {name: value for name, value in before.items() if value is not None}
+    place = {"course_id": lesson.course_id} if kind is Lesson else {}
+    assert made == {name: (None, value) for name, value in (something | place).items()}
+    subject.delete()
+    deleted = kind.history.latest("history_id")
+    change = change_of(kind(pk=deleted.id), deleted.history_id)
+    gone = {field.name: (field.before, field.after) for field in change.fields}
+    assert change.kind == "deleted"
+    assert gone == {name: (value, None) for name, value in (FIELDS[kind] | place).items()}
+
+
+def test_of_a_change_without_a_state_before_it_nothing_is_said(author):
+    course = CourseFactory.create(owner=author)
+    services.update_course(course=course, changes={"title": "New"}, by=author)
+    course.history.earliest("history_id").delete()
+    [change] = changes_of_course(course)[0:9]
+    assert (change.kind, change.title, change.fields) == ("changed", "New", [])
+
+
+def test_a_save_of_nothing_but_times_is_no_change(author):
+    course = CourseFactory.create(owner=author)
+    course.save(update_fields=["updated_at", "materials_updated_at"])
+    assert course.history.count() == 1
+    course.save(update_fields=["updated_at", "title"])
+    assert course.history.count() == 2
+    course.save()
+    assert course.history.count() == 3

@@ -1,41 +1,33 @@
-"""Several requests at once about one course, while somebody deletes it."""
+"""Several requests at once about one course: each decides by what is there when its turn comes."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from io import BytesIO
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.core.files.storage import default_storage
+from django.utils import timezone
 from PIL import Image
 
-from lms.models import Completion, Course, Subscription
+from lms import services
+from lms.models import (
+    Access,
+    AccessSource,
+    Completion,
+    Course,
+    CourseChange,
+    CourseUpdate,
+    Lesson,
+    Subscription,
+)
 from lms.tests.factories import CourseFactory, LessonFactory
+from project.mail.models import Mailing
+from project.tests.races import at_once, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-ROUNDS = 3
-
-
-def at_once(*acts: Callable[[], Any]) -> Counter[int]:
-    """Do all of it at the same time; return the statuses of the answers."""
-    answers: list[Any] = []
-    start = threading.Barrier(len(acts))
-
-    def run(act: Callable[[], Any]) -> None:
-        start.wait()
-        try:
-            answers.append(act())
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return Counter(answer.status_code for answer in answers)
 
 
 @pytest.fixture
@@ -45,40 +37,243 @@ def picture() -> bytes:
     return encoded.getvalue()
 
 
-def test_a_course_is_deleted_once(api, author):
-    for _round in range(ROUNDS):
-        path = f"courses/{CourseFactory.create(owner=author).pk}"
-        assert at_once(*[lambda: api(author).delete(path)] * 6) == {204: 1, 404: 5}  # noqa: B023
+@pytest.fixture
+def lesson(author) -> Lesson:
+    return LessonFactory.create(course__owner=author, course__published=True, is_preview=True)
 
 
-def test_a_lesson_is_deleted_once(api, author):
-    for _round in range(ROUNDS):
-        path = f"lessons/{LessonFactory.create(course__owner=author).pk}"
-        assert at_once(*[lambda: api(author).delete(path)] * 6) == {204: 1, 404: 5}  # noqa: B023
+@pytest.fixture
+def course(lesson: Lesson) -> Course:
+    return lesson.course
+
+
+def stored(folder: str) -> set[str]:
+    there = default_storage.exists(folder)
+    return {f"{folder}/{name}" for name in default_storage.listdir(folder)[1]} if there else set()
+
+
+# --- Deleting -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", [Course, Lesson])
+def test_what_is_deleted_at_once_is_deleted_once(api, author, course, lesson, what):
+    path = f"courses/{course.pk}" if what is Course else f"lessons/{lesson.pk}"
+    answers = at_once(*[lambda: api(author).delete(path)] * 6, before_writing=what)
+    assert statuses(answers) == {204: 1, 404: 5}
+    assert not what.objects.exists()
+
+
+@pytest.mark.parametrize("what", [Course, Lesson])
+def test_what_is_deleted_meanwhile_is_not_there(
+    api, author, learner, course, lesson, picture, what
+):
+    """Each request finds it, or does not; none fails, and nothing is left of it."""
+    course_path, lesson_path = f"courses/{course.pk}", f"lessons/{lesson.pk}"
+    doomed = course_path if what is Course else lesson_path
+    answers = at_once(
+        lambda: api(author).delete(doomed),
+        lambda: api(author).patch(course_path, {"title": "Anew"}),
+        lambda: api(author).patch(lesson_path, {"title": "Anew"}),
+        lambda: api(author).upload(f"{course_path}/preview", picture),
+        lambda: api(author).upload(f"{lesson_path}/preview", picture),
+        lambda: api(author).post("lessons", {"course_id": course.pk, "title": "New"}),
+        lambda: api(learner).post(f"{course_path}/subscription"),
+        lambda: api(learner).post(f"learning/{course_path}/enrollment"),
+        lambda: api(learner).put(f"learning/{lesson_path}/completion"),
+    )
+    assert set(statuses(answers)) <= {200, 201, 204, 403, 404, 422}
+    assert not what.objects.filter(pk=course.pk if what is Course else lesson.pk).exists()
+    assert not Completion.objects.exists()
+    if what is Course:
+        assert not Subscription.objects.exists()
+        assert not Access.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "begin"),
+    [
+        (Subscription, "post courses/{course}/subscription"),
+        (Access, "post learning/courses/{course}/enrollment"),
+        (Completion, "put learning/lessons/{lesson}/completion"),
+    ],
+)
+@pytest.mark.parametrize("what", [Course, Lesson])
+def test_neither_a_learner_who_begins_nor_a_deletion_at_this_moment_fails(
+    api, author, learner, lesson, written, begin, what
+):
+    doomed = f"courses/{lesson.course_id}" if what is Course else f"lessons/{lesson.pk}"
+    method, path = begin.format(course=lesson.course_id, lesson=lesson.pk).split()
+    begun, deleted = at_once(
+        lambda: getattr(api(learner), method)(path),
+        lambda: api(author).delete(doomed),
+        before_writing=written,
+    )
+    assert begun.status_code in {200, 201, 204, 403, 404}
+    assert deleted.status_code == 204
+    assert not what.objects.exists()
 
 
 @pytest.mark.parametrize("what", ["course", "lesson"])
-def test_what_is_deleted_meanwhile_is_not_there(api, author, learner, picture, what):
-    """Each request finds it, or does not; none fails, and nothing is left of it."""
-    for _round in range(ROUNDS):
-        course = CourseFactory.create(owner=author, published=True)
-        lesson = LessonFactory.create(course=course, is_preview=True)
-        course_path, lesson_path = f"courses/{course.pk}", f"lessons/{lesson.pk}"
-        doomed = course_path if what == "course" else lesson_path
-        acts: list[Callable[[], Any]] = [
-            lambda: api(author).delete(doomed),  # noqa: B023
-            lambda: api(author).patch(course_path, {"title": "Anew"}),  # noqa: B023
-            lambda: api(author).patch(lesson_path, {"title": "Anew"}),  # noqa: B023
-            lambda: api(author).upload(f"{course_path}/preview", picture),  # noqa: B023
-            lambda: api(author).upload(f"{lesson_path}/preview", picture),  # noqa: B023
-            lambda: api(author).post("lessons", {"course_id": course.pk, "title": "New"}),  # noqa: B023
-            lambda: api(learner).post(f"{course_path}/subscription"),  # noqa: B023
-            lambda: api(learner).post(f"learning/{course_path}/enrollment"),  # noqa: B023
-            lambda: api(learner).put(f"learning/{lesson_path}/completion"),  # noqa: B023
-        ]
-        statuses = at_once(*acts)
-        assert set(statuses) <= {200, 201, 204, 403, 404, 422}
-    if what == "course":
-        assert not Course.objects.exists()
-        assert not Subscription.objects.exists()
-    assert not Completion.objects.exists()
+def test_a_picture_that_comes_while_all_is_deleted_leaves_no_file(
+    api, author, course, lesson, picture, what
+):
+    before = stored("lessons")
+    at_once(
+        lambda: api(author).upload(f"lessons/{lesson.pk}/preview", picture),
+        lambda: api(author).delete(
+            f"courses/{course.pk}" if what == "course" else f"lessons/{lesson.pk}"
+        ),
+        before_writing=Lesson,
+    )
+    assert not Lesson.objects.exists()
+    assert stored("lessons") == before
+
+
+# --- Changing -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", [Course, Lesson])
+def test_of_pictures_that_come_at_once_one_stays(api, author, course, lesson, picture, what):
+    folder, pk = ("courses", course.pk) if what is Course else ("lessons", lesson.pk)
+    before = stored(folder)
+    path = f"{folder}/{pk}/preview"
+    answers = at_once(*[lambda: api(author).upload(path, picture)] * 4, before_writing=what)
+    assert statuses(answers) == {200: 4}
+    assert stored(folder) - before == {what.objects.get(pk=pk).preview.name}
+
+
+def test_lessons_that_are_added_at_once_have_places_of_their_own(api, author, course):
+    body = {"course_id": course.pk, "title": "New"}
+    answers = at_once(*[lambda: api(author).post("lessons", body)] * 4, before_writing=Lesson)
+    assert statuses(answers) == {201: 4}
+    places = list(course.lessons.values_list("position", flat=True))
+    assert len(set(places)) == len(places) == 5
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("what", [Course, Lesson])
+def test_who_puts_back_the_old_title_at_the_same_moment_has_the_last_word(
+    api, author, course, lesson, what
+):
+    subject = course if what is Course else lesson
+    path = f"courses/{course.pk}" if what is Course else f"lessons/{lesson.pk}"
+    at_once(
+        lambda: api(author).patch(path, {"title": "Rolls"}),
+        lambda: api(author).patch(path, {"title": subject.title}),
+        before_writing=what,
+    )
+    assert what.objects.get(pk=subject.pk).title == subject.title
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("change", ["rename", "add", "change", "move here", "delete"])
+def test_a_change_at_the_moment_of_publication_is_told(api, author, course, lesson, change):
+    long_ago = timezone.now() - timedelta(days=1)
+    Course.objects.update(is_published=False, materials_updated_at=long_ago)
+    elsewhere = LessonFactory.create(course__owner=author)
+    client = api(author)
+    changes: dict[str, Callable[[], Any]] = {
+        "rename": partial(client.patch, f"courses/{course.pk}", {"title": "Rolls"}),
+        "add": partial(client.post, "lessons", {"course_id": course.pk, "title": "New"}),
+        "change": partial(client.patch, f"lessons/{lesson.pk}", {"title": "Rolls"}),
+        "move here": partial(client.patch, f"lessons/{elsewhere.pk}", {"course_id": course.pk}),
+        "delete": partial(client.delete, f"lessons/{lesson.pk}"),
+    }
+    at_once(
+        lambda: api(author).patch(f"courses/{course.pk}", {"is_published": True}),
+        changes[change],
+        before_writing=Course,
+    )
+    assert CourseChange.objects.filter(course=course).count() == 1
+    assert Mailing.objects.count() == 1
+
+
+@pytest.mark.postgresql
+def test_a_lesson_that_is_moved_twice_at_once_leaves_the_course_that_it_is_in(api, author, lesson):
+    first, second = CourseFactory.create_batch(2, owner=author, published=True)
+    path = f"lessons/{lesson.pk}"
+    at_once(
+        lambda: api(author).patch(path, {"course_id": first.pk}),
+        lambda: api(author).patch(path, {"course_id": second.pk}),
+        before_writing=Lesson,
+    )
+    left = lesson.course
+    lesson.refresh_from_db()
+    assert lesson.course == second
+    told = CourseChange.objects.order_by("course", "pk").values_list("course", "kind")
+    assert list(told) == [
+        (left.pk, "lesson_removed"),
+        (first.pk, "lesson_added"),
+        (first.pk, "lesson_removed"),
+        (second.pk, "lesson_added"),
+    ]
+
+
+@pytest.mark.postgresql
+def test_a_lesson_that_is_deleted_while_it_is_moved_is_missed_where_it_was_last(
+    api, author, lesson
+):
+    other = CourseFactory.create(owner=author, published=True)
+    path = f"lessons/{lesson.pk}"
+    at_once(
+        lambda: api(author).patch(path, {"course_id": other.pk}),
+        lambda: api(author).delete(path),
+        before_writing=Lesson,
+    )
+    told = CourseChange.objects.filter(course=other).order_by("pk").values_list("kind", flat=True)
+    assert list(told) == ["lesson_added", "lesson_removed"]
+
+
+def test_two_workers_at_once_tell_collected_changes_once(course):
+    long_ago = timezone.now() - timedelta(days=1)
+    CourseChange.objects.create(course=course, kind="course_renamed", changed_at=long_ago)
+    Course.objects.update(materials_updated_at=long_ago)
+    told = at_once(*[services.tell_collected] * 2, before_writing=CourseUpdate)
+    assert sorted(told) == [0, 1]
+    assert CourseUpdate.objects.count() == Mailing.objects.count() == 1
+
+
+# --- Access -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["course", "lesson"])
+def test_of_grants_at_once_one_is_new(learner, course, lesson, what):
+    target = course if what == "course" else lesson
+    grant = partial(services.grant_access, user=learner, target=target, source=AccessSource.GRANT)
+    granted = at_once(*[grant] * 4, before_writing=Access)
+    assert sorted(is_new for _access, is_new in granted) == [False] * 3 + [True]
+    assert Access.objects.count() == 1
+
+
+@pytest.mark.parametrize("was", ["never given", "revoked"])
+def test_of_grants_by_one_payment_at_once_one_is_new(learner, course, was):
+    grant = partial(
+        services.grant_access,
+        user=learner,
+        target=course,
+        source=AccessSource.PAYMENT,
+        reference="payment:1",
+    )
+    if was == "revoked":
+        grant()
+        services.revoke_access(reference="payment:1", reason="refunded")
+    granted = at_once(*[grant] * 4, before_writing=Access)
+    assert sorted(is_new for _access, is_new in granted) == [False] * 3 + [True]
+    assert Access.objects.active().count() == Access.objects.count() == 1
+
+
+def test_access_is_taken_back_once(learner, course):
+    access, _is_new = services.grant_access(user=learner, target=course, source=AccessSource.GRANT)
+    outcomes = at_once(
+        *[partial(services.take_back, access=access, reason="a mistake")] * 2,
+        before_writing=Access,
+        refused=(services.NotRevocable,),
+    )
+    assert Counter(map(type, outcomes)) == {type(None): 1, services.NotRevocable: 1}
+
+
+@pytest.mark.parametrize("path", ["learning/courses/{}/enrollment", "courses/{}/subscription"])
+def test_who_asks_at_once_is_taken_in_once(api, learner, course, path):
+    asked = at_once(*[lambda: api(learner).post(path.format(course.pk))] * 4)
+    assert statuses(asked) == {201: 1, 200: 3}
+    assert Access.objects.count() + Subscription.objects.count() == 1

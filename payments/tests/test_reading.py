@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.utils import timezone
 from orjson import dumps
 
@@ -12,6 +13,7 @@ from lms.models import Course
 from payments.models import PaymentMethod, PaymentStatus
 from payments.schemas import PaymentOut
 from payments.tests.factories import PaymentFactory
+from people.tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -102,6 +104,18 @@ def test_without_a_token_nothing_is_read(api, db, path):
 @pytest.mark.parametrize("payment_id", ["0", "-1", "x", "9" * 40, "1.0", "%00"])
 def test_an_id_of_nothing_is_404(api, learner, payment_id):
     assert api(learner).get(f"payments/{payment_id}").status_code == 404
+
+
+def test_who_asks_all_the_time_has_to_wait_and_a_namesake_has_not(api, learner):
+    namesake = UserFactory.create(first_name=learner.first_name)
+    own, other = (PaymentFactory.create(payer=payer) for payer in (learner, namesake))
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        asked = [api(learner).get(f"payments/{own.pk}/status") for _time in range(61)]
+        assert [answer.status_code for answer in asked] == [200] * 60 + [429]
+        assert asked[-1]["Retry-After"] == "60"
+        assert api(namesake).get(f"payments/{other.pk}/status").status_code == 200
+        clock.shift(timedelta(seconds=61))
+        assert api(learner).get(f"payments/{own.pk}/status").status_code == 200
 
 
 def test_filters_narrow_the_list(api, learner):

@@ -1,10 +1,13 @@
 """Fixtures about people only."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import Error, OperationalError, connection
 
 from people.models import User
 from people.tests.factories import UserFactory
@@ -30,3 +33,49 @@ def link_by_mail(api, run_worker) -> Callable[[str, User], dict[str, str]]:
 def inactive(db: None) -> User:
     """Blocked by the inactivity sweep."""
     return UserFactory.create(first_name="Ivan", inactive=True)
+
+
+@pytest.fixture
+def meanwhile() -> Callable[..., AbstractContextManager[None]]:
+    """Do something once within the block, as another request that comes in between would: right
+    before the statement that follows the first one with `after` in it."""
+
+    @contextmanager
+    def between(act: Callable[[], Any], *, after: str = 'FROM "people_user"') -> Iterator[None]:
+        seen, done = [], []
+
+        def execute_after(execute: Any, sql: str, *rest: Any) -> Any:
+            if seen and not done:
+                done.append(sql)
+                act()
+            result = execute(sql, *rest)
+            if after in sql:
+                seen.append(sql)
+            return result
+
+        with connection.execute_wrapper(execute_after):
+            yield
+        assert done, "nothing came in between"
+
+    return between
+
+
+@pytest.fixture
+def failing_at() -> Callable[..., AbstractContextManager[None]]:
+    """Within the block the database fails at a statement with this in it."""
+
+    @contextmanager
+    def fail(text: str, error: type[Error] = OperationalError) -> Iterator[None]:
+        failed = []
+
+        def execute(execute: Any, sql: str, *rest: Any) -> Any:
+            if text in sql:
+                failed.append(sql)
+                raise error("the disk is full")
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(execute):
+            yield
+        assert failed, "the statement was not reached"
+
+    return fail

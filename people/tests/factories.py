@@ -13,7 +13,7 @@ PASSWORD = "correct horse battery staple"
 
 class UserFactory(DjangoModelFactory[User]):
     """An active person who can log in with PASSWORD; `inactive=True`, `blocked=True`: blocked by
-    the sweep or by staff."""
+    the sweep or by staff; `erased=True`: at their own wish."""
 
     class Meta:
         model = User
@@ -30,6 +30,13 @@ class UserFactory(DjangoModelFactory[User]):
             is_active=False,
             blocked_reason=BlockReason.STAFF,
             blocked_at=factory.LazyFunction(timezone.now),
+        )
+
+        erased = factory.Trait(
+            is_active=False,
+            blocked_reason=BlockReason.ERASED,
+            blocked_at=factory.LazyFunction(timezone.now),
+            email=factory.Sequence(lambda number: f"erased-{number}@erased.invalid"),
         )
 
     email = factory.Sequence(lambda number: f"person{number}@school.example")

@@ -33,8 +33,9 @@ def test_avatar_is_stored_under_a_random_name(api, learner, stranger, kind, endi
 
 
 def test_replaced_and_removed_avatar_leaves_the_storage(
-    api, learner, django_capture_on_commit_callbacks
+    api, learner, stranger, django_capture_on_commit_callbacks
 ):
+    upload(api, stranger, picture())
     with django_capture_on_commit_callbacks(execute=True):
         upload(api, learner, picture())
         learner.refresh_from_db()
@@ -49,6 +50,8 @@ def test_replaced_and_removed_avatar_leaves_the_storage(
         assert api(learner).delete("users/me/avatar").status_code == 204
     assert not default_storage.exists(second)
     assert api(learner).get("users/me").json()["avatar"] is None
+    stranger.refresh_from_db()
+    assert default_storage.exists(stranger.avatar.name)
 
 
 @pytest.mark.parametrize(

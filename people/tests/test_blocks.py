@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from people import tasks
 from people.errors import AccountErased
-from people.models import BlockReason
-from people.services import accounts, blocks
+from people.models import BlockReason, User
+from people.services import blocks
 from people.tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -31,13 +31,17 @@ def clerk(db):
 
 
 def test_link_lifts_a_block_for_inactivity_once(api, inactive, link_by_mail):
+    others = [UserFactory.create(inactive=True), UserFactory.create(blocked=True)]
     link = link_by_mail("reactivation", inactive)
     before = timezone.now()
     assert confirm(api, link).status_code == 204
     inactive.refresh_from_db()
     assert inactive.is_active
-    assert inactive.blocked_at is None
+    assert (inactive.blocked_at, inactive.blocked_reason) == (None, "")
     assert inactive.last_login >= before  # or the sweep would block them again
+    assert set(User.objects.blocked()) == set(others)
+    assert confirm(api, link_by_mail("reactivation", others[0])).status_code == 204
+    assert set(User.objects.blocked()) == {others[1]}
     assert confirm(api, link).status_code == 409
     body = {"email": inactive.email, "password": PASSWORD}
     assert api(None).post("auth/token", body).status_code == 200
@@ -80,15 +84,45 @@ def test_malformed_link_is_refused(api, inactive, uid):
     assert confirm(api, {"uid": uid, "token": "x"}).status_code == 409
 
 
-def test_staff_blocks_and_unblocks(clerk, learner):
-    blocks.block(user=learner, by=clerk)
+def state(person):
+    person.refresh_from_db()
+    return person.is_active, person.blocked_at, person.blocked_reason, person.token_version
+
+
+def test_staff_blocks_and_unblocks(clerk, learner, stranger):
+    before = User.objects.values().get(pk=stranger.pk)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        now = timezone.now()
+        assert blocks.block(user=learner, by=clerk) == learner
+        assert state(learner) == (False, now, BlockReason.STAFF, 1)
+        clock.shift(60)
+        assert blocks.unblock(user=learner, by=clerk).is_active
+        assert state(learner) == (True, None, "", 1)
+        assert learner.last_login == timezone.now()
+        clock.shift(60)
+        blocks.unblock(user=learner, by=clerk)
+        learner.refresh_from_db()
+        assert learner.last_login == now + timedelta(seconds=60)  # nothing was to be done
+    assert User.objects.values().get(pk=stranger.pk) == before
+
+
+def test_block_by_staff_takes_the_place_of_one_for_inactivity(api, clerk, inactive):
+    with time_machine.travel(timezone.now(), tick=False):
+        blocks.block(user=inactive, by=clerk)
+        assert state(inactive) == (False, timezone.now(), BlockReason.STAFF, 1)
+        blocks.block(user=inactive, by=None, reason=BlockReason.INACTIVITY)
+        assert state(inactive) == (False, timezone.now(), BlockReason.INACTIVITY, 2)
+
+
+def test_services_go_by_the_row_and_not_by_what_was_read_before(clerk, learner):
+    stale = User.objects.get(pk=learner.pk)
+    User.objects.filter(pk=learner.pk).update(is_superuser=True, city="Perm")
+    with pytest.raises(PermissionDenied):
+        blocks.block(user=stale, by=clerk)
+    User.objects.filter(pk=learner.pk).update(is_superuser=False)
+    blocks.block(user=stale, by=clerk)
     learner.refresh_from_db()
-    assert not learner.is_active
-    assert learner.blocked_reason == BlockReason.STAFF
-    blocks.unblock(user=learner, by=clerk)
-    learner.refresh_from_db()
-    assert learner.is_active
-    assert learner.blocked_reason == ""
+    assert learner.city == "Perm"
 
 
 def test_only_staff_with_the_permission_blocks(clerk, learner, stranger, moderator, administrator):
@@ -111,11 +145,11 @@ def test_only_staff_with_the_permission_blocks(clerk, learner, stranger, moderat
     assert not other.is_active
 
 
-def test_erased_account_stays_as_it_is(clerk, learner):
-    accounts.erase_account(user=learner)
-    with pytest.raises(AccountErased):
-        blocks.unblock(user=learner, by=clerk)
-    with pytest.raises(AccountErased):
-        blocks.block(user=learner, by=clerk)
-    learner.refresh_from_db()
-    assert learner.blocked_reason == BlockReason.ERASED
+@pytest.mark.parametrize("by_staff", [True, False])
+def test_erased_account_stays_as_it_is(clerk, by_staff):
+    erased = UserFactory.create(erased=True)
+    before = state(erased)
+    for change in (blocks.unblock, blocks.block):
+        with pytest.raises(AccountErased):
+            change(user=erased, by=clerk if by_staff else None)
+    assert state(erased) == before

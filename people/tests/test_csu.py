@@ -62,13 +62,15 @@ def test_second_run_changes_nothing(capsys):
     assert User.objects.values().get() == before
 
 
-def test_password_is_reset_on_demand_and_ends_tokens(capsys):
+def test_password_is_reset_on_demand_and_ends_tokens(capsys, administrator):
+    others = User.objects.values().get()
     csu(capsys, email=EMAIL, password=PASSWORD)
-    before = User.objects.get()
+    before = User.objects.get(email=EMAIL)
     assert "new password" in csu(capsys, email=EMAIL, password=NEW, reset_password=True)
-    user = User.objects.get()
+    user = User.objects.get(email=EMAIL)
     assert user.check_password(NEW)
     assert user.token_version > before.token_version
+    assert User.objects.values().get(pk=administrator.pk) == others
 
 
 def test_blocked_superuser_stays_blocked_and_the_message_says_so(capsys):
@@ -111,8 +113,10 @@ def test_two_different_passwords_are_refused(capsys, monkeypatch):
         csu(capsys, email=EMAIL)
 
 
-def test_weak_password_is_refused_on_reset_too(capsys, administrator):
+@pytest.mark.parametrize("weak", ["short", "Lovelace1"])
+def test_weak_password_is_refused_on_reset_too(capsys, administrator, weak):
+    User.objects.filter(pk=administrator.pk).update(last_name="Lovelace")
     with pytest.raises(CommandError, match="password"):
-        csu(capsys, email=administrator.email, password="short", reset_password=True)
+        csu(capsys, email=administrator.email, password=weak, reset_password=True)
     administrator.refresh_from_db()
     assert administrator.check_password(PASSWORD)

@@ -1,15 +1,17 @@
 """The inactivity sweep: who is warned, who is blocked, and who is left alone."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from threading import Barrier, Thread
+from types import SimpleNamespace
 
 import pytest
 import time_machine
 from django.core import mail
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from people.models import BlockReason, User
 from people.services import inactivity
@@ -17,7 +19,7 @@ from people.services.inactivity import sweep
 from people.tasks import sweep_inactive
 from people.tests.factories import UserFactory
 from people.tokens import issue_access_token
-from project.mail.models import Delivery
+from project.mail.models import Delivery, Mailing
 from project.mail.tasks import deliver_mail
 
 pytestmark = pytest.mark.django_db
@@ -37,13 +39,87 @@ def person_seen(days, **fields):
 
 
 def test_who_was_away_for_more_than_the_period_is_blocked(clock):
-    gone, there = person_seen(30.001), person_seen(30)
+    gone, there = person_seen(30.001), person_seen(1)
+    before = User.objects.values().get(pk=there.pk)
     sweep_inactive()
     gone.refresh_from_db()
-    there.refresh_from_db()
     assert (gone.is_active, gone.blocked_reason) == (False, BlockReason.INACTIVITY)
     assert (gone.blocked_at, gone.token_version) == (timezone.now(), 1)
-    assert there.is_active
+    assert User.objects.values().get(pk=there.pk) == before
+
+
+MOMENT = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("period", "ahead"), [(30 * DAY, 7 * DAY), (14 * DAY, 7 * DAY), (4 * DAY, 2 * DAY)]
+)
+@pytest.mark.parametrize(
+    ("side", "past", "outcome"),
+    [
+        ("block", MOMENT, "blocked"),
+        ("block", 0 * DAY, "warned"),
+        ("warning", MOMENT, "warned"),
+        ("warning", 0 * DAY, "left alone"),
+    ],
+)
+def test_block_and_warning_begin_right_after_their_time(
+    clock, settings, period, ahead, side, past, outcome
+):
+    settings.INACTIVITY_PERIOD = period
+    limit = period if side == "block" else period - ahead
+    person = UserFactory.create(last_login=timezone.now() - limit - past)
+    result = sweep()
+    assert (result.blocked, result.warned) == (outcome == "blocked", outcome == "warned")
+    person.refresh_from_db()
+    assert person.is_active is (outcome != "blocked")
+    assert person.warned_at == (timezone.now() if outcome == "warned" else None)
+
+
+@pytest.mark.parametrize(("warned", "count"), [(None, 1), (-MOMENT, 1), (0 * DAY, 0), (MOMENT, 0)])
+def test_a_warning_counts_from_the_last_sign_of_life_on(clock, warned, count):
+    person = person_seen(25)
+    if warned is not None:
+        User.objects.filter(pk=person.pk).update(warned_at=person.last_login + warned)
+    assert sweep().warned == count
+    assert Delivery.objects.count() == count
+
+
+def test_warnings_of_one_local_day_are_one_mailing(clock, settings):
+    settings.TIME_ZONE = "Europe/Moscow"
+    clock.move_to(datetime(2026, 5, 1, 20, 59, tzinfo=UTC))
+    for hours in (0, 0.5, 23.99, 24):  # 23:59 there, and two times of the next day
+        at = timezone.now() + timedelta(hours=hours)
+        UserFactory.create(last_login=at - 25 * DAY)
+        assert sweep(at=at).warned == 1
+    keys = Mailing.objects.order_by("pk").values_list("key", flat=True)
+    assert list(keys) == [f"inactivity_warning:2026-05-0{day}" for day in (1, 2)]
+    counts = [mailing.deliveries.count() for mailing in Mailing.objects.order_by("pk")]
+    assert counts == [1, 3]
+
+
+def test_a_sweep_of_another_moment_blocks_by_that_moment(clock):
+    person_seen(29)
+    at = timezone.now() + 2 * DAY
+    assert (sweep().blocked, sweep(at=at).blocked) == (0, 1)
+    assert User.objects.get().blocked_at == at
+
+
+def test_mails_are_sent_if_somebody_was_warned(clock, django_capture_on_commit_callbacks):
+    for days, queued in ((40, []), (25, ["project.mail.tasks.deliver_mail"])):
+        person_seen(days)
+        with django_capture_on_commit_callbacks(execute=True):
+            sweep_inactive()
+        assert [task.task["func"] for task in OrmQ.objects.all()] == queued
+
+
+def test_a_warning_that_can_not_be_sent_was_not_given(clock, failing_at):
+    person = person_seen(25)
+    with pytest.raises(OperationalError), failing_at(f'INSERT INTO "{Delivery._meta.db_table}"'):
+        sweep()
+    person.refresh_from_db()
+    assert person.warned_at is None
+    assert sweep().warned == 1
 
 
 def test_who_never_logged_in_is_judged_by_the_day_they_joined(clock):
@@ -96,16 +172,6 @@ def test_a_week_before_there_is_one_warning_per_absence(clock):
     assert sweep().blocked == 1
 
 
-def test_who_came_back_before_the_warning_was_sent_gets_none(clock):
-    person = person_seen(25)
-    sweep()
-    clock.shift(timedelta(minutes=1))
-    User.objects.filter(pk=person.pk).update(last_login=timezone.now())
-    deliver_mail()
-    assert mail.outbox == []
-    assert Delivery.objects.get().error == "came back"
-
-
 def test_who_could_not_be_warned_is_blocked_all_the_same(clock):
     """The sweep stood still for weeks: the rule is the last log-in."""
     person_seen(60)
@@ -123,10 +189,30 @@ def test_batches_go_on_until_all_are_done(clock, monkeypatch):
     assert Delivery.objects.count() == 5
 
 
-def test_without_time_the_rest_is_left_to_the_next_task(django_capture_on_commit_callbacks):
-    person_seen(31)
+def test_without_time_the_rest_is_left_to_the_next_task(
+    monkeypatch, django_capture_on_commit_callbacks
+):
+    """One account a batch, ten seconds each, in tasks of thirty seconds."""
+    monkeypatch.setattr(inactivity, "BATCH", 1)
+    seconds = []
+    monkeypatch.setattr(inactivity, "time", SimpleNamespace(monotonic=lambda: 10 * len(seconds)))
+    for days in (40, 40, 40, 40, 40, 25, 25):
+        person_seen(days)
+
+    def execute(execute, sql, *rest):
+        if sql.startswith('UPDATE "people_user"'):
+            seconds.append(sql)
+        return execute(sql, *rest)
+
+    said = []
+    for again in (True, True, False):
+        OrmQ.objects.all().delete()
+        with connection.execute_wrapper(execute), django_capture_on_commit_callbacks(execute=True):
+            said.append(sweep_inactive())
+        tasks = [task.task["func"] for task in OrmQ.objects.all()]
+        assert tasks.count("people.tasks.sweep_inactive") == again
+    assert said == ["0 warned, 3 blocked", "1 warned, 2 blocked", "1 warned, 0 blocked"]
     assert not sweep(seconds=0).finished
-    assert sweep().blocked == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -169,12 +255,17 @@ def test_who_logs_in_at_this_moment_is_passed_over():
             done.wait()
         connection.close()
 
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '5s'")  # who waits instead fails
     thread = Thread(target=log_in)
     thread.start()
     locked.wait()
-    assert sweep().blocked == 0
+    person_seen(31)
+    result = sweep()
     done.wait()
     thread.join()
+    connection.close()
+    assert result.blocked == 1
     assert sweep().blocked == 0
     person.refresh_from_db()
     assert person.is_active
@@ -184,6 +275,7 @@ def test_the_command_lists_who_would_be_blocked_and_when(clock):
     gone = person_seen(40, email="gone@school.example")
     soon = person_seen(25, email="soon@school.example")
     person_seen(1)
+    person_seen(22.9)
     output = StringIO()
     call_command("block_inactive", dry_run=True, stdout=output)
     now = timezone.localtime()
@@ -191,7 +283,7 @@ def test_the_command_lists_who_would_be_blocked_and_when(clock):
     assert lines[0].startswith(f"{now:%Y-%m-%d %H:%M}  {gone.email}")
     assert lines[1].startswith(f"{now + 5 * DAY:%Y-%m-%d %H:%M}  {soon.email}")
     assert lines[2:] == ["1 to be blocked by a sweep now, nothing changed"]
-    assert User.objects.active().count() == 3
+    assert User.objects.active().count() == 4
     output = StringIO()
     call_command("block_inactive", stdout=output)
     assert output.getvalue() == "1 blocked, 1 warned\n"

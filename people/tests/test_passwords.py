@@ -1,17 +1,19 @@
 """Changing a password, with the old one and by a link."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 from django.core import mail
 from django.utils import timezone
-from django.utils.http import urlsafe_base64_encode
+from django.utils.http import base36_to_int, int_to_base36, urlsafe_base64_encode
 from django_q.models import OrmQ
 
 from people import tasks
-from people.links import password_reset_tokens
+from people.links import password_reset_link, password_reset_tokens
+from people.models import BlockReason, User
 from people.services import accounts, blocks
 from people.tests.factories import PASSWORD, UserFactory
 from people.tokens import issue_access_token
@@ -19,6 +21,7 @@ from people.tokens import issue_access_token
 pytestmark = pytest.mark.django_db
 
 NEW = "another horse battery"
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def log_in(api, user, password):
@@ -29,21 +32,54 @@ def confirm(api, link, password=NEW):
     return api(None).post("auth/password/reset/confirm", link | {"new_password": password})
 
 
-def test_person_changes_their_password(api, learner):
+def test_person_changes_their_password(api, learner, stranger):
     body = {"old_password": PASSWORD, "new_password": NEW}
+    before = User.objects.values().get(pk=stranger.pk)
     assert api(learner).post("auth/password/change", body).status_code == 204
+    assert User.objects.values().get(pk=stranger.pk) == before
     assert log_in(api, learner, PASSWORD) == 401
     assert log_in(api, learner, NEW) == 200
+
+
+def set_another(user):
+    user.set_password("third horse battery")
+    user.save()
+
+
+def block(user):
+    blocks.block(user=user, by=None)
+
+
+def erase(user):
+    accounts.erase_account(user=user)
+
+
+@pytest.mark.parametrize("happens", [set_another, block, erase])
+def test_password_that_is_changed_while_it_was_compared_is_no_more_the_old_one(
+    api, learner, meanwhile, happens
+):
+    body = {"old_password": PASSWORD, "new_password": NEW}
+    caller = api(learner)
+    with meanwhile(lambda: happens(User.objects.get(pk=learner.pk))):
+        response = caller.post("auth/password/change", body)
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["code"] == "password_incorrect"
+    learner.refresh_from_db()
+    assert not learner.check_password(NEW)
+    assert learner.check_password("third horse battery") is (happens is set_another)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "field", "code"),
     [
         ("wrong", NEW, "old_password", "password_incorrect"),
+        ("wrong", "short", "old_password", "password_incorrect"),
         (PASSWORD, "short", "new_password", "password_too_short"),
+        (PASSWORD, "Petrovskaya", "new_password", "password_too_similar"),
     ],
 )
 def test_wrong_old_or_weak_new_password_changes_nothing(api, learner, old, new, field, code):
+    User.objects.filter(pk=learner.pk).update(last_name="Petrovskaya")
     body = {"old_password": old, "new_password": new}
     response = api(learner).post("auth/password/change", body)
     assert response.status_code == 422
@@ -57,9 +93,10 @@ def test_nobody_changes_a_password_without_a_token(api, db):
     assert api(None).post("auth/password/change", body).status_code == 401
 
 
-def test_link_gives_a_new_password_once_and_ends_tokens(api, learner, link_by_mail):
+def test_link_gives_a_new_password_once_and_ends_tokens(api, learner, stranger, link_by_mail):
     token = issue_access_token(learner)
     link = link_by_mail("password/reset", learner)
+    before = User.objects.values().get(pk=stranger.pk)
     assert confirm(api, link).status_code == 204
     assert log_in(api, learner, NEW) == 200
     headers = {"Authorization": f"Bearer {token}"}
@@ -67,21 +104,90 @@ def test_link_gives_a_new_password_once_and_ends_tokens(api, learner, link_by_ma
     again = confirm(api, link, "third horse battery")
     assert (again.status_code, again.json()["code"]) == (409, "invalid_link")
     assert log_in(api, learner, NEW) == 200
+    assert User.objects.values().get(pk=stranger.pk) == before
 
 
-def test_weak_password_leaves_the_link_good(api, learner, link_by_mail):
+@pytest.mark.parametrize("weak", ["short", "Petrovskaya"])
+def test_weak_password_leaves_the_link_good(api, learner, link_by_mail, weak):
+    User.objects.filter(pk=learner.pk).update(last_name="Petrovskaya")
     link = link_by_mail("password/reset", learner)
-    response = confirm(api, link, "short")
+    response = confirm(api, link, weak)
     assert response.status_code == 422
     assert response.json()["errors"][0]["loc"] == ["body", "new_password"]
     assert confirm(api, link).status_code == 204
 
 
-def test_link_ends_with_its_time(api, settings, learner, link_by_mail):
+@pytest.mark.parametrize(("seconds", "status"), [(0, 204), (1, 409)])
+def test_link_ends_with_its_time(api, settings, learner, link_by_mail, seconds, status):
+    settings.PASSWORD_RESET_TIMEOUT = 600
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        link = link_by_mail("password/reset", learner)
+        clock.shift(600 + seconds)
+        assert confirm(api, link).status_code == status
+
+
+@pytest.mark.parametrize(
+    "before",
+    [datetime(2026, 3, 29, 1, tzinfo=BERLIN), datetime(2026, 10, 25, 1, tzinfo=BERLIN)],
+)
+@pytest.mark.parametrize(("seconds", "status"), [(0, 204), (1, 409)])
+def test_link_lives_as_long_when_the_clocks_change(
+    api, settings, learner, link_by_mail, before, seconds, status
+):
+    settings.PASSWORD_RESET_TIMEOUT = 7200
+    with time_machine.travel(before, tick=False) as clock:  # in that place, too
+        link = link_by_mail("password/reset", learner)
+        clock.shift(7200 + seconds)
+        assert confirm(api, link).status_code == status
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"password": "md5$salt$another"},
+        {"token_version": 1},
+        {"email": "other@school.example"},
+        {"is_active": False},
+        {"is_active": False, "blocked_at": timezone.now(), "blocked_reason": BlockReason.STAFF},
+    ],
+)
+def test_any_change_of_how_the_account_is_entered_ends_a_link(api, learner, link_by_mail, change):
+    """Each by itself, also that of the time of a block by staff."""
+    if "blocked_at" in change:
+        earlier = {**change, "blocked_at": timezone.now() - timedelta(days=1)}
+        User.objects.filter(pk=learner.pk).update(**earlier)
+        learner.refresh_from_db()
     link = link_by_mail("password/reset", learner)
-    lifetime = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT + 1)
-    with time_machine.travel(timezone.now() + lifetime):
-        assert confirm(api, link).status_code == 409
+    User.objects.filter(pk=learner.pk).update(**change)
+    assert confirm(api, link).status_code == 409
+
+
+def test_link_is_not_of_the_account_that_takes_over_the_email(api, learner, stranger, link_by_mail):
+    link = link_by_mail("password/reset", learner)
+    User.objects.filter(pk=learner.pk).update(email="gone@school.example")
+    takeover = {"email": learner.email, "password": learner.password}
+    User.objects.filter(pk=stranger.pk).update(**takeover)
+    uid = urlsafe_base64_encode(str(stranger.pk).encode())
+    assert confirm(api, link | {"uid": uid}).status_code == 409
+
+
+def test_time_of_a_link_can_not_be_changed(api, learner, link_by_mail):
+    link = link_by_mail("password/reset", learner)
+    made, signature = link["token"].split("-")
+    later = int_to_base36(base36_to_int(made) + 60)
+    assert confirm(api, link | {"token": f"{later}-{signature}"}).status_code == 409
+
+
+@pytest.mark.parametrize("happens", [set_another, block, erase])
+def test_link_that_ends_while_the_new_password_is_looked_at_changes_nothing(
+    api, learner, link_by_mail, meanwhile, happens
+):
+    link = link_by_mail("password/reset", learner)
+    with meanwhile(lambda: happens(User.objects.get(pk=learner.pk))):
+        response = confirm(api, link)
+    assert (response.status_code, response.json()["code"]) == (409, "invalid_link")
+    learner.refresh_from_db()
+    assert not learner.check_password(NEW)
 
 
 def test_link_survives_a_refresh_in_another_app(api, learner, link_by_mail):
@@ -142,20 +248,54 @@ def test_unknown_email_gets_no_mail(api, run_worker, db):
     assert mail.outbox == []
 
 
+@pytest.mark.parametrize(
+    ("operation", "traits", "written"),
+    [
+        ("password/reset", {}, True),
+        ("password/reset", {"blocked": True}, True),
+        ("password/reset", {"erased": True}, False),
+        ("reactivation", {"inactive": True}, True),
+        ("reactivation", {"blocked": True}, False),
+        ("reactivation", {}, False),
+    ],
+)
 def test_neither_the_link_nor_the_email_waits_in_the_queue(
-    api, learner, django_capture_on_commit_callbacks
+    api, django_capture_on_commit_callbacks, operation, traits, written
 ):
+    user = UserFactory.create(**traits)
     with django_capture_on_commit_callbacks(execute=True):
-        api(None).post("auth/password/reset", {"email": learner.email})
-    person, request = OrmQ.objects.get().task["args"]
-    assert person == learner.pk
+        api(None).post(f"auth/{operation}", {"email": f" {user.email.upper()} "})
+    task = OrmQ.objects.get().task
+    assert task["func"] == f"people.tasks.send_{operation.replace('/', '_')}_mail"
+    person, request = task["args"]
+    assert person == (user.pk if written else None)
     assert re.fullmatch(r"[0-9a-f]{32}", request)
 
 
 @pytest.mark.parametrize(
-    ("language", "subject"), [("en", "A new password for Parta"), ("ru", None)]
+    ("send", "traits"),
+    [(tasks.send_password_reset_mail, {}), (tasks.send_reactivation_mail, {"inactive": True})],
 )
-def test_mail_is_in_the_persons_language_as_text_and_html(api, run_worker, language, subject):
+def test_a_task_that_is_repeated_sends_no_second_mail(run_worker, send, traits):
+    user = UserFactory.create(**traits)
+    for request in ("first", "first", "second"):
+        assert run_worker(lambda request=request: send(user.pk, request)) == (
+            f"written to person {user.pk}"
+        )
+    assert [message.to for message in mail.outbox] == [[user.email], [user.email]]
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "lifetime"),
+    [
+        ("en", "A new password for Parta", "for 1\xa0hour, 30\xa0minutes"),
+        ("ru", "Новый пароль для Parta", "1\xa0час, 30\xa0минут"),
+    ],
+)
+def test_mail_is_in_the_persons_language_as_text_and_html(
+    api, settings, run_worker, language, subject, lifetime
+):
+    settings.PASSWORD_RESET_TIMEOUT = 5400
     user = UserFactory.create(language=language, first_name="<b>O'Neil & Co</b>")
     run_worker(
         lambda: api(None).post(
@@ -164,7 +304,8 @@ def test_mail_is_in_the_persons_language_as_text_and_html(api, run_worker, langu
     )
     (message,) = mail.outbox
     assert message.to == [user.email]
-    assert subject is None or message.subject == subject
+    assert message.subject == subject
+    assert lifetime in message.body
     assert "<b>O'Neil & Co</b>" in message.body
     assert isinstance(message, mail.EmailMultiAlternatives)
     ((content, kind),) = message.alternatives
@@ -192,6 +333,8 @@ def test_erasure_ends_links_and_mails(api, learner, link_by_mail):
     accounts.erase_account(user=learner)
     assert confirm(api, link).status_code == 409
     learner.refresh_from_db()
+    uid, token = password_reset_link(learner).split("/")[-2:]
+    assert confirm(api, {"uid": uid, "token": token}).status_code == 409
     mail.outbox.clear()
     assert tasks.send_password_reset_mail(learner.pk, "request") == "nobody to write to"
     assert mail.outbox == []

@@ -1,6 +1,7 @@
 """Opening an account."""
 
 import pytest
+from django.db import IntegrityError
 
 from people.models import User
 from people.tests.factories import PASSWORD, UserFactory
@@ -52,6 +53,20 @@ def test_taken_email_is_refused_whatever_its_letter_case(api):
     assert response.status_code == 409
     assert response.json()["code"] == "email_taken"
     assert User.objects.count() == 1
+
+
+def test_email_that_is_taken_at_this_moment_is_taken(api, meanwhile):
+    with meanwhile(lambda: UserFactory.create(email="ANNA@school.example", first_name="Other")):
+        response = api(None).post("auth/register", ANNA)
+    assert (response.status_code, response.json()["code"]) == (409, "email_taken")
+    assert User.objects.get().first_name == "Other"
+
+
+def test_another_fault_of_the_database_is_not_the_persons(api, failing_at):
+    with failing_at('INSERT INTO "people_user"', IntegrityError):
+        response = api(None).post("auth/register", ANNA)
+    assert response.status_code == 500
+    assert not User.objects.exists()
 
 
 @pytest.mark.parametrize(

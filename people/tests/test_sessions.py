@@ -9,9 +9,9 @@ from ninja_jwt.token_blacklist.models import OutstandingToken
 
 from people import tasks
 from people.models import BlockReason, User
-from people.services import blocks
+from people.services import accounts, blocks, sessions
 from people.tests.factories import PASSWORD, UserFactory
-from people.tokens import issue_access_token
+from people.tokens import AccessToken, RefreshToken, issue_access_token
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +38,7 @@ def pair(api, learner):
     return log_in(api, learner).json()
 
 
-def test_log_in_gives_tokens_whatever_the_letter_case_and_notes_the_time(api, learner):
+def test_log_in_gives_tokens_whatever_the_letter_case_and_notes_the_time(api, learner, stranger):
     body = {"email": f" {learner.email.upper()}", "password": PASSWORD}
     response = api(None).post("auth/token", body)
     assert response.status_code == 200
@@ -46,6 +46,8 @@ def test_log_in_gives_tokens_whatever_the_letter_case_and_notes_the_time(api, le
     assert with_token(api, response.json()["access"]) == 200
     learner.refresh_from_db()
     assert timezone.now() - learner.last_login < timedelta(seconds=10)
+    stranger.refresh_from_db()
+    assert stranger.last_login is None
 
 
 @pytest.mark.parametrize("email", ["nobody@school.example", "no e-mail at all", ""])
@@ -81,7 +83,10 @@ def test_blocked_account_is_told_so_only_with_the_right_password(api, learner):
     assert (wrong.status_code, wrong.json()["code"]) == (401, "invalid_credentials")
 
 
-def test_password_hashed_in_an_older_way_is_hashed_anew_and_tokens_stay(api, learner, settings):
+def test_password_hashed_in_an_older_way_is_hashed_anew_and_tokens_stay(
+    api, learner, stranger, settings
+):
+    User.objects.filter(pk=stranger.pk).update(password=learner.password)  # they came from a copy
     token = issue_access_token(learner)
     before = learner.password
     settings.PASSWORD_HASHERS = [
@@ -94,6 +99,8 @@ def test_password_hashed_in_an_older_way_is_hashed_anew_and_tokens_stay(api, lea
     assert learner.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
     assert with_token(api, token) == 200
     assert log_in(api, learner).status_code == 200
+    stranger.refresh_from_db()
+    assert stranger.password == before
 
 
 def test_refresh_rotates_and_counts_as_activity(api, learner, pair):
@@ -183,14 +190,15 @@ def test_all_tokens_end_at_once(api, learner, pair, end):
     assert response.json()["code"] == "invalid_token"
 
 
-def test_logout_refuses_this_refresh_token_only(api, learner, pair):
-    other = log_in(api, learner).json()
+def test_logout_refuses_this_refresh_token_only(api, learner, stranger, pair):
+    other, theirs = log_in(api, learner).json(), log_in(api, stranger).json()
     response = api(learner).post("auth/logout", {"refresh": pair["refresh"]})
     assert response.status_code == 204
     assert refresh(api, pair["refresh"]).status_code == 401
     assert verify(api, pair["refresh"]) == 401
     assert api(learner).post("auth/logout", {"refresh": pair["refresh"]}).status_code == 401
     assert refresh(api, other["refresh"]).status_code == 200
+    assert refresh(api, theirs["refresh"]).status_code == 200
 
 
 def test_logout_needs_an_own_refresh_token(api, learner, stranger, pair):
@@ -199,6 +207,59 @@ def test_logout_needs_an_own_refresh_token(api, learner, stranger, pair):
     assert api(stranger).post("auth/logout", {"refresh": pair["refresh"]}).status_code == 401
     assert api(None).post("auth/logout", {"refresh": pair["refresh"]}).status_code == 401
     assert refresh(api, pair["refresh"]).status_code == 200
+
+
+def test_logout_refuses_a_token_of_an_older_version_of_the_account(api, learner, pair):
+    set_password_elsewhere(api, learner)
+    assert api(learner).post("auth/logout", {"refresh": pair["refresh"]}).status_code == 401
+
+
+@pytest.mark.parametrize("kind", ["access", "refresh"])
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, 200),
+        ({"user_id": str}, 401),
+        ({"user_id": float}, 401),
+        ({"user_id": lambda pk: [pk]}, 401),
+        ({"user_id": lambda _pk: None}, 401),
+        ({"user_id": lambda pk: -pk}, 401),
+        ({"user_id": lambda _pk: 2**63}, 401),
+        ({"user_id": lambda pk: pk + 1}, 401),
+        ({"version": str}, 401),
+        ({"version": lambda version: [version]}, 401),
+        ({"version": lambda _version: None}, 401),
+        ({"version": lambda version: version + 1}, 401),
+        ({"version": lambda version: version - 1}, 401),
+    ],
+)
+def test_a_signed_token_needs_an_account_and_its_version_as_numbers(
+    api, stranger, kind, changes, status
+):
+    """As a token of another release, or of another program with our key, would be."""
+    User.objects.filter(pk=stranger.pk).update(token_version=3)
+    token = {"access": AccessToken, "refresh": RefreshToken}[kind]()
+    for claim, value in {"user_id": stranger.pk, "version": 3}.items():
+        token[claim] = changes.get(claim, lambda same: same)(value)
+    send = {"access": with_token, "refresh": lambda *args: refresh(*args).status_code}[kind]
+    assert verify(api, str(token)) == (204 if status == 200 else 401)
+    assert send(api, str(token)) == status
+
+
+@pytest.mark.parametrize("claim", ["user_id", "version", "token_type", "jti", "exp"])
+def test_a_token_without_one_of_its_claims_is_none(api, learner, claim):
+    for token in (AccessToken.for_user(learner), RefreshToken.for_user(learner)):
+        del token.payload[claim]
+        assert verify(api, str(token)) == 401
+        assert with_token(api, str(token)) == 401
+
+
+def test_each_token_opens_the_account_it_was_issued_to(api, learner, stranger, moderator):
+    for user in (learner, stranger, moderator):
+        headers = {"Authorization": f"Bearer {issue_access_token(user)}"}
+        profile = api(None).get("users/me", headers=headers).json()
+        assert (profile["id"], profile["email"]) == (user.pk, user.email)
+        assert profile["is_moderator"] is (user == moderator)
 
 
 @pytest.mark.parametrize(
@@ -218,6 +279,13 @@ def test_logout_needs_an_own_refresh_token(api, learner, stranger, pair):
 def test_garbage_is_no_token(api, token):
     assert verify(api, token) == 401
     assert refresh(api, token).status_code == 401
+    assert with_token(api, token) == 401
+
+
+@pytest.mark.parametrize("token", ["W1tb" * 100_000 + ".e30.x", "\ud800.e30.x"])
+def test_a_header_that_no_library_can_read_is_no_token(api, token):
+    """JSON that is nested deeper than Python goes, and text that is none: no errors of the
+    server."""
     assert with_token(api, token) == 401
 
 
@@ -241,9 +309,100 @@ def test_checking_the_caller_is_one_query(api, learner, moderator, django_assert
         assert verify(api, token) == 204
 
 
-def test_records_of_ended_tokens_are_forgotten(api, learner, pair):
+def test_records_of_ended_tokens_are_forgotten(api, learner, stranger, pair):
     refresh(api, pair["refresh"])
-    assert tasks.forget_expired_tokens() == "0 expired tokens forgotten"
-    with time_machine.travel(timezone.now() + timedelta(days=60)):
-        assert tasks.forget_expired_tokens() == "2 expired tokens forgotten"
+    rotated, present = OutstandingToken.objects.order_by("-pk")[:2]
+    with time_machine.travel(rotated.expires_at - timedelta(seconds=1), tick=False):
+        later = log_in(api, stranger).json()
+        OutstandingToken.objects.filter(pk=present.pk).update(expires_at=timezone.now())
+        assert tasks.forget_expired_tokens() == "1 expired tokens forgotten"
+        assert tasks.forget_expired_tokens() == "0 expired tokens forgotten"
+    with time_machine.travel(rotated.expires_at, tick=False):
+        assert tasks.forget_expired_tokens() == "1 expired tokens forgotten"
+        assert OutstandingToken.objects.get().token == later["refresh"]
+        assert refresh(api, later["refresh"]).status_code == 200
+
+
+# --- What happens in between -------------------------------------------------------------------
+
+
+def erase_elsewhere(api, learner):
+    accounts.erase_account(user=learner)
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "code"),
+    [
+        (set_password_elsewhere, 401, "invalid_credentials"),
+        (block_and_unblock, 401, "invalid_credentials"),
+        (block, 403, "account_blocked"),
+        (deactivate_by_hand, 403, "account_blocked"),
+        (erase_elsewhere, 403, "account_blocked"),
+    ],
+)
+def test_log_in_goes_by_what_the_account_is_when_the_password_has_been_compared(
+    api, learner, stranger, meanwhile, end, status, code
+):
+    with meanwhile(lambda: end(api, User.objects.get(pk=learner.pk))):
+        response = log_in(api, learner)
+    assert (response.status_code, response.json()["code"]) == (status, code)
     assert not OutstandingToken.objects.exists()
+    assert log_in(api, stranger).status_code == 200
+
+
+def test_a_hash_of_the_old_password_does_not_overwrite_a_new_password(
+    api, learner, settings, meanwhile
+):
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    with meanwhile(lambda: set_password_elsewhere(api, User.objects.get(pk=learner.pk))):
+        assert log_in(api, learner).status_code == 401
+    assert log_in(api, learner).status_code == 401
+    assert log_in(api, learner, "another horse battery").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        block,
+        block_and_unblock,
+        deactivate_by_hand,
+        set_password_elsewhere,
+        erase_elsewhere,
+        lambda api, learner: sessions.refresh(token=OutstandingToken.objects.get().token),
+    ],
+)
+def test_refresh_goes_by_what_the_account_is_when_its_turn_comes(
+    api, learner, pair, meanwhile, end
+):
+    with meanwhile(lambda: end(api, User.objects.get(pk=learner.pk))):
+        response = refresh(api, pair["refresh"])
+    assert (response.status_code, response.json()["code"]) == (401, "invalid_token")
+    known = set(OutstandingToken.objects.exclude(token=pair["refresh"]))
+    assert len(known) == (1 if end.__name__ == "<lambda>" else 0)
+
+
+def test_of_two_logouts_with_one_token_at_once_one_is_told_that_it_came_late(
+    api, learner, pair, meanwhile
+):
+    late = api(learner)
+    with meanwhile(
+        lambda: sessions.log_out(user=learner, token=pair["refresh"]),
+        after='FROM "token_blacklist_blacklistedtoken"',
+    ):
+        assert late.post("auth/logout", {"refresh": pair["refresh"]}).status_code == 401
+
+
+def test_a_log_in_that_cannot_be_recorded_leaves_nothing(api, learner, failing_at):
+    with failing_at('INSERT INTO "token_blacklist_outstandingtoken"'):
+        assert log_in(api, learner).status_code == 503
+    learner.refresh_from_db()
+    assert learner.last_login is None
+
+
+def test_an_exchange_that_fails_leaves_the_old_token_good(api, learner, pair, failing_at):
+    with failing_at('INSERT INTO "token_blacklist_outstandingtoken"'):
+        assert refresh(api, pair["refresh"]).status_code == 503
+    assert refresh(api, pair["refresh"]).status_code == 200

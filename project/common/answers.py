@@ -37,11 +37,11 @@ def answer_one(content: Any) -> HttpResponse:
 
 
 def revalidated[Function: Callable[..., Any]](view: Function) -> Function:
-    """Give the answer an ETag, and to a client that has shown it answer 304 without the content.
-    Goes below the decorator of the router."""
-    contribute_operation_callback(view, _describe_not_modified)
+    """Give the answer an ETag, and to a client that has shown it answer 304 without the content; to
+    one that wants it only as it was (`If-Match`), 412. Goes below the decorator of the router."""
+    contribute_operation_callback(view, _describe_conditions)
     return decorate_view(conditional_page)(view)
 
 
-def _describe_not_modified(operation: Operation) -> None:
-    operation.openapi_extra = (operation.openapi_extra or {}) | {"responses": {304: {}}}
+def _describe_conditions(operation: Operation) -> None:
+    operation.openapi_extra = (operation.openapi_extra or {}) | {"responses": {304: {}, 412: {}}}

@@ -83,10 +83,10 @@ class AccessLogMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        started = time.monotonic()
+        started, method = time.monotonic(), request.method
         response = self.get_response(request)
         line = {
-            "method": request.method,
+            "method": method,
             "route": route_of(request),
             "status": response.status_code,
             "milliseconds": round((time.monotonic() - started) * 1000),

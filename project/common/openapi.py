@@ -19,6 +19,8 @@ REFERENCE = "#/components/schemas/"
 # What can happen to any operation, beside what it declares itself.
 ALWAYS = frozenset({400, 500, 503})
 WITH_BODY = frozenset({413, 415, 422})
+# To a body that is read as it comes, whatever it is.
+ANY_BODY = frozenset({413})
 SUCCESSES = {
     200: "Done",
     201: "Created",
@@ -30,6 +32,7 @@ HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "`Bearer`."}},
     429: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
 }
+ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Changes with the content."}}
 
 
 class JSONRenderer(BaseRenderer):
@@ -106,6 +109,8 @@ def _describe_answers(path: str, operation: dict[str, Any]) -> None:
             response["content"] = {CONTENT_TYPE: {"schema": {"$ref": f"{REFERENCE}Problem"}}}
         if status in HEADERS:
             response["headers"] = HEADERS[status]
+    if 304 in responses:
+        responses[200]["headers"] = responses[304]["headers"] = ETAG
     operation["responses"] = dict(sorted(responses.items()))
 
 
@@ -116,10 +121,18 @@ def _statuses(path: str, operation: dict[str, Any]) -> set[int]:
     if "{" in path:
         statuses.add(404)
     if "requestBody" in operation:
-        statuses |= WITH_BODY
-    if operation["parameters"]:
+        media = operation["requestBody"]["content"].values()
+        statuses |= WITH_BODY if all(one["schema"] for one in media) else ANY_BODY
+    if any(map(_can_be_wrong, operation["parameters"])):
         statuses.add(422)
     return statuses
+
+
+def _can_be_wrong(parameter: dict[str, Any]) -> bool:
+    """Not if any text will do. A path with another thing in it is another path: 404."""
+    schema = parameter["schema"]
+    takes_any_text = schema.get("type") == "string" and not {"pattern", "maxLength"} & schema.keys()
+    return parameter["in"] != "path" and not takes_any_text
 
 
 def _show_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

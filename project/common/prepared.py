@@ -5,24 +5,33 @@ built once for each shape of a request (role, ordering, which filters there are)
 where values belong; a request only fills these in. What may be seen stays where it is: in the
 methods of the querysets. Rows are plain tuples, with values as a model would have them.
 
-Only what is fixed for the life of the process may shape such a queryset; the time may not.
+Only what is fixed for the life of the process may shape such a queryset: the code, the settings, and
+the arguments of the function that builds it. Anything else that a rule looks at would be answered
+once, for everybody. So, while a queryset is built, it is an error to read of a person what is not in
+their role, to ask the database, or to leave a moment or a day among the values. Not noticed is a rule
+that compares the time by itself, or takes a text in the language of the moment.
 
 PostgreSQL too plans such a statement once for each connection, not for each request.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, NamedTuple
+from datetime import date
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import DEFERRED, FETCH_RAISE, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
+
+if TYPE_CHECKING:
+    from functools import _lru_cache_wrapper
 
 Row = tuple[Any, ...]
 Values = Mapping[int | str, Any]
@@ -39,6 +48,7 @@ FIRST_PLACEHOLDER = 0x7E000000
 # More placeholders than any query has.
 MOST_PLACEHOLDERS = 1000
 MARK = "\uf8ff"  # a letter of nobody's alphabet
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def placeholder(number: int) -> int:
@@ -67,22 +77,47 @@ def role_of(user: Any) -> Role:
 
 
 def somebody(role: Role) -> Any:
-    """A person of this role with VIEWER for an id, to build querysets for."""
-    user: Any = get_user_model()(pk=VIEWER, is_superuser=role.is_superuser)
+    """A person of this role with VIEWER for an id, to build querysets for. Everything else about them
+    is unknown: reading it raises FieldFetchBlocked, for a default would decide for all."""
+    model = get_user_model()
+    known = {model._meta.pk.attname: VIEWER, "is_superuser": role.is_superuser}
+    columns = [field.attname for field in model._meta.concrete_fields]
+    values = [known.get(name, DEFERRED) for name in columns]
+    user: Any = model.from_db(connection.alias, columns, values, fetch_mode=FETCH_RAISE)
     user.is_moderator = role.is_moderator
     return user
 
 
-# Keeps what a function builds for each shape.
-prepared = lru_cache(maxsize=1024)
+class NotFixed(Exception):
+    """What would be compiled depends on something that changes."""
+
+
+def prepared[**P, R](build: Callable[P, R]) -> "_lru_cache_wrapper[R]":
+    """Keep what the function builds for each shape."""
+
+    @lru_cache(maxsize=1024)
+    @wraps(build)
+    def build_alone(*args: P.args, **kwargs: P.kwargs) -> R:
+        with connection.execute_wrapper(_refuse_questions):
+            return build(*args, **kwargs)
+
+    return build_alone
+
+
+def _refuse_questions(execute: Any, sql: str, *rest: Any) -> NoReturn:
+    msg = f"Asked while a statement was being built: {sql}"
+    raise NotFixed(msg)
 
 
 class Statement:
-    """One SELECT of the given columns of a queryset."""
+    """One SELECT of the given columns of a queryset. Raises NotFixed if it holds a moment or a day."""
 
     def __init__(self, queryset: QuerySet[Any], *columns: str, tail: str = "") -> None:
         compiler = queryset.values_list(*columns).query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
+        if any(map(_tells_time, parameters)):
+            msg = f"The time is among the values of {sql}"
+            raise NotFixed(msg)
         self.sql = sql + tail
         self.parameters = list(parameters)
         self.slots = [
@@ -249,6 +284,11 @@ def _is_placeholder(value: object) -> bool:
     if isinstance(value, str):
         return MARK in value
     return isinstance(value, int) and 0 <= value - FIRST_PLACEHOLDER < MOST_PLACEHOLDERS
+
+
+def _tells_time(value: object) -> bool:
+    """SQLite is given times as text."""
+    return isinstance(value, date) or (isinstance(value, str) and bool(DAY.match(value)))
 
 
 def _converters(compiler: SQLCompiler) -> list[tuple[int, Converter, Any]]:

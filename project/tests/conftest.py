@@ -26,8 +26,11 @@ def own_processes() -> None:
 
 
 @pytest.fixture
-def prepared(own_processes: None, tmp_path: Path, django_db_setup: None) -> Path:
-    """A folder as an earlier `up` left it: settings, and a database with all migrations."""
+def prepared(own_processes: None, tmp_path: Path, db: None) -> Path:
+    """A folder as an earlier `up` left it: settings, and a database with all migrations.
+
+    Of the fixtures it has to be `db`: where no test asks for that one, there are no tables.
+    """
     (tmp_path / ".env").write_text(f"SECRET_KEY={KEY}\nDEBUG=on\n")
     database = str(connection.settings_dict["NAME"])
     with (

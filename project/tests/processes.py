@@ -50,12 +50,14 @@ def run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedPr
     )
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(
+    condition: Callable[[], object], seconds: float = 60, *, pause: float = 0.05
+) -> None:
     """Return as soon as the condition holds; AssertionError if it never does."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def processes_of(folder: Path) -> dict[int, str]:

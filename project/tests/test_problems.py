@@ -247,12 +247,14 @@ def test_a_picture_comes_in_a_form_only(send, author, content_type):
         ("multipart/form-data; boundary=" + "x" * 300, b"--x--"),
     ],
 )
-def test_a_broken_form_is_a_problem(send, author, content_type, content):
+def test_a_broken_form_is_a_problem(send, author, content_type, content, caplog):
     course = CourseFactory.create(owner=author)
     path = f"courses/{course.pk}/preview"
-    response = send(path, content, method="PUT", content_type=content_type)
+    with caplog.at_level("INFO", "project.access"):
+        response = send(path, content, method="PUT", content_type=content_type)
     assert response.status_code in {400, 422}
     assert response["Content-Type"] == "application/problem+json"
+    assert [line.method for line in caplog.records if line.name == "project.access"] == ["PUT"]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ import shlex
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from django.conf import settings
+
+from project.tests.documented import Answer, document
 
 CURL = argparse.ArgumentParser()
 CURL.add_argument("address")
@@ -20,7 +23,8 @@ CURL.add_argument("-d", dest="body")
 def take(api: str) -> int:
     """Make every call of the tour of the API at this address, and return their number.
 
-    AssertionError for an answer that is not as the README shows it, where `…` stands for anything.
+    AssertionError for an answer that is not as the README shows it, where `…` stands for anything,
+    or not as the OpenAPI document says.
     """
     variables = {"API": api}
     token = ""
@@ -68,9 +72,12 @@ def _call(command: str, variables: dict[str, str]) -> str:
     )
     try:
         with urllib.request.urlopen(request, timeout=20) as response:
-            status, body = response.status, response.read()
+            status, sent, body = response.status, response.headers, response.read()
     except urllib.error.HTTPError as error:
-        status, body = error.code, error.read()
+        status, sent, body = error.code, error.headers, error.read()
+    path = urlsplit(curl.address).path
+    answer = Answer(request.get_method(), path, status, sent, body)
+    assert list(document().faults_of(answer)) == []
     return f"{status} {json.dumps(json.loads(body), ensure_ascii=False)}"
 
 

@@ -36,6 +36,13 @@ class BrokenFor(Notice):
         return super().write(subject_id, people)
 
 
+class Forgetful(Notice):
+    """Writes to nobody called Poison."""
+
+    def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
+        return super().write(subject_id, [one for one in people if one.first_name != "Poison"])
+
+
 class BrokenList(Notice):
     def audience(self, subject_id: int) -> tuple[QuerySet[Any], str]:
         raise ZeroDivisionError

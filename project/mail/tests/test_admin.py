@@ -16,16 +16,6 @@ from project.mail.tasks import deliver_mail
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _kinds(settings):
-    settings.MAIL_KINDS = {"notice": "project.mail.tests.kinds.Notice"}
-
-
-@pytest.fixture
-def people():
-    return UserFactory.create_batch(5)
-
-
 @pytest.fixture
 def mailing(people, sink):
     """Three got it, one is refused for good and one for a while."""

@@ -29,22 +29,6 @@ from project.mail.transport import Transport
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _kinds(settings):
-    path = "project.mail.tests.kinds"
-    settings.MAIL_KINDS = {
-        "notice": f"{path}.Notice",
-        "urgent": f"{path}.UrgentNotice",
-        "broken_for": f"{path}.BrokenFor",
-        "broken_list": f"{path}.BrokenList",
-    }
-
-
-@pytest.fixture
-def people():
-    return UserFactory.create_batch(5)
-
-
 @pytest.fixture(params=[False, True], ids=["one by one", "pipelining"])
 def _each_way(sink, request):
     """Servers that hear one command at a time, and those that take several."""

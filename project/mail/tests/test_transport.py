@@ -55,14 +55,14 @@ def serve(settings) -> Iterator[Callable[[Answers], list[str]]]:
         server.server_close()
 
 
+LETTER = Letter("Bread", "Text\n.\nMore", "<p>Text</p>")
 TAKES = {"ehlo": "250-me\r\n250 PIPELINING", "DATA": "354 go on"}
 
 
 def send(times: int = 1) -> None:
     with Transport() as transport:
         for _time in range(times):
-            letter = Letter("Bread", "Text\n.\nMore", "<p>Text</p>")
-            transport.send(transport.prepare(letter, "anna@school.example", "<1@x>"))
+            transport.send(transport.prepare(LETTER, "anna@school.example", "<1@x>"))
 
 
 def test_the_commands_go_out_in_order_and_dots_are_doubled(serve):
@@ -98,6 +98,14 @@ def test_a_message_that_is_not_wanted_does_not_spoil_the_next(serve, ehlo):
     assert heard[-3:] == ["DATA", "rset", "quit"]
 
 
+@pytest.mark.parametrize("address", ["a@x\r\nRCPT TO:<b@x>", "a@x>\r\nDATA\r\n"])
+def test_an_address_with_a_command_in_it_is_refused_by_ourselves(serve, address):
+    heard = serve(TAKES)
+    with Transport() as transport, pytest.raises(AddressRefused):
+        transport.send(transport.prepare(LETTER, address, "<1@x>"))
+    assert not [line for line in heard if line.startswith(("RCPT", "DATA"))]
+
+
 @pytest.mark.parametrize("hook", ["before", "meanwhile"])
 def test_what_fails_on_our_side_leaves_no_half_of_a_message(serve, hook):
     serve(TAKES)
@@ -106,8 +114,7 @@ def test_what_fails_on_our_side_leaves_no_half_of_a_message(serve, hook):
         raise ZeroDivisionError
 
     with Transport() as transport:
-        letter = Letter("Bread", "Text", "<p>Text</p>")
-        message = transport.prepare(letter, "anna@school.example", "<1@x>")
+        message = transport.prepare(LETTER, "anna@school.example", "<1@x>")
         with pytest.raises(ZeroDivisionError):
             transport.send(message, **{hook: fail})
         transport.send(message)

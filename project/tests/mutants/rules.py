@@ -16,10 +16,13 @@ RULES = [
     "people.links", "people.validators", "people.services",
     "project.mail.office", "project.mail.courier", "project.mail.outcomes", "project.mail.ledger",
     "project.mail.listing", "project.mail.services", "project.mail.models", "project.mail.message",
-    "project.mail.transport",
+    "project.mail.transport", "project.mail.server", "project.mail.tasks", "project.mail.kinds",
     "project.common.prepared", "project.common.search", "project.common.images",
     "project.common.money", "project.common.validation", "project.common.parsing",
-    "project.common.queue", "project.common.retrying",
+    "project.common.queue", "project.common.retrying", "project.common.bulk",
+    "project.common.cluster", "project.common.schedules", "project.common.tasks",
+    "project.common.logging", "project.supervisor", "project.watchdog",
+    "project.admin_site.figures", "project.admin_site.money",
 ]  # fmt: skip
 
 

@@ -21,6 +21,20 @@ NOTICED, SURVIVED, BROKEN = 0, 1, 2
 # A test that takes longer than this, and five times longer than usual, hangs.
 PATIENCE = 60
 
+# So many tests are tried without a fault before the trial begins.
+SAMPLE = 30
+
+
+class _After:
+    """Stands for the test that comes next: all of the last one is torn down, its module too, and
+    only the database stays."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self.session = session
+
+    def listchain(self) -> list[pytest.Session]:
+        return [self.session]
+
 
 class Trial:
     """`cases` are mutants, each with the tests that concern it, the most telling one first."""
@@ -38,10 +52,12 @@ class Trial:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
+        self.after = _After(session)
         first = next(item for item in session.items if "db" in getattr(item, "fixturenames", ()))
         # The database is made once, before the first fork.
-        first.ihook.pytest_runtest_protocol(item=first, nextitem=first)
+        self._run(first)
         functions = Functions(self.sources)
+        self._check_that_tests_pass(items)
         with self.results.open("a") as file:
             for mutant, tests in self.cases:
                 known = [items[test] for test in tests if test in items]
@@ -52,7 +68,21 @@ class Trial:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.has_failed |= report.failed
 
-    def _try(self, mutant: Mutant, tests: list[pytest.Item], functions: Functions) -> str:
+    def _run(self, test: pytest.Item) -> None:
+        following: Any = self.after
+        test.ihook.pytest_runtest_protocol(item=test, nextitem=following)
+
+    def _check_that_tests_pass(self, items: dict[str, pytest.Item]) -> None:
+        """What fails without a fault would seem to notice each one."""
+        first_tests = sorted({tests[0] for _mutant, tests in self.cases if tests} & set(items))
+        for name in first_tests[:: len(first_tests) // SAMPLE + 1]:
+            if self._try(None, [items[name]], None) != "survived":
+                print(f"{name} fails without a fault", file=sys.stderr)
+                pytest.exit(name)
+
+    def _try(
+        self, mutant: Mutant | None, tests: list[pytest.Item], functions: Functions | None
+    ) -> str:
         if not tests:
             return "no test runs it"
         connections.close_all()
@@ -66,16 +96,18 @@ class Trial:
             return "noticed: it hangs"
         return {NOTICED: "noticed", SURVIVED: "survived"}.get(os.WEXITSTATUS(status), "broken")
 
-    def _outcome(self, mutant: Mutant, tests: list[pytest.Item], functions: Functions) -> int:
+    def _outcome(
+        self, mutant: Mutant | None, tests: list[pytest.Item], functions: Functions | None
+    ) -> int:
         try:
             usual = sum(self.seconds.get(test.nodeid, 1) for test in tests)
             signal.alarm(PATIENCE + int(5 * usual))
             with open(os.devnull, "w") as nowhere:  # noqa: PTH123
                 os.dup2(nowhere.fileno(), 1)
-            functions.plant(mutant)
-            for number, test in enumerate(tests):
-                following = tests[number + 1] if number + 1 < len(tests) else test
-                test.ihook.pytest_runtest_protocol(item=test, nextitem=following)
+            if mutant is not None and functions is not None:
+                functions.plant(mutant)
+            for test in tests:
+                self._run(test)
                 if self.has_failed:
                     return NOTICED
         except BaseException:  # noqa: BLE001 - a child never goes back to its parent's loop

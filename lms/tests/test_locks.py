@@ -1,0 +1,311 @@
+"""What the locks are for: somebody does one thing while another is not yet done. PostgreSQL only:
+on SQLite there is one writer at a time."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+from django.utils import timezone
+
+from lms import services
+from lms.models import (
+    Access,
+    AccessSource,
+    ChangeKind,
+    Completion,
+    Course,
+    CourseChange,
+    CourseUpdate,
+    Lesson,
+    Subscription,
+)
+from lms.tests.factories import CourseFactory, LessonFactory
+from people.models import User
+from project.common.errors import PaymentRequired
+from project.common.images import replace_image
+
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
+]
+
+
+class Other(threading.Thread):
+    """Does something with a connection of its own, and keeps what it returned or raised."""
+
+    def __init__(self, act: Callable[[], Any]) -> None:
+        super().__init__()
+        self.act = act
+        self.connected = threading.Event()
+        self.process = 0
+        self.result: Any = None
+
+    def run(self) -> None:
+        connection.ensure_connection()
+        self.process = backend(connection)
+        self.connected.set()
+        try:
+            self.result = self.act()
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            self.result = error
+        finally:
+            connection.close()
+
+    def waits_for(self, process: int) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s = ANY(pg_blocking_pids(%s))", [process, self.process])
+            [waits] = cursor.fetchone()
+        return bool(waits)
+
+
+def backend(of: Any) -> int:
+    process: int = of.connection.info.backend_pid
+    return process
+
+
+def meanwhile(
+    first: Callable[[], Any], second: Callable[[], Any], then: Callable[[], Any] = lambda: None
+) -> tuple[Any, Any, bool]:
+    """Do the second thing while the first one is not committed yet; that comes when the second one
+    waits for it, or is done. `then` is done in the first transaction, at that moment. Returns what
+    both returned or raised, and whether the second one waited."""
+    other = Other(second)
+    with transaction.atomic():
+        done = first()
+        other.start()
+        other.connected.wait()
+        waited = False
+        while other.is_alive() and not waited:
+            waited = other.waits_for(backend(connection))
+            other.join(0.01)
+        then()
+    other.join()
+    return done, other.result, waited
+
+
+@pytest.fixture
+def course(author):
+    """Published and quiet for long, with two lessons."""
+    long_ago = timezone.now() - timedelta(days=1)
+    course = CourseFactory.create(owner=author, published=True, materials_updated_at=long_ago)
+    LessonFactory.create_batch(2, course=course, is_preview=True)
+    return course
+
+
+@pytest.fixture
+def lesson(course):
+    return course.lessons.earliest("pk")
+
+
+def test_a_right_is_revived_once(course, learner):
+    give: Any = {"user": learner, "target": course, "source": AccessSource.PAYMENT}
+    give |= {"reference": "payment:1"}
+    services.grant_access(**give)
+    services.revoke_access(reference="payment:1", reason="Refund")
+    first, second, _waited = meanwhile(
+        lambda: services.grant_access(**give), lambda: services.grant_access(**give)
+    )
+    assert (first[1], second[1]) == (True, False)
+
+
+def test_a_right_is_taken_back_once_with_the_first_reason(course, learner):
+    services.enroll(user=learner, course=course)
+    access = Access.objects.get()
+    _first, second, _waited = meanwhile(
+        lambda: services.take_back(access=access, reason="First"),
+        lambda: services.take_back(access=access, reason="Second"),
+    )
+    assert isinstance(second, services.NotRevocable)
+    access.refresh_from_db()
+    assert access.revoked_reason == "First"
+
+
+def test_nobody_enrols_for_nothing_while_a_course_gets_a_price(course, author, learner):
+    _first, second, _waited = meanwhile(
+        lambda: services.update_course(course=course, changes={"price": 5}, by=author),
+        lambda: services.enroll(user=learner, course=course),
+    )
+    assert isinstance(second, PaymentRequired)
+    assert not Access.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda person, lesson: services.enroll(user=person, course=lesson.course),
+        lambda person, lesson: services.subscribe(user=person, course=lesson.course),
+        lambda person, lesson: services.complete_lesson(user=person, lesson=lesson),
+        lambda _person, lesson: services.delete_course(
+            course=lesson.course, by=lesson.course.owner
+        ),
+        lambda _person, lesson: services.create_lesson(
+            course=lesson.course, fields={"title": "New"}, by=lesson.course.owner
+        ),
+        lambda _person, lesson: services.update_lesson(
+            lesson=lesson, changes={"title": "New"}, by=lesson.course.owner
+        ),
+        lambda _person, lesson: services.delete_lesson(lesson=lesson, by=lesson.course.owner),
+    ],
+    ids=["enrol", "subscribe", "complete", "delete", "add lesson", "change", "delete lesson"],
+)
+def test_what_is_being_deleted_is_not_there(course, lesson, learner, act):
+    known = Lesson.objects.select_related("course__owner").get(pk=lesson.pk)
+    _first, second, waited = meanwhile(
+        lambda: services.delete_course(course=course, by=course.owner), lambda: act(learner, known)
+    )
+    assert waited
+    assert isinstance(second, Course.DoesNotExist | Lesson.DoesNotExist)
+    assert not Course.objects.exists()
+
+
+def test_a_lesson_that_is_being_deleted_is_not_completed(lesson, learner):
+    _first, second, _waited = meanwhile(
+        lambda: services.delete_lesson(lesson=lesson, by=lesson.course.owner),
+        lambda: services.complete_lesson(user=learner, lesson=lesson),
+    )
+    assert isinstance(second, services.NoAccess)
+
+
+def test_who_completes_a_lesson_hinders_nobody_who_subscribes_or_logs_in(course, lesson, learner):
+    def subscribe_and_log_in() -> None:
+        Subscription.objects.create(user=learner, course=course)
+        User.objects.filter(pk=course.owner_id).update(last_login=timezone.now())
+
+    _first, _second, waited = meanwhile(
+        lambda: (
+            services.complete_lesson(user=learner, lesson=lesson),
+            Course.objects.select_related("owner").held().get(pk=course.pk),
+        ),
+        subscribe_and_log_in,
+    )
+    assert waited is False
+    assert Completion.objects.count() == Subscription.objects.count() == 1
+
+
+def test_lessons_that_are_added_at_once_stand_one_after_the_other(author):
+    course = CourseFactory.create(owner=author)
+
+    def add() -> int:
+        fields = {"title": "New"}
+        return services.create_lesson(course=course, fields=fields, by=author).position
+
+    first, second, _waited = meanwhile(add, add)
+    assert (first, second) == (0, 1)
+
+
+def test_the_second_of_two_edits_sees_the_first(course, lesson, author):
+    for name, subject in (("course", course), ("lesson", lesson)):
+        update = services.update_course if name == "course" else services.update_lesson
+        known, title, argument = type(subject).objects.get(pk=subject.pk), subject.title, name
+        meanwhile(
+            lambda: update(**{argument: known}, changes={"title": "New"}, by=author),  # noqa: B023
+            lambda: update(**{argument: known}, changes={"title": title}, by=author),  # noqa: B023
+        )
+        subject.refresh_from_db()
+        assert subject.title == title
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda lesson: services.update_course(
+            course=lesson.course, changes={"title": "New"}, by=lesson.course.owner
+        ),
+        lambda lesson: services.create_lesson(
+            course=lesson.course, fields={"title": "New"}, by=lesson.course.owner
+        ),
+        lambda lesson: services.update_lesson(
+            lesson=lesson, changes={"title": "New"}, by=lesson.course.owner
+        ),
+        lambda lesson: services.delete_lesson(lesson=lesson, by=lesson.course.owner),
+    ],
+    ids=["change course", "add lesson", "change lesson", "delete lesson"],
+)
+def test_of_two_changes_at_once_one_is_told_and_the_other_collected(course, act):
+    one, other = Lesson.objects.select_related("course__owner").order_by("pk")
+    meanwhile(
+        lambda: services.update_lesson(lesson=one, changes={"title": "Other"}, by=one.course.owner),
+        lambda: act(other),
+    )
+    assert CourseUpdate.objects.count() == 1
+
+
+def test_collected_changes_are_told_once(course, author):
+    for title in ("Rolls", "Buns"):
+        services.update_course(course=course, changes={"title": title}, by=author)
+    Course.objects.update(materials_updated_at=timezone.now() - timedelta(days=1))
+    CourseUpdate.objects.update(created_at=timezone.now() - timedelta(days=1))
+    first, second, _waited = meanwhile(services.tell_collected, services.tell_collected)
+    assert (first, second) == (1, 0)
+    assert CourseUpdate.objects.count() == 2
+
+
+def test_changes_are_not_told_while_somebody_makes_another(course, author):
+    for title in ("Rolls", "Buns"):
+        services.update_course(course=course, changes={"title": title}, by=author)
+    long_ago = timezone.now() - timedelta(days=1)
+    Course.objects.update(materials_updated_at=long_ago)
+    _first, second, _waited = meanwhile(
+        lambda: services.update_course(course=course, changes={"title": "Cakes"}, by=author),
+        services.tell_collected,
+    )
+    assert second == 0
+    assert CourseUpdate.objects.count() == 1
+
+
+@pytest.mark.parametrize("kind", ["course", "lesson"])
+def test_a_picture_that_arrives_while_all_is_deleted_leaves_the_storage(course, lesson, kind):
+    subject = course if kind == "course" else lesson
+    delete = services.delete_course if kind == "course" else services.delete_lesson
+    known = type(subject).objects.get(pk=subject.pk)
+    argument: Any = {kind: known}
+    meanwhile(
+        lambda: replace_image(subject, "preview", ContentFile(b"x", name="a.jpg")),
+        lambda: delete(**argument, by=course.owner),
+    )
+    assert subject.preview.name
+    assert not default_storage.exists(subject.preview.name)
+
+
+@pytest.mark.parametrize("kind", ["course", "lesson"])
+def test_history_knows_of_a_picture_that_arrives_meanwhile(course, lesson, kind):
+    subject = course if kind == "course" else lesson
+    update = services.update_course if kind == "course" else services.update_lesson
+    known = type(subject).objects.get(pk=subject.pk)
+    argument: Any = {kind: known}
+    meanwhile(
+        lambda: replace_image(subject, "preview", ContentFile(b"x", name="a.jpg")),
+        lambda: update(**argument, changes={"title": "New"}, by=course.owner),
+    )
+    last = subject.history.latest("history_id")
+    assert (last.title, last.preview) == ("New", subject.preview.name)
+
+
+def test_a_lesson_is_changed_where_it_is_moved_to_meanwhile(course, lesson, author):
+    target = CourseFactory.create(owner=author, published=True)
+    known = Lesson.objects.get(pk=lesson.pk)
+    _first, second, _waited = meanwhile(
+        lambda: services.update_lesson(lesson=lesson, changes={"course": target}, by=author),
+        lambda: services.update_lesson(lesson=known, changes={"title": "New"}, by=author),
+    )
+    assert (second.course, second.title) == (target, "New")
+    kinds = CourseChange.objects.filter(course=target).order_by("id").values_list("kind", flat=True)
+    assert list(kinds) == [ChangeKind.LESSON_ADDED, ChangeKind.LESSON_RENAMED]
+
+
+def test_two_courses_are_locked_in_the_order_of_their_keys(course, lesson, author):
+    """Or two lessons that move the opposite ways would wait for each other."""
+    target = CourseFactory.create(owner=author, updated_at=timezone.now() + timedelta(days=1))
+    _first, second, waited = meanwhile(
+        lambda: Course.objects.select_for_update().get(pk=course.pk),
+        lambda: services.update_lesson(lesson=lesson, changes={"course": target}, by=author),
+        then=lambda: Course.objects.select_for_update(nowait=True).get(pk=target.pk),
+    )
+    assert waited
+    assert second.course == target

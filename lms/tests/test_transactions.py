@@ -1,0 +1,116 @@
+"""What a service does is done in one transaction: all of it, or nothing if something fails."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from lms import services
+from lms.models import AccessSource, ChangeKind, Completion, Course, CourseChange
+from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
+
+pytestmark = pytest.mark.django_db
+
+WRITES = ("INSERT", "UPDATE", "DELETE")
+STEPS = ("SAVEPOINT", "RELEASE", "ROLLBACK")
+ACTS = [
+    "create a course", "change a course", "delete a course", "add a lesson", "change a lesson",
+    "delete a lesson", "give", "revive", "revoke", "take back", "enrol", "complete", "reopen",
+    "subscribe",
+]  # fmt: skip
+
+
+@pytest.fixture
+def acts(author, learner) -> dict[str, Callable[[], object]]:
+    """The services, each with something to do."""
+    free, quiet = CourseFactory.create_batch(2, owner=author, published=True)
+    course = CourseFactory.create(owner=author, published=True)
+    first, second = LessonFactory.create_batch(2, course=course)
+    SubscriptionFactory.create(course=course)
+    Completion.objects.create(user=author, lesson=first)
+    grant: Any = {"user": learner, "target": course, "source": AccessSource.GRANT}
+    given, _new = services.grant_access(**grant)
+    paid = grant | {"source": AccessSource.PAYMENT}
+    for reference in ("payment:1", "payment:2"):
+        services.grant_access(**paid, reference=reference)
+    services.revoke_access(reference="payment:2", reason="Refund")
+    CourseChange.objects.create(course=quiet, kind=ChangeKind.COURSE_TEXT)
+    long_ago = timezone.now() - timedelta(days=1)
+    Course.objects.filter(pk__in=[course.pk, quiet.pk]).update(materials_updated_at=long_ago)
+    of_course: Any = {"course": course, "by": author}
+    of_lesson: Any = {"lesson": first, "by": author}
+    title = {"title": "New"}
+    return {
+        "create a course": lambda: services.create_course(owner=author, fields=title),
+        "change a course": lambda: services.update_course(**of_course, changes=title),
+        "delete a course": lambda: services.delete_course(**of_course),
+        "add a lesson": lambda: services.create_lesson(**of_course, fields=title),
+        "change a lesson": lambda: services.update_lesson(**of_lesson, changes=title),
+        "delete a lesson": lambda: services.delete_lesson(**of_lesson),
+        "give": lambda: services.grant_access(**grant | {"target": second}),
+        "revive": lambda: services.grant_access(**paid, reference="payment:2"),
+        "revoke": lambda: services.revoke_access(reference="payment:1", reason="Refund"),
+        "take back": lambda: services.take_back(access=given, reason="Mistake"),
+        "enrol": lambda: services.enroll(user=learner, course=free),
+        "complete": lambda: services.complete_lesson(user=author, lesson=second),
+        "reopen": lambda: services.reopen_lesson(user=author, lesson=first),
+        "subscribe": lambda: services.subscribe(user=learner, course=free),
+        "tell": lambda: services.tell_collected(),
+    }
+
+
+@contextmanager
+def watched(*, failing: int = 0) -> Iterator[list[tuple[str, object]]]:
+    """Note each statement with the transaction that it is in; fail the so manieth that writes."""
+    depth = len(connection.atomic_blocks)
+    noted: list[tuple[str, object]] = []
+
+    def note(execute: Any, sql: str, *others: Any) -> Any:
+        if not sql.startswith(STEPS):
+            noted.append((sql, next(iter(connection.atomic_blocks[depth:]), None)))
+        if sql.startswith(WRITES) and number_of_writes(noted) == failing:
+            raise DatabaseError("The disk is full.")
+        return execute(sql, *others)
+
+    with connection.execute_wrapper(note):
+        yield noted
+
+
+def number_of_writes(noted: list[tuple[str, object]]) -> int:
+    return sum(sql.startswith(WRITES) for sql, _block in noted)
+
+
+def database() -> dict[str, list[Any]]:
+    """All rows of the courses, and of the mails."""
+    models = [*apps.get_app_config("lms").get_models(), *apps.get_app_config("mail").get_models()]
+    return {model.__name__: list(model._base_manager.order_by("pk").values()) for model in models}
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_a_service_reads_and_writes_in_one_transaction(acts, name):
+    before = database()
+    with watched() as noted:
+        acts[name]()
+    assert database() != before
+    first = noted[0][1]
+    assert first is not None
+    assert [sql for sql, block in noted if block is not first] == []
+
+
+@pytest.mark.parametrize("name", [*ACTS[:6], "tell"])
+def test_a_service_that_fails_at_its_end_has_done_nothing(acts, name):
+    before = database()
+    with transaction.atomic():
+        with watched() as noted:
+            acts[name]()
+        transaction.set_rollback(True)
+    last = number_of_writes(noted)
+    assert last > 1
+    with pytest.raises(DatabaseError, match="disk is full"), watched(failing=last):
+        acts[name]()
+    assert database() == before

@@ -1,0 +1,163 @@
+"""What the mail about a changed course says, to whom."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lms.mails import Line, lines_of, subscription_of, unsubscribe_token
+from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
+from lms.tests.factories import CourseFactory, SubscriptionFactory
+from people.models import BlockReason
+from people.tests.factories import UserFactory
+from project.mail.kinds import Letter, Skip, mail_kind
+
+COURSE, LESSON = "https://school.example/courses/1", "https://school.example/lessons"
+RENAMED, TEXT = ChangeKind.COURSE_RENAMED, ChangeKind.COURSE_TEXT
+ADDED, REMOVED = ChangeKind.LESSON_ADDED, ChangeKind.LESSON_REMOVED
+LESSON_RENAMED, LESSON_TEXT = ChangeKind.LESSON_RENAMED, ChangeKind.LESSON_TEXT
+VIDEO = ChangeKind.VIDEO_REPLACED
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        ([(RENAMED, None), (RENAMED, None)], [Line(RENAMED, "", COURSE)]),
+        # Of one thing in the order of the kinds, the things in the order of their first change.
+        (
+            [(VIDEO, 5), (TEXT, None), (LESSON_RENAMED, 5), (RENAMED, None), (LESSON_TEXT, 5)],
+            [
+                Line(LESSON_RENAMED, "Flour", f"{LESSON}/5"),
+                Line(LESSON_TEXT, "Flour", f"{LESSON}/5"),
+                Line(VIDEO, "Flour", f"{LESSON}/5"),
+                Line(RENAMED, "", COURSE),
+                Line(TEXT, "", COURSE),
+            ],
+        ),
+        ([(ADDED, 5), (LESSON_RENAMED, 5)], [Line(ADDED, "Flour", f"{LESSON}/5")]),
+        ([(LESSON_RENAMED, 5), (REMOVED, 5)], [Line(REMOVED, "Flour", "")]),
+        ([(ADDED, 6), (LESSON_TEXT, 6), (REMOVED, 6)], []),
+        # One lesson came, another one went.
+        ([(ADDED, 5), (REMOVED, 6)], [Line(ADDED, "Flour", f"{LESSON}/5"), Line(REMOVED, "6", "")]),
+        ([(LESSON_TEXT, 6)], [Line(LESSON_TEXT, "6", "")]),
+    ],
+)
+def test_each_thing_is_said_once(changes, lines):
+    """Lesson 5 is there and called Flour; lesson 6 is gone."""
+    made = [CourseChange(kind=kind, lesson_id=pk, lesson_title=str(pk)) for kind, pk in changes]
+    assert lines_of(Course(pk=1), made, {5: Lesson(pk=5, title="Flour")}) == lines
+
+
+def letters(update: CourseUpdate, *people: Any) -> list[Any]:
+    """What these people get: the lines of a letter that begin with a dash, or why there is none."""
+    written = mail_kind("course_update").write(update.pk, people)
+    assert list(written) == [person.pk for person in people]
+    return [one.reason if isinstance(one, Skip) else lines_in(one) for one in written.values()]
+
+
+def lines_in(letter: Letter) -> list[str]:
+    return [line[2:] for line in letter.text.splitlines() if line.startswith("- ")]
+
+
+@pytest.fixture
+def course(author):
+    return CourseFactory.create(owner=author, published=True, title="Bread")
+
+
+@pytest.fixture
+def update(course):
+    return CourseUpdate.objects.create(course=course)
+
+
+def change(update: CourseUpdate, kind: ChangeKind, by: Any = None, **fields: Any) -> None:
+    course = update.course
+    CourseChange.objects.create(update=update, course=course, kind=kind, changed_by=by, **fields)
+
+
+def test_authors_of_changes_hear_of_those_of_others(update, author, moderator, learner):
+    for person in (author, moderator, learner):
+        SubscriptionFactory.create(course=update.course, user=person)
+    change(update, RENAMED, author)
+    change(update, TEXT, moderator)
+    # In one language, and the one after the other.
+    assert letters(update, author, moderator, learner) == [
+        ["Course description changed"],
+        ["Course renamed"],
+        ["Course renamed", "Course description changed"],
+    ]
+    CourseChange.objects.filter(changed_by=moderator).delete()
+    assert letters(update, learner, author) == [["Course renamed"], "made the change"]
+
+
+def test_each_gets_a_letter_in_their_language_with_their_own_link(update, learner):
+    change(update, RENAMED)
+    ivan = UserFactory.create(language="ru")
+    for person in (learner, ivan):
+        SubscriptionFactory.create(course=update.course, user=person)
+    english, russian = mail_kind("course_update").write(update.pk, [learner, ivan]).values()
+    assert isinstance(english, Letter)
+    assert isinstance(russian, Letter)
+    assert (english.subject, russian.subject) == (
+        "Course “Bread” was updated", "Курс «Bread» обновлён",
+    )  # fmt: skip
+    for person, letter in ((learner, english), (ivan, russian)):
+        token = unsubscribe_token(person.pk, update.course_id)
+        assert letter.unsubscribe_url == f"https://parta.school.example/unsubscribe/{token}/"
+        assert subscription_of(token) == (person.pk, update.course_id)
+        assert f"https://school.example/courses/{update.course_id}" in letter.text
+
+
+def test_only_subscribers_of_this_course_get_it_and_the_others_are_told_why_not(
+    update, learner, stranger
+):
+    change(update, RENAMED)
+    SubscriptionFactory.create(course=update.course, user=learner)
+    SubscriptionFactory.create(user=stranger)  # follows another course
+    blocked = SubscriptionFactory.create(course=update.course).user
+    blocked.block(BlockReason.STAFF)
+    assert letters(update, learner, stranger, blocked) == [
+        ["Course renamed"], "unsubscribed", "blocked",
+    ]  # fmt: skip
+    audience, field = mail_kind("course_update").audience(update.pk)
+    assert set(audience.values_list(field, flat=True)) == {learner.pk, blocked.pk}
+    other = CourseUpdate.objects.create(course=Subscription.objects.get(user=stranger).course)
+    audience, field = mail_kind("course_update").audience(other.pk)
+    assert list(audience.values_list(field, flat=True)) == [stranger.pk]
+
+
+@pytest.mark.parametrize("state", ["unpublished", "deleted"])
+def test_nobody_is_told_of_a_course_that_is_not_there_any_more(update, learner, stranger, state):
+    SubscriptionFactory.create(course=update.course, user=learner)
+    if state == "deleted":
+        update = SimpleNamespace(pk=update.pk + 1)
+    else:
+        Course.objects.update(is_published=False)
+    assert letters(update, learner, stranger) == [f"the course was {state}"] * 2
+
+
+def test_a_mail_tells_so_much_and_counts_the_rest(update, learner):
+    SubscriptionFactory.create(course=update.course, user=learner)
+    Course.objects.update(title="x" * 81)
+    CourseChange.objects.bulk_create(
+        CourseChange(
+            update=update, course=update.course, kind=REMOVED, lesson_id=number + 1,
+            lesson_title=f"Lesson {number}",
+        )
+        for number in range(2001)
+    )  # fmt: skip
+    update.refresh_from_db()
+    [lines] = letters(update, learner)
+    told = [f"Lesson removed: Lesson {number}" for number in range(50)]
+    assert lines == [*told, "and 1950 more changes"]
+    [letter] = mail_kind("course_update").write(update.pk, [learner]).values()
+    assert isinstance(letter, Letter)
+    assert letter.subject == f"Course “{'x' * 79}…” was updated"
+
+
+def test_all_lines_fit_into_a_mail_of_fifty(update, learner):
+    SubscriptionFactory.create(course=update.course, user=learner)
+    for number in range(50):
+        change(update, LESSON_TEXT, lesson_id=number + 1, lesson_title=f"Lesson {number}")
+    [lines] = letters(update, learner)
+    assert len(lines) == 50
+    assert lines[-1] == "Lesson description changed: Lesson 49"
