@@ -1,17 +1,27 @@
 """Figures of large tables are counted from time to time, and not by who looks at them."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
-from lms.tests.factories import CourseFactory
+from lms.models import Access, AccessSource, Completion
+from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
+from people.tests.factories import UserFactory
 from project.admin_site import figures
 from project.admin_site.models import Figure
 from project.admin_site.tasks import count_figures
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def clock():
+    # Half past one in Moscow, a day later than in Greenwich.
+    with time_machine.travel(datetime(2026, 11, 23, 22, 30, tzinfo=UTC), tick=False) as traveller:
+        yield traveller
 
 
 @pytest.fixture
@@ -34,15 +44,15 @@ def age(*, took, **by):
 @pytest.mark.parametrize(
     ("by", "took", "expected"),
     [
-        ({"seconds": 30}, 0.001, 0),
-        ({"seconds": 90}, 0.001, 1),
-        ({"seconds": 90}, 2.0, 0),
-        ({"minutes": 30}, 2.0, 0),
-        ({"minutes": 90}, 2.0, 1),
+        ({"seconds": 60}, 0.049, 0),
+        ({"seconds": 60, "microseconds": 1}, 0.049, 1),
+        ({"seconds": 90}, 0.05, 0),
+        ({"minutes": 60}, 2.0, 0),
+        ({"minutes": 60, "microseconds": 1}, 2.0, 1),
     ],
     ids=["fresh", "quick to count", "slow to count", "the worker's turn", "there is no worker"],
 )
-def test_what_is_slow_to_count_is_left_to_the_worker(drafts, by, took, expected):
+def test_what_is_slow_to_count_is_left_to_the_worker(drafts, clock, by, took, expected):
     assert drafts() == 0
     CourseFactory.create()
     age(took=took, **by)
@@ -56,6 +66,84 @@ def test_worker_counts_what_is_slow(drafts):
     number = Figure.objects.count()
     assert count_figures() == f"{number} figures"
     assert drafts() == 1
+
+
+@pytest.mark.parametrize(("took", "number"), [(0.049, 0), (0.05, 1)])
+def test_slow_is_what_takes_a_twentieth_of_a_second(clock, ticks, monkeypatch, took, number):
+    def count():
+        ticks.now += took
+        return 7
+
+    ticks.now = 0.0
+    monkeypatch.setitem(figures.COUNTERS, "content", count)
+    assert figures.count("content") == 7
+    figure = Figure.objects.get()
+    assert (figure.value, figure.counted_at, figure.seconds) == (7, timezone.now(), took)
+    assert count_figures() == f"{number} figures"
+
+
+def test_days_are_those_of_the_project(clock):
+    days = figures.last_days()
+    assert (len(days), days[0], days[-1]) == (30, date(2026, 10, 26), date(2026, 11, 24))
+
+
+def test_people_are_counted_by_the_day_and_blocked_ones_apart(clock):
+    now, month = timezone.now(), timedelta(days=30)
+    UserFactory.create(date_joined=now - 2 * month, last_login=now)
+    UserFactory.create(date_joined=now - month, last_login=now - timedelta(hours=2))
+    UserFactory.create(date_joined=now - month - timedelta(seconds=1))
+    UserFactory.create(date_joined=now, last_login=now, blocked=True)
+    assert figures.count("people") == {
+        "active": 3,
+        "blocked": 1,
+        "joined": {"2026-10-25": 1, "2026-11-24": 1},
+        "seen": {"2026-11-23": 1, "2026-11-24": 2},
+    }
+
+
+def test_content_is_counted_drafts_apart_and_the_most_followed_first(author):
+    courses = [
+        CourseFactory.create(owner=author, title=f"{number} {'x' * 30}", is_published=number > 1)
+        for number in range(13)
+    ]
+    LessonFactory.create_batch(3, course=courses[0])
+    for number, course in enumerate(courses[:12]):
+        SubscriptionFactory.create_batch(1 + (number == 5), course=course)
+    counted = figures.count("content")
+    assert [counted[name] for name in ("published", "drafts", "lessons", "subscriptions")] == [
+        11,
+        2,
+        3,
+        13,
+    ]
+    # Ten; of equals the newer one, and titles of 32 letters with what tells that there is more.
+    order = [5, 11, 10, 9, 8, 7, 6, 4, 3, 2]
+    titles = [f"{n} {'x' * 30}" if n < 10 else f"{n} {'x' * 28}…" for n in order]
+    assert counted["top"] == list(zip(titles, [2] + [1] * 9, strict=True))
+
+
+def test_completion_is_of_those_who_may_learn_the_course_today(author):
+    """What those finished whose right was taken back, or who have a lesson only, is not counted."""
+    now = timezone.now()
+    for title, finished in [("Bread", 1), ("Cheese", 3), ("Butter", 0)]:
+        course = CourseFactory.create(owner=author, title=title, published=True)
+        lessons = LessonFactory.create_batch(2, course=course)
+        people = UserFactory.create_batch(4)
+        SubscriptionFactory.create(course=course)
+        for person, revoked_at in zip(people, [None, None, now, now], strict=True):
+            Access.objects.create(
+                user=person, course=course, source=AccessSource.GRANT, revoked_at=revoked_at
+            )
+        for number in range(finished):
+            Completion.objects.create(user=people[number // 2], lesson=lessons[number % 2])
+        for person in people[2:]:
+            Completion.objects.create(user=person, lesson=lessons[0])
+    no_lessons = CourseFactory.create(owner=author, title="No lessons")
+    Access.objects.create(user=author, course=no_lessons, source=AccessSource.GRANT)
+    no_learners = LessonFactory.create(course__title="No learners").course
+    for course in (no_lessons, no_learners):
+        SubscriptionFactory.create(course=course)
+    assert figures.count("content")["completion"] == [("Cheese", 75), ("Bread", 25), ("Butter", 0)]
 
 
 def test_worker_leaves_alone_what_is_quick_and_what_is_unknown(drafts):

@@ -1,9 +1,10 @@
 """The panel of the payments on the dashboard."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
@@ -44,6 +45,7 @@ def test_what_waits_for_staff_is_told_and_leads_there(desk, administrator):
 def test_revenue_is_what_came_and_was_kept(desk, administrator):
     today = [paid("100.50"), paid("200.00", method="transfer"), paid("300.00", days=3)]
     paid("1000.00", days=31)
+    dollars = paid("5000.00", currency="USD")
     PaymentFactory.create(refunded=True)
     PaymentFactory.create()
     panel = panel_of(administrator)
@@ -58,7 +60,23 @@ def test_revenue_is_what_came_and_was_kept(desk, administrator):
     ]
     assert panel.figures[0].value == "600.50\N{NO-BREAK SPACE}RUB"
     response = desk(administrator).get(panel.figures[0].url)
-    assert set(response.context["cl"].queryset) == set(today)
+    # The list knows no currencies.
+    assert set(response.context["cl"].queryset) == {*today, dollars}
+
+
+def test_revenue_begins_with_the_first_of_thirty_days_of_the_project(administrator):
+    """Late in the evening in Greenwich it is the next day in Moscow already."""
+    with time_machine.travel(datetime(2026, 11, 23, 22, 30, tzinfo=UTC), tick=False):
+        first = datetime(2026, 10, 25, 21, tzinfo=UTC)
+        PaymentFactory.create(amount=7, status="paid", paid_at=first)
+        PaymentFactory.create(amount=5, status="paid", paid_at=first - timedelta(seconds=1))
+        paid("1.60")
+        panel = panel_of(administrator)
+    [chart] = panel.charts
+    assert panel.figures[0].value == "8.60\N{NO-BREAK SPACE}RUB"
+    # Drawn are whole units.
+    assert chart.series["cash"] == [7, *[0] * 28, 2]
+    assert "paid_at_from=2026-10-26&paid_at_to=2026-11-24" in panel.figures[0].url
 
 
 def test_a_payment_at_midnight_belongs_to_the_day_of_the_project(administrator):

@@ -1,5 +1,6 @@
 """Tasks that kill their worker are given up, and nobody else suffers."""
 
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -7,15 +8,18 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Success, Task
 from django_q.signing import SignedPackage
 
 from project.common import queue
-from project.common.cluster import Broker
+from project.common.cluster import Broker, limit_memory, sign
 from project.tests.processes import Running, environment
 
 ENQUEUE = """
@@ -137,3 +141,101 @@ def test_only_the_cluster_that_is_asked_gives_a_sign_of_life(
     wait_for_retry()
     monkeypatch.setenv("PARTA_CLUSTER", "guarded-ours")
     assert [key for key, _payload in broker.dequeue()] == [question.pk]
+
+
+def test_what_was_given_up_keeps_what_it_is_and_its_neighbour_waits_on(
+    broker: Broker, django_capture_on_commit_callbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        queue.enqueue("project.tests.poison.behave", 7, colour="red", group="x")
+        queue.enqueue("project.tests.poison.behave")
+    poison, neighbour = OrmQ.objects.order_by("pk")
+    spent = SignedPackage.dumps(poison.task | {"tries": 5})
+    OrmQ.objects.filter(pk=poison.pk).update(payload=spent)
+    wait_for_retry()
+    assert not broker.dequeue()
+    failure = Failure.objects.get()
+    assert (failure.id, failure.name) == (poison.task["id"], poison.task["name"])
+    assert (failure.func, failure.args, failure.kwargs, failure.group) == (
+        "project.tests.poison.behave",
+        (7,),
+        {"colour": "red"},
+        "x",
+    )
+    assert (failure.cluster, failure.started) == ("parta", poison.task["started"])
+    assert timezone.now() - failure.stopped < timedelta(minutes=1)
+    assert [key for key, _payload in broker.dequeue()] == [neighbour.pk]
+
+
+def test_tasks_are_handed_out_in_order_one_by_one_for_five_minutes(broker: Broker) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        now = timezone.now()
+        locks = [now - timedelta(seconds=1), now - timedelta(seconds=2), now]
+        rows = [OrmQ.objects.create(key="parta", payload="spoilt", lock=lock) for lock in locks]
+        OrmQ.objects.create(key="another", payload="spoilt", lock=locks[1])
+        # What can't be read is the cluster's to throw away.
+        assert broker.dequeue() == [(rows[0].pk, "spoilt")]
+        assert broker.dequeue() == [(rows[1].pk, "spoilt")]
+        assert not broker.dequeue()
+        handed_out = OrmQ.objects.filter(lock=now + timedelta(minutes=5))
+        assert set(handed_out) == set(rows[:2])
+        clock.shift(timedelta(minutes=5))
+        assert broker.dequeue() == [(rows[2].pk, "spoilt")]
+        assert not broker.dequeue()
+
+
+def test_a_sign_of_life_does_not_wait_behind_the_work_of_all(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = timezone.now() - timedelta(seconds=1)
+    work, question = (
+        OrmQ.objects.create(key=key, payload="x", lock=lock) for key in ("parta", "guarded-ours")
+    )
+    monkeypatch.setenv("PARTA_CLUSTER", "guarded-ours")
+    assert broker.dequeue() == [(question.pk, "x")]
+    assert broker.dequeue() == [(work.pk, "x")]
+
+
+def test_a_task_that_another_cluster_took_at_the_same_moment_is_theirs(
+    broker: Broker, task: OrmQ
+) -> None:
+    theirs = timezone.now() + timedelta(minutes=1)
+
+    def be_faster(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("UPDATE") and not took:
+            took.append(sql)
+            OrmQ.objects.update(lock=theirs)
+        return execute(sql, *rest)
+
+    took: list[str] = []
+    wait_for_retry()
+    with connection.execute_wrapper(be_faster):
+        assert not broker.dequeue()
+    assert (len(took), OrmQ.objects.get().lock) == (1, theirs)
+
+
+@pytest.mark.parametrize("name", ["guarded-ours", ""])
+def test_the_record_of_a_task_names_the_cluster_that_has_a_guard(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARTA_CLUSTER", name)
+    record = {"id": "x"}
+    sign(record)
+    assert record == {"id": "x"} | ({"cluster": name} if name else {})
+
+
+@pytest.mark.parametrize("error", [None, ValueError, OSError])
+def test_a_worker_has_a_limit_of_memory_unless_the_system_has_a_stricter_one(
+    error: type[Exception] | None, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    limits = []
+
+    def set_limit(*limit: Any) -> None:
+        limits.append(limit)
+        if error:
+            raise error
+
+    monkeypatch.setattr("resource.setrlimit", set_limit)
+    settings.WORKER_MEMORY = 300
+    limit_memory()
+    assert limits == [(resource.RLIMIT_DATA, (300 * 2**20, 300 * 2**20))]

@@ -24,6 +24,21 @@ def test_names_are_unique_and_every_path_leads_to_a_function() -> None:
         assert callable(import_string(schedule.path)), schedule.path
 
 
+def test_what_runs_when() -> None:
+    """The canary within the limit of silence; what waits for a worker that died, each minute."""
+    assert {schedule.name: schedule.minutes or schedule.cron for schedule in SCHEDULES} == {
+        "canary": 1,
+        "mail": 1,
+        "course-updates": 1,
+        "payments": 10,
+        "figures": 10,
+        "inactivity": settings.INACTIVITY_SWEEP_CRON,
+        "expired-tokens": "15 4 * * *",
+        "old-keys": "25 4 * * *",
+        "old-mails": "45 4 * * *",
+    }
+
+
 @pytest.mark.parametrize("timing", [{}, {"minutes": 1, "cron": "0 4 * * *"}])
 def test_schedule_has_exactly_one_timing(timing: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="either"):
