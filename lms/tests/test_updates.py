@@ -1,13 +1,12 @@
 """When subscribers hear of a change, and what: the rule of the quiet period, with a set clock."""
 
 from datetime import UTC, datetime, timedelta
-from threading import Barrier, Thread
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 from django.core.management import call_command
-from django.db import connection
 from django.utils import timezone
 
 from lms import services
@@ -18,6 +17,7 @@ from people.models import BlockReason
 from people.tests.factories import UserFactory
 from project.mail.models import Delivery, Mailing
 from project.mail.tasks import deliver_mail
+from project.tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -234,18 +234,8 @@ def test_a_clock_that_ran_years_ahead_does_not_silence_a_course(clock, course):
 def test_two_simultaneous_changes_give_one_mail(author):
     long_ago = timezone.now() - timedelta(days=1)
     course = CourseFactory.create(owner=author, published=True, materials_updated_at=long_ago)
-    start = Barrier(4)
-
-    def change(title):
-        start.wait()
-        rename(course, title)
-        connection.close()
-
-    threads = [Thread(target=change, args=(f"Title {number}",)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    titles = [f"Title {number}" for number in range(4)]
+    at_once(*[partial(rename, course, title) for title in titles], before_writing=Course)
     assert CourseUpdate.objects.count() == Mailing.objects.count() == 1
     assert CourseChange.objects.collected().count() == 3
 
