@@ -129,6 +129,18 @@ def test_a_picture_that_comes_while_all_is_deleted_leaves_no_file(
     assert stored("lessons") == before
 
 
+@pytest.mark.postgresql
+def test_a_lesson_is_not_moved_into_a_course_that_is_just_deleted(api, author, lesson):
+    course = CourseFactory.create(owner=author)
+    deleted, moved = at_once(
+        lambda: api(author).delete(f"courses/{course.pk}"),
+        lambda: api(author).patch(f"lessons/{lesson.pk}", {"course_id": course.pk}),
+        before_writing=Course,
+    )
+    assert (deleted.status_code, moved.status_code) == (204, 404)
+    assert Lesson.objects.get().course == lesson.course
+
+
 # --- Changing -----------------------------------------------------------------------------------
 
 

@@ -1,14 +1,13 @@
 """When subscribers hear of a change, and what: the rule of the quiet period, with a set clock."""
 
 from datetime import UTC, datetime, timedelta
-from threading import Barrier, Thread
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 from django.core.management import call_command
 from django.core.signing import Signer
-from django.db import connection
 from django.utils import timezone
 
 from lms import services
@@ -20,6 +19,7 @@ from people.tests.factories import UserFactory
 from project.mail.listing import list_one_step
 from project.mail.models import Delivery, Mailing
 from project.mail.tasks import deliver_mail
+from project.tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -330,18 +330,8 @@ def test_staff_are_told_when_waiting_changes_go_out(course, neighbour):
 def test_two_simultaneous_changes_give_one_mail(author):
     long_ago = timezone.now() - timedelta(days=1)
     course = CourseFactory.create(owner=author, published=True, materials_updated_at=long_ago)
-    start = Barrier(4)
-
-    def change(title):
-        start.wait()
-        rename(course, title)
-        connection.close()
-
-    threads = [Thread(target=change, args=(f"Title {number}",)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    titles = [f"Title {number}" for number in range(4)]
+    at_once(*[partial(rename, course, title) for title in titles], before_writing=Course)
     assert CourseUpdate.objects.count() == Mailing.objects.count() == 1
     assert CourseChange.objects.collected().count() == 3
 

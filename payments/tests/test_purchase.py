@@ -1,13 +1,11 @@
 """Asking to pay for a course or lesson, in cash or by transfer."""
 
 import itertools
-import threading
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 import time_machine
-from django.db import connection
 from django.utils import timezone
 
 from lms.models import Course, Lesson
@@ -16,6 +14,7 @@ from payments.models import IdempotencyKey, Payment, PaymentStatus
 from payments.tasks import forget_old_keys
 from payments.tests.factories import PaymentFactory
 from payments.tests.failures import everything, failing_at
+from project.tests.races import at_once, statuses
 
 pytestmark = pytest.mark.django_db
 
@@ -281,23 +280,10 @@ def test_a_key_that_is_none_is_refused(api, learner, course, key):
 @pytest.mark.parametrize("headers", [{}, KEY], ids=["without key", "with key"])
 def test_twenty_requests_at_once_make_one_payment(api, learner, course, headers):
     client = api(learner)
-    start = threading.Barrier(20)
-    answers = []
-
-    def run():
-        try:
-            start.wait()
-            answers.append(ask(api(learner), headers, course_id=course.pk))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    expected = [201] * 20 if headers else [200] * 19 + [201]
-    assert sorted(answer.status_code for answer in answers) == expected
+    answers = at_once(
+        *[lambda: ask(api(learner), headers, course_id=course.pk)] * 20, before_writing=Payment
+    )
+    assert statuses(answers) == ({201: 20} if headers else {201: 1, 200: 19})
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert client.get("payments").json()["count"] == 1
 

@@ -38,7 +38,7 @@ def dismiss_moderator(*, user: User, by: User) -> User:
 def update_account(*, user: User, by: User, changes: Mapping[str, Any]) -> User:
     """Change fields of another person's account; `is_staff` and `is_superuser` are rights.
 
-    Raises PermissionDenied, LastAdministrator, ValidationError for a field.
+    Raises PermissionDenied, LastAdministrator, AccountErased, ValidationError for a field.
     """
     rights = {"is_staff", "is_superuser"}.intersection(changes)
     removes_administrator = changes.get("is_superuser") is False or changes.get("is_staff") is False
@@ -47,6 +47,8 @@ def update_account(*, user: User, by: User, changes: Mapping[str, Any]) -> User:
     user = lock_account(user.pk)
     if not can_manage(by, user) or (rights and not can_give_rights(by)):
         raise PermissionDenied
+    if user.blocked_reason == BlockReason.ERASED:
+        raise AccountErased
     for name, value in changes.items():
         setattr(user, name, value)
     fields = {field.name for field in User._meta.get_fields()}

@@ -2,14 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from io import StringIO
-from threading import Barrier, Thread
 from types import SimpleNamespace
 
 import pytest
 import time_machine
 from django.core import mail
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -21,6 +20,7 @@ from people.tests.factories import UserFactory
 from people.tokens import issue_access_token
 from project.mail.models import Delivery, Mailing
 from project.mail.tasks import deliver_mail
+from project.tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -216,57 +216,29 @@ def test_without_time_the_rest_is_left_to_the_next_task(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_sweeps_at_once_block_and_warn_each_once(monkeypatch):
+@pytest.mark.parametrize(("days", "counted"), [(31, "blocked"), (25, "warned")])
+def test_two_sweeps_at_once_share_the_work(monkeypatch, days, counted):
     monkeypatch.setattr(inactivity, "BATCH", 3)
     for _number in range(12):
-        person_seen(31)
-        person_seen(25)
-    start, results = Barrier(2), []
-
-    def run():
-        start.wait()
-        results.append(sweep())
-        connection.close()
-
-    threads = [Thread(target=run) for _number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(result.blocked for result in results) == 12
-    assert sum(result.warned for result in results) == 12
-    assert set(User.objects.filter(is_active=False).values_list("token_version", flat=True)) == {1}
-    assert Delivery.objects.count() == 12
+        person_seen(days)
+    results = at_once(sweep, sweep, before_writing=User)
+    assert sum(getattr(result, counted) for result in results) == 12
+    if counted == "blocked":
+        blocked = User.objects.filter(is_active=False).values_list("token_version", flat=True)
+        assert list(blocked) == [1] * 12
+    assert Delivery.objects.count() == (12 if counted == "warned" else 0)
 
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks the whole database")
-def test_who_logs_in_at_this_moment_is_passed_over():
-    from django.db import transaction  # noqa: PLC0415
-
-    person = person_seen(31)
-    locked, done = Barrier(2), Barrier(2)
-
-    def log_in():
-        with transaction.atomic():
-            User.objects.filter(pk=person.pk).update(last_login=timezone.now())
-            locked.wait()
-            done.wait()
-        connection.close()
-
-    with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = '5s'")  # who waits instead fails
-    thread = Thread(target=log_in)
-    thread.start()
-    locked.wait()
-    person_seen(31)
-    result = sweep()
-    done.wait()
-    thread.join()
-    connection.close()
-    assert result.blocked == 1
-    assert sweep().blocked == 0
+@pytest.mark.parametrize("days", [31, 25])
+def test_who_logs_in_at_this_moment_is_passed_over(days):
+    person = person_seen(days)
+    with transaction.atomic():
+        User.objects.filter(pk=person.pk).update(last_login=timezone.now())
+        [result] = at_once(sweep)
+    assert (result.blocked, result.warned) == (0, 0)
+    assert sweep() == result
     person.refresh_from_db()
     assert person.is_active
 

@@ -5,11 +5,9 @@ import uuid
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
-from threading import Barrier, Thread
 
 import pytest
 import time_machine
-from django.db import connection
 from django.utils import timezone
 
 from people.models import BlockReason, User
@@ -25,6 +23,7 @@ from project.mail.server import become_sender, mail_server
 from project.mail.services import send_to_audience, send_to_one, try_again
 from project.mail.tasks import deliver_mail
 from project.mail.transport import Transport
+from project.tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -86,13 +85,10 @@ def test_a_mail_is_marked_before_the_next_one_goes_out(people, sink):
 
     def look():
         seen.append((len(sink.received), Delivery.objects.filter(status="sent").count()))
-        connection.close()
 
     def look_elsewhere(address):
         # The server's thread runs a loop, in which Django asks nothing.
-        thread = Thread(target=look)
-        thread.start()
-        thread.join()
+        at_once(look)
 
     sink.before_accepting = look_elsewhere
     send_to_audience("notice", 1)
@@ -357,24 +353,12 @@ def test_a_long_mailing_is_sent_slice_by_slice(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_senders_at_once_send_each_mail_once(mail_host):
+def test_many_senders_at_once_send_each_mail_once(mail_host, monkeypatch):
     people = UserFactory.create_batch(40)
     send_to_audience("notice", 1)
     listing.list_one_step()
-    start = Barrier(4)
-
-    def send():
-        start.wait()
-        office.send_due(time.monotonic() + 20)
-        connection.close()
-
-    office.BATCH_SIZES, sizes = (3, 1, 1), office.BATCH_SIZES
-    threads = [Thread(target=send) for _number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    office.BATCH_SIZES = sizes
+    monkeypatch.setattr(office, "BATCH_SIZES", (3, 1, 1))
+    at_once(*[lambda: office.send_due(time.monotonic() + 20)] * 4)
     assert mail_host.sink.counts == addresses(people)
 
 
