@@ -242,9 +242,10 @@ def test_progress_counts_one_s_own_marks_in_the_course_or_lesson(learner, strang
     for person, lesson in ((learner, first), (learner, second), (stranger, third)):
         Completion.objects.create(user=person, lesson=lesson)
     Completion.objects.create(user=stranger, lesson=single)
+    accesses: Any = Access.objects.with_progress()
     progress = {
         (access.user_id, access.target): (access.lessons_completed, access.lessons_total)
-        for access in Access.objects.with_progress()
+        for access in accesses
     }
     assert progress == {
         (learner.pk, course): (2, 3),

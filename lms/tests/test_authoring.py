@@ -1,6 +1,7 @@
 """What authors and moderators do to courses and lessons: what is written, and told of, and what
 stays as it was."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -275,7 +276,7 @@ def test_what_breaks_a_rule_is_neither_created_nor_changed(
 ):
     fields = {"title": "New", field: value}
     of_lesson: Any = {"by": author, "changes": {"position": 9, field: value}}
-    acts = [
+    acts: list[Callable[[], Any]] = [
         lambda: services.create_lesson(course=course, fields=fields, by=author),
         lambda: services.update_lesson(lesson=lesson, **of_lesson),
     ]

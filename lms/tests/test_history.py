@@ -1,6 +1,7 @@
 """Who changed what in a course: kept with every change, told to its author and to moderators."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -127,7 +128,7 @@ NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 @pytest.fixture
 def lives(author, moderator):
     """Two courses and a lesson of each, changed by turns; the lessons change places at the end."""
-    subjects = {}
+    subjects: dict[str, Any] = {}
     with time_machine.travel(NOW, tick=False) as clock:
         for name in ("a", "b"):
             subjects[name] = CourseFactory.create(owner=author, title=name)
@@ -227,7 +228,7 @@ FIELDS = {
 @pytest.mark.parametrize("kind", [Course, Lesson])
 def test_each_field_of_the_materials_is_told_before_and_after(author, kind):
     lesson = LessonFactory.create(course__owner=author, position=3)
-    subject = lesson if kind is Lesson else lesson.course
+    subject: Any = lesson if kind is Lesson else lesson.course
     before = {name: getattr(subject, name) for name in FIELDS[kind]}
     for name, value in FIELDS[kind].items():
         setattr(subject, name, value)
@@ -242,9 +243,10 @@ def test_each_field_of_the_materials_is_told_before_and_after(author, kind):
     assert made == {name: (None, value) for name, value in (something | place).items()}
     subject.delete()
     deleted = kind.history.latest("history_id")
-    change = change_of(kind(pk=deleted.id), deleted.history_id)
-    gone = {field.name: (field.before, field.after) for field in change.fields}
-    assert change.kind == "deleted"
+    last = change_of(kind(pk=deleted.id), deleted.history_id)
+    assert last is not None
+    gone = {field.name: (field.before, field.after) for field in last.fields}
+    assert last.kind == "deleted"
     assert gone == {name: (value, None) for name, value in (FIELDS[kind] | place).items()}
 
 

@@ -128,7 +128,7 @@ def test_one_learns_own_courses_and_those_one_has_a_right_to(person):
     if name == "learner":
         give(user, Course.objects.get(title="kept"), reference="payment:1")
         assert titles(Course.objects.open_to(user)) == learnt
-    answered = Course.objects.with_has_access(user)
+    answered: Any = Course.objects.with_has_access(user)
     assert titles(answered.filter(has_access=True)) == learnt
     assert answered.count() == len(ALL)
 
@@ -138,7 +138,7 @@ def test_one_learns_lessons_by_a_right_as_the_author_and_for_a_preview(person):
     everything = with_previews(ALL)
     learnt = expected(name, LEARNT_LESSONS, staff=everything)
     assert titles(Lesson.objects.open_to(user)) == learnt
-    answered = Lesson.objects.with_has_access(user)
+    answered: Any = Lesson.objects.with_has_access(user)
     assert titles(answered.filter(has_access=True)) == learnt
     assert answered.count() == len(everything)
     known = expected(name, KNOWN_LESSONS, staff=everything)
@@ -162,13 +162,13 @@ def test_marks_of_subscriptions_and_completions_are_the_viewer_s_own(learner, st
     SubscriptionFactory.create(course=other, user=stranger)
     Completion.objects.create(user=learner, lesson=mine.lessons.get(is_preview=True))
     Completion.objects.create(user=stranger, lesson=other.lessons.get(is_preview=True))
-    subscribed = Course.objects.with_is_subscribed(learner)
+    subscribed: Any = Course.objects.with_is_subscribed(learner)
     assert titles(subscribed.filter(is_subscribed=True)) == ["open"]
     assert subscribed.count() == len(ALL)
-    completed = Lesson.objects.with_is_completed(learner)
+    completed: Any = Lesson.objects.with_is_completed(learner)
     assert titles(completed.filter(is_completed=True)) == ["open+"]
     assert completed.count() == 2 * len(ALL)
-    catalog = Course.objects.with_catalog_details(learner).get(title="bought")
+    catalog: Any = Course.objects.with_catalog_details(learner).get(title="bought")
     assert (catalog.is_subscribed, catalog.has_access, catalog.lessons_count) == (False, True, 2)
 
 
@@ -232,11 +232,11 @@ def test_people_and_lessons_are_counted_of_each_course_apart(learner, stranger):
     bought = Course.objects.get(title="bought")
     give(learner, bought, reference="payment:1")  # a second right is no second learner
     give(UserFactory.create(), bought)
-    give(UserFactory.create(), bought.lessons.first())  # learns a lesson, not the course
+    give(UserFactory.create(), bought.lessons.earliest("pk"))  # learns a lesson, not the course
     SubscriptionFactory.create_batch(3, course=bought)
     SubscriptionFactory.create(course=Course.objects.get(title="open"), user=learner)
     LessonFactory.create(course=bought)
-    counted = Course.objects.with_people_counts().with_lessons_count()
+    counted: Any = Course.objects.with_people_counts().with_lessons_count()
     assert {
         course.title: (course.lessons_count, course.subscribers_count, course.learners_count)
         for course in counted.filter(title__in=["bought", "open", "lost", "single"])
@@ -248,18 +248,18 @@ def test_completion_counts_lessons_finished_by_present_learners_of_the_course(le
     give(learner, bought, reference="payment:1")
     second = UserFactory.create()
     give(second, bought)
-    give(second, kept.lessons.first())  # a lesson of it is not the course
+    give(second, kept.lessons.earliest("pk"))  # a lesson of it is not the course
     finished = [
         *((learner, lesson) for lesson in bought.lessons.all()),
-        (second, bought.lessons.first()),
-        (second, kept.lessons.first()),
-        (learner, kept.lessons.first()),
-        (stranger, bought.lessons.first()),  # has lost the right
-        (stranger, kept.lessons.first()),  # never had one
+        (second, bought.lessons.earliest("pk")),
+        (second, kept.lessons.earliest("pk")),
+        (learner, kept.lessons.earliest("pk")),
+        (stranger, bought.lessons.earliest("pk")),  # has lost the right
+        (stranger, kept.lessons.earliest("pk")),  # never had one
     ]
     for user, lesson in finished:
         Completion.objects.create(user=user, lesson=lesson)
-    counted = Course.objects.with_completion()
+    counted: Any = Course.objects.with_completion()
     assert {
         course.title: (course.completions_count, course.lessons_count, course.learners_count)
         for course in counted.filter(title__in=["bought", "kept", "open"])
@@ -270,7 +270,7 @@ def test_completion_counts_lessons_finished_by_present_learners_of_the_course(le
 def test_courses_that_are_followed_are_listed_the_most_followed_first():
     for title, number in (("open", 1), ("single", 2), ("kept", 2), ("lost", 3)):
         SubscriptionFactory.create_batch(number, course=Course.objects.get(title=title))
-    followed = Course.objects.by_subscribers()
+    followed: Any = Course.objects.by_subscribers()
     even = sorted(["single", "kept"], key=lambda title: -Course.objects.get(title=title).pk)
     assert [(course.title, course.subscribers_count) for course in followed] == [
         ("lost", 3),
@@ -291,7 +291,7 @@ def test_lessons_are_numbered_within_their_course():
     places = {"b": 5, "c": 5, "a": 0, "d": 9}  # created in this order
     for title, position in places.items():
         LessonFactory.create(course=course, title=title, position=position)
-    numbered = Lesson.objects.with_number().filter(course=course)
+    numbered: Any = Lesson.objects.with_number().filter(course=course)
     numbers = {lesson.title: lesson.number for lesson in numbered}
     assert numbers == {"a": 1, "b": 2, "c": 3, "d": 4}
 

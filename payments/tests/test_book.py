@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -51,7 +52,9 @@ def test_a_payment_at_stripe_is_seen_from_its_page_on_or_once_it_is_settled(
     """What came from another book never had a page."""
     shown = {PaymentFactory.create(payer=learner, method="stripe", session_id="cs_1").pk}
     for status in ("paid", "refunded", "failed", "expired"):
-        traits = {status: True} if status in {"paid", "refunded"} else {"status": status}
+        traits: dict[str, Any] = (
+            {status: True} if status in {"paid", "refunded"} else {"status": status}
+        )
         shown.add(PaymentFactory.create(payer=learner, method="stripe", **traits).pk)
     half_made = PaymentFactory.create(payer=learner, method="stripe")
     for person in (learner, administrator):

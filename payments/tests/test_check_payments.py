@@ -9,7 +9,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from lms.models import Access, AccessSource
+from lms.models import Access, AccessSource, Course, Lesson
 from lms.services import grant_access, revoke_access
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import MoveSource, Payment, PaymentStatus
@@ -235,7 +235,11 @@ def test_a_thing_that_is_paid_twice_is_found(administrator, learner, stranger, w
     lesson = LessonFactory.create()
     sibling = LessonFactory.create(course=lesson.course)
     target = place(lesson.course if what == "course" else lesson)
-    others = [LessonFactory.create().course, sibling, LessonFactory.create()]
+    others: list[Course | Lesson] = [
+        LessonFactory.create().course,
+        sibling,
+        LessonFactory.create(),
+    ]
     once = [PaymentFactory.create(payer=learner, **place(other)) for other in others]
     once.append(PaymentFactory.create(payer=stranger, **target))
     PaymentFactory.create(payer=learner, refunded=True, **target)

@@ -272,7 +272,7 @@ def test_replacing_one_avatar_at_once_leaves_one_file(learner, picture):
 def test_the_last_two_administrators_do_not_go_together(way):
     ada, bea = UserFactory.create_batch(2, is_superuser=True, is_staff=True)
     changes = {"is_superuser": False}
-    acts = {
+    acts: dict[str, list[Any]] = {
         "leave": [partial(accounts.erase_account, user=user) for user in (ada, bea)],
         "are dismissed": [
             partial(staff.update_account, user=ada, by=bea, changes=changes),
