@@ -1,0 +1,185 @@
+"""What the locks of an account are for: a call that had to wait goes by what the account became."""
+
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection, connections, transaction
+from ninja_jwt.token_blacklist.models import OutstandingToken
+
+from people import links
+from people.errors import (
+    AccountBlocked,
+    AccountErased,
+    InvalidCredentials,
+    InvalidLink,
+    InvalidToken,
+    LastAdministrator,
+)
+from people.models import User
+from people.services import accounts, administrators, blocks, passwords, sessions, staff
+from people.tests.factories import PASSWORD, UserFactory
+
+# SQLite locks the whole database.
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
+
+
+def overtaken(change: Callable[[], Any], call: Callable[[], Any]) -> Any:
+    """Change something, and before that is committed let somebody else call; they have to wait.
+    Return what they got or what was raised."""
+    results: list[Any] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except Exception as error:  # noqa: BLE001 - it is the result
+            results.append(error)
+        finally:
+            connections.close_all()
+
+    thread = Thread(target=run)
+    with transaction.atomic():
+        change()
+        thread.start()
+        while thread.is_alive() and not somebody_waits_for_a_lock():
+            thread.join(0.01)
+        waited = thread.is_alive()
+    thread.join()
+    assert waited, f"it did not wait: {results}"
+    return results[0]
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction sees it once otherwise
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def block(user: User) -> None:
+    blocks.block(user=user, by=None)
+
+
+def erase(user: User) -> None:
+    accounts.erase_account(user=User.objects.get(pk=user.pk))
+
+
+def set_password(user: User) -> None:
+    passwords.change_password(
+        user=User.objects.get(pk=user.pk), old_password=PASSWORD, new_password="third horse battery"
+    )
+
+
+def promote(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(is_superuser=True)
+
+
+def log_in(user: User, _by: User) -> Any:
+    return sessions.log_in(email=user.email, password=PASSWORD)
+
+
+def change_password(user: User, _by: User) -> Any:
+    return passwords.change_password(user=user, old_password=PASSWORD, new_password="another long")
+
+
+def set_avatar(user: User, _by: User) -> Any:
+    return accounts.set_avatar(user=user, picture=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "call", "expected"),
+    [
+        (block, log_in, AccountBlocked),
+        (set_password, log_in, InvalidCredentials),
+        (set_password, change_password, ValidationError),
+        (erase, change_password, ValidationError),
+        (block, set_avatar, InvalidToken),
+        (erase, lambda user, _by: accounts.update_profile(user=user, changes={}), InvalidToken),
+        (erase, lambda user, _by: accounts.erase_account(user=user), InvalidToken),
+        (erase, lambda user, by: accounts.erase_account(user=user, by=by), AccountErased),
+        (erase, lambda user, by: blocks.block(user=user, by=by), AccountErased),
+        (erase, lambda user, by: blocks.unblock(user=user, by=by), AccountErased),
+        (erase, lambda user, by: staff.appoint_moderator(user=user, by=by), AccountErased),
+        (erase, lambda user, by: staff.dismiss_moderator(user=user, by=by), AccountErased),
+    ],
+)
+def test_who_has_to_wait_for_an_account_goes_by_what_it_has_become(change, call, expected):
+    user, by = UserFactory.create(), UserFactory.create(is_superuser=True)
+    moderators = Group.objects.create(name="moderators")
+    result = overtaken(lambda: change(user), lambda: call(User.objects.get(pk=user.pk), by))
+    assert isinstance(result, expected), result
+    assert not moderators.user_set.exists()
+    user.refresh_from_db()
+    assert user.token_version == 1
+
+
+@pytest.mark.parametrize("end", [block, erase, set_password])
+def test_a_refresh_token_that_waits_is_refused_if_its_account_was_closed(end):
+    user = UserFactory.create()
+    token = sessions.log_in(email=user.email, password=PASSWORD).refresh
+    result = overtaken(lambda: end(user), lambda: sessions.refresh(token=token))
+    assert isinstance(result, InvalidToken)
+    assert OutstandingToken.objects.count() == 1
+
+
+def test_a_refresh_token_that_waits_for_itself_is_refused():
+    user = UserFactory.create()
+    token = sessions.log_in(email=user.email, password=PASSWORD).refresh
+    result = overtaken(lambda: sessions.refresh(token=token), lambda: sessions.refresh(token=token))
+    assert isinstance(result, InvalidToken)
+    assert OutstandingToken.objects.count() == 2
+
+
+@pytest.mark.parametrize("kind", ["password_reset", "reactivation"])
+def test_a_link_that_waits_for_itself_is_refused(kind):
+    user = UserFactory.create(inactive=True)
+
+    def use(link: str) -> Any:
+        uid, token = link.split("/")[-2:]
+        if kind == "reactivation":
+            return blocks.confirm_reactivation(uid=uid, token=token)
+        return passwords.confirm_password_reset(uid=uid, token=token, new_password="another long")
+
+    link = getattr(links, f"{kind}_link")(user)
+    result = overtaken(lambda: use(link), lambda: use(link))
+    assert isinstance(result, InvalidLink)
+
+
+def test_support_that_waits_changes_nobody_who_became_an_administrator():
+    user, by = UserFactory.create(), UserFactory.create(is_staff=True)
+    by.user_permissions.add(Permission.objects.get(codename="change_user"))
+    result = overtaken(
+        lambda: promote(user),
+        lambda: staff.update_account(user=user, by=by, changes={"email": "taken@over.example"}),
+    )
+    assert isinstance(result, PermissionDenied)
+
+
+def test_a_password_set_by_a_command_that_waits_ends_the_tokens_of_its_time_too():
+    user = UserFactory.create(is_superuser=True)
+    result = overtaken(
+        lambda: block(user),
+        lambda: administrators.reset_password(user=user, password="another horse battery"),
+    )
+    assert isinstance(result, User)
+    user.refresh_from_db()
+    assert (user.token_version, user.is_active) == (2, False)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda user: accounts.erase_account(user=user),
+        lambda user: staff.update_account(user=user, by=user, changes={"is_superuser": False}),
+    ],
+)
+def test_the_administrator_who_waits_for_the_other_to_leave_stays(leave):
+    ada, bea = UserFactory.create_batch(2, is_superuser=True)
+    assert isinstance(overtaken(lambda: leave(ada), lambda: leave(bea)), LastAdministrator)
+    assert User.objects.get(is_superuser=True, is_active=True) == bea
