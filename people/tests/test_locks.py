@@ -1,13 +1,13 @@
 """What the locks of an account are for: a call that had to wait goes by what the account became."""
 
 from collections.abc import Callable
-from threading import Thread
+from functools import partial
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from ninja_jwt.token_blacklist.models import OutstandingToken
 
 from people import links
@@ -22,6 +22,8 @@ from people.errors import (
 from people.models import User
 from people.services import accounts, administrators, blocks, passwords, sessions, staff
 from people.tests.factories import PASSWORD, UserFactory
+from project.tests.processes import wait_until
+from project.tests.races import LIMIT, Runner
 
 # SQLite locks the whole database.
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
@@ -30,36 +32,14 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 def overtaken(change: Callable[[], Any], call: Callable[[], Any]) -> Any:
     """Change something, and before that is committed let somebody else call; they have to wait.
     Return what they got or what was raised."""
-    results: list[Any] = []
-
-    def run() -> None:
-        try:
-            results.append(call())
-        except Exception as error:  # noqa: BLE001 - it is the result
-            results.append(error)
-        finally:
-            connections.close_all()
-
-    thread = Thread(target=run)
-    with transaction.atomic():
+    runner = Runner(call)
+    with transaction.atomic(), connection.cursor() as cursor:
         change()
-        thread.start()
-        while thread.is_alive() and not somebody_waits_for_a_lock():
-            thread.join(0.01)
-        waited = thread.is_alive()
-    thread.join()
-    assert waited, f"it did not wait: {results}"
-    return results[0]
-
-
-def somebody_waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction sees it once otherwise
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return bool(cursor.fetchone()[0])
+        runner.start()
+        wait_until(partial(runner.stands_still, cursor), pause=0.005)
+        assert runner.is_alive(), f"it did not wait: {runner.outcome}"
+    runner.join(LIMIT)
+    return runner.outcome
 
 
 def block(user: User) -> None:
