@@ -51,8 +51,11 @@ def test_a_payment_at_stripe_is_seen_from_its_page_on_or_once_it_is_settled(
     """What came from another book never had a page."""
     shown = {PaymentFactory.create(payer=learner, method="stripe", session_id="cs_1").pk}
     for status in ("paid", "refunded", "failed", "expired"):
-        traits = {status: True} if status in {"paid", "refunded"} else {"status": status}
-        shown.add(PaymentFactory.create(payer=learner, method="stripe", **traits).pk)
+        paid_at = MIDNIGHT if status in {"paid", "refunded"} else None
+        payment = PaymentFactory.create(
+            payer=learner, method="stripe", status=status, paid_at=paid_at
+        )
+        shown.add(payment.pk)
     half_made = PaymentFactory.create(payer=learner, method="stripe")
     for person in (learner, administrator):
         items = api(person).get("payments").json()["items"]

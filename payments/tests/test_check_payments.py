@@ -235,9 +235,12 @@ def test_a_thing_that_is_paid_twice_is_found(administrator, learner, stranger, w
     lesson = LessonFactory.create()
     sibling = LessonFactory.create(course=lesson.course)
     target = place(lesson.course if what == "course" else lesson)
-    others = [LessonFactory.create().course, sibling, LessonFactory.create()]
-    once = [PaymentFactory.create(payer=learner, **place(other)) for other in others]
-    once.append(PaymentFactory.create(payer=stranger, **target))
+    once = [
+        PaymentFactory.create(payer=learner),
+        PaymentFactory.create(payer=learner, **place(sibling)),
+        PaymentFactory.create(payer=learner, for_lesson=True),
+        PaymentFactory.create(payer=stranger, **target),
+    ]
     PaymentFactory.create(payer=learner, refunded=True, **target)
     PaymentFactory.create(payer=learner, **target)
     later, first = PaymentFactory.create_batch(2, payer=learner, **target)
