@@ -1,12 +1,18 @@
 """What a production server writes, read from a real one."""
 
 import json
+import logging
+import re
 import sys
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from project.common.logging import FailureFilter, JSONFormatter, RequestIdFilter, request_id
 from project.tests.processes import KEY, Server, environment, run, wait_until
 
 SECRET = "person@school.example"
@@ -60,3 +66,94 @@ for name in ("django", "django-q", "gunicorn.error", "payments"):
     result = run([sys.executable, "-c", script], variables)
     assert result.returncode == 0, result.stderr
     assert [json.loads(line)["message"] for line in result.stderr.splitlines()] == ["loud"] * 4
+
+
+@pytest.mark.parametrize(
+    ("given", "is_kept"),
+    [
+        ("a" * 8, True),
+        ("a" * 7, False),
+        ("a" * 64, True),
+        ("a" * 65, False),
+        ("Request_0.1-x", True),
+        ("request 0001", False),
+        ("request-0001/", False),
+        ("", False),
+    ],
+)
+def test_a_plain_id_of_the_proxy_is_kept_and_any_other_made_anew(
+    given: str, *, is_kept: bool
+) -> None:
+    answers = [
+        Client().get("/healthz", headers={"X-Request-Id": given})["X-Request-Id"]
+        for _time in range(2)
+    ]
+    if is_kept:
+        assert answers == [given, given]
+    else:
+        assert all(re.fullmatch(r"[0-9a-f]{32}", answer) for answer in answers)
+        assert answers[0] != answers[1]
+    assert request_id.get() == "-"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "level", "route", "status"),
+    [
+        ("/admin/login/", logging.INFO, "admin/login/", 200),
+        ("/api/v1/courses/7", logging.INFO, "api/v1/courses/<int:course_id>", 401),
+        ("/nowhere", logging.INFO, "-", 404),
+        ("/healthz", logging.DEBUG, "-", 200),
+        ("/readyz", logging.INFO, "-", 503),
+    ],
+)
+def test_an_answer_is_told_with_its_route_and_a_healthy_probe_only_for_debugging(
+    caplog: Any, monkeypatch: Any, path: str, level: int, route: str, status: int
+) -> None:
+    looks = count()
+    monkeypatch.setattr("time.monotonic", lambda: next(looks) / 4)
+    with caplog.at_level(logging.DEBUG, "project.access"):
+        Client().get(path)
+    [record] = [one for one in caplog.records if one.name == "project.access"]
+    assert (record.levelno, record.route, record.status, record.method) == (
+        level,
+        route,
+        status,
+        "GET",
+    )
+    assert record.milliseconds >= 250
+    assert record.milliseconds % 250 == 0
+
+
+@pytest.mark.parametrize(
+    ("level", "has_trace", "is_kept"),
+    [
+        (logging.ERROR, True, True),
+        (logging.CRITICAL, True, True),
+        (logging.WARNING, True, False),
+        (logging.ERROR, False, False),
+    ],
+)
+def test_of_what_django_says_only_failures_are_kept_without_the_path(
+    level: int, *, has_trace: bool, is_kept: bool
+) -> None:
+    trace = (ValueError, ValueError(), None) if has_trace else None
+    record = logging.LogRecord("django.request", level, "", 0, "%s", (f"/x/{SECRET}",), trace)
+    assert FailureFilter().filter(record) == is_kept
+    if is_kept:
+        assert record.getMessage() == "Unexpected failure in -"
+
+
+def test_a_line_has_the_time_in_utc_to_the_millisecond() -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 0, "Said", (), None)
+    record.created = datetime(2026, 11, 23, 9, 0, 0, 123_456, tzinfo=UTC).timestamp()
+    record.request, record.colour = "secret", "red"
+    RequestIdFilter().filter(record)
+    assert json.loads(JSONFormatter().format(record)) == {
+        "time": "2026-11-23T09:00:00.123+00:00",
+        "level": "INFO",
+        "logger": "x",
+        "request_id": "-",
+        "message": "Said",
+        "colour": "red",
+    }

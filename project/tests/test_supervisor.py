@@ -2,10 +2,13 @@
 that nothing has to wait for a clock."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -48,6 +51,93 @@ def is_running(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def raise_once(number: int, when: Callable[[], bool]) -> Callable[[], None]:
+    """Look for no fault, but send ourselves a signal as soon as it is time."""
+    sent: list[int] = []
+
+    def look() -> None:
+        if when() and not sent:
+            sent.append(number)
+            assert callable(signal.getsignal(number)), "it would end the tests"
+            signal.raise_signal(number)
+
+    return look
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_after_a_stop_signal_services_may_finish_and_signals_are_as_before(
+    tmp_path: Path, number: int
+) -> None:
+    polite = (
+        "import signal, sys, time\ndef end(*_):\n time.sleep(.2); open('done', 'w'); sys.exit()\n"
+    )
+    polite += "signal.signal(signal.SIGTERM, end); open('ready', 'w')\nwhile True: signal.pause()"
+    before = signal.getsignal(number)
+    supervisor = Supervisor(
+        [python("polite", polite)],
+        tmp_path,
+        find_fault=raise_once(number, (tmp_path / "ready").exists),
+    )
+    assert supervisor.run() is None
+    assert (tmp_path / "done").exists()
+    assert signal.getsignal(number) is before
+
+
+def test_who_is_deaf_has_its_grace_and_no_more(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('ready', 'w')\n"
+    supervisor = Supervisor(
+        [python("deaf", deaf + "while True: signal.pause()")],
+        tmp_path,
+        grace=0.5,
+        find_fault=raise_once(signal.SIGTERM, ready.exists),
+    )
+    assert supervisor.run() is None
+    assert supervisor.stop_asked_at is not None
+    assert 0.5 <= time.monotonic() - supervisor.stop_asked_at < GRACE_SECONDS
+    assert supervisor.processes["deaf"].poll() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("later", "hurried"), [(1.0, False), (1.01, True)])
+def test_a_second_signal_is_impatience_unless_it_is_the_same_ctrl_c(
+    tmp_path: Path, ticks: Any, later: float, *, hurried: bool
+) -> None:
+    ticks.now = 0.0
+    supervisor = Supervisor([], tmp_path)
+    with supervisor._stop_signals():
+        signal.raise_signal(signal.SIGINT)
+        ticks.now = later
+        signal.raise_signal(signal.SIGTERM)
+    assert (supervisor.stop_asked_at, supervisor.in_a_hurry) == (0.0, hurried)
+
+
+def test_a_service_finds_its_variables_and_ours_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS", "a")
+    code = "import os; open('seen', 'w').write(' '.join(map(os.environ.get, names)))"
+    names = ["OURS", "THEIRS", "PYTHONUNBUFFERED"]
+    command = [sys.executable, "-c", f"names = {names}; {code}"]
+    service = Service("curious", command, variables={"THEIRS": "b"})
+    began = time.monotonic()
+    assert Supervisor([service], tmp_path).run(after=0.3) is not None
+    assert time.monotonic() - began >= 0.3
+    assert (tmp_path / "seen").read_text() == "a b 1"
+
+
+def test_nothing_is_started_once_it_is_to_stop(tmp_path: Path) -> None:
+    supervisor = Supervisor([python("late", "open('late', 'w')")], tmp_path)
+    supervisor.launcher = os.getpid()
+    assert supervisor.run(after=60) is None
+    assert supervisor.processes == {}
+
+
+def test_a_service_that_was_killed_is_said_to_be(tmp_path: Path) -> None:
+    suicidal = python("suicidal", "import os; os.kill(os.getpid(), 9)")
+    ended = Supervisor([python("steady", FOREVER), suicidal], tmp_path).run()
+    assert ended == "suicidal stopped by itself (killed by SIGKILL)"
 
 
 def test_service_that_ends_ends_all_and_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,30 @@ def test_a_cluster_that_cant_live_is_given_up(
     assert (tmp_path / "starts").read_text() == "xxx"
 
 
+@pytest.mark.parametrize(("settled", "starts"), [(60, 4), (0, 5)])
+def test_quick_ends_are_waited_for_twice_as_long_each_time_and_forgotten_once_it_lived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settled: float, starts: int
+) -> None:
+    monkeypatch.setattr(watchdog, "FIRST_DELAY", 0.2)
+    monkeypatch.setattr(watchdog, "MAX_QUICK_ENDS", 4)
+    monkeypatch.setattr(watchdog, "SETTLED_SECONDS", settled)
+    # The fifth asks its guard to stop.
+    code = "import os, signal, time\n"
+    code += "open('starts', 'a').write(f'{time.monotonic()} {os.environ[\"PARTA_CLUSTER\"]}\\n')\n"
+    code += "if len(open('starts').readlines()) == 5: os.kill(os.getppid(), signal.SIGTERM)"
+    ended = keep_working([sys.executable, "-Ic", code], tmp_path, patience=60, grace=0)
+    lines = [line.split() for line in (tmp_path / "starts").read_text().splitlines()]
+    assert len(lines) == len({name for _time, name in lines}) == starts
+    assert all(name.startswith("guarded-") for _time, name in lines)
+    times = [float(at) for at, _name in lines]
+    gaps = [after - before for before, after in pairwise(times)]
+    if settled:
+        assert ended == "cluster stopped by itself (exit code 0), 4 times in a row"
+        assert all(gap >= delay for gap, delay in zip(gaps, [0.2, 0.4, 0.8], strict=True))
+    else:
+        assert ended is None
+
+
 class Day:
     """Hours go by as told, on the wall and inside the machine; they need not agree."""
 
@@ -109,9 +134,9 @@ def day(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Day]:
 
 def test_a_cluster_that_finishes_nothing_hangs_within_two_minutes(day: Day) -> None:
     finish_task()
-    found_after = day.until_fault(Pulse("guarded-ours", PATIENCE), working=False)
-    assert found_after is not None
-    assert PATIENCE <= found_after <= 120
+    # It looks every five seconds, and saw at the first look what was done.
+    assert day.until_fault(Pulse("guarded-ours", PATIENCE), working=False) == 115
+    assert day.until_fault(Pulse("guarded-new", PATIENCE, after=20), working=False) == 130
 
 
 def test_the_work_of_another_cluster_is_no_sign_of_life(day: Day) -> None:
