@@ -42,7 +42,8 @@ def meanwhile() -> Callable[..., AbstractContextManager[None]]:
 
     @contextmanager
     def between(act: Callable[[], Any], *, after: str = 'FROM "people_user"') -> Iterator[None]:
-        seen, done = [], []
+        seen: list[str] = []
+        done: list[str] = []
 
         def execute_after(execute: Any, sql: str, *rest: Any) -> Any:
             if seen and not done:

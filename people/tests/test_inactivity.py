@@ -194,7 +194,7 @@ def test_without_time_the_rest_is_left_to_the_next_task(
 ):
     """One account a batch, ten seconds each, in tasks of thirty seconds."""
     monkeypatch.setattr(inactivity, "BATCH", 1)
-    seconds = []
+    seconds: list[str] = []
     monkeypatch.setattr(inactivity, "time", SimpleNamespace(monotonic=lambda: 10 * len(seconds)))
     for days in (40, 40, 40, 40, 40, 25, 25):
         person_seen(days)

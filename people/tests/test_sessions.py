@@ -1,6 +1,7 @@
 """Log-in and the life of tokens."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -248,7 +249,8 @@ def test_a_signed_token_needs_an_account_and_its_version_as_numbers(
 
 @pytest.mark.parametrize("claim", ["user_id", "version", "token_type", "jti", "exp"])
 def test_a_token_without_one_of_its_claims_is_none(api, learner, claim):
-    for token in (AccessToken.for_user(learner), RefreshToken.for_user(learner)):
+    kinds: list[Any] = [AccessToken, RefreshToken]
+    for token in [kind.for_user(learner) for kind in kinds]:
         del token.payload[claim]
         assert verify(api, str(token)) == 401
         assert with_token(api, str(token)) == 401
