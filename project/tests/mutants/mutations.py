@@ -183,7 +183,7 @@ class Source:
                 yield ast.IfExp(node.test, node.orelse, node.body)
             case ast.comprehension() if node.ifs:
                 yield ast.comprehension(node.target, node.iter, [], node.is_async)
-            case ast.Subscript(slice=ast.Slice()):
+            case ast.Subscript(slice=ast.Slice(), ctx=ast.Load()):
                 yield node.value
             case ast.With() if _opens_transaction(node):
                 yield ast.If(ast.Constant(True), node.body, [])

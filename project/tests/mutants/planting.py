@@ -44,8 +44,10 @@ class Functions:
             self._replace_value(mutant, tree)
 
     def _replace_code(self, source: Source, mutant: Mutant, tree: ast.Module) -> None:
+        functions = self._functions(source, mutant)
+        _name_again(tree, mutant.function, functions[0].__code__.co_freevars)
         code = _find(compile(tree, str(source.path), "exec"), mutant.function)
-        for function in self._functions(source, mutant):
+        for function in functions:
             function.__code__ = code
 
     def _open_no_transaction(self, source: Source, mutant: Mutant) -> None:
@@ -78,6 +80,22 @@ class _NoTransaction:
 
     def _recreate_cm(self) -> AbstractContextManager[None]:
         return nullcontext()
+
+
+def _name_again(tree: ast.Module, qualname: str, names: tuple[str, ...]) -> None:
+    """Let the function go on to close over these names, also where the fault left out their use:
+    code can only be replaced by code with the same ones (`super()` needs `__class__`)."""
+    node: ast.Module | ast.ClassDef | ast.FunctionDef = tree
+    for part in qualname.split("."):
+        node = next(
+            child
+            for child in node.body
+            if isinstance(child, ast.ClassDef | ast.FunctionDef) and child.name == part
+        )
+    uses: list[ast.stmt] = [ast.Expr(ast.Name(name, ast.Load())) for name in names]
+    if uses:
+        node.body.append(ast.If(ast.Constant(False), uses, []))
+        ast.fix_missing_locations(tree)
 
 
 def _find(code: CodeType, qualname: str) -> CodeType:
