@@ -119,7 +119,7 @@ def our_round() -> float:
 def example_messages() -> list[tuple[str, bytes]]:
     """Mails of the mailing as the worker sends them."""
     from project.mail.kinds import Letter, mail_kind  # noqa: PLC0415
-    from project.mail.message import Envelope, Press, message_id  # noqa: PLC0415
+    from project.mail.mime import Envelope, Press, message_id  # noqa: PLC0415
     from project.mail.models import Delivery  # noqa: PLC0415
 
     press = Press()
@@ -177,8 +177,8 @@ def measure_sending(port: int) -> dict[str, Any]:
     """The course with many subscribers changes, and all of them are written to."""
     from lms.models import Course, Subscription  # noqa: PLC0415
     from lms.services import update_course  # noqa: PLC0415
-    from project.mail.listing import list_one_step  # noqa: PLC0415
     from project.mail.models import Delivery, Mailing  # noqa: PLC0415
+    from project.mail.recipients import list_one_step  # noqa: PLC0415
 
     Mailing.objects.all().delete()
     target = new_course("target")

@@ -127,7 +127,7 @@ def schedules_run_once(_one: Host, _other: Host) -> str:
 
 def both_clusters_work(_one: Host, _other: Host) -> str:
     """Each answers by what its workers finish while the other one is stopped; see `main`."""
-    from project.common.queue import last_execution  # noqa: PLC0415
+    from project.common.background.queue import last_execution  # noqa: PLC0415
 
     before = last_execution()
     eventually(lambda: last_execution() != before, "a task is finished")

@@ -24,7 +24,7 @@ from lms import permissions
 from lms.models import Course, Lesson, Subscription
 from payments.models import Payment
 from people.models import User
-from project.common.search import contains
+from project.common.db.search import contains
 
 
 class Authentication(JWTAuthentication):

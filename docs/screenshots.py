@@ -117,7 +117,7 @@ def make_school() -> "tuple[User, int]":
     last = Payment.objects.latest("pk")
     services.refund_payment(payment=last, by=administrator, reason="Bought twice by mistake")
     times = {"started": NOW, "stopped": NOW, "success": True}
-    task = {"id": "1" * 32, "name": "canary", "func": "project.common.tasks.canary"}
+    task = {"id": "1" * 32, "name": "canary", "func": "project.common.background.tasks.canary"}
     apps.get_model("django_q.Success").objects.create(**task, **times)
     return administrator, last.pk
 

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, field_validator
 
 from lms import permissions
 from lms.models import DESCRIPTION_MAX_LENGTH, LAST_POSITION, Course, Lesson
-from project.common.schemas import (
+from project.common.api.schemas import (
     STORABLE,
     BlankAsNull,
     Identifier,

@@ -10,13 +10,13 @@ from ninja.throttling import BaseThrottle
 from redis.exceptions import RedisError
 
 from lms.api.loaders import viewer
-from lms.paginators import PageParameters, answer_page, paged
-from payments import reading, services
+from payments import queries, services
 from payments.models import MoveSource, Payment
 from payments.pages import landing_pages
 from payments.schemas import IdempotencyKeyText, PaymentFilters, PaymentIn, PaymentOut
-from project.common.answers import answer_one, revalidated
-from project.common.schemas import Problem
+from project.common.api.pagination import PageParameters, answer_page, paged
+from project.common.api.responses import answer_one, revalidated
+from project.common.api.schemas import Problem
 
 router = Router()
 
@@ -46,7 +46,7 @@ def list_payments(
     request: HttpRequest, filters: Query[PaymentFilters], page: Query[PageParameters]
 ) -> HttpResponse:
     """The caller's own payments; administrators see all."""
-    items, count = reading.list_payments(
+    items, count = queries.list_payments(
         viewer(request),
         conditions=filters.conditions(),
         ordering=filters.ordering,
@@ -60,7 +60,7 @@ def list_payments(
 @revalidated
 def get_payment(request: HttpRequest, payment_id: int) -> HttpResponse:
     """One of the caller's own payments; administrators read all."""
-    return answer_one(reading.read_payment(viewer(request), payment_id))
+    return answer_one(queries.read_payment(viewer(request), payment_id))
 
 
 @router.get(

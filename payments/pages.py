@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from payments import services
 from payments.models import MoveSource, Payment
-from payments.provider import ProviderError
+from payments.provider.types import ProviderError
 from payments.services.checkout import Pages, PagesOf
 
 

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from payments.models import PaymentMethod, PaymentStatus
 from payments.services import Order
-from project.common.schemas import Identifier, InputSchema, Money
+from project.common.api.schemas import Identifier, InputSchema, Money
 
 PaymentOrdering = Literal["-paid_at", "paid_at", "-amount", "amount"]
 # Visible ASCII, as in a token that a client makes up; a UUID is a good one.

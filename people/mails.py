@@ -14,8 +14,8 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from people.links import password_reset_link, reactivation_link
 from people.models import BlockReason, User
+from people.one_time_links import password_reset_link, reactivation_link
 from project.mail.kinds import Letter, MailKind, Skip, render
 
 

@@ -14,8 +14,8 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from people.validators import validate_mailbox, validate_phone
+from project.common.db.search import FEW, contains, find
 from project.common.images import random_name
-from project.common.search import FEW, contains, find
 
 MODERATORS = "moderators"
 

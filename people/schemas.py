@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from payments.models import Payment
 from payments.schemas import PaymentOut
 from people.models import Language, User
-from project.common.schemas import (
+from project.common.api.schemas import (
     STORABLE,
     BlankAsNull,
     ImageUrl,

@@ -4,7 +4,7 @@ still applies when it runs."""
 from people import tokens
 from people.models import User
 from people.services.inactivity import sweep
-from project.common.queue import enqueue
+from project.common.background.queue import enqueue
 from project.mail.services import send_to_one
 
 

@@ -17,7 +17,7 @@ from ninja_jwt.token_blacklist.models import OutstandingToken
 
 from people.errors import InvalidToken
 from people.models import User
-from project.common.prepared import WANTED, Statement, placeholder, prepared
+from project.common.db.compiled import WANTED, Statement, placeholder, prepared
 
 VERSION_CLAIM = "version"
 VERSION = placeholder(2)

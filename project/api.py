@@ -24,14 +24,17 @@ from django.views.decorators.gzip import gzip_page
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from redis.exceptions import RedisError
 
-from payments.provider import (
+from payments.provider.types import (
     InvalidEvent,
     InvalidSignature,
     ProviderError,
     ProviderMisconfigured,
 )
 from people.tokens import AccessTokenAuth
-from project.common import validation
+from project.common.api import messages
+from project.common.api.openapi import DescribedAPI, JSONRenderer
+from project.common.api.problems import problem
+from project.common.api.request_body import JSONParser, UnsupportedMediaType, is_multipart
 from project.common.errors import (
     Conflict,
     DomainError,
@@ -40,9 +43,6 @@ from project.common.errors import (
     Refused,
     Unauthenticated,
 )
-from project.common.openapi import DescribedAPI, JSONRenderer
-from project.common.parsing import JSONParser, UnsupportedMediaType, is_multipart
-from project.common.problems import problem
 
 logger = logging.getLogger(__name__)
 
@@ -134,12 +134,12 @@ def answer_validation_error(request: HttpRequest, error: ValidationError) -> Htt
     errors: list[dict[str, Any]] = error.errors
     if any(entry["loc"][0] == "file" for entry in errors) and not is_multipart(request):
         return problem(415)
-    return problem(422, errors=validation.from_pydantic(errors))
+    return problem(422, errors=messages.from_pydantic(errors))
 
 
 @api.exception_handler(DjangoValidationError)
 def answer_model_error(request: HttpRequest, error: DjangoValidationError) -> HttpResponse:
-    return problem(422, errors=validation.from_django(error))
+    return problem(422, errors=messages.from_django(error))
 
 
 @api.exception_handler(Exception)

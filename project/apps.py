@@ -22,7 +22,7 @@ class ProjectConfig(AppConfig):
 
 def write_schedules(**migration: Any) -> None:
     # Both modules load models, which can't be done before the applications are.
-    from project.common.queue import synchronise_schedules  # noqa: PLC0415
-    from project.common.schedules import SCHEDULES  # noqa: PLC0415
+    from project.common.background.queue import synchronise_schedules  # noqa: PLC0415
+    from project.common.background.schedules import SCHEDULES  # noqa: PLC0415
 
     synchronise_schedules(SCHEDULES, tables=migration.get("apps"))  # `flush` sends none

@@ -18,7 +18,7 @@ from django.utils.crypto import get_random_string
 
 from lms.models import Course, Lesson, Subscription
 from payments.models import Payment
-from payments.services.checking import find_disagreements
+from payments.services.consistency import find_disagreements
 from people.models import User
 
 PASSWORD = "learn-with-parta"  # noqa: S105

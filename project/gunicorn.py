@@ -19,7 +19,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 from django.conf import settings
 from gunicorn import util
 
-from project.common.problems import CONTENT_TYPE, problem
+from project.common.api.problems import CONTENT_TYPE, problem
 
 bind = "127.0.0.1:8000"
 worker_class = "gthread"

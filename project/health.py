@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from project.common.queue import SILENCE_LIMIT, last_execution, oldest_waiting_age
-from project.mail.ledger import oldest_unsent_age
+from project.common.background.queue import SILENCE_LIMIT, last_execution, oldest_waiting_age
+from project.mail.queries import oldest_unsent_age
 
 OK = "ok"
 

@@ -120,7 +120,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "project.common.logging.RequestIdMiddleware",
     "project.common.logging.AccessLogMiddleware",
-    "project.common.problems.ProblemMiddleware",
+    "project.common.api.problems.ProblemMiddleware",
     "project.common.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "project.health.ProbeMiddleware",
@@ -134,8 +134,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "project.common.parsing.NulMiddleware",
-    "project.common.parsing.BodyLimitMiddleware",
+    "project.common.api.request_body.NulMiddleware",
+    "project.common.api.request_body.BodyLimitMiddleware",
     "ninja.compatibility.files.fix_request_files_middleware",
 ]
 
@@ -187,7 +187,7 @@ else:
     DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
     # A server that is gone is a 503 within seconds, not a request that hangs for minutes.
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
-    # The statements of `project/common/prepared.py` are prepared by the server at their fifth run.
+    # The statements of `project/common/db/compiled.py` are prepared by the server at their fifth run.
     behind_pooler = switch("DATABASE_BEHIND_POOLER", default=False)
     DATABASES["default"]["OPTIONS"]["prepare_threshold"] = None if behind_pooler else 5
     DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = behind_pooler
@@ -335,7 +335,7 @@ Q_CLUSTER: dict[str, Any] = {
     "name": "parta",
     "label": _("Background work"),
     "orm": "default",
-    "broker_class": "project.common.cluster.Broker",
+    "broker_class": "project.common.background.broker.Broker",
     "workers": WORKERS,
     "queue_limit": WORKERS,
     "bulk": 1,
@@ -388,7 +388,7 @@ LOGGING = {
         "django.request": {"filters": ["failures"]},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "django-q": {"handlers": [], "level": "INFO", "propagate": True},
-        # They log links, ids and the words of errors; payments/gateway.py logs what may be logged.
+        # They log links, ids and the words of errors; payments/provider/stripe.py logs what may be logged.
         "stripe": {"level": "ERROR"},
         "urllib3": {"level": "ERROR"},
         # The application writes the access log itself (project/common/logging.py).
@@ -406,20 +406,20 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Parta",
     "SITE_HEADER": "Parta",
     "SITE_URL": FRONTEND_URL,
-    "SITE_ICON": "project.admin_site.frame.icon",
+    "SITE_ICON": "project.admin_site.menu.icon",
     "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": "project.admin_site.frame.icon"},
+        {"rel": "icon", "type": "image/svg+xml", "href": "project.admin_site.menu.icon"},
     ],
     "SHOW_LANGUAGES": True,
     "SHOW_BACK_BUTTON": True,
-    "ENVIRONMENT": "project.admin_site.frame.environment",
+    "ENVIRONMENT": "project.admin_site.menu.environment",
     "DASHBOARD_CALLBACK": "project.admin_site.dashboard.fill",
-    "STYLES": ["project.admin_site.frame.style"],
-    "SCRIPTS": ["project.admin_site.frame.script"],
+    "STYLES": ["project.admin_site.menu.style"],
+    "SCRIPTS": ["project.admin_site.menu.script"],
     "BORDER_RADIUS": "8px",
-    "LOGIN": {"image": "project.admin_site.frame.login_image"},
-    "COMMAND": {"search_callback": "project.admin_site.frame.search", "show_history": False},
-    "SIDEBAR": {"show_search": True, "navigation": "project.admin_site.frame.sidebar"},
+    "LOGIN": {"image": "project.admin_site.menu.login_image"},
+    "COMMAND": {"search_callback": "project.admin_site.menu.search", "show_history": False},
+    "SIDEBAR": {"show_search": True, "navigation": "project.admin_site.menu.sidebar"},
     "COLORS": {
         "primary": {
             "50": "oklch(98.4% .014 180.72)",

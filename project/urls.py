@@ -28,4 +28,4 @@ urlpatterns = [
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]
 
-handler400 = "project.common.problems.bad_request"
+handler400 = "project.common.api.problems.bad_request"

@@ -17,9 +17,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from lms import permissions, services
 from lms.admin.materials import staff
 from lms.models import Access, AccessSource, Course, Lesson
-from project.common.admin import action, display
-from project.common.asking import Question, ReasonForm, ask
-from project.common.choosing import (
+from project.common.admin.base import action, display
+from project.common.admin.confirmation import Question, ReasonForm, ask
+from project.common.admin.filters import (
     Choices,
     ChoosingAdmin,
     DaysFilter,

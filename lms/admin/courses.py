@@ -22,8 +22,8 @@ from lms.admin.forms import CourseForm, LessonFormSet
 from lms.admin.materials import MaterialsAdmin, may_delete, person_label, staff
 from lms.history import Changes, changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
-from project.common.admin import EditableInline, display
-from project.common.choosing import DaysFilter, choices_response, found_by_term
+from project.common.admin.base import EditableInline, display
+from project.common.admin.filters import DaysFilter, choices_response, found_by_term
 
 if TYPE_CHECKING:
     from people.models import User

@@ -17,8 +17,8 @@ from lms.admin.forms import LessonForm
 from lms.admin.materials import MaterialsAdmin, may_delete, staff
 from lms.history import Changes, changes_of_lesson
 from lms.models import Access, Completion, Course, Lesson
-from project.common.admin import display
-from project.common.choosing import DaysFilter
+from project.common.admin.base import display
+from project.common.admin.filters import DaysFilter
 
 if TYPE_CHECKING:
     from people.models import User

@@ -22,10 +22,10 @@ from lms import permissions, services
 from lms.admin.diffs import KINDS, can_be_put_back, differences
 from lms.history import Change, Changes, change_of
 from lms.models import SEARCHED_FIELDS, Course, Lesson
-from project.common.admin import StaffAdmin, display
+from project.common.admin.base import StaffAdmin, display
+from project.common.db.search import contains, find
 from project.common.errors import DomainError
 from project.common.money import shown
-from project.common.search import contains, find
 
 if TYPE_CHECKING:
     from people.models import User

@@ -3,11 +3,11 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from lms import reading
+from lms import queries
 from lms.api.loaders import viewer
-from lms.paginators import PageParameters, answer_page, paged
 from lms.schemas import CatalogCourseDetailsOut, CatalogCourseOut, CatalogFilters
-from project.common.answers import answer_one, revalidated
+from project.common.api.pagination import PageParameters, answer_page, paged
+from project.common.api.responses import answer_one, revalidated
 
 router = Router()
 
@@ -17,7 +17,7 @@ def list_catalog_courses(
     request: HttpRequest, filters: Query[CatalogFilters], page: Query[PageParameters]
 ) -> HttpResponse:
     """Every published course; drafts are found nowhere here."""
-    items, count = reading.list_catalog(
+    items, count = queries.list_catalog(
         viewer(request), **filters.model_dump(), start=page.start, size=page.size
     )
     return answer_page(items, count, page)
@@ -29,4 +29,4 @@ def list_catalog_courses(
 @revalidated
 def get_catalog_course(request: HttpRequest, course_id: int) -> HttpResponse:
     """A published course with the outline of its lessons, without their contents."""
-    return answer_one(reading.read_catalog_course(viewer(request), course_id))
+    return answer_one(queries.read_catalog_course(viewer(request), course_id))

@@ -4,14 +4,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from ninja import File, Query, Router, Status, UploadedFile
 
-from lms import permissions, reading, services
+from lms import permissions, queries, services
 from lms.api.loaders import get_course, viewer
 from lms.models import Course
-from lms.paginators import PageParameters, answer_page, paged
 from lms.schemas import CourseChanges, CourseFilters, CourseIn, CourseOut, EditOptions
-from project.common.answers import answer_one, revalidated
+from project.common.api.pagination import PageParameters, answer_page, paged
+from project.common.api.responses import answer_one, revalidated
+from project.common.api.schemas import Problem
 from project.common.images import read_upload
-from project.common.schemas import Problem
 
 router = Router()
 
@@ -21,7 +21,7 @@ def list_courses(
     request: HttpRequest, filters: Query[CourseFilters], page: Query[PageParameters]
 ) -> HttpResponse:
     """Courses in authoring: the caller's own; moderators see all."""
-    items, count = reading.list_courses(
+    items, count = queries.list_courses(
         viewer(request), **filters.model_dump(), start=page.start, size=page.size
     )
     return answer_page(items, count, page)
@@ -41,7 +41,7 @@ def create_course(request: HttpRequest, payload: CourseIn) -> Status[Course]:
 @revalidated
 def get_course_details(request: HttpRequest, course_id: int) -> HttpResponse:
     """One course in authoring, with its lessons."""
-    return answer_one(reading.read_course(viewer(request), course_id))
+    return answer_one(queries.read_course(viewer(request), course_id))
 
 
 @router.patch("/{int:course_id}", response=CourseOut, summary="Change a course")

@@ -7,8 +7,8 @@ from lms import permissions
 from lms.api.courses import router
 from lms.api.loaders import get_course
 from lms.history import changes_of_course
-from lms.paginators import PageNumberPagination
 from lms.schemas import ChangeOut
+from project.common.api.pagination import PageNumberPagination
 
 
 @router.get(

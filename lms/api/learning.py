@@ -9,9 +9,9 @@ from ninja.pagination import paginate
 from lms import services
 from lms.api.loaders import viewer
 from lms.models import Access, Course, Lesson
-from lms.paginators import PageNumberPagination
 from lms.schemas import EnrollmentOut, LearningItemOut, LearningLessonOut
-from project.common.schemas import Problem
+from project.common.api.pagination import PageNumberPagination
+from project.common.api.schemas import Problem
 
 router = Router()
 

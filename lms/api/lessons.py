@@ -3,14 +3,14 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import File, Query, Router, Status, UploadedFile
 
-from lms import permissions, reading, services
+from lms import permissions, queries, services
 from lms.api.loaders import get_course, get_lesson, viewer
 from lms.models import Lesson
-from lms.paginators import PageParameters, answer_page, paged
 from lms.schemas import EditOptions, LessonChanges, LessonFilters, LessonIn, LessonOut
-from project.common.answers import answer_one, revalidated
+from project.common.api.pagination import PageParameters, answer_page, paged
+from project.common.api.responses import answer_one, revalidated
+from project.common.api.schemas import Problem
 from project.common.images import read_upload
-from project.common.schemas import Problem
 
 router = Router()
 
@@ -20,7 +20,7 @@ def list_lessons(
     request: HttpRequest, filters: Query[LessonFilters], page: Query[PageParameters]
 ) -> HttpResponse:
     """Lessons in authoring: those of the caller's courses; moderators see all."""
-    items, count = reading.list_lessons(
+    items, count = queries.list_lessons(
         viewer(request), course_id=filters.course_id, start=page.start, size=page.size
     )
     return answer_page(items, count, page)
@@ -43,7 +43,7 @@ def create_lesson(
 @revalidated
 def get_lesson_details(request: HttpRequest, lesson_id: int) -> HttpResponse:
     """One lesson in authoring. Learners read lessons under `learning/lessons`."""
-    return answer_one(reading.read_lesson(viewer(request), lesson_id))
+    return answer_one(queries.read_lesson(viewer(request), lesson_id))
 
 
 @router.patch(

@@ -8,8 +8,8 @@ from lms import services
 from lms.api.courses import router as courses_router
 from lms.api.loaders import viewer
 from lms.models import Course, Subscription
-from lms.paginators import PageNumberPagination
 from lms.schemas import SubscriptionOut, SubscriptionState
+from project.common.api.pagination import PageNumberPagination
 
 router = Router()
 

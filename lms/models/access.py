@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from project.common.search import Owners, contains, find
+from project.common.db.search import Owners, contains, find
 
 if TYPE_CHECKING:
     from lms.models.courses import Course, Lesson

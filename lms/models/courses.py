@@ -16,8 +16,8 @@ from lms.models.changes import ChangesOfMaterials
 from lms.models.subscriptions import Subscription
 from lms.models.visibility import published_or_own, sees_all_content
 from lms.validators import validate_materials, validate_price, validate_video_url
+from project.common.db.search import contains
 from project.common.images import random_name
-from project.common.search import contains
 
 DESCRIPTION_MAX_LENGTH = 20_000
 LAST_POSITION = 2**31 - 1

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Access, AccessSource, Completion, Course, Lesson
-from project.common.bulk import insert_rows
+from project.common.db.bulk import insert_rows
 from project.common.errors import Conflict, PaymentRequired, Refused
 
 if TYPE_CHECKING:

@@ -306,7 +306,7 @@ def test_queries_for_the_lists_do_not_grow(desk, moderator, number, django_asser
 
 
 def test_lists_count_up_to_a_limit(desk, moderator, monkeypatch):
-    monkeypatch.setattr("project.common.admin.COUNTED", 3)
+    monkeypatch.setattr("project.common.admin.base.COUNTED", 3)
     CourseFactory.create_batch(5)
     text = desk(moderator).get(page("course_changelist")).content.decode()
     assert "More than" in text

@@ -16,8 +16,8 @@ from lms.tasks import tell_collected_updates
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from people.models import BlockReason, User
 from people.tests.factories import UserFactory
-from project.mail.listing import list_one_step
 from project.mail.models import Delivery, Mailing
+from project.mail.recipients import list_one_step
 from project.mail.tasks import deliver_mail
 from project.tests.races import at_once
 

@@ -11,8 +11,8 @@ from payments.admin.filters import EventTypeFilter
 from payments.admin.wording import in_words
 from payments.models import StripeEvent
 from payments.permissions import can_see_book
-from project.common.admin import ReadOnlyAdmin, display
-from project.common.choosing import DaysFilter
+from project.common.admin.base import ReadOnlyAdmin, display
+from project.common.admin.filters import DaysFilter
 
 if TYPE_CHECKING:
     from people.models import User

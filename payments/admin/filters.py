@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
 from payments.models import StripeEvent
-from project.common.choosing import SubsetFilter
+from project.common.admin.filters import SubsetFilter
 
 
 class AttentionFilter(SubsetFilter):

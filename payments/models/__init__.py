@@ -1,6 +1,7 @@
 """The payments book, what became of each payment, and what is kept of Stripe."""
 
-from payments.models.book import (
+from payments.models.idempotency import IdempotencyKey
+from payments.models.payment import (
     HALF_MADE,
     IS_UNPAID,
     MOVES,
@@ -12,9 +13,8 @@ from payments.models.book import (
     may_be_opened,
     reference_of,
 )
-from payments.models.idempotency import IdempotencyKey
-from payments.models.moves import MoveSource, PaymentMove
-from payments.models.provider import StripeEvent, StripePrice
+from payments.models.stripe import StripeEvent, StripePrice
+from payments.models.transitions import MoveSource, PaymentMove
 
 __all__ = [
     "HALF_MADE",

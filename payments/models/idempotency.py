@@ -5,7 +5,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from payments.models.book import Payment
+from payments.models.payment import Payment
 
 
 class IdempotencyKey(models.Model):

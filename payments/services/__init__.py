@@ -1,7 +1,6 @@
 """What people do with payments: one module a process."""
 
 from payments.services.checkout import Pages, ask_stripe
-from payments.services.facts import receive_event
 from payments.services.importing import (
     BadRow,
     BookChanged,
@@ -12,7 +11,6 @@ from payments.services.importing import (
     import_payments,
     read_rows,
 )
-from payments.services.moves import Cause, IllegalMove, move_payment
 from payments.services.purchase import (
     AlreadyPaid,
     IdempotencyKeyReused,
@@ -31,6 +29,8 @@ from payments.services.staff import (
     refund_payment,
     reject_payment,
 )
+from payments.services.stripe_events import receive_event
+from payments.services.transitions import Cause, IllegalMove, move_payment
 
 __all__ = [
     "AlreadyOpen",

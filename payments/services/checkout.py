@@ -13,17 +13,17 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from payments import gateway
 from payments.models import MoveSource, Payment, PaymentStatus, StripePrice
-from payments.provider import (
+from payments.provider import stripe
+from payments.provider.types import (
     KeyUsedOtherwise,
     Order,
     ProviderRefused,
     ProviderUnavailable,
     Session,
 )
-from payments.services.facts import apply_session
-from payments.services.moves import Cause, lock_payment, move_payment
+from payments.services.stripe_events import apply_session
+from payments.services.transitions import Cause, lock_payment, move_payment
 
 if TYPE_CHECKING:
     from people.models import User
@@ -62,9 +62,9 @@ def close_session(payment: Payment) -> Payment:
     if not payment.session_id:
         return _expire(payment)
     try:
-        session = gateway.expire_session(payment.session_id, idempotency_key=_key(payment, "close"))
+        session = stripe.expire_session(payment.session_id, idempotency_key=_key(payment, "close"))
     except ProviderRefused:
-        session = gateway.retrieve_session(payment.session_id)
+        session = stripe.retrieve_session(payment.session_id)
     apply_session(payment_id=payment.pk, session=session, source=MoveSource.CHECKOUT)
     return Payment.objects.get(pk=payment.pk)
 
@@ -73,7 +73,7 @@ def ask_stripe(payment: Payment, *, source: MoveSource) -> Payment:
     """Retrieve the session of a payment that is still open, store what it says, and return the
     payment. Raises ProviderError."""
     if payment.session_id and payment in Payment.objects.open_at_stripe():
-        session = gateway.retrieve_session(payment.session_id)
+        session = stripe.retrieve_session(payment.session_id)
         apply_session(payment_id=payment.pk, session=session, source=source)
         payment = Payment.objects.get(pk=payment.pk)
     return payment
@@ -89,7 +89,7 @@ def _create_session(payment: Payment, buyer: "User", pages: PagesOf) -> Session:
         customer_email=buyer.email,
         language=buyer.language,
     )
-    return gateway.create_session(order, idempotency_key=_key(payment, "session"))
+    return stripe.create_session(order, idempotency_key=_key(payment, "session"))
 
 
 def _ensure_price(payment: Payment) -> StripePrice:
@@ -98,12 +98,12 @@ def _ensure_price(payment: Payment) -> StripePrice:
     known = StripePrice.objects.matching(payment).first()
     if known is not None:
         return known
-    product = gateway.create_product(
+    product = stripe.create_product(
         name=payment.title,
         idempotency_key=_key(payment, "product"),
         metadata={"course_id": str(payment.course_id), "lesson_id": str(payment.lesson_id)},
     )
-    price = gateway.create_price(
+    price = stripe.create_price(
         product_id=product.id,
         amount=payment.amount,
         currency=payment.currency,

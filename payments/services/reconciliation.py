@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from payments.models import HALF_MADE, MoveSource, Payment, PaymentQuerySet
-from payments.provider import ProviderRefused, ProviderUnavailable
+from payments.provider.types import ProviderRefused, ProviderUnavailable
 from payments.services.checkout import ask_stripe, close_session
 
 logger = logging.getLogger(__name__)

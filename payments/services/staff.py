@@ -7,11 +7,11 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import Access, AccessSource
 from lms.services import grant_access
-from payments import gateway
 from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
-from payments.provider import ProviderRefused
-from payments.services.moves import Cause, IllegalMove, move_payment
+from payments.provider import stripe
+from payments.provider.types import ProviderRefused
 from payments.services.purchase import AlreadyPaid, lock_buyer
+from payments.services.transitions import Cause, IllegalMove, move_payment
 from project.common.errors import Conflict
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def has_access(payment: Payment) -> bool:
 
 def _refund_at_stripe(payment: Payment) -> None:
     try:
-        gateway.refund(
+        stripe.refund(
             payment_intent_id=payment.payment_intent_id,
             payment_id=str(payment.token),
             idempotency_key=f"parta:{payment.token}:refund",

@@ -11,11 +11,11 @@ from pytest_django import Settings
 
 from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
-from payments import gateway
-from payments.sandbox.desk import Reply, Request
-from payments.sandbox.dialect import Json
-from payments.sandbox.server import SandboxServer
-from payments.sandbox.webhooks import signed
+from payments.provider import stripe as gateway
+from payments.stripe_sandbox.endpoints import Reply, Request
+from payments.stripe_sandbox.server import SandboxServer
+from payments.stripe_sandbox.webhooks import signed
+from payments.stripe_sandbox.wire import Json
 from payments.tests import stripe_description
 from payments.tests.receiver import Receiver
 from payments.tests.stripe_description import Description

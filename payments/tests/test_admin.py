@@ -426,7 +426,7 @@ def test_queries_for_the_events_do_not_grow(desk, administrator, number, django_
 @pytest.mark.parametrize("few", [0, 1, 10])
 def test_a_search_finds_the_same_among_few_and_many(desk, administrator, learner, monkeypatch, few):
     for limit in ("FEW", "SOME"):
-        monkeypatch.setattr(f"project.common.search.{limit}", few)
+        monkeypatch.setattr(f"project.common.db.search.{limit}", few)
     by_title = [PaymentFactory.create(title="Rye bread"), PaymentFactory.create(title="BREAD")]
     by_payer = PaymentFactory.create(payer__email="bread@school.example", title="Chess")
     by_number = PaymentFactory.create(external_id="bread", title="Chess")

@@ -14,7 +14,7 @@ from lms.services import grant_access, revoke_access
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import MoveSource, Payment, PaymentStatus
 from payments.services import Cause, confirm_payment, move_payment
-from payments.services.checking import find_disagreements
+from payments.services.consistency import find_disagreements
 from payments.tests.factories import PaymentFactory, place
 
 pytestmark = pytest.mark.django_db

@@ -20,8 +20,8 @@ from payments.models import (
     StripeEvent,
     StripePrice,
 )
-from payments.sandbox.desk import Fault
 from payments.services import ask_stripe, reconcile_payments
+from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory
 from payments.tests.shop import can_learn, events_of, session_of, the_payment
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 from lms.models import Course
 from lms.tests.factories import LessonFactory
 from payments.models import Payment, PaymentMove
-from payments.sandbox.desk import Fault
 from payments.services import confirm_payment, reconcile_payments
+from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory
 from payments.tests.shop import session_of, the_payment
 

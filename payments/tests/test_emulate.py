@@ -20,8 +20,8 @@ import pytest
 import stripe
 from pytest_django import Settings
 
-from payments import gateway
-from payments.provider import InvalidEvent, InvalidSignature, Order, ProviderUnavailable
+from payments.provider import stripe as gateway
+from payments.provider.types import InvalidEvent, InvalidSignature, Order, ProviderUnavailable
 from payments.tests.receiver import Receiver
 
 PEER = Path(__file__).with_name("emulate")

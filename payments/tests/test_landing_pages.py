@@ -3,7 +3,7 @@
 import pytest
 
 from payments.models import PaymentMove
-from payments.sandbox.desk import Fault
+from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory
 from payments.tests.shop import can_learn, the_payment
 

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pytest_django import Settings
 
-from payments import gateway
-from payments.provider import (
+from payments.provider import stripe
+from payments.provider.types import (
     Order,
     ProviderError,
     ProviderMisconfigured,
@@ -28,17 +28,15 @@ ORDER = Order(
     customer_email="lev@example.com",
 )
 CALLS: dict[str, Callable[[], object]] = {
-    "product": lambda: gateway.create_product(name="A", idempotency_key="a", metadata={}),
-    "price": lambda: gateway.create_price(
+    "product": lambda: stripe.create_product(name="A", idempotency_key="a", metadata={}),
+    "price": lambda: stripe.create_price(
         product_id="prod_1", amount=Decimal(1), currency="RUB", idempotency_key="b"
     ),
-    "session": lambda: gateway.create_session(ORDER, idempotency_key="c"),
-    "retrieve": lambda: gateway.retrieve_session("cs_test_1"),
-    "expire": lambda: gateway.expire_session("cs_test_1", idempotency_key="d"),
-    "charge": lambda: gateway.retrieve_charge("pi_1"),
-    "refund": lambda: gateway.refund(
-        payment_intent_id="pi_1", payment_id="17", idempotency_key="e"
-    ),
+    "session": lambda: stripe.create_session(ORDER, idempotency_key="c"),
+    "retrieve": lambda: stripe.retrieve_session("cs_test_1"),
+    "expire": lambda: stripe.expire_session("cs_test_1", idempotency_key="d"),
+    "charge": lambda: stripe.retrieve_charge("pi_1"),
+    "refund": lambda: stripe.refund(payment_intent_id="pi_1", payment_id="17", idempotency_key="e"),
 }
 
 
@@ -167,12 +165,12 @@ def test_nobody_listening_is_an_unknown_outcome(stripe_settings: Settings) -> No
         port = nobody.server_address[1]
     stripe_settings.STRIPE_API_BASE = f"http://127.0.0.1:{port}"
     with pytest.raises(ProviderUnavailable):
-        gateway.retrieve_session("cs_test_1")
+        stripe.retrieve_session("cs_test_1")
 
 
 def test_refusal_tells_its_reason(hostile: Hostile) -> None:
     hostile.status = 400
     hostile.content = error_body("invalid_request_error", code="amount_too_small")
     with pytest.raises(ProviderRefused) as refused:
-        gateway.retrieve_session("cs_test_1")
+        stripe.retrieve_session("cs_test_1")
     assert refused.value.reason == "amount_too_small"

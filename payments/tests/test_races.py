@@ -11,7 +11,6 @@ from pytest_django import Settings
 
 from lms.models import Access, Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
-from payments import gateway
 from payments.models import (
     IdempotencyKey,
     MoveSource,
@@ -20,9 +19,8 @@ from payments.models import (
     StripeEvent,
     StripePrice,
 )
-from payments.provider import ProviderUnavailable
-from payments.sandbox.desk import Fault
-from payments.sandbox.webhooks import signed
+from payments.provider import stripe
+from payments.provider.types import ProviderUnavailable
 from payments.services import (
     AlreadyOpen,
     AlreadyPaid,
@@ -36,7 +34,9 @@ from payments.services import (
     refund_payment,
     reject_payment,
 )
-from payments.services.facts import apply_session
+from payments.services.stripe_events import apply_session
+from payments.stripe_sandbox.endpoints import Fault
+from payments.stripe_sandbox.webhooks import signed
 from payments.tests.factories import PaymentFactory
 from project.tests.races import LIMIT, at_once, statuses
 
@@ -218,7 +218,7 @@ def test_a_page_that_is_just_written_down_is_not_replaced_by_an_older_one(
 ):
     def hear_of_an_older_one():
         [page] = patient.sandbox.all("checkout.session")
-        older = replace(gateway.retrieve_session(page["id"]), id="cs_older", status="expired")
+        older = replace(stripe.retrieve_session(page["id"]), id="cs_older", status="expired")
         return apply_session(
             payment_id=half_made.pk, session=older, source=MoveSource.RECONCILIATION
         )

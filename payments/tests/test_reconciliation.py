@@ -9,8 +9,8 @@ import time_machine
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments import tasks
 from payments.models import Payment, PaymentMove
-from payments.sandbox.desk import Fault
 from payments.services import confirm_payment, reconcile_payments
+from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory, place
 
 pytestmark = pytest.mark.django_db

@@ -16,12 +16,12 @@ import stripe
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from payments.sandbox import rules
-from payments.sandbox.desk import Desk, Fault, Reply, Request
-from payments.sandbox.dialect import Json
-from payments.sandbox.server import SandboxServer
-from payments.sandbox.state import Sandbox
-from payments.sandbox.webhooks import signed
+from payments.stripe_sandbox import checks
+from payments.stripe_sandbox.endpoints import Desk, Fault, Reply, Request
+from payments.stripe_sandbox.server import SandboxServer
+from payments.stripe_sandbox.state import Sandbox
+from payments.stripe_sandbox.webhooks import signed
+from payments.stripe_sandbox.wire import Json
 from payments.tests.receiver import Receiver
 from payments.tests.stripe_description import Description
 from project.common import money
@@ -128,8 +128,8 @@ def test_wrong_request_is_refused_with_the_name_of_the_field(
 
 
 def test_currencies_are_those_of_the_platform() -> None:
-    assert {"RUB", "JPY", "KWD"} <= rules.CURRENCIES
-    assert all(money.exponent(currency) in {0, 2, 3} for currency in rules.CURRENCIES)
+    assert {"RUB", "JPY", "KWD"} <= checks.CURRENCIES
+    assert all(money.exponent(currency) in {0, 2, 3} for currency in checks.CURRENCIES)
 
 
 @pytest.mark.parametrize("seconds", [1799, 24 * 3600 + 1])

@@ -12,7 +12,7 @@ from lms.services import grant_access, revoke_access
 from lms.tests.factories import LessonFactory
 from payments import permissions
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus
-from payments.provider import ProviderRefused
+from payments.provider.types import ProviderRefused
 from payments.services import (
     AlreadyOpen,
     AlreadyPaid,

@@ -6,9 +6,9 @@ import pytest
 
 from lms.models import Course
 from payments.models import Payment, PaymentMethod, PaymentMove
-from payments.provider import ProviderUnavailable
-from payments.sandbox.desk import Fault
+from payments.provider.types import ProviderUnavailable
 from payments.services import Order, Pages, request_payment
+from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory
 from payments.tests.shop import session_of, the_payment
 

@@ -11,9 +11,9 @@ import pytest
 import stripe
 from pytest_django import Settings
 
-from payments import gateway
-from payments.provider import InvalidEvent, InvalidSignature
-from payments.sandbox import shapes
+from payments.provider import stripe as gateway
+from payments.provider.types import InvalidEvent, InvalidSignature
+from payments.stripe_sandbox import objects
 from payments.tests.stripe_description import Description
 
 SECRET = "whsec_sandbox"
@@ -22,19 +22,21 @@ pytestmark = pytest.mark.usefixtures("stripe_settings")
 
 
 def make_session(**changes: Any) -> dict[str, Any]:
-    line = shapes.line_item({"unit_amount": 150_000, "currency": "rub"}, description="", quantity=1)
+    line = objects.line_item(
+        {"unit_amount": 150_000, "currency": "rub"}, description="", quantity=1
+    )
     form = {"success_url": "https://a.example", "metadata": {"payment_id": "17"}}
-    session = shapes.session(form, lines=[line], expires_at=NOW + 1800, base_url="", now=NOW)
+    session = objects.session(form, lines=[line], expires_at=NOW + 1800, base_url="", now=NOW)
     return session | changes
 
 
 def make_charge(**changes: Any) -> dict[str, Any]:
-    intent = shapes.payment_intent(make_session(), metadata={"payment_id": "17"}, now=NOW)
-    return shapes.charge(intent, now=NOW) | changes
+    intent = objects.payment_intent(make_session(), metadata={"payment_id": "17"}, now=NOW)
+    return objects.charge(intent, now=NOW) | changes
 
 
 def make_event(kind: str, subject: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    return shapes.event(kind, subject, key=None, now=NOW) | changes
+    return objects.event(kind, subject, key=None, now=NOW) | changes
 
 
 def signed(body: bytes, *, secret: str = SECRET, at: float | None = None) -> str:
@@ -82,7 +84,7 @@ def test_event_of_a_refunded_charge(description: Description) -> None:
 
 def test_event_of_a_refund(description: Description) -> None:
     charge = make_charge()
-    subject = shapes.refund({}, charged=charge, amount=150_000, now=NOW) | {"status": "failed"}
+    subject = objects.refund({}, charged=charge, amount=150_000, now=NOW) | {"status": "failed"}
     description.check_object(subject)
     event = parsed(make_event("refund.failed", subject))
 

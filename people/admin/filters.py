@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
 from people.models import BlockReason, User
-from project.common.search import among, keys_of_few
+from project.common.db.search import among, keys_of_few
 
 
 class StateFilter(DropdownFilter):  # type: ignore[misc]

@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from people.models import MODERATORS
 from people.permissions import can_give_rights
-from project.common.admin import StaffAdmin
+from project.common.admin.base import StaffAdmin
 
 # What people work with; sessions, tokens, histories and the like are nobody's to give.
 MODELS = (

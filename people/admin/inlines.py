@@ -11,7 +11,7 @@ from lms.permissions import can_see_accesses
 from payments.models import Payment
 from payments.permissions import can_see_book
 from people.models import User
-from project.common.admin import ReadOnlyInline, display
+from project.common.admin.base import ReadOnlyInline, display
 from project.common.money import shown
 
 

@@ -11,15 +11,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from people.admin.actions import PROCESSES, ask_and_run, page_of
 from people.admin.filters import SoonBlockedFilter, StateFilter
 from people.admin.forms import NewPersonForm, PasswordForm, PersonForm
 from people.admin.inlines import AccessInline, CourseInline, PaymentInline, SubscriptionInline
-from people.admin.processes import PROCESSES, ask_and_run, page_of
 from people.models import BlockReason, User
 from people.permissions import can_give_rights, can_manage
 from people.services.staff import update_account
-from project.common.admin import StaffAdmin, action, display
-from project.common.choosing import DaysFilter
+from project.common.admin.base import StaffAdmin, action, display
+from project.common.admin.filters import DaysFilter
 
 if TYPE_CHECKING:
     _DjangoUserAdmin = DjangoUserAdmin[User]

@@ -2,7 +2,7 @@ from django.http import HttpRequest
 from django.utils.translation import get_language
 from ninja import Router, Status
 
-from people import throttles, tokens, turns
+from people import login_queue, throttles, tokens
 from people.api.loaders import caller
 from people.models import Language, User
 from people.schemas import (
@@ -19,7 +19,7 @@ from people.schemas import (
 )
 from people.services import accounts, blocks, passwords, sessions
 from people.tokens import TokenPair
-from project.common.schemas import Problem
+from project.common.api.schemas import Problem
 
 router = Router()
 
@@ -51,7 +51,7 @@ def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
     account: 403 `account_blocked`. The letter case of the e-mail does not matter. While too many
     log in at once: 429, to be tried again after a second."""
     with (
-        turns.place_in_queue() as turn,
+        login_queue.place_in_queue() as turn,
         throttles.login_attempt(request, email=payload.email),
         turn,
     ):

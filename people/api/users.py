@@ -6,14 +6,14 @@ from ninja import File, Query, Router, Status, UploadedFile
 from ninja.pagination import paginate
 from pydantic import InstanceOf
 
-from lms.paginators import PageNumberPagination
 from people import permissions
 from people.api.loaders import caller, get_person
 from people.models import User, UserQuerySet
 from people.schemas import ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
 from people.services import accounts
+from project.common.api.pagination import PageNumberPagination
+from project.common.api.schemas import Problem
 from project.common.images import read_upload
-from project.common.schemas import Problem
 
 router = Router()
 

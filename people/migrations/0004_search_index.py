@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from project.common.search_index import CreateSearchIndex
+from project.common.db.search_index import CreateSearchIndex
 
 
 class Migration(migrations.Migration):

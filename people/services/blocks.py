@@ -6,11 +6,11 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
 from people.errors import AccountErased, InvalidLink
-from people.links import reactivation_tokens, user_id_of
 from people.models import BlockReason, User
+from people.one_time_links import reactivation_tokens, user_id_of
 from people.permissions import can_block
 from people.services.locks import lock_account
-from project.common.queue import enqueue
+from project.common.background.queue import enqueue
 
 BLOCK_FIELDS = ["is_active", "blocked_at", "blocked_reason", "token_version"]
 UNBLOCK_FIELDS = ["is_active", "blocked_at", "blocked_reason", "last_login"]

@@ -17,7 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from people.models import LAST_SEEN, BlockReason, User, UserQuerySet
-from project.mail.listing import add_recipients
+from project.mail.recipients import add_recipients
 from project.mail.services import open_mailing, start_delivery
 
 # Accounts that one statement locks.

@@ -9,10 +9,10 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from people.errors import InvalidLink
-from people.links import password_reset_tokens, user_id_of
 from people.models import User
+from people.one_time_links import password_reset_tokens, user_id_of
 from people.services.locks import lock_account
-from project.common.queue import enqueue
+from project.common.background.queue import enqueue
 
 
 def change_password(*, user: User, old_password: str, new_password: str) -> None:

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
 from ninja_jwt.token_blacklist.models import OutstandingToken
 
-from people import links
+from people import one_time_links
 from people.errors import (
     AccountBlocked,
     AccountErased,
@@ -126,7 +126,7 @@ def test_a_link_that_waits_for_itself_is_refused(kind):
             return blocks.confirm_reactivation(uid=uid, token=token)
         return passwords.confirm_password_reset(uid=uid, token=token, new_password="another long")
 
-    link = getattr(links, f"{kind}_link")(user)
+    link = getattr(one_time_links, f"{kind}_link")(user)
     result = overtaken(lambda: use(link), lambda: use(link))
     assert isinstance(result, InvalidLink)
 

@@ -12,8 +12,8 @@ from django.utils.http import base36_to_int, int_to_base36, urlsafe_base64_encod
 from django_q.models import OrmQ
 
 from people import tasks
-from people.links import password_reset_link, password_reset_tokens
 from people.models import BlockReason, User
+from people.one_time_links import password_reset_link, password_reset_tokens
 from people.services import accounts, blocks
 from people.tests.factories import PASSWORD, UserFactory
 from people.tokens import issue_access_token

@@ -14,7 +14,7 @@ from django.db import connection
 from ninja_jwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from PIL import Image
 
-from people import links
+from people import one_time_links
 from people.errors import AccountErased, LastAdministrator
 from people.models import BlockReason, User
 from people.services import accounts, administrators, blocks, staff
@@ -83,8 +83,8 @@ def test_one_email_registers_once(api):
 def test_one_link_works_once(api, kind):
     user = UserFactory.create(inactive=True)
     make_link = {
-        "password/reset": links.password_reset_link,
-        "reactivation": links.reactivation_link,
+        "password/reset": one_time_links.password_reset_link,
+        "reactivation": one_time_links.reactivation_link,
     }[kind]
     uid, token = make_link(user).split("/")[-2:]
     body = {"uid": uid, "token": token}
@@ -114,7 +114,7 @@ def _change(api: Any, user: User) -> None:
 
 
 def _reset_by_link(api: Any, user: User) -> None:
-    uid, token = links.password_reset_link(user).split("/")[-2:]
+    uid, token = one_time_links.password_reset_link(user).split("/")[-2:]
     body = {"uid": uid, "token": token, "new_password": NEW_PASSWORD}
     assert api(None).post("auth/password/reset/confirm", body).status_code == 204
 
@@ -199,7 +199,7 @@ def test_guessing_at_once_gains_nothing(api, settings):
 def test_who_is_just_erased_is_refused_and_nothing_is_written(api, learner, picture, act):
     files = stored()
     token = log_in(api, learner).json()["refresh"]
-    uid, secret = links.password_reset_link(learner).split("/")[-2:]
+    uid, secret = one_time_links.password_reset_link(learner).split("/")[-2:]
     learner.refresh_from_db()
     client, path = api(learner), f"users/{learner.pk}"
     passwords = {"old_password": PASSWORD, "new_password": NEW_PASSWORD}

@@ -8,7 +8,7 @@ import time_machine
 from django.core.cache import cache, caches
 from django.utils import timezone
 
-from people import turns
+from people import login_queue
 from people.models import User
 from people.tests.factories import PASSWORD, UserFactory
 
@@ -273,7 +273,7 @@ def test_so_many_wait_for_their_password_to_be_checked_and_the_rest_come_back(
     for _time in range(2):  # places are given back, by those who fail too
         with ExitStack() as waiting:
             for _place in range(places):
-                waiting.enter_context(turns.place_in_queue())
+                waiting.enter_context(login_queue.place_in_queue())
             refused = log_in(api, learner.email)
             assert (refused.status_code, refused["Retry-After"]) == (429, "1")
         assert log_in(api, "nobody@school.example", "wrong").status_code == 401

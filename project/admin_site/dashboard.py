@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from project.admin_site.money import payments
 from project.admin_site.panels import background, content, people
-from project.admin_site.parts import Panel
+from project.admin_site.widgets import Panel
 
 PANELS: tuple[Callable[[HttpRequest], Panel | None], ...] = (payments, content, people, background)
 

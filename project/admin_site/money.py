@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from payments.models import Payment, PaymentMethod
-from project.admin_site.figures import kept, last_days, revenue_of
 from project.admin_site.panels import list_url, may_see
-from project.admin_site.parts import (
+from project.admin_site.statistics import kept, last_days, revenue_of
+from project.admin_site.widgets import (
     COLOURS,
     Attention,
     Chart,

@@ -9,9 +9,9 @@ from django.utils.translation import ngettext
 
 from lms.models import sees_all_content
 from people.models import User
-from project.admin_site.figures import kept, last_days
-from project.admin_site.frame import registered
-from project.admin_site.parts import (
+from project.admin_site.menu import registered
+from project.admin_site.statistics import kept, last_days
+from project.admin_site.widgets import (
     Attention,
     Chart,
     Figure,
@@ -19,8 +19,8 @@ from project.admin_site.parts import (
     ShareChart,
     by_day,
 )
-from project.common import queue
-from project.mail import ledger
+from project.common.background import queue
+from project.mail import queries
 
 
 def list_url(label: str, query: str = "") -> str | None:
@@ -142,11 +142,11 @@ def background(request: HttpRequest) -> Panel | None:
 
 def _mails() -> list[Attention]:
     attention = []
-    if since := ledger.failing_since():
+    if since := queries.failing_since():
         text = _("The mail server has not answered for %(time)s; mails wait.")
         url = list_url("mail.Delivery", "?outcome=waiting")
         attention.append(Attention(text % {"time": timesince(since)}, url, "cloud_off"))
-    if failed := ledger.failed_lately():
+    if failed := queries.failed_lately():
         text = ngettext(
             "%(number)d mail of the last seven days failed.",
             "%(number)d mails of the last seven days failed.",
@@ -154,7 +154,7 @@ def _mails() -> list[Attention]:
         )
         url = list_url("mail.Delivery", "?outcome=failed_lately")
         attention.append(Attention(text % {"number": failed}, url, "unsubscribe", is_danger=True))
-    if parked := ledger.parked_mailings():
+    if parked := queries.parked_mailings():
         text = ngettext(
             "%(number)d mailing was given up.", "%(number)d mailings were given up.", parked
         )

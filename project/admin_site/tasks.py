@@ -1,6 +1,6 @@
 """Background work of the dashboard; run by the clock."""
 
-from project.admin_site.figures import count_slow_ones
+from project.admin_site.statistics import count_slow_ones
 
 
 def count_figures() -> str:

@@ -16,11 +16,11 @@ from django.utils.translation import gettext_noop
 
 from project.mail import outcomes
 from project.mail.kinds import Letter, Skip, mail_kind
-from project.mail.message import message_id
+from project.mail.lease import note_answer, note_failure
+from project.mail.mime import message_id
 from project.mail.models import DeliveryStatus
 from project.mail.outcomes import Batch, ClaimLost
-from project.mail.server import note_answer, note_failure
-from project.mail.transport import (
+from project.mail.smtp import (
     AddressPostponed,
     AddressRefused,
     Message,

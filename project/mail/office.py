@@ -11,10 +11,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from project.mail.courier import Courier
+from project.mail.lease import server_may_answer
 from project.mail.models import Delivery, DeliveryStatus
 from project.mail.outcomes import Batch
-from project.mail.server import server_may_answer
-from project.mail.transport import Transport
+from project.mail.smtp import Transport
 
 # Rows of one claim by the number of crashes they have seen: what crashes is soon alone, and its
 # neighbours go out without it.

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from project.common.queue import enqueue
+from project.common.background.queue import enqueue
 from project.mail.kinds import mail_kind
 from project.mail.models import (
     FAILED,

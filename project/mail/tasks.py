@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from project.common.queue import enqueue
-from project.mail.ledger import anything_due, forget_finished_mailings
-from project.mail.listing import list_one_step
+from project.common.background.queue import enqueue
+from project.mail.lease import become_sender, server_may_answer, stop_sending
 from project.mail.office import send_due
-from project.mail.server import become_sender, server_may_answer, stop_sending
+from project.mail.queries import anything_due, forget_finished_mailings
+from project.mail.recipients import list_one_step
 
 # Seconds of work in one task, well below Q_CLUSTER["timeout"]; then the next one goes on, so that
 # other tasks have their turn in between.

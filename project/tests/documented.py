@@ -17,8 +17,8 @@ from django.http import HttpRequest, HttpResponse
 from jsonschema_rs import Draft202012Validator
 
 from project.api import api
-from project.common.openapi import operations_of
-from project.common.problems import CONTENT_TYPE
+from project.common.api.openapi import operations_of
+from project.common.api.problems import CONTENT_TYPE
 
 type Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 
-from project.common import queue
+from project.common.background import queue
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from lms.tests.factories import CourseFactory
 from payments.models import Payment
 from payments.tests.factories import PaymentFactory
 from people.tests.factories import UserFactory
-from project.common.bulk import insert_rows, many_writes, reserve_ids
+from project.common.db.bulk import insert_rows, many_writes, reserve_ids
 from project.mail.models import Delivery, Mailing
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.utils import timezone
 from lms.models import Access, AccessSource, Completion
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from people.tests.factories import UserFactory
-from project.admin_site import figures
+from project.admin_site import statistics
 from project.admin_site.models import Figure
 from project.admin_site.tasks import count_figures
 
@@ -75,15 +75,15 @@ def test_slow_is_what_takes_a_twentieth_of_a_second(clock, ticks, monkeypatch, t
         return 7
 
     ticks.now = 0.0
-    monkeypatch.setitem(figures.COUNTERS, "content", count)
-    assert figures.count("content") == 7
+    monkeypatch.setitem(statistics.COUNTERS, "content", count)
+    assert statistics.count("content") == 7
     figure = Figure.objects.get()
     assert (figure.value, figure.counted_at, figure.seconds) == (7, timezone.now(), took)
     assert count_figures() == f"{number} figures"
 
 
 def test_days_are_those_of_the_project(clock):
-    days = figures.last_days()
+    days = statistics.last_days()
     assert (len(days), days[0], days[-1]) == (30, date(2026, 10, 26), date(2026, 11, 24))
 
 
@@ -93,7 +93,7 @@ def test_people_are_counted_by_the_day_and_blocked_ones_apart(clock):
     UserFactory.create(date_joined=now - month, last_login=now - timedelta(hours=2))
     UserFactory.create(date_joined=now - month - timedelta(seconds=1))
     UserFactory.create(date_joined=now, last_login=now, blocked=True)
-    assert figures.count("people") == {
+    assert statistics.count("people") == {
         "active": 3,
         "blocked": 1,
         "joined": {"2026-10-25": 1, "2026-11-24": 1},
@@ -109,7 +109,7 @@ def test_content_is_counted_drafts_apart_and_the_most_followed_first(author):
     LessonFactory.create_batch(3, course=courses[0])
     for number, course in enumerate(courses[:12]):
         SubscriptionFactory.create_batch(1 + (number == 5), course=course)
-    counted = figures.count("content")
+    counted = statistics.count("content")
     assert [counted[name] for name in ("published", "drafts", "lessons", "subscriptions")] == [
         11,
         2,
@@ -143,7 +143,11 @@ def test_completion_is_of_those_who_may_learn_the_course_today(author):
     no_learners = LessonFactory.create(course__title="No learners").course
     for course in (no_lessons, no_learners):
         SubscriptionFactory.create(course=course)
-    assert figures.count("content")["completion"] == [("Cheese", 75), ("Bread", 25), ("Butter", 0)]
+    assert statistics.count("content")["completion"] == [
+        ("Cheese", 75),
+        ("Bread", 25),
+        ("Butter", 0),
+    ]
 
 
 def test_worker_leaves_alone_what_is_quick_and_what_is_unknown(drafts):
@@ -156,4 +160,4 @@ def test_worker_leaves_alone_what_is_quick_and_what_is_unknown(drafts):
 def test_each_panel_s_figures_survive_json(desk, administrator):
     for _time in range(2):  # as they were counted, and as they were kept
         assert desk(administrator).get(reverse("admin:index")).status_code == 200
-    assert set(Figure.objects.values_list("name", flat=True)) == set(figures.COUNTERS)
+    assert set(Figure.objects.values_list("name", flat=True)) == set(statistics.COUNTERS)

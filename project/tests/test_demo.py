@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from lms.models import Access, Course, Lesson, Subscription
 from payments.models import Payment, PaymentStatus
-from payments.services.checking import find_disagreements
+from payments.services.consistency import find_disagreements
 from people.models import User
 from project import demo
 

@@ -12,9 +12,9 @@ import pytest
 from django.conf import settings
 
 from project.api import STATUSES, api
+from project.common.api.messages import MESSAGES
+from project.common.background.schedules import SCHEDULES
 from project.common.errors import DomainError
-from project.common.schedules import SCHEDULES
-from project.common.validation import MESSAGES
 
 APPS = ("lms", "payments", "people", "project")
 

@@ -10,7 +10,7 @@ from ninja.openapi.schema import OpenAPISchema
 from openapi_schema_validator import OAS31Validator
 
 from project.api import api
-from project.common.openapi import operations_of, outline
+from project.common.api.openapi import operations_of, outline
 
 OUTLINE = Path(__file__).parent / "openapi_outline.txt"
 DOCUMENT = api.get_openapi_schema()

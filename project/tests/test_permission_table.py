@@ -14,8 +14,8 @@ from lms.models import Completion, Course, Lesson, Subscription
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment
 from payments.tests.factories import PaymentFactory
-from people.links import password_reset_link, reactivation_link
 from people.models import User
+from people.one_time_links import password_reset_link, reactivation_link
 from people.tests.factories import PASSWORD, UserFactory
 from people.tokens import issue_pair, user_of_refresh_token
 from project.common.errors import Unauthenticated

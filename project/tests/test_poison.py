@@ -18,14 +18,14 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Success, Task
 from django_q.signing import SignedPackage
 
-from project.common import queue
-from project.common.cluster import Broker, limit_memory, sign
+from project.common.background import queue
+from project.common.background.broker import Broker, limit_memory, sign
 from project.tests.processes import Running, environment
 
 ENQUEUE = """
 import sys, django
 django.setup()
-from project.common.queue import enqueue
+from project.common.background.queue import enqueue
 for name in sys.argv[1:]:
     enqueue(f"project.tests.poison.{name}")
 """
@@ -75,7 +75,7 @@ def wait_for_retry() -> None:
 
 @pytest.fixture
 def broker(db: None, monkeypatch: pytest.MonkeyPatch) -> Broker:
-    monkeypatch.setattr("project.common.cluster.sleep", lambda seconds: None)
+    monkeypatch.setattr("project.common.background.broker.sleep", lambda seconds: None)
     return Broker(list_key="parta")
 
 
@@ -133,7 +133,7 @@ def test_only_the_cluster_that_is_asked_gives_a_sign_of_life(
     broker: Broker, task: OrmQ, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        queue.ask_for_life("project.common.tasks.sign_of_life", "guarded-ours")
+        queue.ask_for_life("project.common.background.tasks.sign_of_life", "guarded-ours")
     question = OrmQ.objects.get(key="guarded-ours")
     wait_for_retry()
     monkeypatch.setenv("PARTA_CLUSTER", "guarded-theirs")

@@ -9,15 +9,15 @@ import time_machine
 from django.db import OperationalError, connection, transaction
 from django_q.models import OrmQ, Schedule, Task
 
-from project.common import queue
-from project.common.schedules import Schedule as Entry
-from project.common.tasks import SIGN_OF_LIFE, canary, sign_of_life
+from project.common.background import queue
+from project.common.background.schedules import Schedule as Entry
+from project.common.background.tasks import SIGN_OF_LIFE, canary, sign_of_life
 from project.tests.processes import wait_until
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)
-PATH = "project.common.tasks.canary"
+PATH = "project.common.background.tasks.canary"
 locks = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="SQLite locks the whole database"
 )
@@ -50,7 +50,7 @@ def test_a_task_is_queued_once_its_transaction_commits_and_a_typo_is_told_at_onc
     with django_capture_on_commit_callbacks() as callbacks:
         queue.enqueue(PATH, 7, colour="red", group="x")
         with pytest.raises(ImportError):
-            queue.enqueue("project.common.tasks.canaries")
+            queue.enqueue("project.common.background.tasks.canaries")
     assert not OrmQ.objects.exists()
     assert len(callbacks) == 1
     callbacks[0]()

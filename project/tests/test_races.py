@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 
-from project.common import queue, schedules
-from project.common.cluster import Broker
+from project.common.background import queue, schedules
+from project.common.background.broker import Broker
 from project.tests.races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,7 +18,7 @@ PATH = "project.tests.poison.behave"
 
 @pytest.fixture
 def broker(monkeypatch) -> Broker:
-    monkeypatch.setattr("project.common.cluster.sleep", lambda seconds: None)
+    monkeypatch.setattr("project.common.background.broker.sleep", lambda seconds: None)
     return Broker(list_key="parta")
 
 
@@ -34,7 +34,7 @@ def test_a_task_is_handed_to_one_of_the_clusters_that_ask_at_once(broker):
 
 
 def test_a_task_that_has_had_its_tries_is_given_up_by_one_cluster(broker, monkeypatch, caplog):
-    monkeypatch.setattr("project.common.cluster.Conf.MAX_ATTEMPTS", 0)
+    monkeypatch.setattr("project.common.background.broker.Conf.MAX_ATTEMPTS", 0)
     enqueue()
     assert at_once(*[broker.dequeue] * 4, before_writing=OrmQ) == [[]] * 4
     assert not OrmQ.objects.exists()

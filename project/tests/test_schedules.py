@@ -11,10 +11,10 @@ from django.utils.module_loading import import_string
 from django_q.conf import Conf
 from django_q.models import Schedule as Row
 
-from project.common.queue import synchronise_schedules
-from project.common.schedules import SCHEDULES, Schedule
+from project.common.background.queue import synchronise_schedules
+from project.common.background.schedules import SCHEDULES, Schedule
 
-PATH = "project.common.tasks.canary"
+PATH = "project.common.background.tasks.canary"
 
 
 def test_names_are_unique_and_every_path_leads_to_a_function() -> None:

@@ -6,7 +6,7 @@ from django.db import connection
 from lms.models import SEARCHED_FIELDS, Course, Lesson
 from payments.models import Payment
 from people.models import STAFF_SEARCHES, User
-from project.common.search import contains
+from project.common.db.search import contains
 from project.mail.models import Mailing
 
 pytestmark = pytest.mark.django_db

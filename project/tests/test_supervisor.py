@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from project.supervisor import GRACE_SECONDS, Service, Supervisor
+from project.processes.supervisor import GRACE_SECONDS, Service, Supervisor
 from project.tests.processes import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -22,7 +22,7 @@ FOREVER = "import signal; signal.pause()"
 # A process of its own runs the supervisor that is sent signals: in ours other tests run.
 SUPERVISED = """
 from pathlib import Path
-from project.supervisor import Service, Supervisor
+from project.processes.supervisor import Service, Supervisor
 import sys
 print(Supervisor([Service("stubborn", [sys.executable, "-c", sys.argv[2]])], Path(sys.argv[1])).run())
 """

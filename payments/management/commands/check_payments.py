@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from payments.provider import ProviderError
-from payments.services.checking import find_disagreements
+from payments.provider.types import ProviderError
+from payments.services.consistency import find_disagreements
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from payments.sandbox.server import SandboxServer
+from payments.stripe_sandbox.server import SandboxServer
 
 WEBHOOK_URL = "http://127.0.0.1:8000/api/v1/payments/stripe/webhook"
 

@@ -1,12 +1,12 @@
 """Loading payments from other books: reading files, checking rows, writing all or nothing."""
 
-from payments.services.importing.book import (
+from payments.services.importing.files import UnreadableFile, read_rows
+from payments.services.importing.loading import (
     BookChanged,
     ImportReport,
     check_rows,
     import_payments,
 )
-from payments.services.importing.files import UnreadableFile, read_rows
 from payments.services.importing.rows import BadRow, Row
 
 __all__ = [

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lms.models import Lesson
-from payments.services.importing import book
+from payments.services.importing import loading
 from payments.tests.loading.command import load, recorded, refused
 
 pytestmark = pytest.mark.django_db
@@ -184,7 +184,7 @@ def test_twenty_bad_rows_are_enough(write, good, bad):
 
 
 def test_after_twenty_bad_rows_the_rest_is_not_looked_at(write, good, monkeypatch):
-    monkeypatch.setattr(book, "BATCH_SIZE", 10)
+    monkeypatch.setattr(loading, "BATCH_SIZE", 10)
     rows = [good | {"external_id": f"A-{number}", "amount": "x"} for number in range(20)]
     rows += [good | {"external_id": "A-0"}]
     with recorded() as queries:

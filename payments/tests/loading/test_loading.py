@@ -18,8 +18,8 @@ from lms.models import Access, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import MOVES, MoveSource, Payment, PaymentStatus
 from payments.services import Cause, move_payment, read_rows
-from payments.services.checking import find_disagreements
-from payments.services.importing import book, json_list
+from payments.services.consistency import find_disagreements
+from payments.services.importing import json_list, loading
 from payments.services.importing.json_list import JSONList
 from payments.tests.factories import PaymentFactory
 from payments.tests.loading.command import load, recorded
@@ -381,7 +381,7 @@ def test_what_many_batches_speak_of_is_asked_for_once_and_not_kept_for_ever(
         tables = ("people_user", "lms_course", "lms_lesson")
         return [sum(f'FROM "{table}"' in sql for sql in queries) for table in tables]
 
-    monkeypatch.setattr(book, "BATCH_SIZE", 1)
+    monkeypatch.setattr(loading, "BATCH_SIZE", 1)
     lesson = LessonFactory.create()
     other = {"user": "other@school.example", "course_id": "", "lesson_id": str(lesson.pk)}
     UserFactory.create(email=other["user"])
@@ -389,9 +389,9 @@ def test_what_many_batches_speak_of_is_asked_for_once_and_not_kept_for_ever(
     path = write([row | {"external_id": f"A-{number}"} for number, row in enumerate(rows)])
     assert questions() == [2, 1, 1]
     # As soon as more than so many are remembered they are forgotten, and asked for again.
-    monkeypatch.setattr(book, "MOST_REMEMBERED", 2)
+    monkeypatch.setattr(loading, "MOST_REMEMBERED", 2)
     assert questions() == [2, 1, 1]
-    monkeypatch.setattr(book, "MOST_REMEMBERED", 1)
+    monkeypatch.setattr(loading, "MOST_REMEMBERED", 1)
     assert questions() == [6, 1, 1]
 
 

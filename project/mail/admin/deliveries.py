@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from project.common.admin import display
-from project.common.retrying import RetriedAdmin
-from project.common.search import Owners, contains, find
+from project.common.admin.base import display
+from project.common.admin.retry import RetriedAdmin
+from project.common.db.search import Owners, contains, find
 from project.mail import services
 from project.mail.admin.filters import MailingFilter, OutcomeFilter
 from project.mail.models import Delivery, DeliveryStatus

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
-from project.common.choosing import SubsetFilter
+from project.common.admin.filters import SubsetFilter
 from project.mail.kinds import label_of
 from project.mail.models import Delivery, DeliveryStatus, Mailing
 

@@ -10,10 +10,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from project.common.admin import display
-from project.common.choosing import DaysFilter
-from project.common.retrying import RetriedAdmin
-from project.common.search import contains, find
+from project.common.admin.base import display
+from project.common.admin.filters import DaysFilter
+from project.common.admin.retry import RetriedAdmin
+from project.common.db.search import contains, find
 from project.mail import services
 from project.mail.admin.deliveries import EXPLANATION, say_how_many
 from project.mail.admin.filters import KindFilter, TroubleFilter

@@ -2,7 +2,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from project.common.search_index import CreateSearchIndex
+from project.common.db.search_index import CreateSearchIndex
 
 
 class Migration(migrations.Migration):

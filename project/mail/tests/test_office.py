@@ -12,17 +12,17 @@ from django.utils import timezone
 
 from people.models import BlockReason, User
 from people.tests.factories import UserFactory
-from project.mail import listing, office, outcomes
+from project.mail import office, outcomes, recipients
 from project.mail.courier import Courier
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter
-from project.mail.ledger import forget_finished_mailings, oldest_unsent_age
-from project.mail.message import Envelope, Press, build
+from project.mail.lease import become_sender, mail_server
+from project.mail.mime import Envelope, Press, build
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 from project.mail.office import MAX_CRASHES, claim_batch
-from project.mail.server import become_sender, mail_server
+from project.mail.queries import forget_finished_mailings, oldest_unsent_age
 from project.mail.services import send_to_audience, send_to_one, try_again
+from project.mail.smtp import Transport
 from project.mail.tasks import deliver_mail
-from project.mail.transport import Transport
 from project.tests.races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -53,9 +53,9 @@ def test_everyone_gets_one_mail_however_often_it_is_asked_for(people, sink):
 
 
 def test_recipients_are_listed_in_steps_and_once(people, sink, monkeypatch):
-    monkeypatch.setattr(listing, "STEP", 2)
+    monkeypatch.setattr(recipients, "STEP", 2)
     mailing = send_to_audience("notice", 1)
-    assert listing.list_one_step()
+    assert recipients.list_one_step()
     assert mailing.deliveries.count() == 2
     deliver_mail()
     mailing.refresh_from_db()
@@ -248,7 +248,7 @@ def test_a_person_blocked_meanwhile_gets_none(people, sink):
 
 def test_a_batch_whose_worker_died_is_sent_after_its_lease(people, sink):
     send_to_audience("notice", 1)
-    listing.list_one_step()
+    recipients.list_one_step()
     with time_machine.travel(timezone.now(), tick=False) as clock:
         dead = claim_batch(timezone.now())
         deliver_mail()
@@ -262,7 +262,7 @@ def test_a_batch_whose_worker_died_is_sent_after_its_lease(people, sink):
 
 def test_a_worker_that_lost_its_claim_stops(people, sink):
     send_to_audience("notice", 1)
-    listing.list_one_step()
+    recipients.list_one_step()
     batch = claim_batch(timezone.now())
     assert batch is not None
     Delivery.objects.update(claim=None)
@@ -274,7 +274,7 @@ def test_a_worker_that_lost_its_claim_stops(people, sink):
 
 def test_what_kills_its_worker_is_soon_alone_and_given_up(people, sink):
     mailing = send_to_audience("notice", 1)
-    listing.list_one_step()
+    recipients.list_one_step()
     poison = Delivery.objects.get(recipient=people[0])
     sizes = []
     with time_machine.travel(timezone.now(), tick=False) as clock:
@@ -320,7 +320,7 @@ def test_a_mailing_that_cannot_be_listed_is_parked_and_stops_nobody(people, sink
 
 def test_urgent_mails_overtake(people, sink):
     send_to_audience("notice", 1)
-    listing.list_one_step()
+    recipients.list_one_step()
     person = UserFactory.create()
     send_to_one("urgent", person)
     deliver_mail()
@@ -356,7 +356,7 @@ def test_a_long_mailing_is_sent_slice_by_slice(
 def test_many_senders_at_once_send_each_mail_once(mail_host, monkeypatch):
     people = UserFactory.create_batch(40)
     send_to_audience("notice", 1)
-    listing.list_one_step()
+    recipients.list_one_step()
     monkeypatch.setattr(office, "BATCH_SIZES", (3, 1, 1))
     at_once(*[lambda: office.send_due(time.monotonic() + 20)] * 4)
     assert mail_host.sink.counts == addresses(people)
@@ -366,7 +366,7 @@ def test_old_mailings_are_forgotten_unless_something_waits(people, sink):
     done = send_to_audience("notice", 1)
     deliver_mail()
     waiting = send_to_audience("notice", 2)
-    listing.list_one_step()
+    recipients.list_one_step()
     assert forget_finished_mailings(timezone.now() + timedelta(days=1)) == 5
     assert list(Mailing.objects.all()) == [waiting]
     assert not Mailing.objects.filter(pk=done.pk).exists()

@@ -10,10 +10,10 @@ from django_q.models import OrmQ
 
 from people.models import User
 from people.tests.factories import UserFactory
-from project.mail import listing, office
+from project.mail import office, recipients
+from project.mail.lease import become_sender
 from project.mail.models import Delivery, Mailing, MailingState, MailServer
 from project.mail.office import claim_batch
-from project.mail.server import become_sender
 from project.mail.services import list_again, send_to_audience, send_to_one, try_again
 from project.tests.races import at_once
 
@@ -34,7 +34,7 @@ def people():
 def mailing(people):
     """All of its mails are due."""
     mailing = send_to_audience("notice", 1)
-    listing.list_one_step()
+    recipients.list_one_step()
     return mailing
 
 
@@ -50,9 +50,9 @@ def test_a_mail_that_is_asked_for_twice_at_once_is_one(learner, send):
 
 
 def test_workers_that_list_at_once_list_on_from_one_another(people, monkeypatch):
-    monkeypatch.setattr(listing, "STEP", 2)
+    monkeypatch.setattr(recipients, "STEP", 2)
     mailing = send_to_audience("notice", 1)
-    step = partial(listing._list_step, mailing.pk)
+    step = partial(recipients._list_step, mailing.pk)
     at_once(step, step, before_writing=Delivery)
     assert mailing.deliveries.count() == 4
     at_once(step, step, before_writing=Delivery)
@@ -63,7 +63,7 @@ def test_workers_that_list_at_once_list_on_from_one_another(people, monkeypatch)
 
 def test_people_who_are_added_twice_at_once_get_one_mail(people):
     mailing = Mailing.objects.create(kind="notice", key="notice:1", state=MailingState.LISTED)
-    add = partial(listing.add_recipients, mailing, User.objects.all(), "pk")
+    add = partial(recipients.add_recipients, mailing, User.objects.all(), "pk")
     assert sorted(at_once(add, add, before_writing=Delivery)) == [0, 5]
     assert mailing.deliveries.count() == 5
 

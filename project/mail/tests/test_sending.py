@@ -16,18 +16,18 @@ from django_q.models import OrmQ
 
 from people.models import User
 from people.tests.factories import UserFactory
-from project.mail import listing, office, outcomes
+from project.mail import office, outcomes, recipients
 from project.mail.kinds import mail_kind
-from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
-from project.mail.office import claim_batch, send_due
-from project.mail.outcomes import Batch, ClaimLost
-from project.mail.server import (
+from project.mail.lease import (
     become_sender,
     mail_server,
     note_failure,
     server_may_answer,
     stop_sending,
 )
+from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
+from project.mail.office import claim_batch, send_due
+from project.mail.outcomes import Batch, ClaimLost
 from project.mail.services import send_to_audience, send_to_one
 from project.mail.tasks import deliver_mail
 
@@ -55,7 +55,7 @@ def clock():
 
 def listed(subject_id=1, kind="notice"):
     mailing = send_to_audience(kind, subject_id)
-    assert listing.list_one_step()
+    assert recipients.list_one_step()
     return mailing
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from project.api import api
-from project.common.openapi import outline
+from project.common.api.openapi import outline
 
 
 class Command(BaseCommand):

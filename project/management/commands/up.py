@@ -16,9 +16,9 @@ from django.db import Error as DatabaseFault
 from django.db import connection
 
 from project import demo
-from project.common.queue import enqueue
-from project.common.tasks import CANARY
-from project.supervisor import GRACE_SECONDS, Service, Supervisor
+from project.common.background.queue import enqueue
+from project.common.background.tasks import CANARY
+from project.processes.supervisor import GRACE_SECONDS, Service, Supervisor
 
 ENV_TEMPLATE = """\
 # Written by `manage.py up`. .env.sample names and explains every variable.

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management import CommandError
 from django.core.management.base import BaseCommand, CommandParser
 
-from project.watchdog import PATIENCE, keep_working
+from project.processes.worker_guard import PATIENCE, keep_working
 
 
 class Command(BaseCommand):

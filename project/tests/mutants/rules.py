@@ -8,21 +8,21 @@ SURVIVORS = Path(__file__).with_name("survivors.toml")
 
 # A folder stands for all modules in it.
 RULES = [
-    "lms.permissions", "lms.models", "lms.services", "lms.links", "lms.validators", "lms.reading",
+    "lms.permissions", "lms.models", "lms.services", "lms.links", "lms.validators", "lms.queries",
     "lms.history",
-    "payments.permissions", "payments.models", "payments.services", "payments.reading",
-    "payments.gateway",
-    "people.permissions", "people.models", "people.tokens", "people.throttles", "people.turns",
-    "people.links", "people.validators", "people.services",
-    "project.mail.office", "project.mail.courier", "project.mail.outcomes", "project.mail.ledger",
-    "project.mail.listing", "project.mail.services", "project.mail.models", "project.mail.message",
-    "project.mail.transport", "project.mail.server", "project.mail.tasks", "project.mail.kinds",
-    "project.common.prepared", "project.common.search", "project.common.images",
-    "project.common.money", "project.common.validation", "project.common.parsing",
-    "project.common.queue", "project.common.retrying", "project.common.bulk",
-    "project.common.cluster", "project.common.schedules", "project.common.tasks",
-    "project.common.logging", "project.supervisor", "project.watchdog",
-    "project.admin_site.figures", "project.admin_site.money",
+    "payments.permissions", "payments.models", "payments.services", "payments.queries",
+    "payments.provider.stripe",
+    "people.permissions", "people.models", "people.tokens", "people.throttles", "people.login_queue",
+    "people.one_time_links", "people.validators", "people.services",
+    "project.mail.office", "project.mail.courier", "project.mail.outcomes", "project.mail.queries",
+    "project.mail.recipients", "project.mail.services", "project.mail.models", "project.mail.mime",
+    "project.mail.smtp", "project.mail.lease", "project.mail.tasks", "project.mail.kinds",
+    "project.common.db.compiled", "project.common.db.search", "project.common.images",
+    "project.common.money", "project.common.api.messages", "project.common.api.request_body",
+    "project.common.background.queue", "project.common.admin.retry", "project.common.db.bulk",
+    "project.common.background.broker", "project.common.background.schedules", "project.common.background.tasks",
+    "project.common.logging", "project.processes.supervisor", "project.processes.worker_guard",
+    "project.admin_site.statistics", "project.admin_site.money",
 ]  # fmt: skip
 
 

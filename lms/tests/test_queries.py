@@ -1,0 +1,170 @@
+"""What is read without model objects (lms/queries.py) is what the schemas say of the objects."""
+
+import json
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db.models import Prefetch
+from orjson import dumps
+
+from lms.models import Access, AccessSource, Course, Lesson, Subscription
+from lms.schemas import CatalogCourseDetailsOut, CatalogCourseOut, CourseOut, LessonOut
+from lms.tests.factories import CourseFactory, LessonFactory
+from people.models import User
+from people.tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+ORDERINGS = ["title", "created_at", "updated_at", "price"]
+ORDERINGS += [f"-{name}" for name in ORDERINGS]
+READERS = ["author", "learner", "moderator", "administrator"]
+
+
+@pytest.fixture(autouse=True)
+def school(author, learner):
+    """Every value that a column can have, seen by people with and without rights."""
+    nameless = UserFactory.create(first_name="")
+    for owner in (author, nameless):
+        for number, price in enumerate(["0", "10.50", "99999999.99"]):
+            course = CourseFactory.create(
+                owner=owner,
+                title=["Bread", "ХЛЕБ 100%", "Cheese_"][number],
+                description="" if number else "From _sourdough_ to 100% хлеб",
+                price=Decimal(price),
+                is_published=number != 1,
+            )
+            LessonFactory.create(course=course, position=2, price=None, is_preview=True)
+            LessonFactory.create(course=course, position=1, price=Decimal(3), video_url="")
+    free, draft, dear = Course.objects.filter(owner=author).order_by("id")
+    free.preview.save("a.jpg", ContentFile(b"x"))
+    Subscription.objects.create(user=learner, course=free)
+    Access.objects.create(user=learner, course=dear, source=AccessSource.GRANT)
+    Access.objects.create(user=learner, lesson=free.lessons.all()[0], source=AccessSource.GRANT)
+    Access.objects.create(user=learner, lesson=draft.lessons.all()[0], source=AccessSource.GRANT)
+
+
+def written_by(schema, user, thing):
+    """What the API would write of a model object with the schema."""
+    context = {"request": SimpleNamespace(user=user), "response_status": 200}
+    return json.loads(dumps(schema.model_validate(thing, context=context).model_dump()))
+
+
+def reader_of(request, name):
+    user = request.getfixturevalue(name)
+    return User.objects.with_is_moderator().get(pk=user.pk)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_courses_are_as_their_schema_says(api, request, name):
+    user = reader_of(request, name)
+    courses = list(Course.objects.visible_to(user).with_details(user).order_by("id"))
+    assert len(courses) == {"author": 3, "learner": 0}.get(name, 6)
+    items = api(user).get("courses").json()["items"]
+    expected = [written_by(CourseOut, user, course) for course in courses]
+    assert sorted(items, key=lambda item: item["id"]) == expected
+    details = [api(user).get(f"courses/{course.pk}").json() for course in courses]
+    assert details == expected
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_lessons_are_as_their_schema_says(api, request, name):
+    user = reader_of(request, name)
+    lessons = list(Lesson.objects.visible_to(user).order_by("course_id", "position", "id"))
+    assert len(lessons) == {"author": 6, "learner": 0}.get(name, 12)
+    expected = [written_by(LessonOut, user, lesson) for lesson in lessons]
+    items = api(user).get("lessons?page_size=100").json()["items"]
+    assert items == expected
+    details = [api(user).get(f"lessons/{lesson.pk}").json() for lesson in lessons]
+    assert details == expected
+    course_id = Course.objects.earliest("id").pk
+    items = api(user).get(f"lessons?course_id={course_id}").json()["items"]
+    assert items == [one for one in expected if one["course_id"] == course_id]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_the_catalog_is_as_its_schema_says(api, request, name):
+    user = reader_of(request, name)
+    outline = Prefetch("lessons", Lesson.objects.with_has_access(user).order_by("position", "id"))
+    courses = list(
+        Course.objects.published()
+        .with_catalog_details(user)
+        .prefetch_related(outline)
+        .order_by("id")
+    )
+    assert len(courses) == 4
+    items = api(user).get("catalog/courses").json()["items"]
+    assert sorted(items, key=lambda item: item["id"]) == [
+        written_by(CatalogCourseOut, user, course) for course in courses
+    ]
+    details = [api(user).get(f"catalog/courses/{course.pk}").json() for course in courses]
+    assert details == [written_by(CatalogCourseDetailsOut, user, course) for course in courses]
+
+
+@pytest.mark.parametrize("search", ["", "хлеб", "100%", "_", "bread", "\\", "."])
+@pytest.mark.parametrize("ordering", ORDERINGS)
+def test_search_and_order_are_those_of_the_querysets(api, moderator, ordering, search):
+    user = User.objects.with_is_moderator().get(pk=moderator.pk)
+    wanted = Course.objects.visible_to(user).in_order(ordering)
+    published = Course.objects.published().in_order(ordering)
+    if search:
+        wanted, published = wanted.matching(search), published.matching(search)
+    query = {"ordering": ordering, "search": search}
+    found = api(user).get("courses", data=query).json()
+    assert [item["id"] for item in found["items"]] == [course.pk for course in wanted]
+    found = api(user).get("catalog/courses", data=query).json()
+    assert [item["id"] for item in found["items"]] == [course.pk for course in published]
+
+
+@pytest.mark.parametrize("name", ["author", "learner", "moderator"])
+@pytest.mark.parametrize("free", [None, True, False])
+@pytest.mark.parametrize("mine", [True, False])
+def test_filters_of_the_catalog_are_those_of_the_querysets(api, request, name, free, mine):
+    user = reader_of(request, name)
+    wanted = Course.objects.published()
+    wanted = wanted.open_to(user) if mine else wanted
+    wanted = wanted if free is None else wanted.free(is_free=free)
+    query = {"mine": mine} | ({} if free is None else {"free": free})
+    found = api(user).get("catalog/courses", data=query).json()
+    assert {item["id"] for item in found["items"]} == set(wanted.values_list("pk", flat=True))
+    assert found["count"] == wanted.count()
+
+
+def test_the_second_reader_of_a_role_sees_only_what_is_theirs(api, author):
+    """The statement is the same one; only the values differ."""
+    others = Course.objects.exclude(owner=author).earliest("id").owner
+    for user in (author, others, author):
+        items = api(user).get("courses").json()["items"]
+        assert {item["owner"]["id"] for item in items} == {user.pk}
+
+
+@pytest.mark.parametrize("path", ["courses", "lessons", "catalog/courses", "payments"])
+def test_an_id_that_no_database_can_have_is_404(api, author, path):
+    for number in (2**63 - 1, 2**63, 10**30):
+        assert api(author).get(f"{path}/{number}").status_code == 404
+
+
+def test_client_that_has_the_answer_already_gets_304(api, author):
+    course = Course.objects.filter(owner=author).earliest("id")
+    first = api(author).get(f"courses/{course.pk}")
+    known = {"If-None-Match": first["ETag"]}
+    again = api(author).get(f"courses/{course.pk}", headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    unchanged = api(author).get(f"courses/{course.pk}", headers={"If-Match": first["ETag"]})
+    assert unchanged.json() == first.json()
+    Course.objects.filter(pk=course.pk).update(title="Other")
+    changed = api(author).get(f"courses/{course.pk}", headers=known)
+    assert changed.status_code == 200
+    assert changed.json()["title"] == "Other"
+    assert changed["ETag"] != first["ETag"]
+    refused = api(author).get(f"courses/{course.pk}", headers={"If-Match": first["ETag"]})
+    assert (refused.status_code, refused.json()["code"]) == (412, "precondition_failed")
+
+
+def test_answers_are_compressed_for_who_asks_for_it(api, author):
+    plain = api(author).get("courses")
+    packed = api(author).get("courses", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in plain
+    assert packed["Content-Encoding"] == "gzip"
+    assert len(packed.content) < len(plain.content) / 4

@@ -1,0 +1,354 @@
+"""The payments book: who paid, for what, how much and how."""
+
+import uuid
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+from lms.models import Course, Lesson
+from project.common.db.search import Owners, contains, find
+
+
+class PaymentMethod(models.TextChoices):
+    CASH = "cash", _("cash")
+    TRANSFER = "transfer", _("transfer")
+    STRIPE = "stripe", _("Stripe")
+
+
+class PaymentStatus(models.TextChoices):
+    PENDING = "pending", _("pending")
+    PROCESSING = "processing", _("processing")
+    PAID = "paid", _("paid")
+    FAILED = "failed", _("failed")
+    EXPIRED = "expired", _("expired")
+    REFUNDED = "refunded", _("refunded")
+
+
+# Sorting by this first puts what is not paid last; a column's own NULLS LAST can't be indexed on
+# SQLite.
+IS_UNPAID = models.ExpressionWrapper(Q(paid_at=None), output_field=models.BooleanField())
+LATEST_PAID = (IS_UNPAID, F("paid_at").desc(), F("id").desc())
+EARLIEST_PAID = (IS_UNPAID, F("paid_at").asc(), F("id").asc())
+
+
+# What may become of a payment. Facts come in any order: a payment that we gave up may turn out to be
+# paid, a paid one never goes back, and a refund is the end.
+MOVES: dict[str, frozenset[str]] = {
+    PaymentStatus.PENDING: frozenset({"processing", "paid", "failed", "expired"}),
+    PaymentStatus.PROCESSING: frozenset({"paid", "failed"}),
+    PaymentStatus.FAILED: frozenset({"paid"}),
+    PaymentStatus.EXPIRED: frozenset({"processing", "paid"}),
+    PaymentStatus.PAID: frozenset({"refunded"}),
+    PaymentStatus.REFUNDED: frozenset(),
+}
+OPEN_STATUSES = (PaymentStatus.PENDING, PaymentStatus.PROCESSING)
+# A row that is there before its session is: nobody sees it until there is something to open.
+HALF_MADE = Q(method=PaymentMethod.STRIPE, status=PaymentStatus.PENDING, session_id="")
+# Stripe closes a page after a day; bank transfers take their time.
+STRIPE_OPEN_AT_MOST = timedelta(days=2)
+OFFLINE_OPEN_AT_MOST = timedelta(days=30)
+
+
+class PaymentQuerySet(models.QuerySet["Payment"]):
+    def visible_to(self, user: Any) -> Self:
+        """Payments this person may see through the API: their own; administrators: all."""
+        if isinstance(user, AnonymousUser):
+            return self.none()
+        whole = self.whole()
+        return whole if user.is_superuser else whole.filter(payer=user)
+
+    def whole(self) -> Self:
+        """Leave out payments whose session at Stripe is not made yet."""
+        return self.exclude(HALF_MADE)
+
+    def for_target(self, target: Course | Lesson) -> Self:
+        """Payments for exactly this course or lesson."""
+        return (
+            self.filter(course=target) if isinstance(target, Course) else self.filter(lesson=target)
+        )
+
+    def open_at_stripe(self) -> Self:
+        """Payments that a buyer may still be about to make at Stripe."""
+        return self.filter(method=PaymentMethod.STRIPE, status__in=OPEN_STATUSES)
+
+    def to_reconcile(self, *, created_before: datetime) -> Self:
+        """Payments open at Stripe for too long, those first that were asked about longest ago."""
+        overdue = self.open_at_stripe().filter(created_at__lt=created_before).exclude(HALF_MADE)
+        return overdue.order_by(F("checked_at").asc(nulls_first=True), "id")
+
+    def needless(self) -> Self:
+        """Open pages at Stripe for what the same person has paid for by another payment."""
+        paid = Payment.objects.filter(status=PaymentStatus.PAID, payer=OuterRef("payer"))
+        same = paid.filter(
+            Q(course=OuterRef("course"))
+            | Q(lesson=OuterRef("lesson"))
+            | Q(course=OuterRef("lesson__course"))
+        )
+        pages = self.open_at_stripe().filter(status=PaymentStatus.PENDING).exclude(HALF_MADE)
+        return pages.filter(Exists(same))
+
+    def to_confirm(self) -> Self:
+        """Cash and transfers that wait for somebody of the staff to say whether the money came."""
+        return self.filter(status=PaymentStatus.PENDING).exclude(method=PaymentMethod.STRIPE)
+
+    def open_too_long(self, *, at: datetime | None = None) -> Self:
+        """Payments that wait for longer than money takes: somebody has to look at them."""
+        now = at or timezone.now()
+        at_stripe = Q(method=PaymentMethod.STRIPE, created_at__lt=now - STRIPE_OPEN_AT_MOST)
+        offline = ~Q(method=PaymentMethod.STRIPE) & Q(created_at__lt=now - OFFLINE_OPEN_AT_MOST)
+        return self.whole().filter(at_stripe | offline, status=PaymentStatus.PENDING)
+
+    def found_by_staff(self, text: str) -> Self:
+        """Payments with `text` in their title or the payer's e-mail, or with exactly this number,
+        external id, or id at Stripe."""
+        people = get_user_model()._base_manager  # noqa: SLF001 - payments of those who left, too
+        payers = people.filter(contains(text, "email"))
+        exact = Q(external_id=text) | Q(session_id=text) | Q(payment_intent_id=text)
+        if text.isdecimal() and len(text) < len(str(2**63)):
+            exact |= Q(pk=int(text))
+        return find(self, exact, contains(text, "title"), of=Owners("payer", payers))
+
+    def revenue_per_day(self, *, since: datetime) -> list[tuple[date, str, Decimal]]:
+        """Day (in the project's time zone), method and sum of the money that came since then and
+        was not given back."""
+        paid = self.filter(paid_at__gte=since)
+        kept = paid.filter(status=PaymentStatus.PAID, currency=settings.CURRENCY)
+        daily = kept.annotate(day=TruncDate("paid_at")).values("day", "method")
+        summed = daily.annotate(total=Sum("amount")).order_by("day", "method")
+        return list(summed.values_list("day", "method", "total"))
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+    def in_order(self, ordering: str) -> Self:
+        """Order by `paid_at` or `amount`, with `-` for descending. What is not paid comes last
+        either way; ties are broken by id."""
+        unpaid_last = [IS_UNPAID] if ordering.endswith("paid_at") else []
+        direction = "-" if ordering.startswith("-") else ""
+        return self.order_by(*unpaid_last, ordering, f"{direction}id")
+
+    def waiting_like(self, offer: "Payment") -> Self:
+        """Payments of the same person for the same thing that wait for the same kind of money. At
+        Stripe there is one at the most, whatever its price."""
+        same = self.filter(payer=offer.payer, course=offer.course, lesson=offer.lesson)
+        if offer.method == PaymentMethod.STRIPE:
+            return same.open_at_stripe()
+        return same.filter(
+            amount=offer.amount,
+            currency=offer.currency,
+            method=offer.method,
+            status=PaymentStatus.PENDING,
+        )
+
+    def paying_for(self, target: Course | Lesson) -> Self:
+        """Payments that paid for it: a paid course covers its lessons."""
+        paid = self.filter(status=PaymentStatus.PAID)
+        if isinstance(target, Course):
+            return paid.filter(course=target)
+        return paid.filter(Q(lesson=target) | Q(course=target.course_id))
+
+    def get_by_natural_key(self, external_id: str) -> "Payment":
+        return self.get(external_id=external_id)
+
+
+class Payment(models.Model):
+    """A payment of one person for one course or one lesson.
+
+    `title`, `amount` and `currency` are the ones at the time of purchase.
+    """
+
+    # Indexes of these three: payment_payer_paid and its like, which begin with them.
+    payer = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        db_index=False,
+        related_name="payments",
+        verbose_name=_("payer"),
+    )
+    course = models.ForeignKey(
+        Course,
+        models.PROTECT,
+        db_index=False,
+        null=True,
+        blank=True,
+        related_name="payments",
+        verbose_name=_("course"),
+    )
+    lesson = models.ForeignKey(
+        Lesson,
+        models.PROTECT,
+        db_index=False,
+        null=True,
+        blank=True,
+        related_name="payments",
+        verbose_name=_("lesson"),
+    )
+    title = models.CharField(_("title"), max_length=200)
+    amount = models.DecimalField(
+        _("amount"), max_digits=10, decimal_places=2, validators=[MinValueValidator(0)]
+    )
+    currency = models.CharField(
+        _("currency"), max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$")]
+    )
+    method = models.CharField(_("method"), max_length=8, choices=PaymentMethod)
+    status = models.CharField(
+        _("status"), max_length=10, choices=PaymentStatus, default=PaymentStatus.PENDING
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
+    external_id = models.CharField(  # noqa: DJ001
+        _("external id"),
+        max_length=100,
+        null=True,
+        blank=True,
+        help_text=_("The number of this payment in the books it was imported from."),
+    )
+
+    # The Checkout Session at Stripe. `token` names the payment there for ever, also when this
+    # database is made anew; `attempt` goes up when Stripe answers a key with an old failure.
+    token = models.UUIDField(default=uuid.uuid4, editable=False)
+    attempt = models.PositiveSmallIntegerField(default=1, editable=False)
+    session_id = models.CharField(
+        _("session at Stripe"), max_length=255, blank=True, editable=False
+    )
+    session_url = models.TextField(blank=True, editable=False)
+    session_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    payment_intent_id = models.CharField(max_length=255, blank=True, editable=False)
+    checked_at = models.DateTimeField(_("asked Stripe at"), null=True, blank=True, editable=False)
+
+    objects = PaymentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        ordering = ("-created_at", "-id")
+        # Beside Django's own: who may see the book may not yet decide about money.
+        permissions = [
+            ("confirm_payment", gettext_noop("confirm and reject")),
+            ("refund_payment", gettext_noop("refund")),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(course__isnull=False, lesson=None)
+                | Q(course=None, lesson__isnull=False),
+                name="payment_has_one_target",
+            ),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="payment_amount_not_negative"),
+            models.CheckConstraint(
+                condition=Q(currency__regex=r"^[A-Z]{3}$"), name="payment_currency_is_a_code"
+            ),
+            models.CheckConstraint(
+                condition=Q(method__in=PaymentMethod.values), name="payment_method_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=PaymentStatus.values), name="payment_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["paid", "refunded"], paid_at__isnull=False)
+                | (~Q(status__in=["paid", "refunded"]) & Q(paid_at=None)),
+                name="payment_paid_has_time",
+            ),
+            models.UniqueConstraint(fields=["external_id"], name="payment_external_id_unique"),
+            models.UniqueConstraint(fields=["token"], name="payment_token_unique"),
+            models.UniqueConstraint(
+                fields=["session_id"], condition=~Q(session_id=""), name="payment_session_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["payment_intent_id"],
+                condition=~Q(payment_intent_id=""),
+                name="payment_intent_unique",
+            ),
+            models.UniqueConstraint(
+                fields=["payer", "course"],
+                condition=Q(method="stripe", status__in=["pending", "processing"]),
+                name="payment_one_open_for_course",
+            ),
+            models.UniqueConstraint(
+                fields=["payer", "lesson"],
+                condition=Q(method="stripe", status__in=["pending", "processing"]),
+                name="payment_one_open_for_lesson",
+            ),
+        ]
+        indexes = [
+            models.Index(*LATEST_PAID, name="payment_paid"),
+            models.Index(*EARLIEST_PAID, name="payment_paid_earliest"),
+            # From one day to another: PostgreSQL does not see that IS_UNPAID is false there.
+            models.Index(
+                fields=["paid_at"], name="payment_paid_at", condition=Q(paid_at__isnull=False)
+            ),
+            models.Index(F("payer"), *LATEST_PAID, name="payment_payer_paid"),
+            models.Index(F("course"), *LATEST_PAID, name="payment_course_paid"),
+            models.Index(F("lesson"), *LATEST_PAID, name="payment_lesson_paid"),
+            # What is not paid comes last: without these it is found behind all that is.
+            models.Index(F("status"), *LATEST_PAID, name="payment_status_paid"),
+            models.Index(F("status"), *EARLIEST_PAID, name="payment_status_earliest"),
+            models.Index(fields=["amount", "id"], name="payment_amount"),
+            # The staff's list: newest first, all of them or those in one state or of one method.
+            models.Index(fields=["-created_at", "-id"], name="payment_created"),
+            models.Index(fields=["status", "-created_at", "-id"], name="payment_status_created"),
+            models.Index(fields=["method", "-created_at", "-id"], name="payment_method_created"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.amount} {self.currency}"
+
+    def natural_key(self) -> tuple[str, ...]:
+        """What names this payment in a fixture; nothing for one that was not imported."""
+        return (self.external_id,) if self.external_id else ()
+
+    @property
+    def payment_url(self) -> str | None:
+        """Where to send the buyer; None where there is nothing to open, or not any more."""
+        return self.session_url if self.can_be_opened() else None
+
+    @property
+    def is_half_made(self) -> bool:
+        """The row is there and its session at Stripe is not (the same as HALF_MADE)."""
+        is_pending = self.status == PaymentStatus.PENDING
+        return self.method == PaymentMethod.STRIPE and is_pending and not self.session_id
+
+    def can_be_opened(self, at: datetime | None = None) -> bool:
+        """Say whether the buyer can go to Stripe's page now."""
+        return may_be_opened(self.status, self.session_url, self.session_expires_at, at=at)
+
+    def can_move(self, to: PaymentStatus) -> bool:
+        return to in MOVES[self.status]
+
+    @property
+    def target(self) -> Course | Lesson:
+        """What is paid for."""
+        target = self.course or self.lesson
+        assert target is not None  # noqa: S101 - the database holds it (payment_has_one_target)
+        return target
+
+    @property
+    def reference(self) -> str:
+        """What the access that this payment gives is known by (`Access.reference`)."""
+        return reference_of(self.pk)
+
+
+def may_be_opened(
+    status: str, session_url: str, expires_at: datetime | None, *, at: datetime | None = None
+) -> bool:
+    """Say whether the buyer of such a payment can go to Stripe's page at `at` (default: now)."""
+    return (
+        status == PaymentStatus.PENDING
+        and bool(session_url)
+        and expires_at is not None
+        and expires_at > (at or timezone.now())
+    )
+
+
+def reference_of(payment_id: int) -> str:
+    return f"payment:{payment_id}"

@@ -1,0 +1,89 @@
+"""What is kept of Stripe: what was created there, and what it told us."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from lms.models import Course, Lesson
+from payments.models.payment import Payment
+
+
+class StripePriceQuerySet(models.QuerySet["StripePrice"]):
+    def matching(self, payment: Payment) -> Self:
+        """The price that was created for the same thing under the same title and amount."""
+        return self.filter(
+            course_id=payment.course_id,
+            lesson_id=payment.lesson_id,
+            title=payment.title,
+            amount=payment.amount,
+            currency=payment.currency,
+        ).order_by("id")
+
+
+class StripePrice(models.Model):
+    """A Product with its Price at Stripe, reused while title, amount and currency match. A price
+    never changes there: another amount is another row."""
+
+    course = models.ForeignKey(Course, models.CASCADE, null=True, related_name="+")
+    lesson = models.ForeignKey(Lesson, models.CASCADE, null=True, related_name="+")
+    title = models.CharField(max_length=200)
+    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    currency = models.CharField(max_length=3)
+    product_id = models.CharField(max_length=255)
+    price_id = models.CharField(max_length=255)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = StripePriceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("price at Stripe")
+        verbose_name_plural = _("prices at Stripe")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(course__isnull=False, lesson=None)
+                | Q(course=None, lesson__isnull=False),
+                name="stripe_price_has_one_target",
+            ),
+            models.UniqueConstraint(fields=["price_id"], name="stripe_price_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.amount} {self.currency}"
+
+
+class StripeEvent(models.Model):
+    """An event that Stripe sent and that was dealt with; the same one is not dealt with twice."""
+
+    event_id = models.CharField(_("event"), max_length=255)
+    type = models.CharField(_("type"), max_length=100)
+    payment = models.ForeignKey(
+        Payment,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="events",
+        verbose_name=_("payment"),
+    )
+    outcome = models.CharField(_("outcome"), max_length=200)
+    happened_at = models.DateTimeField(_("happened at"))
+    received_at = models.DateTimeField(_("received at"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("event from Stripe")
+        verbose_name_plural = _("events from Stripe")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["event_id"], name="stripe_event_unique"),
+        ]
+        indexes = [
+            # The staff's list: of one type, or of some days.
+            models.Index(fields=["type", "-id"], name="stripe_event_type"),
+            models.Index(fields=["received_at"], name="stripe_event_received"),
+        ]
+
+    def __str__(self) -> str:
+        return self.type

@@ -1,0 +1,399 @@
+"""Stripe, behind plain data (payments/provider/types.py): the only module that knows the SDK.
+
+Minor units are made and read here alone. What asks Stripe may not be called inside a database
+transaction, and refuses with RuntimeError there: a slow answer would hold the transaction's locks,
+and a row that is rolled back could not be matched with what was created for it.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from django.conf import settings
+from django.db import connections
+
+from payments.provider.types import (
+    Charge,
+    Event,
+    InvalidEvent,
+    InvalidSignature,
+    KeyUsedOtherwise,
+    Order,
+    Price,
+    Product,
+    ProviderError,
+    ProviderMisconfigured,
+    ProviderRefused,
+    ProviderUnavailable,
+    Refund,
+    Session,
+    UnchargeableAmount,
+)
+from project.common import money
+from project.common.lazily import load_lazily
+
+if TYPE_CHECKING:
+    import stripe
+    from stripe.params.checkout import SessionCreateParams
+else:
+    # 20 MiB and an eighth of a second, for processes that speak to Stripe.
+    stripe = load_lazily("stripe")
+
+logger = logging.getLogger(__name__)
+
+# The highest amount, in minor units, that Stripe takes in every currency (eight digits).
+HIGHEST_MINOR_AMOUNT = 99_999_999
+# The key, in metadata of a session and of its payment intent, that leads back to our payment.
+PAYMENT_KEY = "payment_id"
+# How reading fails when an answer is not what Stripe describes.
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+
+
+def create_product(*, name: str, idempotency_key: str, metadata: Mapping[str, str]) -> Product:
+    """Create what is sold. Raises ProviderError."""
+    return _ask(
+        lambda client: client.v1.products.create(
+            {"name": name, "metadata": dict(metadata)}, {"idempotency_key": idempotency_key}
+        ),
+        _read_product,
+    )
+
+
+def create_price(*, product_id: str, amount: Decimal, currency: str, idempotency_key: str) -> Price:
+    """Create the price of a product; Stripe never lets it change. Raises UnchargeableAmount
+    before anything is sent, and ProviderError."""
+    product = _given(product_id)
+    unit_amount = to_minor_units(amount, currency)
+    return _ask(
+        lambda client: client.v1.prices.create(
+            {
+                "product": product,
+                "unit_amount": unit_amount,
+                "currency": currency.lower(),
+            },
+            {"idempotency_key": idempotency_key},
+        ),
+        _read_price,
+    )
+
+
+def create_session(order: Order, *, idempotency_key: str) -> Session:
+    """Create the page where the buyer pays; its address is `url`. Raises ProviderError."""
+    parameters = _session_parameters(order)
+    return _ask(
+        lambda client: client.v1.checkout.sessions.create(
+            parameters, {"idempotency_key": idempotency_key}
+        ),
+        _read_session,
+    )
+
+
+def retrieve_session(session_id: str) -> Session:
+    """Ask what became of a session. Raises ProviderError."""
+    known = _given(session_id)
+    return _ask(
+        lambda client: client.v1.checkout.sessions.retrieve(known, {"expand": ["payment_intent"]}),
+        _read_session,
+    )
+
+
+def expire_session(session_id: str, *, idempotency_key: str) -> Session:
+    """Close an open session, so that nobody can pay it. Raises ProviderRefused if it is not open
+    any more (retrieve it then: it may have been paid meanwhile), ProviderError."""
+    known = _given(session_id)
+    return _ask(
+        lambda client: client.v1.checkout.sessions.expire(
+            known, options={"idempotency_key": idempotency_key}
+        ),
+        _read_session,
+    )
+
+
+def retrieve_charge(payment_intent_id: str) -> Charge | None:
+    """Ask how much was taken, and how much given back; None if nothing was charged yet.
+    Raises ProviderError."""
+    known = _given(payment_intent_id)
+    return _ask(
+        lambda client: client.v1.payment_intents.retrieve(known, {"expand": ["latest_charge"]}),
+        _read_latest_charge,
+    )
+
+
+def refund(*, payment_intent_id: str, payment_id: str, idempotency_key: str) -> Refund:
+    """Give back all that is left of a payment. Raises ProviderRefused if there is nothing left
+    (reason `charge_already_refunded`), ProviderError."""
+    known = _given(payment_intent_id)
+    return _ask(
+        lambda client: client.v1.refunds.create(
+            {
+                "payment_intent": known,
+                "reason": "requested_by_customer",
+                "metadata": {PAYMENT_KEY: payment_id},
+            },
+            {"idempotency_key": idempotency_key},
+        ),
+        _read_refund,
+    )
+
+
+def parse_event(raw_body: bytes, signature_header: str) -> Event:
+    """Verify a webhook over the bytes as they came, and read it. Needs no network, so it may run
+    in a transaction. Raises InvalidSignature, InvalidEvent."""
+    try:
+        stripe.WebhookSignature.verify_header(
+            raw_body,
+            signature_header,
+            settings.STRIPE_WEBHOOK_SECRET,
+            tolerance=stripe.Webhook.DEFAULT_TOLERANCE,
+        )
+    # ValueError: bytes that are no UTF-8. TypeError: a signature in letters outside ASCII.
+    except (ValueError, TypeError, stripe.SignatureVerificationError):
+        raise InvalidSignature from None
+    try:
+        return _read_event(json.loads(raw_body))
+    except UNREADABLE:
+        raise InvalidEvent from None
+
+
+def to_minor_units(amount: Decimal, currency: str) -> int:
+    """Return the amount in the currency's smallest unit. Raises UnchargeableAmount for one that
+    is not positive, above Stripe's limit, finer than the unit (nothing is ever rounded), or in a
+    currency outside our table."""
+    try:
+        minor = amount.scaleb(money.exponent(currency))
+    except KeyError:
+        raise UnchargeableAmount from None
+    # Stripe takes three-decimal currencies only in steps of ten of their smallest unit.
+    step = 10 if currency in money.THREE_DECIMAL else 1
+    if not minor.is_finite() or not 0 < minor <= HIGHEST_MINOR_AMOUNT or minor % step:
+        raise UnchargeableAmount
+    return int(minor)
+
+
+def _from_minor_units(minor: int | None, currency: str | None) -> Decimal | None:
+    if minor is None or currency is None:
+        return None
+    try:
+        return Decimal(minor).scaleb(-money.exponent(currency))
+    except KeyError:
+        return None
+
+
+# --- Asking ---------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=8)
+def _client(api_key: str, base: str, timeout: tuple[float, float]) -> "stripe.StripeClient":
+    return stripe.StripeClient(
+        api_key,
+        base_addresses={"api": base},
+        http_client=stripe.RequestsClient(timeout=timeout),
+        max_network_retries=2,
+    )
+
+
+def _ask[Answer](
+    call: "Callable[[stripe.StripeClient], stripe.StripeObject]",
+    read: Callable[[dict[str, Any]], Answer],
+) -> Answer:
+    """Call Stripe outside any transaction; turn its answer into ours and its errors into ours."""
+    _refuse_inside_transaction()
+    if not settings.STRIPE_API_KEY:
+        raise ProviderMisconfigured
+    client = _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE, settings.STRIPE_TIMEOUT)
+    try:
+        answer = call(client).to_dict()
+        _refuse_other_mode(answer)
+        return read(answer)
+    except stripe.StripeError as error:
+        # Without its cause: that one's words may hold an e-mail address or a link.
+        raise _translated(error) from None
+    # The SDK itself fails like that on an error that is no object, and so do our readers.
+    except UNREADABLE as error:
+        logger.error("Stripe's answer can't be read: %s", type(error).__name__)  # noqa: TRY400
+        raise ProviderUnavailable from None
+
+
+def _translated(error: "stripe.StripeError") -> ProviderError:
+    """Log what leads to the request at Stripe and no word of its content; choose our error."""
+    logger.error(
+        "Stripe: %s, status %s, code %s, request %s",
+        type(error).__name__,
+        error.http_status,
+        error.code,
+        error.request_id,
+    )
+    match error:
+        case stripe.AuthenticationError() | stripe.PermissionError():
+            return ProviderMisconfigured()
+        case stripe.IdempotencyError():
+            return KeyUsedOtherwise()
+        case stripe.InvalidRequestError() | stripe.CardError():
+            return ProviderRefused(error.code or "")
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    return ProviderUnavailable(replayed=headers.get("idempotent-replayed") == "true")
+
+
+def _refuse_inside_transaction() -> None:
+    """Raise RuntimeError inside `transaction.atomic()`. The same rule as Django's own
+    `atomic(durable=True)`: the block that a TestCase wraps around a test does not count."""
+    for connection in connections.all(initialized_only=True):
+        blocks = connection.atomic_blocks
+        if blocks and not blocks[-1]._from_testcase:  # type: ignore[attr-defined]  # noqa: SLF001
+            msg = "Stripe may not be called inside a database transaction"
+            raise RuntimeError(msg)
+
+
+def _is_live() -> bool:
+    return "_live_" in settings.STRIPE_API_KEY
+
+
+def _refuse_other_mode(answer: Mapping[str, Any]) -> None:
+    if answer.get("livemode", _is_live()) != _is_live():
+        logger.error("Stripe answered in the other mode than our key's")
+        raise ProviderMisconfigured
+
+
+def _given(identifier: str) -> str:
+    """Return the id; ValueError for an empty one, with which the SDK would ask for the list."""
+    if not identifier:
+        msg = "an id of Stripe is empty"
+        raise ValueError(msg)
+    return identifier
+
+
+def _session_parameters(order: Order) -> "SessionCreateParams":
+    metadata = {PAYMENT_KEY: order.payment_id}
+    parameters: SessionCreateParams = {
+        "mode": "payment",
+        "line_items": [{"price": _given(order.price_id), "quantity": 1}],
+        "success_url": order.success_url,
+        "cancel_url": order.cancel_url,
+        "client_reference_id": _given(order.payment_id),
+        "metadata": metadata,
+        # Stripe does not copy the session's metadata there, and a refund's event has only these.
+        "payment_intent_data": {"metadata": metadata},
+    }
+    if order.customer_email:
+        parameters["customer_email"] = order.customer_email
+    if order.language:
+        parameters["locale"] = cast("Any", order.language)
+    if order.expires_at:
+        parameters["expires_at"] = int(order.expires_at.timestamp())
+    return parameters
+
+
+# --- Reading --------------------------------------------------------------------------------
+
+
+def _read_product(answer: Mapping[str, Any]) -> Product:
+    return Product(id=answer["id"], name=answer["name"])
+
+
+def _read_price(answer: Mapping[str, Any]) -> Price:
+    currency = answer["currency"].upper()
+    return Price(
+        id=answer["id"],
+        product_id=_id_of(answer["product"]) or "",
+        amount=_from_minor_units(answer["unit_amount"], currency),
+        currency=currency,
+    )
+
+
+def _read_session(answer: Mapping[str, Any]) -> Session:
+    currency = answer["currency"].upper() if answer["currency"] else None
+    return Session(
+        id=_name(answer["id"]),
+        status=answer["status"],
+        payment_status=answer["payment_status"],
+        url=answer["url"],
+        expires_at=_moment(answer["expires_at"]),
+        amount_minor=answer["amount_total"],
+        amount=_from_minor_units(answer["amount_total"], currency),
+        currency=currency,
+        client_reference_id=answer["client_reference_id"],
+        payment_intent_id=_id_of(answer["payment_intent"]),
+        payment_id=(answer["metadata"] or {}).get(PAYMENT_KEY),
+        livemode=answer["livemode"],
+        payment_failed=answer["status"] == "complete" and _has_failed(answer["payment_intent"]),
+    )
+
+
+def _has_failed(intent: str | Mapping[str, Any] | None) -> bool:
+    """Say whether an expanded payment intent will bring no money any more."""
+    failed = {"requires_payment_method", "canceled"}
+    return isinstance(intent, Mapping) and intent["status"] in failed
+
+
+def _read_latest_charge(answer: Mapping[str, Any]) -> Charge | None:
+    return _read_charge(answer["latest_charge"]) if answer["latest_charge"] else None
+
+
+def _read_charge(answer: Mapping[str, Any]) -> Charge:
+    currency = answer["currency"].upper()
+    return Charge(
+        id=answer["id"],
+        payment_intent_id=_id_of(answer["payment_intent"]),
+        payment_id=(answer["metadata"] or {}).get(PAYMENT_KEY),
+        amount=_from_minor_units(answer["amount"], currency),
+        amount_refunded=_from_minor_units(answer["amount_refunded"], currency),
+        currency=currency,
+        refunded=answer["refunded"],
+    )
+
+
+def _read_refund(answer: Mapping[str, Any]) -> Refund:
+    currency = answer["currency"].upper()
+    return Refund(
+        id=answer["id"],
+        status=answer["status"],
+        payment_intent_id=_id_of(answer["payment_intent"]),
+        charge_id=_id_of(answer["charge"]),
+        amount=_from_minor_units(answer["amount"], currency),
+        currency=currency,
+    )
+
+
+def _read_event(answer: Mapping[str, Any]) -> Event:
+    event = Event(
+        id=_name(answer["id"]),
+        type=_name(answer["type"]),
+        created=_moment(answer["created"]),
+        livemode=answer["livemode"],
+    )
+    if event.livemode != _is_live():
+        logger.warning("Event %s is of the other mode than our key", event.id)
+        return event
+    match event.type.split("."):
+        case ["checkout", "session", _]:
+            return replace(event, session=_read_session(answer["data"]["object"]))
+        case ["charge", "refunded"]:
+            return replace(event, charge=_read_charge(answer["data"]["object"]))
+        case ["refund", _]:
+            return replace(event, refund=_read_refund(answer["data"]["object"]))
+    return event
+
+
+def _id_of(reference: str | Mapping[str, Any] | None) -> str | None:
+    """Return the id, whether Stripe sent it or the whole object in its place."""
+    if reference is None:
+        return None
+    return _name(reference["id"] if isinstance(reference, Mapping) else reference)
+
+
+def _name(text: str) -> str:
+    """Return an id or a type; TypeError or ValueError for what none of ours could be stored as."""
+    if not re.fullmatch(r"[!-~]{1,255}", text):
+        msg = "no name of Stripe's"
+        raise ValueError(msg)
+    return text
+
+
+def _moment(timestamp: int) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)

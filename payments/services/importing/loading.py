@@ -1,0 +1,263 @@
+"""Loading payments from other books: all of a file or nothing."""
+
+import itertools
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, reset_queries, transaction
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from lms.models import Course, Lesson
+from payments.models import MoveSource, Payment
+from payments.services.importing.rows import BadRow, Draft, Row, UnfitRow, read_row
+from payments.services.transitions import Cause, NewPayment, book_payments
+from project.common.db.bulk import many_writes
+from project.common.errors import Conflict
+
+if TYPE_CHECKING:
+    from people.models import User
+
+BATCH_SIZE = 1000
+# So many people, courses and lessons are remembered while a file is gone through.
+MOST_REMEMBERED = 50_000
+# After so many bad rows nobody needs to hear of more.
+MOST_BAD_ROWS = 20
+
+
+class BookChanged(Conflict):
+    code = "book_changed"
+    message = gettext_lazy(
+        "The book changed while the rows were loaded, so nothing was loaded. Try again."
+    )
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """How many rows are new, and how many were there already. With `bad_rows` nothing is loaded;
+    `is_complete` is False if rows after the last of them were not looked at."""
+
+    new: int = 0
+    known: int = 0
+    bad_rows: list[BadRow] = field(default_factory=list)
+    is_complete: bool = True
+
+
+def import_payments(
+    *, rows: Iterable[Row], by: "User | None" = None, at: datetime | None = None
+) -> ImportReport:
+    """Load all rows in one transaction, or none if one of them is bad; paid ones give access.
+
+    A row whose `external_id` is in the book already changes nothing: a payment lives on here after
+    it was imported. Raises BookChanged if somebody else loaded the same rows meanwhile.
+    """
+    cause = Cause(source=MoveSource.IMPORT, by=by)
+    try:
+        with many_writes(), transaction.atomic():
+            report = _go_through(rows, partial(_book, cause), at)
+            transaction.set_rollback(bool(report.bad_rows))
+    except IntegrityError:
+        raise BookChanged from None
+    return report
+
+
+def check_rows(*, rows: Iterable[Row]) -> ImportReport:
+    """Say what `import_payments` would do with the rows; write nothing."""
+    return _go_through(rows, lambda payments: None, None)
+
+
+def _book(cause: Cause, payments: list[NewPayment]) -> None:
+    book_payments(payments=payments, cause=cause)
+
+
+def _go_through(
+    rows: Iterable[Row], save: Callable[[list[NewPayment]], object], at: datetime | None
+) -> ImportReport:
+    report = ImportReport()
+    at = at or timezone.now()
+    surroundings = _Surroundings()
+    with closing(_FirstRows()) as first_rows:
+        for batch in itertools.batched(rows, BATCH_SIZE):
+            payments = _check_batch(batch, first_rows, surroundings, report, at)
+            if len(report.bad_rows) >= MOST_BAD_ROWS:
+                del report.bad_rows[MOST_BAD_ROWS:]
+                report.is_complete = False
+                break
+            if not report.bad_rows:
+                save(payments)
+            # With DEBUG Django remembers every query, and here they are large.
+            reset_queries()
+    return report
+
+
+def _check_batch(
+    batch: Iterable[Row],
+    first_rows: "_FirstRows",
+    surroundings: "_Surroundings",
+    report: ImportReport,
+    at: datetime,
+) -> list[NewPayment]:
+    """Return the new payments of the batch; note in the report what else there is in it."""
+    drafts = list(_sound_drafts(batch, first_rows, report.bad_rows))
+    surroundings.look_at(drafts)
+    payments = []
+    for draft in drafts:
+        try:
+            payment = surroundings.place(draft, at)
+        except UnfitRow as unfit:
+            report.bad_rows.append(BadRow(draft.row.number, draft.row.line, str(unfit)))
+        else:
+            if payment is None:
+                report.known += 1
+            else:
+                payments.append(payment)
+    report.new += len(payments)
+    report.bad_rows.sort(key=lambda bad_row: bad_row.number)
+    return payments
+
+
+def _sound_drafts(
+    batch: Iterable[Row], first_rows: "_FirstRows", bad_rows: list[BadRow]
+) -> Iterator[Draft]:
+    for row in batch:
+        try:
+            draft = read_row(row)
+            first_rows.claim(draft.external_id, row.number)
+        except UnfitRow as unfit:
+            bad_rows.append(BadRow(row.number, row.line, str(unfit)))
+        else:
+            yield draft
+
+
+class _FirstRows:
+    """Which external id came first in which row of a file: in a temporary database on disk,
+    because a file may have more of them than there is memory."""
+
+    def __init__(self) -> None:
+        self.database = sqlite3.connect("", isolation_level=None)
+        self.database.execute("PRAGMA journal_mode = OFF")
+        self.database.execute(
+            "CREATE TABLE row (external_id TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID"
+        )
+        self.database.execute("BEGIN")
+
+    def claim(self, external_id: str, number: int) -> None:
+        """Raises UnfitRow if an earlier row has the id."""
+        claimed = self.database.execute(
+            "INSERT OR IGNORE INTO row VALUES (?, ?)", (external_id, number)
+        )
+        if not claimed.rowcount:
+            where = "SELECT number FROM row WHERE external_id = ?"
+            [first] = self.database.execute(where, (external_id,)).fetchone()
+            message = _("external_id: row %(number)s has the same, %(external_id)s")
+            raise UnfitRow(message % {"number": first, "external_id": external_id})
+
+    def close(self) -> None:
+        self.database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What never changes about a payment."""
+
+    payer_id: int
+    course_id: int | None
+    lesson_id: int | None
+    amount: Decimal
+    currency: str
+
+
+class _Surroundings:
+    """What the rows of a batch refer to: each kind of it is read in one query, and what earlier
+    batches asked for is not read again."""
+
+    def __init__(self) -> None:
+        self.users: dict[int | str, int] = {}
+        self.courses: dict[int, str] = {}
+        self.lessons: dict[int, str] = {}
+        self.known: dict[str, _Facts] = {}
+
+    def look_at(self, drafts: Collection[Draft]) -> None:
+        """Read what is not known yet."""
+        for remembered in (self.users, self.courses, self.lessons):
+            if len(remembered) > MOST_REMEMBERED:
+                remembered.clear()
+        self.users |= _ids_of_users({draft.user for draft in drafts} - self.users.keys())
+        courses = {draft.course_id for draft in drafts}
+        self.courses |= _titles(Course, courses - self.courses.keys())
+        lessons = {draft.lesson_id for draft in drafts}
+        self.lessons |= _titles(Lesson, lessons - self.lessons.keys())
+        self.known = _facts_in_book({draft.external_id for draft in drafts})
+
+    def place(self, draft: Draft, at: datetime) -> NewPayment | None:
+        """Return the new payment, or None if it is in the book. Raises UnfitRow."""
+        if known := self.known.get(draft.external_id):
+            self._compare(draft, known)
+            return None
+        self._require_references(draft)
+        return NewPayment(
+            payer_id=self.users[draft.user],
+            course_id=draft.course_id,
+            lesson_id=draft.lesson_id,
+            title=draft.title or self._title(draft),
+            amount=draft.amount,
+            currency=draft.currency,
+            method=draft.method,
+            status=draft.status,
+            paid_at=draft.paid_at,
+            created_at=draft.created_at or draft.paid_at or at,
+            external_id=draft.external_id,
+        )
+
+    def _compare(self, draft: Draft, known: _Facts) -> None:
+        # The e-mail of somebody whose account was erased meanwhile leads nowhere any more.
+        payer_id = self.users.get(draft.user, known.payer_id)
+        target = (draft.course_id, draft.lesson_id)
+        if known != _Facts(payer_id, *target, draft.amount, draft.currency):
+            message = _("external_id: %s is in the book with another person, thing or amount")
+            raise UnfitRow(message % draft.external_id)
+
+    def _require_references(self, draft: Draft) -> None:
+        problems = []
+        if draft.user not in self.users:
+            problems.append(_("user: there is no account %s") % draft.user)
+        if draft.course_id is not None and draft.course_id not in self.courses:
+            problems.append(_("course_id: there is no course %s") % draft.course_id)
+        if draft.lesson_id is not None and draft.lesson_id not in self.lessons:
+            problems.append(_("lesson_id: there is no lesson %s") % draft.lesson_id)
+        if problems:
+            raise UnfitRow("; ".join(problems))
+
+    def _title(self, draft: Draft) -> str:
+        if draft.course_id is not None:
+            return self.courses[draft.course_id]
+        return self.lessons[draft.lesson_id or 0]
+
+
+def _ids_of_users(references: set[int | str]) -> dict[int | str, int]:
+    """Return the ids of accounts by what a file calls them: an id, or an e-mail in small letters."""
+    users = get_user_model()._base_manager.annotate(email_key=Lower("email"))  # noqa: SLF001
+    by_email = users.filter(email_key__in=[name for name in references if isinstance(name, str)])
+    by_id = users.filter(pk__in=[name for name in references if isinstance(name, int)])
+    return dict(by_email.values_list("email_key", "pk")) | {
+        pk: pk for pk in by_id.values_list("pk", flat=True)
+    }
+
+
+def _titles(model: type[Course] | type[Lesson], ids: set[int | None]) -> dict[int, str]:
+    return dict(model.objects.filter(pk__in=ids - {None}).values_list("pk", "title"))
+
+
+def _facts_in_book(external_ids: set[str]) -> dict[str, _Facts]:
+    columns = ("external_id", "payer_id", "course_id", "lesson_id", "amount", "currency")
+    rows = Payment.objects.filter(external_id__in=external_ids).values_list(*columns)
+    return {external_id or "": _Facts(*facts) for external_id, *facts in rows}

@@ -1,0 +1,165 @@
+"""The one way in which a payment moves: with its history, and with the access it gives or takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from lms.models import AccessSource
+from lms.services import NewAccess, grant_access, grant_new_access, revoke_access
+from payments.mails import RECEIVED
+from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus, reference_of
+from project.common.background.queue import enqueue
+from project.common.db.bulk import insert_rows, reserve_ids
+from project.common.errors import Conflict
+from project.mail.services import send_to_one
+
+if TYPE_CHECKING:
+    from people.models import User
+
+
+CLOSE_PAGES = "payments.tasks.close_needless_pages"
+
+
+class IllegalMove(Conflict):
+    code = "illegal_move"
+    message = _("A payment in this state can't be moved there.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cause:
+    """Who or what moves a payment, and why: what its history will tell."""
+
+    source: MoveSource
+    by: "User | None" = None
+    reason: str = ""
+
+
+def lock_payment(payment_id: int) -> Payment:
+    """Return the payment as it is now, locked until the transaction ends."""
+    return Payment.objects.select_for_update(of=("self",)).get(pk=payment_id)
+
+
+@transaction.atomic
+def move_payment(
+    *, payment_id: int, to: PaymentStatus, cause: Cause, at: datetime | None = None
+) -> tuple[Payment, bool]:
+    """Move a payment, write down why, and give or take what it paid for, all or nothing. Returns
+    the payment and whether it moved: the same fact twice changes nothing.
+
+    `at` is when the money came, now if not given. Raises IllegalMove.
+    """
+    payment = lock_payment(payment_id)
+    if payment.status == to:
+        return payment, False
+    if not payment.can_move(to):
+        raise IllegalMove
+    record = PaymentMove(
+        payment=payment,
+        from_status=payment.status,
+        to_status=to,
+        source=cause.source,
+        by=cause.by,
+        reason=cause.reason[:200],
+    )
+    record.save()
+    payment.status = to
+    if to == PaymentStatus.PAID:
+        payment.paid_at = at or timezone.now()
+    payment.save(update_fields=["status", "paid_at"])
+    _settle_access(payment, cause)
+    if to == PaymentStatus.PAID and cause.source != MoveSource.IMPORT:
+        send_to_one(
+            RECEIVED,
+            payment.payer,
+            subject_id=payment.pk,
+            key=str(payment.pk),
+            title=payment.title,
+        )
+        if Payment.objects.filter(payer=payment.payer_id).needless().exists():
+            enqueue(CLOSE_PAGES)
+    return payment, True
+
+
+# The way of a payment that comes into the book from another one, by where it ended there.
+PATHS: dict[str, tuple[PaymentStatus, ...]] = {
+    PaymentStatus.PENDING: (),
+    PaymentStatus.PROCESSING: (PaymentStatus.PROCESSING,),
+    PaymentStatus.PAID: (PaymentStatus.PAID,),
+    PaymentStatus.FAILED: (PaymentStatus.FAILED,),
+    PaymentStatus.EXPIRED: (PaymentStatus.EXPIRED,),
+    PaymentStatus.REFUNDED: (PaymentStatus.PAID, PaymentStatus.REFUNDED),
+}
+
+
+class NewPayment(NamedTuple):
+    """A payment that comes into the book as it stands in another one."""
+
+    payer_id: int
+    course_id: int | None
+    lesson_id: int | None
+    title: str
+    amount: Decimal
+    currency: str
+    method: str
+    status: str
+    paid_at: datetime | None
+    created_at: datetime
+    external_id: str
+
+
+@transaction.atomic
+def book_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
+    """Put new payments into the book as they stand, with the history that leads there and the
+    access of those that are paid: what `move_payment` does, for many at once."""
+    ids = reserve_ids(Payment, len(payments))
+    numbered = list(zip(ids, payments, strict=True))
+    insert_rows(
+        Payment, ("id", *NewPayment._fields), ((number, *payment) for number, payment in numbered)
+    )
+    by_id = cause.by.pk if cause.by else None
+    how = (cause.source, by_id, cause.reason[:200], timezone.now())
+    insert_rows(
+        PaymentMove,
+        ("payment_id", "from_status", "to_status", "source", "by_id", "reason", "created_at"),
+        (
+            (number, *step, *how)
+            for number, payment in numbered
+            for step in pairwise((PaymentStatus.PENDING.value, *PATHS[payment.status]))
+        ),
+    )
+    grant_new_access(
+        accesses=(
+            NewAccess(
+                user_id=payment.payer_id,
+                course_id=payment.course_id,
+                lesson_id=payment.lesson_id,
+                source=AccessSource.PAYMENT,
+                reference=reference_of(number),
+                given_by_id=by_id,
+                created_at=payment.paid_at or payment.created_at,
+            )
+            for number, payment in numbered
+            if payment.status == PaymentStatus.PAID
+        )
+    )
+
+
+def _settle_access(payment: Payment, cause: Cause) -> None:
+    """Give what a paid payment paid for; take it, and nothing else, when it is refunded."""
+    if payment.status == PaymentStatus.PAID:
+        grant_access(
+            user=payment.payer,
+            target=payment.target,
+            source=AccessSource.PAYMENT,
+            reference=payment.reference,
+            given_by=cause.by,
+        )
+    elif payment.status == PaymentStatus.REFUNDED:
+        revoke_access(reference=payment.reference, reason=cause.reason[:200])

@@ -1,0 +1,125 @@
+"""What Stripe asks of a request beyond its OpenAPI description (payments.md, section 2)."""
+
+import re
+from urllib.parse import urlsplit
+
+from payments.stripe_sandbox.wire import Json, StripeFault, refuse_unknown, required, whole_number
+from project.common import money
+
+HIGHEST_AMOUNT = 99_999_999
+CURRENCIES = money.TWO_DECIMAL | money.ZERO_DECIMAL | money.THREE_DECIMAL
+LOCALES = frozenset(
+    (  # noqa: SIM905
+        "auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb "
+        "nl pl pt pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW"
+    ).split()
+)
+REFUND_REASONS = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
+
+# The parameters that the sandbox knows, by operation; Stripe knows more of them.
+PARAMETERS: dict[str, set[str]] = {
+    "create_product": {"active", "description", "expand", "id", "metadata", "name"},
+    "create_price": {
+        "active", "currency", "expand", "metadata", "nickname", "product", "unit_amount",
+    },
+    "create_session": {
+        "cancel_url", "client_reference_id", "customer_email", "expand", "expires_at",
+        "line_items", "line_items.price", "line_items.quantity", "locale", "metadata", "mode",
+        "payment_intent_data", "payment_intent_data.metadata", "success_url", "ui_mode",
+    },
+    "create_refund": {"amount", "charge", "expand", "metadata", "payment_intent", "reason"},
+    "list_events": {"delivery_success", "limit", "type"},
+    "list_line_items": {"limit"},
+}  # fmt: skip
+
+
+def check_names(operation: str, form: Json) -> None:
+    refuse_unknown(form, PARAMETERS.get(operation, {"expand"}))
+
+
+def check_currency(form: Json) -> str:
+    """Stripe takes lower case only."""
+    currency = required(form, "currency")
+    if currency != currency.lower() or currency.upper() not in CURRENCIES:
+        raise StripeFault(f"Invalid currency: {currency}.", param="currency")
+    return currency
+
+
+def check_unit_amount(form: Json, currency: str) -> int:
+    required(form, "unit_amount")
+    amount = whole_number(form, "unit_amount", lowest=0, highest=HIGHEST_AMOUNT) or 0
+    if currency.upper() in money.THREE_DECIMAL and amount % 10:
+        raise StripeFault(
+            "The last digit of an amount in this currency must be 0.", param="unit_amount"
+        )
+    return amount
+
+
+def check_mode(form: Json) -> None:
+    if required(form, "mode") != "payment":
+        raise StripeFault("The sandbox knows the mode `payment` only.", param="mode")
+    if form.get("ui_mode", "hosted_page") != "hosted_page":
+        raise StripeFault("The sandbox knows hosted pages only.", param="ui_mode")
+
+
+def check_addresses(form: Json) -> None:
+    """A hosted page needs a way back; both addresses are absolute."""
+    required(form, "success_url")
+    for name in ("success_url", "cancel_url"):
+        if name in form:
+            parts = urlsplit(required(form, name))
+            if parts.scheme not in {"http", "https"} or not parts.netloc:
+                raise StripeFault("Not a valid URL", param=name, code="url_invalid")
+
+
+def check_buyer(form: Json) -> None:
+    email = form.get("customer_email")
+    if email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
+        raise StripeFault(
+            f"Invalid email address: {email}", param="customer_email", code="email_invalid"
+        )
+    if form.get("locale", "auto") not in LOCALES:
+        raise StripeFault("Invalid locale", param="locale")
+    if len(form.get("client_reference_id", "")) > 200:
+        raise StripeFault("Invalid string: too long", param="client_reference_id")
+
+
+def check_expiry(form: Json, now: int) -> int:
+    """Between half an hour and a day from now; a day if nothing is said."""
+    day = now + 24 * 3600
+    asked = whole_number(form, "expires_at", lowest=0, highest=10**12)
+    if asked is None:
+        return day
+    if not now + 1800 <= asked <= day:
+        raise StripeFault(
+            "The `expires_at` timestamp must be between 30 minutes and 24 hours from now.",
+            param="expires_at",
+        )
+    return asked
+
+
+def check_lines(form: Json) -> list[tuple[str, int]]:
+    """Return price ids and quantities; the payment mode needs at least one line."""
+    lines = form.get("line_items")
+    if not isinstance(lines, list) or not lines:
+        raise StripeFault(
+            "You must provide `line_items` in payment mode.",
+            param="line_items",
+            code="parameter_missing",
+        )
+    return [
+        (
+            required(line, "price"),
+            whole_number(line, "quantity", lowest=1, highest=999_999) or _no_quantity(number),
+        )
+        for number, line in enumerate(lines)
+    ]
+
+
+def _no_quantity(number: int) -> int:
+    raise StripeFault("Quantity is required.", param=f"line_items[{number}][quantity]")
+
+
+def check_reason(form: Json) -> None:
+    if form.get("reason", "duplicate") not in REFUND_REASONS:
+        raise StripeFault("Invalid reason", param="reason")

@@ -1,0 +1,244 @@
+"""Payments to and from tables in the admin."""
+
+import csv
+import io
+import re
+import zipfile
+
+import openpyxl
+import pytest
+from django.contrib.messages import get_messages
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from django.utils import timezone
+
+from lms.models import Access
+from lms.tests.factories import CourseFactory
+from payments.admin import formats, import_export
+from payments.models import Payment, PaymentMove
+from payments.tests.factories import PaymentFactory
+
+pytestmark = pytest.mark.django_db
+
+CSV, XLSX = "0", "1"
+HEADER = ["external_id", "user", "course_id", "amount", "currency", "method", "status", "paid_at"]
+
+
+def page(name):
+    return reverse(f"admin:payments_payment_{name}")
+
+
+def said(response):
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+@pytest.fixture
+def course(db):
+    return CourseFactory.create(published=True)
+
+
+@pytest.fixture
+def rows(course, learner):
+    return [
+        HEADER,
+        ["B-1", learner.email, course.pk, "1990.00", "RUB", "cash", "paid", "2026-09-01T12:00:00Z"],
+        ["B-2", learner.email, course.pk, "5", "RUB", "transfer", "pending", ""],
+    ]
+
+
+def as_csv(rows, delimiter=","):
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter).writerows(rows)
+    return text.getvalue().encode()
+
+
+def as_xlsx(rows):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def upload(client, content, kind=CSV):
+    file = SimpleUploadedFile("book", content)
+    return client.post(page("import"), {"import_file": file, "format": kind, "resource": ""})
+
+
+def damaged(content, name, change):
+    """An XLSX file with one of its parts changed."""
+    whole, written = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()
+    with zipfile.ZipFile(written, "w") as parts:
+        for part in whole.namelist():
+            text = whole.read(part)
+            parts.writestr(part, change(text) if part == name else text)
+    return written.getvalue()
+
+
+def confirm(client, response):
+    """Press the button under the preview."""
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', response.text))
+    return client.post(page("process_import"), fields)
+
+
+@pytest.mark.parametrize("kind", [CSV, XLSX])
+def test_a_table_is_checked_then_loaded_and_gives_access(
+    desk, administrator, learner, course, rows, kind
+):
+    client = desk(administrator)
+    response = upload(client, as_csv(rows, ";") if kind == CSV else as_xlsx(rows), kind)
+    assert "All rows are good" in response.text
+    assert not Payment.objects.exists()
+    assert said(confirm(client, response)) == ["2 payments loaded, 0 in the book already."]
+    paid = Payment.objects.get(external_id="B-1")
+    assert (str(paid.amount), paid.status) == ("1990.00", "paid")
+    access = Access.objects.active().get()
+    assert (access.user, access.course, access.reference) == (learner, course, paid.reference)
+    move = PaymentMove.objects.filter(payment=paid).get()
+    assert (move.by, move.source) == (administrator, "import")
+    again = upload(client, as_csv(rows))
+    assert said(confirm(client, again)) == ["0 payments loaded, 2 in the book already."]
+    assert Payment.objects.count() == 2
+
+
+@pytest.mark.parametrize("kind", [CSV, XLSX])
+def test_one_bad_row_is_named_and_nothing_is_loaded(desk, administrator, rows, kind):
+    rows[2][3] = "cheap"
+    content = as_csv(rows) if kind == CSV else as_xlsx(rows)
+    response = upload(desk(administrator), content, kind)
+    assert "Row 2 (line 3): amount: cheap is no amount such as 1990.00" in response.text
+    assert "Load payments" not in response.text
+    assert not Payment.objects.exists()
+
+
+def test_what_became_bad_since_the_preview_is_not_loaded(desk, administrator, rows, course):
+    client = desk(administrator)
+    response = upload(client, as_csv(rows))
+    course.delete()
+    messages = said(confirm(client, response))
+    assert messages[0].startswith("Row 1 (line 2): course_id: there is no course")
+    assert messages[-1] == "Nothing was loaded."
+    assert not Payment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "reason"),
+    [
+        (b"user,amount\n", CSV, "These columns are missing"),
+        (b"\xff\xfe\x00", CSV, "The first line can&#x27;t be read"),
+        (b"no archive", XLSX, "This is no XLSX file."),
+    ],
+)
+def test_a_file_without_payments_is_refused_in_words(desk, administrator, content, kind, reason):
+    response = upload(desk(administrator), content, kind)
+    assert response.status_code == 200
+    assert reason in response.text
+
+
+def test_a_table_for_the_command_is_sent_there(desk, administrator, rows, monkeypatch):
+    monkeypatch.setattr(formats, "MOST_ROWS", 1)
+    response = upload(desk(administrator), as_csv(rows))
+    assert "There are more than 1 rows: use manage.py load_payments." in response.text
+
+
+def test_a_lost_file_is_asked_for_again(desk, administrator, rows):
+    client = desk(administrator)
+    response = upload(client, as_csv(rows))
+    confirm(client, response)
+    messages = said(confirm(client, response))
+    assert messages[-1] == "The file is not here any more. Choose it again."
+
+
+def test_who_may_look_may_export_but_not_import(desk, support, moderator, rows):
+    client = desk(support)
+    assert "export/" in client.get(page("changelist")).text
+    assert page("import") not in client.get(page("changelist")).text
+    assert upload(client, as_csv(rows)).status_code == 403
+    assert client.post(page("process_import"), {}).status_code == 403
+    assert client.post(page("export"), {"format": CSV, "resource": ""}).status_code == 200
+    for name in ("import", "export"):
+        assert desk(moderator).get(page(name)).status_code == 403
+
+
+# --- Out --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def book(course):
+    PaymentFactory.create(course=course, title="=1+1", method="transfer", external_id="B-7")
+    PaymentFactory.create(status="paid", paid_at=timezone.now())
+    return Payment.objects.all()
+
+
+def export(client, kind, query=""):
+    response = client.post(page("export") + query, {"format": kind, "resource": ""})
+    assert response.status_code == 200
+    if kind == CSV:
+        return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
+    sheet = openpyxl.load_workbook(io.BytesIO(response.content)).active
+    return [list(row) for row in sheet.iter_rows(values_only=True)]
+
+
+@pytest.mark.parametrize("kind", [CSV, XLSX])
+def test_an_export_has_words_and_no_formulas(desk, administrator, book, kind):
+    header, *lines = export(desk(administrator), kind)
+    [line] = [line for line in lines if "B-7" in line]
+    told = dict(zip(header, line, strict=True))
+    assert told["method"] == "transfer"
+    assert told["status"] == "pending"
+    assert told["payer's e-mail"] == book.get(external_id="B-7").payer.email
+    assert float(told["amount"]) == 1990
+    assert not told["title"].startswith("=")
+
+
+def test_an_export_is_written_in_the_language_of_the_reader(desk, administrator, book):
+    client = desk(administrator)
+    client.cookies["django_language"] = "ru"
+    header, *lines = export(client, CSV)
+    assert "состояние" in header
+    assert "оплачен" in {line[header.index("состояние")] for line in lines}
+
+
+def test_an_export_has_what_the_list_shows(desk, administrator, book):
+    lines = export(desk(administrator), CSV, "?status__exact=paid")
+    assert len(lines) == 2
+
+
+def test_an_export_of_too_much_asks_for_filters(desk, administrator, book, monkeypatch):
+    monkeypatch.setattr(import_export, "MOST_EXPORTED", 1)
+    response = desk(administrator).post(page("export"), {"format": CSV, "resource": ""})
+    assert said(response) == [
+        "These are more than 1 payments: narrow the list down by its filters."
+    ]
+
+
+@pytest.mark.parametrize("number", [2, 20])
+def test_queries_of_an_export_do_not_grow(desk, administrator, number, django_assert_num_queries):
+    PaymentFactory.create_batch(number)
+    client = desk(administrator)
+    # 1 session, 2 person, 3 are there too many, 4 rows with their payers.
+    with django_assert_num_queries(4):
+        export(client, CSV)
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("[Content_Types].xml", lambda text: text[:40]),
+        ("xl/workbook.xml", lambda text: b"<workbook"),
+        ("xl/styles.xml", lambda text: text[:-20]),
+        (SHEET, lambda text: b""),
+        (SHEET, lambda text: text[: len(text) // 2]),
+        (SHEET, lambda text: text.replace(b'r="A2"', b'r="2A"')),
+    ],
+)
+def test_a_damaged_xlsx_is_said_to_be_none(desk, administrator, rows, part, change):
+    content = damaged(as_xlsx(rows), part, change)
+    response = upload(desk(administrator), content, XLSX)
+    assert response.status_code == 200
+    assert "This is no XLSX file." in response.text
+    assert not Payment.objects.exists()

@@ -1,0 +1,320 @@
+"""The gateway against the sandbox, with Stripe's own description between them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+import stripe
+from django.db import transaction
+from pytest_django import Settings
+
+from payments.provider import stripe as gateway
+from payments.provider.types import (
+    KeyUsedOtherwise,
+    Order,
+    ProviderMisconfigured,
+    ProviderRefused,
+    ProviderUnavailable,
+    Session,
+    UnchargeableAmount,
+)
+from payments.stripe_sandbox.endpoints import Fault
+from payments.stripe_sandbox.server import SandboxServer
+from payments.tests.stripe_description import Description
+from payments.tests.transport import SpecCheckedClient
+
+
+def make_order(**changes: object) -> Order:
+    product = gateway.create_product(name="Python", idempotency_key="k:product", metadata={})
+    price = gateway.create_price(
+        product_id=product.id,
+        amount=Decimal("1500.00"),
+        currency="RUB",
+        idempotency_key="k:price",
+    )
+    fields = {
+        "payment_id": "17",
+        "price_id": price.id,
+        "success_url": "https://school.example/done?session={CHECKOUT_SESSION_ID}",
+        "cancel_url": "https://school.example/cancelled",
+    }
+    return Order(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def open_session(**changes: object) -> Session:
+    return gateway.create_session(make_order(**changes), idempotency_key="k:session:1")
+
+
+def test_session_says_what_the_payment_must_be_compared_with(stripe_sandbox: SandboxServer) -> None:
+    expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    session = open_session(customer_email="lev@example.com", language="ru", expires_at=expires_at)
+
+    assert session.status == "open"
+    assert session.payment_status == "unpaid"
+    assert session.url == f"{stripe_sandbox.base_url}/c/pay/{session.id}"
+    assert session.expires_at == expires_at
+    assert (session.amount_minor, session.amount, session.currency) == (
+        150_000,
+        Decimal(1500),
+        "RUB",
+    )
+    made = stripe_sandbox.sandbox.find("checkout.session", session.id)
+    assert (made["customer_email"], made["locale"]) == ("lev@example.com", "ru")
+    assert session.client_reference_id == session.payment_id == "17"
+    assert session.payment_intent_id is None
+    assert not session.livemode
+    assert SpecCheckedClient.checked == 3
+
+
+def test_order_of_nobody_known_says_nothing_of_them(stripe_sandbox: SandboxServer) -> None:
+    open_session(customer_email="", language="", expires_at=None)
+    form = stripe_sandbox.desk.calls[-1].form
+    assert not {"customer_email", "locale", "expires_at"} & form.keys()
+    assert (form["mode"], form["line_items"][0]["quantity"]) == ("payment", "1")
+
+
+def test_paid_session_is_complete_and_has_no_link(stripe_sandbox: SandboxServer) -> None:
+    session = open_session()
+    stripe_sandbox.sandbox.pay(session.id)
+    after = gateway.retrieve_session(session.id)
+
+    assert (after.status, after.payment_status, after.url) == ("complete", "paid", None)
+    assert after.payment_intent_id is not None
+    charge = gateway.retrieve_charge(after.payment_intent_id)
+    assert charge is not None
+    assert (charge.payment_id, charge.amount, charge.refunded) == ("17", Decimal(1500), False)
+
+
+@pytest.mark.parametrize(("succeeds", "payment_status"), [(True, "paid"), (False, "unpaid")])
+def test_delayed_money_comes_or_not(
+    stripe_sandbox: SandboxServer, *, succeeds: bool, payment_status: str
+) -> None:
+    session = open_session()
+    stripe_sandbox.sandbox.pay_later(session.id, succeeds=succeeds)
+    on_its_way = gateway.retrieve_session(session.id)
+    assert (on_its_way.status, on_its_way.payment_status) == ("complete", "unpaid")
+    assert on_its_way.payment_intent_id
+    assert gateway.retrieve_charge(on_its_way.payment_intent_id) is None
+
+    stripe_sandbox.sandbox.advance(10)
+    assert gateway.retrieve_session(session.id).payment_status == payment_status
+
+
+def test_expired_session_can_be_neither_paid_nor_expired_again(
+    stripe_sandbox: SandboxServer,
+) -> None:
+    session = open_session()
+    assert gateway.expire_session(session.id, idempotency_key="k:expire").status == "expired"
+    with pytest.raises(ProviderRefused):
+        gateway.expire_session(session.id, idempotency_key="k:expire:2")
+
+
+def test_session_runs_out_after_a_day(stripe_sandbox: SandboxServer) -> None:
+    session = open_session()
+    stripe_sandbox.sandbox.advance(24 * 3600)
+    assert gateway.retrieve_session(session.id).status == "expired"
+
+
+def test_refund_gives_all_back_once(stripe_sandbox: SandboxServer) -> None:
+    session = open_session()
+    intent = stripe_sandbox.sandbox.pay(session.id)["payment_intent"]
+    refund = gateway.refund(payment_intent_id=intent, payment_id="17", idempotency_key="k:refund")
+
+    assert (refund.status, refund.amount, refund.currency) == ("succeeded", Decimal(1500), "RUB")
+    charge = gateway.retrieve_charge(intent)
+    assert charge is not None
+    assert (charge.refunded, charge.amount_refunded) == (True, Decimal(1500))
+    with pytest.raises(ProviderRefused) as refused:
+        gateway.refund(payment_intent_id=intent, payment_id="17", idempotency_key="k:refund:2")
+    assert refused.value.reason == "charge_already_refunded"
+
+
+# --- Amounts ---
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "minor"),
+    [
+        ("1500.00", "RUB", 150_000),
+        ("0.01", "USD", 1),
+        ("1500.00", "JPY", 1500),
+        ("1.50", "KWD", 1500),
+        ("1.250", "KWD", 1250),
+        ("999999.99", "RUB", 99_999_999),
+        ("99999999", "JPY", 99_999_999),
+    ],
+)
+def test_amount_in_minor_units(
+    stripe_sandbox: SandboxServer, amount: str, currency: str, minor: int
+) -> None:
+    product = gateway.create_product(name="A", idempotency_key="p", metadata={"course_id": "5"})
+    price = gateway.create_price(
+        product_id=product.id, amount=Decimal(amount), currency=currency, idempotency_key="q"
+    )
+    assert stripe_sandbox.sandbox.find("price", price.id)["unit_amount"] == minor
+    assert (price.amount, price.currency) == (Decimal(amount), currency)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency"),
+    [
+        ("1500.50", "JPY"),
+        ("0.001", "RUB"),
+        ("1.2505", "KWD"),
+        ("1.255", "KWD"),
+        ("1000000.00", "RUB"),
+        ("1E+20", "RUB"),
+        ("0", "RUB"),
+        ("-1", "RUB"),
+        ("NaN", "RUB"),
+        ("Infinity", "RUB"),
+        ("10", "UGX"),
+        ("10", "rub"),
+    ],
+)
+def test_amount_that_stripe_could_not_take_exactly_is_not_sent(
+    stripe_sandbox: SandboxServer, amount: str, currency: str
+) -> None:
+    with pytest.raises(UnchargeableAmount):
+        gateway.create_price(
+            product_id="prod_1", amount=Decimal(amount), currency=currency, idempotency_key="q"
+        )
+    assert stripe_sandbox.desk.calls == []
+
+
+# --- Idempotency ---
+
+
+def test_tries_of_one_call_carry_one_key_and_make_one_thing(stripe_sandbox: SandboxServer) -> None:
+    stripe_sandbox.desk.faults.append(Fault("drop_after", operation="create_product"))
+    gateway.create_product(name="A", idempotency_key="payment:1", metadata={})
+
+    calls = [(call.operation, call.key, call.replayed) for call in stripe_sandbox.desk.calls]
+    assert calls == [
+        ("create_product", "payment:1", False),
+        ("create_product", "payment:1", True),
+    ]
+    assert len(stripe_sandbox.sandbox.all("product")) == 1
+
+
+def test_second_try_of_the_caller_finds_what_the_first_made(stripe_sandbox: SandboxServer) -> None:
+    order = make_order()
+    stripe_sandbox.desk.faults.append(Fault("garbage", operation="create_session", times=3))
+    with pytest.raises(ProviderUnavailable):
+        gateway.create_session(order, idempotency_key="payment:1:session:1")
+    session = gateway.create_session(order, idempotency_key="payment:1:session:1")
+
+    assert [made["id"] for made in stripe_sandbox.sandbox.all("checkout.session")] == [session.id]
+
+
+def test_failure_that_stripe_replays_is_told_as_such(stripe_sandbox: SandboxServer) -> None:
+    stripe_sandbox.desk.faults.append(Fault("error"))
+    with pytest.raises(ProviderUnavailable) as failed:
+        gateway.create_product(name="A", idempotency_key="payment:1", metadata={})
+    assert failed.value.replayed
+    gateway.create_product(name="A", idempotency_key="payment:1:2", metadata={})
+
+
+def test_key_with_other_parameters_is_refused(stripe_sandbox: SandboxServer) -> None:
+    gateway.create_product(name="A", idempotency_key="payment:1", metadata={})
+    with pytest.raises(KeyUsedOtherwise):
+        gateway.create_product(name="B", idempotency_key="payment:1", metadata={})
+
+
+# --- Refusals ---
+
+
+def test_guard_refuses_to_ask_inside_a_transaction(stripe_sandbox: SandboxServer, db: None) -> None:
+    gateway.create_product(name="A", idempotency_key="a", metadata={})
+    with transaction.atomic(), pytest.raises(RuntimeError, match="transaction"):
+        gateway.create_product(name="B", idempotency_key="b", metadata={})
+    assert len(stripe_sandbox.desk.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: gateway.retrieve_session(""),
+        lambda: gateway.expire_session("", idempotency_key="k"),
+        lambda: gateway.retrieve_charge(""),
+        lambda: gateway.refund(payment_intent_id="", payment_id="1", idempotency_key="k"),
+        lambda: gateway.create_price(
+            product_id="", amount=Decimal(1), currency="RUB", idempotency_key="k"
+        ),
+        lambda: gateway.create_session(
+            Order(payment_id="", price_id="price_1", success_url="", cancel_url=""),
+            idempotency_key="k",
+        ),
+    ],
+)
+def test_empty_id_is_never_sent(stripe_sandbox: SandboxServer, ask: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match="empty"):
+        ask()
+    assert stripe_sandbox.desk.calls == []
+
+
+def test_unknown_session_is_refused_with_stripes_reason(stripe_sandbox: SandboxServer) -> None:
+    with pytest.raises(ProviderRefused) as refused:
+        gateway.retrieve_session("cs_test_nothing")
+    assert refused.value.reason == "resource_missing"
+
+
+@pytest.mark.parametrize("key", ["", "sk_test_other"])
+def test_wrong_key_is_our_configuration(
+    stripe_sandbox: SandboxServer, stripe_settings: Settings, key: str
+) -> None:
+    stripe_settings.STRIPE_API_KEY = key
+    with pytest.raises(ProviderMisconfigured):
+        gateway.retrieve_session("cs_test_1")
+    assert len(stripe_sandbox.desk.calls) == bool(key)
+    # The key is asked for each time, not kept from the start.
+    stripe_settings.STRIPE_API_KEY = "sk_test_sandbox"
+    assert gateway.create_product(name="A", idempotency_key="a", metadata={}).name == "A"
+
+
+def test_answer_of_the_other_mode_is_refused(
+    stripe_sandbox: SandboxServer, stripe_settings: Settings
+) -> None:
+    stripe_sandbox.desk._api_key = stripe_settings.STRIPE_API_KEY = "sk_live_real"
+    with pytest.raises(ProviderMisconfigured):
+        gateway.create_product(name="A", idempotency_key="a", metadata={})
+
+
+# --- The judge can say no ---
+
+
+@pytest.mark.parametrize(
+    ("parameters", "param"),
+    [
+        ({"sucess_url": "https://a.example"}, ""),
+        ({"line_items": [{"price": "price_1", "qty": 1}]}, "line_items[0]"),
+        ({"line_items": [{"price": "price_1", "quantity": "many"}]}, "line_items[0][quantity]"),
+        ({"mode": "paymnt"}, "mode"),
+        ({"payment_method_types": ["card"]}, ""),
+        ({"metadata": {"payment_id": {"deep": "1"}}}, "metadata[payment_id]"),
+        ({"client_reference_id": "x" * 201}, "client_reference_id"),
+        ({"payment_intent_data": {"metdata": {}, "x": "1"}}, "payment_intent_data"),
+    ],
+)
+def test_description_refuses_a_wrong_request(
+    stripe_sandbox: SandboxServer, parameters: dict[str, object], param: str
+) -> None:
+    client = gateway._client("sk_test_sandbox", stripe_sandbox.base_url, (1.0, 1.0))
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.checkout.sessions.create(parameters)  # type: ignore[arg-type]
+    assert refused.value.code == "refused_by_description"
+    assert refused.value.param == param
+    assert stripe_sandbox.desk.calls == []
+
+
+@pytest.mark.parametrize(
+    "damage", [{"id": 5}, {"amout_total": 1}, {"status": "opn"}, {"livemode": None}]
+)
+def test_description_refuses_a_wrong_answer(
+    stripe_sandbox: SandboxServer, description: Description, damage: dict[str, object]
+) -> None:
+    made = stripe_sandbox.sandbox.find("checkout.session", open_session().id)
+    description.check_object(made)
+    with pytest.raises(Exception, match=next(iter(damage))):
+        description.check_object(made | damage)

@@ -1,0 +1,212 @@
+"""Background work in the admin: what waits, what was done, what failed, what runs by the clock.
+
+For administrators only. Nothing is added or deleted by hand: a task that waits is a promise, and
+schedules are written by `migrate` from their table. The models are the cluster's; they are named by
+label, because only `project.common.background.queue` imports it.
+"""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.contrib import admin, messages
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from project.common.admin.base import AdministratorsAdmin, display
+from project.common.admin.filters import DaysFilter
+from project.common.admin.retry import RetriedAdmin
+from project.common.background import queue
+from project.common.errors import DomainError
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+Waiting: Any = apps.get_model("django_q.OrmQ")
+Task = apps.get_model("django_q.Task")
+Success = apps.get_model("django_q.Success")
+Failure = apps.get_model("django_q.Failure")
+Schedule = apps.get_model("django_q.Schedule")
+
+# The cluster gives it no name, and "OrmQ object (1)" would be the title of its page.
+Waiting.__str__ = lambda waiting: waiting.func() or "—"
+
+FAILURES = "admin:django_q_failure_changelist"
+
+
+def written(args: Any, kwargs: Any) -> str:
+    """Arguments as they were given."""
+    named = [f"{name}={value!r}" for name, value in (kwargs or {}).items()]
+    return ", ".join([*map(repr, args or ()), *named]) or "—"
+
+
+@admin.register(Waiting)
+class WaitingAdmin(AdministratorsAdmin[Any]):
+    list_display = ("function", "arguments", "age", "tries", "state")
+    ordering = ("id",)
+    sortable_by = ()
+    fields = ("function", "arguments", "task_id", "age", "tries", "state_shown")
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("function"))
+    def function(self, waiting: Any) -> str:
+        return waiting.func() or _("unreadable")
+
+    @display(description=gettext_lazy("arguments"))
+    def arguments(self, waiting: Any) -> str:
+        return written(waiting.args(), waiting.kwargs())
+
+    @display(description=gettext_lazy("waits for"))
+    def age(self, waiting: Any) -> str:
+        since: datetime | None = waiting.task.get("started")
+        return timesince(since) if since else "—"
+
+    @display(description=gettext_lazy("tries"))
+    def tries(self, waiting: Any) -> int:
+        number: int = waiting.task.get("tries", 0)
+        return number
+
+    @display(description=gettext_lazy("state"), label={"taken": "info", "waiting": "warning"})
+    def state(self, waiting: Any) -> tuple[str, str]:
+        """The lock of a taken task is its time limit; a new one is locked up to its beginning."""
+        if waiting.lock and waiting.lock > timezone.now():
+            return "taken", _("with a worker")
+        return "waiting", _("waiting")
+
+    @display(description=gettext_lazy("state"))
+    def state_shown(self, waiting: Any) -> str:
+        return self.state(waiting)[1]
+
+
+class FinishedAdmin(AdministratorsAdmin[Any]):
+    list_filter = (("stopped", DaysFilter),)
+    search_fields = ("func", "name")
+    ordering = ("-stopped",)
+    sortable_by = ("stopped",)
+
+    @display(description=gettext_lazy("arguments"))
+    def arguments(self, task: Any) -> str:
+        return written(task.args, task.kwargs)
+
+    @display(description=gettext_lazy("took"))
+    def took(self, task: Any) -> str:
+        return _("%(seconds).1f s") % {"seconds": task.time_taken()}
+
+
+@admin.register(Success)
+class SuccessAdmin(FinishedAdmin):
+    list_display = ("func", "arguments", "outcome", "stopped", "took")
+    fields = ("func", "arguments", "outcome", "attempt_count", "started", "stopped", "took", "name")
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("result"))
+    def outcome(self, task: Any) -> str:
+        return "—" if task.result is None else str(task.result)
+
+
+@admin.register(Failure)
+class FailureAdmin(RetriedAdmin[Any], FinishedAdmin):
+    list_display = ("func", "arguments", "reason", "attempt_count", "stopped")
+    fields = ("func", "arguments", "error", "attempt_count", "started", "stopped", "took", "name")
+    readonly_fields = fields
+    actions = ("try_again_many",)
+    explanation = gettext_lazy("The task goes into the queue once more, and leaves this list.")
+
+    @display(description=gettext_lazy("reason"))
+    def reason(self, task: Any) -> str:
+        """The last line of a traceback is what was raised."""
+        return (str(task.result or "").strip().splitlines() or ["—"])[-1]
+
+    @display(description=gettext_lazy("error"))
+    def error(self, task: Any) -> SafeString:
+        return format_html('<pre class="parta-error">{}</pre>', task.result or "—")
+
+    def facts_of(self, row: Any) -> "list[tuple[StrOrPromise, str]]":
+        return [
+            (_("Function"), row.func),
+            (_("Arguments"), self.arguments(row)),
+            (_("Reason"), self.reason(row)),
+        ]
+
+    def try_row(self, request: HttpRequest, row: Any) -> None:
+        self._try(request, [row])
+
+    def page_after(self, row: Any) -> str:
+        return reverse(FAILURES)
+
+    @admin.action(description=gettext_lazy("Try again"), permissions=["view"])
+    def try_again_many(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._try(request, list(queryset.order_by("stopped")))
+
+    def _try(self, request: HttpRequest, tasks: list[Any]) -> None:
+        done = 0
+        for task in tasks:
+            try:
+                queue.try_again(task.pk)
+            except DomainError as error:
+                self.message_user(request, f"{task.func}: {error}", messages.ERROR)
+            else:
+                done += 1
+        if done:
+            message = ngettext(
+                "%(number)d task is in the queue again.",
+                "%(number)d tasks are in the queue again.",
+                done,
+            )
+            self.message_user(request, message % {"number": done}, messages.SUCCESS)
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(AdministratorsAdmin[Any]):
+    list_display = ("name", "func", "how_often", "next_run", "last_run", "last_result")
+    ordering = ("next_run", "id")
+    sortable_by = ()
+    fields = ("name", "func", "how_often", "next_run", "last_run", "last_result_shown")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        last = Task.objects.filter(pk=OuterRef("task"))
+        schedules: Any = super().get_queryset(request)
+        shown: QuerySet[Any] = schedules.annotate(
+            last_stopped=Subquery(last.values("stopped")),
+            last_success=Subquery(last.values("success")),
+        )
+        return shown
+
+    @display(description=gettext_lazy("how often"))
+    def how_often(self, schedule: Any) -> str:
+        if schedule.schedule_type == Schedule.CRON:
+            return f"cron: {schedule.cron}"
+        if schedule.schedule_type == Schedule.MINUTES:
+            return _("every %s") % _in_words(timedelta(minutes=schedule.minutes or 1))
+        return str(schedule.get_schedule_type_display())
+
+    @display(description=gettext_lazy("last run"))
+    def last_run(self, schedule: Any) -> datetime | None:
+        stopped: datetime | None = schedule.last_stopped
+        return stopped
+
+    @display(
+        description=gettext_lazy("last result"),
+        label={"well": "success", "badly": "danger", "never": "default"},
+    )
+    def last_result(self, schedule: Any) -> tuple[str, str]:
+        if schedule.last_success is None:
+            return "never", _("none on record")
+        return ("well", _("done")) if schedule.last_success else ("badly", _("failed"))
+
+    @display(description=gettext_lazy("last result"))
+    def last_result_shown(self, schedule: Any) -> str:
+        return self.last_result(schedule)[1]
+
+
+def _in_words(period: timedelta) -> str:
+    now = timezone.now()
+    return timesince(now - period, now)

@@ -1,0 +1,161 @@
+"""Choosing a row of a large table in the admin, from an address of the asking page's own.
+
+Django's autocomplete answers to those who may see the list of the other model; here the page that
+asks decides who may look for what, so that staff need no right to everything they choose from.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, JsonResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.timezone import make_aware
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
+from unfold.contrib.filters.forms import AutocompleteDropdownForm
+from unfold.utils import parse_date_str
+
+from project.common.admin.base import StaffAdmin
+from project.common.db.search import contains, find
+
+if TYPE_CHECKING:
+    from django.contrib.admin import FieldListFilter
+    from django_stubs_ext import StrOrPromise
+
+CHOICES_SHOWN = 20
+# Nobody scrolls further; who looks for something types more of it.
+PAGES = 500
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is chosen from, what of it is searched, and how a row is called."""
+
+    rows: Callable[[], QuerySet[Any]]
+    fields: Sequence[str]
+    label: Callable[[Any], str] = str
+
+
+def person_and_email(person: Any) -> str:
+    return f"{person} · {person.email}"
+
+
+class ChoosingAdmin[M: Model](StaffAdmin[M]):
+    """A ModelAdmin that has addresses to choose from: `admin:<app>_<model>_<name>`. Whoever may see
+    the list may choose."""
+
+    choices: "ClassVar[Mapping[str, Choices]]" = {}
+
+    def get_urls(self) -> list[URLPattern]:
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}"
+        addresses = [
+            path(
+                f"{name}/",
+                self.admin_site.admin_view(partial(self.choices_view, name=name)),
+                name=f"{prefix}_{name}",
+            )
+            for name in self.choices
+        ]
+        return [*addresses, *super().get_urls()]
+
+    def choices_view(self, request: HttpRequest, *, name: str) -> JsonResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        offered = self.choices[name]
+        rows = found_by_term(request, offered.rows(), *offered.fields)
+        return choices_response(request, rows.order_by("-pk"), offered.label)
+
+
+def found_by_term(request: HttpRequest, rows: QuerySet[Any], *fields: str) -> QuerySet[Any]:
+    """The rows with what was typed in one of the fields."""
+    term = request.GET.get("term", "").strip()
+    return find(rows, contains(term, *fields)) if term else rows
+
+
+def choices_response(
+    request: HttpRequest, rows: QuerySet[Any], label: Callable[[Any], str] = str
+) -> JsonResponse:
+    """Answer a page of choices as the select of Django's admin understands them. Whether there are
+    more is seen by one row more, not by counting all of them."""
+    asked = request.GET.get("page", "")
+    number = min(int(asked), PAGES) if asked.isdecimal() and len(asked) < 10 else 1
+    start = max(number - 1, 0) * CHOICES_SHOWN
+    page = list(rows[start : start + CHOICES_SHOWN + 1])
+    found = [{"id": str(row.pk), "text": label(row)} for row in page[:CHOICES_SHOWN]]
+    more = len(page) > CHOICES_SHOWN and number < PAGES
+    return JsonResponse({"results": found, "pagination": {"more": more}})
+
+
+def select_from(url_name: str) -> type[AutocompleteSelect]:
+    """A select that looks for its rows at the address of this name."""
+
+    class SelectFrom(AutocompleteSelect):
+        def get_url(self) -> str:
+            return reverse(url_name)
+
+    return SelectFrom
+
+
+def choose_from(url_name: str) -> "type[FieldListFilter]":
+    """A filter by a related row that is looked for at the address of this name."""
+
+    class ChoiceForm(AutocompleteDropdownForm):  # type: ignore[misc]
+        widget = select_from(url_name)
+
+    class ChoiceFilter(AutocompleteSelectFilter):  # type: ignore[misc]
+        form_class = ChoiceForm
+
+    return ChoiceFilter
+
+
+class SubsetFilter(DropdownFilter):  # type: ignore[misc]
+    """Choices that are each a method of the list's queryset."""
+
+    # By value in the address: name of the method, and what it is called here.
+    subsets: "ClassVar[Mapping[str, tuple[str, StrOrPromise]]]"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, label) for value, (_method, label) in self.subsets.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in self.subsets:
+            return queryset
+        method, _label = self.subsets[self.value()]
+        subset: QuerySet[Any] = getattr(queryset, method)()
+        return subset
+
+
+class DaysFilter(RangeDateFilter):  # type: ignore[misc]
+    """From one day to another, both included, in the project's time zone: Unfold's own compares a
+    time with a date, so that it loses the last day."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        model_admin: Any = args[4]
+        self.is_order_of_list = model_admin.ordering[0].lstrip("-") == self.parameter_name
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        first, last = self._day("from"), self._day("to")
+        days = Q()
+        if first:
+            days &= Q(**{f"{self.parameter_name}__gte": midnight(first)})
+        if last:
+            days &= Q(**{f"{self.parameter_name}__lt": midnight(last + timedelta(days=1))})
+        if not days or self.is_order_of_list:
+            return queryset.filter(days)
+        return find(queryset, days, by=str(self.parameter_name))
+
+    def _day(self, end: str) -> date | None:
+        value = self.used_parameters.get(f"{self.parameter_name}_{end}")
+        day: date | None = parse_date_str(value) if isinstance(value, str) else None
+        # Midnight of the first day that Python knows may be before it, the day after the last is none.
+        return day if day and date.min.year < day.year < date.max.year else None
+
+
+def midnight(day: date) -> datetime:
+    return make_aware(datetime.combine(day, time.min))

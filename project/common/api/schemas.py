@@ -1,0 +1,146 @@
+"""Types that the schemas of all apps share."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+
+from django.db.models.fields.files import FieldFile
+from ninja import Schema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError, core_schema
+
+from project.common.api.responses import money
+
+
+def _storable(text: str) -> str:
+    """Refuse what PostgreSQL can't store: NUL and halves of surrogate pairs."""
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise PydanticCustomError("unstorable_text", "This text can't be stored.")
+    return text
+
+
+def _file_url(file: Any) -> str | None:
+    """The address of a stored file, None where there is none."""
+    if isinstance(file, FieldFile):
+        return file.url if file else None
+    return file or None
+
+
+def _no_boolean(value: Any) -> Any:
+    """Refuse true and false where a number is expected: Python would take them for 1 and 0."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "This must be a whole number.")
+    return value
+
+
+def _plain_decimal(value: Any) -> Any:
+    """Refuse spellings that Python reads as a decimal, but no other program: `1_0`, `1e1`, `٣`."""
+    plain = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?|-?NaN|-?Infinity"
+    if isinstance(value, str) and re.fullmatch(plain, value) is None:
+        raise PydanticCustomError("decimal_parsing", "This must be a decimal number.")
+    return value
+
+
+def _strict_numbers(schema: Any) -> None:
+    """Refuse `"5"` and `1.0` for a whole number, `"yes"` and `1` for true: JSON has its own."""
+    if isinstance(schema, dict):
+        if schema.get("type") in ("int", "bool"):
+            schema["strict"] = True
+        for part in schema.values():
+            _strict_numbers(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _strict_numbers(part)
+
+
+class InputSchema(Schema):
+    """A body: a field that is not part of it is refused, so that a typo is never dropped, and a
+    value has to be of the JSON type that the OpenAPI document says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        schema = handler(source)
+        _strict_numbers(schema)
+        return schema
+
+
+# Put it last: a length checked after it would report under another code.
+STORABLE = AfterValidator(_storable)
+Text = Annotated[str, STORABLE]
+Title = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    STORABLE,
+]
+Search = Annotated[str, StringConstraints(max_length=200), STORABLE]
+Whole = Annotated[int, BeforeValidator(_no_boolean)]
+Identifier = Annotated[int, Field(ge=1, le=2**63 - 1), BeforeValidator(_no_boolean)]
+# Money comes in as a decimal string (or a number) and goes out as a string with two places.
+Price = Annotated[
+    Decimal,
+    BeforeValidator(_plain_decimal),
+    Field(ge=0, max_digits=10, decimal_places=2),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$"},
+                {"type": "number", "minimum": 0, "maximum": 99_999_999.99},
+            ],
+            "examples": ["1990.00"],
+        }
+    ),
+]
+Money = Annotated[
+    Decimal,
+    PlainSerializer(money, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+\.\d{2}$", "examples": ["1990.00"]}),
+]
+ImageUrl = Annotated[
+    str | None,
+    BeforeValidator(_file_url),
+    Field(examples=["/media/courses/0f9a6c2d7b314e58.jpg"]),
+]
+BlankAsNull = Annotated[str | None, BeforeValidator(lambda text: text or None)]
+
+
+def omitted() -> Any:
+    """Default of a field in a PATCH body: absent means unchanged, and null is refused."""
+    return Field(default_factory=lambda: None)
+
+
+class FieldProblem(Schema):
+    """What is wrong with one value of the input."""
+
+    loc: list[str | int] = Field(examples=[["body", "video_url"]])
+    code: str = Field(description="Stable, for programs.", examples=["foreign_link"])
+    msg: str = Field(
+        description="For people, in the language of `Accept-Language`.",
+        examples=["Only links to YouTube are allowed here."],
+    )
+
+
+class Problem(Schema):
+    """An error as RFC 9457 describes it. `code` is stable, for programs; `title` and `detail` are
+    for people, in the language of `Accept-Language`."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Conflict"])
+    status: int = Field(examples=[409])
+    code: str = Field(examples=["already_paid"])
+    detail: str = Field(examples=["This has been paid for already."])
+    errors: list[FieldProblem] = Field(
+        default_factory=list, description="Only with 422: one entry a wrong value."
+    )

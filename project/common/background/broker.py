@@ -1,0 +1,110 @@
+"""What the worker cluster does beyond Django-Q2: it gives up tasks that kill their worker, answers
+its guard, and keeps its workers small. Q_CLUSTER["broker_class"] has the cluster load it.
+"""
+
+import contextlib
+import logging
+import os
+import resource
+from time import sleep
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.dispatch import receiver
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django_q.brokers.orm import ORM
+from django_q.conf import Conf
+from django_q.models import OrmQ, Task
+from django_q.signals import post_execute_in_worker, post_spawn
+from django_q.signing import BadSignature, SignedPackage
+from django_q.utils import get_func_repr
+
+logger = logging.getLogger(__name__)
+
+# The guard of a cluster (project/processes/worker_guard.py) names it in the environment. Tasks with this name as
+# the key of their queue are for this cluster alone.
+NAME_VARIABLE = "PARTA_CLUSTER"
+NAME_PREFIX = "guarded-"
+
+Taken = list[tuple[int, str]]
+
+
+class Broker(ORM):  # type: ignore[misc]
+    """The queue in the database. A task that is handed out counts as a try, for a worker that dies
+    of it counts nothing; after Q_CLUSTER["max_attempts"] it is put with those that failed."""
+
+    def dequeue(self) -> Taken:
+        taken: Taken = []
+        # A sign of life is not to wait behind the work of all.
+        for key in filter(None, (os.environ.get(NAME_VARIABLE), self.list_key)):
+            taken = taken or self._take(key)
+        if not taken:
+            sleep(Conf.POLL)
+        return taken
+
+    def _take(self, key: str) -> Taken:
+        waiting = self.get_connection().filter(key=key, lock__lt=timezone.now()).order_by("pk")
+        taken: Taken = []
+        for row in waiting[: Conf.BULK]:
+            payload = self._counted(row)
+            if payload is None:
+                continue
+            # Nothing is changed if another cluster was faster.
+            free = self.get_connection().filter(pk=row.pk, lock=row.lock)
+            if free.update(lock=self.timeout(row), payload=payload):
+                taken.append((row.pk, payload))
+        return taken
+
+    def _counted(self, row: OrmQ) -> str | None:
+        """The task with one try more; None if it has had all of them."""
+        try:
+            task = SignedPackage.loads(row.payload)
+        except (TypeError, BadSignature):
+            return str(row.payload)  # the cluster throws it away, and logs it
+        tries = task.get("tries", 0)
+        if tries >= Conf.MAX_ATTEMPTS:
+            self._park(row, task, tries)
+            return None
+        return str(SignedPackage.dumps(task | {"tries": tries + 1}))
+
+    @transaction.atomic
+    def _park(self, row: OrmQ, task: dict[str, Any], tries: int) -> None:
+        """Put the task with those that failed, unless another cluster did, or it was done."""
+        deleted, _models = self.get_connection().filter(pk=row.pk, lock=row.lock).delete()
+        if not deleted or Task.objects.filter(pk=task["id"], success=True).exists():
+            return
+        func = get_func_repr(task["func"])
+        reason = _("Given up: %(number)d times no worker came back from it.") % {"number": tries}
+        logger.error("The task %s was given up after %d tries", func, tries)
+        known = {name: task.get(name) for name in ("name", "hook", "args", "kwargs", "group")}
+        found = Task.objects.filter(pk=task["id"]).first()
+        Task.objects.update_or_create(
+            pk=task["id"],
+            defaults={
+                **known,
+                "func": func,
+                "cluster": Conf.CLUSTER_NAME,
+                "started": task["started"],
+                "stopped": timezone.now(),
+                "success": False,
+                "result": f"{found.result}\n{reason}" if found else reason,
+                "attempt_count": tries,
+            },
+        )
+
+
+@receiver(post_execute_in_worker)
+def sign(task: dict[str, Any], **signal: Any) -> None:
+    """Let the record of the task say which cluster did it: others work on this database, too."""
+    if name := os.environ.get(NAME_VARIABLE):
+        task["cluster"] = name
+
+
+@receiver(post_spawn)
+def limit_memory(**signal: Any) -> None:
+    """A task that wants too much memory gets a MemoryError, instead of the whole machine."""
+    limit = settings.WORKER_MEMORY * 1024 * 1024
+    with contextlib.suppress(OSError, ValueError):  # a stricter limit of the system stays
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

@@ -1,0 +1,144 @@
+"""The only door into the background. Only this module and `cluster` know the cluster (Django-Q2)."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.apps.registry import Apps
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models import Min, QuerySet
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
+from django_q.models import OrmQ, Task
+from django_q.models import Schedule as ScheduleRow
+from django_q.tasks import async_task
+
+from project.common.background.broker import NAME_PREFIX
+from project.common.background.schedules import Schedule
+from project.common.errors import Conflict
+
+# Longer than this no worker finished anything: nobody works. The canary is due every minute, and
+# the cluster looks at its schedules twice a minute.
+SILENCE_LIMIT = timedelta(minutes=2)
+# Marks the rows that come from our table; others belong to whoever made them in the admin.
+SCHEDULE_PREFIX = "parta."
+
+
+def enqueue(path: str, *args: Any, **options: Any) -> None:
+    """Run the function at the dotted `path` in a worker, once the present transaction commits.
+
+    Arguments are primary keys and plain values. The broker delivers at least once: the task has
+    to be idempotent. Raises ImportError at once for a path that leads nowhere.
+    """
+    import_string(path)
+    transaction.on_commit(lambda: async_task(path, *args, **options))
+
+
+def last_execution(cluster: str | None = None) -> datetime | None:
+    """When a worker, of this cluster if one is named, last finished a task, well or badly; None if
+    none is on record."""
+    tasks = Task.objects.filter(cluster=cluster) if cluster else Task.objects
+    stopped: datetime | None = tasks.order_by("-stopped").values_list("stopped", flat=True).first()
+    return stopped
+
+
+def ask_for_life(path: str, cluster: str) -> None:
+    """Have this cluster, and no other, run the task at once."""
+    enqueue(path, cluster, cluster=cluster)
+
+
+def forget_unanswered(*, before: datetime) -> None:
+    """Delete what was asked of clusters that are gone."""
+    OrmQ.objects.filter(key__startswith=NAME_PREFIX, lock__lt=before).delete()
+
+
+def waiting_count() -> int:
+    """How many tasks wait for a worker."""
+    count: int = _waiting().count()
+    return count
+
+
+def _waiting() -> QuerySet[Any]:
+    """Without the questions of guards to their own cluster."""
+    waiting: QuerySet[Any] = OrmQ.objects.exclude(key__startswith=NAME_PREFIX)
+    return waiting
+
+
+def oldest_waiting_age() -> timedelta | None:
+    """For how long the oldest task has been waiting for a worker; None if none waits."""
+    now = timezone.now()
+    oldest = _waiting().filter(lock__lte=now).aggregate(oldest=Min("lock"))["oldest"]
+    return now - oldest if oldest else None
+
+
+def failed_count() -> int:
+    """How many tasks on record failed for good."""
+    count: int = Task.objects.filter(success=False).count()
+    return count
+
+
+def forget_older_successes(path: str, cluster: str | None = None) -> None:
+    """Keep only the last record of a frequent task, or it would push out those of all others."""
+    tasks = Task.objects.filter(cluster=cluster) if cluster else Task.objects
+    successes = tasks.filter(func=path, success=True).order_by("-stopped")
+    older = list(successes.values_list("pk", flat=True)[1:])
+    Task.objects.filter(pk__in=older).delete()
+
+
+def synchronise_schedules(schedules: Iterable[Schedule], *, tables: Apps | None = None) -> None:
+    """Make the database say what our table says; a second run changes nothing.
+
+    `tables` is the state after a migration: one that took the cluster's tables away leaves
+    nothing to do.
+    """
+    if tables is not None and ("django_q", "schedule") not in _models(tables):
+        return
+    with transaction.atomic():
+        # Two servers that migrate at once take turns: the cluster's own table would take a
+        # schedule twice. Any row that both find will do as the lock.
+        list(ContentType.objects.select_for_update().filter(app_label="django_q"))
+        kept = [_write(schedule).pk for schedule in schedules]
+        ScheduleRow.objects.filter(name__startswith=SCHEDULE_PREFIX).exclude(pk__in=kept).delete()
+
+
+def _models(tables: Apps) -> set[tuple[str, str]]:
+    return {(model._meta.app_label, model._meta.model_name or "") for model in tables.get_models()}
+
+
+def _write(schedule: Schedule) -> ScheduleRow:
+    name = SCHEDULE_PREFIX + schedule.name
+    row = ScheduleRow.objects.filter(name=name).order_by("pk").first() or ScheduleRow(name=name)
+    row.func = schedule.path
+    row.schedule_type = ScheduleRow.CRON if schedule.cron else ScheduleRow.MINUTES
+    row.minutes = schedule.minutes
+    row.cron = schedule.cron
+    row.repeats = -1
+    now = timezone.now()
+    # The cluster computes the next run only after a run; a changed cron expression or time zone
+    # has to count from now on. A run that is due stays due.
+    if schedule.cron and (row.pk is None or row.next_run is None or row.next_run > now):
+        row.next_run = row.calculate_next_run(now)
+    row.save()
+    return row
+
+
+class Unrepeatable(Conflict):
+    code = "unrepeatable"
+    message = _("The task is not known any more, so it can't be tried again.")
+
+
+@transaction.atomic
+def try_again(task_id: str) -> None:
+    """Put a failed task into the queue once more and forget that it failed. Raises Unrepeatable if
+    its function is gone, or somebody else has put it there already."""
+    task = Task.objects.select_for_update().filter(pk=task_id, success=False).first()
+    if task is None:
+        raise Unrepeatable
+    options = {"group": task.group} if task.group else {}
+    try:
+        enqueue(task.func, *(task.args or ()), **(task.kwargs or {}), **options)
+    except ImportError as error:
+        raise Unrepeatable from error
+    task.delete()

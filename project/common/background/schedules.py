@@ -1,0 +1,37 @@
+"""What runs by the clock: one table. `migrate` writes it into the database.
+
+A cron expression is read in the project's `TIME_ZONE`. Keep it out of 01:00–03:59: there a time
+comes twice, or never, when the clocks change.
+"""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Run the task at the dotted `path` every so many `minutes`, or as the `cron` says."""
+
+    name: str
+    path: str
+    minutes: int | None = None
+    cron: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.cron is None):
+            msg = f"The schedule {self.name} needs either minutes or a cron expression"
+            raise ValueError(msg)
+
+
+SCHEDULES = (
+    Schedule("canary", "project.common.background.tasks.canary", minutes=1),
+    Schedule("mail", "project.mail.tasks.deliver_mail", minutes=1),
+    Schedule("course-updates", "lms.tasks.tell_collected_updates", minutes=1),
+    Schedule("payments", "payments.tasks.reconcile_payments", minutes=10),
+    Schedule("figures", "project.admin_site.tasks.count_figures", minutes=10),
+    Schedule("inactivity", "people.tasks.sweep_inactive", cron=settings.INACTIVITY_SWEEP_CRON),
+    Schedule("expired-tokens", "people.tasks.forget_expired_tokens", cron="15 4 * * *"),
+    Schedule("old-keys", "payments.tasks.forget_old_keys", cron="25 4 * * *"),
+    Schedule("old-mails", "project.mail.tasks.forget_old_mails", cron="45 4 * * *"),
+)

@@ -1,0 +1,61 @@
+"""The index behind `contains` (project.common.db.search), as an operation of migrations."""
+
+from typing import Any, override
+
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation, OperationCategory
+from django.db.migrations.state import ProjectState
+
+
+class CreateSearchIndex(Operation):
+    """On PostgreSQL, let `contains` find texts of three letters and more in fields of a large table
+    without reading it all. Other databases read it all.
+
+    The words of the index are those that Django writes for `icontains`. It is no index of the
+    model, because SQLite has nothing like it.
+    """
+
+    reversible = True
+    reduces_to_sql = True
+    category = OperationCategory.ADDITION
+
+    def __init__(self, model_name: str, fields: list[str], name: str) -> None:
+        self.model_name, self.fields, self.name = model_name, fields, name
+
+    def describe(self) -> str:
+        return f"Create search index {self.name} of {', '.join(self.fields)} of {self.model_name}"
+
+    @override
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Models know nothing of it."""
+
+    @override
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            return
+        options = to_state.apps.get_model(app_label, self.model_name)._meta
+        columns = [options.get_field(name).column for name in self.fields]
+        quoted: Any = schema_editor.quote_name
+        words = ", ".join(f"UPPER({quoted(column)}::text) gin_trgm_ops" for column in columns)
+        schema_editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        schema_editor.execute(
+            f"CREATE INDEX {quoted(self.name)} ON {quoted(options.db_table)} USING gin ({words})"
+        )
+
+    @override
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """The extension stays: other indexes need it."""
+        if schema_editor.connection.vendor == "postgresql":
+            schema_editor.execute(f"DROP INDEX {schema_editor.quote_name(self.name)}")

@@ -1,0 +1,204 @@
+"""One connection to the mail server, and what its answers mean for a mail."""
+
+import smtplib
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parseaddr
+from types import TracebackType
+from typing import Any, Self
+
+from django.conf import settings
+from django.core.mail import mailers
+from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
+
+from project.mail.kinds import Letter
+from project.mail.mime import Envelope, Press, build
+
+
+class ServerUnavailable(Exception):
+    """The mail server takes nothing from us at present, whoever it is for."""
+
+
+class AddressRefused(Exception):
+    """The mail server will never take this mail for this person."""
+
+
+class AddressPostponed(Exception):
+    """The mail server does not take this mail for this person now, or we did not hear its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An envelope with its bytes; without them Django builds it when it is sent."""
+
+    envelope: Envelope
+    content: bytes | None
+
+
+class Transport:
+    """Sends envelopes over one connection, opened at the first and closed at the end."""
+
+    def __init__(self) -> None:
+        self.backend: Any = mailers.default
+        self.speaks_smtp = isinstance(self.backend, SMTPBackend)
+        self.sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+        self.domain = self.sender.rpartition("@")[2] or "localhost"
+        self.is_open = False
+        self.losses = 0
+        self.press = Press()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def prepare(self, letter: Letter, address: str, message_id: str) -> Message:
+        """Have the bytes ready before the server waits for them."""
+        envelope = Envelope(letter, address, message_id)
+        try:
+            content = self.press.content_of(envelope)
+        except Exception:  # noqa: BLE001 - building it again when it is sent says what is wrong
+            content = None
+        return Message(envelope, content)
+
+    def send(
+        self,
+        message: Message,
+        *,
+        before: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Send one mail. `before` is called once, before the message goes out: what it raises stops
+        it. `meanwhile` is called at most once, while the server takes the message.
+
+        Raises ServerUnavailable, AddressRefused or AddressPostponed.
+        """
+        self._open()
+        try:
+            if message.content is None or not self.speaks_smtp:
+                before()
+                self.backend.send_messages([build(message.envelope)])
+            else:
+                self._offer(message, before)
+                self._hand_over(message, meanwhile)
+        except smtplib.SMTPRecipientsRefused as error:
+            code, answer = next(iter(error.recipients.values()))
+            self._judge(code, answer, error)
+        except (smtplib.SMTPSenderRefused, smtplib.SMTPHeloError) as error:
+            # It is us whom the server does not want: whoever the mail is for makes no difference.
+            self._close()
+            raise ServerUnavailable(_words(error.smtp_code, error.smtp_error)) from error
+        except smtplib.SMTPResponseException as error:
+            self._judge(error.smtp_code, error.smtp_error, error)
+        except ValueError as error:
+            raise AddressRefused(str(error)) from error
+        except OSError as error:  # smtplib's own errors are among them
+            self._lost(error)
+        self.losses = 0
+
+    # --- The connection -----------------------------------------------------------------------
+
+    def _open(self) -> None:
+        if self.is_open:
+            return
+        try:
+            self.backend.open()
+            if self.speaks_smtp:
+                self.backend.connection.ehlo_or_helo_if_needed()
+        except OSError as error:
+            self.backend.connection = None
+            raise ServerUnavailable(_words(0, str(error) or type(error).__name__)) from error
+        self.is_open = True
+
+    def _close(self) -> None:
+        """Say goodbye; a server that has gone already needs none."""
+        self.is_open = False
+        try:
+            self.backend.close()
+        except OSError:
+            self.backend.connection = None
+
+    def _hang_up(self) -> None:
+        """Leave without a word, which the server would take for a part of the message."""
+        self.is_open = False
+        self.backend.connection.close()
+        self.backend.connection = None
+
+    # --- The conversation ---------------------------------------------------------------------
+
+    def _offer(self, message: Message, before: Callable[[], None]) -> None:
+        """Say from whom and for whom, until the server wants the message. The commands go out at
+        once where it knows PIPELINING (RFC 2920): a far server is waited for once, not thrice."""
+        smtp: Any = self.backend.connection
+        size = f" size={len(message.content or b'')}" if smtp.has_extn("size") else ""
+        sender, recipient = f"FROM:<{self.sender}>{size}", f"TO:<{message.envelope.address}>"
+        at_once = smtp.has_extn("pipelining")
+        smtp.send(f"MAIL {sender}\r\n" + (f"RCPT {recipient}\r\nDATA\r\n" if at_once else ""))
+        try:
+            before()
+        except BaseException:
+            self._hang_up()
+            raise
+        code, words = smtp.getreply()
+        if code != 250:
+            raise smtplib.SMTPSenderRefused(code, words, self.sender)
+        answer = smtp.getreply() if at_once else smtp.docmd("RCPT", recipient)
+        if answer[0] not in {250, 251}:
+            if at_once and answer[0] != 421 and smtp.getreply()[0] == 354:
+                smtp.docmd(".")  # the server waits for a message to nobody
+            raise smtplib.SMTPRecipientsRefused({message.envelope.address: answer})
+        answer = smtp.getreply() if at_once else smtp.docmd("DATA")
+        if answer[0] != 354:
+            raise smtplib.SMTPDataError(*answer)
+
+    def _hand_over(self, message: Message, meanwhile: Callable[[], None]) -> None:
+        smtp: Any = self.backend.connection
+        smtp.send((message.content or b"").replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n")
+        try:
+            meanwhile()
+        except BaseException:
+            self._hang_up()
+            raise
+        code, answer = smtp.getreply()
+        if code != 250:
+            raise smtplib.SMTPDataError(code, answer)
+
+    # --- The answers --------------------------------------------------------------------------
+
+    def _judge(self, code: int, answer: bytes | str, error: Exception) -> None:
+        words = _words(code, answer)
+        if code == 421:  # "closing the channel" may answer any command, RFC 5321
+            self._close()
+            raise ServerUnavailable(words) from error
+        self._start_over()
+        if code >= 500:
+            raise AddressRefused(words) from error
+        raise AddressPostponed(words) from error
+
+    def _start_over(self) -> None:
+        """Have the server forget the mail that it did not take."""
+        try:
+            self.backend.connection.rset()
+        except OSError:
+            self._close()
+
+    def _lost(self, error: OSError) -> None:
+        """The connection broke: whether the server took the mail is not known. Once may be the
+        mail's fault; twice in a row is the server's."""
+        self._close()
+        self.losses += 1
+        words = _words(0, str(error) or type(error).__name__)
+        if self.losses > 1:
+            raise ServerUnavailable(words) from error
+        raise AddressPostponed(words) from error
+
+
+def _words(code: int, answer: bytes | str) -> str:
+    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+    return " ".join(f"{code or ''} {text}".split())[:500]

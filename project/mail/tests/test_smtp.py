@@ -1,0 +1,120 @@
+"""What is said to mail servers that answer in unusual ways."""
+
+from collections.abc import Callable, Iterator
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
+
+import pytest
+
+from project.mail.kinds import Letter
+from project.mail.smtp import AddressRefused, ServerUnavailable, Transport
+from project.tests.processes import wait_until
+
+Answers = dict[str, str]
+
+
+@pytest.fixture
+def serve(settings) -> Iterator[Callable[[Answers], list[str]]]:
+    """A server that answers each command as told, else `250`; returns the lines that it hears."""
+    servers = []
+
+    def start(answers: Answers) -> list[str]:
+        heard: list[str] = []
+
+        class Server(StreamRequestHandler):
+            def handle(self) -> None:
+                self.say("220 ready")
+                takes_message = False
+                for line in self.rfile:
+                    text = line.decode().strip()
+                    heard.append(text)
+                    command = text.partition(" ")[0]
+                    if takes_message and text != ".":
+                        continue
+                    answer = answers.get(command, "250 fine")
+                    takes_message = answer.startswith("354")
+                    self.say(answer)
+
+            def say(self, answer: str) -> None:
+                self.wfile.write(f"{answer}\r\n".encode())
+
+        server = ThreadingTCPServer(("127.0.0.1", 0), Server)
+        servers.append(server)
+        Thread(target=server.serve_forever, args=(0.01,)).start()
+        settings.MAILERS = {
+            "default": {
+                "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+                "OPTIONS": {"host": "127.0.0.1", "port": server.server_address[1], "timeout": 5},
+            }
+        }
+        return heard
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+LETTER = Letter("Bread", "Text\n.\nMore", "<p>Text</p>")
+TAKES = {"ehlo": "250-me\r\n250 PIPELINING", "DATA": "354 go on"}
+
+
+def send(times: int = 1) -> None:
+    with Transport() as transport:
+        for _time in range(times):
+            transport.send(transport.prepare(LETTER, "anna@school.example", "<1@x>"))
+
+
+def test_the_commands_go_out_in_order_and_dots_are_doubled(serve):
+    heard = serve(TAKES)
+    send(2)
+    commands = [line for line in heard if line.split(" ")[0] in {"MAIL", "RCPT", "DATA", "."}]
+    assert [line.partition(" ")[0] for line in commands] == ["MAIL", "RCPT", "DATA", "."] * 2
+    assert commands[:2] == ["MAIL FROM:<noreply@localhost>", "RCPT TO:<anna@school.example>"]
+    assert heard.count("..") == 2
+
+
+def test_a_server_that_wants_a_message_to_nobody_gets_none(serve):
+    heard = serve({**TAKES, "RCPT": "550 No such mailbox", ".": "554 To nobody"})
+    with pytest.raises(AddressRefused, match="550 No such mailbox"):
+        send()
+    assert heard[-4:] == ["DATA", ".", "rset", "quit"]
+
+
+@pytest.mark.parametrize("ehlo", ["250 me", TAKES["ehlo"]])
+def test_a_server_that_does_not_want_us_gets_nothing_more(serve, ehlo):
+    heard = serve({"ehlo": ehlo, "MAIL": "530 Log in first", "RCPT": "503 No", "DATA": "503 No"})
+    with pytest.raises(ServerUnavailable, match="530 Log in first"):
+        send()
+    wait_until(lambda: heard[-1] == "quit")  # it reads on while we have gone already
+    assert "." not in heard
+
+
+@pytest.mark.parametrize("ehlo", ["250 me", TAKES["ehlo"]])
+def test_a_message_that_is_not_wanted_does_not_spoil_the_next(serve, ehlo):
+    heard = serve({"ehlo": ehlo, "DATA": "554 No"})
+    with pytest.raises(AddressRefused, match="554 No"):
+        send()
+    assert heard[-3:] == ["DATA", "rset", "quit"]
+
+
+@pytest.mark.parametrize("address", ["a@x\r\nRCPT TO:<b@x>", "a@x>\r\nDATA\r\n"])
+def test_an_address_with_a_command_in_it_is_refused_by_ourselves(serve, address):
+    heard = serve(TAKES)
+    with Transport() as transport, pytest.raises(AddressRefused):
+        transport.send(transport.prepare(LETTER, address, "<1@x>"))
+    assert not [line for line in heard if line.startswith(("RCPT", "DATA"))]
+
+
+@pytest.mark.parametrize("hook", ["before", "meanwhile"])
+def test_what_fails_on_our_side_leaves_no_half_of_a_message(serve, hook):
+    serve(TAKES)
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with Transport() as transport:
+        message = transport.prepare(LETTER, "anna@school.example", "<1@x>")
+        with pytest.raises(ZeroDivisionError):
+            transport.send(message, **{hook: fail})
+        transport.send(message)
