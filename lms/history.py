@@ -4,14 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery, Value
 
 from lms.models import Course, Lesson
-
-if TYPE_CHECKING:
-    from people.models import User
+from people.models import User
 
 COURSE_FIELDS = ("title", "description", "price", "is_published", "preview")
 LESSON_FIELDS = (
@@ -45,7 +43,7 @@ class Change:
 
     id: int
     at: datetime
-    by: "User | None"
+    by: User | None
     kind: str
     lesson_id: int | None
     title: str

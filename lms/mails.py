@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
+from people.models import User
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Skip, render
 
 # A mail that tells more is not read; the rest is counted.
@@ -71,7 +72,7 @@ class Edition:
         self.letters: dict[tuple[str, int | None], Letter | None] = {}
         self.link = unsubscribe_url("{token}")
 
-    def letter_to(self, person: Any, subscribed: set[int]) -> Letter | Skip:
+    def letter_to(self, person: User, subscribed: set[int]) -> Letter | Skip:
         if not person.is_active:
             return Skip(gettext_noop("blocked"))
         if person.pk not in subscribed:

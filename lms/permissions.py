@@ -3,42 +3,38 @@
 Seeing is `visible_to` in models.py. The API, `abilities` in its answers and the admin ask here.
 """
 
-from typing import TYPE_CHECKING
-
 from lms.models import Course, Lesson, sees_all_content
-
-if TYPE_CHECKING:
-    from people.models import User
+from people.models import User
 
 
-def can_create_course(user: "User") -> bool:
+def can_create_course(user: User) -> bool:
     """Everyone may become an author, except moderators: they look after others' materials."""
     return user.is_superuser or not user.is_moderator
 
 
-def can_update_course(user: "User", course: Course) -> bool:
+def can_update_course(user: User, course: Course) -> bool:
     return sees_all_content(user) or course.owner_id == user.pk
 
 
-def can_delete_course(user: "User", course: Course) -> bool:
+def can_delete_course(user: User, course: Course) -> bool:
     """Moderators delete nothing, not even what they own."""
     return user.is_superuser or (course.owner_id == user.pk and not user.is_moderator)
 
 
-def can_add_lesson(user: "User", course: Course) -> bool:
+def can_add_lesson(user: User, course: Course) -> bool:
     """Lessons are added to one's own course; administrators add to any."""
     return can_delete_course(user, course)
 
 
-def can_update_lesson(user: "User", lesson: Lesson) -> bool:
+def can_update_lesson(user: User, lesson: Lesson) -> bool:
     return can_update_course(user, lesson.course)
 
 
-def can_delete_lesson(user: "User", lesson: Lesson) -> bool:
+def can_delete_lesson(user: User, lesson: Lesson) -> bool:
     return can_delete_course(user, lesson.course)
 
 
-def course_abilities(user: "User", course: Course) -> dict[str, bool]:
+def course_abilities(user: User, course: Course) -> dict[str, bool]:
     return {
         "update": can_update_course(user, course),
         "delete": can_delete_course(user, course),
@@ -46,22 +42,22 @@ def course_abilities(user: "User", course: Course) -> dict[str, bool]:
     }
 
 
-def lesson_abilities(user: "User", lesson: Lesson) -> dict[str, bool]:
+def lesson_abilities(user: User, lesson: Lesson) -> dict[str, bool]:
     return {
         "update": can_update_lesson(user, lesson),
         "delete": can_delete_lesson(user, lesson),
     }
 
 
-def can_see_accesses(user: "User") -> bool:
+def can_see_accesses(user: User) -> bool:
     """Look through who may learn what, in the admin; moderators look after materials only."""
     return user.has_perm("lms.view_access")
 
 
-def can_grant_access(user: "User") -> bool:
+def can_grant_access(user: User) -> bool:
     """Let somebody learn something without a payment."""
     return user.has_perm("lms.add_access")
 
 
-def can_revoke_access(user: "User") -> bool:
+def can_revoke_access(user: User) -> bool:
     return can_see_accesses(user) and user.has_perm("lms.change_access")

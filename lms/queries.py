@@ -6,13 +6,14 @@ policy. `lms/tests/test_queries.py` holds the answers against the schemas.
 """
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
 
 from lms import permissions
 from lms.models import Course, Lesson
+from people.models import User
 from project.common.api.responses import image_address, money
 from project.common.db.compiled import (
     VIEWER,
@@ -29,9 +30,6 @@ from project.common.db.compiled import (
     text_placeholder,
 )
 from project.common.db.search import as_searched
-
-if TYPE_CHECKING:
-    from people.models import User
 
 Item = dict[str, Any]
 
@@ -52,7 +50,7 @@ OUTLINE = ("id", "title", "position", "price", "has_access")
 
 
 def list_courses(
-    user: "User", *, search: str, ordering: str, start: int, size: int
+    user: User, *, search: str, ordering: str, start: int, size: int
 ) -> tuple[list[Item], int]:
     """A page of the courses in authoring, each with its lessons, and the number of courses."""
     listing = _courses(role_of(user), ordering, is_searched=bool(search))
@@ -60,13 +58,13 @@ def list_courses(
     return _with_lessons(user, part.rows), part.count
 
 
-def read_course(user: "User", course_id: int) -> Item | None:
+def read_course(user: User, course_id: int) -> Item | None:
     row = _course(role_of(user)).first({VIEWER: user.pk, WANTED: course_id})
     return _with_lessons(user, [row])[0] if row else None
 
 
 def list_lessons(
-    user: "User", *, course_id: int | None, start: int, size: int
+    user: User, *, course_id: int | None, start: int, size: int
 ) -> tuple[list[Item], int]:
     """A page of the lessons in authoring, and the number of lessons."""
     listing = _lessons(role_of(user), in_course=course_id is not None)
@@ -74,13 +72,13 @@ def list_lessons(
     return _lesson_items(user, part.rows), part.count
 
 
-def read_lesson(user: "User", lesson_id: int) -> Item | None:
+def read_lesson(user: User, lesson_id: int) -> Item | None:
     row = _lesson(role_of(user)).first({VIEWER: user.pk, WANTED: lesson_id})
     return _lesson_items(user, [row])[0] if row else None
 
 
 def list_catalog(
-    user: "User",
+    user: User,
     *,
     search: str,
     ordering: str,
@@ -95,7 +93,7 @@ def list_catalog(
     return [_catalog_item(row) for row in part.rows], part.count
 
 
-def read_catalog_course(user: "User", course_id: int) -> Item | None:
+def read_catalog_course(user: User, course_id: int) -> Item | None:
     """A published course with the outline of its lessons."""
     values: Values = {VIEWER: user.pk, WANTED: course_id}
     role = role_of(user)
@@ -107,7 +105,7 @@ def read_catalog_course(user: "User", course_id: int) -> Item | None:
     }
 
 
-def _values(user: "User", search: str) -> Values:
+def _values(user: User, search: str) -> Values:
     return {VIEWER: user.pk, as_searched(SEARCHED): as_searched(search)}
 
 
@@ -181,7 +179,7 @@ def _outline(role: Role) -> Statement:
 # --- From rows to what the API shows ----------------------------------------------------------
 
 
-def _with_lessons(user: "User", rows: list[Row]) -> list[Item]:
+def _with_lessons(user: User, rows: list[Row]) -> list[Item]:
     lessons: defaultdict[int, list[Item]] = defaultdict(list)
     if rows:
         owners = {row[0]: row[6] for row in rows}
@@ -218,7 +216,7 @@ def _course_item(row: Row, lessons: list[Item], abilities: dict[str, bool]) -> I
     }
 
 
-def _lesson_items(user: "User", rows: list[Row]) -> list[Item]:
+def _lesson_items(user: User, rows: list[Row]) -> list[Item]:
     """From rows that begin with the owner of the course."""
     currency = settings.CURRENCY
     abilities = {

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from payments.models import Payment, PaymentStatus
+from people.models import User
 from project.mail.kinds import Letter, MailKind, Skip, render
 
 # Its name in settings.MAIL_KINDS; the key of the mail is the payment's number.
@@ -24,7 +25,7 @@ class PaymentReceivedMail(MailKind):
         return {person.pk: letter_to(person, payment) for person in people}
 
 
-def letter_to(person: Any, payment: Payment | None) -> Letter | Skip:
+def letter_to(person: User, payment: Payment | None) -> Letter | Skip:
     if payment is None:
         return Skip(gettext_noop("not paid any more"))
     if not person.is_active:

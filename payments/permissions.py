@@ -1,33 +1,29 @@
 """The policy of the payments book. Who sees a payment is `visible_to` in models.py."""
 
-from typing import TYPE_CHECKING
-
 from lms.models import Course, Lesson
-
-if TYPE_CHECKING:
-    from people.models import User
+from people.models import User
 
 
-def owns(user: "User", target: Course | Lesson) -> bool:
+def owns(user: User, target: Course | Lesson) -> bool:
     """Authors have what is theirs without buying it."""
     course = target if isinstance(target, Course) else target.course
     return course.owner_id == user.pk
 
 
-def can_see_book(user: "User") -> bool:
+def can_see_book(user: User) -> bool:
     """Look through everybody's payments, in the admin. Each of the rights below needs it."""
     return user.has_perm("payments.view_payment")
 
 
-def can_confirm(user: "User") -> bool:
+def can_confirm(user: User) -> bool:
     """Say that cash or a transfer came, or will not come."""
     return can_see_book(user) and user.has_perm("payments.confirm_payment")
 
 
-def can_refund(user: "User") -> bool:
+def can_refund(user: User) -> bool:
     return can_see_book(user) and user.has_perm("payments.refund_payment")
 
 
-def can_import(user: "User") -> bool:
+def can_import(user: User) -> bool:
     """Load payments from other books."""
     return can_see_book(user) and user.has_perm("payments.add_payment")

@@ -1,9 +1,10 @@
 """Payments as the API shows them, row by row; see `lms/queries.py` for why, and PaymentOut in
 `payments/schemas.py` for what each value is."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from payments.models import Payment, may_be_opened
+from people.models import User
 from project.common.api.responses import money
 from project.common.db.compiled import (
     VIEWER,
@@ -18,9 +19,6 @@ from project.common.db.compiled import (
     somebody,
     text_placeholder,
 )
-
-if TYPE_CHECKING:
-    from people.models import User
 
 Item = dict[str, Any]
 
@@ -38,7 +36,7 @@ FILTERS: dict[str, Any] = {
 
 
 def list_payments(
-    user: "User", *, conditions: dict[str, Any], ordering: str, start: int, size: int
+    user: User, *, conditions: dict[str, Any], ordering: str, start: int, size: int
 ) -> tuple[list[Item], int]:
     """A page of the payments that `user` may see and that fulfil the conditions, by field; and
     their number."""
@@ -48,7 +46,7 @@ def list_payments(
     return [_item(row) for row in part.rows], part.count
 
 
-def read_payment(user: "User", payment_id: int) -> Item | None:
+def read_payment(user: User, payment_id: int) -> Item | None:
     row = _payment(role_of(user)).first({VIEWER: user.pk, WANTED: payment_id})
     return _item(row) if row else None
 

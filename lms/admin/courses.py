@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast, override
+from typing import Any, cast, override
 
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
@@ -22,11 +22,9 @@ from lms.admin.forms import CourseForm, LessonFormSet
 from lms.admin.materials import MaterialsAdmin, may_delete, person_label, staff
 from lms.history import Changes, changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
+from people.models import User
 from project.common.admin.base import EditableInline, display
 from project.common.admin.filters import DaysFilter, choices_response, found_by_term
-
-if TYPE_CHECKING:
-    from people.models import User
 
 
 class LessonInline(EditableInline[Lesson, Course]):
@@ -97,7 +95,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         may = permissions.can_delete_course(staff(request), obj) if obj else may_delete(request)
         return may and super().has_delete_permission(request, obj)
 
-    def can_update(self, user: "User", subject: Course) -> bool:
+    def can_update(self, user: User, subject: Course) -> bool:
         return permissions.can_update_course(user, subject)
 
     # --- The list -----------------------------------------------------------------------------
@@ -259,7 +257,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         services.delete_course(course=obj, by=staff(request))
 
     @transaction.atomic
-    def delete_each(self, queryset: QuerySet[Course], by: "User") -> None:
+    def delete_each(self, queryset: QuerySet[Course], by: User) -> None:
         for course in queryset:
             services.delete_course(course=course, by=by)
 

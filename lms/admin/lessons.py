@@ -1,7 +1,7 @@
 """The list and the page of a lesson."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast, override
+from typing import Any, cast, override
 
 from django.contrib import admin
 from django.db import transaction
@@ -17,11 +17,9 @@ from lms.admin.forms import LessonForm
 from lms.admin.materials import MaterialsAdmin, may_delete, staff
 from lms.history import Changes, changes_of_lesson
 from lms.models import Access, Completion, Course, Lesson
+from people.models import User
 from project.common.admin.base import display
 from project.common.admin.filters import DaysFilter
-
-if TYPE_CHECKING:
-    from people.models import User
 
 
 @admin.register(Lesson)
@@ -65,7 +63,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         may = permissions.can_delete_lesson(staff(request), obj) if obj else may_delete(request)
         return may and super().has_delete_permission(request, obj)
 
-    def can_update(self, user: "User", subject: Lesson) -> bool:
+    def can_update(self, user: User, subject: Lesson) -> bool:
         return permissions.can_update_lesson(user, subject)
 
     # --- The list -----------------------------------------------------------------------------
@@ -143,7 +141,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         services.delete_lesson(lesson=obj, by=staff(request))
 
     @transaction.atomic
-    def delete_each(self, queryset: QuerySet[Lesson], by: "User") -> None:
+    def delete_each(self, queryset: QuerySet[Lesson], by: User) -> None:
         for lesson in queryset:
             services.delete_lesson(lesson=lesson, by=by)
 

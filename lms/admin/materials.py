@@ -1,7 +1,7 @@
 """What the pages of courses and of lessons share: policy, pictures, history and *put back*."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -22,23 +22,21 @@ from lms import permissions, services
 from lms.admin.diffs import KINDS, can_be_put_back, differences
 from lms.history import Change, Changes, change_of
 from lms.models import SEARCHED_FIELDS, Course, Lesson
+from people.models import User
 from project.common.admin.base import StaffAdmin, display
 from project.common.db.search import contains, find
 from project.common.errors import DomainError
 from project.common.money import shown
 
-if TYPE_CHECKING:
-    from people.models import User
-
 CHANGES_ON_PAGE = 20
 
 
-def staff(request: HttpRequest) -> "User":
+def staff(request: HttpRequest) -> User:
     """The person who is logged in; the admin lets nobody else in."""
-    return cast("User", request.user)
+    return cast(User, request.user)
 
 
-def person_label(viewer: "User", person: "User | None") -> str:
+def person_label(viewer: User, person: User | None) -> str:
     """Name a person as `viewer` may know them: moderators see the public part of a profile."""
     if person is None:
         return _("unknown")
@@ -113,7 +111,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     def changes(self, subject: M) -> Changes:
         raise NotImplementedError
 
-    def can_update(self, user: "User", subject: M) -> bool:
+    def can_update(self, user: User, subject: M) -> bool:
         raise NotImplementedError
 
     def get_urls(self) -> list[URLPattern]:
@@ -238,7 +236,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         raise NotImplementedError
 
     # Asked by Django for `delete_selected`; one that fails fails all.
-    def delete_each(self, queryset: QuerySet[M], by: "User") -> None:
+    def delete_each(self, queryset: QuerySet[M], by: User) -> None:
         raise NotImplementedError
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> None:

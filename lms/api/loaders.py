@@ -1,21 +1,19 @@
 """The only ways an operation gets hold of a course or lesson: looked up and checked at once."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from lms.models import Course, Lesson
-
-if TYPE_CHECKING:
-    from people.models import User
+from people.models import User
 
 
-def viewer(request: HttpRequest) -> "User":
+def viewer(request: HttpRequest) -> User:
     """The person whose token came with the request."""
-    return cast("User", request.user)
+    return cast(User, request.user)
 
 
 def get_course(

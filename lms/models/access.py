@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from people.models import User
 from project.common.db.search import Owners, contains, find
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class AccessQuerySet(models.QuerySet["Access"]):
         people = get_user_model()._base_manager  # noqa: SLF001 - of those who left, too
         return find(self, of=Owners("user", people.filter(contains(text, "email"))))
 
-    def held_by(self, user: Any) -> Self:
+    def held_by(self, user: User) -> Self:
         return self.active().filter(user_id=user.pk)
 
     def one_for_each_target(self) -> Self:

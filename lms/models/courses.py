@@ -16,6 +16,7 @@ from lms.models.changes import ChangesOfMaterials
 from lms.models.subscriptions import Subscription
 from lms.models.visibility import published_or_own, sees_all_content
 from lms.validators import validate_materials, validate_price, validate_video_url
+from people.models import User
 from project.common.db.search import contains
 from project.common.images import random_name
 
@@ -26,20 +27,20 @@ SEARCHED_FIELDS = ("title", "description")
 
 
 class CourseQuerySet(models.QuerySet["Course"]):
-    def visible_to(self, user: Any) -> Self:
+    def visible_to(self, user: User | AnonymousUser) -> Self:
         """Courses this person may see in authoring: their own; moderators: all."""
         if isinstance(user, AnonymousUser):
             return self.none()
         return self if sees_all_content(user) else self.filter(owner=user)
 
-    def open_to_subscribers(self, user: Any) -> Self:
+    def open_to_subscribers(self, user: User) -> Self:
         """Courses this person may subscribe to: published ones, and those they see in authoring."""
         return self.filter(published_or_own(user))
 
     def published(self) -> Self:
         return self.filter(is_published=True)
 
-    def open_to(self, user: Any) -> Self:
+    def open_to(self, user: User) -> Self:
         """Courses this person may learn as a whole: own ones, and by a right; moderators: all."""
         if sees_all_content(user):
             return self
@@ -48,7 +49,7 @@ class CourseQuerySet(models.QuerySet["Course"]):
         # An OR of the two would have PostgreSQL look at every course.
         return self.filter(pk__in=own.union(by_right.order_by().values("course_id"), all=True))
 
-    def with_has_access(self, user: Any) -> Self:
+    def with_has_access(self, user: User) -> Self:
         """Answer `has_access`: whether the person may learn the whole course."""
         opened = Course.objects.open_to(user).filter(pk=OuterRef("pk"))
         return self.annotate(has_access=Exists(opened))
@@ -81,7 +82,7 @@ class CourseQuerySet(models.QuerySet["Course"]):
         counted = self.annotate(subscribers_count=Count("subscriptions"))
         return counted.filter(subscribers_count__gt=0).order_by("-subscribers_count", "-id")
 
-    def with_catalog_details(self, user: Any) -> Self:
+    def with_catalog_details(self, user: User) -> Self:
         """All that the catalog shows of a course, lessons apart."""
         return (
             self.with_is_subscribed(user)
@@ -101,7 +102,7 @@ class CourseQuerySet(models.QuerySet["Course"]):
         """Courses with the text in their title or description, whatever the letter case."""
         return self.filter(contains(text, *SEARCHED_FIELDS))
 
-    def on_sale_to(self, user: Any) -> Self:
+    def on_sale_to(self, user: User) -> Self:
         """Courses this person may ask to buy: published ones. Their own drafts are among them, so
         that an owner hears that there is nothing to buy, and not that there is nothing."""
         return self.filter(Q(is_published=True) | Q(owner=user))
@@ -112,11 +113,11 @@ class CourseQuerySet(models.QuerySet["Course"]):
         the two; who deletes locks the course, too."""
         return self.select_for_update(of=("self",), no_key=True)
 
-    def with_is_subscribed(self, user: Any) -> Self:
+    def with_is_subscribed(self, user: User) -> Self:
         subscription = Subscription.objects.filter(course_id=OuterRef("pk"), user_id=user.pk)
         return self.annotate(is_subscribed=Exists(subscription))
 
-    def with_details(self, user: Any) -> Self:
+    def with_details(self, user: User) -> Self:
         """All that a course shows to `user`, in a fixed number of queries."""
         return (
             self.with_is_subscribed(user)
@@ -208,13 +209,13 @@ class Course(models.Model):
 
 
 class LessonQuerySet(models.QuerySet["Lesson"]):
-    def visible_to(self, user: Any) -> Self:
+    def visible_to(self, user: User | AnonymousUser) -> Self:
         """Lessons of the courses this person may see in authoring."""
         if isinstance(user, AnonymousUser):
             return self.none()
         return self if sees_all_content(user) else self.filter(course__owner=user)
 
-    def not_hidden_from(self, user: Any) -> Self:
+    def not_hidden_from(self, user: User) -> Self:
         """Lessons whose existence this person may know of: those of published and own courses,
         and those they have a right to, also when the course is a draft again."""
         if sees_all_content(user):
@@ -223,7 +224,7 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
             published_or_own(user, "course__") | Q(pk__in=Lesson.objects.open_to(user))
         )
 
-    def open_to(self, user: Any) -> Self:
+    def open_to(self, user: User) -> Self:
         """Lessons this person may learn: by a right to the lesson or its course, preview lessons
         of published courses, and those of own courses; moderators: all."""
         if sees_all_content(user):
@@ -236,7 +237,7 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
             | Exists(rights.filter(lesson_id=OuterRef("pk")))
         )
 
-    def with_has_access(self, user: Any) -> Self:
+    def with_has_access(self, user: User) -> Self:
         """Answer `has_access`: whether the person may learn the lesson."""
         opened = Lesson.objects.open_to(user).filter(pk=OuterRef("pk"))
         return self.annotate(has_access=Exists(opened))
@@ -249,7 +250,7 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
             number=_number_of(course.filter(Q(position__lt=OuterRef("position")) | same), each="pk")
         )
 
-    def with_is_completed(self, user: Any) -> Self:
+    def with_is_completed(self, user: User) -> Self:
         completion = Completion.objects.filter(lesson_id=OuterRef("pk"), user_id=user.pk)
         return self.annotate(is_completed=Exists(completion))
 

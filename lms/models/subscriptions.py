@@ -1,6 +1,6 @@
 """Who wants to hear of updates of a course."""
 
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -8,10 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models.visibility import published_or_own
+from people.models import User
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
-    def visible_to(self, user: Any) -> Self:
+    def visible_to(self, user: User) -> Self:
         """This person's own subscriptions, to courses that they may (still) see."""
         return self.filter(published_or_own(user, "course__"), user=user)
 

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Access, AccessSource, Completion, Course, Lesson
+from people.models import User
 from project.common.db.bulk import insert_rows
 from project.common.errors import Conflict, PaymentRequired, Refused
-
-if TYPE_CHECKING:
-    from people.models import User
 
 
 class NoAccess(Refused):
@@ -29,11 +27,11 @@ class NotRevocable(Conflict):
 @transaction.atomic
 def grant_access(
     *,
-    user: "User",
+    user: User,
     target: Course | Lesson,
     source: AccessSource,
     reference: str = "",
-    given_by: "User | None" = None,
+    given_by: User | None = None,
     reason: str = "",
 ) -> tuple[Access, bool]:
     """Give a person the right to learn a course or a lesson; say whether it is a new one.
@@ -97,7 +95,7 @@ def take_back(*, access: Access, reason: str) -> None:
 
 
 @transaction.atomic
-def enroll(*, user: "User", course: Course) -> bool:
+def enroll(*, user: User, course: Course) -> bool:
     """Enrol a person in a free course; say whether that is new. Whoever has access already keeps
     it. Raises PaymentRequired if the course has a price."""
     course = Course.objects.select_for_update().get(pk=course.pk)
@@ -110,7 +108,7 @@ def enroll(*, user: "User", course: Course) -> bool:
 
 
 @transaction.atomic
-def complete_lesson(*, user: "User", lesson: Lesson) -> None:
+def complete_lesson(*, user: User, lesson: Lesson) -> None:
     """Mark a lesson as finished; nothing happens if it is. Raises NoAccess."""
     Course.objects.held().get(lessons=lesson.pk)
     _require_access(user, lesson)
@@ -118,12 +116,12 @@ def complete_lesson(*, user: "User", lesson: Lesson) -> None:
 
 
 @transaction.atomic
-def reopen_lesson(*, user: "User", lesson: Lesson) -> None:
+def reopen_lesson(*, user: User, lesson: Lesson) -> None:
     """Take the mark away again; nothing happens if there is none. Raises NoAccess."""
     _require_access(user, lesson)
     Completion.objects.filter(user=user, lesson=lesson).delete()
 
 
-def _require_access(user: "User", lesson: Lesson) -> None:
+def _require_access(user: User, lesson: Lesson) -> None:
     if not Lesson.objects.open_to(user).filter(pk=lesson.pk).exists():
         raise NoAccess

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.db import transaction
@@ -13,11 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import LAST_POSITION, ChangeKind, Course, Lesson
 from lms.services.updates import Change, record_update
 from lms.validators import normalize_video_url
+from people.models import User
 from project.common.errors import Conflict
 from project.common.images import discard_file, replace_image
-
-if TYPE_CHECKING:
-    from people.models import User
 
 
 class HasPayments(Conflict):
@@ -36,7 +34,7 @@ MATERIALS = COURSE_MATERIALS.keys() | LESSON_MATERIALS.keys()
 
 
 @transaction.atomic
-def create_course(*, owner: "User", fields: Mapping[str, Any], by: "User | None" = None) -> Course:
+def create_course(*, owner: User, fields: Mapping[str, Any], by: User | None = None) -> Course:
     """Create a course of `owner`; `by` is who does it for them. Raises ValidationError for a
     field."""
     course = Course(owner=owner, **fields)
@@ -48,7 +46,7 @@ def create_course(*, owner: "User", fields: Mapping[str, Any], by: "User | None"
 
 @transaction.atomic
 def update_course(
-    *, course: Course, changes: Mapping[str, Any], by: "User", notify: bool = True
+    *, course: Course, changes: Mapping[str, Any], by: User, notify: bool = True
 ) -> Course:
     """Change the given fields of a course; a minor edit (`notify` false) is no update for its
     subscribers. Raises ValidationError for a field."""
@@ -64,7 +62,7 @@ def update_course(
 
 
 @transaction.atomic
-def delete_course(*, course: Course, by: "User") -> None:
+def delete_course(*, course: Course, by: User) -> None:
     """Delete a course with its lessons and pictures. Raises HasPayments."""
     course = Course.objects.select_for_update().get(pk=course.pk)
     course.changed_by = by
@@ -81,7 +79,7 @@ def delete_course(*, course: Course, by: "User") -> None:
 
 @transaction.atomic
 def create_lesson(
-    *, course: Course, fields: Mapping[str, Any], by: "User", notify: bool = True
+    *, course: Course, fields: Mapping[str, Any], by: User, notify: bool = True
 ) -> Lesson:
     """Add a lesson to a course, at its end unless `position` is given; a minor edit (`notify`
     false) is no update for its subscribers. Raises ValidationError for a field."""
@@ -101,7 +99,7 @@ def create_lesson(
 
 @transaction.atomic
 def update_lesson(
-    *, lesson: Lesson, changes: Mapping[str, Any], by: "User", notify: bool = True
+    *, lesson: Lesson, changes: Mapping[str, Any], by: User, notify: bool = True
 ) -> Lesson:
     """Change the given fields of a lesson; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises ValidationError for a field."""
@@ -120,7 +118,7 @@ def update_lesson(
 
 
 @transaction.atomic
-def delete_lesson(*, lesson: Lesson, by: "User", notify: bool = True) -> None:
+def delete_lesson(*, lesson: Lesson, by: User, notify: bool = True) -> None:
     """Delete a lesson with its picture; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises HasPayments."""
     lesson, courses = _locked(lesson)

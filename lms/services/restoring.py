@@ -7,11 +7,11 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import Course, Lesson
 from lms.services.authoring import update_course, update_lesson
+from people.models import User
 from project.common.errors import Conflict
 
 if TYPE_CHECKING:
     from lms.history import Change
-    from people.models import User
 
 # A replaced picture is gone from the storage, and the order is a matter of all lessons together.
 RESTORABLE = frozenset({"title", "description", "video_url", "price", "is_published", "is_preview"})
@@ -24,7 +24,7 @@ class NothingToPutBack(Conflict):
 
 @transaction.atomic
 def put_back[S: (Course, Lesson)](
-    *, subject: S, change: "Change", by: "User", notify: bool = True
+    *, subject: S, change: "Change", by: User, notify: bool = True
 ) -> S:
     """Give the fields that `change` changed the values that they had before it.
 

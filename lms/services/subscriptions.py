@@ -1,23 +1,19 @@
 """Following the updates of a course."""
 
-from typing import TYPE_CHECKING
-
 from django.db import transaction
 
 from lms.models import Course, Subscription
-
-if TYPE_CHECKING:
-    from people.models import User
+from people.models import User
 
 
 @transaction.atomic
-def subscribe(*, user: "User", course: Course) -> bool:
+def subscribe(*, user: User, course: Course) -> bool:
     """Subscribe a person to updates of a course. Returns False if they already were."""
     course = Course.objects.held().get(pk=course.pk)
     _subscription, created = Subscription.objects.get_or_create(user=user, course=course)
     return created
 
 
-def unsubscribe(*, user: "User", course_id: int) -> None:
+def unsubscribe(*, user: User, course_id: int) -> None:
     """End a subscription; nothing happens if there is none."""
     Subscription.objects.filter(user=user, course__id=course_id).delete()

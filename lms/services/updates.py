@@ -13,7 +13,6 @@ they are deleted.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
@@ -27,10 +26,8 @@ from lms.models import (
     Lesson,
     courses_to_tell,
 )
+from people.models import User
 from project.mail.services import send_to_audience
-
-if TYPE_CHECKING:
-    from people.models import User
 
 MAIL = "course_update"
 # Courses whose collected changes one task sends off.
@@ -48,7 +45,7 @@ class Change:
 
 
 def record_update(
-    *, course: Course, by: "User", changes: Sequence[Change], at: datetime | None = None
+    *, course: Course, by: User, changes: Sequence[Change], at: datetime | None = None
 ) -> None:
     """Write down what changed, and send it off if the course was quiet before.
 

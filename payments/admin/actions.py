@@ -15,6 +15,7 @@ from lms.permissions import can_grant_access
 from payments import services
 from payments.models import OPEN_STATUSES, MoveSource, Payment, PaymentMethod, PaymentStatus
 from payments.permissions import can_confirm, can_refund, can_see_book
+from people.models import User
 from project.common.admin.confirmation import Question, ReasonForm, ask
 from project.common.errors import DomainError
 from project.common.money import shown
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
     from payments.admin.payments import PaymentAdmin
-    from people.models import User
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ PROCESSES = {
 }
 
 
-def offered(user: "User", payment: Payment) -> set[str]:
+def offered(user: User, payment: Payment) -> set[str]:
     """Names of what this person may do with the payment as it is now."""
     return {
         name
@@ -117,7 +117,7 @@ def ask_and_run(
     """Show the question; do it once it is answered. Runs outside of transactions: some of the
     services speak to Stripe."""
     process = PROCESSES[name]
-    if not process.allows(cast("User", request.user)):
+    if not process.allows(cast(User, request.user)):
         raise PermissionDenied
     page = reverse("admin:payments_payment_change", args=[payment.pk])
     if not process.fits(payment):
@@ -157,7 +157,7 @@ def _run(
     reason: str,
 ) -> None:
     try:
-        process.run(payment, cast("User", request.user), reason)
+        process.run(payment, cast(User, request.user), reason)
     except DomainError as error:
         model_admin.message_user(request, str(error), messages.ERROR)
         return

@@ -1,6 +1,6 @@
 """What Stripe sent: to look at, never to change."""
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -11,11 +11,9 @@ from payments.admin.filters import EventTypeFilter
 from payments.admin.wording import in_words
 from payments.models import StripeEvent
 from payments.permissions import can_see_book
+from people.models import User
 from project.common.admin.base import ReadOnlyAdmin, display
 from project.common.admin.filters import DaysFilter
-
-if TYPE_CHECKING:
-    from people.models import User
 
 
 @admin.register(StripeEvent)
@@ -30,7 +28,7 @@ class StripeEventAdmin(ReadOnlyAdmin[StripeEvent]):
     readonly_fields = fields
 
     def has_view_permission(self, request: HttpRequest, obj: StripeEvent | None = None) -> bool:
-        return can_see_book(cast("User", request.user))
+        return can_see_book(cast(User, request.user))
 
     def with_shown(
         self, rows: QuerySet[StripeEvent], request: HttpRequest

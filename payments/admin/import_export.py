@@ -5,7 +5,7 @@ loaded by the same service: all of them or none.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -35,9 +35,7 @@ from payments.services import (
     import_payments,
 )
 from payments.services.importing.rows import COLUMNS
-
-if TYPE_CHECKING:
-    from people.models import User
+from people.models import User
 
 LIST = "admin:payments_payment_changelist"
 # What fits into the memory of a request; more is asked for in parts, by the filters of the list.
@@ -103,7 +101,7 @@ class PaymentImport(Payments):
         dataset: list[Row],
         *,
         dry_run: bool = False,
-        user: "User | None" = None,
+        user: User | None = None,
         **options: Any,
     ) -> CheckedRows:
         if dry_run:
@@ -124,10 +122,10 @@ class ExchangeAdmin(ImportExportMixin):  # type: ignore[misc]
     to_encoding = "utf-8-sig"
 
     def has_import_permission(self, request: HttpRequest) -> bool:
-        return can_import(cast("User", request.user))
+        return can_import(cast(User, request.user))
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        return can_see_book(cast("User", request.user))
+        return can_see_book(cast(User, request.user))
 
     # --- Out ----------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """The list of the payments book, and a payment's whole life on one page."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -18,6 +18,7 @@ from payments.admin.import_export import ExchangeAdmin
 from payments.admin.timeline import life_of
 from payments.models import Payment, PaymentStatus
 from payments.permissions import can_confirm, can_refund, can_see_book
+from people.models import User
 from project.common.admin.base import ReadOnlyAdmin, action, display
 from project.common.admin.filters import (
     Choices,
@@ -27,9 +28,6 @@ from project.common.admin.filters import (
     person_and_email,
 )
 from project.common.money import shown
-
-if TYPE_CHECKING:
-    from people.models import User
 
 STATUS_COLOURS = {
     PaymentStatus.PENDING.value: "warning",
@@ -41,9 +39,9 @@ STATUS_COLOURS = {
 }
 
 
-def staff(request: HttpRequest) -> "User":
+def staff(request: HttpRequest) -> User:
     """The person who is logged in; the admin lets nobody else in."""
-    return cast("User", request.user)
+    return cast(User, request.user)
 
 
 @admin.register(Payment)

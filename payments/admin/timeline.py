@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from django.db.models import Q
 from django.utils.formats import date_format
@@ -14,11 +13,9 @@ from lms.models import Access, AccessSource
 from payments.admin.wording import in_words
 from payments.mails import RECEIVED
 from payments.models import Payment, PaymentMethod, PaymentMove, PaymentStatus
+from people.models import User
 from project.common.money import shown
 from project.mail.models import Delivery, DeliveryStatus
-
-if TYPE_CHECKING:
-    from people.models import User
 
 # Symbol and tone of a move, by where it led.
 LOOKS = {
@@ -165,5 +162,5 @@ def _mails(payment: Payment) -> Iterator[Step]:
         )
 
 
-def _name(person: "User | None") -> str:
+def _name(person: User | None) -> str:
     return str(person) if person else ""

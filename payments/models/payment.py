@@ -3,7 +3,7 @@
 import uuid
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from lms.models import Course, Lesson
+from people.models import User
 from project.common.db.search import Owners, contains, find
 
 
@@ -61,7 +62,7 @@ OFFLINE_OPEN_AT_MOST = timedelta(days=30)
 
 
 class PaymentQuerySet(models.QuerySet["Payment"]):
-    def visible_to(self, user: Any) -> Self:
+    def visible_to(self, user: User | AnonymousUser) -> Self:
         """Payments this person may see through the API: their own; administrators: all."""
         if isinstance(user, AnonymousUser):
             return self.none()

@@ -7,7 +7,6 @@ try gets the same session, and nobody ever saw a second one.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import F
@@ -24,9 +23,7 @@ from payments.provider.types import (
 )
 from payments.services.stripe_events import apply_session
 from payments.services.transitions import Cause, lock_payment, move_payment
-
-if TYPE_CHECKING:
-    from people.models import User
+from people.models import User
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +38,7 @@ class Pages:
 PagesOf = Callable[[Payment], Pages]
 
 
-def open_session(payment: Payment, *, buyer: "User", pages: PagesOf) -> tuple[Payment, bool]:
+def open_session(payment: Payment, *, buyer: User, pages: PagesOf) -> tuple[Payment, bool]:
     """Create what Stripe needs for the payment; return it with its page, and whether this call
     made the page and no parallel one. Raises ProviderError."""
     try:
@@ -79,7 +76,7 @@ def ask_stripe(payment: Payment, *, source: MoveSource) -> Payment:
     return payment
 
 
-def _create_session(payment: Payment, buyer: "User", pages: PagesOf) -> Session:
+def _create_session(payment: Payment, buyer: User, pages: PagesOf) -> Session:
     addresses = pages(payment)
     order = Order(
         payment_id=str(payment.token),

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -15,11 +14,8 @@ from lms.models import Course, Lesson
 from payments.models import IdempotencyKey, Payment, PaymentMethod, PaymentStatus
 from payments.permissions import owns
 from payments.services.checkout import PagesOf, close_session, open_session
+from people.models import User
 from project.common.errors import Conflict, Missing
-
-if TYPE_CHECKING:
-    from people.models import User
-
 
 # A client repeats a request within minutes, or after a weekend.
 KEYS_KEPT = timedelta(days=30)
@@ -65,7 +61,7 @@ class Placed:
 
 
 def request_payment(
-    *, buyer: "User", order: Order, pages: PagesOf, idempotency_key: str | None = None
+    *, buyer: User, order: Order, pages: PagesOf, idempotency_key: str | None = None
 ) -> tuple[Payment, bool]:
     """Return the payment that the buyer can now make, and whether it is a new one: while one for
     the same thing at the same price waits, it is the one. One for Stripe comes with its page.
@@ -86,7 +82,7 @@ def request_payment(
 
 
 @transaction.atomic
-def _place(buyer: "User", order: Order, idempotency_key: str | None) -> Placed:
+def _place(buyer: User, order: Order, idempotency_key: str | None) -> Placed:
     lock_buyer(buyer)
     if idempotency_key is None:
         return _waiting_or_new(buyer, order)
@@ -101,7 +97,7 @@ def _place(buyer: "User", order: Order, idempotency_key: str | None) -> Placed:
     return Placed(payment=known.payment, is_new=known.created_payment)
 
 
-def lock_buyer(buyer: "User") -> None:
+def lock_buyer(buyer: User) -> None:
     """Let the requests of one buyer wait for each other until the transaction ends.
 
     What a buyer may pay for depends on all their payments, also on those that are not there yet,
@@ -125,7 +121,7 @@ def _first_keys(old: QuerySet[IdempotencyKey]) -> list[int]:
     return list(old.order_by("created_at").values_list("pk", flat=True)[:KEYS_AT_ONCE])
 
 
-def _find_key(buyer: "User", key: str) -> IdempotencyKey | None:
+def _find_key(buyer: User, key: str) -> IdempotencyKey | None:
     return IdempotencyKey.objects.filter(user=buyer, key=key).select_related("payment").first()
 
 
@@ -138,7 +134,7 @@ def _remember(key: str, placed: Placed) -> IdempotencyKey:
     )
 
 
-def _waiting_or_new(buyer: "User", order: Order) -> Placed:
+def _waiting_or_new(buyer: User, order: Order) -> Placed:
     target = _find_target(buyer, order)
     if not target.price:
         raise NothingToPay
@@ -169,7 +165,7 @@ def _is_stale(waiting: Payment, offer: Payment) -> bool:
     return is_closed or (waiting.amount, waiting.currency) != (offer.amount, offer.currency)
 
 
-def _find_target(buyer: "User", order: Order) -> Course | Lesson:
+def _find_target(buyer: User, order: Order) -> Course | Lesson:
     """Raises Missing for what is not there as well as for somebody else's draft."""
     target: Course | Lesson | None
     courses = Course.objects.on_sale_to(buyer).held()

@@ -1,7 +1,5 @@
 """What staff do with payments: always by a person and for a reason."""
 
-from typing import TYPE_CHECKING
-
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -12,10 +10,8 @@ from payments.provider import stripe
 from payments.provider.types import ProviderRefused
 from payments.services.purchase import AlreadyPaid, lock_buyer
 from payments.services.transitions import Cause, IllegalMove, move_payment
+from people.models import User
 from project.common.errors import Conflict
-
-if TYPE_CHECKING:
-    from people.models import User
 
 
 class NotOffline(Conflict):
@@ -29,7 +25,7 @@ class AlreadyOpen(Conflict):
 
 
 @transaction.atomic
-def confirm_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
+def confirm_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     """Note that the cash or the transfer came; the learner has access. Raises NotOffline,
     IllegalMove, also if somebody else just did it, AlreadyPaid if the same thing is paid for by
     another payment."""
@@ -42,14 +38,14 @@ def confirm_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
 
 
 @transaction.atomic
-def reject_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
+def reject_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     """Note that the cash or the transfer will not come. Raises NotOffline, IllegalMove, also if
     somebody else just did it."""
     _require_offline(payment)
     return _decide(payment, PaymentStatus.FAILED, by, reason)
 
 
-def refund_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
+def refund_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     """Give the money back (at Stripe, or note that it was given by hand) and take the access that
     it gave. Raises IllegalMove for a payment that is not paid, ProviderError."""
     payment.refresh_from_db()
@@ -63,7 +59,7 @@ def refund_payment(*, payment: Payment, by: "User", reason: str) -> Payment:
 
 
 @transaction.atomic
-def give_access(*, payment: Payment, by: "User", reason: str) -> Access:
+def give_access(*, payment: Payment, by: User, reason: str) -> Access:
     """Let the payer learn what the payment is for, whatever becomes of the money: the access does
     not depend on the payment. Raises AlreadyOpen if they have access to it already."""
     lock_buyer(payment.payer)
@@ -106,13 +102,13 @@ def _require_offline(payment: Payment) -> None:
         raise NotOffline
 
 
-def _decide(payment: Payment, to: PaymentStatus, by: "User", reason: str) -> Payment:
+def _decide(payment: Payment, to: PaymentStatus, by: User, reason: str) -> Payment:
     moved, is_new = _move(payment, to, by, reason)
     if not is_new:
         raise IllegalMove
     return moved
 
 
-def _move(payment: Payment, to: PaymentStatus, by: "User", reason: str) -> tuple[Payment, bool]:
+def _move(payment: Payment, to: PaymentStatus, by: User, reason: str) -> tuple[Payment, bool]:
     cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
     return move_payment(payment_id=payment.pk, to=to, cause=cause)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,14 +15,11 @@ from lms.models import AccessSource
 from lms.services import NewAccess, grant_access, grant_new_access, revoke_access
 from payments.mails import RECEIVED
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus, reference_of
+from people.models import User
 from project.common.background.queue import enqueue
 from project.common.db.bulk import insert_rows, reserve_ids
 from project.common.errors import Conflict
 from project.mail.services import send_to_one
-
-if TYPE_CHECKING:
-    from people.models import User
-
 
 CLOSE_PAGES = "payments.tasks.close_needless_pages"
 
@@ -37,7 +34,7 @@ class Cause:
     """Who or what moves a payment, and why: what its history will tell."""
 
     source: MoveSource
-    by: "User | None" = None
+    by: User | None = None
     reason: str = ""
 
 

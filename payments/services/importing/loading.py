@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, reset_queries, transaction
@@ -21,11 +20,9 @@ from lms.models import Course, Lesson
 from payments.models import MoveSource, Payment
 from payments.services.importing.rows import BadRow, Draft, Row, UnfitRow, read_row
 from payments.services.transitions import Cause, NewPayment, book_payments
+from people.models import User
 from project.common.db.bulk import many_writes
 from project.common.errors import Conflict
-
-if TYPE_CHECKING:
-    from people.models import User
 
 BATCH_SIZE = 1000
 # So many people, courses and lessons are remembered while a file is gone through.
@@ -53,7 +50,7 @@ class ImportReport:
 
 
 def import_payments(
-    *, rows: Iterable[Row], by: "User | None" = None, at: datetime | None = None
+    *, rows: Iterable[Row], by: User | None = None, at: datetime | None = None
 ) -> ImportReport:
     """Load all rows in one transaction, or none if one of them is bad; paid ones give access.
 
