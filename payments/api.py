@@ -9,11 +9,11 @@ from ninja import Header, Query, Router, Status
 from ninja.throttling import BaseThrottle
 from redis.exceptions import RedisError
 
-from lms.api.loaders import viewer
 from payments import queries, services
 from payments.models import MoveSource, Payment
 from payments.pages import landing_pages
 from payments.schemas import IdempotencyKeyText, PaymentFilters, PaymentIn, PaymentOut
+from people.current_user import current_user
 from project.common.api.pagination import PageParameters, answer_page, paged
 from project.common.api.responses import answer_one, revalidated
 from project.common.api.schemas import Problem
@@ -30,7 +30,7 @@ class QuestionThrottle(BaseThrottle):
     LIMIT = 60
 
     def allow_request(self, request: HttpRequest) -> bool:
-        key = f"payments.questions:{viewer(request).pk}"
+        key = f"payments.questions:{current_user(request).pk}"
         try:
             cache.add(key, 0, self.PERIOD)
             return cache.incr(key) <= self.LIMIT
@@ -47,7 +47,7 @@ def list_payments(
 ) -> HttpResponse:
     """The caller's own payments; administrators see all."""
     items, count = queries.list_payments(
-        viewer(request),
+        current_user(request),
         conditions=filters.conditions(),
         ordering=filters.ordering,
         start=page.start,
@@ -60,7 +60,7 @@ def list_payments(
 @revalidated
 def get_payment(request: HttpRequest, payment_id: int) -> HttpResponse:
     """One of the caller's own payments; administrators read all."""
-    return answer_one(queries.read_payment(viewer(request), payment_id))
+    return answer_one(queries.read_payment(current_user(request), payment_id))
 
 
 @router.get(
@@ -72,7 +72,7 @@ def get_payment(request: HttpRequest, payment_id: int) -> HttpResponse:
 def get_payment_status(request: HttpRequest, payment_id: int) -> Payment:
     """A payment that is open at Stripe is asked about there, and what Stripe says is stored.
     More than once a second for a minute: 429."""
-    payment = get_object_or_404(Payment.objects.visible_to(viewer(request)), pk=payment_id)
+    payment = get_object_or_404(Payment.objects.visible_to(current_user(request)), pk=payment_id)
     return services.ask_stripe(payment, source=MoveSource.STATUS)
 
 
@@ -101,7 +101,7 @@ def create_payment(
     `idempotency_key_reused`. Stripe does not answer: 502, and another try goes on from there.
     """
     payment, created = services.request_payment(
-        buyer=viewer(request),
+        buyer=current_user(request),
         order=payload.to_order(),
         pages=landing_pages(request),
         idempotency_key=idempotency_key,

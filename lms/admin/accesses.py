@@ -15,8 +15,8 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from lms import permissions, services
-from lms.admin.materials import staff
 from lms.models import Access, AccessSource, Course, Lesson
+from people.current_user import current_user
 from project.common.admin.base import action, display
 from project.common.admin.confirmation import Question, ReasonForm, ask
 from project.common.admin.filters import (
@@ -93,10 +93,12 @@ class AccessAdmin(ChoosingAdmin[Access]):
     # --- Who may what -------------------------------------------------------------------------
 
     def has_view_permission(self, request: HttpRequest, obj: Access | None = None) -> bool:
-        return permissions.can_see_accesses(staff(request))
+        return permissions.can_see_accesses(current_user(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request) and permissions.can_grant_access(staff(request))
+        return self.has_view_permission(request) and permissions.can_grant_access(
+            current_user(request)
+        )
 
     def has_change_permission(self, request: HttpRequest, obj: Access | None = None) -> bool:
         """Rights are not edited: they are given and taken back."""
@@ -106,7 +108,7 @@ class AccessAdmin(ChoosingAdmin[Access]):
         return False
 
     def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return permissions.can_revoke_access(staff(request))
+        return permissions.can_revoke_access(current_user(request))
 
     # --- The list -----------------------------------------------------------------------------
 
@@ -164,7 +166,7 @@ class AccessAdmin(ChoosingAdmin[Access]):
             user=obj.user,
             target=obj.target,
             source=AccessSource.GRANT,
-            given_by=staff(request),
+            given_by=current_user(request),
             reason=obj.reason,
         )
         vars(obj).update(vars(access))

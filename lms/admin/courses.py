@@ -19,9 +19,10 @@ from unfold.contrib.filters.admin import RangeNumericFilter
 from lms import permissions, services
 from lms.admin.filters import AuthorFilter
 from lms.admin.forms import CourseForm, LessonFormSet
-from lms.admin.materials import MaterialsAdmin, may_delete, person_label, staff
+from lms.admin.materials import MaterialsAdmin, may_delete, person_label
 from lms.history import Changes, changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
+from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import EditableInline, display
 from project.common.admin.filters import DaysFilter, choices_response, found_by_term
@@ -40,15 +41,19 @@ class LessonInline(EditableInline[Lesson, Course]):
     verbose_name_plural = gettext_lazy("lessons")
 
     def has_add_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        may = permissions.can_add_lesson(staff(request), obj) if obj else may_delete(request)
+        may = permissions.can_add_lesson(current_user(request), obj) if obj else may_delete(request)
         return may and super().has_add_permission(request, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        may = obj is None or permissions.can_update_course(staff(request), obj)
+        may = obj is None or permissions.can_update_course(current_user(request), obj)
         return may and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        may = permissions.can_delete_course(staff(request), obj) if obj else may_delete(request)
+        may = (
+            permissions.can_delete_course(current_user(request), obj)
+            if obj
+            else may_delete(request)
+        )
         return may and super().has_delete_permission(request, obj)
 
 
@@ -81,18 +86,24 @@ class CourseAdmin(MaterialsAdmin[Course]):
     # --- Who may what -------------------------------------------------------------------------
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return permissions.can_create_course(staff(request)) and super().has_add_permission(request)
+        return permissions.can_create_course(current_user(request)) and super().has_add_permission(
+            request
+        )
 
     def has_view_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        may = obj is None or permissions.can_update_course(staff(request), obj)
+        may = obj is None or permissions.can_update_course(current_user(request), obj)
         return may and super().has_view_permission(request, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        may = obj is None or permissions.can_update_course(staff(request), obj)
+        may = obj is None or permissions.can_update_course(current_user(request), obj)
         return may and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        may = permissions.can_delete_course(staff(request), obj) if obj else may_delete(request)
+        may = (
+            permissions.can_delete_course(current_user(request), obj)
+            if obj
+            else may_delete(request)
+        )
         return may and super().has_delete_permission(request, obj)
 
     def can_update(self, user: User, subject: Course) -> bool:
@@ -106,7 +117,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         return shown.select_related("owner")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        viewer = staff(request)
+        viewer = current_user(request)
 
         @display(description=gettext_lazy("author"))
         def author(course: Course) -> str:
@@ -148,7 +159,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         number = 0
         for course in courses.exclude(is_published=is_published).order_by("pk"):
             services.update_course(
-                course=course, changes={"is_published": is_published}, by=staff(request)
+                course=course, changes={"is_published": is_published}, by=current_user(request)
             )
             self.log_change(request, course, _("Published.") if is_published else _("Unpublished."))
             number += 1
@@ -167,7 +178,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
 
     def get_fieldsets(self, request: HttpRequest, obj: Course | None = None) -> Any:
         """The owner is chosen once, by an administrator who adds a course for somebody."""
-        chooses_owner = obj is None and staff(request).is_superuser
+        chooses_owner = obj is None and current_user(request).is_superuser
         first = ["title", "description", "preview"]
         if obj is not None:
             first.insert(0, "author")
@@ -188,7 +199,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         """Remember how the author is called before the person who looks at the page."""
         course = super().get_object(request, object_id, from_field)
         if course is not None:
-            vars(course)["author_label"] = person_label(staff(request), course.owner)
+            vars(course)["author_label"] = person_label(current_user(request), course.owner)
         return course
 
     @display(description=gettext_lazy("author"))
@@ -196,7 +207,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         return str(vars(course).get("author_label", ""))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"owner": staff(request).pk, **super().get_changeform_initial_data(request)}
+        return {"owner": current_user(request).pk, **super().get_changeform_initial_data(request)}
 
     @override
     def save_model(
@@ -206,12 +217,12 @@ class CourseAdmin(MaterialsAdmin[Course]):
         if change:
             changes = filled.changes()
             saved = services.update_course(
-                course=obj, changes=changes, by=staff(request), notify=filled.notify
+                course=obj, changes=changes, by=current_user(request), notify=filled.notify
             )
         else:
             fields = filled.fields_of_new()
-            owner = fields.pop("owner", None) or staff(request)
-            saved = services.create_course(owner=owner, fields=fields, by=staff(request))
+            owner = fields.pop("owner", None) or current_user(request)
+            saved = services.create_course(owner=owner, fields=fields, by=current_user(request))
         self.save_picture(saved, form)
         vars(obj).update(vars(saved))
 
@@ -219,7 +230,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Save the lessons by their services; Django logs what the formset says of them."""
         course: Course = form.instance
-        who: Any = {"by": staff(request), "notify": form.notify}
+        who: Any = {"by": current_user(request), "notify": form.notify}
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
         if gone := formset.number_gone:
             message = ngettext(
@@ -254,7 +265,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
             self.tell_who_is_mailed(request, form.instance)
 
     def delete_model(self, request: HttpRequest, obj: Course) -> None:
-        services.delete_course(course=obj, by=staff(request))
+        services.delete_course(course=obj, by=current_user(request))
 
     @transaction.atomic
     def delete_each(self, queryset: QuerySet[Course], by: User) -> None:
@@ -280,7 +291,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
 
     def authors_view(self, request: HttpRequest) -> HttpResponse:
         """People with courses, for the filter; named as the viewer may know them."""
-        viewer = staff(request)
+        viewer = current_user(request)
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         people = get_user_model().objects.filter(

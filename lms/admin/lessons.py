@@ -14,9 +14,10 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericF
 
 from lms import permissions, services
 from lms.admin.forms import LessonForm
-from lms.admin.materials import MaterialsAdmin, may_delete, staff
+from lms.admin.materials import MaterialsAdmin, may_delete
 from lms.history import Changes, changes_of_lesson
 from lms.models import Access, Completion, Course, Lesson
+from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import display
 from project.common.admin.filters import DaysFilter
@@ -49,18 +50,24 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     # --- Who may what -------------------------------------------------------------------------
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return permissions.can_create_course(staff(request)) and super().has_add_permission(request)
+        return permissions.can_create_course(current_user(request)) and super().has_add_permission(
+            request
+        )
 
     def has_view_permission(self, request: HttpRequest, obj: Lesson | None = None) -> bool:
-        may = obj is None or permissions.can_update_lesson(staff(request), obj)
+        may = obj is None or permissions.can_update_lesson(current_user(request), obj)
         return may and super().has_view_permission(request, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Lesson | None = None) -> bool:
-        may = obj is None or permissions.can_update_lesson(staff(request), obj)
+        may = obj is None or permissions.can_update_lesson(current_user(request), obj)
         return may and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Lesson | None = None) -> bool:
-        may = permissions.can_delete_lesson(staff(request), obj) if obj else may_delete(request)
+        may = (
+            permissions.can_delete_lesson(current_user(request), obj)
+            if obj
+            else may_delete(request)
+        )
         return may and super().has_delete_permission(request, obj)
 
     def can_update(self, user: User, subject: Lesson) -> bool:
@@ -95,14 +102,14 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Lesson | None = None) -> list[str]:
         """Whoever may not add lessons to the course may not take them out of it either."""
-        moves = obj is None or permissions.can_add_lesson(staff(request), obj.course)
+        moves = obj is None or permissions.can_add_lesson(current_user(request), obj.course)
         return [] if moves else ["course"]
 
     def formfield_for_foreignkey(
         self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
     ) -> Any:
         if db_field.name == "course":
-            kwargs["queryset"] = Course.objects.visible_to(staff(request))
+            kwargs["queryset"] = Course.objects.visible_to(current_user(request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @override
@@ -111,7 +118,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     ) -> type[LessonForm]:
         form = super().get_form(request, obj, change, **kwargs)
         # A class made for this request, so that it may know the person.
-        return type(form.__name__, (form,), {"user": staff(request)})
+        return type(form.__name__, (form,), {"user": current_user(request)})
 
     @override
     def save_model(
@@ -121,12 +128,15 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         if change:
             changes = filled.changes()
             saved = services.update_lesson(
-                lesson=obj, changes=changes, by=staff(request), notify=filled.notify
+                lesson=obj, changes=changes, by=current_user(request), notify=filled.notify
             )
         else:
             fields = filled.fields_of_new()
             saved = services.create_lesson(
-                course=fields.pop("course"), fields=fields, by=staff(request), notify=filled.notify
+                course=fields.pop("course"),
+                fields=fields,
+                by=current_user(request),
+                notify=filled.notify,
             )
         self.save_picture(saved, form)
         vars(obj).update(vars(saved))
@@ -138,7 +148,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
             self.tell_who_is_mailed(request, form.instance.course)
 
     def delete_model(self, request: HttpRequest, obj: Lesson) -> None:
-        services.delete_lesson(lesson=obj, by=staff(request))
+        services.delete_lesson(lesson=obj, by=current_user(request))
 
     @transaction.atomic
     def delete_each(self, queryset: QuerySet[Lesson], by: User) -> None:

@@ -22,6 +22,7 @@ from lms import permissions, services
 from lms.admin.diffs import KINDS, can_be_put_back, differences
 from lms.history import Change, Changes, change_of
 from lms.models import SEARCHED_FIELDS, Course, Lesson
+from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import StaffAdmin, display
 from project.common.db.search import contains, find
@@ -29,11 +30,6 @@ from project.common.errors import DomainError
 from project.common.money import shown
 
 CHANGES_ON_PAGE = 20
-
-
-def staff(request: HttpRequest) -> User:
-    """The person who is logged in; the admin lets nobody else in."""
-    return cast(User, request.user)
 
 
 def person_label(viewer: User, person: User | None) -> str:
@@ -51,7 +47,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         rows: Any = super().get_queryset(request)
-        visible: QuerySet[M] = rows.visible_to(staff(request))
+        visible: QuerySet[M] = rows.visible_to(current_user(request))
         return visible
 
     def get_search_results(
@@ -85,7 +81,9 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
 
     def tell_who_is_mailed(self, request: HttpRequest, course: Course) -> None:
         """Say how many people will hear of what was just changed in the course, and when."""
-        others = course.subscriptions.filter(user__is_active=True).exclude(user=staff(request))
+        others = course.subscriptions.filter(user__is_active=True).exclude(
+            user=current_user(request)
+        )
         number = others.count()
         if not course.is_published or not number:
             return
@@ -160,7 +158,9 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     def _put_back(self, request: HttpRequest, subject: M, change: Change) -> HttpResponse:
         notify = "minor_edit" not in request.POST
         try:
-            services.put_back(subject=subject, change=change, by=staff(request), notify=notify)
+            services.put_back(
+                subject=subject, change=change, by=current_user(request), notify=notify
+            )
         except (DomainError, ValidationError) as error:
             text = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
             self.message_user(request, text, messages.ERROR)
@@ -191,14 +191,14 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     def _entry(self, request: HttpRequest, subject: M, change: Change) -> dict[str, Any]:
         return {
             "change": change,
-            "by": person_label(staff(request), change.by),
+            "by": person_label(current_user(request), change.by),
             "kind": KINDS[change.kind],
             "differences": differences(change),
             "put_back_url": self._put_back_url(request, subject, change),
         }
 
     def _put_back_url(self, request: HttpRequest, subject: M, change: Change) -> str | None:
-        if not can_be_put_back(change) or not self.can_update(staff(request), subject):
+        if not can_be_put_back(change) or not self.can_update(current_user(request), subject):
             return None
         model, pk = ("lesson", change.lesson_id) if change.lesson_id else ("course", subject.pk)
         return reverse(f"admin:lms_{model}_put_back", args=[pk, change.id])
@@ -240,9 +240,9 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         raise NotImplementedError
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> None:
-        self.delete_each(queryset, staff(request))
+        self.delete_each(queryset, current_user(request))
 
 
 def may_delete(request: HttpRequest) -> bool:
     """Whether the person may delete anything at all: shows or hides buttons and bulk actions."""
-    return permissions.can_create_course(staff(request))
+    return permissions.can_create_course(current_user(request))

@@ -4,8 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from lms import queries
-from lms.api.loaders import viewer
 from lms.schemas import CatalogCourseDetailsOut, CatalogCourseOut, CatalogFilters
+from people.current_user import current_user
 from project.common.api.pagination import PageParameters, answer_page, paged
 from project.common.api.responses import answer_one, revalidated
 
@@ -18,7 +18,7 @@ def list_catalog_courses(
 ) -> HttpResponse:
     """Every published course; drafts are found nowhere here."""
     items, count = queries.list_catalog(
-        viewer(request), **filters.model_dump(), start=page.start, size=page.size
+        current_user(request), **filters.model_dump(), start=page.start, size=page.size
     )
     return answer_page(items, count, page)
 
@@ -29,4 +29,4 @@ def list_catalog_courses(
 @revalidated
 def get_catalog_course(request: HttpRequest, course_id: int) -> HttpResponse:
     """A published course with the outline of its lessons, without their contents."""
-    return answer_one(queries.read_catalog_course(viewer(request), course_id))
+    return answer_one(queries.read_catalog_course(current_user(request), course_id))

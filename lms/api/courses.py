@@ -5,9 +5,10 @@ from django.http import HttpRequest, HttpResponse
 from ninja import File, Query, Router, Status, UploadedFile
 
 from lms import permissions, queries, services
-from lms.api.loaders import get_course, viewer
+from lms.api.loaders import get_course
 from lms.models import Course
 from lms.schemas import CourseChanges, CourseFilters, CourseIn, CourseOut, EditOptions
+from people.current_user import current_user
 from project.common.api.pagination import PageParameters, answer_page, paged
 from project.common.api.responses import answer_one, revalidated
 from project.common.api.schemas import Problem
@@ -22,7 +23,7 @@ def list_courses(
 ) -> HttpResponse:
     """Courses in authoring: the caller's own; moderators see all."""
     items, count = queries.list_courses(
-        viewer(request), **filters.model_dump(), start=page.start, size=page.size
+        current_user(request), **filters.model_dump(), start=page.start, size=page.size
     )
     return answer_page(items, count, page)
 
@@ -30,7 +31,7 @@ def list_courses(
 @router.post("", response={201: CourseOut, 403: Problem}, summary="Create a course")
 def create_course(request: HttpRequest, payload: CourseIn) -> Status[Course]:
     """The caller becomes the author. Moderators can't: 403."""
-    user = viewer(request)
+    user = current_user(request)
     if not permissions.can_create_course(user):
         raise PermissionDenied
     course = services.create_course(owner=user, fields=payload.model_dump())
@@ -41,7 +42,7 @@ def create_course(request: HttpRequest, payload: CourseIn) -> Status[Course]:
 @revalidated
 def get_course_details(request: HttpRequest, course_id: int) -> HttpResponse:
     """One course in authoring, with its lessons."""
-    return answer_one(queries.read_course(viewer(request), course_id))
+    return answer_one(queries.read_course(current_user(request), course_id))
 
 
 @router.patch("/{int:course_id}", response=CourseOut, summary="Change a course")
@@ -52,7 +53,7 @@ def update_course(
     course = get_course(request, course_id, to=permissions.can_update_course)
     changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
     services.update_course(
-        course=course, changes=changes, by=viewer(request), notify=options.notify
+        course=course, changes=changes, by=current_user(request), notify=options.notify
     )
     return get_course(request, course_id)
 
@@ -65,7 +66,7 @@ def update_course(
 def delete_course(request: HttpRequest, course_id: int) -> Status[None]:
     """With its lessons and pictures. Somebody has paid for it: 409 `has_payments`."""
     course = get_course(request, course_id, to=permissions.can_delete_course)
-    services.delete_course(course=course, by=viewer(request))
+    services.delete_course(course=course, by=current_user(request))
     return Status(204, None)
 
 

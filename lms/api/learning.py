@@ -7,9 +7,9 @@ from ninja import Router, Status
 from ninja.pagination import paginate
 
 from lms import services
-from lms.api.loaders import viewer
 from lms.models import Access, Course, Lesson
 from lms.schemas import EnrollmentOut, LearningItemOut, LearningLessonOut
+from people.current_user import current_user
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.schemas import Problem
 
@@ -18,7 +18,7 @@ router = Router()
 
 def _get_known_lesson(request: HttpRequest, lesson_id: int) -> Lesson:
     """Return a lesson the caller may know of, with or without access to it. Raises Http404."""
-    user = viewer(request)
+    user = current_user(request)
     lessons = Lesson.objects.not_hidden_from(user).with_has_access(user).with_is_completed(user)
     return get_object_or_404(lessons, pk=lesson_id)
 
@@ -28,7 +28,7 @@ def _get_known_lesson(request: HttpRequest, lesson_id: int) -> Lesson:
 def list_learning(request: HttpRequest) -> QuerySet[Access]:
     """Courses and single lessons the caller has a right to, each with the progress, the latest
     right first. Own courses, and what moderators may see, are under `courses`."""
-    rights = Access.objects.held_by(viewer(request)).one_for_each_target()
+    rights = Access.objects.held_by(current_user(request)).one_for_each_target()
     return rights.with_progress().select_related("course", "lesson").order_by("-id")
 
 
@@ -40,7 +40,7 @@ def list_learning(request: HttpRequest) -> QuerySet[Access]:
 def enroll_in_course(request: HttpRequest, course_id: int) -> Status[dict[str, object]]:
     """A course with a price: 402 `payment_required`. Who has access already: 200."""
     course = get_object_or_404(Course.objects.published(), pk=course_id)
-    created = services.enroll(user=viewer(request), course=course)
+    created = services.enroll(user=current_user(request), course=course)
     return Status(201 if created else 200, {"course_id": course.pk, "has_access": True})
 
 
@@ -65,7 +65,7 @@ def get_learning_lesson(request: HttpRequest, lesson_id: int) -> Lesson:
 def complete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
     """Also answers 204 if it already was. Without access: 403 `no_access`."""
     lesson = _get_known_lesson(request, lesson_id)
-    services.complete_lesson(user=viewer(request), lesson=lesson)
+    services.complete_lesson(user=current_user(request), lesson=lesson)
     return Status(204, None)
 
 
@@ -77,5 +77,5 @@ def complete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
 def reopen_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
     """Also answers 204 if it was not completed. Without access: 403 `no_access`."""
     lesson = _get_known_lesson(request, lesson_id)
-    services.reopen_lesson(user=viewer(request), lesson=lesson)
+    services.reopen_lesson(user=current_user(request), lesson=lesson)
     return Status(204, None)

@@ -4,9 +4,10 @@ from django.http import HttpRequest, HttpResponse
 from ninja import File, Query, Router, Status, UploadedFile
 
 from lms import permissions, queries, services
-from lms.api.loaders import get_course, get_lesson, viewer
+from lms.api.loaders import get_course, get_lesson
 from lms.models import Lesson
 from lms.schemas import EditOptions, LessonChanges, LessonFilters, LessonIn, LessonOut
+from people.current_user import current_user
 from project.common.api.pagination import PageParameters, answer_page, paged
 from project.common.api.responses import answer_one, revalidated
 from project.common.api.schemas import Problem
@@ -21,7 +22,7 @@ def list_lessons(
 ) -> HttpResponse:
     """Lessons in authoring: those of the caller's courses; moderators see all."""
     items, count = queries.list_lessons(
-        viewer(request), course_id=filters.course_id, start=page.start, size=page.size
+        current_user(request), course_id=filters.course_id, start=page.start, size=page.size
     )
     return answer_page(items, count, page)
 
@@ -34,7 +35,7 @@ def create_lesson(
     course = get_course(request, payload.course_id, to=permissions.can_add_lesson)
     fields = payload.model_dump(exclude={"course_id"})
     lesson = services.create_lesson(
-        course=course, fields=fields, by=viewer(request), notify=options.notify
+        course=course, fields=fields, by=current_user(request), notify=options.notify
     )
     return Status(201, get_lesson(request, lesson.pk))
 
@@ -43,7 +44,7 @@ def create_lesson(
 @revalidated
 def get_lesson_details(request: HttpRequest, lesson_id: int) -> HttpResponse:
     """One lesson in authoring. Learners read lessons under `learning/lessons`."""
-    return answer_one(queries.read_lesson(viewer(request), lesson_id))
+    return answer_one(queries.read_lesson(current_user(request), lesson_id))
 
 
 @router.patch(
@@ -59,7 +60,7 @@ def update_lesson(
     if course_id != lesson.course_id:
         changes["course"] = get_course(request, course_id, to=permissions.can_add_lesson)
     services.update_lesson(
-        lesson=lesson, changes=changes, by=viewer(request), notify=options.notify
+        lesson=lesson, changes=changes, by=current_user(request), notify=options.notify
     )
     return get_lesson(request, lesson_id)
 
@@ -72,7 +73,7 @@ def update_lesson(
 def delete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
     """With its picture. Somebody has paid for it: 409 `has_payments`."""
     lesson = get_lesson(request, lesson_id, to=permissions.can_delete_lesson)
-    services.delete_lesson(lesson=lesson, by=viewer(request))
+    services.delete_lesson(lesson=lesson, by=current_user(request))
     return Status(204, None)
 
 

@@ -1,19 +1,14 @@
 """The only ways an operation gets hold of a course or lesson: looked up and checked at once."""
 
 from collections.abc import Callable
-from typing import cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from lms.models import Course, Lesson
+from people.current_user import current_user
 from people.models import User
-
-
-def viewer(request: HttpRequest) -> User:
-    """The person whose token came with the request."""
-    return cast(User, request.user)
 
 
 def get_course(
@@ -21,7 +16,7 @@ def get_course(
 ) -> Course:
     """Return a course of authoring with all its details. Raises Http404 if the caller can't see
     it, PermissionDenied if the policy `to` says no."""
-    user = viewer(request)
+    user = current_user(request)
     course = get_object_or_404(Course.objects.visible_to(user).with_details(user), pk=course_id)
     if to is not None and not to(user, course):
         raise PermissionDenied
@@ -32,7 +27,7 @@ def get_lesson(
     request: HttpRequest, lesson_id: int, *, to: "Callable[[User, Lesson], bool] | None" = None
 ) -> Lesson:
     """Return a lesson of authoring. Raises as `get_course`."""
-    user = viewer(request)
+    user = current_user(request)
     lessons = Lesson.objects.visible_to(user).select_related("course")
     lesson = get_object_or_404(lessons, pk=lesson_id)
     if to is not None and not to(user, lesson):

@@ -6,9 +6,9 @@ from ninja.pagination import paginate
 
 from lms import services
 from lms.api.courses import router as courses_router
-from lms.api.loaders import viewer
 from lms.models import Course, Subscription
 from lms.schemas import SubscriptionOut, SubscriptionState
+from people.current_user import current_user
 from project.common.api.pagination import PageNumberPagination
 
 router = Router()
@@ -18,7 +18,7 @@ router = Router()
 @paginate(PageNumberPagination)
 def list_subscriptions(request: HttpRequest) -> QuerySet[Subscription]:
     """Courses whose updates the caller hears of, newest first."""
-    return Subscription.objects.visible_to(viewer(request)).select_related("course")
+    return Subscription.objects.visible_to(current_user(request)).select_related("course")
 
 
 @courses_router.post(
@@ -29,7 +29,7 @@ def list_subscriptions(request: HttpRequest) -> QuerySet[Subscription]:
 )
 def subscribe_to_course(request: HttpRequest, course_id: int) -> Status[dict[str, object]]:
     """To a published course or one's own; 200 if the caller already was subscribed."""
-    user = viewer(request)
+    user = current_user(request)
     course = get_object_or_404(Course.objects.open_to_subscribers(user), pk=course_id)
     created = services.subscribe(user=user, course=course)
     return Status(201 if created else 200, {"course_id": course.pk, "is_subscribed": True})
@@ -43,5 +43,5 @@ def subscribe_to_course(request: HttpRequest, course_id: int) -> Status[dict[str
 )
 def unsubscribe_from_course(request: HttpRequest, course_id: int) -> Status[None]:
     """Also answers 204 if there was no subscription."""
-    services.unsubscribe(user=viewer(request), course_id=course_id)
+    services.unsubscribe(user=current_user(request), course_id=course_id)
     return Status(204, None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -15,6 +15,7 @@ from lms.permissions import can_grant_access
 from payments import services
 from payments.models import OPEN_STATUSES, MoveSource, Payment, PaymentMethod, PaymentStatus
 from payments.permissions import can_confirm, can_refund, can_see_book
+from people.current_user import current_user
 from people.models import User
 from project.common.admin.confirmation import Question, ReasonForm, ask
 from project.common.errors import DomainError
@@ -117,7 +118,7 @@ def ask_and_run(
     """Show the question; do it once it is answered. Runs outside of transactions: some of the
     services speak to Stripe."""
     process = PROCESSES[name]
-    if not process.allows(cast(User, request.user)):
+    if not process.allows(current_user(request)):
         raise PermissionDenied
     page = reverse("admin:payments_payment_change", args=[payment.pk])
     if not process.fits(payment):
@@ -157,7 +158,7 @@ def _run(
     reason: str,
 ) -> None:
     try:
-        process.run(payment, cast(User, request.user), reason)
+        process.run(payment, current_user(request), reason)
     except DomainError as error:
         model_admin.message_user(request, str(error), messages.ERROR)
         return

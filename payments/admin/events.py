@@ -1,7 +1,5 @@
 """What Stripe sent: to look at, never to change."""
 
-from typing import cast
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -11,7 +9,7 @@ from payments.admin.filters import EventTypeFilter
 from payments.admin.wording import in_words
 from payments.models import StripeEvent
 from payments.permissions import can_see_book
-from people.models import User
+from people.current_user import current_user
 from project.common.admin.base import ReadOnlyAdmin, display
 from project.common.admin.filters import DaysFilter
 
@@ -28,7 +26,7 @@ class StripeEventAdmin(ReadOnlyAdmin[StripeEvent]):
     readonly_fields = fields
 
     def has_view_permission(self, request: HttpRequest, obj: StripeEvent | None = None) -> bool:
-        return can_see_book(cast(User, request.user))
+        return can_see_book(current_user(request))
 
     def with_shown(
         self, rows: QuerySet[StripeEvent], request: HttpRequest

@@ -5,7 +5,7 @@ loaded by the same service: all of them or none.
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -35,6 +35,7 @@ from payments.services import (
     import_payments,
 )
 from payments.services.importing.rows import COLUMNS
+from people.current_user import current_user
 from people.models import User
 
 LIST = "admin:payments_payment_changelist"
@@ -122,10 +123,10 @@ class ExchangeAdmin(ImportExportMixin):  # type: ignore[misc]
     to_encoding = "utf-8-sig"
 
     def has_import_permission(self, request: HttpRequest) -> bool:
-        return can_import(cast(User, request.user))
+        return can_import(current_user(request))
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        return can_see_book(cast(User, request.user))
+        return can_see_book(current_user(request))
 
     # --- Out ----------------------------------------------------------------------------------
 

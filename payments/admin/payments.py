@@ -1,6 +1,6 @@
 """The list of the payments book, and a payment's whole life on one page."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -18,7 +18,7 @@ from payments.admin.import_export import ExchangeAdmin
 from payments.admin.timeline import life_of
 from payments.models import Payment, PaymentStatus
 from payments.permissions import can_confirm, can_refund, can_see_book
-from people.models import User
+from people.current_user import current_user
 from project.common.admin.base import ReadOnlyAdmin, action, display
 from project.common.admin.filters import (
     Choices,
@@ -37,11 +37,6 @@ STATUS_COLOURS = {
     PaymentStatus.EXPIRED.value: "default",
     PaymentStatus.REFUNDED.value: "primary",
 }
-
-
-def staff(request: HttpRequest) -> User:
-    """The person who is logged in; the admin lets nobody else in."""
-    return cast(User, request.user)
 
 
 @admin.register(Payment)
@@ -100,16 +95,16 @@ class PaymentAdmin(ExchangeAdmin, ChoosingAdmin[Payment], ReadOnlyAdmin[Payment]
     # --- Who may what -------------------------------------------------------------------------
 
     def has_view_permission(self, request: HttpRequest, obj: Payment | None = None) -> bool:
-        return can_see_book(staff(request))
+        return can_see_book(current_user(request))
 
     def has_confirm_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return can_confirm(staff(request))
+        return can_confirm(current_user(request))
 
     def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return can_refund(staff(request))
+        return can_refund(current_user(request))
 
     def has_grant_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return can_see_book(staff(request)) and can_grant_access(staff(request))
+        return can_see_book(current_user(request)) and can_grant_access(current_user(request))
 
     # --- The list -----------------------------------------------------------------------------
 
@@ -167,7 +162,7 @@ class PaymentAdmin(ExchangeAdmin, ChoosingAdmin[Payment], ReadOnlyAdmin[Payment]
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Only what may be done with the payment as it is now."""
         payment = self.get_object(request, object_id)
-        names = offered(staff(request), payment) if payment else set()
+        names = offered(current_user(request), payment) if payment else set()
         known = {f"payments_payment_{name}" for name in names}
         unfolds: Any = super()
         actions = unfolds.get_actions_detail(request, object_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from people.admin.forms import ReasonForm
+from people.current_user import current_user
 from people.models import User
 from people.permissions import can_block, can_erase, can_give_rights, can_manage
 from people.services import accounts, blocks, passwords, staff
@@ -113,7 +114,7 @@ def ask_and_run(
     back: str,
 ) -> HttpResponse:
     """Show the question; once it is answered, do it to each person and say how it went."""
-    by = cast("User", request.user)
+    by = current_user(request)
     refused = [str(person) for person in people if not process.allows(by, person)]
     if refused:
         text = _("Nothing was done: you may not do this with %(people)s.")
@@ -143,7 +144,7 @@ def _run(
     model_admin: "UserAdmin", request: HttpRequest, process: Process, person: User, reason: str
 ) -> None:
     try:
-        process.run(person, cast("User", request.user))
+        process.run(person, current_user(request))
     except DomainError as error:
         model_admin.message_user(request, f"{person}: {error}", messages.ERROR)
         return

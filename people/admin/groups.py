@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from people.current_user import current_user
 from people.models import MODERATORS
 from people.permissions import can_give_rights
 from project.common.admin.base import StaffAdmin
@@ -57,15 +58,17 @@ class GroupAdmin(StaffAdmin[Group]):
     actions = None  # a bulk deletion would not ask about each group
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return can_give_rights(request.user) and super().has_add_permission(request)  # type: ignore[arg-type]
+        return can_give_rights(current_user(request)) and super().has_add_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return can_give_rights(request.user) and super().has_change_permission(request, obj)  # type: ignore[arg-type]
+        return can_give_rights(current_user(request)) and super().has_change_permission(
+            request, obj
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         """The group of moderators is part of the platform."""
         is_ours = obj is not None and obj.name == MODERATORS
-        may = can_give_rights(request.user) and not is_ours  # type: ignore[arg-type]
+        may = can_give_rights(current_user(request)) and not is_ours
         return may and super().has_delete_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> list[str]:

@@ -1,6 +1,6 @@
 """What belongs to a person, on their page. Each app above `lms` has its own section here."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -10,6 +10,7 @@ from lms.models import Access, Course, Subscription
 from lms.permissions import can_see_accesses
 from payments.models import Payment
 from payments.permissions import can_see_book
+from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import ReadOnlyInline, display
 from project.common.money import shown
@@ -55,7 +56,7 @@ class AccessInline(ReadOnlyInline[Access, User]):
     verbose_name_plural = _("accesses")
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return can_see_accesses(cast("User", request.user))
+        return can_see_accesses(current_user(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Access]:
         return super().get_queryset(request).select_related("user", "course", "lesson")
@@ -78,7 +79,7 @@ class PaymentInline(ReadOnlyInline[Payment, User]):
     verbose_name_plural = _("payments")
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return can_see_book(cast("User", request.user))
+        return can_see_book(current_user(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
         payments: Any = super().get_queryset(request)

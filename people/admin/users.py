@@ -1,6 +1,6 @@
 """The list and the page of a person."""
 
-from typing import TYPE_CHECKING, Any, cast, override
+from typing import TYPE_CHECKING, Any, override
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -15,6 +15,7 @@ from people.admin.actions import PROCESSES, ask_and_run, page_of
 from people.admin.filters import SoonBlockedFilter, StateFilter
 from people.admin.forms import NewPersonForm, PasswordForm, PersonForm
 from people.admin.inlines import AccessInline, CourseInline, PaymentInline, SubscriptionInline
+from people.current_user import current_user
 from people.models import BlockReason, User
 from people.permissions import can_give_rights, can_manage
 from people.services.staff import update_account
@@ -66,7 +67,7 @@ class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
     # --- Who may what -------------------------------------------------------------------------
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        may = obj is None or can_manage(cast("User", request.user), obj)
+        may = obj is None or can_manage(current_user(request), obj)
         return may and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -76,7 +77,7 @@ class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         facts = ["present_state", "blocked_at", "last_login", "date_joined"]
         rights = ["is_staff", "is_superuser", "groups"]
-        return facts if can_give_rights(cast("User", request.user)) else facts + rights
+        return facts if can_give_rights(current_user(request)) else facts + rights
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         person = ["email", ["first_name", "last_name"], ["phone", "city"], "language"]
@@ -155,7 +156,7 @@ class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
         names = [name for name in form.changed_data if name not in {"groups", "password"}]
         changes = {name: form.cleaned_data[name] for name in names}
         before = User.objects.get(pk=obj.pk)
-        saved = update_account(user=before, by=cast("User", request.user), changes=changes)
+        saved = update_account(user=before, by=current_user(request), changes=changes)
         vars(obj).update(vars(saved))
 
     # --- What is done with people -------------------------------------------------------------
@@ -163,7 +164,7 @@ class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
     def has_process_permission(self, request: HttpRequest, name: str, object_id: Any) -> bool:
         """Whether a button of the person's page is for this member of the staff."""
         person = User.objects.with_is_moderator().filter(pk=self.key_of(object_id)).first()
-        return person is not None and _is_offered(name, cast("User", request.user), person)
+        return person is not None and _is_offered(name, current_user(request), person)
 
     def has_block_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return self.has_process_permission(request, "block", object_id)
@@ -184,7 +185,7 @@ class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
         return self.has_process_permission(request, "erase", object_id)
 
     def has_rights_permission(self, request: HttpRequest) -> bool:
-        return can_give_rights(cast("User", request.user))
+        return can_give_rights(current_user(request))
 
     def _one(self, request: HttpRequest, name: str, object_id: str) -> HttpResponse:
         person = self.get_object(request, object_id)

@@ -3,7 +3,7 @@ from django.utils.translation import get_language
 from ninja import Router, Status
 
 from people import login_queue, throttles, tokens
-from people.api.loaders import caller
+from people.current_user import current_user
 from people.models import Language, User
 from people.schemas import (
     CredentialsIn,
@@ -83,7 +83,7 @@ def verify_token(request: HttpRequest, payload: TokenIn) -> Status[None]:
 def logout(request: HttpRequest, payload: RefreshIn) -> Status[None]:
     """Refuses this refresh token of the caller from then on; one that is refused already: 401.
     The access token ends by itself, within minutes."""
-    sessions.log_out(user=caller(request), token=payload.refresh)
+    sessions.log_out(user=current_user(request), token=payload.refresh)
     return Status(204, None)
 
 
@@ -93,7 +93,7 @@ def logout(request: HttpRequest, payload: RefreshIn) -> Status[None]:
 def change_password(request: HttpRequest, payload: PasswordChangeIn) -> Status[None]:
     """Ends all tokens of the caller, so log in anew. A wrong old password or a weak new one:
     422."""
-    user = caller(request)
+    user = current_user(request)
     with throttles.password_attempt(user):
         passwords.change_password(
             user=user, old_password=payload.old_password, new_password=payload.new_password

@@ -1,18 +1,13 @@
 """The only ways an operation gets hold of an account: looked up and checked at once."""
 
 from collections.abc import Callable
-from typing import cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
+from people.current_user import current_user
 from people.models import User
-
-
-def caller(request: HttpRequest) -> User:
-    """The person whose token came with the request."""
-    return cast("User", request.user)
 
 
 def get_person(
@@ -20,7 +15,7 @@ def get_person(
 ) -> User:
     """Return an account. Raises Http404 if the caller can't see it, PermissionDenied if the policy
     `to` says no."""
-    user = caller(request)
+    user = current_user(request)
     person: User = get_object_or_404(User.objects.visible_to(user), pk=user_id)
     if to is not None and not to(user, person):
         raise PermissionDenied

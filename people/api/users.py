@@ -7,7 +7,8 @@ from ninja.pagination import paginate
 from pydantic import InstanceOf
 
 from people import permissions
-from people.api.loaders import caller, get_person
+from people.api.loaders import get_person
+from people.current_user import current_user
 from people.models import User, UserQuerySet
 from people.schemas import ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
 from people.services import accounts
@@ -22,7 +23,7 @@ router = Router()
 @paginate(PageNumberPagination)
 def list_users(request: HttpRequest, filters: Query[UserFilters]) -> QuerySet[User]:
     """Public profiles of everyone active, in the order of their registration."""
-    people: UserQuerySet = User.objects.visible_to(caller(request))
+    people: UserQuerySet = User.objects.visible_to(current_user(request))
     if filters.search:
         people = people.matching(filters.search)
     return people.order_by("id")
@@ -31,7 +32,7 @@ def list_users(request: HttpRequest, filters: Query[UserFilters]) -> QuerySet[Us
 @router.get("/me", response=ProfileOut, summary="Read one's own profile")
 def get_own_profile(request: HttpRequest) -> User:
     """All about the caller, with the whole history of payments, newest first."""
-    return caller(request)
+    return current_user(request)
 
 
 # Instances, which are written as they are: Pydantic would choose a form by what it finds in the data.
@@ -43,7 +44,7 @@ def get_user(request: HttpRequest, user_id: int) -> ProfileOut | PublicProfileOu
     """One's own is shown whole (`ProfileOut`), everybody else's in its public part only
     (`PublicProfileOut`), to moderators too. A blocked or erased account: 404."""
     person = get_person(request, user_id)
-    in_full = permissions.can_read_in_full(caller(request), person)
+    in_full = permissions.can_read_in_full(current_user(request), person)
     return ProfileOut.from_orm(person) if in_full else PublicProfileOut.from_orm(person)
 
 
@@ -76,11 +77,11 @@ def delete_user(request: HttpRequest, user_id: int) -> Status[None]:
 @router.put("/me/avatar", response=ProfileOut, summary="Set one's own avatar")
 def set_avatar(request: HttpRequest, file: File[UploadedFile]) -> User:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
-    return accounts.set_avatar(user=caller(request), picture=read_upload(file))
+    return accounts.set_avatar(user=current_user(request), picture=read_upload(file))
 
 
 @router.delete("/me/avatar", response={204: None}, summary="Remove one's own avatar")
 def delete_avatar(request: HttpRequest) -> Status[None]:
     """Also answers 204 if there was none."""
-    accounts.set_avatar(user=caller(request), picture=None)
+    accounts.set_avatar(user=current_user(request), picture=None)
     return Status(204, None)

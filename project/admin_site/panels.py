@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from lms.models import sees_all_content
+from people.current_user import current_user
 from people.models import User
 from project.admin_site.menu import registered
 from project.admin_site.statistics import kept, last_days
@@ -42,7 +43,7 @@ def may_see(request: HttpRequest, label: str) -> bool:
 
 def content(request: HttpRequest) -> Panel | None:
     """For those who look after everybody's courses: moderators and administrators."""
-    if not sees_all_content(request.user) or not may_see(request, "lms.Course"):
+    if not sees_all_content(current_user(request)) or not may_see(request, "lms.Course"):
         return None
     numbers = kept("content")
     courses, lessons = list_url("lms.Course"), list_url("lms.Lesson")
