@@ -1,4 +1,4 @@
-"""Finds in free text the links that lead anywhere but to YouTube (contract §4).
+"""Finds in free text the links that lead anywhere but to YouTube (docs/rules.md, 7).
 
 The text is not parsed as Markdown, HTML or mail: each has many dialects, and a link is refused if
 any of them would follow it. What is looked for, in the text as typed and as renderers decode it:

@@ -1,4 +1,4 @@
-"""Rules for the materials of a course: links (contract §4) and prices."""
+"""Rules for the materials of a course: links (docs/rules.md, 7) and prices (6.1)."""
 
 from decimal import Decimal
 

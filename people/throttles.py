@@ -1,4 +1,5 @@
-"""How often the open operations may be called, from one address and about one account.
+"""How often the open operations may be called, from one address and about one account
+(docs/rules.md, 4).
 
 The rates are settings (`THROTTLE_LOGIN`, `THROTTLE_REGISTER`, `THROTTLE_RESET`), read at each
 request. A period begins with the first call in it. Counters live in the cache: with several

@@ -1,4 +1,4 @@
-"""Access and refresh tokens; the only module that knows the JWT library.
+"""Access and refresh tokens (docs/rules.md, 3); the only module that knows the JWT library.
 
 The library by itself looks at the account on access only, lets one refresh token be used several
 times at once, and forgets rotated ones; what is written here closes these gaps.

@@ -1,4 +1,4 @@
-"""Giving and taking the right to learn, and how far a learner has come."""
+"""Giving and taking the right to learn, and how far a learner has come (docs/rules.md, 11)."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""When the subscribers of a course hear of a change (contract §5).
+"""When the subscribers of a course hear of a change (docs/rules.md, 9).
 
 A change is told at once if the course had been quiet for more than the period before it, and if no
 mail about the course went out within the period; otherwise it is collected. Collected changes go

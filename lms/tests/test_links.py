@@ -1,4 +1,4 @@
-"""The link rule of course materials (contract §4): what is refused, what is text."""
+"""The link rule of course materials (docs/rules.md, 7): what is refused, what is text."""
 
 from collections.abc import Iterable
 from time import perf_counter

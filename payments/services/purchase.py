@@ -1,4 +1,4 @@
-"""Asking to pay for a course or lesson."""
+"""Asking to pay for a course or lesson (docs/rules.md, 12.1 to 12.4)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,5 @@
-"""The one way in which a payment moves: with its history, and with the access it gives or takes."""
+"""The one way in which a payment moves: with its history, and with the access it gives or takes
+(docs/rules.md, 12.5 to 12.7)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

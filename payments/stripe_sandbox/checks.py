@@ -1,4 +1,5 @@
-"""What Stripe asks of a request beyond its OpenAPI description (payments.md, section 2)."""
+"""What Stripe asks of a request beyond its OpenAPI description (see
+docs/decisions/006-own-stripe-stand-in.md)."""
 
 import re
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""The inactivity sweep (contract §6): a warning first, the block a week later.
+"""The inactivity sweep (docs/rules.md, 5.4): a warning first, the block a week later.
 
 The rule of the block looks at the last log-in only: who could not be warned, because the sweep or
 the mail server stood still that week, is blocked all the same, and gets in again by a mail. Each

@@ -1,5 +1,5 @@
 """Pictures that people upload: checked by decoding, re-encoded, named at random, removed with
-their row. Rule: contract, "Images"."""
+their row. The rules: docs/rules.md, 8."""
 
 import secrets
 from collections.abc import Iterator

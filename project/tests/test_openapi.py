@@ -16,7 +16,7 @@ OUTLINE = Path(__file__).parent / "openapi_outline.txt"
 DOCUMENT = api.get_openapi_schema()
 OPERATIONS = {operation["operationId"]: operation for _p, _m, operation in operations_of(DOCUMENT)}
 
-# Contract §1: what anyone may call. Everything else needs an access token.
+# docs/rules.md, 1.2: what anyone may call. Everything else needs an access token.
 OPEN = {
     "register",
     "obtain_token",
