@@ -28,7 +28,7 @@ TOP = "|".join(
 )
 PATH = rf"(?:(?:{TOP})/[\w./-]*|[\w.-]+\.(?:md|toml)|\.env\.sample|conftest\.py)"
 # `path`, or `path: name`, or `path`: `name`, `other`.
-MENTION = re.compile(rf"`({PATH})(?:: (\w+))?`((?:: `\w+`(?:,\s`\w+`)*)?)")
+MENTION = re.compile(rf"`({PATH})(?:: (\w+))?`((?::\s+`\w+`(?:,\s+`\w+`)*)?)")
 
 
 def named(path: Path) -> str:

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from project.api import STATUSES, api
 from project.common.api.messages import MESSAGES
+from project.common.api.problems import CODES, TITLES
 from project.common.background.schedules import SCHEDULES
 from project.common.errors import DomainError
 
@@ -73,6 +74,10 @@ def test_every_error_of_the_domain_has_a_status_a_code_and_words():
     assert without == []
     assert [error for error in errors if error.code == DomainError.code] == []
     assert [error for error in errors if str(error.message) == str(DomainError.message)] == []
+
+
+def test_every_status_of_the_table_has_a_code_and_a_title():
+    assert set(STATUSES.values()) <= CODES.keys() & TITLES.keys()
 
 
 def test_a_code_means_one_thing():
