@@ -34,13 +34,16 @@ REFUSED = {
         **evil.com** `evil.com` |evil.com| сайт:evil.com evil.com:8080 evil.com?x=1 evil.com#x
         evil.com(клик) и/или/evil.com self.evil.store logger.evil.info evil.asp.net user.com
         """.split(),
+        *"evil.com.там EVIL.COM.Там evil.1.2.com evil.java.io EVIL.EXAMPLE evil.onion".split(),
+        *"evil.invalid evil.xn--abc -evil.com evil\\.com".split(),
+        "evil.com- это",
         "evil.com.Там всё есть",
         "evil.ru.See you",
     ],
     "with path": [
         *"""
         evil.example/path evil.run/x evil.py/x evil.md/setup evil.py?x=1 evil.py:8080/x ASP.NET/x
-        192.168.0.1/admin 1.2.3.4:8080/x
+        192.168.0.1/admin 1.2.3.4:8080/x evil.test/x
         """.split(),
     ],
     "like youtube": [
@@ -91,14 +94,19 @@ REFUSED = {
         "java\xadscript:alert(1)",
         "https://\u202eevil.run",
         "evil\u200b.\u200bcom",
+        "ｅｖｉｌ\u200b．ｃｏｍ",
+        "evil.com\u200bpass.js",
+        "evil&period;com\u200bpass.js",
         "ht\ntps://evil.run",
+        *("htt\np:evil", "htt\nps:evil", "f\ntp:evil", "vb\nscript:x", "da\nta:x", "mail\nto:x"),
+        "fi\nle:x",
         "java\tscript:alert(1)",
         "ja\nva\r\nscript:alert(1)",
     ],
     "markdown": [
         *"""
         [x](https://evil.example) [x](evil.example) [x](//evil) [x](https:evil) [x](HTTPS:evil)
-        [x](<https://evil.run>) [x](<//evil>) [x](tg:evil) [x](foo:bar) [x](h&#116;tps:evil)
+        [x](http:evil) [x](<https://evil.run>) [x](<//evil>) [x](tg:evil) [x](foo:bar) [x](h&#116;tps:evil)
         [x](https&colon;evil) [x](java&#115;cript&colon;alert)
         [x](https://youtube.com(.evil.run/)) [youtube.com](https://evil.run)
         [https://youtube.com](https://evil.run) ![x](//evil/x.png)
@@ -161,6 +169,7 @@ REFUSED = {
         &#104;&#116;&#116;&#112;&#115;://evil.run evil&#46;com evil&period;com
         &amp;#104;ttps&amp;#58;//evil.run https://evil.com&period;youtube.com
         https://youtube.com&commat;evil.run https://youtube.com&lt;evil.com
+        evil&amp;amp;period;com evil.com&#112;ass.js
         """.split(),
         "&lt;a href=&quot;//evil&quot;&gt;",
     ],
@@ -174,7 +183,7 @@ REFUSED = {
         tel:112 sms:+7999 skype:evil?call magnet:?xt=urn:btih:1 blob:https://youtube.com/1
         view-source:https://youtube.com/ viber://chat?number=1 whatsapp://send?text=x
         intent://evil#Intent;end steam://run/1 itms-apps://evil xhttps://youtube.com/
-        about://evil postgres://user:pass@localhost/db
+        about://evil postgres://user:pass@localhost/db vk://profile/1 ws:/youtube.com/x
         """.split(),
     ],
     "mail": [
@@ -193,6 +202,8 @@ REFUSED = {
         https://www.youtube.com//redirect?q=x https://www.youtube.com/./redirect?q=x
         https://www.youtube.com/a/../redirect?q=x
         https://www.youtube.com/attribution_link?u=/watch https://www.youtube.com/signin?next=x
+        https://www.youtube.com/linkredirect?x=1 https://www.youtube.com/logout?x=1
+        https://www.youtube.com/ServiceLogin?continue=x https://www.youtube.com/url?q=x
         https://accounts.youtube.com/x?continue=https%3A%2F%2Fevil
         https://www.youtube.com/x?u=%252F%252Fevil https://www.youtube.com/x?u=//evil
         """.split(),
@@ -278,7 +289,8 @@ ACCEPTED = {
         [видео](https://youtu.be/x) [https://youtu.be/x](https://youtu.be/x)
         ![x](https://i.img.youtube.com/vi/x/0.jpg) «https://youtu.be/x» Смотри:https://youtu.be/x
         конец.https://youtu.be/x end.https://youtu.be/x 👉youtube.com/watch?v=x
-        'https://youtube.com', youtube.com.Начало https://ｙｏｕｔｕｂｅ．ｃｏｍ
+        'https://youtube.com', youtube.com.Начало YouTube.com.Начало *@youtube.com*
+        https://ｙｏｕｔｕｂｅ．ｃｏｍ
         """.split(),
         '[видео](https://youtu.be/x "Название"), текст',
         "[видео][1]\n\n[1]: https://youtu.be/x",
@@ -298,7 +310,8 @@ ACCEPTED = {
         tests/test_models.py::test_title main.py:42 main.py(10) README.md README.md#install
         docs/README.md script.sh ./run.sh lib.rs main.pl libc.so libc.so.6 main.cc main.tf
         archive.zip archive.tar.gz video.mov id_rsa.pub Main.java file.txt style.css index.html
-        package.json docker-compose.yml requirements.in MANIFEST.in Module.pm django.mo
+        package.json docker-compose.yml requirements.in MANIFEST.in Module.pm django.mo com.py
+        static/main.py/index static\\main.py/x example.com.conf readme.tхt unit.test
         """.split(),
         "Откройте main.py.",
         "C:\\Users\\me\\main.py",
@@ -327,7 +340,7 @@ ACCEPTED = {
     "numbers": [
         *"""
         3.14 1,5 v1.2.3 1.2.3.4 192.168.0.1 10.0.0.0/8 127.0.0.1:8000 localhost localhost:8000
-        0.0.0.0:80 12.05.2024 12.05.2024/13.05.2024 09:30
+        0.0.0.0:80 12.05.2024 12.05.2024/13.05.2024 09:30 3.14/рад 0.5/л
         """.split(),
         "Python 3.13.1",
     ],
@@ -385,9 +398,10 @@ ACCEPTED = {
     ],
     "sentences": [
         *"""
-        конец.Начало конец.Москва
+        конец.Начало конец.Москва online.Курс v1.ai.Потом щука.сом
         """.split(),
         "end.Next sentence",
+        "the very.end.In the next lesson",
         "the end.In the next lesson",
         "finished.It is",
     ],

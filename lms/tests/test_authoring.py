@@ -13,7 +13,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from lms import history, services
-from lms.models import LAST_POSITION, ChangeKind, Course, CourseChange, Lesson, Subscription
+from lms.models import ChangeKind, Course, CourseChange, Lesson, Subscription
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.tests.factories import PaymentFactory
 
@@ -244,8 +244,9 @@ def test_a_lesson_is_added_at_the_end_of_its_course(
         ([], 3, 3),
         ([7, 2], None, 8),
         ([7], 0, 0),
-        ([LAST_POSITION - 1], None, LAST_POSITION),
-        ([LAST_POSITION], None, LAST_POSITION),
+        # No integer of the database is greater.
+        ([2_147_483_646], None, 2_147_483_647),
+        ([2_147_483_647], None, 2_147_483_647),
     ],
 )
 def test_the_place_of_a_new_lesson(author, present, given, position):

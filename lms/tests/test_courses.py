@@ -73,6 +73,11 @@ def test_a_wrong_value_is_named_with_its_place(api, author, field, value, code):
     assert not Course.objects.exists()
 
 
+def test_the_longest_and_greatest_values_are_kept(api, author):
+    body = {"title": "x" * 200, "description": "y" * 20_000, "price": "99999999.99"}
+    assert api(author).post("courses", body).json().items() >= body.items()
+
+
 def test_only_the_given_fields_change(api, author):
     course = CourseFactory.create(owner=author, title="Bread", price=Decimal("10.00"))
     response = api(author).patch(f"courses/{course.pk}", {"price": "12.50"})
@@ -137,6 +142,8 @@ def test_the_response_carries_the_lessons_in_order_and_their_number(api, author)
     read = api(author).get(f"courses/{course.pk}").json()
     assert read["lessons_count"] == 3
     assert [lesson["id"] for lesson in read["lessons"]] == [first.pk, second.pk, last.pk]
+    changed = api(author).patch(f"courses/{course.pk}", {"price": "1.00"}).json()
+    assert changed["lessons"] == read["lessons"]
 
 
 def test_is_subscribed_is_about_the_caller(api, author, moderator):
@@ -196,15 +203,20 @@ def test_an_unknown_ordering_is_refused(api, author, ordering):
     assert response.json()["errors"][0]["loc"] == ["query", "ordering"]
 
 
-def test_equal_values_are_ordered_by_id_so_that_pages_do_not_overlap(api, author):
+@pytest.mark.parametrize("field", ["title", "price", "created_at", "updated_at"])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_equal_values_are_ordered_by_id_so_that_pages_do_not_overlap(api, author, field, sign):
     now = timezone.now()
-    courses = CourseFactory.create_batch(5, owner=author, title="Same", updated_at=now)
+    same = {"title": "Same", "updated_at": now, "created_at": now}
+    courses = CourseFactory.create_batch(5, owner=author, **same)
     seen = [
         identifier
         for page in (1, 2, 3)
-        for identifier in _ids(api(author).get(f"courses?ordering=title&page={page}&page_size=2"))
+        for identifier in _ids(
+            api(author).get(f"courses?ordering={sign}{field}&page={page}&page_size=2")
+        )
     ]
-    assert seen == [course.pk for course in courses]
+    assert seen == [course.pk for course in (reversed(courses) if sign else courses)]
 
 
 @pytest.mark.parametrize("rows", [2, 20])
@@ -229,6 +241,20 @@ def test_a_course_needs_the_same_queries_for_any_number_of_lessons(
     # The account; the course with its owner; its lessons.
     with django_assert_num_queries(3):
         assert client.get(f"courses/{course.pk}").json()["lessons_count"] == rows
+
+
+@pytest.mark.parametrize("rows", [2, 20])
+def test_a_change_needs_the_same_queries_for_any_number_of_lessons(
+    api, author, rows, django_assert_num_queries
+):
+    course = CourseFactory.create(owner=author)
+    LessonFactory.create_batch(rows, course=course)
+    client = api(author)
+    # The account; the course with its owner, and its lessons, before and after (4); the transaction
+    # (2); the course read and written (2), and its history.
+    with django_assert_num_queries(10):
+        changed = client.patch(f"courses/{course.pk}", {"price": "1.00"}).json()
+    assert len(changed["lessons"]) == rows
 
 
 def test_deleting_a_course_takes_its_lessons_along(api, author):

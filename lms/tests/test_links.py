@@ -66,6 +66,13 @@ def test_a_whole_lesson_of_accepted_text_is_accepted():
         ("evil&#46;com", "evil.com"),
         ("youtube.com and evil.com", "evil.com"),
         ("evil.com.Там", "evil.com"),
+        ("evil.com—вот", "evil.com"),
+        ("--evil.com/x", "evil.com/x"),
+        ("x" * 70 + "@evil.com", "x" * 64 + "@evil.com"),
+        ('<a href=" //evil ">x</a>', "//evil"),
+        ("[x]: //evil", "//evil"),
+        ("<foo:bar?x=1>", "foo:bar?x=1"),
+        ("ht\ntps://evil.run", "ht\ntps://evil.run"),
     ],
 )
 def test_the_link_is_quoted_as_the_author_would_recognise_it(text, link):
@@ -83,17 +90,29 @@ def test_the_message_is_translated_when_it_is_shown():
 def test_a_long_link_is_cut_for_quoting():
     with pytest.raises(ValidationError) as refused:
         validate_materials("https://evil.example/" + "x" * 10_000)
-    assert refused.value.params == {"link": "https://evil.example/".ljust(links.LONGEST_QUOTE, "x")}
+    assert refused.value.params == {"link": "https://evil.example/".ljust(200, "x")}
+    assert links.foreign_link("evil.com/".ljust(300, "x")) == "evil.com/".ljust(200, "x")
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["https://youtube.com/" + "x" * 3000, "https://" + "a." * 130 + "youtube.com/"],
+    ("longest", "longer"),
+    [
+        ("https://youtube.com/".ljust(2000, "x"), "https://youtube.com/".ljust(2001, "x")),
+        # A host of 253 letters, and of 254.
+        (f"https://{'a.' * 121}youtube.com/", f"https://aa.{'a.' * 120}youtube.com/"),
+    ],
     ids=["address", "host"],
 )
-def test_an_address_too_long_to_be_one_is_refused(text):
-    with pytest.raises(ValidationError):
-        validate_materials(text)
+def test_an_address_too_long_to_be_one_is_refused(longest, longer):
+    validate_materials(longest)
+    validate_video_url(longest)
+    for validate in (validate_materials, validate_video_url):
+        with pytest.raises(ValidationError):
+            validate(longer)
+
+
+def test_a_long_address_of_our_own_site_is_no_link():
+    validate_materials(f'<img src="{"a" * 3000}">')
 
 
 @pytest.mark.parametrize(
@@ -161,6 +180,10 @@ VIDEOS = {
     "https://youtube.com/watch?v=x#t=5": "https://youtube.com/watch?v=x#t=5",
     "https://m.youtube.com/shorts/x": "https://m.youtube.com/shorts/x",
     "https://music.youtube.com/watch?v=x": "https://music.youtube.com/watch?v=x",
+    "https://i9-x.youtube.com/vi": "https://i9-x.youtube.com/vi",
+    "https://youtube.com?v=x": "https://youtube.com?v=x",
+    "https://youtube.com#top": "https://youtube.com#top",
+    "https://youtu.be/x#top": "https://www.youtube.com/watch?v=x#top",
     "https://youtu.be/dQw4w9WgXcQ": "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
     "http://youtu.be/dQw4w9WgXcQ?t=5": "https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=5",
     "https://YOUTU.BE/_x-Y/?si=a&t=5#b": "https://www.youtube.com/watch?v=_x-Y&si=a&t=5#b",
@@ -247,5 +270,5 @@ def test_a_video_elsewhere_is_refused_and_left_as_it_is(url):
     with pytest.raises(ValidationError) as refused:
         validate_video_url(url)
     assert refused.value.code == "foreign_link"
-    assert refused.value.params == {"link": url[: links.LONGEST_QUOTE]}
+    assert refused.value.params == {"link": url[:200]}
     assert normalize_video_url(url) == url
