@@ -384,6 +384,18 @@ def test_an_error_of_ours_is_a_crash_of_one_mail(people, counter, clock, attempt
     assert set(rows(status=SENT)) == {sent()}
 
 
+def test_mails_that_crash_together_wait_as_long_as_the_worst_of_them(people, clock):
+    listed()
+    batch = claimed()
+    first, second, third, *_others = batch.recipients
+    Delivery.objects.filter(pk=second).update(attempts=5, refusals=2)
+    Delivery.objects.filter(pk=third).delete()  # with its person
+    outcomes.crash(batch, [third], "gone")
+    outcomes.crash(batch, [first, second], "error")
+    due = dict(Delivery.objects.filter(error="error").values_list("id", "due_at"))
+    assert due == dict.fromkeys([first, second], NOW + timedelta(minutes=4))
+
+
 @pytest.mark.parametrize(
     ("kind", "error"),
     [("broken_for", "ZeroDivisionError()"), ("gone", "KeyError('gone')")],
