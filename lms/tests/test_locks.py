@@ -1,9 +1,9 @@
 """What the locks are for: somebody does one thing while another is not yet done. PostgreSQL only:
 on SQLite there is one writer at a time."""
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -28,45 +28,10 @@ from lms.tests.factories import CourseFactory, LessonFactory
 from people.models import User
 from project.common.errors import PaymentRequired
 from project.common.images import replace_image
+from project.tests.processes import wait_until
+from project.tests.races import LIMIT, Runner
 
-pytestmark = [
-    pytest.mark.postgresql,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
-]
-
-
-class Other(threading.Thread):
-    """Does something with a connection of its own, and keeps what it returned or raised."""
-
-    def __init__(self, act: Callable[[], Any]) -> None:
-        super().__init__()
-        self.act = act
-        self.connected = threading.Event()
-        self.process = 0
-        self.result: Any = None
-
-    def run(self) -> None:
-        connection.ensure_connection()
-        self.process = backend(connection)
-        self.connected.set()
-        try:
-            self.result = self.act()
-        except Exception as error:  # noqa: BLE001 - the test looks at it
-            self.result = error
-        finally:
-            connection.close()
-
-    def waits_for(self, process: int) -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT %s = ANY(pg_blocking_pids(%s))", [process, self.process])
-            [waits] = cursor.fetchone()
-        return bool(waits)
-
-
-def backend(of: Any) -> int:
-    process: int = of.connection.info.backend_pid
-    return process
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 
 def meanwhile(
@@ -75,18 +40,15 @@ def meanwhile(
     """Do the second thing while the first one is not committed yet; that comes when the second one
     waits for it, or is done. `then` is done in the first transaction, at that moment. Returns what
     both returned or raised, and whether the second one waited."""
-    other = Other(second)
-    with transaction.atomic():
+    other = Runner(second)
+    with transaction.atomic(), connection.cursor() as cursor:
         done = first()
         other.start()
-        other.connected.wait()
-        waited = False
-        while other.is_alive() and not waited:
-            waited = other.waits_for(backend(connection))
-            other.join(0.01)
+        wait_until(partial(other.stands_still, cursor), pause=0.005)
+        waited = other.is_alive()
         then()
-    other.join()
-    return done, other.result, waited
+    other.join(LIMIT)
+    return done, other.outcome, waited
 
 
 @pytest.fixture
