@@ -75,10 +75,10 @@ class Stage:
         self.expected = {person.email for person in people}
 
     def change_the_course(self) -> None:
-        from lms.services import update_course  # noqa: PLC0415
+        from lms.services import authoring  # noqa: PLC0415
 
         owner = self.course.owner
-        update_course(course=self.course, changes={"description": "New"}, by=owner)
+        authoring.update_course(course=self.course, changes={"description": "New"}, by=owner)
 
     def server_up(self) -> None:
         self.port = Port(self.sink)

@@ -74,7 +74,7 @@ def make_school() -> "tuple[User, int]":
     from django.apps import apps  # noqa: PLC0415
 
     from lms.models import Course, Lesson, Subscription  # noqa: PLC0415
-    from lms.services import complete_lesson, update_lesson  # noqa: PLC0415
+    from lms.services import authoring, learning  # noqa: PLC0415
     from payments import services  # noqa: PLC0415
     from payments.mails import RECEIVED  # noqa: PLC0415
     from payments.models import Payment  # noqa: PLC0415
@@ -107,11 +107,11 @@ def make_school() -> "tuple[User, int]":
         Subscription.objects.create(user=person, course=course, created_at=at)
         lessons = list(course.lessons.order_by("position"))
         for lesson in lessons[: chance.randrange(len(lessons) + 1)]:
-            complete_lesson(user=person, lesson=lesson)
+            learning.complete_lesson(user=person, lesson=lesson)
     lesson = Lesson.objects.filter(course=1).order_by("position")[1]
     moderator = User.objects.get(email="moderator@parta.example")
     text = f"{lesson.description} Редактор — любой: от блокнота до PyCharm."
-    update_lesson(lesson=lesson, changes={"description": text}, by=moderator)
+    authoring.update_lesson(lesson=lesson, changes={"description": text}, by=moderator)
     last = Payment.objects.latest("pk")
     services.refund_payment(payment=last, by=administrator, reason="Bought twice by mistake")
     times = {"started": NOW, "stopped": NOW, "success": True}

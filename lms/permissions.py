@@ -4,7 +4,8 @@
 Seeing is `visible_to` in models.py. The API, `abilities` in its answers and the admin ask here.
 """
 
-from lms.models import Course, Lesson, sees_all_content
+from lms.models import Course, Lesson
+from lms.models.visibility import sees_all_content
 from people.models import User
 
 

@@ -9,7 +9,8 @@ from ninja import Schema
 from pydantic import Field, StringConstraints, field_validator
 
 from lms import permissions
-from lms.models import DESCRIPTION_MAX_LENGTH, LAST_POSITION, Course, Lesson
+from lms.models import Course, Lesson
+from lms.models.courses import DESCRIPTION_MAX_LENGTH, LAST_POSITION
 from project.common.api.schemas import (
     STORABLE,
     BlankAsNull,

@@ -1,8 +1,8 @@
 """Background work of the courses; both are run by the clock."""
 
-from lms.services import tell_collected
+from lms.services import updates
 
 
 def tell_collected_updates() -> str:
     """Send off collected changes of courses that are quiet again; to be scheduled each minute."""
-    return f"{tell_collected()} courses"
+    return f"{updates.tell_collected()} courses"

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from lms.mails import subscription_of
 from lms.models import Course
-from lms.services import unsubscribe
+from lms.services import subscriptions
 
 
 @never_cache
@@ -27,7 +27,7 @@ def unsubscribe_by_link(request: HttpRequest, token: str) -> HttpResponse:
     user_id, course_id = found
     person = get_user_model().objects.filter(pk=user_id).first()
     if request.method == "POST" and person is not None:
-        unsubscribe(user=person, course_id=course_id)
+        subscriptions.unsubscribe(user=person, course_id=course_id)
     language = getattr(person, "language", request.LANGUAGE_CODE)
     context = {
         "state": "done" if request.method == "POST" else "ask",

@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from lms import permissions, services
+from lms import permissions
 from lms.models import Access, AccessSource, Course, Lesson
+from lms.services import accesses
 from people.current_user import current_user
 from project.common.admin.base import action, display
 from project.common.admin.confirmation import Question, ReasonForm, ask
@@ -162,7 +163,7 @@ class AccessAdmin(ChoosingAdmin[Access]):
 
     @override
     def save_model(self, request: HttpRequest, obj: Access, form: Any, change: bool) -> None:
-        access, is_new = services.grant_access(
+        access, is_new = accesses.grant_access(
             user=obj.user,
             target=obj.target,
             source=AccessSource.GRANT,
@@ -212,7 +213,7 @@ class AccessAdmin(ChoosingAdmin[Access]):
 
     def _revoke(self, request: HttpRequest, access: Access, reason: str) -> None:
         try:
-            services.take_back(access=access, reason=reason)
+            accesses.take_back(access=access, reason=reason)
         except DomainError as error:
             self.message_user(request, str(error), messages.ERROR)
             return

@@ -16,12 +16,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import RangeNumericFilter
 
-from lms import permissions, services
+from lms import permissions
 from lms.admin.filters import AuthorFilter
 from lms.admin.forms import CourseForm, LessonFormSet
 from lms.admin.materials import MaterialsAdmin, may_delete, person_label
 from lms.history import Changes, changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
+from lms.services import authoring
 from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import EditableInline, display
@@ -158,7 +159,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
     ) -> None:
         number = 0
         for course in courses.exclude(is_published=is_published).order_by("pk"):
-            services.update_course(
+            authoring.update_course(
                 course=course, changes={"is_published": is_published}, by=current_user(request)
             )
             self.log_change(request, course, _("Published.") if is_published else _("Unpublished."))
@@ -216,13 +217,13 @@ class CourseAdmin(MaterialsAdmin[Course]):
         filled = cast("CourseForm", form)
         if change:
             changes = filled.changes()
-            saved = services.update_course(
+            saved = authoring.update_course(
                 course=obj, changes=changes, by=current_user(request), notify=filled.notify
             )
         else:
             fields = filled.fields_of_new()
             owner = fields.pop("owner", None) or current_user(request)
-            saved = services.create_course(owner=owner, fields=fields, by=current_user(request))
+            saved = authoring.create_course(owner=owner, fields=fields, by=current_user(request))
         self.save_picture(saved, form)
         vars(obj).update(vars(saved))
 
@@ -240,18 +241,18 @@ class CourseAdmin(MaterialsAdmin[Course]):
             )
             self.message_user(request, message % {"number": gone}, messages.WARNING)
         for row in formset.deleted_forms:
-            services.delete_lesson(lesson=row.instance, **who)
+            authoring.delete_lesson(lesson=row.instance, **who)
             formset.deleted_objects.append(row.instance)
         for row in formset.initial_forms:
             if row.has_changed() and row not in formset.deleted_forms:
                 changes = {name: row.cleaned_data[name] for name in row.changed_data}
-                lesson = services.update_lesson(lesson=row.instance, changes=changes, **who)
+                lesson = authoring.update_lesson(lesson=row.instance, changes=changes, **who)
                 formset.changed_objects.append((lesson, row.changed_data))
         for row in formset.extra_forms:
             if row.has_changed() and row not in formset.deleted_forms:
                 names = {"title", "video_url", "price", "is_preview"}
                 fields = {name: row.cleaned_data[name] for name in names}
-                lesson = services.create_lesson(course=course, fields=fields, **who)
+                lesson = authoring.create_lesson(course=course, fields=fields, **who)
                 formset.new_objects.append(lesson)
 
     @override
@@ -261,16 +262,16 @@ class CourseAdmin(MaterialsAdmin[Course]):
             name for rows in formsets for _row, names in rows.changed_objects for name in names
         }
         others = any(rows.new_objects or rows.deleted_objects for rows in formsets)
-        if form.notify and (others or services.MATERIALS & {*form.changed_data, *changed}):
+        if form.notify and (others or authoring.MATERIALS & {*form.changed_data, *changed}):
             self.tell_who_is_mailed(request, form.instance)
 
     def delete_model(self, request: HttpRequest, obj: Course) -> None:
-        services.delete_course(course=obj, by=current_user(request))
+        authoring.delete_course(course=obj, by=current_user(request))
 
     @transaction.atomic
     def delete_each(self, queryset: QuerySet[Course], by: User) -> None:
         for course in queryset:
-            services.delete_course(course=course, by=by)
+            authoring.delete_course(course=course, by=by)
 
     def goes_along(self, subjects: Sequence[Course]) -> list[QuerySet[Any]]:
         return [

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from lms.history import Change, FieldChange, Plain
 from lms.models import Course, Lesson
-from lms.services import RESTORABLE
+from lms.services import restoring
 
 # Of what was created or deleted; the rest says nothing without its surroundings.
 TEXTS = frozenset({"title", "description", "video_url", "price"})
@@ -46,7 +46,7 @@ def differences(change: Change) -> list[Difference]:
         Difference(
             label=str(model._meta.get_field(field.name.removesuffix("_id")).verbose_name),  # type: ignore[union-attr]
             text=_shown(field),
-            restorable=change.kind == "changed" and field.name in RESTORABLE,
+            restorable=change.kind == "changed" and field.name in restoring.RESTORABLE,
         )
         for field in change.fields
         if change.kind == "changed" or (field.name in TEXTS and (field.before or field.after))
@@ -54,7 +54,9 @@ def differences(change: Change) -> list[Difference]:
 
 
 def can_be_put_back(change: Change) -> bool:
-    return change.kind == "changed" and any(field.name in RESTORABLE for field in change.fields)
+    return change.kind == "changed" and any(
+        field.name in restoring.RESTORABLE for field in change.fields
+    )
 
 
 def _shown(field: FieldChange) -> SafeString:

@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 
-from lms import permissions, services
+from lms import permissions
 from lms.admin.forms import LessonForm
 from lms.admin.materials import MaterialsAdmin, may_delete
 from lms.history import Changes, changes_of_lesson
 from lms.models import Access, Completion, Course, Lesson
+from lms.services import authoring
 from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import display
@@ -127,12 +128,12 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         filled = cast("LessonForm", form)
         if change:
             changes = filled.changes()
-            saved = services.update_lesson(
+            saved = authoring.update_lesson(
                 lesson=obj, changes=changes, by=current_user(request), notify=filled.notify
             )
         else:
             fields = filled.fields_of_new()
-            saved = services.create_lesson(
+            saved = authoring.create_lesson(
                 course=fields.pop("course"),
                 fields=fields,
                 by=current_user(request),
@@ -144,16 +145,16 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     @override
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        if form.notify and services.MATERIALS.intersection(form.changed_data):
+        if form.notify and authoring.MATERIALS.intersection(form.changed_data):
             self.tell_who_is_mailed(request, form.instance.course)
 
     def delete_model(self, request: HttpRequest, obj: Lesson) -> None:
-        services.delete_lesson(lesson=obj, by=current_user(request))
+        authoring.delete_lesson(lesson=obj, by=current_user(request))
 
     @transaction.atomic
     def delete_each(self, queryset: QuerySet[Lesson], by: User) -> None:
         for lesson in queryset:
-            services.delete_lesson(lesson=lesson, by=by)
+            authoring.delete_lesson(lesson=lesson, by=by)
 
     def goes_along(self, subjects: Sequence[Lesson]) -> list[QuerySet[Any]]:
         of_lessons = {"lesson__in": subjects}

@@ -18,10 +18,12 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from lms import permissions, services
+from lms import permissions
 from lms.admin.diffs import KINDS, can_be_put_back, differences
 from lms.history import Change, Changes, change_of
-from lms.models import SEARCHED_FIELDS, Course, Lesson
+from lms.models import Course, Lesson
+from lms.models.courses import SEARCHED_FIELDS
+from lms.services import authoring, restoring, updates
 from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import StaffAdmin, display
@@ -77,7 +79,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
 
     def save_picture(self, subject: M, form: "ModelForm[M]") -> None:
         if "preview" in form.changed_data:
-            services.set_preview(subject=subject, picture=form.cleaned_data["preview"] or None)
+            authoring.set_preview(subject=subject, picture=form.cleaned_data["preview"] or None)
 
     def tell_who_is_mailed(self, request: HttpRequest, course: Course) -> None:
         """Say how many people will hear of what was just changed in the course, and when."""
@@ -87,7 +89,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         number = others.count()
         if not course.is_published or not number:
             return
-        at = services.collected_go_out_at(course)
+        at = updates.collected_go_out_at(course)
         message = (
             ngettext(
                 "%(number)d subscriber will be told of the change by mail, on %(at)s.",
@@ -158,7 +160,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     def _put_back(self, request: HttpRequest, subject: M, change: Change) -> HttpResponse:
         notify = "minor_edit" not in request.POST
         try:
-            services.put_back(
+            restoring.put_back(
                 subject=subject, change=change, by=current_user(request), notify=notify
             )
         except (DomainError, ValidationError) as error:
@@ -211,8 +213,8 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     def delete_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         """What is paid for is not even asked about."""
         subject = self._found(request, object_id)
-        if self.has_delete_permission(request, subject) and services.has_payments(subject):
-            self.message_user(request, str(services.HasPayments.message), messages.ERROR)
+        if self.has_delete_permission(request, subject) and authoring.has_payments(subject):
+            self.message_user(request, str(authoring.HasPayments.message), messages.ERROR)
             return HttpResponseRedirect(self._url("change", subject.pk))
         return super().delete_view(request, object_id, *args, **kwargs)
 
@@ -220,9 +222,9 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         """Count what goes along: Django would load and list each lesson, subscription and right."""
         subjects: list[M] = list(objs)
         for subject in subjects:
-            if services.has_payments(subject):
-                message = f"{subject}: {services.HasPayments.message}"
-                raise services.HasPayments(message)
+            if authoring.has_payments(subject):
+                message = f"{subject}: {authoring.HasPayments.message}"
+                raise authoring.HasPayments(message)
         rows = [(self.opts.verbose_name_plural, len(subjects))]
         rows += [
             (part.model._meta.verbose_name_plural, part.count())

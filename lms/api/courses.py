@@ -4,10 +4,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from ninja import File, Query, Router, Status, UploadedFile
 
-from lms import permissions, queries, services
+from lms import permissions, queries
 from lms.api.loaders import get_course
 from lms.models import Course
 from lms.schemas import CourseChanges, CourseFilters, CourseIn, CourseOut, EditOptions
+from lms.services import authoring
 from people.current_user import current_user
 from project.common.api.pagination import PageParameters, answer_page, paged
 from project.common.api.responses import answer_one, revalidated
@@ -34,7 +35,7 @@ def create_course(request: HttpRequest, payload: CourseIn) -> Status[Course]:
     user = current_user(request)
     if not permissions.can_create_course(user):
         raise PermissionDenied
-    course = services.create_course(owner=user, fields=payload.model_dump())
+    course = authoring.create_course(owner=user, fields=payload.model_dump())
     return Status(201, get_course(request, course.pk))
 
 
@@ -52,7 +53,7 @@ def update_course(
     """Only the given fields change. A link to anything but YouTube: 422 `foreign_link`."""
     course = get_course(request, course_id, to=permissions.can_update_course)
     changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
-    services.update_course(
+    authoring.update_course(
         course=course, changes=changes, by=current_user(request), notify=options.notify
     )
     return get_course(request, course_id)
@@ -66,7 +67,7 @@ def update_course(
 def delete_course(request: HttpRequest, course_id: int) -> Status[None]:
     """With its lessons and pictures. Somebody has paid for it: 409 `has_payments`."""
     course = get_course(request, course_id, to=permissions.can_delete_course)
-    services.delete_course(course=course, by=current_user(request))
+    authoring.delete_course(course=course, by=current_user(request))
     return Status(204, None)
 
 
@@ -74,7 +75,7 @@ def delete_course(request: HttpRequest, course_id: int) -> Status[None]:
 def set_course_preview(request: HttpRequest, course_id: int, file: File[UploadedFile]) -> Course:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
     course = get_course(request, course_id, to=permissions.can_update_course)
-    services.set_preview(subject=course, picture=read_upload(file))
+    authoring.set_preview(subject=course, picture=read_upload(file))
     return get_course(request, course_id)
 
 
@@ -84,5 +85,5 @@ def set_course_preview(request: HttpRequest, course_id: int, file: File[Uploaded
 def delete_course_preview(request: HttpRequest, course_id: int) -> Status[None]:
     """Also answers 204 if there was none."""
     course = get_course(request, course_id, to=permissions.can_update_course)
-    services.set_preview(subject=course, picture=None)
+    authoring.set_preview(subject=course, picture=None)
     return Status(204, None)

@@ -6,9 +6,9 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 from ninja.pagination import paginate
 
-from lms import services
 from lms.models import Access, Course, Lesson
 from lms.schemas import EnrollmentOut, LearningItemOut, LearningLessonOut
+from lms.services import learning
 from people.current_user import current_user
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.schemas import Problem
@@ -40,7 +40,7 @@ def list_learning(request: HttpRequest) -> QuerySet[Access]:
 def enroll_in_course(request: HttpRequest, course_id: int) -> Status[dict[str, object]]:
     """A course with a price: 402 `payment_required`. Who has access already: 200."""
     course = get_object_or_404(Course.objects.published(), pk=course_id)
-    created = services.enroll(user=current_user(request), course=course)
+    created = learning.enroll(user=current_user(request), course=course)
     return Status(201 if created else 200, {"course_id": course.pk, "has_access": True})
 
 
@@ -53,7 +53,7 @@ def get_learning_lesson(request: HttpRequest, lesson_id: int) -> Lesson:
     """The whole lesson, with its video. Without access: 403 `no_access`."""
     lesson = _get_known_lesson(request, lesson_id)
     if not lesson.has_access:
-        raise services.NoAccess
+        raise learning.NoAccess
     return lesson
 
 
@@ -65,7 +65,7 @@ def get_learning_lesson(request: HttpRequest, lesson_id: int) -> Lesson:
 def complete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
     """Also answers 204 if it already was. Without access: 403 `no_access`."""
     lesson = _get_known_lesson(request, lesson_id)
-    services.complete_lesson(user=current_user(request), lesson=lesson)
+    learning.complete_lesson(user=current_user(request), lesson=lesson)
     return Status(204, None)
 
 
@@ -77,5 +77,5 @@ def complete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
 def reopen_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
     """Also answers 204 if it was not completed. Without access: 403 `no_access`."""
     lesson = _get_known_lesson(request, lesson_id)
-    services.reopen_lesson(user=current_user(request), lesson=lesson)
+    learning.reopen_lesson(user=current_user(request), lesson=lesson)
     return Status(204, None)

@@ -3,10 +3,11 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import File, Query, Router, Status, UploadedFile
 
-from lms import permissions, queries, services
+from lms import permissions, queries
 from lms.api.loaders import get_course, get_lesson
 from lms.models import Lesson
 from lms.schemas import EditOptions, LessonChanges, LessonFilters, LessonIn, LessonOut
+from lms.services import authoring
 from people.current_user import current_user
 from project.common.api.pagination import PageParameters, answer_page, paged
 from project.common.api.responses import answer_one, revalidated
@@ -34,7 +35,7 @@ def create_lesson(
     """To a course of the caller; a course that they can't see: 404. Moderators can't: 403."""
     course = get_course(request, payload.course_id, to=permissions.can_add_lesson)
     fields = payload.model_dump(exclude={"course_id"})
-    lesson = services.create_lesson(
+    lesson = authoring.create_lesson(
         course=course, fields=fields, by=current_user(request), notify=options.notify
     )
     return Status(201, get_lesson(request, lesson.pk))
@@ -59,7 +60,7 @@ def update_lesson(
     course_id = changes.pop("course_id", lesson.course_id)
     if course_id != lesson.course_id:
         changes["course"] = get_course(request, course_id, to=permissions.can_add_lesson)
-    services.update_lesson(
+    authoring.update_lesson(
         lesson=lesson, changes=changes, by=current_user(request), notify=options.notify
     )
     return get_lesson(request, lesson_id)
@@ -73,7 +74,7 @@ def update_lesson(
 def delete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
     """With its picture. Somebody has paid for it: 409 `has_payments`."""
     lesson = get_lesson(request, lesson_id, to=permissions.can_delete_lesson)
-    services.delete_lesson(lesson=lesson, by=current_user(request))
+    authoring.delete_lesson(lesson=lesson, by=current_user(request))
     return Status(204, None)
 
 
@@ -81,7 +82,7 @@ def delete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
 def set_lesson_preview(request: HttpRequest, lesson_id: int, file: File[UploadedFile]) -> Lesson:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
     lesson = get_lesson(request, lesson_id, to=permissions.can_update_lesson)
-    services.set_preview(subject=lesson, picture=read_upload(file))
+    authoring.set_preview(subject=lesson, picture=read_upload(file))
     return get_lesson(request, lesson_id)
 
 
@@ -91,5 +92,5 @@ def set_lesson_preview(request: HttpRequest, lesson_id: int, file: File[Uploaded
 def delete_lesson_preview(request: HttpRequest, lesson_id: int) -> Status[None]:
     """Also answers 204 if there was none."""
     lesson = get_lesson(request, lesson_id, to=permissions.can_update_lesson)
-    services.set_preview(subject=lesson, picture=None)
+    authoring.set_preview(subject=lesson, picture=None)
     return Status(204, None)

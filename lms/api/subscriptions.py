@@ -4,10 +4,10 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 from ninja.pagination import paginate
 
-from lms import services
 from lms.api.courses import router as courses_router
 from lms.models import Course, Subscription
 from lms.schemas import SubscriptionOut, SubscriptionState
+from lms.services import subscriptions
 from people.current_user import current_user
 from project.common.api.pagination import PageNumberPagination
 
@@ -31,7 +31,7 @@ def subscribe_to_course(request: HttpRequest, course_id: int) -> Status[dict[str
     """To a published course or one's own; 200 if the caller already was subscribed."""
     user = current_user(request)
     course = get_object_or_404(Course.objects.open_to_subscribers(user), pk=course_id)
-    created = services.subscribe(user=user, course=course)
+    created = subscriptions.subscribe(user=user, course=course)
     return Status(201 if created else 200, {"course_id": course.pk, "is_subscribed": True})
 
 
@@ -43,5 +43,5 @@ def subscribe_to_course(request: HttpRequest, course_id: int) -> Status[dict[str
 )
 def unsubscribe_from_course(request: HttpRequest, course_id: int) -> Status[None]:
     """Also answers 204 if there was no subscription."""
-    services.unsubscribe(user=current_user(request), course_id=course_id)
+    subscriptions.unsubscribe(user=current_user(request), course_id=course_id)
     return Status(204, None)

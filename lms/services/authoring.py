@@ -10,7 +10,8 @@ from django.db.models import PROTECT, Max, ProtectedError, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lms.models import LAST_POSITION, ChangeKind, Course, Lesson
+from lms.models import ChangeKind, Course, Lesson
+from lms.models.courses import LAST_POSITION
 from lms.services.updates import Change, record_update
 from lms.validators import normalize_video_url
 from people.models import User

@@ -18,14 +18,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from lms.models import (
-    ChangeKind,
-    Course,
-    CourseChange,
-    CourseUpdate,
-    Lesson,
-    courses_to_tell,
-)
+from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson
+from lms.models.updates import courses_to_tell
 from people.models import User
 from project.mail.services import send_to_audience
 

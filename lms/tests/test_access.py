@@ -7,8 +7,8 @@ import pytest
 import time_machine
 from django.db import IntegrityError, transaction
 
-from lms import services
 from lms.models import Access, AccessSource, Completion, Course, Lesson
+from lms.services import accesses, learning
 from lms.tests.factories import CourseFactory, LessonFactory
 from project.common.errors import PaymentRequired
 
@@ -71,9 +71,9 @@ def others(lesson, learner, stranger, administrator, target):
 def test_a_right_is_given_once_from_each_source(learner, administrator, target):
     before = rows()
     give = {"user": learner, "target": target, "source": GRANT}
-    access, is_new = services.grant_access(**give, given_by=administrator, reason="Prize")
+    access, is_new = accesses.grant_access(**give, given_by=administrator, reason="Prize")
     assert is_new is True
-    again = services.grant_access(**give, given_by=learner, reason="Another")
+    again = accesses.grant_access(**give, given_by=learner, reason="Another")
     assert again == (access, False)
     access.refresh_from_db()
     assert (access.user, access.target, access.source) == (learner, target, GRANT)
@@ -86,18 +86,18 @@ def test_a_right_is_given_once_from_each_source(learner, administrator, target):
 def test_a_reference_gives_one_right_for_ever_and_revives_it(learner, administrator, target):
     before = rows()
     give = {"user": learner, "target": target, "source": PAYMENT, "reference": "payment:17"}
-    access, is_new = services.grant_access(**give, given_by=administrator, reason="Cash")
+    access, is_new = accesses.grant_access(**give, given_by=administrator, reason="Cash")
     assert is_new is True
-    assert services.grant_access(**give, reason="Again") == (access, False)
-    assert services.revoke_access(reference="payment:17", reason="Refund") is True
+    assert accesses.grant_access(**give, reason="Again") == (access, False)
+    assert accesses.revoke_access(reference="payment:17", reason="Refund") is True
     access.refresh_from_db()
     assert (access.revoked_at, access.revoked_reason) == (NOW, "Refund")
     # What was taken back stays so, with its reason.
     with time_machine.travel(NOW + timedelta(hours=1), tick=False):
-        assert services.revoke_access(reference="payment:17", reason="Twice") is False
+        assert accesses.revoke_access(reference="payment:17", reason="Twice") is False
     access.refresh_from_db()
     assert (access.revoked_at, access.revoked_reason) == (NOW, "Refund")
-    assert services.grant_access(**give) == (access, True)
+    assert accesses.grant_access(**give) == (access, True)
     access.refresh_from_db()
     assert (access.revoked_at, access.revoked_reason) == (None, "")
     assert (access.user, access.target, access.source) == (learner, target, PAYMENT)
@@ -110,7 +110,7 @@ def test_a_reference_gives_one_right_for_ever_and_revives_it(learner, administra
 def test_what_staff_or_an_enrolment_gave_is_taken_back_alone(learner, lesson, source):
     access = right(learner, LessonFactory.create(), source=source)
     before = rows(access)
-    services.take_back(access=access, reason="Shared the videos")
+    accesses.take_back(access=access, reason="Shared the videos")
     access.refresh_from_db()
     assert (access.revoked_at, access.revoked_reason) == (NOW, "Shared the videos")
     assert rows(access) == before
@@ -125,8 +125,8 @@ def test_what_is_not_to_be_taken_back_stays_as_it_is(learner, lesson, fields):
     known = Access.objects.get()
     known.source, known.revoked_at = GRANT, None
     before = rows()
-    with pytest.raises(services.NotRevocable):
-        services.take_back(access=known, reason="Now")
+    with pytest.raises(accesses.NotRevocable):
+        accesses.take_back(access=known, reason="Now")
     assert rows() == before
     assert access.is_revocable is False
 
@@ -137,11 +137,11 @@ def test_enrolling_gives_one_right_to_the_free_course(learner, stranger):
     right(stranger, course)
     right(learner, course, revoked_at=EARLIER)
     before = rows()
-    assert services.enroll(user=learner, course=course) is True
+    assert learning.enroll(user=learner, course=course) is True
     access = Access.objects.latest("id")
     assert (access.user, access.course, access.source) == (learner, course, ENROLLMENT)
     assert access.reference == ""
-    assert services.enroll(user=learner, course=course) is False
+    assert learning.enroll(user=learner, course=course) is False
     assert rows(access) == before
 
 
@@ -150,7 +150,7 @@ def test_whoever_may_learn_it_already_needs_no_enrolment(learner, author, modera
     right(learner, course)
     before = rows()
     for person in (learner, author, moderator):
-        assert services.enroll(user=person, course=course) is False
+        assert learning.enroll(user=person, course=course) is False
     assert rows() == before
 
 
@@ -158,26 +158,26 @@ def test_the_price_counts_that_the_course_has_at_that_moment(learner):
     course = CourseFactory.create(published=True)
     Course.objects.update(price="0.01")
     with pytest.raises(PaymentRequired):
-        services.enroll(user=learner, course=course)
+        learning.enroll(user=learner, course=course)
     assert rows() == {}
 
 
 def test_many_rights_are_given_at_once(learner, stranger, administrator, lesson):
     right(learner, lesson, reference="payment:1")
     new = [
-        services.NewAccess(learner.pk, lesson.course_id, None, PAYMENT, "payment:2", None, EARLIER),
-        services.NewAccess(
+        accesses.NewAccess(learner.pk, lesson.course_id, None, PAYMENT, "payment:2", None, EARLIER),
+        accesses.NewAccess(
             stranger.pk, None, lesson.pk, GRANT, "gift:1", administrator.pk, NOW - timedelta(1)
         ),
     ]
-    services.grant_new_access(accesses=new)
+    accesses.grant_new_access(accesses=new)
     columns = ["user_id", "course_id", "lesson_id", "source", "reference", "given_by_id"]
     written = Access.objects.order_by("id").values_list(*columns, "created_at")
     assert [tuple(row) for row in written[1:]] == [tuple(access) for access in new]
     assert {(access.revoked_at, access.reason) for access in Access.objects.all()} == {(None, "")}
     before = rows()
     with pytest.raises(IntegrityError), transaction.atomic():
-        services.grant_new_access(accesses=[new[0]._replace(reference="payment:1")])
+        accesses.grant_new_access(accesses=[new[0]._replace(reference="payment:1")])
     assert rows() == before
 
 
@@ -211,24 +211,24 @@ def test_reopening_takes_away_one_mark_of_one_person(api, learner, lessons):
     assert Completion.objects.count() == 6
 
 
-@pytest.mark.parametrize("act", [services.complete_lesson, services.reopen_lesson])
+@pytest.mark.parametrize("act", [learning.complete_lesson, learning.reopen_lesson])
 def test_marks_are_for_those_who_may_learn_exactly_this_lesson(learner, stranger, lessons, act):
     own, other = lessons[:2]
     Access.objects.filter(user=learner, lesson=own).update(revoked_at=EARLIER)
     Completion.objects.filter(user=stranger).delete()
     before = completed()
-    with pytest.raises(services.NoAccess):
+    with pytest.raises(learning.NoAccess):
         act(user=learner, lesson=own)
     assert completed() == before
     act(user=learner, lesson=other)
     mark = {(learner.pk, other.pk)}
-    assert completed() == (before | mark if act is services.complete_lesson else before - mark)
+    assert completed() == (before | mark if act is learning.complete_lesson else before - mark)
 
 
 def test_a_lesson_of_a_deleted_course_is_absent(learner, lessons):
     Course.objects.filter(pk=lessons[0].course_id).delete()
     with pytest.raises(Course.DoesNotExist):
-        services.complete_lesson(user=learner, lesson=lessons[0])
+        learning.complete_lesson(user=learner, lesson=lessons[0])
 
 
 def test_progress_counts_one_s_own_marks_in_the_course_or_lesson(learner, stranger):

@@ -9,7 +9,7 @@ from django.urls import reverse
 from PIL import Image
 
 from lms.models import Course, Lesson
-from lms.services import update_course
+from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from people.models import moderators_group
 from people.tests.factories import UserFactory
@@ -343,7 +343,7 @@ def test_administrator_puts_back_a_moderator_s_edit(desk, moderator, administrat
 
 def test_what_breaks_the_rule_of_links_is_not_put_back(desk, moderator):
     course = CourseFactory.create(title="Bread", description=FOREIGN)
-    update_course(course=course, changes={"description": ""}, by=moderator)
+    authoring.update_course(course=course, changes={"description": ""}, by=moderator)
     address = page("course_put_back", course.pk, course.history.first().history_id)
     response = desk(moderator).post(address, follow=True)
     assert "evil.example" in messages_of(response)
@@ -353,7 +353,7 @@ def test_what_breaks_the_rule_of_links_is_not_put_back(desk, moderator):
 
 def test_creation_and_changes_of_others_are_not_put_back(desk, moderator):
     course, other = CourseFactory.create(), CourseFactory.create()
-    update_course(course=other, changes={"title": "Other"}, by=moderator)
+    authoring.update_course(course=other, changes={"title": "Other"}, by=moderator)
     client = desk(moderator)
     for change in (course.history.first(), other.history.first()):
         address = page("course_put_back", course.pk, change.history_id)
@@ -364,7 +364,7 @@ def test_creation_and_changes_of_others_are_not_put_back(desk, moderator):
 def test_queries_for_the_history_do_not_grow(desk, moderator, number, django_assert_num_queries):
     course = CourseFactory.create()
     for turn in range(number):
-        update_course(course=course, changes={"title": f"Bread {turn}"}, by=moderator)
+        authoring.update_course(course=course, changes={"title": f"Bread {turn}"}, by=moderator)
     client = desk(moderator)
     # 1 session, 2 person, 3 and 4 rights, 5 course, 6 its owner, 7 moderator?, 8 count, 9 keys of
     # the page, 10 states, 11 states before them.

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from lms.models import Access, AccessSource
-from lms.services import enroll, grant_access
+from lms.services import accesses, learning
 from lms.tests.factories import CourseFactory, LessonFactory
 
 
@@ -52,7 +52,7 @@ def test_access_is_to_a_course_or_to_a_lesson(desk, support, learner, lesson, ta
 
 
 def test_support_takes_access_back_and_says_why(desk, support, learner, api, lesson):
-    enroll(user=learner, course=lesson.course)
+    learning.enroll(user=learner, course=lesson.course)
     access = Access.objects.get()
     assert learns(api, learner, lesson)
     response = desk(support).get(page("revoke", access.pk))
@@ -65,7 +65,7 @@ def test_support_takes_access_back_and_says_why(desk, support, learner, api, les
 
 
 def test_taking_back_wants_a_reason(desk, support, learner, lesson):
-    enroll(user=learner, course=lesson.course)
+    learning.enroll(user=learner, course=lesson.course)
     access = Access.objects.get()
     desk(support).post(page("revoke", access.pk), {"reason": ""})
     access.refresh_from_db()
@@ -73,7 +73,7 @@ def test_taking_back_wants_a_reason(desk, support, learner, lesson):
 
 
 def test_what_a_payment_gave_goes_by_a_refund_only(desk, support, learner, lesson):
-    access, _new = grant_access(
+    access, _new = accesses.grant_access(
         user=learner, target=lesson, source=AccessSource.PAYMENT, reference="payment:1"
     )
     client = desk(support)
@@ -86,7 +86,7 @@ def test_what_a_payment_gave_goes_by_a_refund_only(desk, support, learner, lesso
 
 @pytest.mark.parametrize("right", ["add_access", "change_access"])
 def test_looking_is_a_right_of_its_own(desk, support, learner, lesson, right):
-    access, _new = grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
+    access, _new = accesses.grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
     support.user_permissions.remove(Permission.objects.get(codename=right))
     client = desk(support)
     assert client.get(page("changelist")).status_code == 200
@@ -100,9 +100,9 @@ def test_looking_is_a_right_of_its_own(desk, support, learner, lesson, right):
 )
 def test_list_is_filtered_by_state_and_source(desk, support, learner, stranger, chosen, number):
     course = CourseFactory.create(published=True)
-    enroll(user=learner, course=course)
-    grant_access(user=learner, target=course, source=AccessSource.GRANT)
-    revoked, _new = grant_access(user=stranger, target=course, source=AccessSource.GRANT)
+    learning.enroll(user=learner, course=course)
+    accesses.grant_access(user=learner, target=course, source=AccessSource.GRANT)
+    revoked, _new = accesses.grant_access(user=stranger, target=course, source=AccessSource.GRANT)
     desk(support).post(page("revoke", revoked.pk), {"reason": "Mistake"})
     response = desk(support).get(page("changelist") + chosen)
     assert response.context["cl"].result_count == number
@@ -110,7 +110,7 @@ def test_list_is_filtered_by_state_and_source(desk, support, learner, stranger, 
 
 def test_list_is_searched_by_the_learner_s_email(desk, support, learner, stranger, lesson):
     for person in (learner, stranger):
-        grant_access(user=person, target=lesson, source=AccessSource.GRANT)
+        accesses.grant_access(user=person, target=lesson, source=AccessSource.GRANT)
     response = desk(support).get(page("changelist"), {"q": learner.email.upper()})
     assert [access.user for access in response.context["cl"].result_list] == [learner]
 
@@ -119,7 +119,7 @@ def test_list_is_searched_by_the_learner_s_email(desk, support, learner, strange
 def test_queries_of_the_list_do_not_grow(desk, administrator, django_assert_num_queries, number):
     for _row in range(number):
         lesson = LessonFactory.create()
-        grant_access(user=lesson.course.owner, target=lesson, source=AccessSource.GRANT)
+        accesses.grant_access(user=lesson.course.owner, target=lesson, source=AccessSource.GRANT)
     client = desk(administrator)
     # 1 session, 2 administrator, 3 count, 4 keys of the page, 5 the rows with what they name.
     with django_assert_num_queries(5):

@@ -12,8 +12,9 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from lms import history, services
+from lms import history
 from lms.models import ChangeKind, Course, CourseChange, Lesson, Subscription
+from lms.services import authoring, restoring, subscriptions
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.tests.factories import PaymentFactory
 
@@ -108,7 +109,7 @@ def test_a_field_of_a_course_is_changed_and_told_of(
     course, moderator, nothing_else_changes, field, notify
 ):
     changes = {field: COURSE_CHANGES[field]}
-    returned = services.update_course(course=course, changes=changes, by=moderator, notify=notify)
+    returned = authoring.update_course(course=course, changes=changes, by=moderator, notify=notify)
     kinds = [COURSE_KINDS[field]] if notify and field in COURSE_KINDS else []
     assert told() == [(course.pk, kind, None) for kind in kinds]
     course.refresh_from_db()
@@ -125,7 +126,7 @@ def test_a_field_of_a_lesson_is_changed_and_told_of(
     course, lesson, moderator, nothing_else_changes, field, notify
 ):
     changes = {field: LESSON_CHANGES[field]}
-    returned = services.update_lesson(lesson=lesson, changes=changes, by=moderator, notify=notify)
+    returned = authoring.update_lesson(lesson=lesson, changes=changes, by=moderator, notify=notify)
     kinds = [LESSON_KINDS[field]] if notify and field in LESSON_KINDS else []
     assert told() == [(course.pk, kind, lesson.pk) for kind in kinds]
     course.refresh_from_db()
@@ -138,17 +139,17 @@ def test_a_field_of_a_lesson_is_changed_and_told_of(
 
 
 def test_all_that_changed_at_once_is_told_of(course, lesson, author):
-    services.update_course(course=course, changes=COURSE_CHANGES, by=author)
+    authoring.update_course(course=course, changes=COURSE_CHANGES, by=author)
     assert told() == []  # it is a draft now
-    services.update_course(course=course, changes={"is_published": True}, by=author)
-    services.update_lesson(lesson=lesson, changes=LESSON_CHANGES, by=author)
+    authoring.update_course(course=course, changes={"is_published": True}, by=author)
+    authoring.update_lesson(lesson=lesson, changes=LESSON_CHANGES, by=author)
     assert told() == [(course.pk, kind, lesson.pk) for kind in LESSON_KINDS.values()]
 
 
 def test_what_changes_nothing_leaves_all_as_it_is(course, lesson, author, nothing_else_changes):
     same = {"title": course.title, "description": course.description, "price": course.price}
-    services.update_course(course=course, changes=same, by=author)
-    services.update_lesson(lesson=lesson, changes={"title": lesson.title}, by=author)
+    authoring.update_course(course=course, changes=same, by=author)
+    authoring.update_lesson(lesson=lesson, changes={"title": lesson.title}, by=author)
     nothing_else_changes()
     assert told() == []
     assert (course.history.count(), lesson.history.count()) == (1, 1)
@@ -156,7 +157,7 @@ def test_what_changes_nothing_leaves_all_as_it_is(course, lesson, author, nothin
 
 def test_what_differs_is_judged_by_the_row_and_not_by_what_was_known(course, lesson, author):
     """Two people have the page open; the second one puts back what the first one changed."""
-    for subject, update in ((course, services.update_course), (lesson, services.update_lesson)):
+    for subject, update in ((course, authoring.update_course), (lesson, authoring.update_lesson)):
         name = "course" if subject is course else "lesson"
         known, title = type(subject).objects.get(pk=subject.pk), subject.title
         update(**{name: subject}, changes={"title": "New"}, by=author)
@@ -170,7 +171,7 @@ def test_a_lesson_that_moves_is_told_of_in_both_courses(
 ):
     target = CourseFactory.create(owner=author, published=True, **TIMES)
     changes = {"course": target, "title": "New"}
-    services.update_lesson(lesson=lesson, changes=changes, by=author)
+    authoring.update_lesson(lesson=lesson, changes=changes, by=author)
     assert told() == [
         (course.pk, ChangeKind.LESSON_REMOVED, lesson.pk),
         (target.pk, ChangeKind.LESSON_ADDED, lesson.pk),
@@ -184,10 +185,10 @@ def test_a_lesson_that_moves_is_told_of_in_both_courses(
 
 def test_a_lesson_that_was_moved_meanwhile_is_told_of_where_it_is(course, other, lesson, author):
     known = Lesson.objects.get(pk=lesson.pk)
-    services.update_lesson(lesson=lesson, changes={"course": other}, by=author, notify=False)
+    authoring.update_lesson(lesson=lesson, changes={"course": other}, by=author, notify=False)
     Course.objects.update(updated_at=LONG_AGO)
-    services.update_lesson(lesson=known, changes={"title": "New"}, by=author)
-    services.delete_lesson(lesson=known, by=author)
+    authoring.update_lesson(lesson=known, changes={"title": "New"}, by=author)
+    authoring.delete_lesson(lesson=known, by=author)
     assert told() == [
         (other.pk, ChangeKind.LESSON_RENAMED, lesson.pk),
         (other.pk, ChangeKind.LESSON_REMOVED, lesson.pk),
@@ -202,7 +203,7 @@ def test_a_lesson_is_not_moved_to_a_course_that_is_gone(
     gone = CourseFactory.create(owner=author)
     Course.objects.filter(pk=gone.pk).delete()
     with pytest.raises(Course.DoesNotExist):
-        services.update_lesson(lesson=lesson, changes={"course": gone, "title": "New"}, by=author)
+        authoring.update_lesson(lesson=lesson, changes={"course": gone, "title": "New"}, by=author)
     nothing_else_changes()
 
 
@@ -211,12 +212,12 @@ def test_a_lesson_is_not_moved_to_a_course_that_is_gone(
 
 def test_a_course_is_created_for_its_owner_by_whoever_does_it(author, administrator):
     fields = {"title": "New", "price": Decimal(5), "is_published": True}
-    course = services.create_course(owner=author, fields=fields, by=administrator)
+    course = authoring.create_course(owner=author, fields=fields, by=administrator)
     course.refresh_from_db()
     assert (course.owner, course.title, course.price) == (author, "New", Decimal(5))
     assert course.is_published is True
     assert course.history.get().history_user == administrator
-    assert services.create_course(owner=author, fields=fields).history.get().history_user == author
+    assert authoring.create_course(owner=author, fields=fields).history.get().history_user == author
 
 
 @pytest.mark.parametrize("notify", [True, False])
@@ -225,7 +226,7 @@ def test_a_lesson_is_added_at_the_end_of_its_course(
 ):
     LessonFactory.create(course=other, position=8)
     fields = {"title": "New", "video_url": "https://youtu.be/dQw4w9WgXcQ"}
-    lesson = services.create_lesson(course=course, fields=fields, by=moderator, notify=notify)
+    lesson = authoring.create_lesson(course=course, fields=fields, by=moderator, notify=notify)
     lesson.refresh_from_db()
     assert (lesson.course, lesson.title, lesson.position) == (course, "New", 5)
     assert lesson.video_url == VIDEO
@@ -254,7 +255,7 @@ def test_the_place_of_a_new_lesson(author, present, given, position):
     for place in present:
         LessonFactory.create(course=course, position=place)
     fields = {"title": "New", "position": given, "video_url": None}
-    lesson = services.create_lesson(course=course, fields=fields, by=author)
+    lesson = authoring.create_lesson(course=course, fields=fields, by=author)
     lesson.refresh_from_db()
     assert (lesson.position, lesson.video_url) == (position, "")
 
@@ -278,14 +279,14 @@ def test_what_breaks_a_rule_is_neither_created_nor_changed(
     fields = {"title": "New", field: value}
     of_lesson: Any = {"by": author, "changes": {"position": 9, field: value}}
     acts: list[Callable[[], Any]] = [
-        lambda: services.create_lesson(course=course, fields=fields, by=author),
-        lambda: services.update_lesson(lesson=lesson, **of_lesson),
+        lambda: authoring.create_lesson(course=course, fields=fields, by=author),
+        lambda: authoring.update_lesson(lesson=lesson, **of_lesson),
     ]
     if field != "video_url":
         of_course: Any = {"by": author, "changes": {"is_published": False, field: value}}
         acts += [
-            lambda: services.create_course(owner=author, fields=fields),
-            lambda: services.update_course(course=course, **of_course),
+            lambda: authoring.create_course(owner=author, fields=fields),
+            lambda: authoring.update_course(course=course, **of_course),
         ]
     for act in acts:
         with pytest.raises(ValidationError) as refused:
@@ -299,8 +300,8 @@ def test_what_breaks_a_rule_is_neither_created_nor_changed(
 def test_what_was_written_before_the_rule_does_not_hinder_other_changes(course, lesson, author):
     Course.objects.update(description=FOREIGN)
     Lesson.objects.update(description=FOREIGN)
-    services.update_course(course=course, changes={"title": "New"}, by=author)
-    services.update_lesson(lesson=lesson, changes={"title": "New"}, by=author)
+    authoring.update_course(course=course, changes={"title": "New"}, by=author)
+    authoring.update_lesson(lesson=lesson, changes={"title": "New"}, by=author)
     course.refresh_from_db()
     lesson.refresh_from_db()
     assert (course.title, lesson.title) == ("New", "New")
@@ -326,7 +327,7 @@ def test_a_deleted_course_takes_its_lessons_and_pictures_along(
     own = {course, *course.lessons.all()}
     before = pictures()
     with django_capture_on_commit_callbacks(execute=True):
-        services.delete_course(course=course, by=author)
+        authoring.delete_course(course=course, by=author)
         assert pictures() == before  # until it is certain
     assert pictures() == before - own
     assert list(Course.objects.all()) == [other]
@@ -341,7 +342,7 @@ def test_a_deleted_lesson_takes_its_picture_along(
     before, pk = pictures(), lesson.pk
     known = Lesson.objects.get(pk=pk)
     with django_capture_on_commit_callbacks(execute=True):
-        services.delete_lesson(lesson=known, by=moderator, notify=notify)
+        authoring.delete_lesson(lesson=known, by=moderator, notify=notify)
     assert before - pictures() == {lesson}
     assert (course.lessons.count(), Lesson.objects.count()) == (1, 3)
     assert Lesson.history.first().history_user == moderator
@@ -358,17 +359,17 @@ def test_what_is_paid_for_stays_with_all_it_has(
     what = {"course": course} if paid == "course" else {"course": None, "lesson": lesson}
     PaymentFactory.create(**what, title="Paid")
     other_lesson = course.lessons.latest("pk")
-    assert services.has_payments(course) is True
-    assert services.has_payments(lesson) is (paid == "lesson")
-    assert services.has_payments(other_lesson) is False
-    assert not any(map(services.has_payments, Course.objects.exclude(pk=course.pk)))
+    assert authoring.has_payments(course) is True
+    assert authoring.has_payments(lesson) is (paid == "lesson")
+    assert authoring.has_payments(other_lesson) is False
+    assert not any(map(authoring.has_payments, Course.objects.exclude(pk=course.pk)))
     before = pictures()
     with django_capture_on_commit_callbacks(execute=True):
-        with pytest.raises(services.HasPayments):
-            services.delete_course(course=course, by=author)
+        with pytest.raises(authoring.HasPayments):
+            authoring.delete_course(course=course, by=author)
         if paid == "lesson":
-            with pytest.raises(services.HasPayments):
-                services.delete_lesson(lesson=lesson, by=author)
+            with pytest.raises(authoring.HasPayments):
+                authoring.delete_lesson(lesson=lesson, by=author)
     assert pictures() == before
     assert told() == []
     assert course.lessons.count() == 2
@@ -384,7 +385,7 @@ def test_a_picture_is_replaced_or_removed_of_one_alone(
     before = pictures()
     with django_capture_on_commit_callbacks(execute=True):
         picture = ContentFile(b"y", name="b.jpg") if new else None
-        services.set_preview(subject=known, picture=picture)
+        authoring.set_preview(subject=known, picture=picture)
     assert before - pictures() == {subject}
     subject.refresh_from_db()
     assert bool(subject.preview) is new
@@ -410,17 +411,17 @@ def test_a_change_is_put_back_as_an_edit_like_any_other(
 ):
     subject: Any = course if kind == "course" else lesson
     changes = COURSE_CHANGES if kind == "course" else LESSON_CHANGES
-    update = services.update_course if kind == "course" else services.update_lesson
+    update = authoring.update_course if kind == "course" else authoring.update_lesson
     before = getattr(subject, field)
     argument: Any = {kind: subject}
     update(**argument, changes={field: changes[field]}, by=author, notify=False)
     change = history.change_of(subject, subject.history.first().history_id)
     assert change is not None
     if field == "position":
-        with pytest.raises(services.NothingToPutBack):
-            services.put_back(subject=subject, change=change, by=moderator)
+        with pytest.raises(restoring.NothingToPutBack):
+            restoring.put_back(subject=subject, change=change, by=moderator)
         return
-    services.put_back(subject=subject, change=change, by=moderator, notify=notify)
+    restoring.put_back(subject=subject, change=change, by=moderator, notify=notify)
     subject.refresh_from_db()
     assert getattr(subject, field) == before
     assert subject.history.first().history_user == moderator
@@ -431,10 +432,10 @@ def test_a_change_is_put_back_as_an_edit_like_any_other(
 def test_of_a_change_only_what_can_be_put_back_is(course, other, lesson, author):
     title = lesson.title
     changes = {"title": "New", "position": 9, "course": other}
-    services.update_lesson(lesson=lesson, changes=changes, by=author)
+    authoring.update_lesson(lesson=lesson, changes=changes, by=author)
     change = history.change_of(lesson, lesson.history.first().history_id)
     assert change is not None
-    services.put_back(subject=lesson, change=change, by=author)
+    restoring.put_back(subject=lesson, change=change, by=author)
     lesson.refresh_from_db()
     assert (lesson.title, lesson.position, lesson.course) == (title, 9, other)
 
@@ -442,8 +443,8 @@ def test_of_a_change_only_what_can_be_put_back_is(course, other, lesson, author)
 def test_what_was_created_has_nothing_to_put_back(course, author, nothing_else_changes):
     change = history.change_of(course, course.history.get().history_id)
     assert change is not None
-    with pytest.raises(services.NothingToPutBack):
-        services.put_back(subject=course, change=change, by=author)
+    with pytest.raises(restoring.NothingToPutBack):
+        restoring.put_back(subject=course, change=change, by=author)
     nothing_else_changes()
 
 
@@ -454,12 +455,12 @@ def test_following_and_leaving_is_about_one_person_and_one_course(course, other,
     for subscribed in (course, other):
         SubscriptionFactory.create(course=subscribed, user=stranger)
     SubscriptionFactory.create(course=other, user=learner)
-    assert services.subscribe(user=learner, course=course) is True
-    assert services.subscribe(user=learner, course=course) is False
+    assert subscriptions.subscribe(user=learner, course=course) is True
+    assert subscriptions.subscribe(user=learner, course=course) is False
     pairs = set(Subscription.objects.values_list("user", "course"))
     assert len(pairs) == Subscription.objects.count() == 4
     for _time in range(2):
-        services.unsubscribe(user=learner, course_id=course.pk)
+        subscriptions.unsubscribe(user=learner, course_id=course.pk)
         left = set(Subscription.objects.values_list("user", "course"))
         assert left == pairs - {(learner.pk, course.pk)}
 
@@ -467,4 +468,4 @@ def test_following_and_leaving_is_about_one_person_and_one_course(course, other,
 def test_a_course_that_is_gone_is_followed_by_nobody(course, learner):
     Course.objects.filter(pk=course.pk).delete()
     with pytest.raises(Course.DoesNotExist):
-        services.subscribe(user=learner, course=course)
+        subscriptions.subscribe(user=learner, course=course)

@@ -3,7 +3,7 @@
 import pytest
 
 from lms.models import AccessSource
-from lms.services import grant_access
+from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +64,7 @@ def test_the_outline_has_neither_videos_nor_texts(api, learner):
 def test_has_access_tells_the_right_of_the_caller(api, author, learner, moderator):
     lesson = LessonFactory.create(course__owner=author, course__published=True)
     other = LessonFactory.create(course=lesson.course)
-    grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
+    accesses.grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
 
     def rights(person):
         read = api(person).get(f"catalog/courses/{lesson.course_id}").json()
@@ -73,7 +73,7 @@ def test_has_access_tells_the_right_of_the_caller(api, author, learner, moderato
     assert rights(author) == (True, {lesson.pk: True, other.pk: True})
     assert rights(moderator) == (True, {lesson.pk: True, other.pk: True})
     assert rights(learner) == (False, {lesson.pk: True, other.pk: False})
-    grant_access(user=learner, target=lesson.course, source=AccessSource.GRANT)
+    accesses.grant_access(user=learner, target=lesson.course, source=AccessSource.GRANT)
     assert rights(learner) == (True, {lesson.pk: True, other.pk: True})
 
 
@@ -84,7 +84,7 @@ def test_has_access_tells_the_right_of_the_caller(api, author, learner, moderato
 def test_the_catalog_is_filtered(api, learner, query, expected):
     CourseFactory.create(title="free", published=True, price=0)
     sold = CourseFactory.create(title="sold", published=True, price=5)
-    grant_access(user=learner, target=sold, source=AccessSource.GRANT)
+    accesses.grant_access(user=learner, target=sold, source=AccessSource.GRANT)
     items = api(learner).get(f"catalog/courses?{query}").json()["items"]
     titles = [item["title"] for item in items]
     assert (len(titles) if isinstance(expected, int) else titles) == expected

@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from lms import services
 from lms.models import Course, Lesson
+from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory
 from lms.tests.test_admin import course_form, page
 from payments.tests.factories import PaymentFactory
@@ -269,7 +269,7 @@ def test_who_only_looks_puts_nothing_back(desk, author, right):
         Permission.objects.filter(codename__in=["view_course", f"{right}_course"])
     )
     course = CourseFactory.create(owner=author, title="Bread")
-    services.update_course(course=course, changes={"title": "Rye"}, by=author)
+    authoring.update_course(course=course, changes={"title": "Rye"}, by=author)
     address = page("course_put_back", course.pk, course.history.latest().history_id)
     status = desk(author).post(address).status_code
     course.refresh_from_db()
@@ -279,7 +279,7 @@ def test_who_only_looks_puts_nothing_back(desk, author, right):
 @pytest.mark.parametrize("minor", [False, True])
 def test_what_is_put_back_is_an_update_unless_it_is_a_minor_edit(desk, administrator, minor):
     lesson = LessonFactory.create(title="Flour")
-    services.update_lesson(lesson=lesson, changes={"title": "Sand"}, by=administrator)
+    authoring.update_lesson(lesson=lesson, changes={"title": "Sand"}, by=administrator)
     long_ago = timezone.now() - timedelta(days=1)
     Course.objects.update(materials_updated_at=long_ago)
     address = page("lesson_put_back", lesson.pk, lesson.history.latest().history_id)

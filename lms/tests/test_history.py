@@ -7,9 +7,9 @@ import pytest
 import time_machine
 from django.core.management import call_command
 
-from lms import services
 from lms.history import change_of, changes_of_course, changes_of_lesson
 from lms.models import Course, Lesson
+from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory
 
 
@@ -74,7 +74,7 @@ def test_rows_of_a_fixture_have_a_first_state(author, api, tmp_path, db):
     call_command("dumpdata", "lms.course", output=str(file), verbosity=0)
     Course.history.all().delete()
     call_command("loaddata", str(file), verbosity=0)
-    services.update_course(course=course, changes={"title": "Rye"}, by=author)
+    authoring.update_course(course=course, changes={"title": "Rye"}, by=author)
     change = api(author).get(f"courses/{course.pk}/history").json()["items"][0]
     assert change["fields"] == [{"name": "title", "before": "Bread", "after": "Rye"}]
     assert change["by"]["id"] == author.pk
@@ -83,7 +83,7 @@ def test_rows_of_a_fixture_have_a_first_state(author, api, tmp_path, db):
 def test_pages_of_changes_follow_each_other(api, author):
     course = CourseFactory.create(owner=author)
     for number in range(4):
-        services.update_course(course=course, changes={"title": f"Bread {number}"}, by=author)
+        authoring.update_course(course=course, changes={"title": f"Bread {number}"}, by=author)
     second = api(author).get(f"courses/{course.pk}/history?page=2&page_size=2").json()
     assert (second["count"], second["pages"]) == (5, 3)
     assert [change["fields"][0]["after"] for change in second["items"]] == ["Bread 1", "Bread 0"]
@@ -96,9 +96,9 @@ def test_queries_for_a_page_of_changes_do_not_grow(
     course = CourseFactory.create(owner=author)
     lessons = LessonFactory.create_batch(2, course=course)
     for turn in range(number):
-        services.update_course(course=course, changes={"title": f"Bread {turn}"}, by=author)
+        authoring.update_course(course=course, changes={"title": f"Bread {turn}"}, by=author)
         for lesson in lessons:
-            services.update_lesson(lesson=lesson, changes={"title": f"Flour {turn}"}, by=author)
+            authoring.update_lesson(lesson=lesson, changes={"title": f"Flour {turn}"}, by=author)
     Lesson.history.update(history_user=moderator)
     # 1 caller, 2 course, 3 its lessons, 4 count, 5 keys of the page, 6 states of the course,
     # 7 states before them, 8 and 9 the same of lessons.
@@ -109,12 +109,12 @@ def test_queries_for_a_page_of_changes_do_not_grow(
 
 
 def test_a_change_outside_of_requests_is_signed_too(author, moderator):
-    course = services.create_course(owner=author, fields={"title": "Bread"})
-    services.update_course(course=course, changes={"title": "Buns"}, by=moderator)
-    lesson = services.create_lesson(course=course, fields={"title": "Flour"}, by=author)
-    services.update_lesson(lesson=lesson, changes={"title": "Rye"}, by=moderator)
-    services.delete_lesson(lesson=lesson, by=author)
-    services.delete_course(course=course, by=author)
+    course = authoring.create_course(owner=author, fields={"title": "Bread"})
+    authoring.update_course(course=course, changes={"title": "Buns"}, by=moderator)
+    lesson = authoring.create_lesson(course=course, fields={"title": "Flour"}, by=author)
+    authoring.update_lesson(lesson=lesson, changes={"title": "Rye"}, by=moderator)
+    authoring.delete_lesson(lesson=lesson, by=author)
+    authoring.delete_course(course=course, by=author)
     signed = [
         list(model.history.order_by("history_id").values_list("history_user", flat=True))
         for model in (Course, Lesson)
@@ -137,12 +137,12 @@ def lives(author, moderator):
             clock.shift(timedelta(hours=1))
             for name in ("a", "b"):
                 title = {"title": f"{name} by {by.first_name}"}
-                services.update_course(course=subjects[name], changes=title, by=by)
-                services.update_lesson(lesson=subjects[name.upper()], changes=title, by=by)
+                authoring.update_course(course=subjects[name], changes=title, by=by)
+                authoring.update_lesson(lesson=subjects[name.upper()], changes=title, by=by)
         clock.shift(timedelta(hours=1))
         for lesson, course in (("A", "b"), ("B", "a")):
             changes = {"course": subjects[course]}
-            services.update_lesson(lesson=subjects[lesson], changes=changes, by=moderator)
+            authoring.update_lesson(lesson=subjects[lesson], changes=changes, by=moderator)
     return subjects
 
 
@@ -194,9 +194,9 @@ def test_of_changes_at_one_moment_the_last_comes_first(lives, author):
     with time_machine.travel(NOW, tick=False):
         for title in ("1", "2", "3"):
             for name in ("a", "b"):
-                services.update_course(course=lives[name], changes={"title": title}, by=author)
+                authoring.update_course(course=lives[name], changes={"title": title}, by=author)
                 lesson = {"lesson": lives[name.upper()], "changes": {"title": title}}
-                services.update_lesson(**lesson, by=author)
+                authoring.update_lesson(**lesson, by=author)
     Course.history.update(history_date=NOW)
     Lesson.history.update(history_date=NOW)
     of_course = [change.title for change in changes_of_course(lives["a"])[0:4]]
@@ -252,7 +252,7 @@ def test_each_field_of_the_materials_is_told_before_and_after(author, kind):
 
 def test_of_a_change_without_a_state_before_it_nothing_is_said(author):
     course = CourseFactory.create(owner=author)
-    services.update_course(course=course, changes={"title": "New"}, by=author)
+    authoring.update_course(course=course, changes={"title": "New"}, by=author)
     course.history.earliest("history_id").delete()
     [change] = changes_of_course(course)[0:9]
     assert (change.kind, change.title, change.fields) == ("changed", "New", [])

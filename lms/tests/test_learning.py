@@ -3,7 +3,7 @@
 import pytest
 
 from lms.models import Access, AccessSource, Completion
-from lms.services import grant_access, revoke_access
+from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,7 @@ def test_a_preview_lesson_of_a_published_course_is_open_to_everyone(api, learner
 def test_a_right_survives_that_the_course_becomes_a_draft_again(api, learner):
     lesson = LessonFactory.create(course__price=10)
     other = LessonFactory.create(course=lesson.course)
-    grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
+    accesses.grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
     assert api(learner).get(f"learning/lessons/{lesson.pk}").status_code == 200
     assert api(learner).get(f"learning/lessons/{other.pk}").status_code == 404
     assert api(learner).get(f"catalog/courses/{lesson.course_id}").status_code == 404
@@ -59,20 +59,20 @@ def test_owner_and_moderator_learn_without_a_row(api, author, moderator):
 def test_taking_back_one_right_leaves_the_others(api, learner):
     lesson = LessonFactory.create(course__published=True, course__price=10)
     give = {"user": learner, "target": lesson.course}
-    grant_access(**give, source=AccessSource.PAYMENT, reference="payment:1")
-    grant_access(**give, source=AccessSource.PAYMENT, reference="payment:2")
-    assert revoke_access(reference="payment:1", reason="refund") is True
-    assert revoke_access(reference="payment:1", reason="refund") is False
+    accesses.grant_access(**give, source=AccessSource.PAYMENT, reference="payment:1")
+    accesses.grant_access(**give, source=AccessSource.PAYMENT, reference="payment:2")
+    assert accesses.revoke_access(reference="payment:1", reason="refund") is True
+    assert accesses.revoke_access(reference="payment:1", reason="refund") is False
     assert api(learner).get(f"learning/lessons/{lesson.pk}").status_code == 200
-    revoke_access(reference="payment:2", reason="refund")
+    accesses.revoke_access(reference="payment:2", reason="refund")
     assert api(learner).get(f"learning/lessons/{lesson.pk}").status_code == 403
 
 
 def test_a_reference_gives_one_right_however_often_it_comes(learner):
     course = CourseFactory.create()
     give = {"user": learner, "target": course, "source": AccessSource.PAYMENT}
-    first, was_new = grant_access(**give, reference="payment:1")
-    second, was_new_again = grant_access(**give, reference="payment:1")
+    first, was_new = accesses.grant_access(**give, reference="payment:1")
+    second, was_new_again = accesses.grant_access(**give, reference="payment:1")
     assert (first, was_new, was_new_again) == (second, True, False)
 
 
@@ -101,8 +101,10 @@ def test_what_one_learns_is_listed_with_the_progress(api, learner, stranger):
     single = LessonFactory.create(title="Single")
     empty = CourseFactory.create(title="Empty")
     for target in (course, single, empty, lessons[0]):
-        grant_access(user=learner, target=target, source=AccessSource.GRANT)
-    grant_access(user=learner, target=course, source=AccessSource.PAYMENT, reference="payment:1")
+        accesses.grant_access(user=learner, target=target, source=AccessSource.GRANT)
+    accesses.grant_access(
+        user=learner, target=course, source=AccessSource.PAYMENT, reference="payment:1"
+    )
     for person, lesson in ((learner, lessons[0]), (learner, single), (stranger, lessons[1])):
         Completion.objects.create(user=person, lesson=lesson)
     items = api(learner).get("learning/courses").json()["items"]
@@ -120,7 +122,7 @@ def test_the_list_needs_the_same_queries_for_any_number_of_rows(
     api, learner, rows, django_assert_num_queries
 ):
     for lesson in LessonFactory.create_batch(rows):
-        grant_access(user=learner, target=lesson.course, source=AccessSource.GRANT)
+        accesses.grant_access(user=learner, target=lesson.course, source=AccessSource.GRANT)
     client = api(learner)
     # The account; count; the page with what the rights are for.
     with django_assert_num_queries(3):

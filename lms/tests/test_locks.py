@@ -12,7 +12,6 @@ from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.utils import timezone
 
-from lms import services
 from lms.models import (
     Access,
     AccessSource,
@@ -24,6 +23,7 @@ from lms.models import (
     Lesson,
     Subscription,
 )
+from lms.services import accesses, authoring, learning, subscriptions, updates
 from lms.tests.factories import CourseFactory, LessonFactory
 from people.models import User
 from project.common.errors import PaymentRequired
@@ -68,30 +68,30 @@ def lesson(course):
 def test_a_right_is_revived_once(course, learner):
     give: Any = {"user": learner, "target": course, "source": AccessSource.PAYMENT}
     give |= {"reference": "payment:1"}
-    services.grant_access(**give)
-    services.revoke_access(reference="payment:1", reason="Refund")
+    accesses.grant_access(**give)
+    accesses.revoke_access(reference="payment:1", reason="Refund")
     first, second, _waited = meanwhile(
-        lambda: services.grant_access(**give), lambda: services.grant_access(**give)
+        lambda: accesses.grant_access(**give), lambda: accesses.grant_access(**give)
     )
     assert (first[1], second[1]) == (True, False)
 
 
 def test_a_right_is_taken_back_once_with_the_first_reason(course, learner):
-    services.enroll(user=learner, course=course)
+    learning.enroll(user=learner, course=course)
     access = Access.objects.get()
     _first, second, _waited = meanwhile(
-        lambda: services.take_back(access=access, reason="First"),
-        lambda: services.take_back(access=access, reason="Second"),
+        lambda: accesses.take_back(access=access, reason="First"),
+        lambda: accesses.take_back(access=access, reason="Second"),
     )
-    assert isinstance(second, services.NotRevocable)
+    assert isinstance(second, accesses.NotRevocable)
     access.refresh_from_db()
     assert access.revoked_reason == "First"
 
 
 def test_nobody_enrols_for_nothing_while_a_course_gets_a_price(course, author, learner):
     _first, second, _waited = meanwhile(
-        lambda: services.update_course(course=course, changes={"price": 5}, by=author),
-        lambda: services.enroll(user=learner, course=course),
+        lambda: authoring.update_course(course=course, changes={"price": 5}, by=author),
+        lambda: learning.enroll(user=learner, course=course),
     )
     assert isinstance(second, PaymentRequired)
     assert not Access.objects.exists()
@@ -100,26 +100,26 @@ def test_nobody_enrols_for_nothing_while_a_course_gets_a_price(course, author, l
 @pytest.mark.parametrize(
     "act",
     [
-        lambda person, lesson: services.enroll(user=person, course=lesson.course),
-        lambda person, lesson: services.subscribe(user=person, course=lesson.course),
-        lambda person, lesson: services.complete_lesson(user=person, lesson=lesson),
-        lambda _person, lesson: services.delete_course(
+        lambda person, lesson: learning.enroll(user=person, course=lesson.course),
+        lambda person, lesson: subscriptions.subscribe(user=person, course=lesson.course),
+        lambda person, lesson: learning.complete_lesson(user=person, lesson=lesson),
+        lambda _person, lesson: authoring.delete_course(
             course=lesson.course, by=lesson.course.owner
         ),
-        lambda _person, lesson: services.create_lesson(
+        lambda _person, lesson: authoring.create_lesson(
             course=lesson.course, fields={"title": "New"}, by=lesson.course.owner
         ),
-        lambda _person, lesson: services.update_lesson(
+        lambda _person, lesson: authoring.update_lesson(
             lesson=lesson, changes={"title": "New"}, by=lesson.course.owner
         ),
-        lambda _person, lesson: services.delete_lesson(lesson=lesson, by=lesson.course.owner),
+        lambda _person, lesson: authoring.delete_lesson(lesson=lesson, by=lesson.course.owner),
     ],
     ids=["enrol", "subscribe", "complete", "delete", "add lesson", "change", "delete lesson"],
 )
 def test_what_is_being_deleted_is_not_there(course, lesson, learner, act):
     known = Lesson.objects.select_related("course__owner").get(pk=lesson.pk)
     _first, second, waited = meanwhile(
-        lambda: services.delete_course(course=course, by=course.owner), lambda: act(learner, known)
+        lambda: authoring.delete_course(course=course, by=course.owner), lambda: act(learner, known)
     )
     assert waited
     assert isinstance(second, Course.DoesNotExist | Lesson.DoesNotExist)
@@ -128,10 +128,10 @@ def test_what_is_being_deleted_is_not_there(course, lesson, learner, act):
 
 def test_a_lesson_that_is_being_deleted_is_not_completed(lesson, learner):
     _first, second, _waited = meanwhile(
-        lambda: services.delete_lesson(lesson=lesson, by=lesson.course.owner),
-        lambda: services.complete_lesson(user=learner, lesson=lesson),
+        lambda: authoring.delete_lesson(lesson=lesson, by=lesson.course.owner),
+        lambda: learning.complete_lesson(user=learner, lesson=lesson),
     )
-    assert isinstance(second, services.NoAccess)
+    assert isinstance(second, learning.NoAccess)
 
 
 def test_who_completes_a_lesson_hinders_nobody_who_subscribes_or_logs_in(course, lesson, learner):
@@ -141,7 +141,7 @@ def test_who_completes_a_lesson_hinders_nobody_who_subscribes_or_logs_in(course,
 
     _first, _second, waited = meanwhile(
         lambda: (
-            services.complete_lesson(user=learner, lesson=lesson),
+            learning.complete_lesson(user=learner, lesson=lesson),
             Course.objects.select_related("owner").held().get(pk=course.pk),
         ),
         subscribe_and_log_in,
@@ -155,7 +155,7 @@ def test_lessons_that_are_added_at_once_stand_one_after_the_other(author):
 
     def add() -> int:
         fields = {"title": "New"}
-        return services.create_lesson(course=course, fields=fields, by=author).position
+        return authoring.create_lesson(course=course, fields=fields, by=author).position
 
     first, second, _waited = meanwhile(add, add)
     assert (first, second) == (0, 1)
@@ -163,7 +163,7 @@ def test_lessons_that_are_added_at_once_stand_one_after_the_other(author):
 
 def test_the_second_of_two_edits_sees_the_first(course, lesson, author):
     for name, subject in (("course", course), ("lesson", lesson)):
-        update = services.update_course if name == "course" else services.update_lesson
+        update = authoring.update_course if name == "course" else authoring.update_lesson
         known, title, argument = type(subject).objects.get(pk=subject.pk), subject.title, name
         meanwhile(
             lambda: update(**{argument: known}, changes={"title": "New"}, by=author),  # noqa: B023
@@ -176,23 +176,25 @@ def test_the_second_of_two_edits_sees_the_first(course, lesson, author):
 @pytest.mark.parametrize(
     "act",
     [
-        lambda lesson: services.update_course(
+        lambda lesson: authoring.update_course(
             course=lesson.course, changes={"title": "New"}, by=lesson.course.owner
         ),
-        lambda lesson: services.create_lesson(
+        lambda lesson: authoring.create_lesson(
             course=lesson.course, fields={"title": "New"}, by=lesson.course.owner
         ),
-        lambda lesson: services.update_lesson(
+        lambda lesson: authoring.update_lesson(
             lesson=lesson, changes={"title": "New"}, by=lesson.course.owner
         ),
-        lambda lesson: services.delete_lesson(lesson=lesson, by=lesson.course.owner),
+        lambda lesson: authoring.delete_lesson(lesson=lesson, by=lesson.course.owner),
     ],
     ids=["change course", "add lesson", "change lesson", "delete lesson"],
 )
 def test_of_two_changes_at_once_one_is_told_and_the_other_collected(course, act):
     one, other = Lesson.objects.select_related("course__owner").order_by("pk")
     meanwhile(
-        lambda: services.update_lesson(lesson=one, changes={"title": "Other"}, by=one.course.owner),
+        lambda: authoring.update_lesson(
+            lesson=one, changes={"title": "Other"}, by=one.course.owner
+        ),
         lambda: act(other),
     )
     assert CourseUpdate.objects.count() == 1
@@ -200,22 +202,22 @@ def test_of_two_changes_at_once_one_is_told_and_the_other_collected(course, act)
 
 def test_collected_changes_are_told_once(course, author):
     for title in ("Rolls", "Buns"):
-        services.update_course(course=course, changes={"title": title}, by=author)
+        authoring.update_course(course=course, changes={"title": title}, by=author)
     Course.objects.update(materials_updated_at=timezone.now() - timedelta(days=1))
     CourseUpdate.objects.update(created_at=timezone.now() - timedelta(days=1))
-    first, second, _waited = meanwhile(services.tell_collected, services.tell_collected)
+    first, second, _waited = meanwhile(updates.tell_collected, updates.tell_collected)
     assert (first, second) == (1, 0)
     assert CourseUpdate.objects.count() == 2
 
 
 def test_changes_are_not_told_while_somebody_makes_another(course, author):
     for title in ("Rolls", "Buns"):
-        services.update_course(course=course, changes={"title": title}, by=author)
+        authoring.update_course(course=course, changes={"title": title}, by=author)
     long_ago = timezone.now() - timedelta(days=1)
     Course.objects.update(materials_updated_at=long_ago)
     _first, second, _waited = meanwhile(
-        lambda: services.update_course(course=course, changes={"title": "Cakes"}, by=author),
-        services.tell_collected,
+        lambda: authoring.update_course(course=course, changes={"title": "Cakes"}, by=author),
+        updates.tell_collected,
     )
     assert second == 0
     assert CourseUpdate.objects.count() == 1
@@ -224,7 +226,7 @@ def test_changes_are_not_told_while_somebody_makes_another(course, author):
 @pytest.mark.parametrize("kind", ["course", "lesson"])
 def test_a_picture_that_arrives_while_all_is_deleted_leaves_the_storage(course, lesson, kind):
     subject = course if kind == "course" else lesson
-    delete = services.delete_course if kind == "course" else services.delete_lesson
+    delete = authoring.delete_course if kind == "course" else authoring.delete_lesson
     known = type(subject).objects.get(pk=subject.pk)
     argument: Any = {kind: known}
     meanwhile(
@@ -238,7 +240,7 @@ def test_a_picture_that_arrives_while_all_is_deleted_leaves_the_storage(course, 
 @pytest.mark.parametrize("kind", ["course", "lesson"])
 def test_history_knows_of_a_picture_that_arrives_meanwhile(course, lesson, kind):
     subject = course if kind == "course" else lesson
-    update = services.update_course if kind == "course" else services.update_lesson
+    update = authoring.update_course if kind == "course" else authoring.update_lesson
     known = type(subject).objects.get(pk=subject.pk)
     argument: Any = {kind: known}
     meanwhile(
@@ -253,8 +255,8 @@ def test_a_lesson_is_changed_where_it_is_moved_to_meanwhile(course, lesson, auth
     target = CourseFactory.create(owner=author, published=True)
     known = Lesson.objects.get(pk=lesson.pk)
     _first, second, _waited = meanwhile(
-        lambda: services.update_lesson(lesson=lesson, changes={"course": target}, by=author),
-        lambda: services.update_lesson(lesson=known, changes={"title": "New"}, by=author),
+        lambda: authoring.update_lesson(lesson=lesson, changes={"course": target}, by=author),
+        lambda: authoring.update_lesson(lesson=known, changes={"title": "New"}, by=author),
     )
     assert (second.course, second.title) == (target, "New")
     kinds = CourseChange.objects.filter(course=target).order_by("id").values_list("kind", flat=True)
@@ -266,7 +268,7 @@ def test_two_courses_are_locked_in_the_order_of_their_keys(course, lesson, autho
     target = CourseFactory.create(owner=author, updated_at=timezone.now() + timedelta(days=1))
     _first, second, waited = meanwhile(
         lambda: Course.objects.select_for_update().get(pk=course.pk),
-        lambda: services.update_lesson(lesson=lesson, changes={"course": target}, by=author),
+        lambda: authoring.update_lesson(lesson=lesson, changes={"course": target}, by=author),
         then=lambda: Course.objects.select_for_update(nowait=True).get(pk=target.pk),
     )
     assert waited

@@ -12,7 +12,6 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 from PIL import Image
 
-from lms import services
 from lms.models import (
     Access,
     AccessSource,
@@ -23,6 +22,7 @@ from lms.models import (
     Lesson,
     Subscription,
 )
+from lms.services import accesses, updates
 from lms.tests.factories import CourseFactory, LessonFactory
 from project.mail.models import Mailing
 from project.tests.races import at_once, statuses
@@ -240,7 +240,7 @@ def test_two_workers_at_once_tell_collected_changes_once(course):
     long_ago = timezone.now() - timedelta(days=1)
     CourseChange.objects.create(course=course, kind="course_renamed", changed_at=long_ago)
     Course.objects.update(materials_updated_at=long_ago)
-    told = at_once(*[services.tell_collected] * 2, before_writing=CourseUpdate)
+    told = at_once(*[updates.tell_collected] * 2, before_writing=CourseUpdate)
     assert sorted(told) == [0, 1]
     assert CourseUpdate.objects.count() == Mailing.objects.count() == 1
 
@@ -251,7 +251,7 @@ def test_two_workers_at_once_tell_collected_changes_once(course):
 @pytest.mark.parametrize("what", ["course", "lesson"])
 def test_of_grants_at_once_one_is_new(learner, course, lesson, what):
     target = course if what == "course" else lesson
-    grant = partial(services.grant_access, user=learner, target=target, source=AccessSource.GRANT)
+    grant = partial(accesses.grant_access, user=learner, target=target, source=AccessSource.GRANT)
     granted = at_once(*[grant] * 4, before_writing=Access)
     assert sorted(is_new for _access, is_new in granted) == [False] * 3 + [True]
     assert Access.objects.count() == 1
@@ -260,7 +260,7 @@ def test_of_grants_at_once_one_is_new(learner, course, lesson, what):
 @pytest.mark.parametrize("was", ["never given", "revoked"])
 def test_of_grants_by_one_payment_at_once_one_is_new(learner, course, was):
     grant = partial(
-        services.grant_access,
+        accesses.grant_access,
         user=learner,
         target=course,
         source=AccessSource.PAYMENT,
@@ -268,20 +268,20 @@ def test_of_grants_by_one_payment_at_once_one_is_new(learner, course, was):
     )
     if was == "revoked":
         grant()
-        services.revoke_access(reference="payment:1", reason="refunded")
+        accesses.revoke_access(reference="payment:1", reason="refunded")
     granted = at_once(*[grant] * 4, before_writing=Access)
     assert sorted(is_new for _access, is_new in granted) == [False] * 3 + [True]
     assert Access.objects.active().count() == Access.objects.count() == 1
 
 
 def test_access_is_taken_back_once(learner, course):
-    access, _is_new = services.grant_access(user=learner, target=course, source=AccessSource.GRANT)
+    access, _is_new = accesses.grant_access(user=learner, target=course, source=AccessSource.GRANT)
     outcomes = at_once(
-        *[partial(services.take_back, access=access, reason="a mistake")] * 2,
+        *[partial(accesses.take_back, access=access, reason="a mistake")] * 2,
         before_writing=Access,
-        refused=(services.NotRevocable,),
+        refused=(accesses.NotRevocable,),
     )
-    assert Counter(map(type, outcomes)) == {type(None): 1, services.NotRevocable: 1}
+    assert Counter(map(type, outcomes)) == {type(None): 1, accesses.NotRevocable: 1}
 
 
 @pytest.mark.parametrize("path", ["learning/courses/{}/enrollment", "courses/{}/subscription"])

@@ -10,8 +10,8 @@ from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from lms import services
 from lms.models import AccessSource, ChangeKind, Completion, Course, CourseChange
+from lms.services import accesses, authoring, learning, subscriptions, updates
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 
 pytestmark = pytest.mark.django_db
@@ -34,11 +34,11 @@ def acts(author, learner) -> dict[str, Callable[[], object]]:
     SubscriptionFactory.create(course=course)
     Completion.objects.create(user=author, lesson=first)
     grant: Any = {"user": learner, "target": course, "source": AccessSource.GRANT}
-    given, _new = services.grant_access(**grant)
+    given, _new = accesses.grant_access(**grant)
     paid = grant | {"source": AccessSource.PAYMENT}
     for reference in ("payment:1", "payment:2"):
-        services.grant_access(**paid, reference=reference)
-    services.revoke_access(reference="payment:2", reason="Refund")
+        accesses.grant_access(**paid, reference=reference)
+    accesses.revoke_access(reference="payment:2", reason="Refund")
     CourseChange.objects.create(course=quiet, kind=ChangeKind.COURSE_TEXT)
     long_ago = timezone.now() - timedelta(days=1)
     Course.objects.filter(pk__in=[course.pk, quiet.pk]).update(materials_updated_at=long_ago)
@@ -46,21 +46,21 @@ def acts(author, learner) -> dict[str, Callable[[], object]]:
     of_lesson: Any = {"lesson": first, "by": author}
     title = {"title": "New"}
     return {
-        "create a course": lambda: services.create_course(owner=author, fields=title),
-        "change a course": lambda: services.update_course(**of_course, changes=title),
-        "delete a course": lambda: services.delete_course(**of_course),
-        "add a lesson": lambda: services.create_lesson(**of_course, fields=title),
-        "change a lesson": lambda: services.update_lesson(**of_lesson, changes=title),
-        "delete a lesson": lambda: services.delete_lesson(**of_lesson),
-        "give": lambda: services.grant_access(**grant | {"target": second}),
-        "revive": lambda: services.grant_access(**paid, reference="payment:2"),
-        "revoke": lambda: services.revoke_access(reference="payment:1", reason="Refund"),
-        "take back": lambda: services.take_back(access=given, reason="Mistake"),
-        "enrol": lambda: services.enroll(user=learner, course=free),
-        "complete": lambda: services.complete_lesson(user=author, lesson=second),
-        "reopen": lambda: services.reopen_lesson(user=author, lesson=first),
-        "subscribe": lambda: services.subscribe(user=learner, course=free),
-        "tell": lambda: services.tell_collected(),
+        "create a course": lambda: authoring.create_course(owner=author, fields=title),
+        "change a course": lambda: authoring.update_course(**of_course, changes=title),
+        "delete a course": lambda: authoring.delete_course(**of_course),
+        "add a lesson": lambda: authoring.create_lesson(**of_course, fields=title),
+        "change a lesson": lambda: authoring.update_lesson(**of_lesson, changes=title),
+        "delete a lesson": lambda: authoring.delete_lesson(**of_lesson),
+        "give": lambda: accesses.grant_access(**grant | {"target": second}),
+        "revive": lambda: accesses.grant_access(**paid, reference="payment:2"),
+        "revoke": lambda: accesses.revoke_access(reference="payment:1", reason="Refund"),
+        "take back": lambda: accesses.take_back(access=given, reason="Mistake"),
+        "enrol": lambda: learning.enroll(user=learner, course=free),
+        "complete": lambda: learning.complete_lesson(user=author, lesson=second),
+        "reopen": lambda: learning.reopen_lesson(user=author, lesson=first),
+        "subscribe": lambda: subscriptions.subscribe(user=learner, course=free),
+        "tell": lambda: updates.tell_collected(),
     }
 
 

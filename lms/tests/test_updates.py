@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.core.signing import Signer
 from django.utils import timezone
 
-from lms import services
 from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Subscription
+from lms.services import authoring, subscriptions, updates
 from lms.tasks import tell_collected_updates
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from people.models import BlockReason, User
@@ -56,7 +56,7 @@ def create(owner, title, subscriber):
 
 
 def rename(course, title, **options):
-    services.update_course(course=course, changes={"title": title}, by=course.owner, **options)
+    authoring.update_course(course=course, changes={"title": title}, by=course.owner, **options)
 
 
 def collect():
@@ -90,7 +90,7 @@ def test_the_first_change_after_a_quiet_time_is_told_at_once(api, author, course
 
 def test_a_change_of_a_lesson_is_kept_with_its_title_at_that_time(moderator, course):
     lesson = LessonFactory.create(course=course, title="Flour")
-    services.delete_lesson(lesson=lesson, by=moderator)
+    authoring.delete_lesson(lesson=lesson, by=moderator)
     change = CourseChange.objects.get()
     assert (change.lesson_id, change.lesson_title) == (lesson.pk, "Flour")
     assert (change.kind, change.changed_by) == (ChangeKind.LESSON_REMOVED, moderator)
@@ -138,7 +138,7 @@ def test_collected_changes_go_out_when_it_has_been_quiet_for_more_than_four_hour
     rename(course, "Buns")
     clock.shift(timedelta(hours=3))
     lesson = LessonFactory.create(course=course)
-    services.update_lesson(lesson=lesson, changes={"video_url": ""}, by=course.owner)
+    authoring.update_lesson(lesson=lesson, changes={"video_url": ""}, by=course.owner)
     clock.shift(QUIET)
     assert collect() == 1
     clock.shift(MOMENT)
@@ -176,7 +176,7 @@ def test_a_change_takes_along_what_was_collected_and_not_sent_yet(clock, course)
 
 
 def test_creating_a_course_is_its_first_update(clock, author):
-    course = services.create_course(owner=author, fields={"title": "Bread", "is_published": True})
+    course = authoring.create_course(owner=author, fields={"title": "Bread", "is_published": True})
     clock.shift(QUIET)
     rename(course, "Rolls")
     assert collect() == 0
@@ -203,7 +203,7 @@ def test_a_lesson_that_moves_is_new_in_one_course_and_gone_from_the_other(course
         owner=author, published=True, materials_updated_at=START - timedelta(days=1)
     )
     lesson = LessonFactory.create(course=course)
-    services.update_lesson(lesson=lesson, changes={"course": target}, by=author)
+    authoring.update_lesson(lesson=lesson, changes={"course": target}, by=author)
     changes = CourseChange.objects.values_list("course_id", "kind")
     assert set(changes) == {
         (course.pk, ChangeKind.LESSON_REMOVED),
@@ -245,7 +245,7 @@ def test_collected_changes_wait_while_the_course_is_unpublished(clock, course):
 
 def test_a_deleted_course_sends_none(clock, course, sink):
     rename(course, "Rolls")
-    services.delete_course(course=course, by=course.owner)
+    authoring.delete_course(course=course, by=course.owner)
     deliver_mail()
     assert not sink.received
     assert not CourseChange.objects.exists()
@@ -313,17 +313,17 @@ def test_one_run_sends_off_so_many_courses_the_oldest_first(course, neighbour, m
 
 
 def test_staff_are_told_when_waiting_changes_go_out(course, neighbour):
-    assert services.collected_go_out_at(course) is None
+    assert updates.collected_go_out_at(course) is None
     rename(course, "Rolls")
     rename(neighbour, "Butter")
     rename(neighbour, "Milk")
-    assert services.collected_go_out_at(course) is None
+    assert updates.collected_go_out_at(course) is None
     known = Course.objects.get(pk=course.pk)
     with time_machine.travel(START + timedelta(hours=1), tick=False):
         rename(course, "Buns")
     # Whoever asks may have read the course before.
-    assert services.collected_go_out_at(known) == START + timedelta(hours=1) + QUIET
-    assert services.collected_go_out_at(neighbour) == START + QUIET
+    assert updates.collected_go_out_at(known) == START + timedelta(hours=1) + QUIET
+    assert updates.collected_go_out_at(neighbour) == START + QUIET
 
 
 @pytest.mark.django_db(transaction=True)
@@ -355,7 +355,7 @@ def test_subscribers_get_the_mail_each_in_their_language(course, sink):
     SubscriptionFactory.create(
         course=course, user__email="lesya@school.example", user__language="ru"
     )
-    services.update_lesson(
+    authoring.update_lesson(
         lesson=lesson, changes={"video_url": "", "title": "Flour & water"}, by=course.owner
     )
     deliver_mail()
@@ -386,7 +386,7 @@ def test_who_made_the_change_hears_only_of_the_changes_of_others(clock, course, 
     deliver_mail()
     assert sink.counts == {"reader@school.example": 1, moderator.email: 1}
     rename(course, "Buns")
-    services.update_course(course=course, changes={"description": "x"}, by=moderator)
+    authoring.update_course(course=course, changes={"description": "x"}, by=moderator)
     clock.shift(QUIET + MOMENT)
     collect()
     deliver_mail()
@@ -400,7 +400,7 @@ def test_who_unsubscribed_or_was_blocked_meanwhile_gets_none(course, sink):
     gone = SubscriptionFactory.create(course=course)
     blocked = SubscriptionFactory.create(course=course).user
     rename(course, "Rolls")
-    services.unsubscribe(user=gone.user, course_id=course.pk)
+    subscriptions.unsubscribe(user=gone.user, course_id=course.pk)
     blocked.block(BlockReason.STAFF)
     blocked.save()
     deliver_mail()
@@ -446,10 +446,10 @@ def test_unsubscribing_between_listing_and_sending_counts(course, sink):
 def test_what_came_and_went_is_not_told(clock, course, sink):
     rename(course, "Rolls")
     deliver_mail()
-    lesson = services.create_lesson(course=course, fields={"title": "Here"}, by=course.owner)
-    kept = services.create_lesson(course=course, fields={"title": "Kept"}, by=course.owner)
-    services.update_lesson(lesson=kept, changes={"title": "Kept on"}, by=course.owner)
-    services.delete_lesson(lesson=lesson, by=course.owner)
+    lesson = authoring.create_lesson(course=course, fields={"title": "Here"}, by=course.owner)
+    kept = authoring.create_lesson(course=course, fields={"title": "Kept"}, by=course.owner)
+    authoring.update_lesson(lesson=kept, changes={"title": "Kept on"}, by=course.owner)
+    authoring.delete_lesson(lesson=lesson, by=course.owner)
     clock.shift(QUIET + MOMENT)
     collect()
     deliver_mail()

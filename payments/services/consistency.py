@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lms.models import Access, AccessSource
-from lms.services import grant_access, revoke_access
+from lms.services import accesses
 from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus, reference_of
 from payments.provider import stripe
 from payments.provider.types import ProviderRefused, Session
@@ -63,7 +63,7 @@ def _paid_without_access() -> Iterator[Disagreement]:
 
 
 def _give_access(payment: Payment) -> None:
-    grant_access(
+    accesses.grant_access(
         user=payment.payer,
         target=payment.target,
         source=AccessSource.PAYMENT,
@@ -73,9 +73,9 @@ def _give_access(payment: Payment) -> None:
 
 def _access_without_payment() -> Iterator[Disagreement]:
     active = Access.objects.active().filter(source=AccessSource.PAYMENT).order_by("pk")
-    for accesses in batched(active.iterator(BATCH), BATCH, strict=False):
-        paid = _paid_references([access.reference for access in accesses])
-        for access in accesses:
+    for batch in batched(active.iterator(BATCH), BATCH, strict=False):
+        paid = _paid_references([access.reference for access in batch])
+        for access in batch:
             if access.reference not in paid:
                 yield Disagreement(
                     kind="access_without_payment",
@@ -89,7 +89,7 @@ def _access_without_payment() -> Iterator[Disagreement]:
 def _take_access(access: Access) -> None:
     reason = "no paid payment"
     if access.reference:
-        revoke_access(reference=access.reference, reason=reason)
+        accesses.revoke_access(reference=access.reference, reason=reason)
     else:
         access.revoked_at, access.revoked_reason = timezone.now(), reason
         access.save(update_fields=["revoked_at", "revoked_reason"])

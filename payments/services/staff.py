@@ -4,7 +4,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Access, AccessSource
-from lms.services import grant_access
+from lms.services import accesses
 from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
 from payments.provider import stripe
 from payments.provider.types import ProviderRefused
@@ -65,7 +65,7 @@ def give_access(*, payment: Payment, by: User, reason: str) -> Access:
     lock_buyer(payment.payer)
     if has_access(payment):
         raise AlreadyOpen
-    access, _is_new = grant_access(
+    access, _is_new = accesses.grant_access(
         user=payment.payer,
         target=payment.target,
         source=AccessSource.GRANT,

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import AccessSource
-from lms.services import NewAccess, grant_access, grant_new_access, revoke_access
+from lms.services import accesses
 from payments.mails import RECEIVED
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus, reference_of
 from people.models import User
@@ -132,9 +132,9 @@ def book_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
             for step in pairwise((PaymentStatus.PENDING.value, *PATHS[payment.status]))
         ),
     )
-    grant_new_access(
+    accesses.grant_new_access(
         accesses=(
-            NewAccess(
+            accesses.NewAccess(
                 user_id=payment.payer_id,
                 course_id=payment.course_id,
                 lesson_id=payment.lesson_id,
@@ -152,7 +152,7 @@ def book_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
 def _settle_access(payment: Payment, cause: Cause) -> None:
     """Give what a paid payment paid for; take it, and nothing else, when it is refunded."""
     if payment.status == PaymentStatus.PAID:
-        grant_access(
+        accesses.grant_access(
             user=payment.payer,
             target=payment.target,
             source=AccessSource.PAYMENT,
@@ -160,4 +160,4 @@ def _settle_access(payment: Payment, cause: Cause) -> None:
             given_by=cause.by,
         )
     elif payment.status == PaymentStatus.REFUNDED:
-        revoke_access(reference=payment.reference, reason=cause.reason[:200])
+        accesses.revoke_access(reference=payment.reference, reason=cause.reason[:200])

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from lms.models import Access, AccessSource
-from lms.services import grant_access
+from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment, PaymentMove, PaymentStatus, StripeEvent
 from payments.services import confirm_payment
@@ -197,7 +197,7 @@ def test_access_is_granted_whatever_becomes_of_the_money(desk, support):
 def test_who_learns_the_course_needs_no_access_to_its_lesson(desk, administrator):
     lesson = LessonFactory.create()
     payment = PaymentFactory.create(course=None, lesson=lesson)
-    grant_access(user=payment.payer, target=lesson.course, source=AccessSource.ENROLLMENT)
+    accesses.grant_access(user=payment.payer, target=lesson.course, source=AccessSource.ENROLLMENT)
     assert "grant_access" not in buttons_on(desk(administrator).get(page("change", payment.pk)))
 
 
@@ -394,7 +394,7 @@ def test_queries_for_the_page_do_not_grow(desk, administrator, number, django_as
             payment=payment, from_status="pending", to_status="paid", source="staff",
             by=UserFactory.create(),
         )  # fmt: skip
-        grant_access(
+        accesses.grant_access(
             user=payment.payer, target=payment.target, source=AccessSource.GRANT, given_by=administrator,
             reference=f"test:{_time}",
         )  # fmt: skip

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from lms.models import Access, AccessSource, Course, Lesson
-from lms.services import grant_access, revoke_access
+from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import MoveSource, Payment, PaymentStatus
 from payments.services import Cause, confirm_payment, move_payment
@@ -71,7 +71,7 @@ def test_a_paid_payment_without_access_is_found_and_repaired(administrator, lear
         confirm_payment(payment=payment, by=administrator, reason="came")
     PaymentFactory.create(payer=learner)
     lost = wanted[0]
-    revoke_access(reference=lost.reference, reason="planted")
+    accesses.revoke_access(reference=lost.reference, reason="planted")
     before = list(Access.objects.values())
     assert found(with_stripe=False) == [("paid_without_access", lost.pk)]
     assert check() == (1, ["paid_without_access"])
@@ -94,10 +94,12 @@ def test_access_without_a_payment_is_found_and_repaired(paid, learner, course, r
         paid_at = {"paid_at": paid.paid_at} if reference == "refunded" else {}
         payment = PaymentFactory.create(payer=learner, status=reference, **paid_at)
         number, reference = payment.pk, payment.reference
-    planted, _is_new = grant_access(
+    planted, _is_new = accesses.grant_access(
         user=learner, target=course, source=AccessSource.PAYMENT, reference=reference
     )
-    grant_access(user=learner, target=course, source=AccessSource.GRANT, given_by=paid.payer)
+    accesses.grant_access(
+        user=learner, target=course, source=AccessSource.GRANT, given_by=paid.payer
+    )
     assert found(with_stripe=False) == [("access_without_payment", number)]
     assert check() == (1, ["access_without_payment"])
     assert check("--fix") == (0, ["access_without_payment"])
@@ -110,7 +112,7 @@ def test_access_without_a_payment_is_found_and_repaired(paid, learner, course, r
 
 def test_grants_and_enrolments_need_no_payment(learner):
     for source in (AccessSource.GRANT, AccessSource.ENROLLMENT):
-        grant_access(user=learner, target=CourseFactory.create(), source=source)
+        accesses.grant_access(user=learner, target=CourseFactory.create(), source=source)
     assert check() == (0, [])
 
 
@@ -153,7 +155,7 @@ def test_what_stripe_knows_better_is_repaired_and_the_rest_is_for_a_person(
         Payment.objects.update(status=ours, paid_at=paid_at)
         Access.objects.all().delete()
         if ours == "paid":
-            grant_access(
+            accesses.grant_access(
                 user=at_stripe.payer,
                 target=at_stripe.target,
                 source=AccessSource.PAYMENT,

@@ -8,7 +8,7 @@ import time_machine
 from django.contrib.auth.models import Permission
 
 from lms.models import Access, AccessSource
-from lms.services import grant_access, revoke_access
+from lms.services import accesses
 from lms.tests.factories import LessonFactory
 from payments import permissions
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus
@@ -157,7 +157,7 @@ def test_a_refund_takes_the_right_that_its_payment_gave_and_no_other(
     ]
     for payment in payments:
         confirm_payment(payment=payment, by=administrator, reason="came")
-    grant_access(user=learner, target=course, source=AccessSource.GRANT)
+    accesses.grant_access(user=learner, target=course, source=AccessSource.GRANT)
     refund_payment(payment=payments[0], by=administrator, reason="returned")
     taken = Access.objects.exclude(revoked_at=None)
     assert [access.reference for access in taken] == [f"payment:{payments[0].pk}"]
@@ -250,12 +250,14 @@ def test_access_that_somebody_has_is_not_given_again(
         "another course": LessonFactory.create().course,
     }
     # What was taken back is not had any more.
-    grant_access(user=learner, target=course, source=AccessSource.PAYMENT, reference="payment:0")
-    revoke_access(reference="payment:0", reason="refunded")
+    accesses.grant_access(
+        user=learner, target=course, source=AccessSource.PAYMENT, reference="payment:0"
+    )
+    accesses.revoke_access(reference="payment:0", reason="refunded")
     if held is not None:
         who, what = held
         person = request.getfixturevalue(who)
-        grant_access(user=person, target=targets[what], source=AccessSource.ENROLLMENT)
+        accesses.grant_access(user=person, target=targets[what], source=AccessSource.ENROLLMENT)
     for target, has in ((lesson, by_lesson), (course, by_course)):
         payment = PaymentFactory.create(payer=learner, **place(target))
         assert has_access(payment) is has

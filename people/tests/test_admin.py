@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from lms.models import AccessSource
-from lms.services import grant_access
+from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.tests.factories import PaymentFactory
 from people.models import BlockReason, User, moderators_group
@@ -52,7 +52,7 @@ def reread(person: User) -> User:
 
 def test_the_form_is_shown_again_although_an_access_came_meanwhile(desk, administrator, learner):
     lessons = LessonFactory.create_batch(2)
-    first = grant_access(user=learner, target=lessons[0], source=AccessSource.GRANT)[0]
+    first = accesses.grant_access(user=learner, target=lessons[0], source=AccessSource.GRANT)[0]
     taken = person_form(learner, email=administrator.email)
     row = {"TOTAL_FORMS": 1, "INITIAL_FORMS": 1, "0-id": first.pk, "0-user": learner.pk}
     taken |= {f"accesses-{name}": value for name, value in row.items()}
@@ -271,7 +271,7 @@ def test_page_of_a_person_shows_what_they_follow_and_teach(desk, support, learne
 
 def test_page_of_a_person_shows_what_they_may_learn_and_paid_for(desk, support, learner):
     course = CourseFactory.create(title="Chess")
-    grant_access(user=learner, target=course, source=AccessSource.GRANT)
+    accesses.grant_access(user=learner, target=course, source=AccessSource.GRANT)
     PaymentFactory.create(payer=learner, title="Rye", amount="1990.00")
     client = desk(support)
     text = client.get(page("change", learner.pk)).text
@@ -302,7 +302,7 @@ def test_queries_for_the_page_do_not_grow(
     for _row in range(number):
         lesson = LessonFactory.create()
         SubscriptionFactory.create(user=learner, course=lesson.course)
-        grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
+        accesses.grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
         PaymentFactory.create(payer=learner)
         CourseFactory.create(owner=learner)
     client = desk(administrator)

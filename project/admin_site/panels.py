@@ -7,7 +7,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from lms.models import sees_all_content
+from lms.models.visibility import sees_all_content
 from people.current_user import current_user
 from people.models import User
 from project.admin_site.menu import registered

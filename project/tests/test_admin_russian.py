@@ -10,9 +10,8 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 from django_q.signing import SignedPackage
 
-from lms import services
 from lms.models import AccessSource
-from lms.services import grant_access
+from lms.services import accesses, authoring
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.models import StripeEvent
 from payments.services import confirm_payment
@@ -73,10 +72,10 @@ def world(moderators, administrator):
     course = CourseFactory.create(owner=author, title="Хлеб", description="Мука", published=True)
     lesson = LessonFactory.create(course=course, title="Мука")
     SubscriptionFactory.create(course=course, user=author)
-    services.update_course(
+    authoring.update_course(
         course=course, changes={"title": "Хлеб дома", "price": 100}, by=administrator
     )
-    services.update_lesson(
+    authoring.update_lesson(
         lesson=lesson, changes={"title": "Вода", "is_preview": True}, by=administrator
     )
     for reason in BlockReason.values[:2]:
@@ -99,7 +98,7 @@ def world(moderators, administrator):
     send_to_one("payment_received", author)
     Mailing.objects.create(kind="course_update", key="given up", state=MailingState.PARKED)
     MailServer.objects.create(pk=1, failures=1, failing_since=timezone.now())
-    access, _new = grant_access(user=author, target=course, source=AccessSource.GRANT)
+    access, _new = accesses.grant_access(user=author, target=course, source=AccessSource.GRANT)
     payment, paid = (
         PaymentFactory.create(
             payer=author, course__owner=administrator, course__title=title, course__published=True

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from lms.models import AccessSource
-from lms.services import grant_access, update_course
+from lms.services import accesses, authoring
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import StripeEvent
 from payments.tests.factories import PaymentFactory
@@ -160,7 +160,7 @@ def address(moderators):
     lesson = LessonFactory.create(course=course)
     lesson.title = "Renamed"
     lesson.save(update_fields=["title"])
-    update_course(course=course, changes={"title": "Renamed"}, by=colleague)
+    authoring.update_course(course=course, changes={"title": "Renamed"}, by=colleague)
     colleague.groups.add(moderators_group())
     mailing = send_to_one("password_reset", colleague)
     subjects: dict[str, Any] = {
@@ -171,7 +171,9 @@ def address(moderators):
         "colleague": colleague,
         "group": moderators_group(),
         "payment": PaymentFactory.create(),
-        "access": grant_access(user=colleague, target=course, source=AccessSource.GRANT)[0],
+        "access": accesses.grant_access(user=colleague, target=course, source=AccessSource.GRANT)[
+            0
+        ],
         "paid": PaymentFactory.create(paid=True),
         "at_stripe": PaymentFactory.create(method="stripe", session_id="cs_test_1"),
         **background_work(),

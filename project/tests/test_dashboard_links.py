@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Failure
 
-from lms.services import complete_lesson, enroll
+from lms.services import learning
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.tests.factories import PaymentFactory
 from people.tests.factories import UserFactory
@@ -102,10 +102,10 @@ def test_completion_is_the_share_of_lessons_that_learners_finished(desk, moderat
     learners = UserFactory.create_batch(2)
     for learner in learners:
         SubscriptionFactory.create(course=course, user=learner)
-        enroll(user=learner, course=course)
-        complete_lesson(user=learner, lesson=lessons[0])
-    complete_lesson(user=learners[0], lesson=lessons[1])
-    complete_lesson(user=course.owner, lesson=lessons[0])  # who is no learner
+        learning.enroll(user=learner, course=course)
+        learning.complete_lesson(user=learner, lesson=lessons[0])
+    learning.complete_lesson(user=learners[0], lesson=lessons[1])
+    learning.complete_lesson(user=course.owner, lesson=lessons[0])  # who is no learner
     SubscriptionFactory.create(course__title="Without learners")
     [panel] = desk(moderator).get(reverse("admin:index")).context["panels"]
     [_ranking, completion] = panel.charts

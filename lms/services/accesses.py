@@ -1,4 +1,4 @@
-"""Giving and taking the right to learn, and how far a learner has come (docs/rules.md, 11)."""
+"""Giving and taking the right to learn (docs/rules.md, 11)."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,15 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lms.models import Access, AccessSource, Completion, Course, Lesson
+from lms.models import Access, AccessSource, Course, Lesson
 from people.models import User
 from project.common.db.bulk import insert_rows
-from project.common.errors import Conflict, PaymentRequired, Refused
-
-
-class NoAccess(Refused):
-    code = "no_access"
-    message = _("You have no access to this lesson.")
+from project.common.errors import Conflict
 
 
 class NotRevocable(Conflict):
@@ -92,36 +87,3 @@ def take_back(*, access: Access, reason: str) -> None:
         raise NotRevocable
     access.revoked_at, access.revoked_reason = timezone.now(), reason
     access.save(update_fields=["revoked_at", "revoked_reason"])
-
-
-@transaction.atomic
-def enroll(*, user: User, course: Course) -> bool:
-    """Enrol a person in a free course; say whether that is new. Whoever has access already keeps
-    it. Raises PaymentRequired if the course has a price."""
-    course = Course.objects.select_for_update().get(pk=course.pk)
-    if Course.objects.open_to(user).filter(pk=course.pk).exists():
-        return False
-    if course.price > 0:
-        raise PaymentRequired
-    _access, created = grant_access(user=user, target=course, source=AccessSource.ENROLLMENT)
-    return created
-
-
-@transaction.atomic
-def complete_lesson(*, user: User, lesson: Lesson) -> None:
-    """Mark a lesson as finished; nothing happens if it is. Raises NoAccess."""
-    Course.objects.held().get(lessons=lesson.pk)
-    _require_access(user, lesson)
-    Completion.objects.get_or_create(user=user, lesson=lesson)
-
-
-@transaction.atomic
-def reopen_lesson(*, user: User, lesson: Lesson) -> None:
-    """Take the mark away again; nothing happens if there is none. Raises NoAccess."""
-    _require_access(user, lesson)
-    Completion.objects.filter(user=user, lesson=lesson).delete()
-
-
-def _require_access(user: User, lesson: Lesson) -> None:
-    if not Lesson.objects.open_to(user).filter(pk=lesson.pk).exists():
-        raise NoAccess
