@@ -100,7 +100,7 @@ ON CONFLICT DO NOTHING
 EVENTS = """
 INSERT INTO payments_stripeevent (event_id, type, payment_id, outcome, happened_at, received_at)
 SELECT 'evt_' || id, CASE status WHEN 'refunded' THEN 'charge.refunded'
-    ELSE 'checkout.session.completed' END, id, 'moved to paid', created_at, created_at
+    ELSE 'checkout.session.completed' END, id, 'moved to: paid', created_at, created_at
 FROM payments_payment WHERE id >= %(payments_from)s AND method = 'stripe'
 """
 STATEMENTS = (

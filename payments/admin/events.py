@@ -6,8 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin.filters import EventTypeFilter
-from payments.admin.wording import in_words
-from payments.models import StripeEvent
+from payments.models import StripeEvent, StripeOutcome
 from payments.permissions import can_see_book
 from people.current_user import current_user
 from project.common.admin.base import ReadOnlyAdmin, display
@@ -35,4 +34,4 @@ class StripeEventAdmin(ReadOnlyAdmin[StripeEvent]):
 
     @display(description=_("outcome"))
     def outcome_in_words(self, event: StripeEvent) -> str:
-        return in_words(event.outcome)
+        return StripeOutcome.in_words(event.outcome)

@@ -10,9 +10,15 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from lms.models import Access, AccessSource
-from payments.admin.wording import in_words
 from payments.mails import RECEIVED
-from payments.models import Payment, PaymentMethod, PaymentMove, PaymentStatus
+from payments.models import (
+    AutomaticReason,
+    Payment,
+    PaymentMethod,
+    PaymentMove,
+    PaymentStatus,
+    StripeOutcome,
+)
 from people.models import User
 from project.common.money import shown
 from project.mail.models import Delivery, DeliveryStatus
@@ -96,7 +102,7 @@ def _events(payment: Payment) -> Iterator[Step]:
             at=event.received_at,
             title=_("Event from Stripe: %s") % event.type,
             icon="bolt",
-            detail=f"{in_words(event.outcome)} · {event.event_id}",
+            detail=f"{StripeOutcome.in_words(event.outcome)} · {event.event_id}",
         )
 
 
@@ -107,7 +113,7 @@ def _moves(payment: Payment) -> Iterator[Step]:
             at=move.created_at,
             title=f"{move.get_from_status_display()} → {move.get_to_status_display()}",
             icon=icon,
-            detail=in_words(move.reason),
+            detail=AutomaticReason.in_words(move.reason),
             by=_who(move),
             tone=tone,
         )
@@ -142,7 +148,7 @@ def _accesses(payment: Payment) -> Iterator[Step]:
                 at=access.revoked_at,
                 title=_("Access taken back"),
                 icon="key_off",
-                detail=in_words(access.revoked_reason),
+                detail=AutomaticReason.in_words(access.revoked_reason),
                 tone="warning",
             )
 

@@ -1,6 +1,7 @@
 """The payments book, what became of each payment, and what is kept of Stripe."""
 
 from payments.models.idempotency import IdempotencyKey
+from payments.models.notes import AutomaticReason, StripeOutcome
 from payments.models.payment import (
     HALF_MADE,
     IS_UNPAID,
@@ -21,6 +22,7 @@ __all__ = [
     "IS_UNPAID",
     "MOVES",
     "OPEN_STATUSES",
+    "AutomaticReason",
     "IdempotencyKey",
     "MoveSource",
     "Payment",
@@ -29,6 +31,7 @@ __all__ = [
     "PaymentQuerySet",
     "PaymentStatus",
     "StripeEvent",
+    "StripeOutcome",
     "StripePrice",
     "may_be_opened",
     "reference_of",

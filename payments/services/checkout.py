@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from payments.models import MoveSource, Payment, PaymentStatus, StripePrice
+from payments.models import AutomaticReason, MoveSource, Payment, PaymentStatus, StripePrice
 from payments.provider import stripe
 from payments.provider.types import (
     KeyUsedOtherwise,
@@ -156,6 +156,6 @@ def _keep_session(payment_id: int, session: Session) -> tuple[Payment, bool]:
 
 
 def _expire(payment: Payment) -> Payment:
-    cause = Cause(source=MoveSource.CHECKOUT, reason="the page was never made")
+    cause = Cause(source=MoveSource.CHECKOUT, reason=AutomaticReason.PAGE_NEVER_MADE)
     payment, _moved = move_payment(payment_id=payment.pk, to=PaymentStatus.EXPIRED, cause=cause)
     return payment

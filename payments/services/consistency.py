@@ -12,10 +12,18 @@ from django.utils.translation import gettext as _
 
 from lms.models import Access, AccessSource
 from lms.services import accesses
-from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus, reference_of
+from payments.models import (
+    AutomaticReason,
+    MoveSource,
+    Payment,
+    PaymentMethod,
+    PaymentStatus,
+    StripeOutcome,
+    reference_of,
+)
 from payments.provider import stripe
 from payments.provider.types import ProviderRefused, Session
-from payments.services.stripe_events import apply_charge, apply_session, disagreement, status_of
+from payments.services.stripe_events import apply_charge, apply_session, contradiction_of, status_of
 
 # Older payments that are settled are not asked about again.
 ASKED_ABOUT_FOR = timedelta(days=30)
@@ -87,7 +95,7 @@ def _access_without_payment() -> Iterator[Disagreement]:
 
 
 def _take_access(access: Access) -> None:
-    reason = "no paid payment"
+    reason = AutomaticReason.NO_PAID_PAYMENT
     if access.reference:
         accesses.revoke_access(reference=access.reference, reason=reason)
     else:
@@ -141,10 +149,11 @@ def _compare(payment: Payment) -> Disagreement | None:
             detail=_("Stripe knows nothing of its session (%(reason)s).")
             % {"reason": error.reason},
         )
-    reason = disagreement(payment, session)
-    if reason is not None:
-        kind = "amount_differs" if reason.startswith("amount") else "stripe_says_otherwise"
-        return Disagreement(kind=kind, payment_id=payment.pk, detail=reason)
+    contradiction = contradiction_of(payment, session)
+    if contradiction is not None:
+        is_amount = contradiction == StripeOutcome.AMOUNT_DIFFERS
+        kind = "amount_differs" if is_amount else "stripe_says_otherwise"
+        return Disagreement(kind=kind, payment_id=payment.pk, detail=str(contradiction.label))
     if status_of(session) == PaymentStatus.PAID:
         return _compare_paid(payment, session)
     if status_of(session) == payment.status or not payment.can_move(status_of(session)):

@@ -8,7 +8,15 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus, StripeEvent
+from payments.models import (
+    AutomaticReason,
+    MoveSource,
+    Payment,
+    PaymentMethod,
+    PaymentStatus,
+    StripeEvent,
+    StripeOutcome,
+)
 from payments.provider import stripe
 from payments.provider.types import Charge, Event, Refund, Session
 from payments.services.transitions import Cause, lock_payment, move_payment
@@ -30,33 +38,36 @@ def status_of(session: Session) -> PaymentStatus:
     return PaymentStatus.EXPIRED if session.status == "expired" else PaymentStatus.PENDING
 
 
-def disagreement(payment: Payment, session: Session) -> str | None:
+def contradiction_of(payment: Payment, session: Session) -> StripeOutcome | None:
     """Why a session is not taken for a fact about the payment; None if it is."""
     if session.client_reference_id != str(payment.token):
-        return "the session is for another payment"
+        return StripeOutcome.OTHER_PAYMENT
     if payment.session_id and payment.session_id != session.id:
-        return "the session is not the present one of the payment"
+        return StripeOutcome.OTHER_SESSION
     if (session.amount, session.currency) != (payment.amount, payment.currency):
-        return "amount or currency differ"
+        return StripeOutcome.AMOUNT_DIFFERS
     return None
 
 
 @transaction.atomic
 def apply_session(*, payment_id: int, session: Session, source: MoveSource) -> str:
     """Take what a session says for a fact, if it is about this payment, and move the payment
-    forward. Returns in a few words what came of it; never raises for what Stripe said."""
+    forward. Returns what came of it (StripeOutcome); never raises for what Stripe said."""
     payment = lock_payment(payment_id)
-    reason = disagreement(payment, session)
-    if reason is not None:
-        logger.error("Payment %s and session %s disagree: %s", payment.pk, session.id, reason)
-        return reason
+    contradiction = contradiction_of(payment, session)
+    if contradiction is not None:
+        logger.error(
+            "Payment %s and session %s disagree: %s", payment.pk, session.id, contradiction
+        )
+        return contradiction
     _remember(payment, session)
     to = status_of(session)
     if payment.status != to and not payment.can_move(to):
-        return f"nothing to do: it is {payment.status}"
-    cause = Cause(source=source, reason=f"session {session.status}, {session.payment_status}")
+        return StripeOutcome.UNMOVED.about(payment.status)
+    reason = AutomaticReason.SESSION.about(session.status, session.payment_status)
+    cause = Cause(source=source, reason=reason)
     _payment, moved = move_payment(payment_id=payment.pk, to=to, cause=cause)
-    return f"moved to {to}" if moved else f"nothing to do: it is {to}"
+    return (StripeOutcome.MOVED if moved else StripeOutcome.UNMOVED).about(to)
 
 
 def _remember(payment: Payment, session: Session) -> None:
@@ -81,7 +92,7 @@ def receive_event(raw_body: bytes, signature: str) -> None:
             return
         payment = _payment_of(event)
         record.payment = payment
-        record.outcome = _apply_event(event, payment) if payment else "not about a payment of ours"
+        record.outcome = _apply_event(event, payment) if payment else StripeOutcome.NOT_OURS
         record.save(update_fields=["payment", "outcome"])
     logger.info("Event %s (%s): %s", event.id, event.type, record.outcome)
 
@@ -119,7 +130,7 @@ def _apply_event(event: Event, payment: Payment) -> str:
         return apply_charge(payment_id=payment.pk, charge=event.charge, source=MoveSource.WEBHOOK)
     if event.refund:
         return _note_refund(event.refund)
-    return "of a type that changes nothing"
+    return StripeOutcome.OTHER_TYPE
 
 
 @transaction.atomic
@@ -129,20 +140,20 @@ def apply_charge(*, payment_id: int, charge: Charge, source: MoveSource) -> str:
     payment = lock_payment(payment_id)
     if (charge.amount, charge.currency) != (payment.amount, payment.currency):
         logger.error("Payment %s and charge %s disagree on the amount", payment.pk, charge.id)
-        return "amount or currency differ"
+        return StripeOutcome.AMOUNT_DIFFERS
     if not charge.refunded:
-        return "refunded in part only: the access stays"
+        return StripeOutcome.PARTLY_REFUNDED
     if payment.status == PaymentStatus.REFUNDED:
-        return "nothing to do: it is refunded"
-    cause = Cause(source=source, reason=f"charge {charge.id} refunded")
+        return StripeOutcome.UNMOVED.about(PaymentStatus.REFUNDED)
+    cause = Cause(source=source, reason=AutomaticReason.CHARGE_REFUNDED.about(charge.id))
     if payment.status != PaymentStatus.PAID:
         move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=cause)
     move_payment(payment_id=payment.pk, to=PaymentStatus.REFUNDED, cause=cause)
-    return "moved to refunded"
+    return StripeOutcome.MOVED.about(PaymentStatus.REFUNDED)
 
 
 def _note_refund(refund: Refund) -> str:
     """Refund events say that something is under way; `charge.refunded` says that it is done."""
     if refund.status == "failed":
         logger.error("Refund %s failed at Stripe", refund.id)
-    return f"refund {refund.status}"
+    return StripeOutcome.REFUND.about(refund.status)

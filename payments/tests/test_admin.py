@@ -248,7 +248,7 @@ def test_the_page_tells_the_whole_life(desk, administrator):
         event_id="evt_1",
         type="checkout.session.completed",
         payment=payment,
-        outcome="moved to paid",
+        outcome="moved to: paid",
         happened_at=timezone.now(),
     )
     Payment.objects.filter(pk=payment.pk).update(method="cash")
@@ -414,7 +414,7 @@ def test_queries_for_the_events_do_not_grow(desk, administrator, number, django_
             event_id=f"evt_{index}",
             type="charge.refunded",
             payment=PaymentFactory.create(),
-            outcome="moved to refunded",
+            outcome="moved to: refunded",
             happened_at=timezone.now(),
         )
     client = desk(administrator)

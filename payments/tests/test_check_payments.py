@@ -12,7 +12,7 @@ from django.utils import timezone
 from lms.models import Access, AccessSource, Course, Lesson
 from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory
-from payments.models import MoveSource, Payment, PaymentStatus
+from payments.models import AutomaticReason, MoveSource, Payment, PaymentStatus
 from payments.services import Cause, confirm_payment, move_payment
 from payments.services.consistency import find_disagreements
 from payments.tests.factories import PaymentFactory, place
@@ -105,7 +105,7 @@ def test_access_without_a_payment_is_found_and_repaired(paid, learner, course, r
     assert check("--fix") == (0, ["access_without_payment"])
     planted.refresh_from_db()
     assert planted.revoked_at
-    assert planted.revoked_reason == "no paid payment"
+    assert planted.revoked_reason == AutomaticReason.NO_PAID_PAYMENT
     assert Access.objects.active().count() == 2
     assert check() == (0, [])
 

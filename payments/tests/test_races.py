@@ -17,6 +17,7 @@ from payments.models import (
     Payment,
     PaymentMove,
     StripeEvent,
+    StripeOutcome,
     StripePrice,
 )
 from payments.provider import stripe
@@ -225,7 +226,7 @@ def test_a_page_that_is_just_written_down_is_not_replaced_by_an_older_one(
 
     answer, outcome = at_once(order, hear_of_an_older_one, before_writing=Payment)
     assert answer.status_code == 201
-    assert outcome == "the session is not the present one of the payment"
+    assert outcome == StripeOutcome.OTHER_SESSION
     half_made.refresh_from_db()
     assert (half_made.status, half_made.payment_url) == ("pending", answer.json()["payment_url"])
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from lms.models import Course
-from payments.models import Payment, PaymentMethod, PaymentMove
+from payments.models import AutomaticReason, Payment, PaymentMethod, PaymentMove
 from payments.provider.types import ProviderUnavailable
 from payments.services import Order, Pages, request_payment
 from payments.stripe_sandbox.endpoints import Fault
@@ -121,7 +121,7 @@ def test_a_page_that_comes_after_its_payment_was_closed_is_shown_to_nobody(order
     assert Payment.objects.get(pk=closed.pk).session_id == ""
     move = PaymentMove.objects.get()
     assert (move.payment, move.source, move.reason) == (
-        closed, "checkout", "the page was never made",
+        closed, "checkout", AutomaticReason.PAGE_NEVER_MADE,
     )  # fmt: skip
     assert opened.payment_url in {
         session["url"] for session in stripe_sandbox.sandbox.all("checkout.session")

@@ -13,7 +13,7 @@ from django_q.signing import SignedPackage
 from lms.models import AccessSource
 from lms.services import accesses, authoring
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
-from payments.models import StripeEvent
+from payments.models import StripeEvent, StripeOutcome
 from payments.services import confirm_payment
 from payments.tests.factories import PaymentFactory
 from people.models import BlockReason
@@ -108,7 +108,7 @@ def world(moderators, administrator):
     confirm_payment(payment=paid, by=administrator, reason="Выписка")
     now = timezone.now()
     event = StripeEvent.objects.create(
-        type="x", event_id="1", outcome="not about a payment of ours", happened_at=now
+        type="x", event_id="1", outcome=StripeOutcome.NOT_OURS, happened_at=now
     )
     times = {"started": now, "stopped": now, "name": "1"}
     task = {"id": "3" * 32, "name": "1", "func": "1", "args": (), "kwargs": {}, "started": now}

@@ -1,0 +1,63 @@
+"""What webhooks, workers and commands note, without knowing who will read it in which language."""
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from payments.models.payment import PaymentStatus
+
+# What Stripe calls the states of a session, of its money and of a refund, beside our own words.
+STRIPE_STATES: dict[str, Any] = {
+    "open": _("open"),
+    "complete": _("complete"),
+    "unpaid": _("unpaid"),
+    "no_payment_required": _("no payment required"),
+    "requires_action": _("requires action"),
+    "succeeded": _("succeeded"),
+    "canceled": _("canceled"),
+}
+STATES = STRIPE_STATES | dict(PaymentStatus.choices)
+
+
+class Note(models.TextChoices):
+    """A code, followed by what it is about where its label has a place for it: `moved to: paid`.
+
+    The codes are words, because logs and the page of an access show them as they are.
+    """
+
+    def about(self, *details: object) -> str:
+        return f"{self.value}: {', '.join(map(str, details))}"
+
+    @classmethod
+    def in_words(cls, text: str) -> str:
+        """Translate a note; what a person wrote stays as it is."""
+        code, _colon, details = text.partition(": ")
+        label = str(dict(cls.choices).get(code, ""))
+        if not label or ("%s" in label) != bool(details):
+            return text
+        words = (str(STATES.get(detail, detail)) for detail in details.split(", "))
+        return label.replace("%s", ", ".join(words))
+
+
+class StripeOutcome(Note):
+    """What came of something that Stripe said."""
+
+    MOVED = "moved to", _("moved to: %s")
+    UNMOVED = "nothing to do", _("nothing to do, it is: %s")
+    OTHER_PAYMENT = "other payment", _("the session is for another payment")
+    OTHER_SESSION = "other session", _("the session is not the present one of the payment")
+    AMOUNT_DIFFERS = "amount differs", _("amount or currency differ")
+    NOT_OURS = "not ours", _("not about a payment of ours")
+    OTHER_TYPE = "other type", _("of a type that changes nothing")
+    PARTLY_REFUNDED = "partly refunded", _("refunded in part only: the access stays")
+    REFUND = "refund", _("refund at Stripe: %s")
+
+
+class AutomaticReason(Note):
+    """Why a payment moved or its access ended, where no person gave the reason."""
+
+    SESSION = "session", _("session at Stripe: %s")
+    CHARGE_REFUNDED = "charge refunded", _("the money of %s was given back")
+    PAGE_NEVER_MADE = "page never made", _("the page was never made")
+    NO_PAID_PAYMENT = "no paid payment", _("no paid payment")
