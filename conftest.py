@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -253,27 +252,6 @@ def page(browser: playwright.Browser, live_server: Any) -> Iterator[playwright.P
     yield page
     context.close()
     assert faults == []
-
-
-@pytest.fixture
-def elsewhere() -> Callable[[Callable[[], Any]], Any]:
-    """Call something in another thread, with a connection of its own to the database, which waits for
-    no lock longer than a second (on PostgreSQL); return what it returned."""
-
-    def call_there(call: Callable[[], Any]) -> Any:
-        def run() -> Any:
-            try:
-                if connection.vendor == "postgresql":
-                    with connection.cursor() as cursor:
-                        cursor.execute("SET lock_timeout = '1s'")
-                return call()
-            finally:
-                connection.close()
-
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(run).result()
-
-    return call_there
 
 
 class Ticks:

@@ -1,15 +1,12 @@
 """What the locks are for: somebody does one thing while another is not yet done. PostgreSQL only:
 on SQLite there is one writer at a time."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
 from django.utils import timezone
 
 from lms.models import (
@@ -28,27 +25,9 @@ from lms.tests.factories import CourseFactory, LessonFactory
 from people.models import User
 from project.common.errors import PaymentRequired
 from project.common.images import replace_image
-from project.tests.processes import wait_until
-from project.tests.races import LIMIT, Runner
+from project.tests.races import meanwhile
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
-
-
-def meanwhile(
-    first: Callable[[], Any], second: Callable[[], Any], then: Callable[[], Any] = lambda: None
-) -> tuple[Any, Any, bool]:
-    """Do the second thing while the first one is not committed yet; that comes when the second one
-    waits for it, or is done. `then` is done in the first transaction, at that moment. Returns what
-    both returned or raised, and whether the second one waited."""
-    other = Runner(second)
-    with transaction.atomic(), connection.cursor() as cursor:
-        done = first()
-        other.start()
-        wait_until(partial(other.stands_still, cursor), pause=0.005)
-        waited = other.is_alive()
-        then()
-    other.join(LIMIT)
-    return done, other.outcome, waited
 
 
 @pytest.fixture

@@ -339,7 +339,9 @@ def test_webhooks_are_repeated_until_they_are_taken(receiver: Receiver) -> None:
 
 def test_events_are_signed_as_the_sdk_expects(desk: Desk, description: Description) -> None:
     desk.sandbox.pay(make_session(desk)["id"])
-    for event in desk.sandbox.all("event"):
+    events = desk.sandbox.all("event")
+    assert events
+    for event in events:
         body, signature = signed(event, "whsec_test")
         parsed = stripe.Webhook.construct_event(body, signature, "whsec_test")
         assert parsed.id == event["id"]

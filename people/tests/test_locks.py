@@ -1,13 +1,11 @@
 """What the locks of an account are for: a call that had to wait goes by what the account became."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection, transaction
 from ninja_jwt.token_blacklist.models import OutstandingToken
 
 from people import one_time_links
@@ -22,8 +20,7 @@ from people.errors import (
 from people.models import User
 from people.services import accounts, administrators, blocks, passwords, sessions, staff
 from people.tests.factories import PASSWORD, UserFactory
-from project.tests.processes import wait_until
-from project.tests.races import LIMIT, Runner
+from project.tests.races import meanwhile
 
 # SQLite locks the whole database.
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
@@ -32,14 +29,9 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 def overtaken(change: Callable[[], Any], call: Callable[[], Any]) -> Any:
     """Change something, and before that is committed let somebody else call; they have to wait.
     Return what they got or what was raised."""
-    runner = Runner(call)
-    with transaction.atomic(), connection.cursor() as cursor:
-        change()
-        runner.start()
-        wait_until(partial(runner.stands_still, cursor), pause=0.005)
-        assert runner.is_alive(), f"it did not wait: {runner.outcome}"
-    runner.join(LIMIT)
-    return runner.outcome
+    _done, outcome, waited = meanwhile(change, call)
+    assert waited, f"it did not wait: {outcome}"
+    return outcome
 
 
 def block(user: User) -> None:

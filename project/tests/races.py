@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from threading import Barrier, Thread
@@ -95,6 +96,41 @@ def _hold(stack: ExitStack, model: type[models.Model]) -> CursorWrapper:
     table = connection.ops.quote_name(model._meta.db_table)
     cursor.execute(f"LOCK TABLE {table} IN SHARE MODE")
     return cursor
+
+
+def meanwhile(
+    first: Callable[[], Any], second: Callable[[], Any], then: Callable[[], Any] = lambda: None
+) -> tuple[Any, Any, bool]:
+    """Do the second thing while the first one is not committed yet; that comes when the second one
+    waits for it, or is done. `then` is done in the first transaction, at that moment. Return what
+    the first one returned, what the second one returned or raised, and whether it waited.
+    PostgreSQL only: on SQLite everybody waits for whoever writes."""
+    other = Runner(second)
+    with transaction.atomic(), connection.cursor() as cursor:
+        done = first()
+        other.start()
+        wait_until(partial(other.stands_still, cursor), pause=0.005)
+        waited = other.is_alive()
+        then()
+    other.join(LIMIT)
+    return done, other.outcome, waited
+
+
+def elsewhere[T](call: Callable[[], T]) -> T:
+    """Call something over another connection to the database, which waits for no lock longer than a
+    second (on PostgreSQL); return what it returned."""
+
+    def run() -> T:
+        try:
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute("SET lock_timeout = '1s'")
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
 
 
 def statuses(answers: list[Any]) -> Counter[int]:

@@ -13,6 +13,7 @@ from project.common.background import queue
 from project.common.background.schedules import Schedule as Entry
 from project.common.background.tasks import SIGN_OF_LIFE, canary, sign_of_life
 from project.tests.processes import wait_until
+from project.tests.races import elsewhere
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
@@ -146,7 +147,7 @@ def test_a_row_of_the_table_is_put_right_and_the_older_of_two_stays(clock: Any) 
 
 @locks
 @pytest.mark.django_db(transaction=True)
-def test_two_servers_that_migrate_at_once_take_turns(elsewhere: Any) -> None:
+def test_two_servers_that_migrate_at_once_take_turns() -> None:
     """Each would find no row of the other's, and write one of its own."""
     Schedule.objects.all().delete()
     table = [Entry("new", PATH, minutes=7)]

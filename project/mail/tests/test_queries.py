@@ -34,6 +34,7 @@ from project.mail.services import (
 )
 from project.mail.tasks import forget_old_mails
 from project.mail.tests.kinds import Notice
+from project.tests.races import elsewhere
 
 pytestmark = pytest.mark.django_db
 
@@ -231,7 +232,7 @@ def test_a_step_that_fails_in_the_middle_leaves_nothing(people, clock):
 
 @ON_POSTGRESQL
 @pytest.mark.django_db(transaction=True)
-def test_nobody_else_lists_a_mailing_meanwhile(people, monkeypatch, elsewhere):
+def test_nobody_else_lists_a_mailing_meanwhile(people, monkeypatch):
     found: list[str] = []
 
     def audience(kind, subject_id):

@@ -30,6 +30,7 @@ from project.mail.office import claim_batch, send_due
 from project.mail.outcomes import Batch, ClaimLost
 from project.mail.services import send_to_audience, send_to_one
 from project.mail.tasks import deliver_mail
+from project.tests.races import elsewhere
 
 pytestmark = pytest.mark.django_db
 
@@ -163,12 +164,12 @@ def test_five_crashes_are_enough(people, counter, clock, attempts, refusals, sta
 
 @ON_POSTGRESQL
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_take_different_mails_and_neither_waits(people, monkeypatch, elsewhere):
+def test_two_workers_take_different_mails_and_neither_waits(people, monkeypatch):
     monkeypatch.setattr(office, "BATCH_SIZES", (3, 1, 1))
     listed()
     with transaction.atomic():
         mine = claimed()
-        theirs = elsewhere(lambda: claim_batch(timezone.now()))
+        theirs = elsewhere(claimed)
         assert elsewhere(lambda: claim_batch(timezone.now())) is None
     assert (len(mine.recipients), len(theirs.recipients)) == (3, 2)
     assert not set(mine.recipients) & set(theirs.recipients)
