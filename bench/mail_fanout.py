@@ -109,7 +109,7 @@ def bare_round(port: int, messages: list[tuple[str, bytes]]) -> float:
 
 def our_round() -> float:
     """Mails per second of the worker, claiming, writing and marking included."""
-    from project.mail.office import send_due  # noqa: PLC0415
+    from project.mail.sending import send_due  # noqa: PLC0415
 
     started = time.perf_counter()
     sent = send_due(time.monotonic() + ROUND_SECONDS)
@@ -119,10 +119,9 @@ def our_round() -> float:
 def example_messages() -> list[tuple[str, bytes]]:
     """Mails of the mailing as the worker sends them."""
     from project.mail.kinds import Letter, mail_kind  # noqa: PLC0415
-    from project.mail.mime import Envelope, Press, message_id  # noqa: PLC0415
+    from project.mail.mime import message_id, prepare  # noqa: PLC0415
     from project.mail.models import Delivery  # noqa: PLC0415
 
-    press = Press()
     messages = []
     deliveries = Delivery.objects.select_related("mailing", "recipient").order_by("pk")[:ROUND]
     people = [delivery.recipient for delivery in deliveries]
@@ -131,10 +130,8 @@ def example_messages() -> list[tuple[str, bytes]]:
     for person in people:
         letter = letters[person.pk]
         if isinstance(letter, Letter):
-            envelope = Envelope(
-                letter, person.email, message_id(person.pk, mailing.created_at, "x")
-            )
-            messages.append((person.email, press.content_of(envelope) or b""))
+            identity = message_id(person.pk, mailing.created_at, "x")
+            messages.append((person.email, prepare(letter, person.email, identity).content or b""))
     return messages
 
 

@@ -77,6 +77,7 @@ class Edition:
             return Skip(gettext_noop("blocked"))
         if person.pk not in subscribed:
             return Skip(gettext_noop("unsubscribed"))
+        token = unsubscribe_token(person.pk, self.course.pk)
         author = person.pk if person.pk in self.authors else None
         key = (person.language, author)
         if key not in self.letters:
@@ -84,7 +85,6 @@ class Edition:
         letter = self.letters[key]
         if letter is None:
             return Skip(gettext_noop("made the change"))
-        token = unsubscribe_token(person.pk, self.course.pk)
         return replace(letter, unsubscribe_url=self.link.replace("{token}", token))
 
     def _render(self, language: str, author: int | None) -> Letter | None:

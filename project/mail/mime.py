@@ -6,8 +6,7 @@ Building each message anew costs more than sending it.
 import time
 import uuid
 from base64 import b64encode
-from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -17,8 +16,8 @@ from django.core.mail import EmailMultiAlternatives
 
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter
 
-# Moulds kept at once: languages × mailings that are sent side by side, with room to spare.
-MOULDS = 16
+# Kept at once: languages × mailings that are sent side by side, with room to spare.
+PATTERNS = 16
 RECIPIENT_MARK = "recipient-0123456789abcdef@recipient.invalid"
 MESSAGE_ID_MARK = "<message-0123456789abcdef@message.invalid>"
 DATE_MARK = "Thu, 01 Jan 1970 00:00:00 +0000"
@@ -35,73 +34,61 @@ PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.@-_+
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
-    """A letter, the address it goes to, and the Message-ID by which a repeat is recognised."""
+class Message:
+    """A letter, the address it goes to, the Message-ID by which a repeat is recognised, and what
+    goes over the wire; without `content` Django builds it when it is sent."""
 
     letter: Letter
     address: str
     message_id: str
+    content: bytes | None = None
 
 
-class Press:
-    """Makes the messages of a few letters for many people."""
-
-    def __init__(self) -> None:
-        self.moulds: OrderedDict[tuple[str, bool], bytes | None] = OrderedDict()
-
-    def content_of(self, envelope: Envelope) -> bytes | None:
-        """The message as it goes over the wire; None if only Django can build it."""
-        mould = self._mould(envelope.letter)
-        if mould is None or not PLAIN.issuperset(envelope.address):
-            return None
-        for mark, value in _personal(envelope).items():
-            mould = mould.replace(mark, value)
-        return mould
-
-    def _mould(self, letter: Letter) -> bytes | None:
-        """The message around the letter, with marks; None if a mark did not survive."""
-        key = (letter.subject, bool(letter.unsubscribe_url))
-        if key not in self.moulds:
-            self.moulds[key] = _cast(letter)
-            while len(self.moulds) > MOULDS:
-                self.moulds.popitem(last=False)
-        return self.moulds[key]
+def prepare(letter: Letter, address: str, message_id: str) -> Message:
+    """The message with its content, as far as we can build it ourselves."""
+    message = Message(letter, address, message_id)
+    try:
+        return replace(message, content=_content(message))
+    except Exception:  # noqa: BLE001 - building it again when it is sent says what is wrong
+        return message
 
 
-def _cast(letter: Letter) -> bytes | None:
-    link = UNSUBSCRIBE_MARK if letter.unsubscribe_url else ""
-    marked = Letter(letter.subject, TEXT_MARK, HTML_MARK, link)
-    message = build(Envelope(marked, RECIPIENT_MARK, MESSAGE_ID_MARK), DATE_MARK)
-    content = message.message(policy=SMTP).as_bytes()
-    mould = _with_bodies_last(content)
-    marks = [TEXT_MARK, HTML_MARK, RECIPIENT_MARK, MESSAGE_ID_MARK, DATE_MARK] + [link] * bool(link)
-    # Before, too: one in the subject, which people write, would be taken for that of the body.
-    found = [(content.count(mark.encode()), mould.count(mark.encode())) for mark in marks]
-    return mould if found == [(1, 1)] * len(marks) else None
-
-
-def _with_bodies_last(content: bytes) -> bytes:
-    """Let each body's mark take its encoding along, which depends on the letters in the body."""
-    for mark in (TEXT_MARK, HTML_MARK):
-        head, _found, rest = content.partition(mark.encode())
-        before, _found, headers = head.rpartition(ENCODING)
-        others = headers.strip()
-        content = before + (others + b"\r\n" if others else b"")
-        content += b"<" + mark.encode() + b">" + rest
-    return content
-
-
-def _personal(envelope: Envelope) -> dict[bytes, bytes]:
-    letter = envelope.letter
-    link = letter.unsubscribe_url.encode()
-    return {
-        RECIPIENT_MARK.encode(): envelope.address.encode(),
-        MESSAGE_ID_MARK.encode(): envelope.message_id.encode(),
+def _content(message: Message) -> bytes | None:
+    letter, link = message.letter, message.letter.unsubscribe_url.encode()
+    content = _pattern(letter.subject, has_link=bool(link))
+    if content is None or not PLAIN.issuperset(message.address):
+        return None
+    personal = {
+        RECIPIENT_MARK.encode(): message.address.encode(),
+        MESSAGE_ID_MARK.encode(): message.message_id.encode(),
         DATE_MARK.encode(): _date(int(time.time())),
         UNSUBSCRIBE_MARK.encode(): link,
         TEXT_PART: _part(letter.text, link),
         HTML_PART: _part(letter.html, link),
     }
+    for mark, value in personal.items():
+        content = content.replace(mark, value)
+    return content
+
+
+@lru_cache(maxsize=PATTERNS)
+def _pattern(subject: str, *, has_link: bool) -> bytes | None:
+    """The message as Django builds it, with marks in the place of what is personal, and each body's
+    mark at the end of its headers, because the encoding depends on the letters in the body. None if
+    a mark did not survive."""
+    link = UNSUBSCRIBE_MARK if has_link else ""
+    marked = Letter(subject, TEXT_MARK, HTML_MARK, link)
+    message = build(Message(marked, RECIPIENT_MARK, MESSAGE_ID_MARK), DATE_MARK)
+    built = pattern = message.message(policy=SMTP).as_bytes()
+    for mark in (TEXT_MARK.encode(), HTML_MARK.encode()):
+        head, _found, rest = pattern.partition(mark)
+        before, _found, headers = head.rpartition(ENCODING)
+        others = headers.strip()
+        pattern = before + (others + b"\r\n" if others else b"") + b"<" + mark + b">" + rest
+    marks = [TEXT_MARK, HTML_MARK, RECIPIENT_MARK, MESSAGE_ID_MARK, DATE_MARK] + [link] * has_link
+    # Before, too: one in the subject, which people write, would be taken for that of the body.
+    found = [(built.count(mark.encode()), pattern.count(mark.encode())) for mark in marks]
+    return pattern if found == [(1, 1)] * len(marks) else None
 
 
 def _part(body: str, link: bytes) -> bytes:
@@ -116,7 +103,7 @@ def _part(body: str, link: bytes) -> bytes:
     return b"Content-Transfer-Encoding: base64\r\n\r\n" + wrapped
 
 
-@lru_cache(maxsize=MOULDS)
+@lru_cache(maxsize=PATTERNS)
 def _ready(body: str) -> tuple[bool, bytes]:
     """Is the body plain, and its bytes; the same for all who get the letter, but for their link."""
     lines = body.splitlines()
@@ -129,11 +116,11 @@ def _date(second: int) -> bytes:
     return format_datetime(datetime.fromtimestamp(second, UTC)).encode()
 
 
-def build(envelope: Envelope, date: str = "") -> EmailMultiAlternatives:
+def build(message: Message, date: str = "") -> EmailMultiAlternatives:
     """The message as Django builds it."""
-    letter = envelope.letter
+    letter = message.letter
     headers = {
-        "Message-ID": envelope.message_id,
+        "Message-ID": message.message_id,
         "Date": date or _date(int(time.time())).decode(),
         "Auto-Submitted": "auto-generated",
     }
@@ -144,9 +131,9 @@ def build(envelope: Envelope, date: str = "") -> EmailMultiAlternatives:
         body.replace(UNSUBSCRIBE_MARK, letter.unsubscribe_url)
         for body in (letter.text, letter.html)
     )
-    message = EmailMultiAlternatives(letter.subject, text, to=[envelope.address], headers=headers)
-    message.attach_alternative(html, "text/html")
-    return message
+    built = EmailMultiAlternatives(letter.subject, text, to=[message.address], headers=headers)
+    built.attach_alternative(html, "text/html")
+    return built
 
 
 def message_id(delivery_id: int, created_at: datetime, domain: str) -> str:

@@ -1,4 +1,4 @@
-"""The ledger of mails: one row per mailing, one per person and mailing, one for the server."""
+"""The outbox: one row per mailing, one per person and mailing, one for the server."""
 
 from datetime import datetime, timedelta
 from typing import Self
@@ -28,7 +28,7 @@ class MailingState(models.TextChoices):
 
 class MailingQuerySet(models.QuerySet["Mailing"]):
     def to_be_listed(self, *, at: datetime) -> Self:
-        """Mailings whose recipients are not all in the ledger, oldest first."""
+        """Mailings whose recipients are not all listed, oldest first."""
         return self.filter(state=MailingState.LISTING, due_at__lte=at).order_by("id")
 
     def troubled(self) -> Self:
@@ -68,7 +68,7 @@ class Mailing(models.Model):
     state = models.CharField(
         _("state"), max_length=10, choices=MailingState, default=MailingState.LISTING
     )
-    # Recipients with a primary key up to this one are in the ledger.
+    # Recipients with a primary key up to this one are listed.
     listed_up_to = models.BigIntegerField(_("listed up to"), default=0)
     # Raised before each step of listing and set back after it: the steps that ended in a crash.
     listing_attempts = models.PositiveSmallIntegerField(_("failed tries of listing"), default=0)

@@ -1,4 +1,4 @@
-"""Questions to the ledger, and its housekeeping."""
+"""What the outbox says of itself, and its housekeeping."""
 
 from datetime import datetime, timedelta
 
@@ -8,11 +8,6 @@ from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState,
 
 # Rows that one statement deletes.
 STEP = 5000
-
-
-def anything_due(at: datetime) -> bool:
-    """Is there a recipient to list or a mail to send?"""
-    return Mailing.objects.to_be_listed(at=at).exists() or Delivery.objects.due(at=at).exists()
 
 
 def oldest_unsent_age(at: datetime) -> timedelta | None:

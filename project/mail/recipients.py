@@ -1,4 +1,4 @@
-"""Writing the recipients of a mailing into the ledger: in bounded steps, inside the database."""
+"""Writing the recipients of a mailing into the outbox: in bounded steps, inside the database."""
 
 import logging
 from datetime import timedelta
@@ -27,8 +27,8 @@ MAX_ATTEMPTS = 5
 
 
 def add_recipients(mailing: Mailing, rows: QuerySet[Any], field: str) -> int:
-    """Put the people whom `field` of the rows names into the ledger of the mailing, in one
-    statement; who is there already stays as they are. Returns the number of new ones."""
+    """Put the people whom `field` of the rows names into the mailing, in one statement; who is
+    there already stays as they are. Returns the number of new ones."""
     columns: dict[str, Any] = {
         "mailing_id": Value(mailing.pk, IntegerField()),
         "recipient_id": F(field),

@@ -1,4 +1,4 @@
-"""How a mail gets into the outbox. It is in the ledger when the caller's transaction commits."""
+"""How a mail gets into the outbox. It is there when the caller's transaction commits."""
 
 import secrets
 from typing import TYPE_CHECKING
@@ -62,7 +62,7 @@ def send_to_audience(kind: str, subject_id: int, *, title: str = "") -> Mailing:
 
 
 def open_mailing(kind: str, key: str) -> Mailing:
-    """The mailing of this key, to which the caller adds recipients with `listing.add_recipients`."""
+    """The mailing of this key, to which the caller adds recipients with `recipients.add_recipients`."""
     mailing, _created = Mailing.objects.get_or_create(
         key=mailing_key(kind, key), defaults={"kind": kind, "state": MailingState.LISTED}
     )

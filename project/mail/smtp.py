@@ -2,17 +2,16 @@
 
 import smtplib
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.utils import parseaddr
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import mailers
 from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 
-from project.mail.kinds import Letter
-from project.mail.mime import Envelope, Press, build
+from project.mail.mime import Message, build
+
+Callback = Callable[[], object] | None
 
 
 class ServerUnavailable(Exception):
@@ -27,16 +26,8 @@ class AddressPostponed(Exception):
     """The mail server does not take this mail for this person now, or we did not hear its answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """An envelope with its bytes; without them Django builds it when it is sent."""
-
-    envelope: Envelope
-    content: bytes | None
-
-
 class Transport:
-    """Sends envelopes over one connection, opened at the first and closed at the end."""
+    """Sends messages over one connection, opened at the first and closed at the end."""
 
     def __init__(self) -> None:
         self.backend: Any = mailers.default
@@ -45,34 +36,13 @@ class Transport:
         self.domain = self.sender.rpartition("@")[2] or "localhost"
         self.is_open = False
         self.losses = 0
-        self.press = Press()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._close()
-
-    def prepare(self, letter: Letter, address: str, message_id: str) -> Message:
-        """Have the bytes ready before the server waits for them."""
-        envelope = Envelope(letter, address, message_id)
-        try:
-            content = self.press.content_of(envelope)
-        except Exception:  # noqa: BLE001 - building it again when it is sent says what is wrong
-            content = None
-        return Message(envelope, content)
 
     def send(
         self,
         message: Message,
         *,
-        before: Callable[[], None] = lambda: None,
-        meanwhile: Callable[[], None] = lambda: None,
+        before: Callback = None,
+        meanwhile: Callback = None,
     ) -> None:
         """Send one mail. `before` is called once, before the message goes out: what it raises stops
         it. `meanwhile` is called at most once, while the server takes the message.
@@ -82,27 +52,32 @@ class Transport:
         self._open()
         try:
             if message.content is None or not self.speaks_smtp:
-                before()
-                self.backend.send_messages([build(message.envelope)])
+                if before:
+                    before()
+                self.backend.send_messages([build(message)])
             else:
-                self._offer(message, before)
-                self._hand_over(message, meanwhile)
+                self._converse(message, message.content, before, meanwhile)
         except smtplib.SMTPRecipientsRefused as error:
             code, answer = next(iter(error.recipients.values()))
             self._judge(code, answer, error)
         except (smtplib.SMTPSenderRefused, smtplib.SMTPHeloError) as error:
             # It is us whom the server does not want: whoever the mail is for makes no difference.
-            self._close()
+            self.close()
             raise ServerUnavailable(_words(error.smtp_code, error.smtp_error)) from error
         except smtplib.SMTPResponseException as error:
             self._judge(error.smtp_code, error.smtp_error, error)
         except ValueError as error:
             raise AddressRefused(str(error)) from error
         except OSError as error:  # smtplib's own errors are among them
-            self._lost(error)
+            # Whether the server took the mail is not known. Once may be the mail's fault; twice in
+            # a row is the server's.
+            self.close()
+            self.losses += 1
+            words = _words(0, str(error) or type(error).__name__)
+            if self.losses > 1:
+                raise ServerUnavailable(words) from error
+            raise AddressPostponed(words) from error
         self.losses = 0
-
-    # --- The connection -----------------------------------------------------------------------
 
     def _open(self) -> None:
         if self.is_open:
@@ -116,7 +91,7 @@ class Transport:
             raise ServerUnavailable(_words(0, str(error) or type(error).__name__)) from error
         self.is_open = True
 
-    def _close(self) -> None:
+    def close(self) -> None:
         """Say goodbye; a server that has gone already needs none."""
         self.is_open = False
         try:
@@ -130,21 +105,18 @@ class Transport:
         self.backend.connection.close()
         self.backend.connection = None
 
-    # --- The conversation ---------------------------------------------------------------------
-
-    def _offer(self, message: Message, before: Callable[[], None]) -> None:
-        """Say from whom and for whom, until the server wants the message. The commands go out at
-        once where it knows PIPELINING (RFC 2920): a far server is waited for once, not thrice."""
-        smtp: Any = self.backend.connection
-        size = f" size={len(message.content or b'')}" if smtp.has_extn("size") else ""
-        sender, recipient = f"FROM:<{self.sender}>{size}", f"TO:<{message.envelope.address}>"
+    def _converse(
+        self, message: Message, content: bytes, before: Callback, meanwhile: Callback
+    ) -> None:
+        """Say from whom and for whom, and hand the message over when the server wants it. The
+        commands go out at once where it knows PIPELINING (RFC 2920): a far server is waited for
+        once, not thrice."""
+        smtp = self.backend.connection
+        size = f" size={len(content)}" if smtp.has_extn("size") else ""
+        sender, recipient = f"FROM:<{self.sender}>{size}", f"TO:<{message.address}>"
         at_once = smtp.has_extn("pipelining")
         smtp.send(f"MAIL {sender}\r\n" + (f"RCPT {recipient}\r\nDATA\r\n" if at_once else ""))
-        try:
-            before()
-        except BaseException:
-            self._hang_up()
-            raise
+        self._call(before)
         code, words = smtp.getreply()
         if code != 250:
             raise smtplib.SMTPSenderRefused(code, words, self.sender)
@@ -152,50 +124,39 @@ class Transport:
         if answer[0] not in {250, 251}:
             if at_once and answer[0] != 421 and smtp.getreply()[0] == 354:
                 smtp.docmd(".")  # the server waits for a message to nobody
-            raise smtplib.SMTPRecipientsRefused({message.envelope.address: answer})
+            raise smtplib.SMTPRecipientsRefused({message.address: answer})
         answer = smtp.getreply() if at_once else smtp.docmd("DATA")
         if answer[0] != 354:
             raise smtplib.SMTPDataError(*answer)
+        smtp.send(content.replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n")
+        self._call(meanwhile)
+        answer = smtp.getreply()
+        if answer[0] != 250:
+            raise smtplib.SMTPDataError(*answer)
 
-    def _hand_over(self, message: Message, meanwhile: Callable[[], None]) -> None:
-        smtp: Any = self.backend.connection
-        smtp.send((message.content or b"").replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n")
+    def _call(self, callback: Callback) -> None:
+        """Leave without a word if it fails: the server would take one for a part of the message."""
         try:
-            meanwhile()
+            if callback:
+                callback()
         except BaseException:
-            self._hang_up()
+            self.is_open = False
+            self.backend.connection.close()
+            self.backend.connection = None
             raise
-        code, answer = smtp.getreply()
-        if code != 250:
-            raise smtplib.SMTPDataError(code, answer)
-
-    # --- The answers --------------------------------------------------------------------------
 
     def _judge(self, code: int, answer: bytes | str, error: Exception) -> None:
+        """What an answer means for the mail, which the server is to forget."""
         words = _words(code, answer)
         if code == 421:  # "closing the channel" may answer any command, RFC 5321
-            self._close()
+            self.close()
             raise ServerUnavailable(words) from error
-        self._start_over()
-        if code >= 500:
-            raise AddressRefused(words) from error
-        raise AddressPostponed(words) from error
-
-    def _start_over(self) -> None:
-        """Have the server forget the mail that it did not take."""
         try:
             self.backend.connection.rset()
         except OSError:
-            self._close()
-
-    def _lost(self, error: OSError) -> None:
-        """The connection broke: whether the server took the mail is not known. Once may be the
-        mail's fault; twice in a row is the server's."""
-        self._close()
-        self.losses += 1
-        words = _words(0, str(error) or type(error).__name__)
-        if self.losses > 1:
-            raise ServerUnavailable(words) from error
+            self.close()
+        if code >= 500:
+            raise AddressRefused(words) from error
         raise AddressPostponed(words) from error
 
 

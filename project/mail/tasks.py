@@ -8,15 +8,14 @@ from datetime import timedelta
 from django.utils import timezone
 
 from project.common.background.queue import enqueue
-from project.mail.lease import become_sender, server_may_answer, stop_sending
-from project.mail.office import send_due
-from project.mail.queries import anything_due, forget_finished_mailings
+from project.mail.queries import forget_finished_mailings
 from project.mail.recipients import list_one_step
+from project.mail.sending import become_sender, has_work, send_due, stop_sending
 
 # Seconds of work in one task, well below Q_CLUSTER["timeout"]; then the next one goes on, so that
 # other tasks have their turn in between.
 SLICE = 20.0
-LEDGER_KEPT = timedelta(days=90)
+MAILINGS_KEPT = timedelta(days=90)
 
 
 def deliver_mail(token: str | None = None) -> str:
@@ -25,22 +24,17 @@ def deliver_mail(token: str | None = None) -> str:
     deadline = time.monotonic() + SLICE
     sent = 0
     # What is put in while we are about to stop finds us still at work, and does not start another.
-    while _has_work() and become_sender(sender, timezone.now()):
+    while has_work(timezone.now()) and become_sender(sender, timezone.now()):
         while time.monotonic() < deadline and list_one_step():
             continue
         sent += send_due(deadline)
-        if time.monotonic() >= deadline and _has_work():
+        if time.monotonic() >= deadline and has_work(timezone.now()):
             enqueue("project.mail.tasks.deliver_mail", str(sender))
             return f"{sent} sent, to be continued"
         stop_sending(sender)
     return f"{sent} sent"
 
 
-def _has_work() -> bool:
-    now = timezone.now()
-    return server_may_answer(now) and anything_due(now)
-
-
 def forget_old_mails() -> str:
     """Delete mailings that were finished long ago; to be scheduled once a day."""
-    return f"{forget_finished_mailings(timezone.now() - LEDGER_KEPT)} deliveries forgotten"
+    return f"{forget_finished_mailings(timezone.now() - MAILINGS_KEPT)} deliveries forgotten"

@@ -1,4 +1,4 @@
-"""The ledger of mails in the admin: what was asked for, what became of it, and *try again*."""
+"""The outbox in the admin: what was asked for, what became of it, and *try again*."""
 
 from project.mail.admin.deliveries import DeliveryAdmin
 from project.mail.admin.mailings import MailingAdmin

@@ -1,4 +1,4 @@
-"""Filters of the ledger of mails."""
+"""Filters of the outbox."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The bytes of a message, whichever way it is built: by Django, or faster from a mould."""
+"""The bytes of a message, whichever way it is built: by Django, or faster from a pattern."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,28 +11,30 @@ import time_machine
 
 from project.mail import mime as module
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter
-from project.mail.mime import Envelope, Press, build, message_id
+from project.mail.mime import Message, build, message_id, prepare
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 LETTER = Letter("Bread", "Text\n", "<p>Text</p>\n")
-ANNA = Envelope(LETTER, "anna@school.example", "<1@school.example>")
 LINK = "https://school.example/unsubscribe/1/"
 
-Way = Callable[[Envelope], EmailMessage]
+Way = Callable[[Message], EmailMessage]
 
 
-def _pressed(envelope: Envelope, press: Press | None = None) -> EmailMessage:
-    content = (press or Press()).content_of(envelope)
-    assert content is not None
-    return message_from_bytes(content, policy=default)
+def _to_anna(letter: Letter) -> Message:
+    return prepare(letter, "anna@school.example", "<1@school.example>")
 
 
-def _built(envelope: Envelope) -> EmailMessage:
-    return message_from_bytes(build(envelope).message().as_bytes(), policy=default)
+def _filled_in(message: Message) -> EmailMessage:
+    assert message.content is not None
+    return message_from_bytes(message.content, policy=default)
 
 
-both_ways = pytest.mark.parametrize("way", [_pressed, _built], ids=["mould", "Django"])
+def _built(message: Message) -> EmailMessage:
+    return message_from_bytes(build(message).message().as_bytes(), policy=default)
+
+
+both_ways = pytest.mark.parametrize("way", [_filled_in, _built], ids=["pattern", "Django"])
 
 
 def bodies(message: EmailMessage) -> dict[str, EmailMessage]:
@@ -42,7 +44,7 @@ def bodies(message: EmailMessage) -> dict[str, EmailMessage]:
 @both_ways
 def test_a_message_has_these_headers_and_no_others(way: Way) -> None:
     with time_machine.travel(NOW, tick=False):
-        message = way(ANNA)
+        message = way(_to_anna(LETTER))
     headers = {name: value for name, value in message.items() if name != "Content-Type"}
     assert headers == {
         "MIME-Version": "1.0",
@@ -60,7 +62,7 @@ def test_a_message_has_these_headers_and_no_others(way: Way) -> None:
 @both_ways
 def test_a_message_with_a_link_has_the_headers_of_one_click(way: Way) -> None:
     letter = Letter("Bread", f"Stop: {UNSUBSCRIBE_MARK}", f'<a href="{UNSUBSCRIBE_MARK}">', LINK)
-    message = way(Envelope(letter, ANNA.address, ANNA.message_id))
+    message = way(_to_anna(letter))
     assert message["List-Unsubscribe"] == f"<{LINK}>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     parts = bodies(message)
@@ -69,21 +71,19 @@ def test_a_message_with_a_link_has_the_headers_of_one_click(way: Way) -> None:
 
 
 def test_the_next_person_gets_nothing_of_the_last_one() -> None:
-    press = Press()
     for number, name in enumerate(["anna", "boris"]):
         link = f"https://school.example/unsubscribe/{name}/"
         letter = Letter("Bread", f"Dear {name}: {UNSUBSCRIBE_MARK}", f"<p>{name}</p>", link)
-        envelope = Envelope(letter, f"{name}@school.example", f"<{name}@school.example>")
         with time_machine.travel(NOW + number * SECOND, tick=False):
-            content = press.content_of(envelope)
-        assert content is not None
-        message = message_from_bytes(content, policy=default)
+            prepared = prepare(letter, f"{name}@school.example", f"<{name}@school.example>")
+        message = _filled_in(prepared)
         assert message["To"] == f"{name}@school.example"
         assert message["Message-ID"] == f"<{name}@school.example>"
         assert message["List-Unsubscribe"] == f"<{link}>"
         assert message["Date"].datetime == NOW + number * SECOND
-        assert (b"anna" in content) == (name == "anna")
-    assert _pressed(ANNA, press)["List-Unsubscribe"] is None
+        assert prepared.content is not None
+        assert (b"anna" in prepared.content) == (name == "anna")
+    assert _filled_in(_to_anna(LETTER))["List-Unsubscribe"] is None
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_next_person_gets_nothing_of_the_last_one() -> None:
 )
 def test_a_body_is_encoded_if_a_line_is_long_or_not_english(body: str, encoding: str) -> None:
     for text, html in [(body, "<p>x</p>\n"), ("x\n", body), (body, body)]:
-        message = _pressed(Envelope(Letter("Bread", text, html), ANNA.address, ANNA.message_id))
+        message = _filled_in(_to_anna(Letter("Bread", text, html)))
         parts = bodies(message)
         for part, content in [(parts["plain"], text), (parts["html"], html)]:
             assert part.get_content().splitlines() == content.splitlines()
@@ -114,7 +114,7 @@ def test_a_body_is_encoded_if_a_line_is_long_or_not_english(body: str, encoding:
     ["anna boris@x", "anna,boris@x", '"anna"@x', "<anna@x>", "анна@x", "anna@x\r\nRCPT TO:<b@x>"],
 )
 def test_an_address_that_needs_care_is_left_to_django(address: str) -> None:
-    assert Press().content_of(Envelope(LETTER, address, ANNA.message_id)) is None
+    assert prepare(LETTER, address, "<1@school.example>").content is None
 
 
 @pytest.mark.parametrize("title", ["{}", "Course “{}” was updated"])
@@ -123,29 +123,30 @@ def test_a_subject_that_looks_like_a_mark_spoils_nothing(mark: str, title: str) 
     """It is the title of a course, which an author may choose."""
     subject = title.format(getattr(module, f"{mark}_MARK"))
     letter = Letter(subject, "Text", "<p>Text</p>", LINK)
-    envelope = Envelope(letter, ANNA.address, ANNA.message_id)
-    content = Press().content_of(envelope)
-    assert content is None or "“" in title
-    message = _built(envelope) if content is None else message_from_bytes(content, policy=default)
-    assert (message["Subject"], message["To"]) == (subject, ANNA.address)
+    prepared = _to_anna(letter)
+    assert prepared.content is None or "“" in title
+    message = _built(prepared) if prepared.content is None else _filled_in(prepared)
+    assert (message["Subject"], message["To"]) == (subject, "anna@school.example")
     texts = [part.get_content().strip() for part in bodies(message).values()]
     assert texts == ["Text", "<p>Text</p>"]
 
 
 def test_a_body_that_looks_like_a_mark_stays_as_it_is() -> None:
     body = f"{module.RECIPIENT_MARK} {module.MESSAGE_ID_MARK} {module.DATE_MARK}"
-    message = _pressed(Envelope(Letter("Bread", body, body), ANNA.address, ANNA.message_id))
+    message = _filled_in(_to_anna(Letter("Bread", body, body)))
     for part in bodies(message).values():
         assert part.get_content().strip() == body
 
 
-def test_sixteen_moulds_are_kept_and_the_oldest_goes_first() -> None:
-    press = Press()
-    for number in range(17):
+def test_sixteen_patterns_are_kept_and_the_oldest_goes_first() -> None:
+    module._pattern.cache_clear()
+    for built, number in enumerate([*range(17), 0], start=1):
         letter = Letter(f"Subject {number}", "Text", "<p>Text</p>")
-        message = _pressed(Envelope(letter, ANNA.address, ANNA.message_id), press)
-        assert message["Subject"] == f"Subject {number}"
-    assert [subject for subject, _link in press.moulds] == [f"Subject {n}" for n in range(1, 17)]
+        assert _filled_in(_to_anna(letter))["Subject"] == f"Subject {number}"
+        assert module._pattern.cache_info().misses == built
+    for number in [*range(2, 17), 0]:
+        _to_anna(Letter(f"Subject {number}", "Text", "<p>Text</p>"))
+    assert module._pattern.cache_info().misses == 18
 
 
 def test_a_mail_has_the_same_id_however_often_it_is_tried_and_no_other_mail_has_it() -> None:

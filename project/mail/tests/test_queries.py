@@ -14,9 +14,7 @@ from people.tests.factories import UserFactory
 from project.common.db.bulk import insert_rows
 from project.mail import queries, recipients
 from project.mail.models import Delivery, Mailing, MailingState, MailServer
-from project.mail.office import claim_batch
 from project.mail.queries import (
-    anything_due,
     failed_lately,
     failing_since,
     forget_finished_mailings,
@@ -24,6 +22,7 @@ from project.mail.queries import (
     parked_mailings,
 )
 from project.mail.recipients import add_recipients, list_one_step
+from project.mail.sending import claim_batch, has_work
 from project.mail.services import (
     list_again,
     open_mailing,
@@ -182,10 +181,10 @@ def test_a_mailing_that_cannot_be_listed_is_given_up_after_five_tries(people, cl
         assert (broken.state, broken.listing_attempts) == (MailingState.LISTING, tries)
         assert broken.due_at == timezone.now() + timedelta(minutes=minutes)
         clock.shift(timedelta(minutes=minutes) - MOMENT)
-        assert not anything_due(timezone.now())
+        assert not has_work(timezone.now())
         assert not list_one_step()
         clock.shift(MOMENT)
-        assert anything_due(timezone.now())
+        assert has_work(timezone.now())
     other = send_to_audience("notice", 1)
     assert parked_mailings() == 0
     assert list_one_step()
@@ -339,15 +338,15 @@ def test_the_age_is_that_of_what_has_been_due_for_longest(people, clock):
 
 
 def test_something_is_due_if_there_is_a_mail_to_send_or_a_mailing_to_list(people, clock):
-    assert not anything_due(NOW)
+    assert not has_work(NOW)
     send_to_one("notice", people[0])
-    assert anything_due(NOW)
-    assert not anything_due(NOW - MOMENT)
+    assert has_work(NOW)
+    assert not has_work(NOW - MOMENT)
     Delivery.objects.update(status="sent")
-    assert not anything_due(NOW)
+    assert not has_work(NOW)
     send_to_audience("notice", 1)
-    assert anything_due(NOW)
-    assert not anything_due(NOW - MOMENT)
+    assert has_work(NOW)
+    assert not has_work(NOW - MOMENT)
 
 
 def test_failures_of_seven_days_are_lately(people, clock):

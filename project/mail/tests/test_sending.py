@@ -16,18 +16,20 @@ from django_q.models import OrmQ
 
 from people.models import User
 from people.tests.factories import UserFactory
-from project.mail import office, outcomes, recipients
+from project.mail import recipients, sending
 from project.mail.kinds import mail_kind
-from project.mail.lease import (
+from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
+from project.mail.sending import (
+    Batch,
+    ClaimLost,
     become_sender,
+    claim_batch,
     mail_server,
     note_failure,
+    send_due,
     server_may_answer,
     stop_sending,
 )
-from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
-from project.mail.office import claim_batch, send_due
-from project.mail.outcomes import Batch, ClaimLost
 from project.mail.services import send_to_audience, send_to_one
 from project.mail.tasks import deliver_mail
 from project.tests.races import elsewhere
@@ -165,7 +167,7 @@ def test_five_crashes_are_enough(people, counter, clock, attempts, refusals, sta
 @ON_POSTGRESQL
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_take_different_mails_and_neither_waits(people, monkeypatch):
-    monkeypatch.setattr(office, "BATCH_SIZES", (3, 1, 1))
+    monkeypatch.setattr(sending, "BATCH_SIZES", (3, 1, 1))
     listed()
     with transaction.atomic():
         mine = claimed()
@@ -311,11 +313,11 @@ def test_a_mail_that_another_worker_took_over_is_theirs(people, counter, clock, 
 @pytest.mark.parametrize(
     "write",
     [
-        lambda batch, pk: outcomes.finish(batch, [pk], REFUSED, "no"),
-        lambda batch, pk: outcomes.postpone(batch, pk, "later"),
-        lambda batch, pk: outcomes.crash(batch, [pk], "error"),
-        lambda batch, pk: outcomes.give_back(batch, {pk: 0}),
-        outcomes.mark_sent,
+        lambda batch, pk: batch.finish([pk], REFUSED, "no"),
+        lambda batch, pk: batch.postpone(pk, "later"),
+        lambda batch, pk: batch.crash([pk], "error"),
+        lambda batch, pk: batch.give_back([pk]),
+        Batch.mark_sent,
     ],
     ids=["finish", "postpone", "crash", "give back", "mark sent"],
 )
@@ -341,7 +343,7 @@ def test_a_worker_hears_that_its_claim_is_lost(people, clock):
     pk, *_others = batch.recipients
     Delivery.objects.update(claim=None)
     with pytest.raises(ClaimLost):
-        outcomes.mark_sent(batch, pk)
+        batch.mark_sent(pk)
 
 
 @pytest.mark.parametrize(
@@ -391,8 +393,8 @@ def test_mails_that_crash_together_wait_as_long_as_the_worst_of_them(people, clo
     first, second, third, *_others = batch.recipients
     Delivery.objects.filter(pk=second).update(attempts=5, refusals=2)
     Delivery.objects.filter(pk=third).delete()  # with its person
-    outcomes.crash(batch, [third], "gone")
-    outcomes.crash(batch, [first, second], "error")
+    batch.crash([third], "gone")
+    batch.crash([first, second], "error")
     due = dict(Delivery.objects.filter(error="error").values_list("id", "due_at"))
     assert due == dict.fromkeys([first, second], NOW + timedelta(minutes=4))
 

@@ -1,12 +1,14 @@
 """What is said to mail servers that answer in unusual ways."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
 import pytest
 
 from project.mail.kinds import Letter
+from project.mail.mime import prepare
 from project.mail.smtp import AddressRefused, ServerUnavailable, Transport
 from project.tests.processes import wait_until
 
@@ -60,9 +62,9 @@ TAKES = {"ehlo": "250-me\r\n250 PIPELINING", "DATA": "354 go on"}
 
 
 def send(times: int = 1) -> None:
-    with Transport() as transport:
+    with closing(Transport()) as transport:
         for _time in range(times):
-            transport.send(transport.prepare(LETTER, "anna@school.example", "<1@x>"))
+            transport.send(prepare(LETTER, "anna@school.example", "<1@x>"))
 
 
 def test_the_commands_go_out_in_order_and_dots_are_doubled(serve):
@@ -101,8 +103,8 @@ def test_a_message_that_is_not_wanted_does_not_spoil_the_next(serve, ehlo):
 @pytest.mark.parametrize("address", ["a@x\r\nRCPT TO:<b@x>", "a@x>\r\nDATA\r\n"])
 def test_an_address_with_a_command_in_it_is_refused_by_ourselves(serve, address):
     heard = serve(TAKES)
-    with Transport() as transport, pytest.raises(AddressRefused):
-        transport.send(transport.prepare(LETTER, address, "<1@x>"))
+    with closing(Transport()) as transport, pytest.raises(AddressRefused):
+        transport.send(prepare(LETTER, address, "<1@x>"))
     assert not [line for line in heard if line.startswith(("RCPT", "DATA"))]
 
 
@@ -113,8 +115,8 @@ def test_what_fails_on_our_side_leaves_no_half_of_a_message(serve, hook):
     def fail() -> None:
         raise ZeroDivisionError
 
-    with Transport() as transport:
-        message = transport.prepare(LETTER, "anna@school.example", "<1@x>")
+    with closing(Transport()) as transport:
+        message = prepare(LETTER, "anna@school.example", "<1@x>")
         with pytest.raises(ZeroDivisionError):
             transport.send(message, **{hook: fail})
         transport.send(message)

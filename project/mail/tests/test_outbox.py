@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from contextlib import closing
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -12,14 +13,19 @@ from django.utils import timezone
 
 from people.models import BlockReason, User
 from people.tests.factories import UserFactory
-from project.mail import office, outcomes, recipients
-from project.mail.courier import Courier
+from project.mail import recipients, sending
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter
-from project.mail.lease import become_sender, mail_server
-from project.mail.mime import Envelope, Press, build
+from project.mail.mime import build, prepare
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
-from project.mail.office import MAX_CRASHES, claim_batch
 from project.mail.queries import forget_finished_mailings, oldest_unsent_age
+from project.mail.sending import (
+    MAX_CRASHES,
+    BatchSender,
+    become_sender,
+    claim_batch,
+    mail_server,
+    send_due,
+)
 from project.mail.services import send_to_audience, send_to_one, try_again
 from project.mail.smtp import Transport
 from project.mail.tasks import deliver_mail
@@ -109,11 +115,10 @@ def test_the_fast_way_builds_the_message_that_django_builds(body):
     letter = Letter(
         "Курс «Хлеб»", f"{body}\n{UNSUBSCRIBE_MARK}\n", f"<p>{body}</p>\n", "https://u/1/"
     )
-    envelope = Envelope(letter, "anya@school.example", "<1@school.example>")
-    content = Press().content_of(envelope)
-    assert content is not None
-    ours = message_from_bytes(content, policy=default)
-    theirs = message_from_bytes(build(envelope).message().as_bytes(), policy=default)
+    message = prepare(letter, "anya@school.example", "<1@school.example>")
+    assert message.content is not None
+    ours = message_from_bytes(message.content, policy=default)
+    theirs = message_from_bytes(build(message).message().as_bytes(), policy=default)
     for header in set(theirs.keys()) - {"Content-Type", "Date"}:
         assert ours[header] == theirs[header]
     for kind in ("plain", "html"):
@@ -123,7 +128,7 @@ def test_the_fast_way_builds_the_message_that_django_builds(body):
         assert our_part.get_content().split() == their_part.get_content().split()
         assert our_part["Content-Type"] == their_part["Content-Type"]
         assert len(our_part.get_all("Content-Transfer-Encoding", [])) == 1
-    assert max(len(line) for line in content.splitlines()) < 998
+    assert max(len(line) for line in message.content.splitlines()) < 998
     assert not ours.defects
 
 
@@ -186,7 +191,7 @@ def test_an_address_refused_for_a_while_gets_its_mail_later(people, sink):
 
 
 def test_an_address_refused_for_days_is_given_up(sink, monkeypatch):
-    monkeypatch.setattr(outcomes, "MAX_REFUSALS", 2)
+    monkeypatch.setattr(sending, "MAX_REFUSALS", 2)
     person = UserFactory.create()
     sink.refused[person.email] = "450 4.2.0 Greylisted"
     send_to_one("notice", person)
@@ -253,7 +258,7 @@ def test_a_batch_whose_worker_died_is_sent_after_its_lease(people, sink):
         dead = claim_batch(timezone.now())
         deliver_mail()
         assert not sink.received
-        clock.shift(office.LEASE)
+        clock.shift(sending.LEASE)
         deliver_mail()
     assert sink.counts == addresses(people)
     assert dead is not None
@@ -266,8 +271,8 @@ def test_a_worker_that_lost_its_claim_stops(people, sink):
     batch = claim_batch(timezone.now())
     assert batch is not None
     Delivery.objects.update(claim=None)
-    with Transport() as transport:
-        assert Courier(batch, transport, time.monotonic() + 20).deliver() == 1
+    with closing(Transport()) as transport:
+        assert BatchSender(batch, transport, time.monotonic() + 20).send() == 1
     # The one in flight, and no other.
     assert len(sink.received) == 1
 
@@ -285,8 +290,8 @@ def test_what_kills_its_worker_is_soon_alone_and_given_up(people, sink):
             sizes.append(len(batch.recipients))
             if poison.pk not in batch.recipients:
                 Delivery.objects.filter(pk__in=batch.recipients).update(status="sent")
-            clock.shift(office.LEASE)
-            office._park_poison(timezone.now())
+            clock.shift(sending.LEASE)
+            send_due(deadline=0)  # sends nothing, but gives up what crashed too often
     poison.refresh_from_db()
     assert (poison.status, poison.attempts) == (DeliveryStatus.PARKED, MAX_CRASHES)
     assert sizes[:3] == [5, 5, 1]
@@ -357,8 +362,8 @@ def test_many_senders_at_once_send_each_mail_once(mail_host, monkeypatch):
     people = UserFactory.create_batch(40)
     send_to_audience("notice", 1)
     recipients.list_one_step()
-    monkeypatch.setattr(office, "BATCH_SIZES", (3, 1, 1))
-    at_once(*[lambda: office.send_due(time.monotonic() + 20)] * 4)
+    monkeypatch.setattr(sending, "BATCH_SIZES", (3, 1, 1))
+    at_once(*[lambda: send_due(time.monotonic() + 20)] * 4)
     assert mail_host.sink.counts == addresses(people)
 
 
