@@ -75,9 +75,9 @@ def make_school() -> "tuple[User, int]":
 
     from lms.models import Course, Lesson, Subscription  # noqa: PLC0415
     from lms.services import authoring, learning  # noqa: PLC0415
-    from payments import services  # noqa: PLC0415
     from payments.mails import RECEIVED  # noqa: PLC0415
     from payments.models import Payment  # noqa: PLC0415
+    from payments.services import staff  # noqa: PLC0415
     from people.models import User  # noqa: PLC0415
     from project.mail.models import Delivery  # noqa: PLC0415
 
@@ -102,7 +102,7 @@ def make_school() -> "tuple[User, int]":
             payer=person, course=course, method=method, created_at=at, **fields
         )
         with time_machine.travel(at, tick=False):
-            services.confirm_payment(payment=payment, by=administrator, reason="Bank statement")
+            staff.confirm_payment(payment=payment, by=administrator, reason="Bank statement")
         Delivery.objects.of(RECEIVED, payment.pk).update(status="sent", finished_at=at)
         Subscription.objects.create(user=person, course=course, created_at=at)
         lessons = list(course.lessons.order_by("position"))
@@ -113,7 +113,7 @@ def make_school() -> "tuple[User, int]":
     text = f"{lesson.description} Редактор — любой: от блокнота до PyCharm."
     authoring.update_lesson(lesson=lesson, changes={"description": text}, by=moderator)
     last = Payment.objects.latest("pk")
-    services.refund_payment(payment=last, by=administrator, reason="Bought twice by mistake")
+    staff.refund_payment(payment=last, by=administrator, reason="Bought twice by mistake")
     times = {"started": NOW, "stopped": NOW, "success": True}
     task = {"id": "1" * 32, "name": "canary", "func": "project.common.background.tasks.canary"}
     apps.get_model("django_q.Success").objects.create(**task, **times)

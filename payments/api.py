@@ -9,10 +9,11 @@ from ninja import Header, Query, Router, Status
 from ninja.throttling import BaseThrottle
 from redis.exceptions import RedisError
 
-from payments import queries, services
+from payments import queries
 from payments.models import MoveSource, Payment
 from payments.pages import landing_pages
 from payments.schemas import IdempotencyKeyText, PaymentFilters, PaymentIn, PaymentOut
+from payments.services import checkout, purchase, stripe_events
 from people.current_user import current_user
 from project.common.api.pagination import PageParameters, answer_page, paged
 from project.common.api.responses import answer_one, revalidated
@@ -73,7 +74,7 @@ def get_payment_status(request: HttpRequest, payment_id: int) -> Payment:
     """A payment that is open at Stripe is asked about there, and what Stripe says is stored.
     More than once a second for a minute: 429."""
     payment = get_object_or_404(Payment.objects.visible_to(current_user(request)), pk=payment_id)
-    return services.ask_stripe(payment, source=MoveSource.STATUS)
+    return checkout.ask_stripe(payment, source=MoveSource.STATUS)
 
 
 @router.post(
@@ -100,7 +101,7 @@ def create_payment(
     `already_paid`. An `Idempotency-Key` that was used for another body: 409
     `idempotency_key_reused`. Stripe does not answer: 502, and another try goes on from there.
     """
-    payment, created = services.request_payment(
+    payment, created = purchase.request_payment(
         buyer=current_user(request),
         order=payload.to_order(),
         pages=landing_pages(request),
@@ -124,5 +125,5 @@ def receive_stripe_event(
 ) -> Status[None]:
     """For Stripe only: the signature over the raw body is the authentication. Each event is
     applied once, in any order; a bad signature is 400 `invalid_signature`."""
-    services.receive_event(request.body, signature)
+    stripe_events.receive_event(request.body, signature)
     return Status(200, None)

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from payments import services
 from payments.models import MoveSource, Payment
 from payments.provider.types import ProviderError
+from payments.services import checkout
 from payments.services.checkout import Pages, PagesOf
 
 
@@ -56,7 +56,7 @@ def status(request: HttpRequest, token: UUID) -> JsonResponse:
     payment = get_object_or_404(Payment.objects.whole(), token=token)
     # The page asks again; until Stripe answers, what is stored is the best that can be told.
     with suppress(ProviderError):
-        payment = services.ask_stripe(payment, source=MoveSource.STATUS)
+        payment = checkout.ask_stripe(payment, source=MoveSource.STATUS)
     return JsonResponse({"status": payment.status})
 
 

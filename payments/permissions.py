@@ -10,20 +10,20 @@ def owns(user: User, target: Course | Lesson) -> bool:
     return course.owner_id == user.pk
 
 
-def can_see_book(user: User) -> bool:
+def can_see_payments(user: User) -> bool:
     """Look through everybody's payments, in the admin. Each of the rights below needs it."""
     return user.has_perm("payments.view_payment")
 
 
 def can_confirm(user: User) -> bool:
     """Say that cash or a transfer came, or will not come."""
-    return can_see_book(user) and user.has_perm("payments.confirm_payment")
+    return can_see_payments(user) and user.has_perm("payments.confirm_payment")
 
 
 def can_refund(user: User) -> bool:
-    return can_see_book(user) and user.has_perm("payments.refund_payment")
+    return can_see_payments(user) and user.has_perm("payments.refund_payment")
 
 
 def can_import(user: User) -> bool:
     """Load payments from other books."""
-    return can_see_book(user) and user.has_perm("payments.add_payment")
+    return can_see_payments(user) and user.has_perm("payments.add_payment")

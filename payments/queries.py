@@ -3,7 +3,8 @@
 
 from typing import Any
 
-from payments.models import Payment, may_be_opened
+from payments.models import Payment
+from payments.models.payment import may_be_opened
 from people.models import User
 from project.common.api.responses import money
 from project.common.db.compiled import (

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from payments.models import PaymentMethod, PaymentStatus
-from payments.services import Order
+from payments.services import purchase
 from project.common.api.schemas import Identifier, InputSchema, Money
 
 PaymentOrdering = Literal["-paid_at", "paid_at", "-amount", "amount"]
@@ -79,5 +79,7 @@ class PaymentIn(InputSchema):
             raise PydanticCustomError("not_one_target", "Either a course or a lesson.")
         return self
 
-    def to_order(self) -> Order:
-        return Order(course_id=self.course_id, lesson_id=self.lesson_id, method=self.method)
+    def to_order(self) -> purchase.Order:
+        return purchase.Order(
+            course_id=self.course_id, lesson_id=self.lesson_id, method=self.method
+        )

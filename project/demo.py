@@ -18,7 +18,7 @@ from django.utils.crypto import get_random_string
 
 from lms.models import Course, Lesson, Subscription
 from payments.models import Payment
-from payments.services.consistency import find_disagreements
+from payments.services import consistency
 from people.models import User
 
 PASSWORD = "learn-with-parta"  # noqa: S105
@@ -66,7 +66,7 @@ def _bring_up_to_date() -> None:
 
 def _give_what_was_paid_for() -> None:
     """The fixture's payments were written past the state machine: catch up with what they gave."""
-    for found in list(find_disagreements(with_stripe=False)):
+    for found in list(consistency.find_disagreements(with_stripe=False)):
         if found.repair is not None:
             found.repair()
 

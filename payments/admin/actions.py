@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from lms.permissions import can_grant_access
-from payments import services
-from payments.models import OPEN_STATUSES, MoveSource, Payment, PaymentMethod, PaymentStatus
-from payments.permissions import can_confirm, can_refund, can_see_book
+from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
+from payments.models.payment import OPEN_STATUSES
+from payments.permissions import can_confirm, can_refund, can_see_payments
+from payments.services import checkout, staff
 from people.current_user import current_user
 from people.models import User
 from project.common.admin.confirmation import Question, ReasonForm, ask
@@ -59,9 +60,9 @@ PROCESSES = {
             "What Stripe says of this payment now is taken down, as if its event had come."
         ),
         done=gettext_lazy("Stripe was asked. The payment is: %(status)s."),
-        allows=can_see_book,
+        allows=can_see_payments,
         fits=lambda payment: bool(payment.session_id) and payment.status in OPEN_STATUSES,
-        run=lambda payment, _by, _why: services.ask_stripe(payment, source=MoveSource.STAFF),
+        run=lambda payment, _by, _why: checkout.ask_stripe(payment, source=MoveSource.STAFF),
         asks_reason=False,
     ),
     "confirm": Process(
@@ -70,7 +71,7 @@ PROCESSES = {
         done=gettext_lazy("The payment was confirmed."),
         allows=can_confirm,
         fits=lambda payment: _is_offline(payment) and payment.can_move(PaymentStatus.PAID),
-        run=lambda payment, by, why: services.confirm_payment(payment=payment, by=by, reason=why),
+        run=lambda payment, by, why: staff.confirm_payment(payment=payment, by=by, reason=why),
     ),
     "reject": Process(
         title=pgettext_lazy("payment", "Reject"),
@@ -78,7 +79,7 @@ PROCESSES = {
         done=gettext_lazy("The payment was rejected."),
         allows=can_confirm,
         fits=lambda payment: _is_offline(payment) and payment.can_move(PaymentStatus.FAILED),
-        run=lambda payment, by, why: services.reject_payment(payment=payment, by=by, reason=why),
+        run=lambda payment, by, why: staff.reject_payment(payment=payment, by=by, reason=why),
         is_danger=True,
     ),
     "refund": Process(
@@ -87,7 +88,7 @@ PROCESSES = {
         done=gettext_lazy("The payment was refunded."),
         allows=can_refund,
         fits=lambda payment: payment.can_move(PaymentStatus.REFUNDED),
-        run=lambda payment, by, why: services.refund_payment(payment=payment, by=by, reason=why),
+        run=lambda payment, by, why: staff.refund_payment(payment=payment, by=by, reason=why),
         is_danger=True,
     ),
     "grant_access": Process(
@@ -96,9 +97,9 @@ PROCESSES = {
             "The payer may learn it whatever becomes of this payment, until the access is revoked."
         ),
         done=gettext_lazy("Access was granted."),
-        allows=lambda user: can_see_book(user) and can_grant_access(user),
-        fits=lambda payment: not services.has_access(payment),
-        run=lambda payment, by, why: services.give_access(payment=payment, by=by, reason=why),
+        allows=lambda user: can_see_payments(user) and can_grant_access(user),
+        fits=lambda payment: not staff.has_access(payment),
+        run=lambda payment, by, why: staff.give_access(payment=payment, by=by, reason=why),
     ),
 }
 

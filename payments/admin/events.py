@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.admin.filters import EventTypeFilter
 from payments.models import StripeEvent, StripeOutcome
-from payments.permissions import can_see_book
+from payments.permissions import can_see_payments
 from people.current_user import current_user
 from project.common.admin.base import ReadOnlyAdmin, display
 from project.common.admin.filters import DaysFilter
@@ -25,7 +25,7 @@ class StripeEventAdmin(ReadOnlyAdmin[StripeEvent]):
     readonly_fields = fields
 
     def has_view_permission(self, request: HttpRequest, obj: StripeEvent | None = None) -> bool:
-        return can_see_book(current_user(request))
+        return can_see_payments(current_user(request))
 
     def with_shown(
         self, rows: QuerySet[StripeEvent], request: HttpRequest

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from import_export.formats.base_formats import CSV, XLSX
 from openpyxl.utils.exceptions import InvalidFileException
 
-from payments.services import Row, UnreadableFile, read_rows
+from payments.services.importing import files
+from payments.services.importing.rows import Row
 
 # What comes of files that are no XLSX, are damaged, or want a password.
 DAMAGED = (
@@ -45,7 +46,7 @@ class RowsFromCSV(CSV):  # type: ignore[misc]
         return "rb"
 
     def create_dataset(self, in_stream: bytes) -> list[Row]:
-        return _limited(read_rows(io.BytesIO(in_stream), "table.csv"))
+        return _limited(files.read_rows(io.BytesIO(in_stream), "table.csv"))
 
 
 class RowsFromXLSX(XLSX):  # type: ignore[misc]
@@ -54,7 +55,7 @@ class RowsFromXLSX(XLSX):  # type: ignore[misc]
     def create_dataset(self, in_stream: bytes) -> list[Row]:
         text = io.StringIO()
         csv.writer(text).writerows(_cells(in_stream))
-        return _limited(read_rows(io.BytesIO(text.getvalue().encode()), "table.csv"))
+        return _limited(files.read_rows(io.BytesIO(text.getvalue().encode()), "table.csv"))
 
 
 def _limited(rows: Iterator[Row]) -> list[Row]:
@@ -62,7 +63,7 @@ def _limited(rows: Iterator[Row]) -> list[Row]:
     for row in rows:
         if len(found) == MOST_ROWS:
             message = _("There are more than %d rows: use manage.py load_payments.")
-            raise UnreadableFile(message % MOST_ROWS)
+            raise files.UnreadableFile(message % MOST_ROWS)
         found.append(row)
     return found
 
@@ -76,7 +77,7 @@ def _cells(content: bytes) -> Iterator[list[str]]:
             if any(cells):
                 yield cells
     except DAMAGED as error:
-        raise UnreadableFile(_("This is no XLSX file.")) from error
+        raise files.UnreadableFile(_("This is no XLSX file.")) from error
 
 
 def _written(value: Any) -> str:

@@ -25,16 +25,9 @@ from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
 from payments.admin.formats import MOST_ROWS, RowsFromCSV, RowsFromXLSX
 from payments.models import Payment
-from payments.permissions import can_import, can_see_book
-from payments.services import (
-    BookChanged,
-    ImportReport,
-    Row,
-    UnreadableFile,
-    check_rows,
-    import_payments,
-)
-from payments.services.importing.rows import COLUMNS
+from payments.permissions import can_import, can_see_payments
+from payments.services.importing import files, loading
+from payments.services.importing.rows import COLUMNS, Row
 from people.current_user import current_user
 from people.models import User
 
@@ -86,7 +79,7 @@ class PaymentExport(Payments):
 class CheckedRows(Result):  # type: ignore[misc]
     """What the library's pages ask for, told by our report."""
 
-    def __init__(self, report: ImportReport) -> None:
+    def __init__(self, report: loading.ImportReport) -> None:
         super().__init__()
         self.report = report
 
@@ -106,8 +99,8 @@ class PaymentImport(Payments):
         **options: Any,
     ) -> CheckedRows:
         if dry_run:
-            return CheckedRows(check_rows(rows=dataset))
-        return CheckedRows(import_payments(rows=dataset, by=user))
+            return CheckedRows(loading.check_rows(rows=dataset))
+        return CheckedRows(loading.import_payments(rows=dataset, by=user))
 
 
 class ExchangeAdmin(ImportExportMixin):  # type: ignore[misc]
@@ -126,7 +119,7 @@ class ExchangeAdmin(ImportExportMixin):  # type: ignore[misc]
         return can_import(current_user(request))
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        return can_see_book(current_user(request))
+        return can_see_payments(current_user(request))
 
     # --- Out ----------------------------------------------------------------------------------
 
@@ -161,14 +154,14 @@ class ExchangeAdmin(ImportExportMixin):  # type: ignore[misc]
         return {"columns": list(COLUMNS), "most_rows": MOST_ROWS}
 
     def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
-        if not isinstance(e, UnreadableFile):
+        if not isinstance(e, files.UnreadableFile):
             raise e
         form.add_error("import_file", str(e))
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         try:
             response: HttpResponse = super().process_import(request, **kwargs)
-        except (BookChanged, UnreadableFile) as error:
+        except (loading.PaymentsChanged, files.UnreadableFile) as error:
             messages.error(request, str(error))
         except FileNotFoundError:
             messages.error(request, _("The file is not here any more. Choose it again."))

@@ -17,7 +17,7 @@ from payments.admin.filters import AttentionFilter
 from payments.admin.import_export import ExchangeAdmin
 from payments.admin.timeline import life_of
 from payments.models import Payment, PaymentStatus
-from payments.permissions import can_confirm, can_refund, can_see_book
+from payments.permissions import can_confirm, can_refund, can_see_payments
 from people.current_user import current_user
 from project.common.admin.base import ReadOnlyAdmin, action, display
 from project.common.admin.filters import (
@@ -95,7 +95,7 @@ class PaymentAdmin(ExchangeAdmin, ChoosingAdmin[Payment], ReadOnlyAdmin[Payment]
     # --- Who may what -------------------------------------------------------------------------
 
     def has_view_permission(self, request: HttpRequest, obj: Payment | None = None) -> bool:
-        return can_see_book(current_user(request))
+        return can_see_payments(current_user(request))
 
     def has_confirm_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return can_confirm(current_user(request))
@@ -104,7 +104,7 @@ class PaymentAdmin(ExchangeAdmin, ChoosingAdmin[Payment], ReadOnlyAdmin[Payment]
         return can_refund(current_user(request))
 
     def has_grant_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return can_see_book(current_user(request)) and can_grant_access(current_user(request))
+        return can_see_payments(current_user(request)) and can_grant_access(current_user(request))
 
     # --- The list -----------------------------------------------------------------------------
 

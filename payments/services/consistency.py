@@ -19,8 +19,8 @@ from payments.models import (
     PaymentMethod,
     PaymentStatus,
     StripeOutcome,
-    reference_of,
 )
+from payments.models.payment import reference_of
 from payments.provider import stripe
 from payments.provider.types import ProviderRefused, Session
 from payments.services.stripe_events import apply_charge, apply_session, contradiction_of, status_of

@@ -83,7 +83,7 @@ def request_payment(
 
 @transaction.atomic
 def _place(buyer: User, order: Order, idempotency_key: str | None) -> Placed:
-    lock_buyer(buyer)
+    lock_payer(buyer)
     if idempotency_key is None:
         return _waiting_or_new(buyer, order)
     known = _find_key(buyer, idempotency_key)
@@ -97,7 +97,7 @@ def _place(buyer: User, order: Order, idempotency_key: str | None) -> Placed:
     return Placed(payment=known.payment, is_new=known.created_payment)
 
 
-def lock_buyer(buyer: User) -> None:
+def lock_payer(buyer: User) -> None:
     """Let the requests of one buyer wait for each other until the transaction ends.
 
     What a buyer may pay for depends on all their payments, also on those that are not there yet,

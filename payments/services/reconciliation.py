@@ -8,7 +8,8 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
-from payments.models import HALF_MADE, MoveSource, Payment, PaymentQuerySet
+from payments.models import MoveSource, Payment
+from payments.models.payment import HALF_MADE, PaymentQuerySet
 from payments.provider.types import ProviderRefused, ProviderUnavailable
 from payments.services.checkout import ask_stripe, close_session
 

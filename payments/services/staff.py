@@ -8,7 +8,7 @@ from lms.services import accesses
 from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
 from payments.provider import stripe
 from payments.provider.types import ProviderRefused
-from payments.services.purchase import AlreadyPaid, lock_buyer
+from payments.services.purchase import AlreadyPaid, lock_payer
 from payments.services.transitions import Cause, IllegalMove, move_payment
 from people.models import User
 from project.common.errors import Conflict
@@ -30,7 +30,7 @@ def confirm_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     IllegalMove, also if somebody else just did it, AlreadyPaid if the same thing is paid for by
     another payment."""
     _require_offline(payment)
-    lock_buyer(payment.payer)
+    lock_payer(payment.payer)
     twin = Payment.objects.filter(payer=payment.payer, status=PaymentStatus.PAID)
     if twin.for_target(payment.target).exclude(pk=payment.pk).exists():
         raise AlreadyPaid
@@ -62,7 +62,7 @@ def refund_payment(*, payment: Payment, by: User, reason: str) -> Payment:
 def give_access(*, payment: Payment, by: User, reason: str) -> Access:
     """Let the payer learn what the payment is for, whatever becomes of the money: the access does
     not depend on the payment. Raises AlreadyOpen if they have access to it already."""
-    lock_buyer(payment.payer)
+    lock_payer(payment.payer)
     if has_access(payment):
         raise AlreadyOpen
     access, _is_new = accesses.grant_access(

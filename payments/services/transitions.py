@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import AccessSource
 from lms.services import accesses
 from payments.mails import RECEIVED
-from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus, reference_of
+from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus
+from payments.models.payment import reference_of
 from people.models import User
 from project.common.background.queue import enqueue
 from project.common.db.bulk import insert_rows, reserve_ids
@@ -113,7 +114,7 @@ class NewPayment(NamedTuple):
 
 
 @transaction.atomic
-def book_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
+def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
     """Put new payments into the book as they stand, with the history that leads there and the
     access of those that are paid: what `move_payment` does, for many at once."""
     ids = reserve_ids(Payment, len(payments))

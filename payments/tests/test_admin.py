@@ -15,7 +15,7 @@ from lms.models import Access, AccessSource
 from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment, PaymentMove, PaymentStatus, StripeEvent
-from payments.services import confirm_payment
+from payments.services import staff
 from payments.tests.factories import PaymentFactory
 from people.tests.factories import UserFactory
 from project.mail.models import Delivery
@@ -204,7 +204,7 @@ def test_who_learns_the_course_needs_no_access_to_its_lesson(desk, administrator
 def test_the_error_of_a_service_is_a_message(desk, administrator):
     first = PaymentFactory.create()
     second = PaymentFactory.create(payer=first.payer, course=first.course)
-    confirm_payment(payment=first, by=administrator, reason="came")
+    staff.confirm_payment(payment=first, by=administrator, reason="came")
     response = desk(administrator).post(page("confirm", second.pk), {"reason": "came, too"})
     assert said(response) == ["You have this already: it is paid for, or it is yours."]
     second.refresh_from_db()

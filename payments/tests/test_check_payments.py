@@ -13,8 +13,7 @@ from lms.models import Access, AccessSource, Course, Lesson
 from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import AutomaticReason, MoveSource, Payment, PaymentStatus
-from payments.services import Cause, confirm_payment, move_payment
-from payments.services.consistency import find_disagreements
+from payments.services import consistency, staff, transitions
 from payments.tests.factories import PaymentFactory, place
 
 pytestmark = pytest.mark.django_db
@@ -37,12 +36,12 @@ def found_in(out):
 
 def found(**options):
     """What is found: kind by kind, of which payment."""
-    return [(one.kind, one.payment_id) for one in find_disagreements(**options)]
+    return [(one.kind, one.payment_id) for one in consistency.find_disagreements(**options)]
 
 
 @pytest.fixture
 def paid(administrator):
-    return confirm_payment(payment=PaymentFactory.create(), by=administrator, reason="came")
+    return staff.confirm_payment(payment=PaymentFactory.create(), by=administrator, reason="came")
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def test_a_paid_payment_without_access_is_found_and_repaired(administrator, lear
         PaymentFactory.create(**target),
     ]
     for payment in wanted:
-        confirm_payment(payment=payment, by=administrator, reason="came")
+        staff.confirm_payment(payment=payment, by=administrator, reason="came")
     PaymentFactory.create(payer=learner)
     lost = wanted[0]
     accesses.revoke_access(reference=lost.reference, reason="planted")
@@ -247,10 +246,10 @@ def test_a_thing_that_is_paid_twice_is_found(administrator, learner, stranger, w
     PaymentFactory.create(payer=learner, refunded=True, **target)
     PaymentFactory.create(payer=learner, **target)
     later, first = PaymentFactory.create_batch(2, payer=learner, **target)
-    cause = Cause(source=MoveSource.STAFF, reason="planted")
+    cause = transitions.Cause(source=MoveSource.STAFF, reason="planted")
     for days, payment in enumerate((first, *once, later)):
         at = timezone.now() + timedelta(days=days)
-        move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=cause, at=at)
+        transitions.move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=cause, at=at)
     # The later one, by the time of the money, is the one to be given back.
     assert found(with_stripe=False) == [("paid_twice", later.pk)]
     assert check("--fix") == (1, ["paid_twice"])

@@ -20,7 +20,7 @@ from payments.models import (
     StripeEvent,
     StripePrice,
 )
-from payments.services import ask_stripe, reconcile_payments
+from payments.services import checkout, reconciliation
 from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory
 from payments.tests.shop import can_learn, events_of, session_of, the_payment
@@ -256,28 +256,28 @@ def test_a_settled_payment_is_not_asked_about(api, learner, buy, deliver, stripe
 )
 def test_what_stripe_knows_nothing_new_of_is_not_asked_about(learner, stripe_sandbox, fields):
     payment = PaymentFactory.create(**{"payer": learner, "method": "stripe"} | fields)
-    assert ask_stripe(payment, source=MoveSource.STATUS) == payment
+    assert checkout.ask_stripe(payment, source=MoveSource.STATUS) == payment
     assert stripe_sandbox.desk.calls == []
 
 
 def test_a_lost_webhook_is_made_good_by_reconciliation(api, learner, lesson, buy, stripe_sandbox):
     stripe_sandbox.sandbox.pay(session_of(buy().json()))
-    assert reconcile_payments() == 0, "a fresh payment is left alone"
-    assert reconcile_payments(at=timezone.now() + timedelta(minutes=16)) == 1
+    assert reconciliation.reconcile_payments() == 0, "a fresh payment is left alone"
+    assert reconciliation.reconcile_payments(at=timezone.now() + timedelta(minutes=16)) == 1
     assert can_learn(api, learner, lesson)
 
 
 def test_a_late_failure_is_found_by_reconciliation(buy, stripe_sandbox):
     stripe_sandbox.sandbox.pay_later(session_of(buy().json()), succeeds=False)
     stripe_sandbox.sandbox.advance(3 * 24 * 3600)
-    reconcile_payments(at=timezone.now() + timedelta(minutes=16))
+    reconciliation.reconcile_payments(at=timezone.now() + timedelta(minutes=16))
     assert the_payment().status == "failed"
 
 
 def test_reconciliation_closes_what_nobody_paid(buy, stripe_sandbox):
     buy()
     stripe_sandbox.sandbox.advance(25 * 3600)
-    reconcile_payments(at=timezone.now() + timedelta(hours=25))
+    reconciliation.reconcile_payments(at=timezone.now() + timedelta(hours=25))
     assert the_payment().status == "expired"
 
 
@@ -285,9 +285,9 @@ def test_reconciliation_goes_on_after_a_pause_of_stripe(buy, stripe_sandbox):
     stripe_sandbox.sandbox.pay(session_of(buy().json()))
     stripe_sandbox.desk.faults.append(Fault("unavailable", "retrieve_session", times=3))
     later = timezone.now() + timedelta(minutes=16)
-    assert reconcile_payments(at=later) == 0
+    assert reconciliation.reconcile_payments(at=later) == 0
     assert the_payment().status == "pending"
-    assert reconcile_payments(at=later) == 1
+    assert reconciliation.reconcile_payments(at=later) == 1
     assert the_payment().status == "paid"
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from lms.models import Course
 from lms.tests.factories import LessonFactory
 from payments.models import Payment, PaymentMove
-from payments.services import confirm_payment, reconcile_payments
+from payments.services import reconciliation, staff
 from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory
 from payments.tests.shop import session_of, the_payment
@@ -110,7 +110,7 @@ def pay_in_cash(learner, administrator, course, run_worker):
 
     def pay():
         cash = PaymentFactory.create(payer=learner, course=course)
-        run_worker(lambda: confirm_payment(payment=cash, by=administrator, reason="Till"))
+        run_worker(lambda: staff.confirm_payment(payment=cash, by=administrator, reason="Till"))
 
     return pay
 
@@ -135,7 +135,7 @@ def test_a_page_that_could_not_be_closed_is_closed_once_stripe_answers(
     pay_in_cash()
     page.refresh_from_db()
     assert page.status == "pending"
-    reconcile_payments()
+    reconciliation.reconcile_payments()
     page.refresh_from_db()
     assert page.status == "expired"
 
@@ -148,7 +148,7 @@ def test_pages_for_other_things_and_of_others_stay_open_when_something_is_paid(
         PaymentFactory.create(payer=learner, course__published=True),
         PaymentFactory.create(payer=stranger, course=course),
     ):
-        paying = partial(confirm_payment, payment=other, by=administrator, reason="Till")
+        paying = partial(staff.confirm_payment, payment=other, by=administrator, reason="Till")
         run_worker(paying)
-    reconcile_payments()
+    reconciliation.reconcile_payments()
     assert Payment.objects.get(pk=open_page).status == "pending"

@@ -22,20 +22,9 @@ from payments.models import (
 )
 from payments.provider import stripe
 from payments.provider.types import ProviderUnavailable
-from payments.services import (
-    AlreadyOpen,
-    AlreadyPaid,
-    BookChanged,
-    IllegalMove,
-    Row,
-    confirm_payment,
-    give_access,
-    import_payments,
-    reconcile_payments,
-    refund_payment,
-    reject_payment,
-)
-from payments.services.stripe_events import apply_session
+from payments.services import purchase, reconciliation, staff, stripe_events, transitions
+from payments.services.importing import loading
+from payments.services.importing.rows import Row
 from payments.stripe_sandbox.endpoints import Fault
 from payments.stripe_sandbox.webhooks import signed
 from payments.tests.factories import PaymentFactory
@@ -153,7 +142,7 @@ def test_what_is_deleted_while_it_is_bought_is_not_there_or_stays(
 @pytest.mark.postgresql
 def test_a_page_that_is_made_after_all_is_not_cleared_away(order, half_made):
     Payment.objects.update(created_at=timezone.now() - timedelta(hours=2))
-    answer, _settled = at_once(order, reconcile_payments, before_writing=Payment)
+    answer, _settled = at_once(order, reconciliation.reconcile_payments, before_writing=Payment)
     assert answer.status_code == 201
     assert Payment.objects.get().payment_url == answer.json()["payment_url"]
 
@@ -220,7 +209,7 @@ def test_a_page_that_is_just_written_down_is_not_replaced_by_an_older_one(
     def hear_of_an_older_one():
         [page] = patient.sandbox.all("checkout.session")
         older = replace(stripe.retrieve_session(page["id"]), id="cs_older", status="expired")
-        return apply_session(
+        return stripe_events.apply_session(
             payment_id=half_made.pk, session=older, source=MoveSource.RECONCILIATION
         )
 
@@ -241,35 +230,35 @@ def kinds(outcomes):
 def test_two_payments_for_the_same_thing_are_not_both_confirmed(administrator, course):
     first = PaymentFactory.create(course=course)
     second = PaymentFactory.create(course=course, payer=first.payer)
-    confirm = partial(confirm_payment, by=administrator, reason="came")
+    confirm = partial(staff.confirm_payment, by=administrator, reason="came")
     outcomes = at_once(
         *[partial(confirm, payment=payment) for payment in (first, second)] * 3,
         before_writing=PaymentMove,
-        refused=(AlreadyPaid, IllegalMove),
+        refused=(purchase.AlreadyPaid, transitions.IllegalMove),
     )
-    assert kinds(outcomes) == {Payment: 1, AlreadyPaid: 3, IllegalMove: 2}
+    assert kinds(outcomes) == {Payment: 1, purchase.AlreadyPaid: 3, transitions.IllegalMove: 2}
     assert Payment.objects.filter(status="paid").count() == 1
 
 
 def test_what_three_reject_at_once_is_rejected_once(administrator):
     payment = PaymentFactory.create()
     outcomes = at_once(
-        *[partial(reject_payment, payment=payment, by=administrator, reason="not come")] * 3,
+        *[partial(staff.reject_payment, payment=payment, by=administrator, reason="not come")] * 3,
         before_writing=PaymentMove,
-        refused=(IllegalMove,),
+        refused=(transitions.IllegalMove,),
     )
-    assert kinds(outcomes) == {Payment: 1, IllegalMove: 2}
+    assert kinds(outcomes) == {Payment: 1, transitions.IllegalMove: 2}
     assert PaymentMove.objects.count() == 1
 
 
 def test_access_that_two_give_at_once_is_given_once(administrator):
     payment = PaymentFactory.create()
     outcomes = at_once(
-        *[partial(give_access, payment=payment, by=administrator, reason="a guest")] * 2,
+        *[partial(staff.give_access, payment=payment, by=administrator, reason="a guest")] * 2,
         before_writing=Access,
-        refused=(AlreadyOpen,),
+        refused=(staff.AlreadyOpen,),
     )
-    assert kinds(outcomes) == {Access: 1, AlreadyOpen: 1}
+    assert kinds(outcomes) == {Access: 1, staff.AlreadyOpen: 1}
     assert Access.objects.count() == 1
 
 
@@ -283,11 +272,13 @@ def test_two_who_refund_at_once_give_the_money_back_once(
 
     def refund():
         mine = Payment.objects.get(pk=payment.pk)
-        return refund_payment(payment=mine, by=administrator, reason="asked to")
+        return staff.refund_payment(payment=mine, by=administrator, reason="asked to")
 
     # Where they all ask Stripe at once, it refuses to work twice on what has the same key.
     outcomes = at_once(
-        *[refund] * 4, before_writing=PaymentMove, refused=(IllegalMove, ProviderUnavailable)
+        *[refund] * 4,
+        before_writing=PaymentMove,
+        refused=(transitions.IllegalMove, ProviderUnavailable),
     )
     assert kinds(outcomes)[Payment]
     assert len(patient.sandbox.all("refund")) == 1
@@ -308,10 +299,13 @@ def test_a_file_that_two_load_at_once_is_loaded_once(learner, course):
         "paid_at": "2026-10-06T13:40:00Z",
     }
     outcomes = at_once(
-        *[lambda: import_payments(rows=[Row(1, values)])] * 2,
+        *[lambda: loading.import_payments(rows=[Row(1, values)])] * 2,
         before_writing=Payment,
-        refused=(BookChanged,),
+        refused=(loading.PaymentsChanged,),
     )
     # On SQLite one may begin when the other is done: then it finds the payment in the book.
-    assert sum(outcome.new for outcome in outcomes if not isinstance(outcome, BookChanged)) == 1
+    assert (
+        sum(outcome.new for outcome in outcomes if not isinstance(outcome, loading.PaymentsChanged))
+        == 1
+    )
     assert Payment.objects.count() == Access.objects.count() == 1

@@ -9,7 +9,7 @@ import time_machine
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments import tasks
 from payments.models import Payment, PaymentMove
-from payments.services import confirm_payment, reconcile_payments
+from payments.services import reconciliation, staff
 from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory, place
 
@@ -41,7 +41,7 @@ def test_only_what_is_open_at_stripe_for_a_while_is_asked_about(asked, caplog):
     at_stripe("", session_id="", **left)
     PaymentFactory.create(method="cash", **old)
     PaymentFactory.create(method="transfer", session_id="cs_transfer", **old)
-    assert reconcile_payments(at=NOW) == 3
+    assert reconciliation.reconcile_payments(at=NOW) == 3
     assert asked == ["cs_pending", "cs_processing", "cs_due"]
     touched = Payment.objects.filter(checked_at=NOW).values_list("session_id", flat=True)
     assert set(touched) == set(asked)
@@ -62,7 +62,7 @@ def test_those_asked_about_longest_ago_come_first_and_some_at_a_time(asked, monk
     at_stripe("never", **old)
     at_stripe("never, too", session_id="cs_never_too", **old)
     for minutes in range(3):
-        assert reconcile_payments(at=NOW + timedelta(minutes=minutes)) == 2
+        assert reconciliation.reconcile_payments(at=NOW + timedelta(minutes=minutes)) == 2
     assert asked == [
         "cs_never", "cs_never_too", "cs_earlier", "cs_recent", "cs_never", "cs_never_too",
     ]  # fmt: skip
@@ -75,12 +75,12 @@ def test_while_stripe_does_not_answer_the_rest_is_left_for_the_next_run(
     for number in range(3):
         at_stripe(str(number), **old)
     stripe_sandbox.desk.faults.append(Fault("unavailable", "retrieve_session", skip=1, times=3))
-    assert reconcile_payments(at=NOW) == 1
+    assert reconciliation.reconcile_payments(at=NOW) == 1
     assert asked == ["cs_0", "cs_1", "cs_1", "cs_1"]
     assert "Stripe does not answer; 1 payments were settled" in caplog.text
     # The next run begins with another one, lest one that Stripe chokes on stops all.
     asked.clear()
-    assert reconcile_payments(at=NOW + SECOND) == 3
+    assert reconciliation.reconcile_payments(at=NOW + SECOND) == 3
     assert asked == ["cs_2", "cs_0", "cs_1"]
 
 
@@ -95,8 +95,8 @@ def test_what_reconciliation_finds_is_written_down_as_its_doing(buy, stripe_sand
     assert tasks.reconcile_payments() == "0 payments asked about"
     moves = PaymentMove.objects.values_list("from_status", "to_status", "source", "reason")
     assert list(moves) == [
-        ("pending", "processing", "reconcile", "session complete, unpaid"),
-        ("processing", "paid", "reconcile", "session complete, paid"),
+        ("pending", "processing", "reconcile", "session: complete, unpaid"),
+        ("processing", "paid", "reconcile", "session: complete, paid"),
     ]
 
 
@@ -109,7 +109,7 @@ def test_rows_whose_page_was_never_made_are_cleared_away_after_an_hour(asked):
         at_stripe(session_id="", status="expired", created_at=NOW - 2 * hour),
         at_stripe(session_id="cs_1", created_at=NOW - 2 * hour),
     ]
-    reconcile_payments(at=NOW)
+    reconciliation.reconcile_payments(at=NOW)
     assert set(Payment.objects.all()) == {young, *others}
 
 
@@ -158,6 +158,6 @@ def test_somebodys_payment_sends_for_the_closing_of_their_own_pages_only(
     needless = at_stripe(payer=stranger, course=course)
     PaymentFactory.create(payer=stranger, course=course, paid=True)
     cash = PaymentFactory.create(payer=learner, course=course)
-    run_worker(lambda: confirm_payment(payment=cash, by=administrator, reason="came"))
+    run_worker(lambda: staff.confirm_payment(payment=cash, by=administrator, reason="came"))
     assert asked == []
     assert needless in Payment.objects.needless()

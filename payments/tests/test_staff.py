@@ -13,18 +13,7 @@ from lms.tests.factories import LessonFactory
 from payments import permissions
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus
 from payments.provider.types import ProviderRefused
-from payments.services import (
-    AlreadyOpen,
-    AlreadyPaid,
-    Cause,
-    IllegalMove,
-    confirm_payment,
-    give_access,
-    has_access,
-    move_payment,
-    refund_payment,
-    reject_payment,
-)
+from payments.services import purchase, staff, transitions
 from payments.tests.factories import PaymentFactory, place
 from payments.tests.failures import everything, failing_at
 from people.models import User
@@ -43,7 +32,7 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("may", "needed"),
     [
-        (permissions.can_see_book, {"view_payment"}),
+        (permissions.can_see_payments, {"view_payment"}),
         (permissions.can_confirm, {"view_payment", "confirm_payment"}),
         (permissions.can_refund, {"view_payment", "refund_payment"}),
         (permissions.can_import, {"view_payment", "add_payment"}),
@@ -83,11 +72,11 @@ def test_only_the_same_thing_paid_by_the_same_person_hinders_a_confirmation(
     pay_for(target, payer=learner, refunded=True)
     for status in ("pending", "failed"):
         pay_for(target, payer=learner, status=status)
-    assert confirm_payment(payment=payment, by=administrator, reason="came").status == "paid"
+    assert staff.confirm_payment(payment=payment, by=administrator, reason="came").status == "paid"
     assert [access.target for access in Access.objects.held_by(learner)] == [target]
     twin = pay_for(target, payer=learner)
-    with pytest.raises(AlreadyPaid):
-        confirm_payment(payment=twin, by=administrator, reason="came")
+    with pytest.raises(purchase.AlreadyPaid):
+        staff.confirm_payment(payment=twin, by=administrator, reason="came")
     assert Payment.objects.get(pk=twin.pk).status == "pending"
 
 
@@ -99,10 +88,10 @@ def test_a_decision_moves_its_payment_and_no_other(administrator, learner, stran
     before = list(Payment.objects.order_by("pk").values())
     payment = PaymentFactory.create(payer=learner, course=course)
     with time_machine.travel(NOW, tick=False):
-        confirm_payment(payment=payment, by=administrator, reason="came")
+        staff.confirm_payment(payment=payment, by=administrator, reason="came")
     payment.refresh_from_db()
     assert (payment.status, payment.paid_at) == ("paid", NOW)
-    reject_payment(payment=beside[0], by=administrator, reason="never came")
+    staff.reject_payment(payment=beside[0], by=administrator, reason="never came")
     before[0]["status"] = "failed"
     assert list(Payment.objects.exclude(pk=payment.pk).order_by("pk").values()) == before
     assert PaymentMove.objects.count() == 2
@@ -110,9 +99,9 @@ def test_a_decision_moves_its_payment_and_no_other(administrator, learner, stran
 
 def test_the_time_when_the_money_came_may_be_told(course):
     payment = PaymentFactory.create(course=course)
-    cause = Cause(source=MoveSource.STAFF, reason="?" * 300)
-    move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=cause, at=NOW)
-    move_payment(payment_id=payment.pk, to=PaymentStatus.REFUNDED, cause=cause)
+    cause = transitions.Cause(source=MoveSource.STAFF, reason="?" * 300)
+    transitions.move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=cause, at=NOW)
+    transitions.move_payment(payment_id=payment.pk, to=PaymentStatus.REFUNDED, cause=cause)
     payment.refresh_from_db()
     assert payment.paid_at == NOW
     # As much of a reason as there is room for.
@@ -128,12 +117,12 @@ def test_whatever_the_database_refuses_nothing_of_a_decision_is_half_done(
     # Its page is needless once the cash has come.
     PaymentFactory.create(payer=learner, course=course, method="stripe", session_id="cs_1")
     if act == "refund":
-        confirm_payment(payment=payment, by=administrator, reason="came")
+        staff.confirm_payment(payment=payment, by=administrator, reason="came")
     decide = {
-        "confirm": confirm_payment,
-        "reject": reject_payment,
-        "refund": refund_payment,
-        "give access": give_access,
+        "confirm": staff.confirm_payment,
+        "reject": staff.reject_payment,
+        "refund": staff.refund_payment,
+        "give access": staff.give_access,
     }[act]
     before, failures = everything(), 0
     while failing_at(failures, partial(decide, payment=payment, by=administrator, reason="so")):
@@ -156,9 +145,9 @@ def test_a_refund_takes_the_right_that_its_payment_gave_and_no_other(
         PaymentFactory.create(payer=learner),
     ]
     for payment in payments:
-        confirm_payment(payment=payment, by=administrator, reason="came")
+        staff.confirm_payment(payment=payment, by=administrator, reason="came")
     accesses.grant_access(user=learner, target=course, source=AccessSource.GRANT)
-    refund_payment(payment=payments[0], by=administrator, reason="returned")
+    staff.refund_payment(payment=payments[0], by=administrator, reason="returned")
     taken = Access.objects.exclude(revoked_at=None)
     assert [access.reference for access in taken] == [f"payment:{payments[0].pk}"]
     statuses = Payment.objects.order_by("pk").values_list("status", flat=True)
@@ -178,7 +167,7 @@ def bought(api, learner, buy, stripe_sandbox):
 
 
 def test_stripe_is_told_which_payment_is_refunded_and_why(bought, administrator, stripe_sandbox):
-    refund_payment(payment=bought, by=administrator, reason="changed their mind")
+    staff.refund_payment(payment=bought, by=administrator, reason="changed their mind")
     [refund] = stripe_sandbox.sandbox.all("refund")
     assert refund["payment_intent"] == bought.payment_intent_id
     assert refund["metadata"] == {"payment_id": str(bought.token)}
@@ -189,7 +178,7 @@ def test_stripe_is_told_which_payment_is_refunded_and_why(bought, administrator,
 def test_what_was_refunded_at_stripe_by_hand_is_noted_here(bought, administrator, stripe_sandbox):
     refund = {"payment_intent": bought.payment_intent_id}
     stripe_sandbox.sandbox.create_refund(refund, None)
-    refund_payment(payment=bought, by=administrator, reason="seen in the dashboard")
+    staff.refund_payment(payment=bought, by=administrator, reason="seen in the dashboard")
     bought.refresh_from_db()
     assert bought.status == "refunded"
     assert len(stripe_sandbox.sandbox.all("refund")) == 1
@@ -199,7 +188,7 @@ def test_what_was_refunded_at_stripe_by_hand_is_noted_here(bought, administrator
 def test_a_refund_that_stripe_refuses_changes_nothing(bought, administrator):
     Payment.objects.update(payment_intent_id="pi_nothing")
     with pytest.raises(ProviderRefused):
-        refund_payment(payment=bought, by=administrator, reason="?")
+        staff.refund_payment(payment=bought, by=administrator, reason="?")
     bought.refresh_from_db()
     assert bought.status == "paid"
     assert Access.objects.active().exists()
@@ -210,7 +199,7 @@ def test_what_was_not_paid_on_our_page_at_stripe_is_given_back_by_hand(
 ):
     """It came from another book: Stripe knows nothing of it by our key."""
     payment = PaymentFactory.create(method="stripe", paid=True)
-    refund_payment(payment=payment, by=administrator, reason="by hand")
+    staff.refund_payment(payment=payment, by=administrator, reason="by hand")
     payment.refresh_from_db()
     assert payment.status == "refunded"
     assert stripe_sandbox.desk.calls == []
@@ -220,8 +209,8 @@ def test_what_is_not_paid_is_not_refunded_at_stripe(administrator, stripe_sandbo
     payment = PaymentFactory.create(
         method="stripe", status="processing", session_id="cs_1", payment_intent_id="pi_1"
     )
-    with pytest.raises(IllegalMove):
-        refund_payment(payment=payment, by=administrator, reason="?")
+    with pytest.raises(transitions.IllegalMove):
+        staff.refund_payment(payment=payment, by=administrator, reason="?")
     assert stripe_sandbox.desk.calls == []
 
 
@@ -260,14 +249,14 @@ def test_access_that_somebody_has_is_not_given_again(
         accesses.grant_access(user=person, target=targets[what], source=AccessSource.ENROLLMENT)
     for target, has in ((lesson, by_lesson), (course, by_course)):
         payment = PaymentFactory.create(payer=learner, **place(target))
-        assert has_access(payment) is has
+        assert staff.has_access(payment) is has
         before = set(Access.objects.values_list("pk", flat=True))
         if has:
-            with pytest.raises(AlreadyOpen):
-                give_access(payment=payment, by=administrator, reason="The bank is slow")
+            with pytest.raises(staff.AlreadyOpen):
+                staff.give_access(payment=payment, by=administrator, reason="The bank is slow")
             assert set(Access.objects.values_list("pk", flat=True)) == before
         else:
-            access = give_access(payment=payment, by=administrator, reason="The bank is slow")
+            access = staff.give_access(payment=payment, by=administrator, reason="The bank is slow")
             assert Access.objects.exclude(pk__in=before).get() == access
             assert (access.user, access.target, access.source) == (learner, target, "grant")
             assert (access.given_by, access.reason) == (administrator, "The bank is slow")
@@ -282,14 +271,14 @@ def test_each_payer_hears_of_their_own_payment_unless_it_became_void(
 ):
     def confirmed(**fields):
         payment = PaymentFactory.create(**fields)
-        return confirm_payment(payment=payment, by=administrator, reason="came")
+        return staff.confirm_payment(payment=payment, by=administrator, reason="came")
 
     russian = confirmed(payer__language="ru", title="Хлеб")
     english = confirmed(payer=stranger, payer__language="en", title="Bread")
     refunded = confirmed(title="Cake")
     blocked = confirmed(title="Pie")
     User.objects.filter(pk=blocked.payer_id).update(is_active=False)
-    refund_payment(payment=refunded, by=administrator, reason="returned")
+    staff.refund_payment(payment=refunded, by=administrator, reason="returned")
     assert set(Delivery.objects.values_list("urgent", flat=True)) == {True}
     mailings = Mailing.objects.values_list("subject_id", "title", "key")
     assert (english.pk, "Bread", f"payment_received:{english.pk}") in mailings

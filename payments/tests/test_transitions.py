@@ -8,16 +8,7 @@ from django.core import mail
 from lms.models import Access
 from lms.tests.factories import CourseFactory
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus
-from payments.services import (
-    AlreadyPaid,
-    Cause,
-    IllegalMove,
-    NotOffline,
-    confirm_payment,
-    move_payment,
-    refund_payment,
-    reject_payment,
-)
+from payments.services import purchase, staff, transitions
 from payments.tests.factories import PaymentFactory
 from project.mail.tasks import deliver_mail
 
@@ -29,7 +20,7 @@ LEGAL = {
     ("failed", "paid"), ("expired", "processing"), ("expired", "paid"),
     ("paid", "refunded"),
 }  # fmt: skip
-CAUSE = Cause(source=MoveSource.STAFF, reason="test")
+CAUSE = transitions.Cause(source=MoveSource.STAFF, reason="test")
 
 
 def payment_in(status):
@@ -41,12 +32,12 @@ def payment_in(status):
 def test_a_payment_moves_by_the_table_only(start, to):
     payment = payment_in(start)
     if start == to:
-        assert move_payment(payment_id=payment.pk, to=to, cause=CAUSE)[1] is False
+        assert transitions.move_payment(payment_id=payment.pk, to=to, cause=CAUSE)[1] is False
     elif (start, to) in LEGAL:
-        assert move_payment(payment_id=payment.pk, to=to, cause=CAUSE)[1] is True
+        assert transitions.move_payment(payment_id=payment.pk, to=to, cause=CAUSE)[1] is True
     else:
-        with pytest.raises(IllegalMove):
-            move_payment(payment_id=payment.pk, to=to, cause=CAUSE)
+        with pytest.raises(transitions.IllegalMove):
+            transitions.move_payment(payment_id=payment.pk, to=to, cause=CAUSE)
     payment.refresh_from_db()
     expected = to if (start, to) in LEGAL else start
     assert payment.status == expected
@@ -54,7 +45,7 @@ def test_a_payment_moves_by_the_table_only(start, to):
 
 
 def test_confirming_gives_access_and_tells_who_and_why(administrator):
-    payment = confirm_payment(
+    payment = staff.confirm_payment(
         payment=PaymentFactory.create(), by=administrator, reason="Statement of 3 May"
     )
     assert payment.status == PaymentStatus.PAID
@@ -69,11 +60,11 @@ def test_confirming_gives_access_and_tells_who_and_why(administrator):
     assert (move.by, move.reason, move.source) == (administrator, "Statement of 3 May", "staff")
 
 
-@pytest.mark.parametrize("decide", [confirm_payment, reject_payment])
+@pytest.mark.parametrize("decide", [staff.confirm_payment, staff.reject_payment])
 def test_who_decides_what_a_colleague_just_did_is_told(administrator, support, decide):
     payment = PaymentFactory.create()
     decide(payment=payment, by=administrator, reason="came")
-    with pytest.raises(IllegalMove):
+    with pytest.raises(transitions.IllegalMove):
         decide(payment=payment, by=support, reason="came")
     assert PaymentMove.objects.get().by == administrator
 
@@ -81,31 +72,35 @@ def test_who_decides_what_a_colleague_just_did_is_told(administrator, support, d
 def test_the_same_thing_is_not_confirmed_twice(administrator):
     first = PaymentFactory.create()
     second = PaymentFactory.create(payer=first.payer, course=first.course)
-    confirm_payment(payment=first, by=administrator, reason="came")
-    with pytest.raises(AlreadyPaid):
-        confirm_payment(payment=second, by=administrator, reason="came")
+    staff.confirm_payment(payment=first, by=administrator, reason="came")
+    with pytest.raises(purchase.AlreadyPaid):
+        staff.confirm_payment(payment=second, by=administrator, reason="came")
     second.refresh_from_db()
     assert second.status == PaymentStatus.PENDING
 
 
 def test_rejecting_gives_no_access(administrator):
-    payment = reject_payment(payment=PaymentFactory.create(), by=administrator, reason="no money")
+    payment = staff.reject_payment(
+        payment=PaymentFactory.create(), by=administrator, reason="no money"
+    )
     assert payment.status == PaymentStatus.FAILED
     assert not Access.objects.exists()
 
 
-@pytest.mark.parametrize("decide", [confirm_payment, reject_payment])
+@pytest.mark.parametrize("decide", [staff.confirm_payment, staff.reject_payment])
 def test_staff_decide_nothing_that_only_stripe_can_know(administrator, decide):
     payment = PaymentFactory.create(method="stripe")
-    with pytest.raises(NotOffline):
+    with pytest.raises(staff.NotOffline):
         decide(payment=payment, by=administrator, reason="looks good")
     payment.refresh_from_db()
     assert payment.status == PaymentStatus.PENDING
 
 
 def test_a_refund_by_hand_takes_the_access(administrator):
-    payment = confirm_payment(payment=PaymentFactory.create(), by=administrator, reason="came")
-    refund_payment(payment=payment, by=administrator, reason="returned in cash")
+    payment = staff.confirm_payment(
+        payment=PaymentFactory.create(), by=administrator, reason="came"
+    )
+    staff.refund_payment(payment=payment, by=administrator, reason="returned in cash")
     payment.refresh_from_db()
     assert payment.status == PaymentStatus.REFUNDED
     assert not Access.objects.active().exists()
@@ -113,8 +108,8 @@ def test_a_refund_by_hand_takes_the_access(administrator):
 
 
 def test_what_is_not_paid_is_not_refunded(administrator):
-    with pytest.raises(IllegalMove):
-        refund_payment(payment=PaymentFactory.create(), by=administrator, reason="?")
+    with pytest.raises(transitions.IllegalMove):
+        staff.refund_payment(payment=PaymentFactory.create(), by=administrator, reason="?")
 
 
 def test_a_refund_at_stripe_gives_the_money_back_once(api, learner, administrator, stripe_sandbox):
@@ -123,21 +118,23 @@ def test_a_refund_at_stripe_gives_the_money_back_once(api, learner, administrato
     payment = Payment.objects.get(method="stripe")
     stripe_sandbox.sandbox.pay(payment.session_id)
     api(learner).get(f"payments/{payment.pk}/status")
-    refund_payment(payment=payment, by=administrator, reason="changed their mind")
+    staff.refund_payment(payment=payment, by=administrator, reason="changed their mind")
     payment.refresh_from_db()
     assert payment.status == PaymentStatus.REFUNDED
     assert len(stripe_sandbox.sandbox.all("refund")) == 1
-    with pytest.raises(IllegalMove):
-        refund_payment(payment=payment, by=administrator, reason="again")
+    with pytest.raises(transitions.IllegalMove):
+        staff.refund_payment(payment=payment, by=administrator, reason="again")
     assert len(stripe_sandbox.sandbox.all("refund")) == 1
 
 
 def test_the_payer_hears_once_that_the_money_came_and_not_of_an_import(administrator):
-    payment = confirm_payment(payment=PaymentFactory.create(), by=administrator, reason="Bank")
-    move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=CAUSE)
+    payment = staff.confirm_payment(
+        payment=PaymentFactory.create(), by=administrator, reason="Bank"
+    )
+    transitions.move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=CAUSE)
     imported = PaymentFactory.create()
-    cause = Cause(source=MoveSource.IMPORT)
-    move_payment(payment_id=imported.pk, to=PaymentStatus.PAID, cause=cause)
+    cause = transitions.Cause(source=MoveSource.IMPORT)
+    transitions.move_payment(payment_id=imported.pk, to=PaymentStatus.PAID, cause=cause)
     deliver_mail()
     deliver_mail()
     (message,) = mail.outbox

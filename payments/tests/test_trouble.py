@@ -7,7 +7,7 @@ import pytest
 from lms.models import Course
 from payments.models import AutomaticReason, Payment, PaymentMethod, PaymentMove
 from payments.provider.types import ProviderUnavailable
-from payments.services import Order, Pages, request_payment
+from payments.services import checkout, purchase
 from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory
 from payments.tests.shop import session_of, the_payment
@@ -93,10 +93,12 @@ def order(learner, course):
         def pages(payment):
             if meanwhile is not None:
                 meanwhile()
-            return Pages(success_url="https://school.example", cancel_url="https://school.example")
+            return checkout.Pages(
+                success_url="https://school.example", cancel_url="https://school.example"
+            )
 
-        wanted = Order(course_id=course.pk, lesson_id=None, method=PaymentMethod.STRIPE)
-        return request_payment(buyer=learner, order=wanted, pages=pages)
+        wanted = purchase.Order(course_id=course.pk, lesson_id=None, method=PaymentMethod.STRIPE)
+        return purchase.request_payment(buyer=learner, order=wanted, pages=pages)
 
     return place
 

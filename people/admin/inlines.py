@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import Access, Course, Subscription
 from lms.permissions import can_see_accesses
 from payments.models import Payment
-from payments.permissions import can_see_book
+from payments.permissions import can_see_payments
 from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import ReadOnlyInline, display
@@ -79,7 +79,7 @@ class PaymentInline(ReadOnlyInline[Payment, User]):
     verbose_name_plural = _("payments")
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return can_see_book(current_user(request))
+        return can_see_payments(current_user(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
         payments: Any = super().get_queryset(request)

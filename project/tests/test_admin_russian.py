@@ -14,7 +14,7 @@ from lms.models import AccessSource
 from lms.services import accesses, authoring
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.models import StripeEvent, StripeOutcome
-from payments.services import confirm_payment
+from payments.services import staff
 from payments.tests.factories import PaymentFactory
 from people.models import BlockReason
 from people.services import blocks
@@ -105,7 +105,7 @@ def world(moderators, administrator):
         )
         for title in ("Соль", "Перец")
     )
-    confirm_payment(payment=paid, by=administrator, reason="Выписка")
+    staff.confirm_payment(payment=paid, by=administrator, reason="Выписка")
     now = timezone.now()
     event = StripeEvent.objects.create(
         type="x", event_id="1", outcome=StripeOutcome.NOT_OURS, happened_at=now

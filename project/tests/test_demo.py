@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from lms.models import Access, Course, Lesson, Subscription
 from payments.models import Payment, PaymentStatus
-from payments.services.consistency import find_disagreements
+from payments.services import consistency
 from people.models import User
 from project import demo
 
@@ -117,6 +117,6 @@ def test_fixture_holds_no_password(moderators: None) -> None:
 @pytest.mark.usefixtures("moderators")
 def test_the_money_and_the_access_of_the_demo_school_agree() -> None:
     demo.load()
-    found = [each.kind for each in find_disagreements(with_stripe=False)]
+    found = [each.kind for each in consistency.find_disagreements(with_stripe=False)]
     assert set(found) <= {"open_too_long"}
     assert Access.objects.active().filter(source="payment").exists()

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from payments.provider.types import ProviderError
-from payments.services.consistency import find_disagreements
+from payments.services import consistency
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         wrong = repaired = 0
         try:
-            for found in find_disagreements(with_stripe=not options["without_stripe"]):
+            for found in consistency.find_disagreements(with_stripe=not options["without_stripe"]):
                 wrong += 1
                 fixed = options["fix"] and found.repair is not None
                 if fixed and found.repair is not None:

@@ -14,15 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from tqdm import tqdm
 
-from payments.services import (
-    BookChanged,
-    ImportReport,
-    Row,
-    UnreadableFile,
-    check_rows,
-    import_payments,
-    read_rows,
-)
+from payments.services.importing import files, loading
+from payments.services.importing.rows import Row
 
 DEFAULT_FILE = settings.BASE_DIR / "fixtures" / "payments.json"
 
@@ -60,14 +53,16 @@ A .csv file (UTF-8, commas or semicolons) has a line with the names of its colum
     def handle(self, *, file: Path, dry_run: bool, **options: Any) -> None:
         try:
             with file.open("rb") as source:
-                rows = _with_progress(read_rows(source, file.name), source)
-                report = check_rows(rows=rows) if dry_run else import_payments(rows=rows)
-        except (OSError, UnreadableFile, BookChanged, DatabaseError) as error:
+                rows = _with_progress(files.read_rows(source, file.name), source)
+                report = (
+                    loading.check_rows(rows=rows) if dry_run else loading.import_payments(rows=rows)
+                )
+        except (OSError, files.UnreadableFile, loading.PaymentsChanged, DatabaseError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise CommandError(f"{file}: {reason}") from error
         self._tell(report, dry_run=dry_run)
 
-    def _tell(self, report: ImportReport, *, dry_run: bool) -> None:
+    def _tell(self, report: loading.ImportReport, *, dry_run: bool) -> None:
         if report.bad_rows:
             for bad_row in report.bad_rows:
                 self.stderr.write(str(bad_row))

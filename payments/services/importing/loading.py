@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from lms.models import Course, Lesson
 from payments.models import MoveSource, Payment
 from payments.services.importing.rows import BadRow, Draft, Row, UnfitRow, read_row
-from payments.services.transitions import Cause, NewPayment, book_payments
+from payments.services.transitions import Cause, NewPayment, insert_payments
 from people.models import User
 from project.common.db.bulk import many_writes
 from project.common.errors import Conflict
@@ -31,7 +31,7 @@ MOST_REMEMBERED = 50_000
 MOST_BAD_ROWS = 20
 
 
-class BookChanged(Conflict):
+class PaymentsChanged(Conflict):
     code = "book_changed"
     message = gettext_lazy(
         "The book changed while the rows were loaded, so nothing was loaded. Try again."
@@ -55,7 +55,7 @@ def import_payments(
     """Load all rows in one transaction, or none if one of them is bad; paid ones give access.
 
     A row whose `external_id` is in the book already changes nothing: a payment lives on here after
-    it was imported. Raises BookChanged if somebody else loaded the same rows meanwhile.
+    it was imported. Raises PaymentsChanged if somebody else loaded the same rows meanwhile.
     """
     cause = Cause(source=MoveSource.IMPORT, by=by)
     try:
@@ -63,7 +63,7 @@ def import_payments(
             report = _go_through(rows, partial(_book, cause), at)
             transaction.set_rollback(bool(report.bad_rows))
     except IntegrityError:
-        raise BookChanged from None
+        raise PaymentsChanged from None
     return report
 
 
@@ -73,7 +73,7 @@ def check_rows(*, rows: Iterable[Row]) -> ImportReport:
 
 
 def _book(cause: Cause, payments: list[NewPayment]) -> None:
-    book_payments(payments=payments, cause=cause)
+    insert_payments(payments=payments, cause=cause)
 
 
 def _go_through(

@@ -13,7 +13,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 from django.utils.translation import gettext as _
 
-from payments.models import OPEN_STATUSES, Payment, PaymentMethod, PaymentStatus
+from payments.models import Payment, PaymentMethod, PaymentStatus
+from payments.models.payment import OPEN_STATUSES
 from project.common.money import fits_currency
 
 LARGEST_ID = 2**63 - 1

@@ -16,10 +16,10 @@ from django.db import OperationalError, connection
 
 from lms.models import Access, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
-from payments.models import MOVES, MoveSource, Payment, PaymentStatus
-from payments.services import Cause, move_payment, read_rows
-from payments.services.consistency import find_disagreements
-from payments.services.importing import json_list, loading
+from payments.models import MoveSource, Payment, PaymentStatus
+from payments.models.payment import MOVES
+from payments.services import consistency, transitions
+from payments.services.importing import files, json_list, loading
 from payments.services.importing.json_list import JSONList
 from payments.tests.factories import PaymentFactory
 from payments.tests.loading.command import load, recorded
@@ -161,8 +161,8 @@ def test_a_paid_row_gives_access(write, good, payer, course, lesson):
     assert access.created_at == payment.paid_at
     assert Lesson.objects.open_to(payer).get() == lesson
     # The same as any other paid payment: a refund takes it away again.
-    cause = Cause(source=MoveSource.STAFF, reason="Asked for it back")
-    move_payment(payment_id=payment.pk, to=PaymentStatus.REFUNDED, cause=cause)
+    cause = transitions.Cause(source=MoveSource.STAFF, reason="Asked for it back")
+    transitions.move_payment(payment_id=payment.pk, to=PaymentStatus.REFUNDED, cause=cause)
     assert not Lesson.objects.open_to(payer).exists()
 
 
@@ -198,7 +198,7 @@ def test_what_was_loaded_agrees_with_the_access_it_gave(write, good, lesson):
     of_lesson = {"external_id": "A-3", "course_id": "", "lesson_id": str(lesson.pk)}
     refunded = {"external_id": "A-2", "status": "refunded"}
     load(write([good, good | refunded, good | of_lesson]))
-    assert list(find_disagreements(with_stripe=False)) == []
+    assert list(consistency.find_disagreements(with_stripe=False)) == []
 
 
 SAMPLE = settings.BASE_DIR / "fixtures" / "payments.json"
@@ -339,7 +339,7 @@ def test_rows_are_read_one_by_one():
             return header if self.taken == 1 else b"A-1,v@e.example,5,RUB,cash,pending,1\n"
 
     source = Endless()
-    rows = list(itertools.islice(read_rows(cast("BinaryIO", source), "x.csv"), 10))
+    rows = list(itertools.islice(files.read_rows(cast("BinaryIO", source), "x.csv"), 10))
     assert [row.number for row in rows] == list(range(1, 11))
     assert source.taken == 11
 
