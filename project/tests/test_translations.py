@@ -8,8 +8,12 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import translation
 
-from project import translations
-from project.translations import catalogues, compile_catalogues, extract_messages
+from project.translations import (
+    catalogues,
+    compile_catalogues,
+    extract_messages,
+    extract_unfold,
+)
 
 
 def identity(message):
@@ -26,8 +30,8 @@ def catalogue(request):
 def test_the_file_has_exactly_the_texts_of_the_code_and_the_templates(catalogue):
     extracted = {identity(message) for message in extract_messages("ru") if message.id}
     present = {identity(message) for message in catalogue if message.id}
-    assert extracted - present == set(), "run manage.py makemessages, and translate"
-    assert present - extracted == set(), "run manage.py makemessages"
+    assert extracted - present == set(), "run manage.py update_translations, and translate"
+    assert present - extracted == set(), "run manage.py update_translations"
 
 
 def test_every_text_is_translated(catalogue):
@@ -82,14 +86,14 @@ def test_the_commands_compile_and_renew_the_files(tmp_path, settings, capsys):
     source = folder / "django.po"
     source.write_text('msgid "Gone"\nmsgstr "Нет"\n\nmsgid "Not found"\nmsgstr "Не найдено"\n')
     settings.LOCALE_PATHS = [tmp_path]
-    call_command("makemessages")
+    call_command("update_translations")
     renewed = source.read_text()
     assert 'msgid "Not found"\nmsgstr "Не найдено"' in renewed
     assert 'msgid "There is no such field."\nmsgstr ""' in renewed
     assert "Gone" not in renewed
-    call_command("makemessages")
+    call_command("update_translations")
     assert source.read_text() == renewed
-    call_command("compilemessages")
+    call_command("compile_translations")
     assert source.with_suffix(".mo").exists()
     assert f"compiled {source}" in capsys.readouterr().out
 
@@ -98,7 +102,7 @@ def test_an_application_that_is_not_installed_needs_no_translation(monkeypatch):
     # Not by the `settings` fixture: installing anew would leave an empty admin site behind.
     installed = [name for name in settings.INSTALLED_APPS if name != "unfold.contrib.import_export"]
     monkeypatch.setattr(settings, "INSTALLED_APPS", installed)
-    texts = {message.id for message in translations._messages_of_unfold()}
+    texts = {message.id for message in extract_unfold()}
     assert "Apply Filters" in texts
     assert "Confirm import" not in texts
 

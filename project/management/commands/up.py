@@ -19,6 +19,7 @@ from project import demo
 from project.common.background.queue import enqueue
 from project.common.background.tasks import CANARY
 from project.processes.supervisor import GRACE_SECONDS, Service, Supervisor
+from project.translations import compile_catalogues
 
 ENV_TEMPLATE = """\
 # Written by `manage.py up`. .env.sample names and explains every variable.
@@ -97,7 +98,7 @@ class Command(BaseCommand):
         try:
             if not settings.STORAGE_URL:
                 Path(settings.MEDIA_ROOT).mkdir(parents=True, exist_ok=True)
-            call_command("compilemessages", verbosity=0)
+            compile_catalogues()
             self._say("Preparing the database…")
             call_command("migrate", verbosity=0, interactive=False)
             call_command("loaddata", "groups", verbosity=0)

@@ -1,4 +1,4 @@
-"""Bring the files of translations up to date with the texts in the code and the templates."""
+"""`manage.py update_translations`: as Django's `makemessages`, without GNU gettext."""
 
 from typing import Any
 
@@ -8,8 +8,6 @@ from project.translations import update_catalogues
 
 
 class Command(BaseCommand):
-    """In the place of Django's command of this name, which needs GNU gettext."""
-
     help = "Adds new texts to the files of translations, and drops those that are gone."
     requires_system_checks = []
 

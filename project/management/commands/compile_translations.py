@@ -1,4 +1,4 @@
-"""Compile the translations of the project, without GNU gettext."""
+"""`manage.py compile_translations`: as Django's `compilemessages`, without GNU gettext."""
 
 from typing import Any
 
@@ -8,8 +8,6 @@ from project.translations import compile_catalogues
 
 
 class Command(BaseCommand):
-    """In the place of Django's command of this name, which needs GNU gettext."""
-
     help = "Compiles the translations that are missing or older than their source."
     requires_system_checks = []
 
