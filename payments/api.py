@@ -14,7 +14,7 @@ from payments.models import MoveSource, Payment
 from payments.pages import landing_pages
 from payments.schemas import IdempotencyKeyText, PaymentFilters, PaymentIn, PaymentOut
 from payments.services import checkout, purchase, stripe_events
-from people.current_user import current_user
+from people.current_user import AuthenticatedRequest, current_user
 from project.common.api.pagination import PageParameters, answer_page, paged
 from project.common.api.responses import answer_one, revalidated
 from project.common.api.schemas import Problem
@@ -44,11 +44,11 @@ class QuestionThrottle(BaseThrottle):
 
 @router.get("", response=paged(PaymentOut), summary="List payments")
 def list_payments(
-    request: HttpRequest, filters: Query[PaymentFilters], page: Query[PageParameters]
+    request: AuthenticatedRequest, filters: Query[PaymentFilters], page: Query[PageParameters]
 ) -> HttpResponse:
     """The caller's own payments; administrators see all."""
     items, count = queries.list_payments(
-        current_user(request),
+        request.user,
         conditions=filters.conditions(),
         ordering=filters.ordering,
         start=page.start,
@@ -59,9 +59,9 @@ def list_payments(
 
 @router.get("/{int:payment_id}", response=PaymentOut, summary="Read a payment")
 @revalidated
-def get_payment(request: HttpRequest, payment_id: int) -> HttpResponse:
+def get_payment(request: AuthenticatedRequest, payment_id: int) -> HttpResponse:
     """One of the caller's own payments; administrators read all."""
-    return answer_one(queries.read_payment(current_user(request), payment_id))
+    return answer_one(queries.read_payment(request.user, payment_id))
 
 
 @router.get(
@@ -70,10 +70,10 @@ def get_payment(request: HttpRequest, payment_id: int) -> HttpResponse:
     summary="Ask how a payment stands",
     throttle=[QuestionThrottle()],
 )
-def get_payment_status(request: HttpRequest, payment_id: int) -> Payment:
+def get_payment_status(request: AuthenticatedRequest, payment_id: int) -> Payment:
     """A payment that is open at Stripe is asked about there, and what Stripe says is stored.
     More than once a second for a minute: 429."""
-    payment = get_object_or_404(Payment.objects.visible_to(current_user(request)), pk=payment_id)
+    payment = get_object_or_404(Payment.objects.visible_to(request.user), pk=payment_id)
     return checkout.ask_stripe(payment, source=MoveSource.STATUS)
 
 
@@ -83,7 +83,7 @@ def get_payment_status(request: HttpRequest, payment_id: int) -> Payment:
     summary="Ask to pay for a course or lesson",
 )
 def create_payment(
-    request: HttpRequest,
+    request: AuthenticatedRequest,
     payload: PaymentIn,
     idempotency_key: Annotated[
         IdempotencyKeyText | None,
@@ -102,7 +102,7 @@ def create_payment(
     `idempotency_key_reused`. Stripe does not answer: 502, and another try goes on from there.
     """
     payment, created = purchase.request_payment(
-        buyer=current_user(request),
+        buyer=request.user,
         order=payload.to_order(),
         pages=landing_pages(request),
         idempotency_key=idempotency_key,

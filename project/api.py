@@ -57,13 +57,13 @@ api = DescribedAPI(
 )
 # For who asks for it: the pages of courses shrink to an eighth.
 api.add_decorator(gzip_page, mode="view")
-api.add_router("/auth", "people.api.auth_router", tags=["auth"])
-api.add_router("/users", "people.api.users_router", tags=["users"])
-api.add_router("/courses", "lms.api.courses_router", tags=["courses"])
-api.add_router("/lessons", "lms.api.lessons_router", tags=["lessons"])
-api.add_router("/subscriptions", "lms.api.subscriptions_router", tags=["subscriptions"])
-api.add_router("/catalog", "lms.api.catalog_router", tags=["catalog"])
-api.add_router("/learning", "lms.api.learning_router", tags=["learning"])
+api.add_router("/auth", "people.api.auth.router", tags=["auth"])
+api.add_router("/users", "people.api.users.router", tags=["users"])
+api.add_router("/courses", "lms.api.courses.router", tags=["courses"])
+api.add_router("/lessons", "lms.api.lessons.router", tags=["lessons"])
+api.add_router("/subscriptions", "lms.api.subscriptions.router", tags=["subscriptions"])
+api.add_router("/catalog", "lms.api.catalog.router", tags=["catalog"])
+api.add_router("/learning", "lms.api.learning.router", tags=["learning"])
 api.add_router("/payments", "payments.api.router", tags=["payments"])
 
 # The nearest class in the order of inheritance decides.

@@ -1,11 +1,11 @@
 """The courses that everyone signed in can find."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Query, Router
 
 from lms import queries
 from lms.schemas import CatalogCourseDetailsOut, CatalogCourseOut, CatalogFilters
-from people.current_user import current_user
+from people.current_user import AuthenticatedRequest
 from project.common.api.pagination import PageParameters, answer_page, paged
 from project.common.api.responses import answer_one, revalidated
 
@@ -14,11 +14,11 @@ router = Router()
 
 @router.get("/courses", response=paged(CatalogCourseOut), summary="List published courses")
 def list_catalog_courses(
-    request: HttpRequest, filters: Query[CatalogFilters], page: Query[PageParameters]
+    request: AuthenticatedRequest, filters: Query[CatalogFilters], page: Query[PageParameters]
 ) -> HttpResponse:
     """Every published course; drafts are found nowhere here."""
     items, count = queries.list_catalog(
-        current_user(request), **filters.model_dump(), start=page.start, size=page.size
+        request.user, **filters.model_dump(), start=page.start, size=page.size
     )
     return answer_page(items, count, page)
 
@@ -27,6 +27,6 @@ def list_catalog_courses(
     "/courses/{int:course_id}", response=CatalogCourseDetailsOut, summary="Look at a course"
 )
 @revalidated
-def get_catalog_course(request: HttpRequest, course_id: int) -> HttpResponse:
+def get_catalog_course(request: AuthenticatedRequest, course_id: int) -> HttpResponse:
     """A published course with the outline of its lessons, without their contents."""
-    return answer_one(queries.read_catalog_course(current_user(request), course_id))
+    return answer_one(queries.read_catalog_course(request.user, course_id))

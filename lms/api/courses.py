@@ -1,16 +1,34 @@
+"""Courses in authoring, their history, and who hears of them."""
+
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from ninja import File, Query, Router, Status, UploadedFile
+from ninja.pagination import paginate
 
 from lms import permissions, queries
 from lms.api.loaders import get_course
+from lms.history import changes_of_course
 from lms.models import Course
-from lms.schemas import CourseChanges, CourseFilters, CourseIn, CourseOut, EditOptions
-from lms.services import authoring
-from people.current_user import current_user
-from project.common.api.pagination import PageParameters, answer_page, paged
+from lms.schemas import (
+    ChangeOut,
+    CourseChanges,
+    CourseFilters,
+    CourseIn,
+    CourseOut,
+    EditOptions,
+    SubscriptionState,
+)
+from lms.services import authoring, subscriptions
+from people.current_user import AuthenticatedRequest
+from project.common.api.pagination import (
+    PageNumberPagination,
+    PageParameters,
+    answer_page,
+    paged,
+)
 from project.common.api.responses import answer_one, revalidated
 from project.common.api.schemas import Problem
 from project.common.images import read_upload
@@ -20,43 +38,44 @@ router = Router()
 
 @router.get("", response=paged(CourseOut), summary="List courses")
 def list_courses(
-    request: HttpRequest, filters: Query[CourseFilters], page: Query[PageParameters]
+    request: AuthenticatedRequest, filters: Query[CourseFilters], page: Query[PageParameters]
 ) -> HttpResponse:
     """Courses in authoring: the caller's own; moderators see all."""
     items, count = queries.list_courses(
-        current_user(request), **filters.model_dump(), start=page.start, size=page.size
+        request.user, **filters.model_dump(), start=page.start, size=page.size
     )
     return answer_page(items, count, page)
 
 
 @router.post("", response={201: CourseOut, 403: Problem}, summary="Create a course")
-def create_course(request: HttpRequest, payload: CourseIn) -> Status[Course]:
+def create_course(request: AuthenticatedRequest, payload: CourseIn) -> Status[Course]:
     """The caller becomes the author. Moderators can't: 403."""
-    user = current_user(request)
+    user = request.user
     if not permissions.can_create_course(user):
         raise PermissionDenied
     course = authoring.create_course(owner=user, fields=payload.model_dump())
-    return Status(201, get_course(request, course.pk))
+    return Status(201, get_course(request.user, course.pk))
 
 
 @router.get("/{int:course_id}", response=CourseOut, summary="Read a course")
 @revalidated
-def get_course_details(request: HttpRequest, course_id: int) -> HttpResponse:
+def get_course_details(request: AuthenticatedRequest, course_id: int) -> HttpResponse:
     """One course in authoring, with its lessons."""
-    return answer_one(queries.read_course(current_user(request), course_id))
+    return answer_one(queries.read_course(request.user, course_id))
 
 
 @router.patch("/{int:course_id}", response=CourseOut, summary="Change a course")
 def update_course(
-    request: HttpRequest, course_id: int, payload: CourseChanges, options: Query[EditOptions]
+    request: AuthenticatedRequest,
+    course_id: int,
+    payload: CourseChanges,
+    options: Query[EditOptions],
 ) -> Course:
     """Only the given fields change. A link to anything but YouTube: 422 `foreign_link`."""
-    course = get_course(request, course_id, to=permissions.can_update_course)
+    course = get_course(request.user, course_id, to=permissions.can_update_course)
     changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
-    authoring.update_course(
-        course=course, changes=changes, by=current_user(request), notify=options.notify
-    )
-    return get_course(request, course_id)
+    authoring.update_course(course=course, changes=changes, by=request.user, notify=options.notify)
+    return get_course(request.user, course_id)
 
 
 @router.delete(
@@ -64,26 +83,67 @@ def update_course(
     response={204: None, 403: Problem, 409: Problem},
     summary="Delete a course",
 )
-def delete_course(request: HttpRequest, course_id: int) -> Status[None]:
+def delete_course(request: AuthenticatedRequest, course_id: int) -> Status[None]:
     """With its lessons and pictures. Somebody has paid for it: 409 `has_payments`."""
-    course = get_course(request, course_id, to=permissions.can_delete_course)
-    authoring.delete_course(course=course, by=current_user(request))
+    course = get_course(request.user, course_id, to=permissions.can_delete_course)
+    authoring.delete_course(course=course, by=request.user)
     return Status(204, None)
 
 
 @router.put("/{int:course_id}/preview", response=CourseOut, summary="Set the picture of a course")
-def set_course_preview(request: HttpRequest, course_id: int, file: File[UploadedFile]) -> Course:
+def set_course_preview(
+    request: AuthenticatedRequest, course_id: int, file: File[UploadedFile]
+) -> Course:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
-    course = get_course(request, course_id, to=permissions.can_update_course)
+    course = get_course(request.user, course_id, to=permissions.can_update_course)
     authoring.set_preview(subject=course, picture=read_upload(file))
-    return get_course(request, course_id)
+    return get_course(request.user, course_id)
 
 
 @router.delete(
     "/{int:course_id}/preview", response={204: None}, summary="Remove the picture of a course"
 )
-def delete_course_preview(request: HttpRequest, course_id: int) -> Status[None]:
+def delete_course_preview(request: AuthenticatedRequest, course_id: int) -> Status[None]:
     """Also answers 204 if there was none."""
-    course = get_course(request, course_id, to=permissions.can_update_course)
+    course = get_course(request.user, course_id, to=permissions.can_update_course)
     authoring.set_preview(subject=course, picture=None)
+    return Status(204, None)
+
+
+@router.get(
+    "/{int:course_id}/history",
+    response=list[ChangeOut],
+    summary="List changes of a course",
+)
+@paginate(PageNumberPagination)
+def list_course_changes(request: AuthenticatedRequest, course_id: int) -> Any:
+    """Changes of the course and its lessons, the newest first: who, when, what was there before.
+    For those who may change the course."""
+    course = get_course(request.user, course_id, to=permissions.can_update_course)
+    return changes_of_course(course)
+
+
+@router.post(
+    "/{int:course_id}/subscription",
+    response={200: SubscriptionState, 201: SubscriptionState},
+    summary="Subscribe to a course",
+    tags=["subscriptions"],
+)
+def subscribe_to_course(request: AuthenticatedRequest, course_id: int) -> Status[dict[str, object]]:
+    """To a published course or one's own; 200 if the caller already was subscribed."""
+    user = request.user
+    course = get_object_or_404(Course.objects.open_to_subscribers(user), pk=course_id)
+    created = subscriptions.subscribe(user=user, course=course)
+    return Status(201 if created else 200, {"course_id": course.pk, "is_subscribed": True})
+
+
+@router.delete(
+    "/{int:course_id}/subscription",
+    response={204: None},
+    summary="Unsubscribe from a course",
+    tags=["subscriptions"],
+)
+def unsubscribe_from_course(request: AuthenticatedRequest, course_id: int) -> Status[None]:
+    """Also answers 204 if there was no subscription."""
+    subscriptions.unsubscribe(user=request.user, course_id=course_id)
     return Status(204, None)

@@ -1,7 +1,6 @@
 """The learner's side: what one may learn, the lessons, and how far one has come."""
 
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 from ninja.pagination import paginate
@@ -9,26 +8,26 @@ from ninja.pagination import paginate
 from lms.models import Access, Course, Lesson
 from lms.schemas import EnrollmentOut, LearningItemOut, LearningLessonOut
 from lms.services import learning
-from people.current_user import current_user
+from people.current_user import AuthenticatedRequest
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.schemas import Problem
 
 router = Router()
 
 
-def _get_known_lesson(request: HttpRequest, lesson_id: int) -> Lesson:
+def _get_known_lesson(request: AuthenticatedRequest, lesson_id: int) -> Lesson:
     """Return a lesson the caller may know of, with or without access to it. Raises Http404."""
-    user = current_user(request)
+    user = request.user
     lessons = Lesson.objects.not_hidden_from(user).with_has_access(user).with_is_completed(user)
     return get_object_or_404(lessons, pk=lesson_id)
 
 
 @router.get("/courses", response=list[LearningItemOut], summary="List what one learns")
 @paginate(PageNumberPagination)
-def list_learning(request: HttpRequest) -> QuerySet[Access]:
+def list_learning(request: AuthenticatedRequest) -> QuerySet[Access]:
     """Courses and single lessons the caller has a right to, each with the progress, the latest
     right first. Own courses, and what moderators may see, are under `courses`."""
-    rights = Access.objects.held_by(current_user(request)).one_for_each_target()
+    rights = Access.objects.held_by(request.user).one_for_each_target()
     return rights.with_progress().select_related("course", "lesson").order_by("-id")
 
 
@@ -37,10 +36,10 @@ def list_learning(request: HttpRequest) -> QuerySet[Access]:
     response={200: EnrollmentOut, 201: EnrollmentOut, 402: Problem},
     summary="Enrol in a free course",
 )
-def enroll_in_course(request: HttpRequest, course_id: int) -> Status[dict[str, object]]:
+def enroll_in_course(request: AuthenticatedRequest, course_id: int) -> Status[dict[str, object]]:
     """A course with a price: 402 `payment_required`. Who has access already: 200."""
     course = get_object_or_404(Course.objects.published(), pk=course_id)
-    created = learning.enroll(user=current_user(request), course=course)
+    created = learning.enroll(user=request.user, course=course)
     return Status(201 if created else 200, {"course_id": course.pk, "has_access": True})
 
 
@@ -49,7 +48,7 @@ def enroll_in_course(request: HttpRequest, course_id: int) -> Status[dict[str, o
     response={200: LearningLessonOut, 403: Problem},
     summary="Learn a lesson",
 )
-def get_learning_lesson(request: HttpRequest, lesson_id: int) -> Lesson:
+def get_learning_lesson(request: AuthenticatedRequest, lesson_id: int) -> Lesson:
     """The whole lesson, with its video. Without access: 403 `no_access`."""
     lesson = _get_known_lesson(request, lesson_id)
     if not lesson.has_access:
@@ -62,10 +61,10 @@ def get_learning_lesson(request: HttpRequest, lesson_id: int) -> Lesson:
     response={204: None, 403: Problem},
     summary="Mark a lesson as completed",
 )
-def complete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
+def complete_lesson(request: AuthenticatedRequest, lesson_id: int) -> Status[None]:
     """Also answers 204 if it already was. Without access: 403 `no_access`."""
     lesson = _get_known_lesson(request, lesson_id)
-    learning.complete_lesson(user=current_user(request), lesson=lesson)
+    learning.complete_lesson(user=request.user, lesson=lesson)
     return Status(204, None)
 
 
@@ -74,8 +73,8 @@ def complete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
     response={204: None, 403: Problem},
     summary="Mark a lesson as not completed",
 )
-def reopen_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
+def reopen_lesson(request: AuthenticatedRequest, lesson_id: int) -> Status[None]:
     """Also answers 204 if it was not completed. Without access: 403 `no_access`."""
     lesson = _get_known_lesson(request, lesson_id)
-    learning.reopen_lesson(user=current_user(request), lesson=lesson)
+    learning.reopen_lesson(user=request.user, lesson=lesson)
     return Status(204, None)

@@ -1,6 +1,6 @@
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import File, Query, Router, Status, UploadedFile
 
 from lms import permissions, queries
@@ -8,7 +8,7 @@ from lms.api.loaders import get_course, get_lesson
 from lms.models import Lesson
 from lms.schemas import EditOptions, LessonChanges, LessonFilters, LessonIn, LessonOut
 from lms.services import authoring
-from people.current_user import current_user
+from people.current_user import AuthenticatedRequest
 from project.common.api.pagination import PageParameters, answer_page, paged
 from project.common.api.responses import answer_one, revalidated
 from project.common.api.schemas import Problem
@@ -19,51 +19,52 @@ router = Router()
 
 @router.get("", response=paged(LessonOut), summary="List lessons")
 def list_lessons(
-    request: HttpRequest, filters: Query[LessonFilters], page: Query[PageParameters]
+    request: AuthenticatedRequest, filters: Query[LessonFilters], page: Query[PageParameters]
 ) -> HttpResponse:
     """Lessons in authoring: those of the caller's courses; moderators see all."""
     items, count = queries.list_lessons(
-        current_user(request), course_id=filters.course_id, start=page.start, size=page.size
+        request.user, course_id=filters.course_id, start=page.start, size=page.size
     )
     return answer_page(items, count, page)
 
 
 @router.post("", response={201: LessonOut, 403: Problem, 404: Problem}, summary="Add a lesson")
 def create_lesson(
-    request: HttpRequest, payload: LessonIn, options: Query[EditOptions]
+    request: AuthenticatedRequest, payload: LessonIn, options: Query[EditOptions]
 ) -> Status[Lesson]:
     """To a course of the caller; a course that they can't see: 404. Moderators can't: 403."""
-    course = get_course(request, payload.course_id, to=permissions.can_add_lesson)
+    course = get_course(request.user, payload.course_id, to=permissions.can_add_lesson)
     fields = payload.model_dump(exclude={"course_id"})
     lesson = authoring.create_lesson(
-        course=course, fields=fields, by=current_user(request), notify=options.notify
+        course=course, fields=fields, by=request.user, notify=options.notify
     )
-    return Status(201, get_lesson(request, lesson.pk))
+    return Status(201, get_lesson(request.user, lesson.pk))
 
 
 @router.get("/{int:lesson_id}", response=LessonOut, summary="Read a lesson")
 @revalidated
-def get_lesson_details(request: HttpRequest, lesson_id: int) -> HttpResponse:
+def get_lesson_details(request: AuthenticatedRequest, lesson_id: int) -> HttpResponse:
     """One lesson in authoring. Learners read lessons under `learning/lessons`."""
-    return answer_one(queries.read_lesson(current_user(request), lesson_id))
+    return answer_one(queries.read_lesson(request.user, lesson_id))
 
 
 @router.patch(
     "/{int:lesson_id}", response={200: LessonOut, 403: Problem}, summary="Change a lesson"
 )
 def update_lesson(
-    request: HttpRequest, lesson_id: int, payload: LessonChanges, options: Query[EditOptions]
+    request: AuthenticatedRequest,
+    lesson_id: int,
+    payload: LessonChanges,
+    options: Query[EditOptions],
 ) -> Lesson:
     """Only the given fields change. It can move to another course of the caller only."""
-    lesson = get_lesson(request, lesson_id, to=permissions.can_update_lesson)
+    lesson = get_lesson(request.user, lesson_id, to=permissions.can_update_lesson)
     changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
     course_id = changes.pop("course_id", lesson.course_id)
     if course_id != lesson.course_id:
-        changes["course"] = get_course(request, course_id, to=permissions.can_add_lesson)
-    authoring.update_lesson(
-        lesson=lesson, changes=changes, by=current_user(request), notify=options.notify
-    )
-    return get_lesson(request, lesson_id)
+        changes["course"] = get_course(request.user, course_id, to=permissions.can_add_lesson)
+    authoring.update_lesson(lesson=lesson, changes=changes, by=request.user, notify=options.notify)
+    return get_lesson(request.user, lesson_id)
 
 
 @router.delete(
@@ -71,26 +72,28 @@ def update_lesson(
     response={204: None, 403: Problem, 409: Problem},
     summary="Delete a lesson",
 )
-def delete_lesson(request: HttpRequest, lesson_id: int) -> Status[None]:
+def delete_lesson(request: AuthenticatedRequest, lesson_id: int) -> Status[None]:
     """With its picture. Somebody has paid for it: 409 `has_payments`."""
-    lesson = get_lesson(request, lesson_id, to=permissions.can_delete_lesson)
-    authoring.delete_lesson(lesson=lesson, by=current_user(request))
+    lesson = get_lesson(request.user, lesson_id, to=permissions.can_delete_lesson)
+    authoring.delete_lesson(lesson=lesson, by=request.user)
     return Status(204, None)
 
 
 @router.put("/{int:lesson_id}/preview", response=LessonOut, summary="Set the picture of a lesson")
-def set_lesson_preview(request: HttpRequest, lesson_id: int, file: File[UploadedFile]) -> Lesson:
+def set_lesson_preview(
+    request: AuthenticatedRequest, lesson_id: int, file: File[UploadedFile]
+) -> Lesson:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
-    lesson = get_lesson(request, lesson_id, to=permissions.can_update_lesson)
+    lesson = get_lesson(request.user, lesson_id, to=permissions.can_update_lesson)
     authoring.set_preview(subject=lesson, picture=read_upload(file))
-    return get_lesson(request, lesson_id)
+    return get_lesson(request.user, lesson_id)
 
 
 @router.delete(
     "/{int:lesson_id}/preview", response={204: None}, summary="Remove the picture of a lesson"
 )
-def delete_lesson_preview(request: HttpRequest, lesson_id: int) -> Status[None]:
+def delete_lesson_preview(request: AuthenticatedRequest, lesson_id: int) -> Status[None]:
     """Also answers 204 if there was none."""
-    lesson = get_lesson(request, lesson_id, to=permissions.can_update_lesson)
+    lesson = get_lesson(request.user, lesson_id, to=permissions.can_update_lesson)
     authoring.set_preview(subject=lesson, picture=None)
     return Status(204, None)

@@ -3,20 +3,17 @@
 from collections.abc import Callable
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from lms.models import Course, Lesson
-from people.current_user import current_user
 from people.models import User
 
 
 def get_course(
-    request: HttpRequest, course_id: int, *, to: "Callable[[User, Course], bool] | None" = None
+    user: User, course_id: int, *, to: "Callable[[User, Course], bool] | None" = None
 ) -> Course:
     """Return a course of authoring with all its details. Raises Http404 if the caller can't see
     it, PermissionDenied if the policy `to` says no."""
-    user = current_user(request)
     course = get_object_or_404(Course.objects.visible_to(user).with_details(user), pk=course_id)
     if to is not None and not to(user, course):
         raise PermissionDenied
@@ -24,10 +21,9 @@ def get_course(
 
 
 def get_lesson(
-    request: HttpRequest, lesson_id: int, *, to: "Callable[[User, Lesson], bool] | None" = None
+    user: User, lesson_id: int, *, to: "Callable[[User, Lesson], bool] | None" = None
 ) -> Lesson:
     """Return a lesson of authoring. Raises as `get_course`."""
-    user = current_user(request)
     lessons = Lesson.objects.visible_to(user).select_related("course")
     lesson = get_object_or_404(lessons, pk=lesson_id)
     if to is not None and not to(user, lesson):

@@ -3,7 +3,7 @@ from django.utils.translation import get_language
 from ninja import Router, Status
 
 from people import login_queue, throttles, tokens
-from people.current_user import current_user
+from people.current_user import AuthenticatedRequest
 from people.models import Language, User
 from people.schemas import (
     CredentialsIn,
@@ -80,20 +80,20 @@ def verify_token(request: HttpRequest, payload: TokenIn) -> Status[None]:
 
 
 @router.post("/logout", response={204: None}, summary="Log out")
-def logout(request: HttpRequest, payload: RefreshIn) -> Status[None]:
+def logout(request: AuthenticatedRequest, payload: RefreshIn) -> Status[None]:
     """Refuses this refresh token of the caller from then on; one that is refused already: 401.
     The access token ends by itself, within minutes."""
-    sessions.log_out(user=current_user(request), token=payload.refresh)
+    sessions.log_out(user=request.user, token=payload.refresh)
     return Status(204, None)
 
 
 @router.post(
     "/password/change", response={204: None, 429: Problem}, summary="Change one's own password"
 )
-def change_password(request: HttpRequest, payload: PasswordChangeIn) -> Status[None]:
+def change_password(request: AuthenticatedRequest, payload: PasswordChangeIn) -> Status[None]:
     """Ends all tokens of the caller, so log in anew. A wrong old password or a weak new one:
     422."""
-    user = current_user(request)
+    user = request.user
     with throttles.password_attempt(user):
         passwords.change_password(
             user=user, old_password=payload.old_password, new_password=payload.new_password

@@ -3,19 +3,14 @@
 from collections.abc import Callable
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
-from people.current_user import current_user
 from people.models import User
 
 
-def get_person(
-    request: HttpRequest, user_id: int, *, to: Callable[[User, User], bool] | None = None
-) -> User:
+def get_person(user: User, user_id: int, *, to: Callable[[User, User], bool] | None = None) -> User:
     """Return an account. Raises Http404 if the caller can't see it, PermissionDenied if the policy
     `to` says no."""
-    user = current_user(request)
     person: User = get_object_or_404(User.objects.visible_to(user), pk=user_id)
     if to is not None and not to(user, person):
         raise PermissionDenied

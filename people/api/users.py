@@ -1,14 +1,13 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from ninja import File, Query, Router, Status, UploadedFile
 from ninja.pagination import paginate
 from pydantic import InstanceOf
 
 from people import permissions
 from people.api.loaders import get_person
-from people.current_user import current_user
+from people.current_user import AuthenticatedRequest
 from people.models import User, UserQuerySet
 from people.schemas import ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
 from people.services import accounts
@@ -21,18 +20,18 @@ router = Router()
 
 @router.get("", response=list[PublicProfileOut], summary="List people")
 @paginate(PageNumberPagination)
-def list_users(request: HttpRequest, filters: Query[UserFilters]) -> QuerySet[User]:
+def list_users(request: AuthenticatedRequest, filters: Query[UserFilters]) -> QuerySet[User]:
     """Public profiles of everyone active, in the order of their registration."""
-    people: UserQuerySet = User.objects.visible_to(current_user(request))
+    people: UserQuerySet = User.objects.visible_to(request.user)
     if filters.search:
         people = people.matching(filters.search)
     return people.order_by("id")
 
 
 @router.get("/me", response=ProfileOut, summary="Read one's own profile")
-def get_own_profile(request: HttpRequest) -> User:
+def get_own_profile(request: AuthenticatedRequest) -> User:
     """All about the caller, with the whole history of payments, newest first."""
-    return current_user(request)
+    return request.user
 
 
 # Instances, which are written as they are: Pydantic would choose a form by what it finds in the data.
@@ -40,11 +39,11 @@ EitherProfile = InstanceOf[ProfileOut] | InstanceOf[PublicProfileOut]
 
 
 @router.get("/{int:user_id}", response=EitherProfile, summary="Read a person's profile")
-def get_user(request: HttpRequest, user_id: int) -> ProfileOut | PublicProfileOut:
+def get_user(request: AuthenticatedRequest, user_id: int) -> ProfileOut | PublicProfileOut:
     """One's own is shown whole (`ProfileOut`), everybody else's in its public part only
     (`PublicProfileOut`), to moderators too. A blocked or erased account: 404."""
-    person = get_person(request, user_id)
-    in_full = permissions.can_read_in_full(current_user(request), person)
+    person = get_person(request.user, user_id)
+    in_full = permissions.can_read_in_full(request.user, person)
     return ProfileOut.from_orm(person) if in_full else PublicProfileOut.from_orm(person)
 
 
@@ -53,9 +52,9 @@ def get_user(request: HttpRequest, user_id: int) -> ProfileOut | PublicProfileOu
     response={200: ProfileOut, 403: Problem},
     summary="Change one's own profile",
 )
-def update_user(request: HttpRequest, user_id: int, payload: ProfileChanges) -> User:
+def update_user(request: AuthenticatedRequest, user_id: int, payload: ProfileChanges) -> User:
     """Only the given fields change. Somebody else's: 403, whoever asks."""
-    person = get_person(request, user_id, to=permissions.can_change_profile)
+    person = get_person(request.user, user_id, to=permissions.can_change_profile)
     changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
     return accounts.update_profile(user=person, changes=changes)
 
@@ -65,23 +64,23 @@ def update_user(request: HttpRequest, user_id: int, payload: ProfileChanges) -> 
     response={204: None, 403: Problem, 409: Problem},
     summary="Erase one's own account",
 )
-def delete_user(request: HttpRequest, user_id: int) -> Status[None]:
+def delete_user(request: AuthenticatedRequest, user_id: int) -> Status[None]:
     """For good: name, e-mail, phone, city and avatar are erased, subscriptions end, no token works
     any more. Payments stay in the books, courses with whoever bought them. The e-mail can register
     anew. Somebody else's: 403. The last administrator: 409 `last_administrator`."""
-    person = get_person(request, user_id, to=permissions.can_change_profile)
+    person = get_person(request.user, user_id, to=permissions.can_change_profile)
     accounts.erase_account(user=person)
     return Status(204, None)
 
 
 @router.put("/me/avatar", response=ProfileOut, summary="Set one's own avatar")
-def set_avatar(request: HttpRequest, file: File[UploadedFile]) -> User:
+def set_avatar(request: AuthenticatedRequest, file: File[UploadedFile]) -> User:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
-    return accounts.set_avatar(user=current_user(request), picture=read_upload(file))
+    return accounts.set_avatar(user=request.user, picture=read_upload(file))
 
 
 @router.delete("/me/avatar", response={204: None}, summary="Remove one's own avatar")
-def delete_avatar(request: HttpRequest) -> Status[None]:
+def delete_avatar(request: AuthenticatedRequest) -> Status[None]:
     """Also answers 204 if there was none."""
-    accounts.set_avatar(user=current_user(request), picture=None)
+    accounts.set_avatar(user=request.user, picture=None)
     return Status(204, None)
