@@ -4,7 +4,7 @@ from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
-from project.checks import register_checks
+from project import checks as _checks  # noqa: F401 - registers them
 
 
 class ProjectConfig(AppConfig):
@@ -12,7 +12,6 @@ class ProjectConfig(AppConfig):
     verbose_name = _("Parta")
 
     def ready(self) -> None:
-        register_checks()
         # The house has no signals of its own; this is Django's way to say "the tables are there",
         # and the one moment at which every deployment, test run and fresh clone agrees. The sender is
         # the app with the table: Django sends nothing for an app without models, as this one is.

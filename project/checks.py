@@ -4,12 +4,11 @@ Errors always stop; what is tagged `deploy` is looked at by `manage.py check --d
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from croniter import CroniterError, croniter
-from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
@@ -28,6 +27,8 @@ CRON_COLUMNS = 5
 STAND_IN_MAIL = ("console", "dummy", "locmem", "filebased")
 STAND_IN_CACHE = ("locmem", "dummy", "filebased")
 
+PARTA = "parta"  # the tag of all of them
+
 Messages = Iterator[CheckMessage]
 
 
@@ -38,7 +39,8 @@ def require_secret_key() -> None:
         raise ImproperlyConfigured(msg)
 
 
-def check_secret_key() -> Messages:
+@register(Tags.security, PARTA)
+def check_secret_key(**options: Any) -> Messages:
     if not settings.SECRET_KEY_IS_SET:
         yield Error("SECRET_KEY is not set.", hint=KEY_HINT, id="parta.E001")
     elif len(settings.SECRET_KEY.encode()) < SECRET_KEY_MIN_BYTES:
@@ -49,7 +51,8 @@ def check_secret_key() -> Messages:
         )
 
 
-def check_currency() -> Messages:
+@register(Tags.security, PARTA)
+def check_currency(**options: Any) -> Messages:
     try:
         money.exponent(settings.CURRENCY)
     except KeyError:
@@ -60,7 +63,8 @@ def check_currency() -> Messages:
         )
 
 
-def check_stripe() -> Messages:
+@register(Tags.security, PARTA)
+def check_stripe(**options: Any) -> Messages:
     for name in ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"):
         value = getattr(settings, name)
         if value != "".join(value.split()):
@@ -78,7 +82,8 @@ def check_stripe() -> Messages:
         )
 
 
-def check_queue() -> Messages:
+@register(Tags.security, PARTA)
+def check_queue(**options: Any) -> Messages:
     """A task that waits in a worker's queue for longer than `retry` is run a second time."""
     queue = settings.Q_CLUSTER
     rounds = 1 + math.ceil((queue["queue_limit"] + queue["bulk"]) / queue["workers"])
@@ -90,7 +95,8 @@ def check_queue() -> Messages:
         )
 
 
-def check_sweep_cron() -> Messages:
+@register(Tags.security, PARTA)
+def check_sweep_cron(**options: Any) -> Messages:
     text = settings.INACTIVITY_SWEEP_CRON
     try:
         columns, _ = croniter.expand(text)
@@ -113,7 +119,8 @@ def check_sweep_cron() -> Messages:
         )
 
 
-def check_deployed_cache() -> Messages:
+@register(Tags.security, PARTA, deploy=True)
+def check_deployed_cache(**options: Any) -> Messages:
     if any(word in settings.CACHES["default"]["BACKEND"] for word in STAND_IN_CACHE):
         yield Warning(
             "The cache is not shared: each process counts the throttles for itself.",
@@ -122,7 +129,8 @@ def check_deployed_cache() -> Messages:
         )
 
 
-def check_deployed_mail() -> Messages:
+@register(Tags.security, PARTA, deploy=True)
+def check_deployed_mail(**options: Any) -> Messages:
     if any(word in settings.MAILERS["default"]["BACKEND"] for word in STAND_IN_MAIL):
         yield Warning(
             "Mail is not sent to anybody.",
@@ -137,38 +145,11 @@ def check_deployed_mail() -> Messages:
         )
 
 
-def check_deployed_frontend() -> Messages:
+@register(Tags.security, PARTA, deploy=True)
+def check_deployed_frontend(**options: Any) -> Messages:
     if urlsplit(settings.FRONTEND_URL).scheme != "https":
         yield Warning(
             f"FRONTEND_URL={settings.FRONTEND_URL!r} is not https.",
             hint="Links in mails, with tokens in them, lead there.",
             id="parta.W006",
         )
-
-
-CHECKS: tuple[Callable[[], Messages], ...] = (
-    check_secret_key,
-    check_currency,
-    check_stripe,
-    check_queue,
-    check_sweep_cron,
-)
-DEPLOYMENT_CHECKS: tuple[Callable[[], Messages], ...] = (
-    check_deployed_cache,
-    check_deployed_mail,
-    check_deployed_frontend,
-)
-
-
-def check_settings(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    return [message for check in CHECKS for message in check()]
-
-
-def check_deployment(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    return [message for check in DEPLOYMENT_CHECKS for message in check()]
-
-
-def register_checks() -> None:
-    """Called once the applications are loaded."""
-    register(check_settings, Tags.security)
-    register(check_deployment, Tags.security, deploy=True)

@@ -87,6 +87,37 @@ def rate(name: str, default: str) -> str:
     return text
 
 
+def database(name: str, default: str) -> dict[str, Any]:
+    """Turn a URL into an entry of DATABASES."""
+    entry = address(name, env.db_url, default)
+    # To open SQLite's file and to give it Django's functions takes longer than most requests.
+    entry.setdefault("CONN_MAX_AGE", 600)
+    options = entry.setdefault("OPTIONS", {})
+    if entry["ENGINE"] == "django.db.backends.sqlite3":
+        # One file, whatever folder a command is started from.
+        if entry["NAME"] != ":memory:":
+            entry["NAME"] = BASE_DIR / entry["NAME"]
+        # Writers wait for each other instead of failing, and readers wait for nobody.
+        entry["OPTIONS"] = {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+        }
+    elif entry["ENGINE"] == "django.db.backends.postgresql":
+        entry.setdefault("CONN_HEALTH_CHECKS", True)
+        # A server that is gone is a 503 within seconds, not a request that hangs for minutes.
+        options.setdefault("connect_timeout", 5)
+        # The statements of `project/common/db/compiled.py` are prepared by the server at their
+        # fifth run.
+        behind_pooler = switch("DATABASE_BEHIND_POOLER", default=False)
+        options["prepare_threshold"] = None if behind_pooler else 5
+        entry["DISABLE_SERVER_SIDE_CURSORS"] = behind_pooler
+    else:
+        msg = f"{name} must begin with sqlite:// or postgres://"
+        raise ImproperlyConfigured(msg)
+    return entry
+
+
 def mailer(name: str, default: str) -> dict[str, Any]:
     """Turn a URL as `smtp+tls://user:password@host:587` into an entry of MAILERS."""
     url = address(name, env.email_url, default)

@@ -10,15 +10,16 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
+from project.admin_site import theme
 from project.environment import (
     BASE_DIR,
     address,
     choice,
+    database,
     duration,
     env,
     mailer,
@@ -164,33 +165,7 @@ SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
 
 # --- Database and cache ---------------------------------------------------------------------
 
-DATABASES: dict[str, dict[str, Any]] = {
-    "default": address("DATABASE_URL", env.db_url, "sqlite:///db.sqlite3"),
-}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # One file, whatever folder a command is started from.
-    if DATABASES["default"]["NAME"] != ":memory:":
-        DATABASES["default"]["NAME"] = BASE_DIR / DATABASES["default"]["NAME"]
-    # Writers wait for each other instead of failing, and readers wait for nobody.
-    DATABASES["default"]["OPTIONS"] = {
-        "timeout": 20,
-        "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
-    }
-    # To open the file and to give it Django's functions takes longer than most requests.
-    DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
-elif DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    msg = "DATABASE_URL must begin with sqlite:// or postgres://"
-    raise ImproperlyConfigured(msg)
-else:
-    DATABASES["default"].setdefault("CONN_MAX_AGE", 600)
-    DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
-    # A server that is gone is a 503 within seconds, not a request that hangs for minutes.
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
-    # The statements of `project/common/db/compiled.py` are prepared by the server at their fifth run.
-    behind_pooler = switch("DATABASE_BEHIND_POOLER", default=False)
-    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = None if behind_pooler else 5
-    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = behind_pooler
+DATABASES = {"default": database("DATABASE_URL", "sqlite:///db.sqlite3")}
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -401,38 +376,4 @@ LOGGING = {
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 IMPORT_EXPORT_ESCAPE_ILLEGAL_CHARS_ON_EXPORT = True
 
-# Teal on slate, ours; functions are named by path, as the settings may import no app.
-UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "Parta",
-    "SITE_HEADER": "Parta",
-    "SITE_URL": FRONTEND_URL,
-    "SITE_ICON": "project.admin_site.menu.icon",
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": "project.admin_site.menu.icon"},
-    ],
-    "SHOW_LANGUAGES": True,
-    "SHOW_BACK_BUTTON": True,
-    "ENVIRONMENT": "project.admin_site.menu.environment",
-    "DASHBOARD_CALLBACK": "project.admin_site.dashboard.fill",
-    "STYLES": ["project.admin_site.menu.style"],
-    "SCRIPTS": ["project.admin_site.menu.script"],
-    "BORDER_RADIUS": "8px",
-    "LOGIN": {"image": "project.admin_site.menu.login_image"},
-    "COMMAND": {"search_callback": "project.admin_site.menu.search", "show_history": False},
-    "SIDEBAR": {"show_search": True, "navigation": "project.admin_site.menu.sidebar"},
-    "COLORS": {
-        "primary": {
-            "50": "oklch(98.4% .014 180.72)",
-            "100": "oklch(95.3% .051 180.801)",
-            "200": "oklch(91% .096 180.426)",
-            "300": "oklch(85.5% .138 181.071)",
-            "400": "oklch(77.7% .152 181.912)",
-            "500": "oklch(70.4% .14 182.503)",
-            "600": "oklch(51.1% .096 186.391)",
-            "700": "oklch(47% .087 187)",
-            "800": "oklch(43.7% .078 188.216)",
-            "900": "oklch(38.6% .063 188.416)",
-            "950": "oklch(27.7% .046 192.524)",
-        },
-    },
-}
+UNFOLD = theme.UNFOLD | {"SITE_URL": FRONTEND_URL}

@@ -1,4 +1,4 @@
 """The frame of the admin: menu, look, search over everything and the dashboard.
 
-The top layer: it may know every app. `UNFOLD` in the settings names its functions by path.
+The top layer: it may know every app. `theme` is read by the settings, and names functions by path.
 """

@@ -1,0 +1,38 @@
+"""The look of the admin, for Unfold. Functions are named by path, as the settings import no app."""
+
+from typing import Any
+
+# Teal on slate, ours.
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Parta",
+    "SITE_HEADER": "Parta",
+    "SITE_ICON": "project.admin_site.menu.icon",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "project.admin_site.menu.icon"},
+    ],
+    "SHOW_LANGUAGES": True,
+    "SHOW_BACK_BUTTON": True,
+    "ENVIRONMENT": "project.admin_site.menu.environment",
+    "DASHBOARD_CALLBACK": "project.admin_site.dashboard.fill",
+    "STYLES": ["project.admin_site.menu.style"],
+    "SCRIPTS": ["project.admin_site.menu.script"],
+    "BORDER_RADIUS": "8px",
+    "LOGIN": {"image": "project.admin_site.menu.login_image"},
+    "COMMAND": {"search_callback": "project.admin_site.menu.search", "show_history": False},
+    "SIDEBAR": {"show_search": True, "navigation": "project.admin_site.menu.sidebar"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(98.4% .014 180.72)",
+            "100": "oklch(95.3% .051 180.801)",
+            "200": "oklch(91% .096 180.426)",
+            "300": "oklch(85.5% .138 181.071)",
+            "400": "oklch(77.7% .152 181.912)",
+            "500": "oklch(70.4% .14 182.503)",
+            "600": "oklch(51.1% .096 186.391)",
+            "700": "oklch(47% .087 187)",
+            "800": "oklch(43.7% .078 188.216)",
+            "900": "oklch(38.6% .063 188.416)",
+            "950": "oklch(27.7% .046 192.524)",
+        },
+    },
+}
