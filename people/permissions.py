@@ -16,9 +16,14 @@ def can_change_profile(user: User, person: User) -> bool:
     return user.pk == person.pk
 
 
+def can_change_people(user: User) -> bool:
+    """Look after others' accounts, in the admin. Blocking and managing need it."""
+    return user.has_perm("people.change_user")
+
+
 def can_block(user: User, person: User) -> bool:
     """Staff who may change people; nobody themselves, and administrators only each other."""
-    if user.pk == person.pk or not user.has_perm("people.change_user"):
+    if user.pk == person.pk or not can_change_people(user):
         return False
     return user.is_superuser or not person.is_superuser
 
@@ -26,7 +31,7 @@ def can_block(user: User, person: User) -> bool:
 def can_manage(user: User, person: User) -> bool:
     """Change a person's data in the admin: whoever has the right to change people. Accounts of the
     staff are for administrators: with their e-mail or password comes all that they may do."""
-    if not user.has_perm("people.change_user"):
+    if not can_change_people(user):
         return False
     return user.is_superuser or not (person.is_staff or person.is_superuser)
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, override
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
-from django.db.models import ForeignKey, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.db.models import ForeignKey, Model, QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -18,8 +17,8 @@ from lms import permissions
 from lms.models import Access, AccessSource, Course, Lesson
 from lms.services import accesses
 from people.current_user import current_user
-from project.common.admin.base import action, display
-from project.common.admin.confirmation import Question, ReasonForm, ask
+from project.common.admin.actions import ActionsAdmin, Facts, ReasonForm, StaffAction
+from project.common.admin.base import ReadOnly, display
 from project.common.admin.filters import (
     Choices,
     ChoosingAdmin,
@@ -29,7 +28,6 @@ from project.common.admin.filters import (
     person_and_email,
     select_from,
 )
-from project.common.errors import DomainError
 
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[Access]
@@ -62,8 +60,24 @@ class AccessForm(_ModelForm):
         return cleaned
 
 
+REVOKE = StaffAction[Access](
+    name="revoke",
+    title=gettext_lazy("Take back"),
+    icon="key_off",
+    is_danger=True,
+    explanation=gettext_lazy("They can't learn it any more, unless they have another right to it."),
+    allows=permissions.can_revoke_access,
+    fits=lambda access: access.is_revocable,
+    form=ReasonForm,
+    run=lambda access, _by, answers: accesses.take_back(access=access, **answers),
+    done=gettext_lazy("The access was taken back."),
+)
+
+
 @admin.register(Access)
-class AccessAdmin(ChoosingAdmin[Access]):
+class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
+    """Rights are not edited: they are given and taken back."""
+
     form = AccessForm
     choices = {
         "courses": Choices(Course.objects.all, ["title"]),
@@ -89,27 +103,18 @@ class AccessAdmin(ChoosingAdmin[Access]):
     ordering = ("-id",)
     sortable_by = ()
     actions = None
-    actions_detail = ("revoke",)
+    staff_actions = (REVOKE,)
+    misfit = accesses.NotRevocable.message
 
     # --- Who may what -------------------------------------------------------------------------
 
     def has_view_permission(self, request: HttpRequest, obj: Access | None = None) -> bool:
         return permissions.can_see_accesses(current_user(request))
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.has_view_permission(request) and permissions.can_grant_access(
             current_user(request)
         )
-
-    def has_change_permission(self, request: HttpRequest, obj: Access | None = None) -> bool:
-        """Rights are not edited: they are given and taken back."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Access | None = None) -> bool:
-        return False
-
-    def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return permissions.can_revoke_access(current_user(request))
 
     # --- The list -----------------------------------------------------------------------------
 
@@ -174,48 +179,11 @@ class AccessAdmin(ChoosingAdmin[Access]):
         if not is_new:
             self.message_user(request, _("They had this right already."), messages.WARNING)
 
-    # --- Taking it back -----------------------------------------------------------------------
+    # --- What staff do ------------------------------------------------------------------------
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        access = self.get_object(request, object_id)
-        unfolds: Any = super()
-        offered: list[Any] = unfolds.get_actions_detail(request, object_id)
-        return offered if access and access.is_revocable else []
-
-    @action(
-        description=gettext_lazy("Take back"),
-        icon="key_off",
-        url_path="revoke",
-        permissions=["revoke"],
-    )
-    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        access = self.get_object(request, object_id)
-        if access is None:
-            raise Http404
-        page = reverse("admin:lms_access_change", args=[access.pk])
-        form = ReasonForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            self._revoke(request, access, form.cleaned_data["reason"])
-            return HttpResponseRedirect(page)
-        question = Question(
-            title=_("Take back"),
-            explanation=_("They can't learn it any more, unless they have another right to it."),
-            back=page,
-            facts=[
-                (_("Learner"), f"{access.user} ({access.user.email})"),
-                (_("For"), str(access.target)),
-                (_("Source"), access.get_source_display()),
-            ],
-            form=form,
-            is_danger=True,
-        )
-        return ask(request, self, question)
-
-    def _revoke(self, request: HttpRequest, access: Access, reason: str) -> None:
-        try:
-            accesses.take_back(access=access, reason=reason)
-        except DomainError as error:
-            self.message_user(request, str(error), messages.ERROR)
-            return
-        self.log_change(request, access, f"{_('Take back')}: {reason}")
-        self.message_user(request, _("The access was taken back."), messages.SUCCESS)
+    def facts_of(self, row: Access) -> Facts:
+        return [
+            (_("Learner"), f"{row.user} ({row.user.email})"),
+            (_("For"), str(row.target)),
+            (_("Source"), row.get_source_display()),
+        ]

@@ -5,21 +5,21 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.enums import ActionVariant
 
 from lms.models import Course
-from lms.permissions import can_grant_access
-from payments.admin.actions import ask_and_run, offered
+from payments.admin.actions import PAYMENT_ACTIONS
 from payments.admin.filters import AttentionFilter
 from payments.admin.import_export import ExchangeAdmin
 from payments.admin.timeline import life_of
 from payments.models import Payment, PaymentStatus
-from payments.permissions import can_confirm, can_refund, can_see_payments
+from payments.permissions import can_see_payments
 from people.current_user import current_user
-from project.common.admin.base import ReadOnlyAdmin, action, display
+from project.common.admin.actions import ActionsAdmin, Facts
+from project.common.admin.base import ReadOnlyAdmin, display
 from project.common.admin.filters import (
     Choices,
     ChoosingAdmin,
@@ -40,7 +40,9 @@ STATUS_COLOURS = {
 
 
 @admin.register(Payment)
-class PaymentAdmin(ExchangeAdmin, ChoosingAdmin[Payment], ReadOnlyAdmin[Payment]):
+class PaymentAdmin(
+    ExchangeAdmin, ChoosingAdmin[Payment], ReadOnlyAdmin[Payment], ActionsAdmin[Payment]
+):
     choices = {
         "courses": Choices(Course.objects.all, ["title"]),
         "payers": Choices(
@@ -90,21 +92,13 @@ class PaymentAdmin(ExchangeAdmin, ChoosingAdmin[Payment], ReadOnlyAdmin[Payment]
         "charge",
     )
     change_form_outer_after_template = "admin/payments/life.html"
-    actions_detail = ("ask_stripe", "confirm", "reject", "refund", "grant_access")
+    staff_actions = PAYMENT_ACTIONS
+    misfit = gettext_lazy("This can't be done with the payment as it is now.")
 
     # --- Who may what -------------------------------------------------------------------------
 
     def has_view_permission(self, request: HttpRequest, obj: Payment | None = None) -> bool:
         return can_see_payments(current_user(request))
-
-    def has_confirm_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return can_confirm(current_user(request))
-
-    def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return can_refund(current_user(request))
-
-    def has_grant_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return can_see_payments(current_user(request)) and can_grant_access(current_user(request))
 
     # --- The list -----------------------------------------------------------------------------
 
@@ -159,63 +153,13 @@ class PaymentAdmin(ExchangeAdmin, ChoosingAdmin[Payment], ReadOnlyAdmin[Payment]
         context["life"] = life_of(context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Only what may be done with the payment as it is now."""
-        payment = self.get_object(request, object_id)
-        names = offered(current_user(request), payment) if payment else set()
-        known = {f"payments_payment_{name}" for name in names}
-        unfolds: Any = super()
-        actions = unfolds.get_actions_detail(request, object_id)
-        return [action for action in actions if action.action_name in known]
+    # --- What staff do ------------------------------------------------------------------------
 
-    def _ask(self, request: HttpRequest, name: str, object_id: str) -> HttpResponse:
-        payment = self.get_object(request, object_id)
-        if payment is None:
-            raise Http404
-        return ask_and_run(self, request, name, payment)
-
-    @action(
-        description=gettext_lazy("Ask Stripe now"),
-        icon="question_answer",
-        url_path="ask-stripe",
-        permissions=["view"],
-    )
-    def ask_stripe(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, "ask_stripe", object_id)
-
-    @action(
-        description=pgettext_lazy("payment", "Confirm"),
-        icon="check_circle",
-        url_path="confirm",
-        permissions=["confirm"],
-        variant=ActionVariant.PRIMARY,
-    )
-    def confirm(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, "confirm", object_id)
-
-    @action(
-        description=pgettext_lazy("payment", "Reject"),
-        icon="cancel",
-        url_path="reject",
-        permissions=["confirm"],
-    )
-    def reject(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, "reject", object_id)
-
-    @action(
-        description=gettext_lazy("Refund"),
-        icon="undo",
-        url_path="refund",
-        permissions=["refund"],
-    )
-    def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, "refund", object_id)
-
-    @action(
-        description=gettext_lazy("Grant access"),
-        icon="key",
-        url_path="grant-access",
-        permissions=["grant"],
-    )
-    def grant_access(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, "grant_access", object_id)
+    def facts_of(self, row: Payment) -> Facts:
+        return [
+            (_("Payer"), f"{row.payer} ({row.payer.email})"),
+            (_("For"), row.title),
+            (_("Amount"), self.amount_shown(row)),
+            (_("Method"), row.get_method_display()),
+            (_("Status"), row.get_status_display()),
+        ]

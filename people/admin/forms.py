@@ -1,16 +1,13 @@
-"""Forms of people and of what is asked before something is done with them."""
+"""Forms of people and their passwords."""
 
 from typing import TYPE_CHECKING, Any
 
-from django import forms
 from django.contrib.auth.forms import ReadOnlyPasswordHashWidget
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm as UnfoldPasswordForm
 from unfold.forms import UserChangeForm as UnfoldUserChangeForm
 from unfold.forms import UserCreationForm as UnfoldUserCreationForm
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from people.models import User
 
@@ -63,14 +60,3 @@ class NewPersonForm(_CreationForm):
 
 class PasswordForm(_PasswordForm):
     usable_password = None
-
-
-class ReasonForm(forms.Form):
-    """Why something is done: kept in the history of the person's page."""
-
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=500,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=_("Kept in the history of the person, for the staff only."),
-    )

@@ -6,12 +6,11 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from people.admin.actions import PROCESSES, ask_and_run, page_of
+from people.admin.actions import PERSON_ACTIONS
 from people.admin.filters import SoonBlockedFilter, StateFilter
 from people.admin.forms import NewPersonForm, PasswordForm, PersonForm
 from people.admin.inlines import AccessInline, CourseInline, PaymentInline, SubscriptionInline
@@ -19,7 +18,8 @@ from people.current_user import current_user
 from people.models import BlockReason, User
 from people.permissions import can_give_rights, can_manage
 from people.services.staff import update_account
-from project.common.admin.base import StaffAdmin, action, display
+from project.common.admin.actions import ActionsAdmin, Facts
+from project.common.admin.base import display
 from project.common.admin.filters import DaysFilter
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ STATE_COLOURS = {
 
 
 @admin.register(User)
-class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
+class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = PasswordForm
@@ -56,13 +56,7 @@ class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
     filter_horizontal = ()
     autocomplete_fields = ("groups",)
     inlines = (SubscriptionInline, AccessInline, PaymentInline, CourseInline)
-    actions = ("block_many", "unblock_many", "reset_many", "appoint_many", "dismiss_many")
-    actions_detail = (
-        "block",
-        "unblock",
-        "password_reset",
-        {"title": gettext_lazy("More"), "items": ["appoint", "dismiss", "erase"]},
-    )
+    staff_actions = PERSON_ACTIONS
 
     # --- Who may what -------------------------------------------------------------------------
 
@@ -159,124 +153,7 @@ class UserAdmin(_DjangoUserAdmin, StaffAdmin[User]):
         saved = update_account(user=before, by=current_user(request), changes=changes)
         vars(obj).update(vars(saved))
 
-    # --- What is done with people -------------------------------------------------------------
+    # --- What staff do ------------------------------------------------------------------------
 
-    def has_process_permission(self, request: HttpRequest, name: str, object_id: Any) -> bool:
-        """Whether a button of the person's page is for this member of the staff."""
-        person = User.objects.with_is_moderator().filter(pk=self.key_of(object_id)).first()
-        return person is not None and _is_offered(name, current_user(request), person)
-
-    def has_block_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return self.has_process_permission(request, "block", object_id)
-
-    def has_unblock_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return self.has_process_permission(request, "unblock", object_id)
-
-    def has_password_reset_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return self.has_process_permission(request, "password_reset", object_id)
-
-    def has_appoint_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return self.has_process_permission(request, "appoint", object_id)
-
-    def has_dismiss_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return self.has_process_permission(request, "dismiss", object_id)
-
-    def has_erase_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return self.has_process_permission(request, "erase", object_id)
-
-    def has_rights_permission(self, request: HttpRequest) -> bool:
-        return can_give_rights(current_user(request))
-
-    def _one(self, request: HttpRequest, name: str, object_id: str) -> HttpResponse:
-        person = self.get_object(request, object_id)
-        if person is None:
-            raise Http404
-        return ask_and_run(self, request, PROCESSES[name], [person], back=page_of(person.pk))
-
-    def _many(self, request: HttpRequest, name: str, people: QuerySet[User]) -> HttpResponse:
-        back = reverse("admin:people_user_changelist")
-        return ask_and_run(self, request, PROCESSES[name], list(people), back=back)
-
-    @action(
-        description=gettext_lazy("Block"), icon="block", url_path="block", permissions=["block"]
-    )
-    def block(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._one(request, "block", object_id)
-
-    @action(
-        description=gettext_lazy("Unblock"),
-        icon="lock_open",
-        url_path="unblock",
-        permissions=["unblock"],
-    )
-    def unblock(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._one(request, "unblock", object_id)
-
-    @action(
-        description=gettext_lazy("Send password reset"),
-        icon="lock_reset",
-        url_path="password-reset",
-        permissions=["password_reset"],
-    )
-    def password_reset(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._one(request, "password_reset", object_id)
-
-    @action(
-        description=gettext_lazy("Make moderator"),
-        icon="add_moderator",
-        url_path="appoint",
-        permissions=["appoint"],
-    )
-    def appoint(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._one(request, "appoint", object_id)
-
-    @action(
-        description=gettext_lazy("Dismiss as moderator"),
-        icon="remove_moderator",
-        url_path="dismiss",
-        permissions=["dismiss"],
-    )
-    def dismiss(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._one(request, "dismiss", object_id)
-
-    @action(
-        description=gettext_lazy("Erase personal data"),
-        icon="person_off",
-        url_path="erase",
-        permissions=["erase"],
-    )
-    def erase(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._one(request, "erase", object_id)
-
-    @admin.action(description=gettext_lazy("Block"), permissions=["change"])
-    def block_many(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse:
-        return self._many(request, "block", queryset)
-
-    @admin.action(description=gettext_lazy("Unblock"), permissions=["change"])
-    def unblock_many(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse:
-        return self._many(request, "unblock", queryset)
-
-    @admin.action(description=gettext_lazy("Send password reset"), permissions=["change"])
-    def reset_many(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse:
-        return self._many(request, "password_reset", queryset)
-
-    @admin.action(description=gettext_lazy("Make moderator"), permissions=["rights"])
-    def appoint_many(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse:
-        return self._many(request, "appoint", queryset)
-
-    @admin.action(description=gettext_lazy("Dismiss as moderator"), permissions=["rights"])
-    def dismiss_many(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse:
-        return self._many(request, "dismiss", queryset)
-
-
-def _is_offered(name: str, by: User, person: User) -> bool:
-    """Leave out what would do nothing: unblocking who is not blocked, appointing a moderator."""
-    if person.blocked_reason == BlockReason.ERASED:
-        return False
-    sensible = {
-        "block": person.is_active,
-        "unblock": not person.is_active,
-        "appoint": not person.is_moderator,
-        "dismiss": person.is_moderator,
-    }
-    return sensible.get(name, True) and PROCESSES[name].allows(by, person)
+    def facts_of(self, row: User) -> Facts:
+        return [(str(row), row.email if row.email != str(row) else "")]

@@ -15,6 +15,7 @@ from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.tests.factories import PaymentFactory
 from people.models import BlockReason, User, moderators_group
+from people.services import blocks
 from people.tests.factories import PASSWORD, UserFactory
 
 
@@ -151,6 +152,34 @@ def test_blocking_asks_for_a_reason_and_keeps_it(desk, support, learner):
     assert "Insults others" in entry.get_change_message()
     client.post(page("unblock", learner.pk), confirmed("Apologised"))
     assert reread(learner).is_active
+
+
+def test_who_was_blocked_for_inactivity_can_be_blocked_by_staff(desk, support, learner):
+    """They could open their account again by mail."""
+    blocks.block(user=learner, by=None, reason=BlockReason.INACTIVITY)
+    client = desk(support)
+    assert page("block", learner.pk) in client.get(page("change", learner.pk)).text
+    client.post(page("block", learner.pk), confirmed())
+    assert reread(learner).blocked_reason == BlockReason.STAFF
+    assert page("block", learner.pk) not in client.get(page("change", learner.pk)).text
+
+
+def test_what_an_old_page_offers_is_not_done(desk, support, learner):
+    response = desk(support).post(page("unblock", learner.pk), confirmed(), follow=True)
+    assert "it was changed meanwhile" in response.text
+    assert not LogEntry.objects.exists()
+
+
+def test_of_many_those_that_it_does_not_fit_are_left_out(desk, support, learner):
+    blocked = UserFactory.create(blocked=True)
+    form = {"action": "unblock_many", "_selected_action": [learner.pk, blocked.pk]}
+    client = desk(support)
+    asked = client.post(page("changelist"), form)
+    assert blocked.email in asked.text
+    assert learner.email not in asked.text
+    client.post(page("changelist"), form | confirmed("Apologised"))
+    assert reread(blocked).is_active
+    assert LogEntry.objects.get().object_id == str(blocked.pk)
 
 
 def test_many_are_blocked_after_one_question(desk, support):
@@ -306,10 +335,10 @@ def test_queries_for_the_page_do_not_grow(
         PaymentFactory.create(payer=learner)
         CourseFactory.create(owner=learner)
     client = desk(administrator)
-    # 1 session, 2 administrator, 3-7 which of five buttons are offered, 8 person, 9 their groups,
-    # 10-17 number and first rows of four sections, 18 person for a link.
+    # 1 session, 2 administrator, 3 person for the buttons, 4 are they a moderator, 5 person,
+    # 6 their groups, 7-14 number and first rows of four sections.
     ContentType.objects.get_for_model(User)  # known from the first page on
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(14):
         client.get(page("change", learner.pk))
 
 

@@ -141,8 +141,7 @@ def does(run_worker):
     what is left to it; return the status."""
 
     def do(client: Any, name: str, *people: User, many: bool = False) -> int:
-        action = {"password_reset": "reset"}.get(name, name)
-        form = {"action": f"{action}_many", "_selected_action": [one.pk for one in people]}
+        form = {"action": f"{name}_many", "_selected_action": [one.pk for one in people]}
         address = page("changelist") if many else page(name, people[0].pk)
         return int(run_worker(lambda: client.post(address, form | confirmed())).status_code)
 

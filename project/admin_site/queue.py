@@ -6,28 +6,23 @@ label, because only `project.common.background.queue` imports it.
 """
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.apps import apps
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
+from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
 from project.common.admin.base import AdministratorsAdmin, display
 from project.common.admin.filters import DaysFilter
-from project.common.admin.retry import RetriedAdmin
 from project.common.background import queue
-from project.common.errors import DomainError
-
-if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
 
 Waiting: Any = apps.get_model("django_q.OrmQ")
 Task = apps.get_model("django_q.Task")
@@ -37,8 +32,6 @@ Schedule = apps.get_model("django_q.Schedule")
 
 # The cluster gives it no name, and "OrmQ object (1)" would be the title of its page.
 Waiting.__str__ = lambda waiting: waiting.func() or "—"
-
-FAILURES = "admin:django_q_failure_changelist"
 
 
 def written(args: Any, kwargs: Any) -> str:
@@ -111,13 +104,29 @@ class SuccessAdmin(FinishedAdmin):
         return "—" if task.result is None else str(task.result)
 
 
+TRY_AGAIN = StaffAction[Any](
+    name="try_again",
+    title=gettext_lazy("Try again"),
+    icon="replay",
+    explanation=gettext_lazy("The task goes into the queue once more, and leaves this list."),
+    allows=lambda user: user.is_superuser,
+    run=lambda task, _by, _answers: queue.try_again(task.pk),
+    done=ngettext_lazy(
+        "%(number)d task is in the queue again.",
+        "%(number)d tasks are in the queue again.",
+        "number",
+    ),
+    on_list=True,
+    asks_on_list=False,
+)
+
+
 @admin.register(Failure)
-class FailureAdmin(RetriedAdmin[Any], FinishedAdmin):
+class FailureAdmin(FinishedAdmin, ActionsAdmin[Any]):
     list_display = ("func", "arguments", "reason", "attempt_count", "stopped")
     fields = ("func", "arguments", "error", "attempt_count", "started", "stopped", "took", "name")
     readonly_fields = fields
-    actions = ("try_again_many",)
-    explanation = gettext_lazy("The task goes into the queue once more, and leaves this list.")
+    staff_actions = (TRY_AGAIN,)
 
     @display(description=gettext_lazy("reason"))
     def reason(self, task: Any) -> str:
@@ -128,39 +137,15 @@ class FailureAdmin(RetriedAdmin[Any], FinishedAdmin):
     def error(self, task: Any) -> SafeString:
         return format_html('<pre class="parta-error">{}</pre>', task.result or "—")
 
-    def facts_of(self, row: Any) -> "list[tuple[StrOrPromise, str]]":
+    def label_of(self, row: Any) -> str:
+        return str(row.func)
+
+    def facts_of(self, row: Any) -> Facts:
         return [
             (_("Function"), row.func),
             (_("Arguments"), self.arguments(row)),
             (_("Reason"), self.reason(row)),
         ]
-
-    def try_row(self, request: HttpRequest, row: Any) -> None:
-        self._try(request, [row])
-
-    def page_after(self, row: Any) -> str:
-        return reverse(FAILURES)
-
-    @admin.action(description=gettext_lazy("Try again"), permissions=["view"])
-    def try_again_many(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._try(request, list(queryset.order_by("stopped")))
-
-    def _try(self, request: HttpRequest, tasks: list[Any]) -> None:
-        done = 0
-        for task in tasks:
-            try:
-                queue.try_again(task.pk)
-            except DomainError as error:
-                self.message_user(request, f"{task.func}: {error}", messages.ERROR)
-            else:
-                done += 1
-        if done:
-            message = ngettext(
-                "%(number)d task is in the queue again.",
-                "%(number)d tasks are in the queue again.",
-                done,
-            )
-            self.message_user(request, message % {"number": done}, messages.SUCCESS)
 
 
 @admin.register(Schedule)

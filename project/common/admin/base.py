@@ -4,7 +4,8 @@ The only place where Unfold's classes are subclassed without their types being k
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
 
 import unfold.admin
 import unfold.decorators
@@ -16,15 +17,23 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 
 from project.common.errors import DomainError
 
 if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin as _ModelAdmin
     from django.contrib.admin import TabularInline as _TabularInline
     from django.contrib.admin.views.main import ChangeList as _ChangeList
+    from unfold.dataclasses import UnfoldAction
+
+    class _ModelAdmin[M: Model](BaseModelAdmin[M]):
+        """What Unfold adds that we use."""
+
+        actions_detail: Sequence[str | dict[str, object]]
+
+        def get_unfold_action(self, action: str) -> UnfoldAction: ...
 
     _Paginator = Paginator[Any]
 else:
@@ -41,16 +50,26 @@ else:
     _Paginator = Paginator
 
 
-def display[F: Callable[..., Any]](**options: Any) -> Callable[[F], F]:
+def display[F: Callable[..., object]](**options: Any) -> Callable[[F], F]:
     """Say how a column or a read-only field is shown; Unfold's decorator, with types."""
     decorate: Callable[[F], F] = unfold.decorators.display(**options)
     return decorate
 
 
-def action[F: Callable[..., Any]](**options: Any) -> Callable[[F], F]:
-    """Put a button on the page of a row or a list; Unfold's decorator, with types."""
-    decorate: Callable[[F], F] = unfold.decorators.action(**options)
-    return decorate
+def _tells_errors[V: Callable[..., HttpResponse]](view: V) -> V:
+    """An error of the domain becomes a message on the same page."""
+
+    @wraps(view)
+    def told(
+        admin: "BaseModelAdmin[Model]", request: HttpRequest, *args: object, **kwargs: object
+    ) -> HttpResponse:
+        try:
+            return view(admin, request, *args, **kwargs)
+        except DomainError as error:
+            admin.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    return cast(V, told)
 
 
 # Nobody leafs through more; who looks for something in a larger table filters or searches.
@@ -76,24 +95,22 @@ class StaffChangeList(_ChangeList):
     """Finds the page's rows by their keys alone, and then adds what is shown of these few."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Without a search or filter all rows are there: no need to offer to show all."""
+        """Without a search or filter all rows are there: no need to offer to show all.
+
+        With related rows joined in, the database would put all that was found in order with them,
+        for the fifty that are shown."""
         super().get_results(request)
         if not self.query and not self.has_active_filters:
             self.full_result_count = self.result_count
         if isinstance(self.model_admin, StaffAdmin):
-            self.result_list = self._shown(self.result_list, request)
-
-    def _shown(self, page: QuerySet[Any], request: HttpRequest) -> list[Any]:
-        """With related rows joined in, the database would put all that was found in order with them,
-        for the fifty that are shown."""
-        admin: Any = self.model_admin
-        keys = list(page.values_list("pk", flat=True))
-        found = admin.with_shown(self.root_queryset.filter(pk__in=keys), request).in_bulk()
-        return [found[key] for key in keys if key in found]
+            keys = list(self.result_list.values_list("pk", flat=True))
+            rows = self.root_queryset.filter(pk__in=keys)
+            found = self.model_admin.with_shown(rows, request).in_bulk()
+            self.result_list = [found[key] for key in keys if key in found]
 
 
 class StaffAdmin[M: Model](_ModelAdmin[M]):
-    """A ModelAdmin of this project. An error of the domain becomes a message on the same page."""
+    """A ModelAdmin of this project."""
 
     paginator = CappedPaginator
     show_full_result_count = False
@@ -106,6 +123,14 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
     compressed_fields = True
     warn_unsaved_form = True
 
+    changelist_view = _tells_errors(_ModelAdmin.changelist_view)
+    changeform_view = _tells_errors(_ModelAdmin.changeform_view)
+    delete_view = _tells_errors(_ModelAdmin.delete_view)
+
+    def url(self, name: str, *args: object) -> str:
+        """The address of a page of this model's."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Only what the filters of the list ask for. Others are for nobody but who writes addresses
         by hand; they read the whole table, and some fail on some values."""
@@ -115,13 +140,6 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
         if is_column and lookup not in own and not lookup.endswith("__exact"):
             return False
         return super().lookup_allowed(lookup, value, request)
-
-    def key_of(self, object_id: Any) -> Any:
-        """The key in an address; None, which no row has, if it is none."""
-        try:
-            return self.opts.pk.to_python(object_id)
-        except ValidationError:
-            return None
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What the address gives a new row, less references to what is not there."""
@@ -138,13 +156,13 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
         """Add what `list_display` shows: annotations and related rows. Override it."""
         return rows
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[_ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[_ChangeList]:
         return StaffChangeList
 
     def get_action_choices(
         self,
         request: HttpRequest,
-        default_choices: Any = None,
+        default_choices: list[tuple[str, str]] | None = None,
         action_location: ActionLocation = ActionLocation.CHANGE_LIST,
     ) -> list[tuple[str, str]]:
         """Unfold 0.110 knows no `action_location`, of which Django 6.1 warns; its words are kept."""
@@ -153,39 +171,25 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
             self, request, first, action_location=action_location
         )
 
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._with_errors(request, super().changelist_view, request, *args, **kwargs)
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._with_errors(request, super().changeform_view, request, *args, **kwargs)
+class ReadOnly:
+    """Rows that nobody writes, changes or deletes by hand."""
 
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._with_errors(request, super().delete_view, request, *args, **kwargs)
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
 
-    def _with_errors(
-        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        try:
-            return view(*args, **kwargs)
-        except DomainError as error:
-            self.message_user(request, str(error), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
 
 
-class ReadOnlyAdmin[M: Model](StaffAdmin[M]):
-    """Rows that nobody writes, changes or deletes by hand; what is done with them are actions."""
+class ReadOnlyAdmin[M: Model](ReadOnly, StaffAdmin[M]):
+    """What is done with these rows are actions."""
 
     actions: "Sequence[str] | None" = None
     warn_unsaved_form = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        return False
 
 
 class AdministratorsAdmin[M: Model](ReadOnlyAdmin[M]):
@@ -198,7 +202,7 @@ class AdministratorsAdmin[M: Model](ReadOnlyAdmin[M]):
         return self.has_view_permission(request)
 
 
-class ReadOnlyInline[C: Model, P: Model](_TabularInline[C, P]):
+class ReadOnlyInline[C: Model, P: Model](ReadOnly, _TabularInline[C, P]):
     """Rows that belong to the page's object, shown a page at a time and changed elsewhere."""
 
     extra = 0
@@ -206,15 +210,6 @@ class ReadOnlyInline[C: Model, P: Model](_TabularInline[C, P]):
     can_delete = False
     per_page = 10
     tab = True
-
-    def has_add_permission(self, request: HttpRequest, obj: P | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: P | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: P | None = None) -> bool:
-        return False
 
 
 class EditableInline[C: Model, P: Model](_TabularInline[C, P]):

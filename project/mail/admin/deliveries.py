@@ -1,27 +1,21 @@
 """The list of mails to each person: what became of them, and what the mail server said."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
-from project.common.admin.base import display
-from project.common.admin.retry import RetriedAdmin
+from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
+from project.common.admin.base import AdministratorsAdmin, display
 from project.common.db.search import Owners, contains, find
 from project.mail import services
 from project.mail.admin.filters import MailingFilter, OutcomeFilter
-from project.mail.models import Delivery, DeliveryStatus
+from project.mail.models import FAILED, Delivery, DeliveryStatus
 
-if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin
-    from django_stubs_ext import StrOrPromise
-
-EXPLANATION = gettext_lazy("Those whose mail failed are written to once more; nobody else is.")
 COLOURS = {
     DeliveryStatus.WAITING.value: "info",
     DeliveryStatus.SENT.value: "success",
@@ -31,16 +25,25 @@ COLOURS = {
 }
 
 
-def say_how_many(model_admin: "ModelAdmin[Any]", request: HttpRequest, number: int) -> None:
-    message = ngettext(
-        "%(number)d mail is tried again.", "%(number)d mails are tried again.", number
-    )
-    level = messages.SUCCESS if number else messages.INFO
-    model_admin.message_user(request, message % {"number": number}, level)
+EXPLANATION = gettext_lazy("Those whose mail failed are written to once more; nobody else is.")
+TRY_AGAIN = StaffAction[Delivery](
+    name="try_again",
+    title=gettext_lazy("Try again"),
+    icon="replay",
+    explanation=EXPLANATION,
+    allows=lambda user: user.is_superuser,
+    fits=lambda delivery: delivery.status in FAILED,
+    run=lambda delivery, _by, _answers: services.try_again(Delivery.objects.filter(pk=delivery.pk)),
+    done=ngettext_lazy(
+        "%(number)d mail is tried again.", "%(number)d mails are tried again.", "number"
+    ),
+    on_list=True,
+    asks_on_list=False,
+)
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(RetriedAdmin[Delivery]):
+class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     list_display = ("address", "mailing", "outcome", "attempts", "next_try", "answer")
     list_filter = (OutcomeFilter, MailingFilter)
     search_fields = ("recipient",)  # opens the search box; `get_search_results` searches
@@ -55,8 +58,7 @@ class DeliveryAdmin(RetriedAdmin[Delivery]):
         "answer",
     )
     readonly_fields = ("address", "outcome_text", "next_try", "answer")
-    actions = ("try_again_many",)
-    explanation = EXPLANATION
+    staff_actions = (TRY_AGAIN,)
 
     def with_shown(self, rows: QuerySet[Delivery], request: HttpRequest) -> QuerySet[Delivery]:
         return rows.select_related("recipient", "mailing")
@@ -90,21 +92,9 @@ class DeliveryAdmin(RetriedAdmin[Delivery]):
     def answer(self, delivery: Delivery) -> str:
         return delivery.reason or "—"
 
-    # --- Try again ----------------------------------------------------------------------------
-
-    def can_be_tried(self, object_id: Any) -> bool:
-        return Delivery.objects.failed().filter(pk=self.key_of(object_id)).exists()
-
-    def facts_of(self, row: Delivery) -> "list[tuple[StrOrPromise, str]]":
+    def facts_of(self, row: Delivery) -> Facts:
         return [
             (_("Recipient"), self.address(row)),
             (_("Mailing"), str(row.mailing)),
             (_("Reason"), self.answer(row)),
         ]
-
-    def try_row(self, request: HttpRequest, row: Delivery) -> None:
-        self.try_again_many(request, Delivery.objects.filter(pk=row.pk))
-
-    @admin.action(description=gettext_lazy("Try again"), permissions=["view"])
-    def try_again_many(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        say_how_many(self, request, services.try_again(queryset))

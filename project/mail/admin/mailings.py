@@ -1,33 +1,50 @@
 """The list of mailings, and how far each of them came."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from project.common.admin.base import display
+from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
+from project.common.admin.base import AdministratorsAdmin, display
 from project.common.admin.filters import DaysFilter
-from project.common.admin.retry import RetriedAdmin
 from project.common.db.search import contains, find
 from project.mail import services
-from project.mail.admin.deliveries import EXPLANATION, say_how_many
+from project.mail.admin.deliveries import EXPLANATION
 from project.mail.admin.filters import KindFilter, TroubleFilter
 from project.mail.kinds import label_of
 from project.mail.models import Delivery, Mailing, MailingState
 
-if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
-
 COUNTS = ("recipients", "sent", "waiting", "postponed", "skipped", "failed")
 
 
+def _try_again(mailing: Mailing, _by: object, _answers: object) -> str:
+    told = [_("The recipients are being listed again.")] if services.list_again(mailing) else []
+    number = services.try_again(mailing.deliveries.all())
+    text = ngettext("%(number)d mail is tried again.", "%(number)d mails are tried again.", number)
+    if number or not told:
+        told.append(text % {"number": number})
+    return " ".join(told)
+
+
+TRY_AGAIN = StaffAction[Mailing](
+    name="try_again",
+    title=gettext_lazy("Try again"),
+    icon="replay",
+    explanation=EXPLANATION,
+    allows=lambda user: user.is_superuser,
+    fits=lambda mailing: Mailing.objects.troubled().filter(pk=mailing.pk).exists(),
+    run=_try_again,
+)
+
+
 @admin.register(Mailing)
-class MailingAdmin(RetriedAdmin[Mailing]):
+class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
     list_display = ("__str__", "progress", "sent", "waiting", "failed", "created_at")
     list_filter = (KindFilter, TroubleFilter, ("created_at", DaysFilter))
     search_fields = ("title",)  # opens the search box; `get_search_results` searches
@@ -36,7 +53,7 @@ class MailingAdmin(RetriedAdmin[Mailing]):
     sortable_by = ()
     fields = ("kind_label", "title", "progress_text", COUNTS[:3], COUNTS[3:], "created_at")
     readonly_fields = ("kind_label", "progress_text", *COUNTS)
-    explanation = EXPLANATION
+    staff_actions = (TRY_AGAIN,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
         mailings: Any = super().get_queryset(request)
@@ -106,23 +123,14 @@ class MailingAdmin(RetriedAdmin[Mailing]):
     def failed(self, mailing: Mailing) -> str:
         return _linked(mailing, "failed", _count(mailing, "refused", "parked"))
 
-    # --- Try again ----------------------------------------------------------------------------
+    # --- What staff do ------------------------------------------------------------------------
 
-    def can_be_tried(self, object_id: Any) -> bool:
-        return Mailing.objects.troubled().filter(pk=self.key_of(object_id)).exists()
-
-    def facts_of(self, row: Mailing) -> "list[tuple[StrOrPromise, str]]":
+    def facts_of(self, row: Mailing) -> Facts:
         return [
             (_("Mailing"), str(row)),
             (_("State"), self.progress_text(row)),
             (_("Not delivered"), str(_count(row, "refused", "parked"))),
         ]
-
-    def try_row(self, request: HttpRequest, row: Mailing) -> None:
-        if services.list_again(row):
-            message = _("The recipients are being listed again.")
-            self.message_user(request, message, messages.SUCCESS)
-        say_how_many(self, request, services.try_again(row.deliveries.all()))
 
 
 def _count(mailing: Mailing, *statuses: str) -> int:

@@ -19,7 +19,7 @@ RULES = [
     "project.mail.tasks", "project.mail.kinds",
     "project.common.db.compiled", "project.common.db.search", "project.common.images",
     "project.common.money", "project.common.api.messages", "project.common.api.request_body",
-    "project.common.background.queue", "project.common.admin.retry", "project.common.db.bulk",
+    "project.common.background.queue", "project.common.admin.actions", "project.common.db.bulk",
     "project.common.background.broker", "project.common.background.schedules", "project.common.background.tasks",
     "project.common.logging", "project.processes.supervisor", "project.processes.worker_guard",
     "project.admin_site.statistics", "project.admin_site.money",
