@@ -12,10 +12,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import IO, cast
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 POLL_SECONDS = 0.1
@@ -67,20 +68,39 @@ class Supervisor:
     def run(self, *, after: float = 0) -> str | None:
         """Start after so many seconds. Return None after a stop signal, or say which service ended
         by itself, and how, or what the fault is."""
-        with self._stop_signals():
-            try:
-                if not self._sleep(after):
-                    return None
-                self._start()
-                return self._wait()
-            finally:
-                self._stop()
+        start_at = time.monotonic() + after
+        handlers = {number: signal.signal(number, self._ask_to_stop) for number in STOP_SIGNALS}
+        try:
+            while self._may_go_on():
+                if self.processes:
+                    if ended := self._find_end():
+                        return ended
+                elif time.monotonic() >= start_at:
+                    self._start()
+                time.sleep(POLL_SECONDS)
+            return None
+        finally:
+            self._stop()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self.stop_asked_at is None:
+            self.stop_asked_at = now
+        elif now - self.stop_asked_at > SECOND_THOUGHT_SECONDS:
+            self.in_a_hurry = True
+
+    def _may_go_on(self) -> bool:
+        is_orphan = self.launcher is not None and os.getppid() != self.launcher
+        return self.stop_asked_at is None and not is_orphan
 
     def _start(self) -> None:
-        watcher = str(Path(__file__).with_name("orphans.py"))
-        self.processes["watcher"] = subprocess.Popen(
-            [sys.executable, "-I", watcher], stdin=subprocess.PIPE, start_new_session=True
+        script = str(Path(__file__).with_name("orphans.py"))
+        watcher = self.processes["watcher"] = subprocess.Popen(
+            [sys.executable, "-I", script], stdin=subprocess.PIPE, start_new_session=True
         )
+        pipe = cast("IO[bytes]", watcher.stdin).fileno()
         for service in self.services:
             self.processes[service.name] = subprocess.Popen(
                 service.command,
@@ -90,38 +110,23 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 pass_fds=service.sockets,
                 start_new_session=True,
-                preexec_fn=self._announce_myself,  # noqa: PLW1509 there are no threads
+                # In the new process, before its program: there is no moment in which the watcher
+                # doesn't know it. There are no threads.
+                preexec_fn=lambda: os.write(pipe, b"%d\n" % os.getpid()),  # noqa: PLW1509
             )
 
-    def _announce_myself(self) -> None:
-        """Run in the new process before its program: there is no moment in which the watcher
-        doesn't know it."""
-        pipe = self.processes["watcher"].stdin
-        if pipe is not None:
-            os.write(pipe.fileno(), b"%d\n" % os.getpid())
-
-    def _wait(self) -> str | None:
-        while self._may_go_on():
-            for name, process in self.processes.items():
-                if process.poll() is not None:
-                    return f"{name} stopped by itself ({_describe(process.returncode)})"
-            fault = self.find_fault()
-            if fault is not None:
-                self.in_a_hurry = True
-                return fault
-            time.sleep(POLL_SECONDS)
-        return None
-
-    def _sleep(self, seconds: float) -> bool:
-        """False if a stop signal ended it."""
-        until = time.monotonic() + seconds
-        while self._may_go_on() and time.monotonic() < until:
-            time.sleep(POLL_SECONDS)
-        return self._may_go_on()
-
-    def _may_go_on(self) -> bool:
-        is_orphan = self.launcher is not None and os.getppid() != self.launcher
-        return self.stop_asked_at is None and not is_orphan
+    def _find_end(self) -> str | None:
+        for name, process in self.processes.items():
+            code = process.poll()
+            if code is not None:
+                how = (
+                    f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+                )
+                return f"{name} stopped by itself ({how})"
+        fault = self.find_fault()
+        if fault is not None:
+            self.in_a_hurry = True
+        return fault
 
     def _stop(self) -> None:
         services = [process for name, process in self.processes.items() if name != "watcher"]
@@ -133,39 +138,15 @@ class Supervisor:
             if self.in_a_hurry or time.monotonic() > deadline:
                 break
             time.sleep(POLL_SECONDS)
-        for process in services:
-            _kill_group(process)
-        # Last, for until here it is needed; and not by closing its input, or it would go and kill.
-        if "watcher" in self.processes:
-            _kill_group(self.processes["watcher"])
-
-    @contextlib.contextmanager
-    def _stop_signals(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self._ask_to_stop) for number in STOP_SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if self.stop_asked_at is None:
-            self.stop_asked_at = now
-        elif now - self.stop_asked_at > SECOND_THOUGHT_SECONDS:
-            self.in_a_hurry = True
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
-
-
-def _describe(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+        # The watcher is last, for until here it is needed; and it is not ended by closing its
+        # input, or it would go and kill.
+        watcher = self.processes.get("watcher")
+        for process in [*services, *filter(None, [watcher])]:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
 
 
 def _uv_that_runs_us() -> int | None:

@@ -16,7 +16,7 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from project.common.background.broker import NAME_PREFIX, NAME_VARIABLE
-from project.common.background.queue import SILENCE_LIMIT, ask_for_life, last_execution
+from project.common.background.queue import SILENCE_LIMIT, enqueue, last_execution
 from project.common.background.tasks import SIGN_OF_LIFE
 from project.processes.supervisor import Service, Supervisor
 
@@ -36,8 +36,8 @@ FIRST_DELAY = 1.0
 MAX_QUICK_ENDS = 6
 
 
-class Pulse:
-    """Feels whether a cluster finishes tasks.
+class HangDetector:
+    """Finds out whether a cluster finishes tasks.
 
     Times of day are compared for change only: clocks may be set, and machines may sleep.
     """
@@ -45,9 +45,9 @@ class Pulse:
     def __init__(self, cluster: str, patience: float, *, after: float = 0) -> None:
         self.cluster = cluster
         self.patience = patience
-        self.seen: datetime | None = None  # its latest execution
+        self.last_execution: datetime | None = None
         self.looked_at = self.asked_at = time.monotonic()
-        self.felt_at = self.looked_at + after
+        self.worked_at = self.looked_at + after
 
     def find_fault(self) -> str | None:
         now = time.monotonic()
@@ -55,26 +55,23 @@ class Pulse:
             return None
         self.looked_at = now
         try:
-            self._look(now)
+            last = last_execution(self.cluster)
+            is_ahead = last is not None and last > timezone.now()  # the clock was set back
+            if last is not None and (last != self.last_execution or is_ahead):
+                self.worked_at = self.asked_at = now
+                self.last_execution = last
+            elif now - self.asked_at > self.patience / ASKS:
+                self.asked_at = now
+                enqueue(SIGN_OF_LIFE, self.cluster, cluster=self.cluster)
         except Error:
             # Without a database nothing can be finished, by the best of clusters.
-            self.felt_at = now
+            self.worked_at = now
         finally:
             connection.close()
-        silence = now - self.felt_at
+        silence = now - self.worked_at
         if silence < self.patience:
             return None
         return f"the worker hangs: nothing was finished for {silence:.0f} seconds"
-
-    def _look(self, now: float) -> None:
-        last = last_execution(self.cluster)
-        is_ahead = last is not None and last > timezone.now()  # the clock was set back
-        if last is not None and (last != self.seen or is_ahead):
-            self.felt_at = self.asked_at = now
-            self.seen = last
-        elif now - self.asked_at > self.patience / ASKS:
-            self.asked_at = now
-            ask_for_life(SIGN_OF_LIFE, self.cluster)
 
 
 def keep_working(
@@ -87,9 +84,9 @@ def keep_working(
         name = f"{NAME_PREFIX}{uuid.uuid4().hex}"
         services = [Service("cluster", command, variables={NAME_VARIABLE: name})]
         delay = FIRST_DELAY * 2 ** (quick_ends - 1) if quick_ends else 0.0
-        pulse = Pulse(name, patience, after=delay + max(0.0, STARTUP_SECONDS - patience))
+        detector = HangDetector(name, patience, after=delay + max(0.0, STARTUP_SECONDS - patience))
         began = time.monotonic() + delay
-        cluster = Supervisor(services, folder, grace=grace, find_fault=pulse.find_fault)
+        cluster = Supervisor(services, folder, grace=grace, find_fault=detector.find_fault)
         ended = cluster.run(after=delay)
         if ended is None:
             return None

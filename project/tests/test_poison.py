@@ -133,7 +133,9 @@ def test_only_the_cluster_that_is_asked_gives_a_sign_of_life(
     broker: Broker, task: OrmQ, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        queue.ask_for_life("project.common.background.tasks.sign_of_life", "guarded-ours")
+        queue.enqueue(
+            "project.common.background.tasks.sign_of_life", "guarded-ours", cluster="guarded-ours"
+        )
     question = OrmQ.objects.get(key="guarded-ours")
     wait_for_retry()
     monkeypatch.setenv("PARTA_CLUSTER", "guarded-theirs")

@@ -106,10 +106,9 @@ def test_a_second_signal_is_impatience_unless_it_is_the_same_ctrl_c(
 ) -> None:
     ticks.now = 0.0
     supervisor = Supervisor([], tmp_path)
-    with supervisor._stop_signals():
-        signal.raise_signal(signal.SIGINT)
-        ticks.now = later
-        signal.raise_signal(signal.SIGTERM)
+    supervisor._ask_to_stop(signal.SIGINT, None)
+    ticks.now = later
+    supervisor._ask_to_stop(signal.SIGTERM, None)
     assert (supervisor.stop_asked_at, supervisor.in_a_hurry) == (0.0, hurried)
 
 

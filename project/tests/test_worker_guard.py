@@ -18,7 +18,7 @@ from django_q.models import OrmQ, Task
 from project.common.background.queue import oldest_waiting_age, waiting_count
 from project.common.background.tasks import canary
 from project.processes import worker_guard
-from project.processes.worker_guard import PATIENCE, Pulse, keep_working
+from project.processes.worker_guard import PATIENCE, HangDetector, keep_working
 from project.tests.processes import Running, environment, processes_of, wait_until
 
 
@@ -105,13 +105,13 @@ class Day:
         self.wall.shift(timedelta(seconds=seconds))
 
     def until_fault(
-        self, pulse: Pulse, *, working: bool, cluster: str = "guarded-ours"
+        self, detector: HangDetector, *, working: bool, cluster: str = "guarded-ours"
     ) -> float | None:
         """Seconds until it complains, ten minutes at the most."""
         for second in range(600):
             if working and second % 90 == 0:
                 finish_task(cluster)
-            if pulse.find_fault() is not None:
+            if detector.find_fault() is not None:
                 return second
             self.passes(1)
         return None
@@ -135,22 +135,22 @@ def day(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Day]:
 def test_a_cluster_that_finishes_nothing_hangs_within_two_minutes(day: Day) -> None:
     finish_task()
     # It looks every five seconds, and saw at the first look what was done.
-    assert day.until_fault(Pulse("guarded-ours", PATIENCE), working=False) == 115
-    assert day.until_fault(Pulse("guarded-new", PATIENCE, after=20), working=False) == 130
+    assert day.until_fault(HangDetector("guarded-ours", PATIENCE), working=False) == 115
+    assert day.until_fault(HangDetector("guarded-new", PATIENCE, after=20), working=False) == 130
 
 
 def test_the_work_of_another_cluster_is_no_sign_of_life(day: Day) -> None:
-    pulse = Pulse("guarded-ours", PATIENCE)
-    found_after = day.until_fault(pulse, working=True, cluster="guarded-theirs")
+    detector = HangDetector("guarded-ours", PATIENCE)
+    found_after = day.until_fault(detector, working=True, cluster="guarded-theirs")
     assert found_after is not None
     assert PATIENCE <= found_after <= 120
 
 
 def test_a_cluster_that_works_is_left_alone_whatever_the_clock_says(day: Day) -> None:
-    pulse = Pulse("guarded-ours", PATIENCE)
+    detector = HangDetector("guarded-ours", PATIENCE)
     for jump in (0, 7200, -14400):
         day.wall.shift(timedelta(seconds=jump))
-        assert day.until_fault(pulse, working=True) is None
+        assert day.until_fault(detector, working=True) is None
 
 
 def test_patience_outlasts_the_longest_task() -> None:
@@ -163,7 +163,7 @@ def test_a_sign_of_life_is_asked_for_before_it_is_missed(
     day: Day, django_capture_on_commit_callbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        day.until_fault(Pulse("guarded-ours", PATIENCE), working=False)
+        day.until_fault(HangDetector("guarded-ours", PATIENCE), working=False)
     assert 4 <= OrmQ.objects.count() <= 5
     question = OrmQ.objects.first()
     assert (question.key, question.func()) == (
@@ -181,10 +181,10 @@ def test_without_a_database_no_cluster_is_blamed(day: Day, monkeypatch: pytest.M
     def fail(cluster: str) -> None:
         raise OperationalError("gone")
 
-    pulse = Pulse("guarded-ours", PATIENCE)
+    detector = HangDetector("guarded-ours", PATIENCE)
     with monkeypatch.context() as broken:
         broken.setattr(worker_guard, "last_execution", fail)
-        assert day.until_fault(pulse, working=False) is None
-    found_after = day.until_fault(pulse, working=False)
+        assert day.until_fault(detector, working=False) is None
+    found_after = day.until_fault(detector, working=False)
     assert found_after is not None
     assert found_after >= PATIENCE - 10

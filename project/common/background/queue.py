@@ -30,7 +30,8 @@ def enqueue(path: str, *args: Any, **options: Any) -> None:
     """Run the function at the dotted `path` in a worker, once the present transaction commits.
 
     Arguments are primary keys and plain values. The broker delivers at least once: the task has
-    to be idempotent. Raises ImportError at once for a path that leads nowhere.
+    to be idempotent. Of the options of Django-Q2, `cluster` names the one that is to run it. Raises
+    ImportError at once for a path that leads nowhere.
     """
     import_string(path)
     transaction.on_commit(lambda: async_task(path, *args, **options))
@@ -42,11 +43,6 @@ def last_execution(cluster: str | None = None) -> datetime | None:
     tasks = Task.objects.filter(cluster=cluster) if cluster else Task.objects
     stopped: datetime | None = tasks.order_by("-stopped").values_list("stopped", flat=True).first()
     return stopped
-
-
-def ask_for_life(path: str, cluster: str) -> None:
-    """Have this cluster, and no other, run the task at once."""
-    enqueue(path, cluster, cluster=cluster)
 
 
 def forget_unanswered(*, before: datetime) -> None:
@@ -93,7 +89,7 @@ def synchronise_schedules(schedules: Iterable[Schedule], *, tables: Apps | None 
     `tables` is the state after a migration: one that took the cluster's tables away leaves
     nothing to do.
     """
-    if tables is not None and ("django_q", "schedule") not in _models(tables):
+    if tables is not None and "schedule" not in tables.all_models.get("django_q", {}):
         return
     with transaction.atomic():
         # Two servers that migrate at once take turns: the cluster's own table would take a
@@ -101,10 +97,6 @@ def synchronise_schedules(schedules: Iterable[Schedule], *, tables: Apps | None 
         list(ContentType.objects.select_for_update().filter(app_label="django_q"))
         kept = [_write(schedule).pk for schedule in schedules]
         ScheduleRow.objects.filter(name__startswith=SCHEDULE_PREFIX).exclude(pk__in=kept).delete()
-
-
-def _models(tables: Apps) -> set[tuple[str, str]]:
-    return {(model._meta.app_label, model._meta.model_name or "") for model in tables.get_models()}
 
 
 def _write(schedule: Schedule) -> ScheduleRow:
