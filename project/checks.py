@@ -5,7 +5,6 @@ Errors always stop; what is tagged `deploy` is looked at by `manage.py check --d
 
 import math
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
 from croniter import CroniterError, croniter
@@ -40,7 +39,7 @@ def require_secret_key() -> None:
 
 
 @register(Tags.security, PARTA)
-def check_secret_key(**options: Any) -> Messages:
+def check_secret_key(**options: object) -> Messages:
     if not settings.SECRET_KEY_IS_SET:
         yield Error("SECRET_KEY is not set.", hint=KEY_HINT, id="parta.E001")
     elif len(settings.SECRET_KEY.encode()) < SECRET_KEY_MIN_BYTES:
@@ -52,7 +51,7 @@ def check_secret_key(**options: Any) -> Messages:
 
 
 @register(Tags.security, PARTA)
-def check_currency(**options: Any) -> Messages:
+def check_currency(**options: object) -> Messages:
     try:
         money.exponent(settings.CURRENCY)
     except KeyError:
@@ -64,7 +63,7 @@ def check_currency(**options: Any) -> Messages:
 
 
 @register(Tags.security, PARTA)
-def check_stripe(**options: Any) -> Messages:
+def check_stripe(**options: object) -> Messages:
     for name in ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"):
         value = getattr(settings, name)
         if value != "".join(value.split()):
@@ -83,7 +82,7 @@ def check_stripe(**options: Any) -> Messages:
 
 
 @register(Tags.security, PARTA)
-def check_queue(**options: Any) -> Messages:
+def check_queue(**options: object) -> Messages:
     """A task that waits in a worker's queue for longer than `retry` is run a second time."""
     queue = settings.Q_CLUSTER
     rounds = 1 + math.ceil((queue["queue_limit"] + queue["bulk"]) / queue["workers"])
@@ -96,7 +95,7 @@ def check_queue(**options: Any) -> Messages:
 
 
 @register(Tags.security, PARTA)
-def check_sweep_cron(**options: Any) -> Messages:
+def check_sweep_cron(**options: object) -> Messages:
     text = settings.INACTIVITY_SWEEP_CRON
     try:
         columns, _ = croniter.expand(text)
@@ -120,7 +119,7 @@ def check_sweep_cron(**options: Any) -> Messages:
 
 
 @register(Tags.security, PARTA, deploy=True)
-def check_deployed_cache(**options: Any) -> Messages:
+def check_deployed_cache(**options: object) -> Messages:
     if any(word in settings.CACHES["default"]["BACKEND"] for word in STAND_IN_CACHE):
         yield Warning(
             "The cache is not shared: each process counts the throttles for itself.",
@@ -130,7 +129,7 @@ def check_deployed_cache(**options: Any) -> Messages:
 
 
 @register(Tags.security, PARTA, deploy=True)
-def check_deployed_mail(**options: Any) -> Messages:
+def check_deployed_mail(**options: object) -> Messages:
     if any(word in settings.MAILERS["default"]["BACKEND"] for word in STAND_IN_MAIL):
         yield Warning(
             "Mail is not sent to anybody.",
@@ -146,7 +145,7 @@ def check_deployed_mail(**options: Any) -> Messages:
 
 
 @register(Tags.security, PARTA, deploy=True)
-def check_deployed_frontend(**options: Any) -> Messages:
+def check_deployed_frontend(**options: object) -> Messages:
     if urlsplit(settings.FRONTEND_URL).scheme != "https":
         yield Warning(
             f"FRONTEND_URL={settings.FRONTEND_URL!r} is not https.",
