@@ -128,7 +128,9 @@ def trace_payment() -> None:
     from payments.stripe_sandbox.webhooks import signed  # noqa: PLC0415
 
     buyer = client_of(Subscription.objects.get().user)
+    events: list[dict[str, object]] = []
     with SandboxServer() as stripe:
+        stripe.sandbox.on_event = events.append
         settings.STRIPE_API_KEY = "sk_test_sandbox"
         settings.STRIPE_WEBHOOK_SECRET = stripe.webhook_secret
         settings.STRIPE_API_BASE = stripe.base_url
@@ -136,7 +138,7 @@ def trace_payment() -> None:
         with traced("POST /api/v1/payments"):
             buyer.post("/api/v1/payments", order, **JSON)
         stripe.sandbox.pay(Payment.objects.get().session_id)
-        event, signature = signed(stripe.courier.held[-1], stripe.webhook_secret)
+        event, signature = signed(events[-1], stripe.webhook_secret)
         address, headers = "/api/v1/payments/stripe/webhook", {"Stripe-Signature": signature}
         with traced("Stripe's event that it is paid"):
             Client().post(address, event, headers=headers, **JSON)

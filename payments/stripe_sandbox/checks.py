@@ -4,7 +4,7 @@ docs/decisions/006-own-stripe-stand-in.md)."""
 import re
 from urllib.parse import urlsplit
 
-from payments.stripe_sandbox.wire import Json, StripeFault, refuse_unknown, required, whole_number
+from payments.stripe_sandbox.forms import Json, StripeFault, required, whole_number
 from project.common import money
 
 HIGHEST_AMOUNT = 99_999_999
@@ -18,24 +18,25 @@ LOCALES = frozenset(
 REFUND_REASONS = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
 
 # The parameters that the sandbox knows, by operation; Stripe knows more of them.
-PARAMETERS: dict[str, set[str]] = {
-    "create_product": {"active", "description", "expand", "id", "metadata", "name"},
-    "create_price": {
-        "active", "currency", "expand", "metadata", "nickname", "product", "unit_amount",
-    },
+PARAMETERS: dict[str, Json] = {
+    "create_product": {"name": str, "metadata": dict},
+    "create_price": {"product": str, "unit_amount": str, "currency": str, "metadata": dict},
     "create_session": {
-        "cancel_url", "client_reference_id", "customer_email", "expand", "expires_at",
-        "line_items", "line_items.price", "line_items.quantity", "locale", "metadata", "mode",
-        "payment_intent_data", "payment_intent_data.metadata", "success_url", "ui_mode",
+        "mode": str,
+        "line_items": {"price": str, "quantity": str},
+        "success_url": str,
+        "cancel_url": str,
+        "customer_email": str,
+        "locale": str,
+        "client_reference_id": str,
+        "expires_at": str,
+        "metadata": dict,
+        "payment_intent_data": {"metadata": dict},
     },
-    "create_refund": {"amount", "charge", "expand", "metadata", "payment_intent", "reason"},
-    "list_events": {"delivery_success", "limit", "type"},
-    "list_line_items": {"limit"},
+    "create_refund": {
+        "charge": str, "payment_intent": str, "amount": str, "reason": str, "metadata": dict,
+    },
 }  # fmt: skip
-
-
-def check_names(operation: str, form: Json) -> None:
-    refuse_unknown(form, PARAMETERS.get(operation, {"expand"}))
 
 
 def check_currency(form: Json) -> str:
@@ -56,24 +57,15 @@ def check_unit_amount(form: Json, currency: str) -> int:
     return amount
 
 
-def check_mode(form: Json) -> None:
+def check_session(form: Json) -> None:
+    """A hosted page for one payment needs a way back; both addresses are absolute."""
     if required(form, "mode") != "payment":
         raise StripeFault("The sandbox knows the mode `payment` only.", param="mode")
-    if form.get("ui_mode", "hosted_page") != "hosted_page":
-        raise StripeFault("The sandbox knows hosted pages only.", param="ui_mode")
-
-
-def check_addresses(form: Json) -> None:
-    """A hosted page needs a way back; both addresses are absolute."""
     required(form, "success_url")
     for name in ("success_url", "cancel_url"):
-        if name in form:
-            parts = urlsplit(required(form, name))
-            if parts.scheme not in {"http", "https"} or not parts.netloc:
-                raise StripeFault("Not a valid URL", param=name, code="url_invalid")
-
-
-def check_buyer(form: Json) -> None:
+        parts = urlsplit(required(form, name)) if name in form else None
+        if parts and (parts.scheme not in {"http", "https"} or not parts.netloc):
+            raise StripeFault("Not a valid URL", param=name, code="url_invalid")
     email = form.get("customer_email")
     if email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
         raise StripeFault(
@@ -88,15 +80,7 @@ def check_buyer(form: Json) -> None:
 def check_expiry(form: Json, now: int) -> int:
     """Between half an hour and a day from now; a day if nothing is said."""
     day = now + 24 * 3600
-    asked = whole_number(form, "expires_at", lowest=0, highest=10**12)
-    if asked is None:
-        return day
-    if not now + 1800 <= asked <= day:
-        raise StripeFault(
-            "The `expires_at` timestamp must be between 30 minutes and 24 hours from now.",
-            param="expires_at",
-        )
-    return asked
+    return whole_number(form, "expires_at", lowest=now + 1800, highest=day) or day
 
 
 def check_lines(form: Json) -> list[tuple[str, int]]:
@@ -108,17 +92,13 @@ def check_lines(form: Json) -> list[tuple[str, int]]:
             param="line_items",
             code="parameter_missing",
         )
-    return [
-        (
-            required(line, "price"),
-            whole_number(line, "quantity", lowest=1, highest=999_999) or _no_quantity(number),
-        )
-        for number, line in enumerate(lines)
-    ]
-
-
-def _no_quantity(number: int) -> int:
-    raise StripeFault("Quantity is required.", param=f"line_items[{number}][quantity]")
+    checked = []
+    for number, line in enumerate(lines):
+        quantity = whole_number(line, "quantity", lowest=1, highest=999_999)
+        if quantity is None:
+            raise StripeFault("Quantity is required.", param=f"line_items[{number}][quantity]")
+        checked.append((required(line, "price"), quantity))
+    return checked
 
 
 def check_reason(form: Json) -> None:

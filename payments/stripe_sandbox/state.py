@@ -1,25 +1,17 @@
-"""What the sandbox remembers and how it changes: objects, money on its way, events, a clock."""
+"""What the sandbox keeps and how it changes: objects, money on its way, events."""
 
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from payments.stripe_sandbox import checks, objects
-from payments.stripe_sandbox.wire import Json, StripeFault, required, whole_number
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a delayed payment will come to, and when."""
-
-    due: int
-    succeeds: bool
+from payments.stripe_sandbox import checks
+from payments.stripe_sandbox.forms import Json, StripeFault, required, whole_number
+from payments.stripe_sandbox.objects import TEMPLATES, make, new_id
 
 
 class Sandbox:
@@ -35,62 +27,34 @@ class Sandbox:
         self.base_url = base_url
         self.delay = delay
         self.lock = threading.RLock()
-        self.on_event: Callable[[Json], None] = lambda event: None
+        self.on_event: Callable[[Json], object] = lambda event: None
         self._memory = memory
-        self._clock_offset = 0
-        self._objects: dict[str, Json] = {}
-        self._lines: dict[str, list[Json]] = {}
-        self._intent_metadata: dict[str, Json] = {}
-        self._outcomes: dict[str, Outcome] = {}
+        # Lines and metadata for the payment intent are by session, and so are outcomes: when a
+        # delayed payment will come to its end, and to which.
+        self._kept: dict[str, Json] = {
+            "objects": {}, "lines": {}, "intent_metadata": {}, "outcomes": {},
+        }  # fmt: skip
         if memory and memory.exists():
-            self._remember(json.loads(memory.read_text()))
-
-    # --- Clock and memory ---
+            self._kept |= json.loads(memory.read_text())
 
     def now(self) -> int:
-        return int(time.time()) + self._clock_offset
-
-    def advance(self, seconds: int) -> None:
-        """Let time pass: sessions run out, delayed payments come to their end."""
-        with self.lock:
-            self._clock_offset += seconds
-            self.settle()
+        return int(time.time())
 
     def settle(self) -> None:
-        """Do what is due by the clock."""
+        """Do what is due by the clock: sessions run out, delayed payments come to their end."""
         with self.lock:
-            now = self.now()
             for session in self.all("checkout.session"):
-                if session["status"] == "open" and session["expires_at"] <= now:
-                    self._close(session["id"], key=None)
-            for session_id, outcome in list(self._outcomes.items()):
-                if outcome.due <= now:
-                    self._conclude(session_id, succeeds=outcome.succeeds)
-
-    def _remember(self, stored: Json) -> None:
-        self._clock_offset = stored["clock_offset"]
-        self._objects = stored["objects"]
-        self._lines = stored["lines"]
-        self._intent_metadata = stored["intent_metadata"]
-        self._outcomes = {name: Outcome(**kept) for name, kept in stored["outcomes"].items()}
+                if session["status"] == "open" and session["expires_at"] <= self.now():
+                    self._close(session["id"])
+            for session_id, outcome in list(self._kept["outcomes"].items()):
+                if outcome["due"] <= self.now():
+                    self._conclude(session_id, succeeds=outcome["succeeds"])
 
     def save(self) -> None:
         """Write everything to the file of the sandbox, if it has one."""
-        if self._memory is None:
-            return
-        with self.lock:
-            stored = {
-                "clock_offset": self._clock_offset,
-                "objects": self._objects,
-                "lines": self._lines,
-                "intent_metadata": self._intent_metadata,
-                "outcomes": {
-                    name: {"due": outcome.due, "succeeds": outcome.succeeds}
-                    for name, outcome in self._outcomes.items()
-                },
-            }
+        if self._memory is not None:
             half_written = self._memory.with_suffix(".new")
-            half_written.write_text(json.dumps(stored))
+            half_written.write_text(json.dumps(self._kept))
             half_written.replace(self._memory)
 
     # --- Reading ---
@@ -98,223 +62,224 @@ class Sandbox:
     def find(self, kind: str, object_id: str, *, param: str = "id") -> Json:
         """Return a copy. Raises StripeFault 404 from a path, 400 from a parameter."""
         with self.lock:
-            found = self._objects.get(object_id)
-            if found is None or found["object"] != kind:
-                raise StripeFault(
-                    f"No such {kind}: '{object_id}'",
-                    param=param,
-                    code="resource_missing",
-                    status=HTTPStatus.NOT_FOUND if param == "id" else HTTPStatus.BAD_REQUEST,
-                )
-            return deepcopy(found)
+            found: Json | None = deepcopy(self._kept["objects"].get(object_id))
+        if found is None or found["object"] != kind:
+            raise StripeFault(
+                f"No such {kind}: '{object_id}'",
+                param=param,
+                code="resource_missing",
+                status=HTTPStatus.NOT_FOUND if param == "id" else HTTPStatus.BAD_REQUEST,
+            )
+        return found
 
     def all(self, kind: str) -> list[Json]:
         """Return copies, oldest first."""
         with self.lock:
-            return [deepcopy(kept) for kept in self._objects.values() if kept["object"] == kind]
+            found = (kept for kept in self._kept["objects"].values() if kept["object"] == kind)
+            return deepcopy(list(found))
 
     def lines_of(self, session_id: str) -> list[Json]:
+        """Raises StripeFault."""
+        self.find("checkout.session", session_id)
         with self.lock:
-            return deepcopy(self._lines[session_id])
+            return deepcopy(self._kept["lines"][session_id])
 
-    def expand(self, answer: Json, paths: list[str]) -> Json:
-        """Put whole objects where ids stand, for the paths asked."""
-        for path in paths:
-            head, _, rest = path.partition(".")
-            if head == "line_items" and answer["object"] == "checkout.session":
-                answer["line_items"] = {
-                    "object": "list",
-                    "data": self.lines_of(answer["id"]),
-                    "has_more": False,
-                    "url": f"/v1/checkout/sessions/{answer['id']}/line_items",
-                }
-                continue
-            if head not in answer:
-                raise StripeFault(f"This property cannot be expanded ({head}).", param="expand")
-            if answer[head] in self._objects:
-                answer[head] = deepcopy(self._objects[answer[head]])
-            if rest and answer[head]:
-                self.expand(answer[head], [rest])
+    def expand(self, answer: Json, names: Iterable[str]) -> Json:
+        """Put whole objects where ids stand, for the fields asked."""
+        for name in names:
+            if name not in answer:
+                raise StripeFault(f"This property cannot be expanded ({name}).", param="expand")
+            if answer[name] in self._kept["objects"]:
+                answer[name] = deepcopy(self._kept["objects"][answer[name]])
         return answer
 
     # --- What the API does ---
 
-    def create_product(self, form: Json, key: str | None) -> Json:
+    def create_product(self, form: Json) -> Json:
         required(form, "name")
-        if form.get("id") in self._objects:
-            raise StripeFault("Product already exists.", code="resource_already_exists")
-        return self._keep(objects.product(form, now=self.now()), "product.created", key)
+        return self._keep(make("product", form, now=self.now()), "product.created")
 
-    def create_price(self, form: Json, key: str | None) -> Json:
+    def create_price(self, form: Json) -> Json:
         currency = checks.check_currency(form)
-        unit_amount = checks.check_unit_amount(form, currency)
-        product = self.find("product", required(form, "product"), param="product")
-        price = objects.price(
-            form, product_id=product["id"], unit_amount=unit_amount, now=self.now()
-        )
-        return self._keep(price, "price.created", key)
+        amount = checks.check_unit_amount(form, currency)
+        self.find("product", required(form, "product"), param="product")
+        fields = {"unit_amount": amount, "unit_amount_decimal": str(amount)}
+        return self._keep(make("price", form, now=self.now(), **fields), "price.created")
 
-    def create_session(self, form: Json, key: str | None) -> Json:
-        checks.check_mode(form)
-        checks.check_addresses(form)
-        checks.check_buyer(form)
+    def create_session(self, form: Json) -> Json:
+        checks.check_session(form)
         expires_at = checks.check_expiry(form, self.now())
         lines = [self._line(price, quantity) for price, quantity in checks.check_lines(form)]
         if len({line["currency"] for line in lines}) > 1:
             raise StripeFault("All line items must have one currency.", param="line_items")
-        session = objects.session(
-            form, lines=lines, expires_at=expires_at, base_url=self.base_url, now=self.now()
+        total = sum(line["amount_total"] for line in lines)
+        session_id = new_id("cs_test")
+        session = make(
+            "checkout.session",
+            form,
+            now=self.now(),
+            id=session_id,
+            amount_subtotal=total,
+            amount_total=total,
+            currency=lines[0]["currency"],
+            expires_at=expires_at,
+            url=f"{self.base_url}/c/pay/{session_id}",
         )
-        self._lines[session["id"]] = lines
-        self._intent_metadata[session["id"]] = form.get("payment_intent_data", {}).get(
-            "metadata", {}
-        )
-        return self._keep(session, None, key)
+        self._kept["lines"][session_id] = lines
+        metadata = form.get("payment_intent_data", {}).get("metadata", {})
+        self._kept["intent_metadata"][session_id] = metadata
+        return self._keep(session)
 
     def _line(self, price_id: str, quantity: int) -> Json:
         price = self.find("price", price_id, param="line_items[0][price]")
-        if not price["active"]:
-            raise StripeFault("The price specified is inactive.", param="line_items[0][price]")
-        name = self.find("product", price["product"])["name"]
-        return objects.line_item(price, description=name, quantity=quantity)
+        total = price["unit_amount"] * quantity
+        return make(
+            "item",
+            now=self.now(),
+            price=price,
+            quantity=quantity,
+            description=self.find("product", price["product"])["name"],
+            currency=price["currency"],
+            amount_subtotal=total,
+            amount_total=total,
+        )
 
-    def expire_session(self, session_id: str, key: str | None) -> Json:
+    def expire_session(self, session_id: str) -> Json:
         session = self.find("checkout.session", session_id)
         if session["status"] != "open":
             raise StripeFault(
                 'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout'
                 f" Session has a status of {session['status']}.",
             )
-        return self._close(session_id, key=key)
+        return self._close(session_id)
 
-    def create_refund(self, form: Json, key: str | None) -> Json:
+    def create_refund(self, form: Json) -> Json:
         checks.check_reason(form)
-        charge = self._charge_to_refund(form)
+        charge_id = form.get("charge")
+        if not charge_id:
+            intent_id = required(form, "payment_intent")
+            charge_id = self.find("payment_intent", intent_id, param="payment_intent")[
+                "latest_charge"
+            ]
+            if not charge_id:
+                raise StripeFault(
+                    f"This PaymentIntent ({intent_id}) does not have a successful charge to"
+                    " refund.",
+                    param="payment_intent",
+                )
+        charge = self.find("charge", charge_id, param="charge")
         left = charge["amount"] - charge["amount_refunded"]
         if not left:
             raise StripeFault(
-                f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded"
+                f"Charge {charge_id} has already been refunded.", code="charge_already_refunded"
             )
         amount = whole_number(form, "amount", lowest=1, highest=left) or left
-        refund = objects.refund(form, charged=charge, amount=amount, now=self.now())
-        self._keep(refund, "refund.created", key)
+        fields = {
+            "amount": amount,
+            "charge": charge_id,
+            "currency": charge["currency"],
+            "payment_intent": charge["payment_intent"],
+        }
+        refund = self._keep(make("refund", form, now=self.now(), **fields), "refund.created")
         refunded = charge["amount_refunded"] + amount
-        self._change(
-            charge["id"],
-            "charge.refunded",
-            key,
-            amount_refunded=refunded,
-            refunded=refunded == charge["amount"],
-        )
+        changes = {"amount_refunded": refunded, "refunded": refunded == charge["amount"]}
+        self._change(charge_id, "charge.refunded", **changes)
         return refund
-
-    def _charge_to_refund(self, form: Json) -> Json:
-        if form.get("charge"):
-            return self.find("charge", form["charge"], param="charge")
-        intent = self.find(
-            "payment_intent", required(form, "payment_intent"), param="payment_intent"
-        )
-        if not intent["latest_charge"]:
-            raise StripeFault(
-                f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
-                param="payment_intent",
-            )
-        return self.find("charge", intent["latest_charge"])
 
     # --- What a buyer does on the hosted page ---
 
     def pay(self, session_id: str) -> Json:
         """Pay by a method that settles at once."""
         with self.lock:
-            self._complete(session_id, paid=True)
-            return self.find("checkout.session", session_id)
+            return self._complete(session_id, is_paid=True)
 
     def pay_later(self, session_id: str, *, succeeds: bool) -> Json:
         """Pay by a method that settles later, by the clock, well or badly."""
         with self.lock:
-            self._complete(session_id, paid=False)
-            self._outcomes[session_id] = Outcome(self.now() + self.delay, succeeds)
+            outcome = {"due": self.now() + self.delay, "succeeds": succeeds}
+            session = self._complete(session_id, is_paid=False)
+            self._kept["outcomes"][session_id] = outcome
             self.save()
-            return self.find("checkout.session", session_id)
+            return session
 
-    def _complete(self, session_id: str, *, paid: bool) -> None:
+    def _complete(self, session_id: str, *, is_paid: bool) -> Json:
         session = self.find("checkout.session", session_id)
         if session["status"] != "open":
             raise StripeFault(f"This Checkout Session is {session['status']}.")
-        intent = objects.payment_intent(
-            session, metadata=self._intent_metadata[session_id], now=self.now()
+        intent = make(
+            "payment_intent",
+            now=self.now(),
+            amount=session["amount_total"],
+            currency=session["currency"],
+            metadata=self._kept["intent_metadata"][session_id],
         )
-        self._keep(intent, "payment_intent.created", None)
-        if paid:
+        self._keep(intent, "payment_intent.created")
+        if is_paid:
             self._take_money(intent)
         email = session["customer_email"] or "buyer@example.com"
-        self._change(
+        return self._change(
             session_id,
             "checkout.session.completed",
-            None,
             status="complete",
-            payment_status="paid" if paid else "unpaid",
+            payment_status="paid" if is_paid else "unpaid",
             payment_intent=intent["id"],
-            customer_details=objects.customer_details(email),
+            customer_details=TEMPLATES["customer_details"] | {"email": email},
             url=None,
         )
 
     def _take_money(self, intent: Json) -> None:
-        charge = self._keep(objects.charge(intent, now=self.now()), "charge.succeeded", None)
-        self._change(
-            intent["id"],
-            "payment_intent.succeeded",
-            None,
-            status="succeeded",
-            amount_received=intent["amount"],
-            latest_charge=charge["id"],
+        amount = intent["amount"]
+        charge = make(
+            "charge",
+            now=self.now(),
+            amount=amount,
+            amount_captured=amount,
+            currency=intent["currency"],
+            metadata=dict(intent["metadata"]),
+            payment_intent=intent["id"],
         )
+        self._keep(charge, "charge.succeeded")
+        changes = {"amount_received": amount, "latest_charge": charge["id"]}
+        self._change(intent["id"], "payment_intent.succeeded", status="succeeded", **changes)
 
     def _conclude(self, session_id: str, *, succeeds: bool) -> None:
-        del self._outcomes[session_id]
+        del self._kept["outcomes"][session_id]
         session = self.find("checkout.session", session_id)
         intent = self.find("payment_intent", session["payment_intent"])
         if succeeds:
             self._take_money(intent)
-            self._change(
-                session_id, "checkout.session.async_payment_succeeded", None, payment_status="paid"
-            )
+            kind = "checkout.session.async_payment_succeeded"
+            self._change(session_id, kind, payment_status="paid")
         else:
-            self._change(
-                intent["id"],
-                "payment_intent.payment_failed",
-                None,
-                status="requires_payment_method",
-            )
-            self._change(session_id, "checkout.session.async_payment_failed", None)
+            kind, status = "payment_intent.payment_failed", "requires_payment_method"
+            self._change(intent["id"], kind, status=status)
+            self._change(session_id, "checkout.session.async_payment_failed")
 
-    def _close(self, session_id: str, *, key: str | None) -> Json:
-        return self._change(session_id, "checkout.session.expired", key, status="expired", url=None)
+    def _close(self, session_id: str) -> Json:
+        return self._change(session_id, "checkout.session.expired", status="expired", url=None)
 
     # --- Keeping ---
 
-    def _keep(self, made: Json, event: str | None, key: str | None) -> Json:
+    def _keep(self, made: Json, event: str | None = None) -> Json:
         with self.lock:
-            self._objects[made["id"]] = made
+            self._kept["objects"][made["id"]] = made
             if event:
-                self._tell(event, made, key)
+                self._tell(event, made)
             self.save()
             return deepcopy(made)
 
-    def _change(self, object_id: str, event: str, key: str | None, **changes: Any) -> Json:
+    def _change(self, object_id: str, event: str, **changes: Any) -> Json:
         with self.lock:
-            changed = self._objects[object_id]
+            changed: Json = self._kept["objects"][object_id]
             changed.update(changes)
-            self._tell(event, changed, key)
+            self._tell(event, changed)
             self.save()
             return deepcopy(changed)
 
-    def _tell(self, kind: str, subject: Json, key: str | None) -> None:
-        event = objects.event(kind, deepcopy(subject), key=key, now=self.now())
-        self._objects[event["id"]] = event
+    def _tell(self, kind: str, subject: Json) -> None:
+        """Make an event around a copy of the object: what it says never changes afterwards."""
+        data = {"object": deepcopy(subject)}
+        request = {"id": new_id("req"), "idempotency_key": None}
+        event = make("event", now=self.now(), type=kind, data=data, request=request)
+        self._kept["objects"][event["id"]] = event
         self.on_event(deepcopy(event))
-
-    def mark_delivered(self, event_id: str) -> None:
-        with self.lock:
-            self._objects[event_id]["pending_webhooks"] = 0
-            self.save()

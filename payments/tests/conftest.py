@@ -12,12 +12,12 @@ from pytest_django import Settings
 from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.provider import stripe as gateway
-from payments.stripe_sandbox.endpoints import Reply, Request
-from payments.stripe_sandbox.server import SandboxServer
+from payments.stripe_sandbox.api import Reply, Request
+from payments.stripe_sandbox.forms import Json
 from payments.stripe_sandbox.webhooks import signed
-from payments.stripe_sandbox.wire import Json
 from payments.tests import stripe_description
 from payments.tests.receiver import Receiver
+from payments.tests.sandbox import ControlledServer
 from payments.tests.stripe_description import Description
 from payments.tests.transport import SpecCheckedClient
 from people.models import User
@@ -48,31 +48,27 @@ def stripe_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
 @pytest.fixture
 def stripe_sandbox(
     stripe_settings: Settings, description: Description, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[SandboxServer]:
-    """A sandbox that holds its webhooks back; every request and answer is checked on the way.
-
-    `.sandbox.pay(id)` is the buyer, `.courier.held` are the events not sent, `.desk.faults` what
-    shall go wrong, `.desk.calls` what was asked.
-    """
+) -> Iterator[ControlledServer]:
+    """A sandbox that sends no webhooks; every request and answer is checked on the way."""
     monkeypatch.setattr(SpecCheckedClient, "description", description, raising=False)
     monkeypatch.setattr(SpecCheckedClient, "checked", 0)
     monkeypatch.setattr(stripe, "RequestsClient", SpecCheckedClient)
-    with SandboxServer() as server:
+    with ControlledServer() as server:
         stripe_settings.STRIPE_API_BASE = server.base_url
         yield server
 
 
 @pytest.fixture
-def asked(stripe_sandbox: SandboxServer) -> list[str]:
+def asked(stripe_sandbox: ControlledServer) -> list[str]:
     """The sessions that the sandbox was asked about, in order, as they stand in its addresses."""
     paths: list[str] = []
-    answer = stripe_sandbox.desk.answer
+    answer = stripe_sandbox.api.answer
 
     def note(request: Request) -> Reply:
         paths.append(request.path.partition("/sessions/")[2])
         return answer(request)
 
-    stripe_sandbox.desk.answer = note  # type: ignore[method-assign]
+    stripe_sandbox.api.answer = note  # type: ignore[method-assign]
     return paths
 
 
@@ -98,7 +94,7 @@ def lesson(course: Course) -> Lesson:
 
 @pytest.fixture
 def buy(
-    api: Any, learner: User, course: Course, stripe_sandbox: SandboxServer
+    api: Any, learner: User, course: Course, stripe_sandbox: ControlledServer
 ) -> Callable[..., Any]:
     """Ask for a page at Stripe as the learner."""
 

@@ -4,41 +4,52 @@ import time
 
 from payments.models import Payment
 from payments.provider import stripe
-from payments.stripe_sandbox import objects
-from payments.stripe_sandbox.wire import Json
+from payments.stripe_sandbox.forms import Json
+from payments.stripe_sandbox.objects import make
 
 
 def a_session(payment: Payment, **changes: object) -> Json:
     """The session of a payment, as long as nobody has paid."""
     now = int(time.time())
-    bought = {
-        "unit_amount": stripe.to_minor_units(payment.amount, payment.currency),
-        "currency": payment.currency.lower(),
-    }
-    form = {
-        "success_url": "https://school.example",
-        "client_reference_id": str(payment.token),
-        "metadata": {"payment_id": str(payment.token)},
-    }
-    line = objects.line_item(bought, description=payment.title, quantity=1)
-    made = objects.session(form, lines=[line], expires_at=now + 1800, base_url="", now=now)
+    amount = stripe.to_minor_units(payment.amount, payment.currency)
+    made = make(
+        "checkout.session",
+        now=now,
+        amount_subtotal=amount,
+        amount_total=amount,
+        currency=payment.currency.lower(),
+        client_reference_id=str(payment.token),
+        metadata={"payment_id": str(payment.token)},
+        expires_at=now + 1800,
+        success_url="https://school.example",
+        url="https://checkout.stripe.example",
+    )
     return made | ({"id": payment.session_id} if payment.session_id else {}) | changes
 
 
 def a_charge(payment: Payment, **changes: object) -> Json:
     """The money of a payment, given back."""
-    now = int(time.time())
-    metadata = {"payment_id": str(payment.token)}
-    intent = objects.payment_intent(a_session(payment), metadata=metadata, now=now)
-    charge = objects.charge(intent | {"id": payment.payment_intent_id or "pi_new"}, now=now)
-    return charge | {"refunded": True, "amount_refunded": charge["amount"]} | changes
+    amount = stripe.to_minor_units(payment.amount, payment.currency)
+    made = make(
+        "charge",
+        now=int(time.time()),
+        amount=amount,
+        amount_captured=amount,
+        amount_refunded=amount,
+        currency=payment.currency.lower(),
+        metadata={"payment_id": str(payment.token)},
+        payment_intent=payment.payment_intent_id or "pi_new",
+        refunded=True,
+    )
+    return made | changes
 
 
 def a_refund(payment: Payment, **changes: object) -> Json:
     charge = a_charge(payment)
-    made = objects.refund({}, charged=charge, amount=charge["amount"], now=int(time.time()))
-    return made | changes
+    fields = {name: charge[name] for name in ("amount", "currency", "payment_intent")}
+    return make("refund", now=int(time.time()), charge=charge["id"], **fields) | changes
 
 
 def an_event(kind: str, subject: Json, **changes: object) -> Json:
-    return objects.event(kind, subject, key=None, now=int(time.time())) | changes
+    now = int(time.time())
+    return make("event", now=now, type=kind, data={"object": subject}) | changes

@@ -16,4 +16,4 @@ def session_of(payment):
 
 
 def events_of(stripe_sandbox, kind="checkout.session"):
-    return [event for event in stripe_sandbox.courier.held if event["type"].startswith(kind)]
+    return [event for event in stripe_sandbox.events if event["type"].startswith(kind)]

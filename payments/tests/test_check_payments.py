@@ -132,7 +132,7 @@ COMPARED = {
 
 def happen(sandbox, session_id, what):
     if what == "expired":
-        sandbox.expire_session(session_id, None)
+        sandbox.expire_session(session_id)
     if what in {"on its way", "failed"}:
         sandbox.pay_later(session_id, succeeds=False)
     if what == "failed":
@@ -141,7 +141,7 @@ def happen(sandbox, session_id, what):
         intent = sandbox.pay(session_id)["payment_intent"]
         part = {"amount": "1"} if what == "refunded in part" else {}
         if what != "paid":
-            sandbox.create_refund({"payment_intent": intent} | part, None)
+            sandbox.create_refund({"payment_intent": intent} | part)
 
 
 @pytest.mark.parametrize("what", COMPARED)

@@ -21,8 +21,8 @@ from payments.models import (
     StripePrice,
 )
 from payments.services import checkout, reconciliation
-from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory
+from payments.tests.sandbox import Fault
 from payments.tests.shop import can_learn, events_of, session_of, the_payment
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +89,7 @@ def test_stripe_is_told_who_pays_for_what_and_where_to_go_on(
         "cancel_url": f"{here}/cancelled/{token}/",
     }
     # The keys name the payment and its price for ever: with them another try makes nothing new.
-    wishes = [(call.operation, call.key) for call in stripe_sandbox.desk.calls]
+    wishes = [(call.operation, call.key) for call in stripe_sandbox.api.calls]
     key = f"parta:{token}:{payment.amount}RUB"
     assert wishes == [(name, f"{key}:{name.removeprefix('create_')}:1") for name in CREATIONS]
     # What is kept of it.
@@ -142,7 +142,7 @@ def test_product_and_price_are_made_once_and_used_again(api, buy, course, strang
     buy()
     api(stranger).post("payments", {"course_id": course.pk, "method": "stripe"})
     assert StripePrice.objects.count() == 1
-    asked = [call.operation for call in stripe_sandbox.desk.calls]
+    asked = [call.operation for call in stripe_sandbox.api.calls]
     assert asked == [*CREATIONS, "create_session"]
 
 
@@ -167,7 +167,7 @@ def test_a_price_at_stripe_is_used_again_while_title_amount_and_currency_match(
     latest = StripePrice.objects.latest("pk")
     assert (latest.title, latest.amount) == (answer["title"], Decimal(answer["amount"]))
     assert latest.currency == answer["currency"]
-    line = stripe_sandbox.desk.calls[-1].form["line_items"][0]
+    line = stripe_sandbox.api.calls[-1].form["line_items"][0]
     assert line["price"] == latest.price_id
 
 
@@ -177,13 +177,13 @@ def test_of_two_prices_that_were_made_at_once_the_older_one_is_used(
     buy()
     older = StripePrice.objects.get()
     form = {"product": older.product_id, "currency": "rub", "unit_amount": "199000"}
-    twin = stripe_sandbox.sandbox.create_price(form, None)["id"]
+    twin = stripe_sandbox.sandbox.create_price(form)["id"]
     StripePrice.objects.create(
         course=course, title=older.title, amount=older.amount, currency="RUB",
         product_id=older.product_id, price_id=twin,
     )  # fmt: skip
     api(stranger).post("payments", {"course_id": course.pk, "method": "stripe"})
-    line = stripe_sandbox.desk.calls[-1].form["line_items"][0]
+    line = stripe_sandbox.api.calls[-1].form["line_items"][0]
     assert line["price"] == older.price_id
 
 
@@ -244,9 +244,9 @@ def test_a_settled_payment_is_not_asked_about(api, learner, buy, deliver, stripe
     payment = buy().json()
     stripe_sandbox.sandbox.pay(session_of(payment))
     deliver(events_of(stripe_sandbox)[0])
-    asked = len(stripe_sandbox.desk.calls)
+    asked = len(stripe_sandbox.api.calls)
     api(learner).get(f"payments/{payment['id']}/status")
-    assert len(stripe_sandbox.desk.calls) == asked
+    assert len(stripe_sandbox.api.calls) == asked
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_a_settled_payment_is_not_asked_about(api, learner, buy, deliver, stripe
 def test_what_stripe_knows_nothing_new_of_is_not_asked_about(learner, stripe_sandbox, fields):
     payment = PaymentFactory.create(**{"payer": learner, "method": "stripe"} | fields)
     assert checkout.ask_stripe(payment, source=MoveSource.STATUS) == payment
-    assert stripe_sandbox.desk.calls == []
+    assert stripe_sandbox.api.calls == []
 
 
 def test_a_lost_webhook_is_made_good_by_reconciliation(api, learner, lesson, buy, stripe_sandbox):
@@ -283,7 +283,7 @@ def test_reconciliation_closes_what_nobody_paid(buy, stripe_sandbox):
 
 def test_reconciliation_goes_on_after_a_pause_of_stripe(buy, stripe_sandbox):
     stripe_sandbox.sandbox.pay(session_of(buy().json()))
-    stripe_sandbox.desk.faults.append(Fault("unavailable", "retrieve_session", times=3))
+    stripe_sandbox.api.faults.append(Fault("unavailable", "retrieve_session", times=3))
     later = timezone.now() + timedelta(minutes=16)
     assert reconciliation.reconcile_payments(at=later) == 0
     assert the_payment().status == "pending"
@@ -306,8 +306,8 @@ def test_events_end_the_same_in_any_order(buy, deliver, stripe_sandbox, api, lea
     stripe_sandbox.sandbox.pay_later(session_id, succeeds=True)
     stripe_sandbox.sandbox.advance(3 * 24 * 3600)
     intent = stripe_sandbox.sandbox.find("checkout.session", session_id)["payment_intent"]
-    stripe_sandbox.sandbox.create_refund({"payment_intent": intent}, None)
-    events = [copy.deepcopy(event) for event in stripe_sandbox.courier.held]
+    stripe_sandbox.sandbox.create_refund({"payment_intent": intent})
+    events = [copy.deepcopy(event) for event in stripe_sandbox.events]
     random.Random(seed).shuffle(events)
     assert {deliver(event).status_code for event in events} == {200}
     assert the_payment().status == "refunded"
@@ -322,7 +322,7 @@ def test_a_refund_takes_what_the_payment_gave_and_nothing_else(
     stripe_sandbox.sandbox.pay(session_id)
     deliver(events_of(stripe_sandbox)[0])
     intent = stripe_sandbox.sandbox.find("checkout.session", session_id)["payment_intent"]
-    stripe_sandbox.sandbox.create_refund({"payment_intent": intent}, None)
+    stripe_sandbox.sandbox.create_refund({"payment_intent": intent})
     for event in events_of(stripe_sandbox, "charge"):
         deliver(event)
     assert Payment.objects.exclude(pk=single.pk).get().status == "refunded"

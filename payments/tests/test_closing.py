@@ -12,8 +12,8 @@ from lms.models import Course
 from lms.tests.factories import LessonFactory
 from payments.models import Payment, PaymentMove
 from payments.services import reconciliation, staff
-from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory
+from payments.tests.sandbox import Fault
 from payments.tests.shop import session_of, the_payment
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ def test_a_new_price_closes_the_old_page(buy, course, stripe_sandbox):
     assert session["status"] == "expired"
     move = PaymentMove.objects.get()
     assert (move.payment_id, move.source) == (old["id"], "checkout")
-    (key,) = [call.key for call in stripe_sandbox.desk.calls if call.operation == "expire_session"]
+    (key,) = [call.key for call in stripe_sandbox.api.calls if call.operation == "expire_session"]
     assert key.endswith(":1990.00RUB:close:1")
 
 
@@ -55,7 +55,7 @@ def test_a_new_price_with_a_key_leads_to_a_new_page_and_the_key_to_that_one(
 
 
 def test_a_half_made_payment_at_an_old_price_is_given_up(buy, stripe_sandbox):
-    stripe_sandbox.desk.faults.append(Fault("unavailable", "create_session", times=3))
+    stripe_sandbox.api.faults.append(Fault("unavailable", "create_session", times=3))
     assert buy().status_code == 502
     Course.objects.update(price=5)
     assert buy().status_code == 201
@@ -66,7 +66,7 @@ def test_a_half_made_payment_at_an_old_price_is_given_up(buy, stripe_sandbox):
 def test_a_page_that_can_not_be_closed_is_not_replaced(buy, stripe_sandbox):
     old = buy().json()
     Course.objects.update(price=5)
-    stripe_sandbox.desk.faults.append(Fault("unavailable", "expire_session", times=3))
+    stripe_sandbox.api.faults.append(Fault("unavailable", "expire_session", times=3))
     assert buy().status_code == 502
     payment = the_payment()
     assert (payment.pk, payment.status) == (old["id"], "pending")
@@ -131,7 +131,7 @@ def test_a_page_that_could_not_be_closed_is_closed_once_stripe_answers(
     buy, stripe_sandbox, pay_in_cash
 ):
     page = Payment.objects.get(pk=buy().json()["id"])
-    stripe_sandbox.desk.faults.append(Fault("unavailable", "expire_session", times=3))
+    stripe_sandbox.api.faults.append(Fault("unavailable", "expire_session", times=3))
     pay_in_cash()
     page.refresh_from_db()
     assert page.status == "pending"

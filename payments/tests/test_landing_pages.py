@@ -3,8 +3,8 @@
 import pytest
 
 from payments.models import PaymentMove
-from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory
+from payments.tests.sandbox import Fault
 from payments.tests.shop import can_learn, the_payment
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ def test_the_success_page_is_told_what_stripe_says(
     assert client.get(path).json() == {"status": "pending"}
     stripe_sandbox.sandbox.pay(payment.session_id)
     # While Stripe does not answer, what is known is the best that can be told.
-    stripe_sandbox.desk.faults.append(Fault("unavailable", "retrieve_session", times=3))
+    stripe_sandbox.api.faults.append(Fault("unavailable", "retrieve_session", times=3))
     assert client.get(path).json() == {"status": "pending"}
     assert client.get(path).json() == {"status": "paid"}
     assert can_learn(api, learner, lesson)

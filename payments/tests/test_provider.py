@@ -19,8 +19,7 @@ from payments.provider.types import (
     Session,
     UnchargeableAmount,
 )
-from payments.stripe_sandbox.endpoints import Fault
-from payments.stripe_sandbox.server import SandboxServer
+from payments.tests.sandbox import ControlledServer, Fault
 from payments.tests.stripe_description import Description
 from payments.tests.transport import SpecCheckedClient
 
@@ -46,7 +45,9 @@ def open_session(**changes: object) -> Session:
     return gateway.create_session(make_order(**changes), idempotency_key="k:session:1")
 
 
-def test_session_says_what_the_payment_must_be_compared_with(stripe_sandbox: SandboxServer) -> None:
+def test_session_says_what_the_payment_must_be_compared_with(
+    stripe_sandbox: ControlledServer,
+) -> None:
     expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
     session = open_session(customer_email="lev@example.com", language="ru", expires_at=expires_at)
 
@@ -67,14 +68,14 @@ def test_session_says_what_the_payment_must_be_compared_with(stripe_sandbox: San
     assert SpecCheckedClient.checked == 3
 
 
-def test_order_of_nobody_known_says_nothing_of_them(stripe_sandbox: SandboxServer) -> None:
+def test_order_of_nobody_known_says_nothing_of_them(stripe_sandbox: ControlledServer) -> None:
     open_session(customer_email="", language="", expires_at=None)
-    form = stripe_sandbox.desk.calls[-1].form
+    form = stripe_sandbox.api.calls[-1].form
     assert not {"customer_email", "locale", "expires_at"} & form.keys()
     assert (form["mode"], form["line_items"][0]["quantity"]) == ("payment", "1")
 
 
-def test_paid_session_is_complete_and_has_no_link(stripe_sandbox: SandboxServer) -> None:
+def test_paid_session_is_complete_and_has_no_link(stripe_sandbox: ControlledServer) -> None:
     session = open_session()
     stripe_sandbox.sandbox.pay(session.id)
     after = gateway.retrieve_session(session.id)
@@ -88,7 +89,7 @@ def test_paid_session_is_complete_and_has_no_link(stripe_sandbox: SandboxServer)
 
 @pytest.mark.parametrize(("succeeds", "payment_status"), [(True, "paid"), (False, "unpaid")])
 def test_delayed_money_comes_or_not(
-    stripe_sandbox: SandboxServer, *, succeeds: bool, payment_status: str
+    stripe_sandbox: ControlledServer, *, succeeds: bool, payment_status: str
 ) -> None:
     session = open_session()
     stripe_sandbox.sandbox.pay_later(session.id, succeeds=succeeds)
@@ -102,7 +103,7 @@ def test_delayed_money_comes_or_not(
 
 
 def test_expired_session_can_be_neither_paid_nor_expired_again(
-    stripe_sandbox: SandboxServer,
+    stripe_sandbox: ControlledServer,
 ) -> None:
     session = open_session()
     assert gateway.expire_session(session.id, idempotency_key="k:expire").status == "expired"
@@ -110,13 +111,13 @@ def test_expired_session_can_be_neither_paid_nor_expired_again(
         gateway.expire_session(session.id, idempotency_key="k:expire:2")
 
 
-def test_session_runs_out_after_a_day(stripe_sandbox: SandboxServer) -> None:
+def test_session_runs_out_after_a_day(stripe_sandbox: ControlledServer) -> None:
     session = open_session()
     stripe_sandbox.sandbox.advance(24 * 3600)
     assert gateway.retrieve_session(session.id).status == "expired"
 
 
-def test_refund_gives_all_back_once(stripe_sandbox: SandboxServer) -> None:
+def test_refund_gives_all_back_once(stripe_sandbox: ControlledServer) -> None:
     session = open_session()
     intent = stripe_sandbox.sandbox.pay(session.id)["payment_intent"]
     refund = gateway.refund(payment_intent_id=intent, payment_id="17", idempotency_key="k:refund")
@@ -146,7 +147,7 @@ def test_refund_gives_all_back_once(stripe_sandbox: SandboxServer) -> None:
     ],
 )
 def test_amount_in_minor_units(
-    stripe_sandbox: SandboxServer, amount: str, currency: str, minor: int
+    stripe_sandbox: ControlledServer, amount: str, currency: str, minor: int
 ) -> None:
     product = gateway.create_product(name="A", idempotency_key="p", metadata={"course_id": "5"})
     price = gateway.create_price(
@@ -174,23 +175,25 @@ def test_amount_in_minor_units(
     ],
 )
 def test_amount_that_stripe_could_not_take_exactly_is_not_sent(
-    stripe_sandbox: SandboxServer, amount: str, currency: str
+    stripe_sandbox: ControlledServer, amount: str, currency: str
 ) -> None:
     with pytest.raises(UnchargeableAmount):
         gateway.create_price(
             product_id="prod_1", amount=Decimal(amount), currency=currency, idempotency_key="q"
         )
-    assert stripe_sandbox.desk.calls == []
+    assert stripe_sandbox.api.calls == []
 
 
 # --- Idempotency ---
 
 
-def test_tries_of_one_call_carry_one_key_and_make_one_thing(stripe_sandbox: SandboxServer) -> None:
-    stripe_sandbox.desk.faults.append(Fault("drop_after", operation="create_product"))
+def test_tries_of_one_call_carry_one_key_and_make_one_thing(
+    stripe_sandbox: ControlledServer,
+) -> None:
+    stripe_sandbox.api.faults.append(Fault("drop_after", operation="create_product"))
     gateway.create_product(name="A", idempotency_key="payment:1", metadata={})
 
-    calls = [(call.operation, call.key, call.replayed) for call in stripe_sandbox.desk.calls]
+    calls = [(call.operation, call.key, call.replayed) for call in stripe_sandbox.api.calls]
     assert calls == [
         ("create_product", "payment:1", False),
         ("create_product", "payment:1", True),
@@ -198,9 +201,11 @@ def test_tries_of_one_call_carry_one_key_and_make_one_thing(stripe_sandbox: Sand
     assert len(stripe_sandbox.sandbox.all("product")) == 1
 
 
-def test_second_try_of_the_caller_finds_what_the_first_made(stripe_sandbox: SandboxServer) -> None:
+def test_second_try_of_the_caller_finds_what_the_first_made(
+    stripe_sandbox: ControlledServer,
+) -> None:
     order = make_order()
-    stripe_sandbox.desk.faults.append(Fault("garbage", operation="create_session", times=3))
+    stripe_sandbox.api.faults.append(Fault("garbage", operation="create_session", times=3))
     with pytest.raises(ProviderUnavailable):
         gateway.create_session(order, idempotency_key="payment:1:session:1")
     session = gateway.create_session(order, idempotency_key="payment:1:session:1")
@@ -208,15 +213,15 @@ def test_second_try_of_the_caller_finds_what_the_first_made(stripe_sandbox: Sand
     assert [made["id"] for made in stripe_sandbox.sandbox.all("checkout.session")] == [session.id]
 
 
-def test_failure_that_stripe_replays_is_told_as_such(stripe_sandbox: SandboxServer) -> None:
-    stripe_sandbox.desk.faults.append(Fault("error"))
+def test_failure_that_stripe_replays_is_told_as_such(stripe_sandbox: ControlledServer) -> None:
+    stripe_sandbox.api.faults.append(Fault("error"))
     with pytest.raises(ProviderUnavailable) as failed:
         gateway.create_product(name="A", idempotency_key="payment:1", metadata={})
     assert failed.value.replayed
     gateway.create_product(name="A", idempotency_key="payment:1:2", metadata={})
 
 
-def test_key_with_other_parameters_is_refused(stripe_sandbox: SandboxServer) -> None:
+def test_key_with_other_parameters_is_refused(stripe_sandbox: ControlledServer) -> None:
     gateway.create_product(name="A", idempotency_key="payment:1", metadata={})
     with pytest.raises(KeyUsedOtherwise):
         gateway.create_product(name="B", idempotency_key="payment:1", metadata={})
@@ -225,11 +230,13 @@ def test_key_with_other_parameters_is_refused(stripe_sandbox: SandboxServer) -> 
 # --- Refusals ---
 
 
-def test_guard_refuses_to_ask_inside_a_transaction(stripe_sandbox: SandboxServer, db: None) -> None:
+def test_guard_refuses_to_ask_inside_a_transaction(
+    stripe_sandbox: ControlledServer, db: None
+) -> None:
     gateway.create_product(name="A", idempotency_key="a", metadata={})
     with transaction.atomic(), pytest.raises(RuntimeError, match="transaction"):
         gateway.create_product(name="B", idempotency_key="b", metadata={})
-    assert len(stripe_sandbox.desk.calls) == 1
+    assert len(stripe_sandbox.api.calls) == 1
 
 
 @pytest.mark.parametrize(
@@ -248,13 +255,15 @@ def test_guard_refuses_to_ask_inside_a_transaction(stripe_sandbox: SandboxServer
         ),
     ],
 )
-def test_empty_id_is_never_sent(stripe_sandbox: SandboxServer, ask: Callable[[], object]) -> None:
+def test_empty_id_is_never_sent(
+    stripe_sandbox: ControlledServer, ask: Callable[[], object]
+) -> None:
     with pytest.raises(ValueError, match="empty"):
         ask()
-    assert stripe_sandbox.desk.calls == []
+    assert stripe_sandbox.api.calls == []
 
 
-def test_unknown_session_is_refused_with_stripes_reason(stripe_sandbox: SandboxServer) -> None:
+def test_unknown_session_is_refused_with_stripes_reason(stripe_sandbox: ControlledServer) -> None:
     with pytest.raises(ProviderRefused) as refused:
         gateway.retrieve_session("cs_test_nothing")
     assert refused.value.reason == "resource_missing"
@@ -262,21 +271,21 @@ def test_unknown_session_is_refused_with_stripes_reason(stripe_sandbox: SandboxS
 
 @pytest.mark.parametrize("key", ["", "sk_test_other"])
 def test_wrong_key_is_our_configuration(
-    stripe_sandbox: SandboxServer, stripe_settings: Settings, key: str
+    stripe_sandbox: ControlledServer, stripe_settings: Settings, key: str
 ) -> None:
     stripe_settings.STRIPE_API_KEY = key
     with pytest.raises(ProviderMisconfigured):
         gateway.retrieve_session("cs_test_1")
-    assert len(stripe_sandbox.desk.calls) == bool(key)
+    assert len(stripe_sandbox.api.calls) == bool(key)
     # The key is asked for each time, not kept from the start.
     stripe_settings.STRIPE_API_KEY = "sk_test_sandbox"
     assert gateway.create_product(name="A", idempotency_key="a", metadata={}).name == "A"
 
 
 def test_answer_of_the_other_mode_is_refused(
-    stripe_sandbox: SandboxServer, stripe_settings: Settings
+    stripe_sandbox: ControlledServer, stripe_settings: Settings
 ) -> None:
-    stripe_sandbox.desk._api_key = stripe_settings.STRIPE_API_KEY = "sk_live_real"
+    stripe_sandbox.api.api_key = stripe_settings.STRIPE_API_KEY = "sk_live_real"
     with pytest.raises(ProviderMisconfigured):
         gateway.create_product(name="A", idempotency_key="a", metadata={})
 
@@ -298,21 +307,21 @@ def test_answer_of_the_other_mode_is_refused(
     ],
 )
 def test_description_refuses_a_wrong_request(
-    stripe_sandbox: SandboxServer, parameters: dict[str, object], param: str
+    stripe_sandbox: ControlledServer, parameters: dict[str, object], param: str
 ) -> None:
     client = gateway._client("sk_test_sandbox", stripe_sandbox.base_url, (1.0, 1.0))
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.v1.checkout.sessions.create(parameters)  # type: ignore[arg-type]
     assert refused.value.code == "refused_by_description"
     assert refused.value.param == param
-    assert stripe_sandbox.desk.calls == []
+    assert stripe_sandbox.api.calls == []
 
 
 @pytest.mark.parametrize(
     "damage", [{"id": 5}, {"amout_total": 1}, {"status": "opn"}, {"livemode": None}]
 )
 def test_description_refuses_a_wrong_answer(
-    stripe_sandbox: SandboxServer, description: Description, damage: dict[str, object]
+    stripe_sandbox: ControlledServer, description: Description, damage: dict[str, object]
 ) -> None:
     made = stripe_sandbox.sandbox.find("checkout.session", open_session().id)
     description.check_object(made)

@@ -25,9 +25,9 @@ from payments.provider.types import ProviderUnavailable
 from payments.services import purchase, reconciliation, staff, stripe_events, transitions
 from payments.services.importing import loading
 from payments.services.importing.rows import Row
-from payments.stripe_sandbox.endpoints import Fault
 from payments.stripe_sandbox.webhooks import signed
 from payments.tests.factories import PaymentFactory
+from payments.tests.sandbox import Fault
 from project.tests.races import LIMIT, at_once, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,7 +104,7 @@ def test_two_buyers_at_once_pay_for_themselves(api, learner, stranger, course, p
 
 
 def test_a_failure_that_stripe_repeats_leads_to_one_new_key(api, learner, half_made, patient):
-    patient.desk.faults.append(Fault("error", "create_session"))
+    patient.api.faults.append(Fault("error", "create_session"))
     body = {"course_id": half_made.course_id, "method": "stripe"}
     answers = at_once(*[lambda: api(learner).post("payments", body)] * 3, before_writing=Payment)
     half_made.refresh_from_db()
@@ -169,7 +169,7 @@ def deliver(api):
 def test_ten_deliveries_of_one_event_at_once_are_applied_once(order, patient, deliver):
     order()
     patient.sandbox.pay(Payment.objects.get().session_id)
-    event = next(it for it in patient.courier.held if it["type"].startswith("checkout"))
+    event = next(it for it in patient.events if it["type"].startswith("checkout"))
     answers = at_once(*[lambda: deliver(event)] * 10, before_writing=StripeEvent)
     assert statuses(answers) == {200: 10}
     assert StripeEvent.objects.count() == PaymentMove.objects.count() == Access.objects.count() == 1
@@ -180,8 +180,8 @@ def test_two_events_of_a_refund_at_once_are_applied_once_though_the_money_is_new
 ):
     order()
     session = patient.sandbox.pay(Payment.objects.get().session_id)
-    patient.sandbox.create_refund({"payment_intent": session["payment_intent"]}, None)
-    event = next(it for it in patient.courier.held if it["type"] == "charge.refunded")
+    patient.sandbox.create_refund({"payment_intent": session["payment_intent"]})
+    event = next(it for it in patient.events if it["type"] == "charge.refunded")
     events = [event, event | {"id": "evt_again"}]
     answers = at_once(
         *[lambda event=event: deliver(event) for event in events], before_writing=PaymentMove

@@ -10,8 +10,8 @@ from lms.tests.factories import CourseFactory, LessonFactory
 from payments import tasks
 from payments.models import Payment, PaymentMove
 from payments.services import reconciliation, staff
-from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory, place
+from payments.tests.sandbox import Fault
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +74,7 @@ def test_while_stripe_does_not_answer_the_rest_is_left_for_the_next_run(
     old = {"created_at": NOW - timedelta(hours=2)}
     for number in range(3):
         at_stripe(str(number), **old)
-    stripe_sandbox.desk.faults.append(Fault("unavailable", "retrieve_session", skip=1, times=3))
+    stripe_sandbox.api.faults.append(Fault("unavailable", "retrieve_session", skip=1, times=3))
     assert reconciliation.reconcile_payments(at=NOW) == 1
     assert asked == ["cs_0", "cs_1", "cs_1", "cs_1"]
     assert "Stripe does not answer; 1 payments were settled" in caplog.text

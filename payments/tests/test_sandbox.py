@@ -17,12 +17,11 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from payments.stripe_sandbox import checks
-from payments.stripe_sandbox.endpoints import Desk, Fault, Reply, Request
-from payments.stripe_sandbox.server import SandboxServer
-from payments.stripe_sandbox.state import Sandbox
+from payments.stripe_sandbox.api import Reply, Request
+from payments.stripe_sandbox.forms import Json
 from payments.stripe_sandbox.webhooks import signed
-from payments.stripe_sandbox.wire import Json
 from payments.tests.receiver import Receiver
+from payments.tests.sandbox import ControlledServer, Fault, FaultyAPI, MovableSandbox
 from payments.tests.stripe_description import Description
 from project.common import money
 
@@ -39,35 +38,39 @@ SESSION = {
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk(Sandbox(), api_key=KEY)
+def stripe_api() -> FaultyAPI:
+    return FaultyAPI(MovableSandbox(), api_key=KEY)
 
 
 def ask(
-    desk: Desk, method: str, path: str, form: dict[str, str] | None = None, key: str | None = None
+    stripe_api: FaultyAPI,
+    method: str,
+    path: str,
+    form: dict[str, str] | None = None,
+    key: str | None = None,
 ) -> Reply:
     headers = {"Authorization": f"Bearer {KEY}"} | ({"Idempotency-Key": key} if key else {})
     text = urlencode(form or {})
     query, body = (text, "") if method == "GET" else ("", text)
-    return desk.answer(Request(method, path, query, body, headers))
+    return stripe_api.answer(Request(method, path, query, body, headers))
 
 
-def made(desk: Desk, path: str, form: dict[str, str]) -> Json:
-    reply = ask(desk, "POST", path, form)
+def made(stripe_api: FaultyAPI, path: str, form: dict[str, str]) -> Json:
+    reply = ask(stripe_api, "POST", path, form)
     assert reply.status == 200, reply.content
     answer: Json = json.loads(reply.content)
     return answer
 
 
-def make_price(desk: Desk, **changes: str) -> Json:
-    product = made(desk, "/v1/products", {"name": "Основы <Python>"})
+def make_price(stripe_api: FaultyAPI, **changes: str) -> Json:
+    product = made(stripe_api, "/v1/products", {"name": "Основы <Python>"})
     fields = {"product": product["id"], "unit_amount": "150000", "currency": "rub"}
-    return made(desk, "/v1/prices", fields | changes)
+    return made(stripe_api, "/v1/prices", fields | changes)
 
 
-def make_session(desk: Desk, **changes: str) -> Json:
-    lines = {"line_items[0][price]": make_price(desk)["id"], "line_items[0][quantity]": "1"}
-    return made(desk, "/v1/checkout/sessions", SESSION | lines | changes)
+def make_session(stripe_api: FaultyAPI, **changes: str) -> Json:
+    lines = {"line_items[0][price]": make_price(stripe_api)["id"], "line_items[0][quantity]": "1"}
+    return made(stripe_api, "/v1/checkout/sessions", SESSION | lines | changes)
 
 
 # --- What Stripe asks beyond its document ---
@@ -109,9 +112,13 @@ def make_session(desk: Desk, **changes: str) -> Json:
     ],
 )
 def test_wrong_request_is_refused_with_the_name_of_the_field(
-    desk: Desk, description: Description, path: str, changes: dict[str, str | None], param: str
+    stripe_api: FaultyAPI,
+    description: Description,
+    path: str,
+    changes: dict[str, str | None],
+    param: str,
 ) -> None:
-    price = make_price(desk)
+    price = make_price(stripe_api)
     good: dict[str, dict[str, str]] = {
         "/v1/products": {"name": "A"},
         "/v1/prices": {"product": price["product"], "unit_amount": "100", "currency": "rub"},
@@ -120,7 +127,7 @@ def test_wrong_request_is_refused_with_the_name_of_the_field(
         "/v1/refunds": {"payment_intent": "pi_1"},
     }
     form = {name: value for name, value in (good[path] | changes).items() if value is not None}
-    reply = ask(desk, "POST", path, form)
+    reply = ask(stripe_api, "POST", path, form)
 
     assert reply.status == 400
     assert json.loads(reply.content)["error"]["param"] == param
@@ -133,32 +140,38 @@ def test_currencies_are_those_of_the_platform() -> None:
 
 
 @pytest.mark.parametrize("seconds", [1799, 24 * 3600 + 1])
-def test_session_lives_from_half_an_hour_to_a_day(desk: Desk, seconds: int) -> None:
-    form = SESSION | {"line_items[0][price]": make_price(desk)["id"]}
-    form |= {"line_items[0][quantity]": "1", "expires_at": str(desk.sandbox.now() + seconds)}
-    assert ask(desk, "POST", "/v1/checkout/sessions", form).status == 400
+def test_session_lives_from_half_an_hour_to_a_day(stripe_api: FaultyAPI, seconds: int) -> None:
+    form = SESSION | {"line_items[0][price]": make_price(stripe_api)["id"]}
+    form |= {"line_items[0][quantity]": "1", "expires_at": str(stripe_api.sandbox.now() + seconds)}
+    assert ask(stripe_api, "POST", "/v1/checkout/sessions", form).status == 400
 
 
-def test_key_of_somebody_else_is_refused(desk: Desk, description: Description) -> None:
-    reply = desk.answer(Request("GET", "/v1/events", "", "", {"Authorization": "Bearer sk_x"}))
+def test_key_of_somebody_else_is_refused(stripe_api: FaultyAPI, description: Description) -> None:
+    reply = stripe_api.answer(
+        Request("GET", "/v1/events", "", "", {"Authorization": "Bearer sk_x"})
+    )
     assert reply.status == 401
     description.check_answer("GET", "/v1/events", 401, reply.content)
 
 
-def test_unknown_address_is_refused_in_stripes_shape(desk: Desk) -> None:
-    reply = ask(desk, "GET", "/v1/unicorns")
+def test_unknown_address_is_refused_in_stripes_shape(stripe_api: FaultyAPI) -> None:
+    reply = ask(stripe_api, "GET", "/v1/unicorns")
     assert reply.status == 404
     assert json.loads(reply.content)["error"]["type"] == "invalid_request_error"
 
 
-def test_every_answer_is_as_stripe_describes_it(desk: Desk, description: Description) -> None:
-    session = make_session(desk)
-    desk.sandbox.pay(session["id"])
-    paid = desk.sandbox.find("checkout.session", session["id"])
-    refund = made(desk, "/v1/refunds", {"payment_intent": paid["payment_intent"], "amount": "100"})
+def test_every_answer_is_as_stripe_describes_it(
+    stripe_api: FaultyAPI, description: Description
+) -> None:
+    session = make_session(stripe_api)
+    stripe_api.sandbox.pay(session["id"])
+    paid = stripe_api.sandbox.find("checkout.session", session["id"])
+    refund = made(
+        stripe_api, "/v1/refunds", {"payment_intent": paid["payment_intent"], "amount": "100"}
+    )
     for path in (
-        f"/v1/products/{desk.sandbox.all('product')[0]['id']}",
-        f"/v1/prices/{desk.sandbox.all('price')[0]['id']}",
+        f"/v1/products/{stripe_api.sandbox.all('product')[0]['id']}",
+        f"/v1/prices/{stripe_api.sandbox.all('price')[0]['id']}",
         f"/v1/checkout/sessions/{session['id']}",
         f"/v1/checkout/sessions/{session['id']}/line_items",
         f"/v1/payment_intents/{paid['payment_intent']}",
@@ -166,20 +179,20 @@ def test_every_answer_is_as_stripe_describes_it(desk: Desk, description: Descrip
         f"/v1/refunds/{refund['id']}",
         "/v1/events",
     ):
-        reply = ask(desk, "GET", path)
+        reply = ask(stripe_api, "GET", path)
         assert reply.status == 200
         description.check_answer("GET", path, 200, reply.content)
-    for event in desk.sandbox.all("event"):
+    for event in stripe_api.sandbox.all("event"):
         description.check_object(event["data"]["object"])
 
 
-def test_event_keeps_what_was_so_when_it_happened(desk: Desk) -> None:
-    session = make_session(desk)
-    desk.sandbox.pay_later(session["id"], succeeds=True)
-    desk.sandbox.advance(10)
+def test_event_keeps_what_was_so_when_it_happened(stripe_api: FaultyAPI) -> None:
+    session = make_session(stripe_api)
+    stripe_api.sandbox.pay_later(session["id"], succeeds=True)
+    stripe_api.sandbox.advance(10)
     events = [
         (event["type"], event["data"]["object"]["payment_status"])
-        for event in desk.sandbox.all("event")
+        for event in stripe_api.sandbox.all("event")
         if event["type"].startswith("checkout")
     ]
     assert events == [
@@ -191,25 +204,25 @@ def test_event_keeps_what_was_so_when_it_happened(desk: Desk) -> None:
 # --- Idempotency ---
 
 
-def test_validation_failure_does_not_use_the_key_up(desk: Desk) -> None:
-    assert ask(desk, "POST", "/v1/products", {"name": ""}, key="k").status == 400
-    assert ask(desk, "POST", "/v1/products", {"name": "A"}, key="k").status == 200
+def test_validation_failure_does_not_use_the_key_up(stripe_api: FaultyAPI) -> None:
+    assert ask(stripe_api, "POST", "/v1/products", {"name": ""}, key="k").status == 400
+    assert ask(stripe_api, "POST", "/v1/products", {"name": "A"}, key="k").status == 200
 
 
-def test_failure_is_replayed_and_a_day_later_forgotten(desk: Desk) -> None:
-    desk.faults.append(Fault("error"))
-    replies = [ask(desk, "POST", "/v1/products", {"name": "A"}, key="k") for _ in range(2)]
+def test_failure_is_replayed_and_a_day_later_forgotten(stripe_api: FaultyAPI) -> None:
+    stripe_api.faults.append(Fault("error"))
+    replies = [ask(stripe_api, "POST", "/v1/products", {"name": "A"}, key="k") for _ in range(2)]
     assert [reply.status for reply in replies] == [500, 500]
     assert [reply.headers.get("Idempotent-Replayed") for reply in replies] == [None, "true"]
-    desk.sandbox.advance(24 * 3600)
-    assert ask(desk, "POST", "/v1/products", {"name": "A"}, key="k").status == 200
+    stripe_api.sandbox.advance(24 * 3600)
+    assert ask(stripe_api, "POST", "/v1/products", {"name": "A"}, key="k").status == 200
 
 
-def test_twenty_at_once_with_one_key_make_one_thing(desk: Desk) -> None:
+def test_twenty_at_once_with_one_key_make_one_thing(stripe_api: FaultyAPI) -> None:
     statuses: list[int] = []
 
     def create() -> None:
-        statuses.append(ask(desk, "POST", "/v1/products", {"name": "A"}, key="k").status)
+        statuses.append(ask(stripe_api, "POST", "/v1/products", {"name": "A"}, key="k").status)
 
     threads = [threading.Thread(target=create) for _ in range(20)]
     for thread in threads:
@@ -217,12 +230,12 @@ def test_twenty_at_once_with_one_key_make_one_thing(desk: Desk) -> None:
     for thread in threads:
         thread.join()
     assert set(statuses) <= {200, 409}
-    assert len(desk.sandbox.all("product")) == 1
+    assert len(stripe_api.sandbox.all("product")) == 1
 
 
-def test_fault_comes_at_the_call_that_was_named(desk: Desk) -> None:
-    desk.faults.append(Fault("rate_limit", operation="create_product", skip=1))
-    replies = [ask(desk, "POST", "/v1/products", {"name": "A"}) for _ in range(3)]
+def test_fault_comes_at_the_call_that_was_named(stripe_api: FaultyAPI) -> None:
+    stripe_api.faults.append(Fault("rate_limit", operation="create_product", skip=1))
+    replies = [ask(stripe_api, "POST", "/v1/products", {"name": "A"}) for _ in range(3)]
     assert [reply.status for reply in replies] == [200, 429, 200]
 
 
@@ -247,13 +260,13 @@ def fetch(url: str, form: dict[str, str] | bytes | None = None) -> tuple[int, st
 
 
 @pytest.fixture
-def server() -> Iterator[SandboxServer]:
-    with SandboxServer() as running:
+def server() -> Iterator[ControlledServer]:
+    with ControlledServer() as running:
         yield running
 
 
-def test_page_shows_what_is_bought_and_escapes_it(server: SandboxServer) -> None:
-    session = make_session(server.desk)
+def test_page_shows_what_is_bought_and_escapes_it(server: ControlledServer) -> None:
+    session = make_session(server.api)
     status, _location, page = fetch(session["url"])
     assert status == 200
     assert "Основы &lt;Python&gt;" in page
@@ -264,9 +277,9 @@ def test_page_shows_what_is_bought_and_escapes_it(server: SandboxServer) -> None
     ("outcome", "payment_status"), [("paid", "paid"), ("later", "unpaid"), ("fails", "unpaid")]
 )
 def test_buyer_is_sent_back_with_the_session(
-    server: SandboxServer, outcome: str, payment_status: str
+    server: ControlledServer, outcome: str, payment_status: str
 ) -> None:
-    session = make_session(server.desk)
+    session = make_session(server.api)
     status, location, _page = fetch(session["url"], {"outcome": outcome})
     assert (status, location) == (303, f"https://school.example/done?s={session['id']}")
     after = server.sandbox.find("checkout.session", session["id"])
@@ -275,15 +288,15 @@ def test_buyer_is_sent_back_with_the_session(
     assert "outcome" not in fetch(session["url"])[2]
 
 
-def test_expired_page_offers_nothing(server: SandboxServer) -> None:
-    session = make_session(server.desk)
+def test_expired_page_offers_nothing(server: ControlledServer) -> None:
+    session = make_session(server.api)
     server.sandbox.advance(24 * 3600)
     assert "outcome" not in fetch(session["url"])[2]
     assert fetch(session["url"], {"outcome": "paid"})[0] == 400
 
 
-def test_overview_refunds_what_was_paid(server: SandboxServer) -> None:
-    session = make_session(server.desk)
+def test_overview_refunds_what_was_paid(server: ControlledServer) -> None:
+    session = make_session(server.api)
     server.sandbox.pay(session["id"])
     charge = server.sandbox.all("charge")[0]
     assert charge["id"] in fetch(f"{server.base_url}/")[2]
@@ -292,13 +305,13 @@ def test_overview_refunds_what_was_paid(server: SandboxServer) -> None:
     assert charge["id"] not in fetch(f"{server.base_url}/")[2]
 
 
-def test_control_api_moves_the_clock_and_plans_faults(server: SandboxServer) -> None:
-    session = make_session(server.desk)
+def test_control_api_moves_the_clock_and_plans_faults(server: ControlledServer) -> None:
+    session = make_session(server.api)
     control = f"{server.base_url}/_sandbox"
     assert fetch(f"{control}/clock", b'{"advance": 86400}')[0] == 200
     assert server.sandbox.find("checkout.session", session["id"])["status"] == "expired"
     assert fetch(f"{control}/faults", b'{"kind": "error", "operation": "create_price"}')[0] == 200
-    assert server.desk.faults == [Fault("error", operation="create_price")]
+    assert server.api.faults == [Fault("error", operation="create_price")]
     assert "create_session" in fetch(f"{control}/calls")[2]
 
 
@@ -307,12 +320,12 @@ def test_control_api_moves_the_clock_and_plans_faults(server: SandboxServer) -> 
     [("faults", b'{"kind": "rain"}'), ("faults", b'{"sort": 1}'), ("clock", b"{}"), ("x", b"[")],
 )
 def test_control_api_says_what_it_did_not_understand(
-    server: SandboxServer, subject: str, body: bytes
+    server: ControlledServer, subject: str, body: bytes
 ) -> None:
     assert fetch(f"{server.base_url}/_sandbox/{subject}", body)[0] == 400
 
 
-def test_stranger_host_name_is_refused(server: SandboxServer) -> None:
+def test_stranger_host_name_is_refused(server: ControlledServer) -> None:
     asked = urllib.request.Request(f"{server.base_url}/", headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError, match="403") as refused:
         urllib.request.urlopen(asked, timeout=5)
@@ -324,11 +337,11 @@ def test_stranger_host_name_is_refused(server: SandboxServer) -> None:
 
 def test_webhooks_are_repeated_until_they_are_taken(receiver: Receiver) -> None:
     receiver.failures = 2
-    with SandboxServer(webhook_url=receiver.url, retry_delays=(0, 0, 0)) as server:
-        server.courier.withhold = True
-        server.sandbox.pay(make_session(server.desk)["id"])
-        server.courier.held = server.courier.held[-1:]
-        server.courier.release()
+    with ControlledServer(webhook_url=receiver.url, retry_delays=(0, 0, 0)) as server:
+        assert server.webhooks
+        server.sandbox.on_event = server.events.append
+        server.sandbox.pay(make_session(server.api)["id"])
+        server.webhooks.send(server.events[-1])
         assert receiver.enough.wait(5)
 
     assert len(receiver.taken) == 3
@@ -337,9 +350,11 @@ def test_webhooks_are_repeated_until_they_are_taken(receiver: Receiver) -> None:
         stripe.WebhookSignature.verify_header(body, signature, "whsec_sandbox", tolerance=300)
 
 
-def test_events_are_signed_as_the_sdk_expects(desk: Desk, description: Description) -> None:
-    desk.sandbox.pay(make_session(desk)["id"])
-    events = desk.sandbox.all("event")
+def test_events_are_signed_as_the_sdk_expects(
+    stripe_api: FaultyAPI, description: Description
+) -> None:
+    stripe_api.sandbox.pay(make_session(stripe_api)["id"])
+    events = stripe_api.sandbox.all("event")
     assert events
     for event in events:
         body, signature = signed(event, "whsec_test")
@@ -352,10 +367,10 @@ def test_events_are_signed_as_the_sdk_expects(desk: Desk, description: Descripti
 
 def test_sandbox_remembers_after_a_restart(tmp_path: Path) -> None:
     memory = tmp_path / "sandbox.json"
-    before = Desk(Sandbox(memory=memory), api_key=KEY)
+    before = FaultyAPI(MovableSandbox(memory=memory), api_key=KEY)
     session = make_session(before)
     before.sandbox.pay_later(session["id"], succeeds=True)
-    after = Sandbox(memory=memory)
+    after = MovableSandbox(memory=memory)
     after.advance(10)
     assert after.find("checkout.session", session["id"])["payment_status"] == "paid"
 

@@ -172,12 +172,12 @@ def test_stripe_is_told_which_payment_is_refunded_and_why(bought, administrator,
     assert refund["payment_intent"] == bought.payment_intent_id
     assert refund["metadata"] == {"payment_id": str(bought.token)}
     assert refund["reason"] == "requested_by_customer"
-    assert stripe_sandbox.desk.calls[-1].key == f"parta:{bought.token}:refund"
+    assert stripe_sandbox.api.calls[-1].key == f"parta:{bought.token}:refund"
 
 
 def test_what_was_refunded_at_stripe_by_hand_is_noted_here(bought, administrator, stripe_sandbox):
     refund = {"payment_intent": bought.payment_intent_id}
-    stripe_sandbox.sandbox.create_refund(refund, None)
+    stripe_sandbox.sandbox.create_refund(refund)
     staff.refund_payment(payment=bought, by=administrator, reason="seen in the dashboard")
     bought.refresh_from_db()
     assert bought.status == "refunded"
@@ -202,7 +202,7 @@ def test_what_was_not_paid_on_our_page_at_stripe_is_given_back_by_hand(
     staff.refund_payment(payment=payment, by=administrator, reason="by hand")
     payment.refresh_from_db()
     assert payment.status == "refunded"
-    assert stripe_sandbox.desk.calls == []
+    assert stripe_sandbox.api.calls == []
 
 
 def test_what_is_not_paid_is_not_refunded_at_stripe(administrator, stripe_sandbox):
@@ -211,7 +211,7 @@ def test_what_is_not_paid_is_not_refunded_at_stripe(administrator, stripe_sandbo
     )
     with pytest.raises(transitions.IllegalMove):
         staff.refund_payment(payment=payment, by=administrator, reason="?")
-    assert stripe_sandbox.desk.calls == []
+    assert stripe_sandbox.api.calls == []
 
 
 # --- Access, whatever becomes of the money ---

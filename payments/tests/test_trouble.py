@@ -8,8 +8,8 @@ from lms.models import Course
 from payments.models import AutomaticReason, Payment, PaymentMethod, PaymentMove
 from payments.provider.types import ProviderUnavailable
 from payments.services import checkout, purchase
-from payments.stripe_sandbox.endpoints import Fault
 from payments.tests.factories import PaymentFactory
+from payments.tests.sandbox import Fault
 from payments.tests.shop import session_of, the_payment
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ CREATIONS = ["create_product", "create_price", "create_session"]
 def test_trouble_at_stripe_leaves_nothing_half_made_and_a_second_try_succeeds(
     api, learner, administrator, buy, stripe_sandbox, operation, kind, times
 ):
-    stripe_sandbox.desk.faults.append(Fault(kind, operation, times=times, seconds=1.5))
+    stripe_sandbox.api.faults.append(Fault(kind, operation, times=times, seconds=1.5))
     beside = PaymentFactory.create(method="stripe", payer=learner)
     failed = buy()
     assert (failed.status_code, failed.json()["code"]) == (502, "payment_provider_error")
@@ -41,7 +41,7 @@ def test_trouble_at_stripe_leaves_nothing_half_made_and_a_second_try_succeeds(
     # New keys only where Stripe kept the failure under the old ones, and would say it again.
     half_made = Payment.objects.exclude(pk=beside.pk).get()
     assert half_made.attempt == (2 if kind == "error" else 1)
-    stripe_sandbox.desk.faults.clear()
+    stripe_sandbox.api.faults.clear()
     again = buy()
     assert again.status_code == 201, again.content
     assert again.json()["id"] == half_made.pk
@@ -53,7 +53,7 @@ def test_trouble_at_stripe_leaves_nothing_half_made_and_a_second_try_succeeds(
 
 @pytest.mark.parametrize("operation", CREATIONS)
 def test_an_answer_that_comes_too_late_leads_to_no_second_session(buy, stripe_sandbox, operation):
-    stripe_sandbox.desk.faults.append(Fault("stall", operation, seconds=1.2))
+    stripe_sandbox.api.faults.append(Fault("stall", operation, seconds=1.2))
     assert buy().status_code in {201, 502}
     payment = buy().json()
     sessions = stripe_sandbox.sandbox.all("checkout.session")
@@ -64,7 +64,7 @@ def test_a_buyer_who_changes_their_address_between_two_tries_gets_a_page(
     learner, buy, stripe_sandbox
 ):
     """Stripe refuses one key for two orders: the next try has another."""
-    stripe_sandbox.desk.faults.append(Fault("garbage", "create_session", times=1))
+    stripe_sandbox.api.faults.append(Fault("garbage", "create_session", times=1))
     buy()
     learner.email = "new@school.example"
     learner.save()
@@ -131,7 +131,7 @@ def test_a_page_that_comes_after_its_payment_was_closed_is_shown_to_nobody(order
 
 
 def test_two_requests_that_hear_of_the_same_old_failure_change_the_keys_once(order, stripe_sandbox):
-    stripe_sandbox.desk.faults.append(Fault("error", "create_product"))
+    stripe_sandbox.api.faults.append(Fault("error", "create_product"))
 
     def fail():
         with pytest.raises(ProviderUnavailable):
@@ -153,9 +153,9 @@ def test_no_key_is_no_payment_and_503(api, learner, course, settings):
 def test_a_key_given_after_a_failure_gets_its_first_answer_again(
     api, learner, course, buy, stripe_sandbox
 ):
-    stripe_sandbox.desk.faults.append(Fault("rate_limit", "create_session", times=1))
+    stripe_sandbox.api.faults.append(Fault("rate_limit", "create_session", times=1))
     assert buy().status_code == 502
-    stripe_sandbox.desk.faults.clear()
+    stripe_sandbox.api.faults.clear()
     body = {"course_id": course.pk, "method": "stripe"}
     key = {"Idempotency-Key": "one"}
     answers = [api(learner).post("payments", body, headers=key) for _ in range(3)]

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from payments.provider import stripe as gateway
 from payments.provider.types import InvalidEvent, InvalidSignature
-from payments.stripe_sandbox import objects
+from payments.stripe_sandbox.objects import make
 from payments.tests.stripe_description import Description
 
 SECRET = "whsec_sandbox"
@@ -22,21 +22,31 @@ pytestmark = pytest.mark.usefixtures("stripe_settings")
 
 
 def make_session(**changes: Any) -> dict[str, Any]:
-    line = objects.line_item(
-        {"unit_amount": 150_000, "currency": "rub"}, description="", quantity=1
-    )
-    form = {"success_url": "https://a.example", "metadata": {"payment_id": "17"}}
-    session = objects.session(form, lines=[line], expires_at=NOW + 1800, base_url="", now=NOW)
-    return session | changes
+    fields: dict[str, Any] = {
+        "amount_subtotal": 150_000,
+        "amount_total": 150_000,
+        "currency": "rub",
+        "expires_at": NOW + 1800,
+        "metadata": {"payment_id": "17"},
+        "success_url": "https://a.example",
+        "url": "/c/pay",
+    }
+    return make("checkout.session", now=NOW, **fields | changes)
 
 
 def make_charge(**changes: Any) -> dict[str, Any]:
-    intent = objects.payment_intent(make_session(), metadata={"payment_id": "17"}, now=NOW)
-    return objects.charge(intent, now=NOW) | changes
+    fields: dict[str, Any] = {
+        "amount": 150_000,
+        "amount_captured": 150_000,
+        "currency": "rub",
+        "metadata": {"payment_id": "17"},
+        "payment_intent": "pi_1",
+    }
+    return make("charge", now=NOW, **fields | changes)
 
 
 def make_event(kind: str, subject: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    return objects.event(kind, subject, key=None, now=NOW) | changes
+    return make("event", now=NOW, type=kind, data={"object": subject}) | changes
 
 
 def signed(body: bytes, *, secret: str = SECRET, at: float | None = None) -> str:
@@ -84,7 +94,8 @@ def test_event_of_a_refunded_charge(description: Description) -> None:
 
 def test_event_of_a_refund(description: Description) -> None:
     charge = make_charge()
-    subject = objects.refund({}, charged=charge, amount=150_000, now=NOW) | {"status": "failed"}
+    fields = {name: charge[name] for name in ("amount", "currency", "payment_intent")}
+    subject = make("refund", now=NOW, charge=charge["id"], status="failed", **fields)
     description.check_object(subject)
     event = parsed(make_event("refund.failed", subject))
 

@@ -1,6 +1,7 @@
-"""How Stripe is spoken to and how it refuses: form-encoded nested fields, error objects."""
+"""Stripe's forms, encoded with nested fields, and how Stripe refuses them."""
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -31,19 +32,16 @@ def read_form(text: str) -> Json:
     a field with an empty value is given as an empty text, as Stripe sees it."""
     form: Json = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
-        head, *rest = name.split("[")
-        _put(form, [head, *(part.removesuffix("]") for part in rest)], value)
+        first, *others = (part.removesuffix("]") for part in name.split("["))
+        place, last = form, first
+        for part in others:
+            place = place.setdefault(last, {})
+            if not isinstance(place, dict):
+                raise StripeFault(f"Invalid {first}", param=first)
+            last = part
+        # `expand[]=a&expand[]=b` gives its members no numbers.
+        place[last or str(len(place))] = value
     return {name: _with_lists(value) for name, value in form.items()}
-
-
-def _put(form: Json, path: list[str], value: str) -> None:
-    for part in path[:-1]:
-        inner = form.setdefault(part, {})
-        if not isinstance(inner, dict):
-            raise StripeFault(f"Invalid {path[0]}", param=path[0])
-        form = inner
-    # `expand[]=a&expand[]=b` gives its members no numbers.
-    form[path[-1] or str(len(form))] = value
 
 
 def _with_lists(value: Any) -> Any:
@@ -60,22 +58,14 @@ def whole_number(form: Json, name: str, *, lowest: int, highest: int) -> int | N
     text = form.get(name)
     if text is None:
         return None
-    if not isinstance(text, str) or not re.fullmatch(r"-?\d{1,18}", text):
-        raise StripeFault(f"Invalid integer: {text}", param=name, code="parameter_invalid_integer")
-    number = int(text)
-    if number < lowest:
+    is_number = isinstance(text, str) and re.fullmatch(r"-?\d{1,18}", text)
+    if not is_number or not lowest <= int(text) <= highest:
         raise StripeFault(
-            f"This value must be greater than or equal to {lowest}.",
+            f"Invalid integer: {text}. It must be from {lowest} to {highest}.",
             param=name,
             code="parameter_invalid_integer",
         )
-    if number > highest:
-        raise StripeFault(
-            f"This value must be less than or equal to {highest}.",
-            param=name,
-            code="parameter_invalid_integer",
-        )
-    return number
+    return int(text)
 
 
 def required(form: Json, name: str) -> str:
@@ -92,24 +82,23 @@ def required(form: Json, name: str) -> str:
     return value
 
 
-def refuse_unknown(form: Json, known: set[str], inside: str = "") -> None:
-    """Refuse a field that is not in the list, as Stripe does, or that is not of its kind; `known`
-    has names and, for fields within others, dotted paths. What is under `metadata` is free."""
+def refuse_unknown(form: Json, known: Mapping[str, Any], inside: str = "") -> None:
+    """Refuse a field that is not among the known ones, as Stripe does, or that is not of its kind:
+    text, list, or the fields that it has itself. What is under `metadata` is free."""
     for name, value in form.items():
-        path = f"{inside}.{name}" if inside else name
-        param = re.sub(r"\.([^.]+)", r"[\1]", path)
-        if path not in known:
+        param = f"{inside}[{name}]" if inside else name
+        if name not in known:
             raise StripeFault(
                 f"Received unknown parameter: {param}", param=param, code="parameter_unknown"
             )
         if name == "metadata":
             check_metadata(value)
-        elif any(other.startswith(f"{path}.") for other in known):
+        elif isinstance(known[name], dict):
             for inner in value if isinstance(value, list) else [value]:
                 if not isinstance(inner, dict):
                     raise StripeFault("Invalid object", param=param)
-                refuse_unknown(inner, known, path)
-        elif not isinstance(value, list if name == "expand" else str):
+                refuse_unknown(inner, known[name], param)
+        elif not isinstance(value, known[name]):
             raise StripeFault(f"Invalid value for {param}", param=param)
 
 

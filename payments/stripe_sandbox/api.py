@@ -1,0 +1,181 @@
+"""Stripe's API: who asks, which operation, and once for each idempotency key."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from urllib.parse import unquote
+
+from payments.stripe_sandbox.checks import PARAMETERS
+from payments.stripe_sandbox.forms import Json, StripeFault, read_form, refuse_unknown
+from payments.stripe_sandbox.objects import new_id
+from payments.stripe_sandbox.state import Sandbox
+
+ROUTES = [
+    (method, re.compile(pattern), operation)
+    for method, pattern, operation in (
+        ("POST", r"/v1/products", "create_product"),
+        ("GET", r"/v1/products/([^/]+)", "retrieve_product"),
+        ("POST", r"/v1/prices", "create_price"),
+        ("GET", r"/v1/prices/([^/]+)", "retrieve_price"),
+        ("POST", r"/v1/checkout/sessions", "create_session"),
+        ("GET", r"/v1/checkout/sessions/([^/]+)", "retrieve_session"),
+        ("POST", r"/v1/checkout/sessions/([^/]+)/expire", "expire_session"),
+        ("GET", r"/v1/checkout/sessions/([^/]+)/line_items", "list_line_items"),
+        ("GET", r"/v1/payment_intents/([^/]+)", "retrieve_payment_intent"),
+        ("GET", r"/v1/charges/([^/]+)", "retrieve_charge"),
+        ("POST", r"/v1/refunds", "create_refund"),
+        ("GET", r"/v1/refunds/([^/]+)", "retrieve_refund"),
+        ("GET", r"/v1/events", "list_events"),
+    )
+]
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    query: str
+    body: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    content: bytes
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a request asks for. `key` is its idempotency key, `asked` the whole of it."""
+
+    operation: str
+    object_id: str
+    form: Json
+    key: str | None
+    asked: str
+
+
+@dataclass(slots=True)
+class KeptReply:
+    """What a key was used for, and the answer once there is one."""
+
+    asked: str
+    at: int
+    reply: Reply | None = None
+
+
+class StripeAPI:
+    """The API of one account. `answer` may be called from many threads at once."""
+
+    def __init__(self, sandbox: Sandbox, *, api_key: str) -> None:
+        self.sandbox = sandbox
+        self.api_key = api_key
+        self._kept: dict[str, KeptReply] = {}
+        self._lock = threading.Lock()
+
+    def answer(self, request: Request) -> Reply:
+        """Answer as Stripe would. Raises nothing."""
+        try:
+            reply = self.reply_to(self.read(request))
+        except StripeFault as fault:
+            reply = json_reply(fault.status, fault.body)
+        return replace(reply, headers={"Request-Id": new_id("req"), **reply.headers})
+
+    def read(self, request: Request) -> Call:
+        """Raises StripeFault for an operation that there is not, and for another key of the API."""
+        routes = (
+            (operation, match)
+            for method, pattern, operation in ROUTES
+            if method == request.method and (match := pattern.fullmatch(request.path))
+        )
+        operation, match = next(routes, ("", None))
+        if match is None:
+            raise StripeFault(
+                f"Unrecognized request URL ({request.method}: {request.path}).",
+                status=HTTPStatus.NOT_FOUND,
+            )
+        if request.headers.get("Authorization") != f"Bearer {self.api_key}":
+            raise StripeFault("Invalid API Key provided", status=HTTPStatus.UNAUTHORIZED)
+        is_post = request.method == "POST"
+        return Call(
+            operation=operation,
+            object_id=unquote("".join(match.groups())),
+            form=read_form(request.body if is_post else request.query),
+            key=request.headers.get("Idempotency-Key") if is_post else None,
+            asked=f"{request.path}?{request.body}",
+        )
+
+    def reply_to(self, call: Call) -> Reply:
+        return self.once(call, lambda: self.perform(call))
+
+    def once(self, call: Call, act: Callable[[], Reply]) -> Reply:
+        """Act, or say again what was said to the same key. A refusal (StripeFault) is not kept."""
+        if not call.key:
+            return act()
+        kept = self._take_key(call.key, call.asked)
+        if kept.reply:
+            return replace(kept.reply, headers={"Idempotent-Replayed": "true"})
+        try:
+            kept.reply = act()
+        except StripeFault:
+            with self._lock:
+                del self._kept[call.key]
+            raise
+        return kept.reply
+
+    def _take_key(self, key: str, asked: str) -> KeptReply:
+        """Raises StripeFault if the key is in use, or was used for something else."""
+        with self._lock:
+            now = self.sandbox.now()
+            kept = self._kept.get(key)
+            if kept is None or kept.at + DAY <= now:
+                self._kept[key] = KeptReply(asked, now)
+                return self._kept[key]
+        if kept.asked != asked:
+            raise StripeFault(
+                "Keys for idempotent requests can only be used with the same parameters they were"
+                " first used with.",
+                kind="idempotency_error",
+            )
+        if kept.reply is None:
+            raise StripeFault(
+                "Another request with this key is still running.",
+                code="idempotency_key_in_use",
+                status=HTTPStatus.CONFLICT,
+            )
+        return kept
+
+    def perform(self, call: Call) -> Reply:
+        refuse_unknown(call.form, PARAMETERS.get(call.operation, {}) | {"expand": list})
+        sandbox = self.sandbox
+        with sandbox.lock:
+            sandbox.settle()
+            match call.operation.split("_", 1):
+                case ["create", _]:
+                    answer: Json = getattr(sandbox, call.operation)(call.form)
+                case ["expire", _]:
+                    answer = sandbox.expire_session(call.object_id)
+                case ["list", "events"]:
+                    answer = listed("/v1/events", sandbox.all("event")[::-1])
+                case ["list", _]:
+                    lines = sandbox.lines_of(call.object_id)
+                    answer = listed(f"/v1/checkout/sessions/{call.object_id}/line_items", lines)
+                case [_, kind]:
+                    kind = "checkout.session" if kind == "session" else kind
+                    answer = sandbox.find(kind, call.object_id)
+            return json_reply(HTTPStatus.OK, sandbox.expand(answer, call.form.get("expand", ())))
+
+
+def listed(url: str, entries: list[Json]) -> Json:
+    return {"object": "list", "data": entries, "has_more": False, "url": url}
+
+
+def json_reply(status: int, body: object) -> Reply:
+    return Reply(status, json.dumps(body, indent=2, ensure_ascii=False).encode())
