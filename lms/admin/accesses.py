@@ -1,7 +1,7 @@
 """Who may learn what: staff look it up, give it and take it back."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, cast, override
 
 from django import forms
 from django.contrib import admin, messages
@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from lms import permissions
 from lms.models import Access, AccessSource, Course, Lesson
+from lms.models.access import AccessQuerySet
 from lms.services import accesses
 from people.current_user import current_user
 from project.common.admin.actions import ActionsAdmin, Facts, ReasonForm, StaffAction
@@ -98,7 +99,7 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
         ("user", choose_from("admin:lms_access_people")),
         ("created_at", DaysFilter),
     )
-    search_fields = ("user__email",)  # opens the search box; `get_search_results` searches
+    search_fields = ("user__email",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("Learner's e-mail")
     ordering = ("-id",)
     sortable_by = ()
@@ -121,12 +122,8 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
     def with_shown(self, rows: QuerySet[Access], request: HttpRequest) -> QuerySet[Access]:
         return rows.select_related("user", "course", "lesson")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Access], search_term: str
-    ) -> tuple[QuerySet[Access], bool]:
-        accesses: Any = queryset
-        text = search_term.strip()
-        return (accesses.of_people_like(text) if text else accesses), False
+    def found(self, rows: QuerySet[Access], text: str) -> QuerySet[Access]:
+        return cast(AccessQuerySet, rows).of_people_like(text)
 
     @display(description=gettext_lazy("learner"))
     def learner(self, access: Access) -> str:

@@ -7,7 +7,6 @@ from typing import Any, cast, override
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -17,16 +16,15 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import RangeNumericFilter
 
 from lms import permissions
-from lms.admin.filters import AuthorFilter
 from lms.admin.forms import CourseForm, LessonFormSet
-from lms.admin.materials import MaterialsAdmin, may_delete, person_label
-from lms.history import Changes, changes_of_course
+from lms.admin.materials import MaterialsAdmin, can_delete_any, person_label
+from lms.history import changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
+from lms.models.courses import CourseQuerySet
 from lms.services import authoring
 from people.current_user import current_user
-from people.models import User
-from project.common.admin.base import EditableInline, display
-from project.common.admin.filters import DaysFilter, choices_response, found_by_term
+from project.common.admin.base import EditableInline, FieldNames, column, display
+from project.common.admin.filters import DaysFilter, choices_response, choose_from, found_by_term
 
 
 class LessonInline(EditableInline[Lesson, Course]):
@@ -42,7 +40,8 @@ class LessonInline(EditableInline[Lesson, Course]):
     verbose_name_plural = gettext_lazy("lessons")
 
     def has_add_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        may = permissions.can_add_lesson(current_user(request), obj) if obj else may_delete(request)
+        user = current_user(request)
+        may = permissions.can_add_lesson(user, obj) if obj else can_delete_any(request)
         return may and super().has_add_permission(request, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
@@ -50,11 +49,8 @@ class LessonInline(EditableInline[Lesson, Course]):
         return may and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        may = (
-            permissions.can_delete_course(current_user(request), obj)
-            if obj
-            else may_delete(request)
-        )
+        user = current_user(request)
+        may = permissions.can_delete_course(user, obj) if obj else can_delete_any(request)
         return may and super().has_delete_permission(request, obj)
 
 
@@ -74,7 +70,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
     list_display_links = ("title",)
     list_filter = (
         "is_published",
-        ("owner", AuthorFilter),
+        ("owner", choose_from("admin:lms_course_authors", person_label)),
         ("price", RangeNumericFilter),
         ("updated_at", DaysFilter),
     )
@@ -84,38 +80,19 @@ class CourseAdmin(MaterialsAdmin[Course]):
     inlines = (LessonInline,)
     actions = ("publish", "unpublish")
 
-    # --- Who may what -------------------------------------------------------------------------
+    can_update = staticmethod(permissions.can_update_course)
+    can_delete = staticmethod(permissions.can_delete_course)
+    changes = staticmethod(changes_of_course)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return permissions.can_create_course(current_user(request)) and super().has_add_permission(
-            request
-        )
-
-    def has_view_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        may = obj is None or permissions.can_update_course(current_user(request), obj)
-        return may and super().has_view_permission(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        may = obj is None or permissions.can_update_course(current_user(request), obj)
-        return may and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        may = (
-            permissions.can_delete_course(current_user(request), obj)
-            if obj
-            else may_delete(request)
-        )
-        return may and super().has_delete_permission(request, obj)
-
-    def can_update(self, user: User, subject: Course) -> bool:
-        return permissions.can_update_course(user, subject)
+    lessons_number = column("lessons_count", gettext_lazy("lessons"))
+    subscribers_number = column("subscribers_count", gettext_lazy("subscribers"))
+    learners_number = column("learners_count", gettext_lazy("learners"))
 
     # --- The list -----------------------------------------------------------------------------
 
     def with_shown(self, rows: QuerySet[Course], request: HttpRequest) -> QuerySet[Course]:
-        courses = cast("Any", rows)
-        shown: QuerySet[Course] = courses.with_lessons_count().with_people_counts()
-        return shown.select_related("owner")
+        courses = cast(CourseQuerySet, rows).with_lessons_count().with_people_counts()
+        return courses.select_related("owner")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         viewer = current_user(request)
@@ -133,18 +110,6 @@ class CourseAdmin(MaterialsAdmin[Course]):
         if course.is_published:
             return "published", _("published")
         return "draft", _("draft")
-
-    @display(description=gettext_lazy("lessons"))
-    def lessons_number(self, course: Any) -> int:
-        return int(course.lessons_count)
-
-    @display(description=gettext_lazy("subscribers"))
-    def subscribers_number(self, course: Any) -> int:
-        return int(course.subscribers_count)
-
-    @display(description=gettext_lazy("learners"))
-    def learners_number(self, course: Any) -> int:
-        return int(course.learners_count)
 
     @admin.action(description=gettext_lazy("Publish"), permissions=["change"])
     def publish(self, request: HttpRequest, queryset: QuerySet[Course]) -> None:
@@ -177,21 +142,14 @@ class CourseAdmin(MaterialsAdmin[Course]):
 
     # --- The page -----------------------------------------------------------------------------
 
-    def get_fieldsets(self, request: HttpRequest, obj: Course | None = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Course | None = None) -> FieldNames:
         """The owner is chosen once, by an administrator who adds a course for somebody."""
-        chooses_owner = obj is None and current_user(request).is_superuser
-        first = ["title", "description", "preview"]
+        others = [name for name in super().get_fields(request, obj) if name != "owner"]
         if obj is not None:
-            first.insert(0, "author")
-        elif chooses_owner:
-            first.insert(0, "owner")
-        sale = ["price", "is_published"]
-        return (
-            (None, {"fields": first}),
-            (_("Sale and publication"), {"fields": [sale, *([["minor_edit"]] if obj else [])]}),
-        )
+            return ["author", *others]
+        return ["owner", *others] if current_user(request).is_superuser else others
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Course | None = None) -> list[Any]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Course | None = None) -> list[str]:
         return ["author"] if obj is not None else []
 
     def get_object(
@@ -250,7 +208,8 @@ class CourseAdmin(MaterialsAdmin[Course]):
                 formset.changed_objects.append((lesson, row.changed_data))
         for row in formset.extra_forms:
             if row.has_changed() and row not in formset.deleted_forms:
-                names = {"title", "video_url", "price", "is_preview"}
+                # A new lesson comes last; it is moved from there.
+                names = {*LessonInline.fields} - {LessonInline.ordering_field}
                 fields = {name: row.cleaned_data[name] for name in names}
                 lesson = authoring.create_lesson(course=course, fields=fields, **who)
                 formset.new_objects.append(lesson)
@@ -268,11 +227,6 @@ class CourseAdmin(MaterialsAdmin[Course]):
     def delete_model(self, request: HttpRequest, obj: Course) -> None:
         authoring.delete_course(course=obj, by=current_user(request))
 
-    @transaction.atomic
-    def delete_each(self, queryset: QuerySet[Course], by: User) -> None:
-        for course in queryset:
-            authoring.delete_course(course=course, by=by)
-
     def goes_along(self, subjects: Sequence[Course]) -> list[QuerySet[Any]]:
         return [
             Lesson.objects.filter(course__in=subjects),
@@ -280,9 +234,6 @@ class CourseAdmin(MaterialsAdmin[Course]):
             Access.objects.filter(Q(course__in=subjects) | Q(lesson__course__in=subjects)),
             Completion.objects.filter(lesson__course__in=subjects),
         ]
-
-    def changes(self, subject: Course) -> Changes:
-        return changes_of_course(subject)
 
     # --- Authors, for the filter --------------------------------------------------------------
 

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db.models import CharField, FileField, TextField, URLField
 from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -17,8 +19,11 @@ from lms.history import Change, FieldChange, Plain
 from lms.models import Course, Lesson
 from lms.services import restoring
 
-# Of what was created or deleted; the rest says nothing without its surroundings.
-TEXTS = frozenset({"title", "description", "video_url", "price"})
+if TYPE_CHECKING:
+    from django.db.models import Field, ForeignObjectRel
+
+# Of what was created or deleted these say nothing without their surroundings.
+ONLY_CHANGED = frozenset({"course_id", "position", "is_published", "is_preview", "preview"})
 KINDS = {
     "created": gettext_lazy("Created"),
     "changed": gettext_lazy("Changed"),
@@ -41,15 +46,15 @@ class Difference:
 
 def differences(change: Change) -> list[Difference]:
     """All fields of a change; of what was created or deleted, only those with something in them."""
-    model = Lesson if change.lesson_id else Course
+    is_whole = change.kind != "changed"
     return [
-        Difference(
-            label=str(model._meta.get_field(field.name.removesuffix("_id")).verbose_name),  # type: ignore[union-attr]
-            text=_shown(field),
-            restorable=change.kind == "changed" and field.name in restoring.RESTORABLE,
+        _difference(
+            (Lesson if change.lesson_id else Course)._meta.get_field(one.name.removesuffix("_id")),
+            one,
+            restorable=not is_whole and one.name in restoring.RESTORABLE,
         )
-        for field in change.fields
-        if change.kind == "changed" or (field.name in TEXTS and (field.before or field.after))
+        for one in change.fields
+        if not is_whole or (one.name not in ONLY_CHANGED and (one.before or one.after))
     ]
 
 
@@ -59,19 +64,19 @@ def can_be_put_back(change: Change) -> bool:
     )
 
 
-def _shown(field: FieldChange) -> SafeString:
-    if field.name == "preview":
-        return _picture(field)
-    before, after = _words(field.name, field.before), _words(field.name, field.after)
-    if field.name in {"title", "description"}:
-        return marked(before, after)
-    return _struck(before) + mark_safe(" ") + _added(after)
-
-
-def _picture(field: FieldChange) -> SafeString:
-    if field.before and field.after:
-        return format_html("{}", _("replaced"))
-    return format_html("{}", _("added") if field.after else _("removed"))
+def _difference(
+    field: "Field[Any, Any] | ForeignObjectRel", change: FieldChange, *, restorable: bool
+) -> Difference:
+    """How it is shown depends on the kind of the field."""
+    before, after = _words(change.name, change.before), _words(change.name, change.after)
+    if isinstance(field, FileField):
+        words = _("replaced") if before and after else _("added") if after else _("removed")
+        text = format_html("{}", words)
+    elif isinstance(field, CharField | TextField) and not isinstance(field, URLField):
+        text = marked(before, after)
+    else:
+        text = _struck(before) + mark_safe(" ") + _added(after)
+    return Difference(str(getattr(field, "verbose_name", change.name)), text, restorable)
 
 
 def _words(name: str, value: Plain) -> str:

@@ -4,23 +4,21 @@ from collections.abc import Sequence
 from typing import Any, cast, override
 
 from django.contrib import admin
-from django.db import transaction
 from django.db.models import ForeignKey, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 
 from lms import permissions
 from lms.admin.forms import LessonForm
-from lms.admin.materials import MaterialsAdmin, may_delete
-from lms.history import Changes, changes_of_lesson
+from lms.admin.materials import MaterialsAdmin
+from lms.history import changes_of_lesson
 from lms.models import Access, Completion, Course, Lesson
+from lms.models.courses import LessonQuerySet
 from lms.services import authoring
 from people.current_user import current_user
-from people.models import User
-from project.common.admin.base import display
+from project.common.admin.base import FieldNames, column, display
 from project.common.admin.filters import DaysFilter
 
 
@@ -48,31 +46,11 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     ordering = ("-updated_at", "-id")
     autocomplete_fields = ("course",)
 
-    # --- Who may what -------------------------------------------------------------------------
+    can_update = staticmethod(permissions.can_update_lesson)
+    can_delete = staticmethod(permissions.can_delete_lesson)
+    changes = staticmethod(changes_of_lesson)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return permissions.can_create_course(current_user(request)) and super().has_add_permission(
-            request
-        )
-
-    def has_view_permission(self, request: HttpRequest, obj: Lesson | None = None) -> bool:
-        may = obj is None or permissions.can_update_lesson(current_user(request), obj)
-        return may and super().has_view_permission(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Lesson | None = None) -> bool:
-        may = obj is None or permissions.can_update_lesson(current_user(request), obj)
-        return may and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Lesson | None = None) -> bool:
-        may = (
-            permissions.can_delete_lesson(current_user(request), obj)
-            if obj
-            else may_delete(request)
-        )
-        return may and super().has_delete_permission(request, obj)
-
-    def can_update(self, user: User, subject: Lesson) -> bool:
-        return permissions.can_update_lesson(user, subject)
+    number = column("number", gettext_lazy("number"))
 
     # --- The list -----------------------------------------------------------------------------
 
@@ -80,13 +58,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         return super().get_queryset(request).select_related("course")
 
     def with_shown(self, rows: QuerySet[Lesson], request: HttpRequest) -> QuerySet[Lesson]:
-        lessons: Any = rows
-        shown: QuerySet[Lesson] = lessons.with_number()
-        return shown
-
-    @display(description=gettext_lazy("number"))
-    def number(self, lesson: Any) -> int:
-        return int(lesson.number)
+        return cast(LessonQuerySet, rows).with_number()
 
     @display(description=gettext_lazy("video"), boolean=True)
     def has_video(self, lesson: Lesson) -> bool:
@@ -94,12 +66,9 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
 
     # --- The page -----------------------------------------------------------------------------
 
-    def get_fieldsets(self, request: HttpRequest, obj: Lesson | None = None) -> Any:
-        sale = [["price", "is_preview"], *([["minor_edit"]] if obj else [])]
-        return (
-            (None, {"fields": ["course", "title", "description", "video_url", "preview"]}),
-            (_("Sale and publication"), {"fields": sale}),
-        )
+    def get_fields(self, request: HttpRequest, obj: Lesson | None = None) -> FieldNames:
+        """Lessons are put in order on the page of their course."""
+        return [name for name in super().get_fields(request, obj) if name != "position"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Lesson | None = None) -> list[str]:
         """Whoever may not add lessons to the course may not take them out of it either."""
@@ -151,14 +120,6 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     def delete_model(self, request: HttpRequest, obj: Lesson) -> None:
         authoring.delete_lesson(lesson=obj, by=current_user(request))
 
-    @transaction.atomic
-    def delete_each(self, queryset: QuerySet[Lesson], by: User) -> None:
-        for lesson in queryset:
-            authoring.delete_lesson(lesson=lesson, by=by)
-
     def goes_along(self, subjects: Sequence[Lesson]) -> list[QuerySet[Any]]:
         of_lessons = {"lesson__in": subjects}
         return [Access.objects.filter(**of_lessons), Completion.objects.filter(**of_lessons)]
-
-    def changes(self, subject: Lesson) -> Changes:
-        return changes_of_lesson(subject)

@@ -1,11 +1,12 @@
 """What the pages of courses and of lessons share: policy, pictures, history and *put back*."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,11 +23,11 @@ from lms import permissions
 from lms.admin.diffs import KINDS, can_be_put_back, differences
 from lms.history import Change, Changes, change_of
 from lms.models import Course, Lesson
-from lms.models.courses import SEARCHED_FIELDS
+from lms.models.courses import SEARCHED_FIELDS, CourseQuerySet, LessonQuerySet
 from lms.services import authoring, restoring, updates
 from people.current_user import current_user
 from people.models import User
-from project.common.admin.base import StaffAdmin, display
+from project.common.admin.base import FieldNames, Fieldsets, StaffAdmin, display
 from project.common.db.search import contains, find
 from project.common.errors import DomainError
 from project.common.money import shown
@@ -47,18 +48,41 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     search_help_text = gettext_lazy("Text in the title or description")
     search_fields = ("title",)  # opens the search box; `get_search_results` searches
 
+    # Fields that stand in a group of their own, and one that stands last.
+    SALE = ("price", "is_published", "is_preview")
+    PICTURE = "preview"
+
+    # Of lms.permissions and lms.history, for this model.
+    can_update: Callable[[User, M], bool]
+    can_delete: Callable[[User, M], bool]
+    changes: Callable[[M], Changes]
+
+    # --- Who may what -------------------------------------------------------------------------
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
-        rows: Any = super().get_queryset(request)
-        visible: QuerySet[M] = rows.visible_to(current_user(request))
-        return visible
+        rows = cast(CourseQuerySet | LessonQuerySet, super().get_queryset(request))
+        return cast("QuerySet[M]", rows.visible_to(current_user(request)))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[M], search_term: str
-    ) -> tuple[QuerySet[M], bool]:
-        text = search_term.strip()
-        return (find(queryset, contains(text, *SEARCHED_FIELDS)) if text else queryset), False
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return can_delete_any(request) and super().has_add_permission(request)
 
-    # --- Pictures -----------------------------------------------------------------------------
+    # For mypy `super()` stands for both models at once here.
+    def has_view_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        may = obj is None or self.can_update(current_user(request), obj)
+        return may and super().has_view_permission(request, obj)  # type: ignore[arg-type]
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        may = obj is None or self.can_update(current_user(request), obj)
+        return may and super().has_change_permission(request, obj)  # type: ignore[arg-type]
+
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        may = self.can_delete(current_user(request), obj) if obj else can_delete_any(request)
+        return may and super().has_delete_permission(request, obj)  # type: ignore[arg-type]
+
+    # --- The list -----------------------------------------------------------------------------
+
+    def found(self, rows: QuerySet[M], text: str) -> QuerySet[M]:
+        return find(rows, contains(text, *SEARCHED_FIELDS))
 
     @display(description=gettext_lazy("preview"))
     def picture(self, subject: M) -> SafeString | str:
@@ -68,14 +92,27 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
             '<img src="{}" alt="" class="parta-thumbnail" loading="lazy">', subject.preview.url
         )
 
-    # --- The list -----------------------------------------------------------------------------
-
     @display(description=gettext_lazy("price"), ordering="price")
     def price_shown(self, subject: M) -> str | None:
         """None: not sold on its own."""
         return None if subject.price is None else shown(subject.price, subject.currency)
 
-    # --- Saving -------------------------------------------------------------------------------
+    # --- The page -----------------------------------------------------------------------------
+
+    def get_fields(self, request: HttpRequest, obj: M | None = None) -> FieldNames:
+        """All that can be edited. A new field of the model is on the page by this."""
+        return [
+            field.name for field in self.opts.fields if field.editable and field is not self.opts.pk
+        ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: M | None = None) -> Fieldsets:
+        names = self.get_fields(request, obj)
+        first: FieldNames = [name for name in names if name not in {*self.SALE, self.PICTURE}]
+        sale = [name for name in names if name in self.SALE]
+        return [
+            (None, {"fields": [*first, self.PICTURE]}),
+            (_("Sale and publication"), {"fields": [sale, *([["minor_edit"]] if obj else [])]}),
+        ]
 
     def save_picture(self, subject: M, form: "ModelForm[M]") -> None:
         if "preview" in form.changed_data:
@@ -108,14 +145,8 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
 
     # --- History ------------------------------------------------------------------------------
 
-    def changes(self, subject: M) -> Changes:
-        raise NotImplementedError
-
-    def can_update(self, user: User, subject: M) -> bool:
-        raise NotImplementedError
-
     def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_put_back"
+        name = f"lms_{self.opts.model_name}_put_back"
         view = self.admin_site.admin_view(self.put_back_view)
         return [
             path("<int:object_id>/history/<int:change_id>/put-back/", view, name=name),
@@ -125,13 +156,12 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        subject = self._found(request, object_id)
+        subject = self._seen(request, object_id)
         page = Paginator(cast("Any", self.changes(subject)), CHANGES_ON_PAGE).get_page(
             request.GET.get("page")
         )
         context = {
             "title": _("History"),
-            "subtitle": str(subject),
             "page": page,
             "entries": [self._entry(request, subject, change) for change in page],
             **self._context(request, subject),
@@ -141,37 +171,35 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
 
     def put_back_view(self, request: HttpRequest, object_id: int, change_id: int) -> HttpResponse:
         """Ask, then undo one change of a course or lesson."""
-        subject = self._found(request, str(object_id))
+        subject = self._seen(request, str(object_id))
         if not self.has_change_permission(request, subject):
             raise PermissionDenied
         change = change_of(subject, change_id)
         if change is None or not can_be_put_back(change):
             raise Http404
-        if request.method == "POST":
-            return self._put_back(request, subject, change)
-        entry = self._entry(request, subject, change)
-        context = self._context(request, subject) | {
-            "title": _("Put back"),
-            "subtitle": str(subject),
-            "entry": entry,
-        }
-        return TemplateResponse(request, "admin/lms/put_back.html", context)
-
-    def _put_back(self, request: HttpRequest, subject: M, change: Change) -> HttpResponse:
+        if request.method != "POST":
+            context = {
+                "title": _("Put back"),
+                "entry": self._entry(request, subject, change),
+                **self._context(request, subject),
+            }
+            return TemplateResponse(request, "admin/lms/put_back.html", context)
         notify = "minor_edit" not in request.POST
         try:
             restoring.put_back(
                 subject=subject, change=change, by=current_user(request), notify=notify
             )
-        except (DomainError, ValidationError) as error:
-            text = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-            self.message_user(request, text, messages.ERROR)
+        except DomainError as error:
+            self.message_user(request, str(error), messages.ERROR)
+        except ValidationError as error:
+            self.message_user(request, " ".join(error.messages), messages.ERROR)
         else:
             self.log_change(request, subject, _("Put back an earlier text."))
             self.message_user(request, _("The change was put back."), messages.SUCCESS)
-        return HttpResponseRedirect(self._url("history", subject.pk))
+        return HttpResponseRedirect(self.url("history", subject.pk))
 
-    def _found(self, request: HttpRequest, object_id: str) -> M:
+    def _seen(self, request: HttpRequest, object_id: str) -> M:
+        """The course or lesson, for who may see it."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         subject = self.get_object(request, object_id)
@@ -181,41 +209,38 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
             raise PermissionDenied
         return subject
 
-    def _context(self, request: HttpRequest, subject: M) -> dict[str, Any]:
+    def _context(self, request: HttpRequest, subject: M) -> dict[str, object]:
         return {
             **self.admin_site.each_context(request),
+            "subtitle": str(subject),
             "opts": self.opts,
             "original": subject,
-            "change_url": self._url("change", subject.pk),
-            "history_url": self._url("history", subject.pk),
+            "change_url": self.url("change", subject.pk),
+            "history_url": self.url("history", subject.pk),
         }
 
-    def _entry(self, request: HttpRequest, subject: M, change: Change) -> dict[str, Any]:
+    def _entry(self, request: HttpRequest, subject: M, change: Change) -> dict[str, object]:
+        user = current_user(request)
+        model, pk = ("lesson", change.lesson_id) if change.lesson_id else ("course", subject.pk)
+        may = can_be_put_back(change) and self.can_update(user, subject)
         return {
             "change": change,
-            "by": person_label(current_user(request), change.by),
+            "by": person_label(user, change.by),
             "kind": KINDS[change.kind],
             "differences": differences(change),
-            "put_back_url": self._put_back_url(request, subject, change),
+            "put_back_url": reverse(f"admin:lms_{model}_put_back", args=[pk, change.id])
+            if may
+            else None,
         }
-
-    def _put_back_url(self, request: HttpRequest, subject: M, change: Change) -> str | None:
-        if not can_be_put_back(change) or not self.can_update(current_user(request), subject):
-            return None
-        model, pk = ("lesson", change.lesson_id) if change.lesson_id else ("course", subject.pk)
-        return reverse(f"admin:lms_{model}_put_back", args=[pk, change.id])
-
-    def _url(self, name: str, pk: int) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=[pk])
 
     # --- Deleting -----------------------------------------------------------------------------
 
     def delete_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         """What is paid for is not even asked about."""
-        subject = self._found(request, object_id)
+        subject = self._seen(request, object_id)
         if self.has_delete_permission(request, subject) and authoring.has_payments(subject):
             self.message_user(request, str(authoring.HasPayments.message), messages.ERROR)
-            return HttpResponseRedirect(self._url("change", subject.pk))
+            return HttpResponseRedirect(self.url("change", subject.pk))
         return super().delete_view(request, object_id, *args, **kwargs)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
@@ -237,14 +262,13 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         """What is deleted with these."""
         raise NotImplementedError
 
-    # Asked by Django for `delete_selected`; one that fails fails all.
-    def delete_each(self, queryset: QuerySet[M], by: User) -> None:
-        raise NotImplementedError
-
+    @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> None:
-        self.delete_each(queryset, current_user(request))
+        """One that fails fails all."""
+        for subject in queryset:
+            self.delete_model(request, subject)
 
 
-def may_delete(request: HttpRequest) -> bool:
+def can_delete_any(request: HttpRequest) -> bool:
     """Whether the person may delete anything at all: shows or hides buttons and bulk actions."""
     return permissions.can_create_course(current_user(request))

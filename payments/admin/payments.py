@@ -1,6 +1,6 @@
 """The list of the payments book, and a payment's whole life on one page."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -16,6 +16,7 @@ from payments.admin.filters import AttentionFilter
 from payments.admin.import_export import ExchangeAdmin
 from payments.admin.timeline import life_of
 from payments.models import Payment, PaymentStatus
+from payments.models.payment import PaymentQuerySet
 from payments.permissions import can_see_payments
 from people.current_user import current_user
 from project.common.admin.actions import ActionsAdmin, Facts
@@ -67,7 +68,7 @@ class PaymentAdmin(
         ("created_at", DaysFilter),
         ("paid_at", DaysFilter),
     )
-    search_fields = ("title",)  # opens the search box; `get_search_results` searches
+    search_fields = ("title",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("Title or payer's e-mail; number, external id or id at Stripe")
     ordering = ("-created_at", "-id")
     sortable_by = ("created_at",)
@@ -103,19 +104,13 @@ class PaymentAdmin(
     # --- The list -----------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
-        payments: Any = super().get_queryset(request)
-        whole: QuerySet[Payment] = payments.whole()
-        return whole
+        return cast(PaymentQuerySet, super().get_queryset(request)).whole()
 
     def with_shown(self, rows: QuerySet[Payment], request: HttpRequest) -> QuerySet[Payment]:
         return rows.select_related("payer")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Payment], search_term: str
-    ) -> tuple[QuerySet[Payment], bool]:
-        payments: Any = queryset
-        text = search_term.strip()
-        return (payments.found_by_staff(text) if text else payments), False
+    def found(self, rows: QuerySet[Payment], text: str) -> QuerySet[Payment]:
+        return cast(PaymentQuerySet, rows).found_by_staff(text)
 
     @display(description=gettext_lazy("payer's e-mail"))
     def payer_email(self, payment: Payment) -> str:

@@ -1,6 +1,6 @@
 """What belongs to a person, on their page. Each app above `lms` has its own section here."""
 
-from typing import Any
+from typing import cast
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import Access, Course, Subscription
 from lms.permissions import can_see_accesses
 from payments.models import Payment
+from payments.models.payment import PaymentQuerySet
 from payments.permissions import can_see_payments
 from people.current_user import current_user
 from people.models import User
@@ -82,9 +83,7 @@ class PaymentInline(ReadOnlyInline[Payment, User]):
         return can_see_payments(current_user(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
-        payments: Any = super().get_queryset(request)
-        whole: QuerySet[Payment] = payments.whole()
-        return whole
+        return cast(PaymentQuerySet, super().get_queryset(request)).whole()
 
     @display(description=_("amount"))
     def amount_shown(self, payment: Payment) -> str:

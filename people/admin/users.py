@@ -1,6 +1,6 @@
 """The list and the page of a person."""
 
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, cast, override
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -15,7 +15,7 @@ from people.admin.filters import SoonBlockedFilter, StateFilter
 from people.admin.forms import NewPersonForm, PasswordForm, PersonForm
 from people.admin.inlines import AccessInline, CourseInline, PaymentInline, SubscriptionInline
 from people.current_user import current_user
-from people.models import BlockReason, User
+from people.models import BlockReason, User, UserQuerySet
 from people.permissions import can_give_rights, can_manage
 from people.services.staff import update_account
 from project.common.admin.actions import ActionsAdmin, Facts
@@ -49,7 +49,7 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
         ("last_login", DaysFilter),
         ("date_joined", DaysFilter),
     )
-    search_fields = ("email",)  # opens the search box; `get_search_results` searches
+    search_fields = ("email",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("E-mail, name, phone or city")
     ordering = ("-id",)
     sortable_by = ("email", "last_login", "date_joined")
@@ -104,17 +104,10 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
     # --- The list -----------------------------------------------------------------------------
 
     def with_shown(self, rows: QuerySet[User], request: HttpRequest) -> QuerySet[User]:
-        people: Any = rows
-        shown: QuerySet[User] = people.with_is_moderator()
-        return shown
+        return cast(UserQuerySet, rows).with_is_moderator()
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
-    ) -> tuple[QuerySet[User], bool]:
-        people: Any = queryset
-        return (
-            people.found_by_staff(search_term.strip()) if search_term.strip() else people
-        ), False
+    def found(self, rows: QuerySet[User], text: str) -> QuerySet[User]:
+        return cast(UserQuerySet, rows).found_by_staff(text)
 
     @display(description=gettext_lazy("name"))
     def name(self, person: User) -> str:

@@ -5,6 +5,7 @@ The only place where Unfold's classes are subclassed without their types being k
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import unfold.admin
@@ -25,7 +26,9 @@ from project.common.errors import DomainError
 
 if TYPE_CHECKING:
     from django.contrib.admin import TabularInline as _TabularInline
+    from django.contrib.admin.options import _FieldOpts
     from django.contrib.admin.views.main import ChangeList as _ChangeList
+    from django_stubs_ext import StrOrPromise
     from unfold.dataclasses import UnfoldAction
 
     class _ModelAdmin[M: Model](BaseModelAdmin[M]):
@@ -50,10 +53,26 @@ else:
     _Paginator = Paginator
 
 
+# As ModelAdmin has them.
+type FieldNames = list[str | list[str] | tuple[str, ...] | tuple[()]]
+type Fieldsets = list[tuple[StrOrPromise | None, _FieldOpts]]
+
+
 def display[F: Callable[..., object]](**options: Any) -> Callable[[F], F]:
     """Say how a column or a read-only field is shown; Unfold's decorator, with types."""
     decorate: Callable[[F], F] = unfold.decorators.display(**options)
     return decorate
+
+
+def column(path: str, description: "StrOrPromise", **options: Any) -> Callable[..., object]:
+    """Show an attribute of the row, such as an annotation, or of a related one: `payer.email`."""
+    value = attrgetter(path)
+
+    @display(description=description, **options)
+    def shown(_admin: object, row: Model) -> object:
+        return value(row)
+
+    return shown
 
 
 def _tells_errors[V: Callable[..., HttpResponse]](view: V) -> V:
@@ -155,6 +174,19 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
     def with_shown(self, rows: QuerySet[M], request: HttpRequest) -> QuerySet[M]:
         """Add what `list_display` shows: annotations and related rows. Override it."""
         return rows
+
+    def found(self, rows: QuerySet[M], text: str) -> QuerySet[M] | None:
+        """What is searched for; None: by Django's own search. Override it; `search_fields` opens
+        the search box."""
+        return None
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[M], search_term: str
+    ) -> tuple[QuerySet[M], bool]:
+        found = self.found(queryset, search_term.strip()) if search_term.strip() else queryset
+        if found is None:
+            return super().get_search_results(request, queryset, search_term)
+        return found, False
 
     def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[_ChangeList]:
         return StaffChangeList

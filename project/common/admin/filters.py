@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
@@ -26,6 +26,8 @@ from project.common.db.search import contains, find
 if TYPE_CHECKING:
     from django.contrib.admin import FieldListFilter
     from django_stubs_ext import StrOrPromise
+
+    from people.models import User
 
 CHOICES_SHOWN = 20
 # Nobody scrolls further; who looks for something types more of it.
@@ -101,11 +103,19 @@ def select_from(url_name: str) -> type[AutocompleteSelect]:
     return SelectFrom
 
 
-def choose_from(url_name: str) -> "type[FieldListFilter]":
-    """A filter by a related row that is looked for at the address of this name."""
+def choose_from(
+    url_name: str, label: "Callable[[User, Any], str]" = lambda _user, row: str(row)
+) -> "type[FieldListFilter]":
+    """A filter by a related row that is looked for at the address of this name; `label` says how
+    the one that is chosen is called before this person."""
 
     class ChoiceForm(AutocompleteDropdownForm):  # type: ignore[misc]
         widget = select_from(url_name)
+
+        def __init__(self, request: HttpRequest, **options: Any) -> None:
+            super().__init__(request=request, **options)
+            for field in self.fields.values():
+                field.label_from_instance = partial(label, cast("User", request.user))
 
     class ChoiceFilter(AutocompleteSelectFilter):  # type: ignore[misc]
         form_class = ChoiceForm

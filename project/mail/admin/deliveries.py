@@ -46,7 +46,7 @@ TRY_AGAIN = StaffAction[Delivery](
 class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     list_display = ("address", "mailing", "outcome", "attempts", "next_try", "answer")
     list_filter = (OutcomeFilter, MailingFilter)
-    search_fields = ("recipient",)  # opens the search box; `get_search_results` searches
+    search_fields = ("recipient",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("E-mail of the recipient")
     ordering = ("-id",)
     sortable_by = ()
@@ -63,14 +63,9 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     def with_shown(self, rows: QuerySet[Delivery], request: HttpRequest) -> QuerySet[Delivery]:
         return rows.select_related("recipient", "mailing")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str
-    ) -> tuple[QuerySet[Delivery], bool]:
-        text = search_term.strip()
-        if not text:
-            return queryset, False
+    def found(self, rows: QuerySet[Delivery], text: str) -> QuerySet[Delivery]:
         people = get_user_model().objects.filter(contains(text, "email"))
-        return find(queryset, of=Owners("recipient", people)), False
+        return find(rows, of=Owners("recipient", people))
 
     @display(description=gettext_lazy("e-mail"))
     def address(self, delivery: Delivery) -> str:

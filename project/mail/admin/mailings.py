@@ -1,6 +1,6 @@
 """The list of mailings, and how far each of them came."""
 
-from typing import Any
+from typing import cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -18,7 +18,7 @@ from project.mail import services
 from project.mail.admin.deliveries import EXPLANATION
 from project.mail.admin.filters import KindFilter, TroubleFilter
 from project.mail.kinds import label_of
-from project.mail.models import Delivery, Mailing, MailingState
+from project.mail.models import Delivery, Mailing, MailingQuerySet, MailingState
 
 COUNTS = ("recipients", "sent", "waiting", "postponed", "skipped", "failed")
 
@@ -47,7 +47,7 @@ TRY_AGAIN = StaffAction[Mailing](
 class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
     list_display = ("__str__", "progress", "sent", "waiting", "failed", "created_at")
     list_filter = (KindFilter, TroubleFilter, ("created_at", DaysFilter))
-    search_fields = ("title",)  # opens the search box; `get_search_results` searches
+    search_fields = ("title",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("What it is about, as in the title of the course")
     ordering = ("-id",)
     sortable_by = ()
@@ -56,21 +56,16 @@ class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
     staff_actions = (TRY_AGAIN,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
-        mailings: Any = super().get_queryset(request)
+        mailings = cast(MailingQuerySet, super().get_queryset(request))
         # A page of its own shows one row; the list adds them to the rows that it shows.
         is_page = request.resolver_match and "object_id" in request.resolver_match.kwargs
-        return mailings.counted() if is_page else mailings  # type: ignore[no-any-return]
+        return mailings.counted() if is_page else mailings
 
     def with_shown(self, rows: QuerySet[Mailing], request: HttpRequest) -> QuerySet[Mailing]:
-        mailings: Any = rows
-        counted: QuerySet[Mailing] = mailings.counted()
-        return counted
+        return cast(MailingQuerySet, rows).counted()
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Mailing], search_term: str
-    ) -> tuple[QuerySet[Mailing], bool]:
-        text = search_term.strip()
-        return (find(queryset, contains(text, "title")) if text else queryset), False
+    def found(self, rows: QuerySet[Mailing], text: str) -> QuerySet[Mailing]:
+        return find(rows, contains(text, "title"))
 
     @display(description=gettext_lazy("kind"))
     def kind_label(self, mailing: Mailing) -> str:

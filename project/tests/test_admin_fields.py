@@ -1,0 +1,108 @@
+"""What the admin lists beside a model is compared with the model: a new field or model is noticed."""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
+from django.test import RequestFactory
+from django.urls import reverse
+
+from lms.admin.courses import LessonInline
+from lms.admin.diffs import ONLY_CHANGED, differences
+from lms.history import change_of
+from lms.models import Lesson
+from lms.tests.factories import CourseFactory, LessonFactory
+from people.admin.groups import MODELS
+from project.admin_site.menu import SECTIONS
+
+pytestmark = pytest.mark.django_db
+
+# Not on the page of their row under their own name: what shows them instead, or why nothing does.
+ELSEWHERE = {
+    "lms.Course": {
+        "owner": "author, and chosen for a new course",
+        "created_at": "the history",
+        "updated_at": "the list",
+        "materials_updated_at": "what subscribers are told, in the history",
+    },
+    "lms.Lesson": {
+        "position": "the rows of the course",
+        "created_at": "the history",
+        "updated_at": "the list",
+    },
+    "lms.Access": {
+        "source": "source_label",
+        "reference": "the page of the payment",
+        "revoked_at": "shown once it was revoked",
+        "revoked_reason": "shown once it was revoked",
+    },
+    "people.User": {
+        "avatar": "chosen by the person",
+        "blocked_reason": "present_state",
+        "is_active": "present_state",
+        "warned_at": "the mails",
+        "token_version": "ends tokens, says nothing",
+        "user_permissions": "groups give rights",
+    },
+    "payments.Payment": {
+        "title": "the name of the page",
+        "amount": "amount_shown",
+        "currency": "amount_shown",
+        "method": "method_label",
+        "status": "status_shown",
+        "payment_intent_id": "charge",
+        "created_at": "the history below",
+        "checked_at": "the history below",
+        "session_expires_at": "the history below",
+        "session_url": "for the payer only",
+        "token": "for the payer only",
+        "attempt": "part of keys at Stripe",
+    },
+}
+# Whoever may see payments sees Stripe's events; mails are for administrators.
+WITHOUT_RIGHTS = {"stripeevent", "mailing", "delivery"}
+
+
+@pytest.mark.parametrize("label", ELSEWHERE)
+def test_each_field_is_on_the_page_of_its_row_or_named_here(label, administrator):
+    model = apps.get_model(label)
+    request = RequestFactory().get("/")
+    request.user = administrator
+    model_admin = admin.site.get_model_admin(model)
+    shown = flatten_fieldsets(model_admin.get_fieldsets(request, model()))
+    fields = {field.name for field in (*model._meta.fields, *model._meta.many_to_many)}
+    assert fields - {*shown, model._meta.pk.name} == set(ELSEWHERE[label])
+
+
+def test_a_column_that_is_added_to_the_rows_of_a_course_is_saved(desk, administrator, monkeypatch):
+    monkeypatch.setattr(LessonInline, "fields", (*LessonInline.fields, "description"))
+    course = CourseFactory.create()
+    form = {
+        "title": course.title,
+        "price": "0.00",
+        "lessons-TOTAL_FORMS": 1,
+        "lessons-INITIAL_FORMS": 0,
+        "lessons-0-title": "Flour",
+        "lessons-0-position": 0,
+        "lessons-0-description": "Rye",
+    }
+    desk(administrator).post(reverse("admin:lms_course_change", args=[course.pk]), form)
+    assert Lesson.objects.get().description == "Rye"
+
+
+@pytest.mark.parametrize("factory", [CourseFactory, LessonFactory])
+def test_what_was_created_is_told_field_by_field_but_for_those_named(factory):
+    row = factory.create(title="Bread", description="Rye", price=100)
+    change = change_of(row, row.history.get().history_id)
+    assert change is not None
+    filled = {field.name for field in change.fields if field.after} - ONLY_CHANGED
+    told = {str(row._meta.get_field(name).verbose_name) for name in filled}
+    assert {difference.label for difference in differences(change)} == told
+    assert {"title", "description", "price"} <= filled
+
+
+def test_each_model_of_the_admin_is_in_the_menu_and_its_rights_can_be_given():
+    registered = {model._meta.label for model in admin.site._registry}
+    assert registered == {label for section in SECTIONS for label, _icon in section.models}
+    names = {label.partition(".")[2].lower() for label in registered}
+    assert names - {*MODELS} == WITHOUT_RIGHTS
