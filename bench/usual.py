@@ -5,7 +5,7 @@ nothing in it is slower than it has to be."""
 from typing import Any, cast
 
 from django.contrib.auth.models import update_last_login
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 from django.urls import include, path
 from rest_framework import mixins, pagination, serializers, viewsets
 from rest_framework.decorators import action
@@ -173,8 +173,9 @@ class Courses(mixins.ListModelMixin, mixins.RetrieveModelMixin, View):
 
     def get_queryset(self) -> Any:
         user = self.request.user
-        courses = Course.objects.visible_to(user).with_details(user)
-        return courses.order_by("-updated_at", "-id")
+        courses = Course.objects.visible_to(user).with_is_subscribed(user).select_related("owner")
+        lessons = Prefetch("lessons", Lesson.objects.order_by("position", "id"))
+        return courses.prefetch_related(lessons).order_by("-updated_at", "-id")
 
     @action(detail=True, methods=["post"])
     def subscription(self, request: Request, pk: int) -> Response:

@@ -15,7 +15,7 @@ def can_create_course(user: User) -> bool:
 
 
 def can_update_course(user: User, course: Course) -> bool:
-    return sees_all_content(user) or course.owner_id == user.pk
+    return course.owner_id == user.pk or sees_all_content(user)
 
 
 def can_delete_course(user: User, course: Course) -> bool:

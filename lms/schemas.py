@@ -2,14 +2,11 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from django.http import HttpRequest
 from ninja import Schema
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import AliasPath, Field, StringConstraints, field_validator
 
-from lms import permissions
-from lms.models import Course, Lesson
 from lms.models.courses import DESCRIPTION_MAX_LENGTH, LAST_POSITION
 from project.common.api.schemas import (
     STORABLE,
@@ -18,6 +15,7 @@ from project.common.api.schemas import (
     ImageUrl,
     InputSchema,
     Money,
+    OutputSchema,
     Price,
     Search,
     Title,
@@ -44,11 +42,6 @@ CourseOrdering = Literal[
 ]
 
 
-def _viewer(context: Any) -> Any:
-    request: HttpRequest = context["request"]
-    return request.user
-
-
 class CourseFilters(Schema):
     search: Search = Field("", description="Text in the title or description.")
     ordering: CourseOrdering = Field("-updated_at", description="`-` for descending.")
@@ -69,14 +62,14 @@ class LessonFilters(Schema):
     course_id: Identifier | None = Field(None, description="Only lessons of this course.")
 
 
-class OwnerOut(Schema):
+class OwnerOut(OutputSchema):
     """The author of a course."""
 
     id: int
     first_name: BlankAsNull = Field(examples=["Anna"])
 
 
-class CourseAbilities(Schema):
+class CourseAbilities(OutputSchema):
     """What the caller may do to the course: the answer of the policy that guards it."""
 
     update: bool
@@ -84,14 +77,14 @@ class CourseAbilities(Schema):
     add_lesson: bool
 
 
-class LessonAbilities(Schema):
+class LessonAbilities(OutputSchema):
     """What the caller may do to the lesson: the answer of the policy that guards it."""
 
     update: bool
     delete: bool
 
 
-class LessonOut(Schema):
+class LessonOut(OutputSchema):
     """A lesson as its author and moderators see it."""
 
     id: int
@@ -108,12 +101,8 @@ class LessonOut(Schema):
     created_at: datetime
     updated_at: datetime
 
-    @staticmethod
-    def resolve_abilities(lesson: Lesson, context: Any) -> dict[str, bool]:
-        return permissions.lesson_abilities(_viewer(context), lesson)
 
-
-class CourseOut(Schema):
+class CourseOut(OutputSchema):
     """A course as its author and moderators see it, with all its lessons in order."""
 
     id: int
@@ -130,14 +119,6 @@ class CourseOut(Schema):
     abilities: CourseAbilities
     created_at: datetime
     updated_at: datetime
-
-    @staticmethod
-    def resolve_lessons_count(course: Course) -> int:
-        return len(course.lessons.all())
-
-    @staticmethod
-    def resolve_abilities(course: Course, context: Any) -> dict[str, bool]:
-        return permissions.course_abilities(_viewer(context), course)
 
 
 class CourseIn(InputSchema):
@@ -182,24 +163,24 @@ class LessonChanges(InputSchema):
     is_preview: bool = omitted()
 
 
-class SubscriptionState(Schema):
+class SubscriptionState(OutputSchema):
     """Whether the caller hears of updates of the course."""
 
     course_id: int
     is_subscribed: bool
 
 
-class SubscriptionOut(Schema):
+class SubscriptionOut(OutputSchema):
     """A subscription of the caller."""
 
     course_id: int
     title: Annotated[str, COURSE_TITLE] = Field(
-        alias="course.title", description="Title of the course."
+        validation_alias=AliasPath("course", "title"), description="Title of the course."
     )
-    since: datetime = Field(alias="created_at")
+    since: datetime = Field(validation_alias="created_at")
 
 
-class CatalogLessonOut(Schema):
+class CatalogLessonOut(OutputSchema):
     """A lesson in the outline of a course, without its contents."""
 
     id: int
@@ -209,7 +190,7 @@ class CatalogLessonOut(Schema):
     has_access: bool = Field(description="Whether the caller may learn it.")
 
 
-class CatalogCourseOut(Schema):
+class CatalogCourseOut(OutputSchema):
     """A published course as everyone sees it."""
 
     id: int
@@ -231,14 +212,14 @@ class CatalogCourseDetailsOut(CatalogCourseOut):
     lessons: list[CatalogLessonOut]
 
 
-class EnrollmentOut(Schema):
+class EnrollmentOut(OutputSchema):
     """The right that the caller now has."""
 
     course_id: int
     has_access: bool
 
 
-class ProgressOut(Schema):
+class ProgressOut(OutputSchema):
     """How far the caller has come."""
 
     completed: int = Field(description="Lessons that are completed.")
@@ -246,24 +227,20 @@ class ProgressOut(Schema):
     percent: int = Field(ge=0, le=100, description="Rounded down; 0 where there is no lesson.")
 
 
-class LearningItemOut(Schema):
+class LearningItemOut(OutputSchema):
     """A course or a single lesson that the caller may learn."""
 
     course_id: int | None = Field(description="null for a single lesson.")
     lesson_id: int | None = Field(description="null for a whole course.")
-    title: Annotated[str, COURSE_TITLE] = Field(alias="target.title")
-    preview: ImageUrl = Field(alias="target.preview", description="Address of the picture.")
+    title: Annotated[str, COURSE_TITLE] = Field(validation_alias=AliasPath("target", "title"))
+    preview: ImageUrl = Field(
+        validation_alias=AliasPath("target", "preview"), description="Address of the picture."
+    )
     progress: ProgressOut
-    since: datetime = Field(alias="created_at")
-
-    @staticmethod
-    def resolve_progress(right: Any) -> dict[str, int]:
-        completed, total = right.lessons_completed, right.lessons_total
-        percent = completed * 100 // total if total else 0
-        return {"completed": completed, "total": total, "percent": percent}
+    since: datetime = Field(validation_alias="created_at")
 
 
-class LearningLessonOut(Schema):
+class LearningLessonOut(OutputSchema):
     """A whole lesson, for those who have access to it."""
 
     id: int
@@ -278,7 +255,7 @@ class LearningLessonOut(Schema):
     updated_at: datetime
 
 
-class FieldChangeOut(Schema):
+class FieldChangeOut(OutputSchema):
     """A field of a change. Money is a decimal string; of a picture, the name of its file."""
 
     name: str = Field(examples=["title"])
@@ -295,7 +272,7 @@ class FieldChangeOut(Schema):
         return f"{value:.2f}" if isinstance(value, Decimal) else value
 
 
-class ChangeOut(Schema):
+class ChangeOut(OutputSchema):
     """A change of a course (`lesson_id` null) or of one of its lessons."""
 
     at: datetime

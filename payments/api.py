@@ -3,9 +3,10 @@
 from typing import Annotated
 
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Header, Query, Router, Status
+from ninja.pagination import paginate
 from ninja.throttling import BaseThrottle
 from redis.exceptions import RedisError
 
@@ -15,9 +16,10 @@ from payments.pages import landing_pages
 from payments.schemas import IdempotencyKeyText, PaymentFilters, PaymentIn, PaymentOut
 from payments.services import checkout, purchase, stripe_events
 from people.current_user import AuthenticatedRequest, current_user
-from project.common.api.pagination import PageParameters, answer_page, paged
-from project.common.api.responses import answer_one, revalidated
+from project.common.api.pagination import PageNumberPagination
+from project.common.api.responses import revalidated
 from project.common.api.schemas import Problem
+from project.common.db.compiled import Row, RowList
 
 router = Router()
 
@@ -42,26 +44,20 @@ class QuestionThrottle(BaseThrottle):
         return self.PERIOD
 
 
-@router.get("", response=paged(PaymentOut), summary="List payments")
-def list_payments(
-    request: AuthenticatedRequest, filters: Query[PaymentFilters], page: Query[PageParameters]
-) -> HttpResponse:
+@router.get("", response=list[PaymentOut], summary="List payments")
+@paginate(PageNumberPagination)
+def list_payments(request: AuthenticatedRequest, filters: Query[PaymentFilters]) -> RowList:
     """The caller's own payments; administrators see all."""
-    items, count = queries.list_payments(
-        request.user,
-        conditions=filters.conditions(),
-        ordering=filters.ordering,
-        start=page.start,
-        size=page.size,
+    return queries.list_payments(
+        request.user, conditions=filters.conditions(), ordering=filters.ordering
     )
-    return answer_page(items, count, page)
 
 
 @router.get("/{int:payment_id}", response=PaymentOut, summary="Read a payment")
 @revalidated
-def get_payment(request: AuthenticatedRequest, payment_id: int) -> HttpResponse:
+def get_payment(request: AuthenticatedRequest, payment_id: int) -> Row:
     """One of the caller's own payments; administrators read all."""
-    return answer_one(queries.read_payment(request.user, payment_id))
+    return queries.read_payment(request.user, payment_id)
 
 
 @router.get(

@@ -1,27 +1,24 @@
-"""Payments as the API shows them, row by row; see `lms/queries.py` for why, and PaymentOut in
-`payments/schemas.py` for what each value is."""
+"""Payments as the API shows them; compiled once, see `lms/queries.py`."""
 
 from typing import Any
 
 from payments.models import Payment
 from payments.models.payment import may_be_opened
 from people.models import User
-from project.common.api.responses import money
 from project.common.db.compiled import (
     VIEWER,
     WANTED,
-    Listing,
+    CompiledList,
+    CompiledQuery,
     Role,
     Row,
-    Statement,
+    RowList,
+    compiled_once,
     placeholder,
-    prepared,
+    placeholder_user,
     role_of,
-    somebody,
     text_placeholder,
 )
-
-Item = dict[str, Any]
 
 PAYMENT = (
     "id", "payer_id", "course_id", "lesson_id", "title", "amount", "currency", "method", "status",
@@ -36,53 +33,34 @@ FILTERS: dict[str, Any] = {
 }
 
 
-def list_payments(
-    user: User, *, conditions: dict[str, Any], ordering: str, start: int, size: int
-) -> tuple[list[Item], int]:
-    """A page of the payments that `user` may see and that fulfil the conditions, by field; and
-    their number."""
-    listing = _payments(role_of(user), ordering, frozenset(conditions))
+def list_payments(user: User, *, conditions: dict[str, Any], ordering: str) -> RowList:
+    """The payments that `user` may see and that fulfil the conditions, by field."""
+    payments = _payments(role_of(user), ordering, frozenset(conditions))
     values = {VIEWER: user.pk} | {FILTERS[name]: value for name, value in conditions.items()}
-    part = listing.part(values, start=start, size=size)
-    return [_item(row) for row in part.rows], part.count
+    return RowList(payments, values, _with_addresses)
 
 
-def read_payment(user: User, payment_id: int) -> Item | None:
-    row = _payment(role_of(user)).first({VIEWER: user.pk, WANTED: payment_id})
-    return _item(row) if row else None
+def read_payment(user: User, payment_id: int) -> Row:
+    """A payment that `user` may see. Raises DoesNotExist."""
+    row = _payment(role_of(user)).get({VIEWER: user.pk, WANTED: payment_id})
+    return _with_addresses([row])[0]
 
 
-@prepared
-def _payments(role: Role, ordering: str, filtered: frozenset[str]) -> Listing:
-    payments = Payment.objects.visible_to(somebody(role))
+@compiled_once
+def _payments(role: Role, ordering: str, filtered: frozenset[str]) -> CompiledList:
+    payments = Payment.objects.visible_to(placeholder_user(role))
     payments = payments.filter(**{name: FILTERS[name] for name in sorted(filtered)})
-    return Listing(payments.in_order(ordering), *PAYMENT)
+    return CompiledList(payments.in_order(ordering), *PAYMENT)
 
 
-@prepared
-def _payment(role: Role) -> Statement:
-    payments = Payment.objects.visible_to(somebody(role))
-    return Statement(payments.filter(pk=WANTED).order_by(), *PAYMENT)
+@compiled_once
+def _payment(role: Role) -> CompiledQuery:
+    payments = Payment.objects.visible_to(placeholder_user(role))
+    return CompiledQuery(payments.filter(pk=WANTED).order_by(), *PAYMENT)
 
 
-def _item(row: Row) -> Item:
-    (
-        payment_id, payer_id, course_id, lesson_id, title, amount, currency, method, status,
-        session_url, session_expires_at, created_at, paid_at,
-    ) = row  # fmt: skip
-    return {
-        "id": payment_id,
-        "user_id": payer_id,
-        "course_id": course_id,
-        "lesson_id": lesson_id,
-        "title": title,
-        "amount": money(amount),
-        "currency": currency,
-        "method": method,
-        "status": status,
-        "payment_url": session_url
-        if may_be_opened(status, session_url, session_expires_at)
-        else None,
-        "created_at": created_at,
-        "paid_at": paid_at,
-    }
+def _with_addresses(payments: list[Row]) -> list[Row]:
+    for row in payments:
+        is_open = may_be_opened(row["status"], row["session_url"], row["session_expires_at"])
+        row["payment_url"] = row["session_url"] if is_open else None
+    return payments

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from payments.models import PaymentMethod, PaymentStatus
 from payments.services import purchase
-from project.common.api.schemas import Identifier, InputSchema, Money
+from project.common.api.schemas import Identifier, InputSchema, Money, OutputSchema
 
 PaymentOrdering = Literal["-paid_at", "paid_at", "-amount", "amount"]
 # Visible ASCII, as in a token that a client makes up; a UUID is a good one.
@@ -38,7 +38,7 @@ class PaymentFilters(Schema):
         return self.model_dump(mode="json", exclude={"ordering"}, exclude_none=True)
 
 
-class PaymentOut(Schema):
+class PaymentOut(OutputSchema):
     """A payment of one person for exactly one course or lesson. `title`, `amount` and `currency`
     are the ones at the time of purchase."""
 

@@ -5,19 +5,18 @@ from typing import Annotated, Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db.models import QuerySet
 from ninja import Schema
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from payments.models import Payment
 from payments.schemas import PaymentOut
-from people.models import Language, User
+from people.models import Language
 from project.common.api.schemas import (
     STORABLE,
     BlankAsNull,
     ImageUrl,
     InputSchema,
+    OutputSchema,
     Search,
     omitted,
 )
@@ -126,7 +125,7 @@ class TokenIn(InputSchema):
     token: TokenText
 
 
-class TokenPairOut(Schema):
+class TokenPairOut(OutputSchema):
     """Send `access` as `Authorization: Bearer …`; exchange `refresh` when it has expired."""
 
     access: str = Field(description="Good for minutes.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.a"])
@@ -159,7 +158,7 @@ class ReactivationIn(InputSchema):
     token: LinkPart = Field(examples=["d2x5v1-0f9a…"])
 
 
-class PublicProfileOut(Schema):
+class PublicProfileOut(OutputSchema):
     """What everybody may know of a person."""
 
     id: int
@@ -169,7 +168,7 @@ class PublicProfileOut(Schema):
     date_joined: datetime
 
 
-class ProfileOut(Schema):
+class ProfileOut(OutputSchema):
     """A person's own profile. A text they have not given is null."""
 
     id: int
@@ -183,11 +182,9 @@ class ProfileOut(Schema):
     date_joined: datetime
     last_login: datetime | None
     is_moderator: bool
-    payments: list[PaymentOut] = Field(description="The whole history, newest first.")
-
-    @staticmethod
-    def resolve_payments(user: User) -> QuerySet[Payment]:
-        return user.payments.whole().newest_first()
+    payments: Annotated[
+        list[PaymentOut], BeforeValidator(lambda payments: list(payments.whole().newest_first()))
+    ] = Field(description="The whole history, newest first.")
 
 
 class ProfileChanges(InputSchema):

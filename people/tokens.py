@@ -17,7 +17,7 @@ from ninja_jwt.token_blacklist.models import OutstandingToken
 
 from people.errors import InvalidToken
 from people.models import User
-from project.common.db.compiled import WANTED, Statement, placeholder, prepared
+from project.common.db.compiled import WANTED, CompiledQuery, compiled_once, placeholder
 
 VERSION_CLAIM = "version"
 VERSION = placeholder(2)
@@ -118,17 +118,19 @@ def _user_of(claims: Any) -> User:
     user_id, version = claims.get("user_id"), claims.get(VERSION_CLAIM)
     if not (isinstance(user_id, int) and isinstance(version, int)):
         raise InvalidToken
-    row = _account().first({WANTED: user_id, VERSION: version})
-    if row is None:
-        raise InvalidToken
-    user = User.from_db(connection.alias, ACCOUNT, row[:-1])
-    user.is_moderator = row[-1]
+    try:
+        row = _account().get({WANTED: user_id, VERSION: version})
+    except User.DoesNotExist:
+        raise InvalidToken from None
+    is_moderator = row.pop("is_moderator")
+    user = User.from_db(connection.alias, list(row), list(row.values()))
+    user.is_moderator = is_moderator
     return user
 
 
-@prepared
-def _account() -> Statement:
+@compiled_once
+def _account() -> CompiledQuery:
     """What every request asks for first."""
     accounts = User.objects.with_is_moderator().active()
     wanted = accounts.filter(pk=WANTED, token_version=VERSION).order_by()
-    return Statement(wanted, *ACCOUNT, "is_moderator")
+    return CompiledQuery(wanted, *ACCOUNT, "is_moderator")

@@ -32,9 +32,10 @@ from payments.provider.types import (
 )
 from people.tokens import AccessTokenAuth
 from project.common.api import messages
-from project.common.api.openapi import DescribedAPI, JSONRenderer
+from project.common.api.openapi import DescribedAPI
 from project.common.api.problems import problem
 from project.common.api.request_body import JSONParser, UnsupportedMediaType, is_multipart
+from project.common.api.responses import JSONRenderer
 from project.common.errors import (
     Conflict,
     DomainError,

@@ -107,8 +107,8 @@ def database(name: str, default: str) -> dict[str, Any]:
         entry.setdefault("CONN_HEALTH_CHECKS", True)
         # A server that is gone is a 503 within seconds, not a request that hangs for minutes.
         options.setdefault("connect_timeout", 5)
-        # The statements of `project/common/db/compiled.py` are prepared by the server at their
-        # fifth run.
+        # The queries of `project/common/db/compiled.py` are prepared by the server at their fifth
+        # run.
         behind_pooler = switch("DATABASE_BEHIND_POOLER", default=False)
         options["prepare_threshold"] = None if behind_pooler else 5
         entry["DISABLE_SERVER_SIDE_CURSORS"] = behind_pooler

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import File, Query, Router, Status, UploadedFile
 from ninja.pagination import paginate
@@ -23,45 +22,37 @@ from lms.schemas import (
 )
 from lms.services import authoring, subscriptions
 from people.current_user import AuthenticatedRequest
-from project.common.api.pagination import (
-    PageNumberPagination,
-    PageParameters,
-    answer_page,
-    paged,
-)
-from project.common.api.responses import answer_one, revalidated
+from project.common.api.pagination import PageNumberPagination
+from project.common.api.responses import revalidated
 from project.common.api.schemas import Problem
+from project.common.db.compiled import Row, RowList
 from project.common.images import read_upload
 
 router = Router()
 
 
-@router.get("", response=paged(CourseOut), summary="List courses")
-def list_courses(
-    request: AuthenticatedRequest, filters: Query[CourseFilters], page: Query[PageParameters]
-) -> HttpResponse:
+@router.get("", response=list[CourseOut], summary="List courses")
+@paginate(PageNumberPagination)
+def list_courses(request: AuthenticatedRequest, filters: Query[CourseFilters]) -> RowList:
     """Courses in authoring: the caller's own; moderators see all."""
-    items, count = queries.list_courses(
-        request.user, **filters.model_dump(), start=page.start, size=page.size
-    )
-    return answer_page(items, count, page)
+    return queries.list_courses(request.user, **filters.model_dump())
 
 
 @router.post("", response={201: CourseOut, 403: Problem}, summary="Create a course")
-def create_course(request: AuthenticatedRequest, payload: CourseIn) -> Status[Course]:
+def create_course(request: AuthenticatedRequest, payload: CourseIn) -> Status[Row]:
     """The caller becomes the author. Moderators can't: 403."""
     user = request.user
     if not permissions.can_create_course(user):
         raise PermissionDenied
     course = authoring.create_course(owner=user, fields=payload.model_dump())
-    return Status(201, get_course(request.user, course.pk))
+    return Status(201, queries.read_course(request.user, course.pk))
 
 
 @router.get("/{int:course_id}", response=CourseOut, summary="Read a course")
 @revalidated
-def get_course_details(request: AuthenticatedRequest, course_id: int) -> HttpResponse:
+def get_course_details(request: AuthenticatedRequest, course_id: int) -> Row:
     """One course in authoring, with its lessons."""
-    return answer_one(queries.read_course(request.user, course_id))
+    return queries.read_course(request.user, course_id)
 
 
 @router.patch("/{int:course_id}", response=CourseOut, summary="Change a course")
@@ -70,12 +61,12 @@ def update_course(
     course_id: int,
     payload: CourseChanges,
     options: Query[EditOptions],
-) -> Course:
+) -> Row:
     """Only the given fields change. A link to anything but YouTube: 422 `foreign_link`."""
     course = get_course(request.user, course_id, to=permissions.can_update_course)
     changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
     authoring.update_course(course=course, changes=changes, by=request.user, notify=options.notify)
-    return get_course(request.user, course_id)
+    return queries.read_course(request.user, course_id)
 
 
 @router.delete(
@@ -93,11 +84,11 @@ def delete_course(request: AuthenticatedRequest, course_id: int) -> Status[None]
 @router.put("/{int:course_id}/preview", response=CourseOut, summary="Set the picture of a course")
 def set_course_preview(
     request: AuthenticatedRequest, course_id: int, file: File[UploadedFile]
-) -> Course:
+) -> Row:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
     course = get_course(request.user, course_id, to=permissions.can_update_course)
     authoring.set_preview(subject=course, picture=read_upload(file))
-    return get_course(request.user, course_id)
+    return queries.read_course(request.user, course_id)
 
 
 @router.delete(

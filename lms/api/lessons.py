@@ -1,51 +1,47 @@
 from typing import Any
 
-from django.http import HttpResponse
 from ninja import File, Query, Router, Status, UploadedFile
+from ninja.pagination import paginate
 
 from lms import permissions, queries
 from lms.api.loaders import get_course, get_lesson
-from lms.models import Lesson
 from lms.schemas import EditOptions, LessonChanges, LessonFilters, LessonIn, LessonOut
 from lms.services import authoring
 from people.current_user import AuthenticatedRequest
-from project.common.api.pagination import PageParameters, answer_page, paged
-from project.common.api.responses import answer_one, revalidated
+from project.common.api.pagination import PageNumberPagination
+from project.common.api.responses import revalidated
 from project.common.api.schemas import Problem
+from project.common.db.compiled import Row, RowList
 from project.common.images import read_upload
 
 router = Router()
 
 
-@router.get("", response=paged(LessonOut), summary="List lessons")
-def list_lessons(
-    request: AuthenticatedRequest, filters: Query[LessonFilters], page: Query[PageParameters]
-) -> HttpResponse:
+@router.get("", response=list[LessonOut], summary="List lessons")
+@paginate(PageNumberPagination)
+def list_lessons(request: AuthenticatedRequest, filters: Query[LessonFilters]) -> RowList:
     """Lessons in authoring: those of the caller's courses; moderators see all."""
-    items, count = queries.list_lessons(
-        request.user, course_id=filters.course_id, start=page.start, size=page.size
-    )
-    return answer_page(items, count, page)
+    return queries.list_lessons(request.user, course_id=filters.course_id)
 
 
 @router.post("", response={201: LessonOut, 403: Problem, 404: Problem}, summary="Add a lesson")
 def create_lesson(
     request: AuthenticatedRequest, payload: LessonIn, options: Query[EditOptions]
-) -> Status[Lesson]:
+) -> Status[Row]:
     """To a course of the caller; a course that they can't see: 404. Moderators can't: 403."""
     course = get_course(request.user, payload.course_id, to=permissions.can_add_lesson)
     fields = payload.model_dump(exclude={"course_id"})
     lesson = authoring.create_lesson(
         course=course, fields=fields, by=request.user, notify=options.notify
     )
-    return Status(201, get_lesson(request.user, lesson.pk))
+    return Status(201, queries.read_lesson(request.user, lesson.pk))
 
 
 @router.get("/{int:lesson_id}", response=LessonOut, summary="Read a lesson")
 @revalidated
-def get_lesson_details(request: AuthenticatedRequest, lesson_id: int) -> HttpResponse:
+def get_lesson_details(request: AuthenticatedRequest, lesson_id: int) -> Row:
     """One lesson in authoring. Learners read lessons under `learning/lessons`."""
-    return answer_one(queries.read_lesson(request.user, lesson_id))
+    return queries.read_lesson(request.user, lesson_id)
 
 
 @router.patch(
@@ -56,7 +52,7 @@ def update_lesson(
     lesson_id: int,
     payload: LessonChanges,
     options: Query[EditOptions],
-) -> Lesson:
+) -> Row:
     """Only the given fields change. It can move to another course of the caller only."""
     lesson = get_lesson(request.user, lesson_id, to=permissions.can_update_lesson)
     changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
@@ -64,7 +60,7 @@ def update_lesson(
     if course_id != lesson.course_id:
         changes["course"] = get_course(request.user, course_id, to=permissions.can_add_lesson)
     authoring.update_lesson(lesson=lesson, changes=changes, by=request.user, notify=options.notify)
-    return get_lesson(request.user, lesson_id)
+    return queries.read_lesson(request.user, lesson_id)
 
 
 @router.delete(
@@ -82,11 +78,11 @@ def delete_lesson(request: AuthenticatedRequest, lesson_id: int) -> Status[None]
 @router.put("/{int:lesson_id}/preview", response=LessonOut, summary="Set the picture of a lesson")
 def set_lesson_preview(
     request: AuthenticatedRequest, lesson_id: int, file: File[UploadedFile]
-) -> Lesson:
+) -> Row:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
     lesson = get_lesson(request.user, lesson_id, to=permissions.can_update_lesson)
     authoring.set_preview(subject=lesson, picture=read_upload(file))
-    return get_lesson(request.user, lesson_id)
+    return queries.read_lesson(request.user, lesson_id)
 
 
 @router.delete(

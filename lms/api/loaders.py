@@ -12,9 +12,9 @@ from people.models import User
 def get_course(
     user: User, course_id: int, *, to: "Callable[[User, Course], bool] | None" = None
 ) -> Course:
-    """Return a course of authoring with all its details. Raises Http404 if the caller can't see
+    """Return a course of authoring. Raises Http404 if the caller can't see
     it, PermissionDenied if the policy `to` says no."""
-    course = get_object_or_404(Course.objects.visible_to(user).with_details(user), pk=course_id)
+    course = get_object_or_404(Course.objects.visible_to(user), pk=course_id)
     if to is not None and not to(user, course):
         raise PermissionDenied
     return course

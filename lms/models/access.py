@@ -1,6 +1,6 @@
 """Who may learn what, by which right, and how far they have come."""
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from django.apps import apps
 from django.conf import settings
@@ -70,6 +70,12 @@ def _count(rows: models.QuerySet[Any]) -> Coalesce:
     return Coalesce(Subquery(counted.values("n")), 0)
 
 
+class Progress(NamedTuple):
+    completed: int
+    total: int
+    percent: int
+
+
 class Access(models.Model):
     """The right of one person to learn one course or one lesson.
 
@@ -117,6 +123,10 @@ class Access(models.Model):
         _("reason of the revocation"), max_length=200, blank=True, editable=False
     )
 
+    # Answered by `with_progress`.
+    lessons_completed: int
+    lessons_total: int
+
     objects = AccessQuerySet.as_manager()
 
     class Meta:
@@ -159,6 +169,12 @@ class Access(models.Model):
     def is_revocable(self) -> bool:
         """What a payment gave goes with the payment, by a refund."""
         return self.revoked_at is None and self.source != AccessSource.PAYMENT
+
+    @property
+    def progress(self) -> Progress:
+        """How far the person has come; for rows of `with_progress`."""
+        completed, total = self.lessons_completed, self.lessons_total
+        return Progress(completed, total, completed * 100 // total if total else 0)
 
     @property
     def target(self) -> "Course | Lesson":

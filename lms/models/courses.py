@@ -117,14 +117,6 @@ class CourseQuerySet(models.QuerySet["Course"]):
         subscription = Subscription.objects.filter(course_id=OuterRef("pk"), user_id=user.pk)
         return self.annotate(is_subscribed=Exists(subscription))
 
-    def with_details(self, user: User) -> Self:
-        """All that a course shows to `user`, in a fixed number of queries."""
-        return (
-            self.with_is_subscribed(user)
-            .select_related("owner")
-            .prefetch_related(models.Prefetch("lessons", Lesson.objects.order_by("position", "id")))
-        )
-
 
 def _number_of(rows: models.QuerySet[Any], each: str = "user_id") -> Coalesce:
     """Count the rows of a subquery that belong to the course of the outer query."""

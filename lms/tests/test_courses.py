@@ -250,9 +250,9 @@ def test_a_change_needs_the_same_queries_for_any_number_of_lessons(
     course = CourseFactory.create(owner=author)
     LessonFactory.create_batch(rows, course=course)
     client = api(author)
-    # The account; the course with its owner, and its lessons, before and after (4); the transaction
-    # (2); the course read and written (2), and its history.
-    with django_assert_num_queries(10):
+    # The account; the course, which the caller may change; the transaction (2); the course read and
+    # written (2), and its history; the course with its owner, and its lessons, for the answer (2).
+    with django_assert_num_queries(9):
         changed = client.patch(f"courses/{course.pk}", {"price": "1.00"}).json()
     assert len(changed["lessons"]) == rows
 

@@ -54,8 +54,8 @@ def test_a_payment_shows_what_was_agreed_at_the_time_of_purchase(api, learner):
 
 @pytest.mark.parametrize("minutes", [-1, 60])
 @pytest.mark.parametrize("status", PaymentStatus.values)
-def test_a_payment_is_as_its_schema_says(api, administrator, status, minutes):
-    """It is read without the schema (payments/queries.py)."""
+def test_a_payment_is_as_its_row_says(api, administrator, status, minutes):
+    """It is read without a model object (payments/queries.py)."""
     payment = PaymentFactory.create(
         for_lesson=minutes > 0,
         method=PaymentMethod.STRIPE,

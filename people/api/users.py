@@ -44,7 +44,7 @@ def get_user(request: AuthenticatedRequest, user_id: int) -> ProfileOut | Public
     (`PublicProfileOut`), to moderators too. A blocked or erased account: 404."""
     person = get_person(request.user, user_id)
     in_full = permissions.can_read_in_full(request.user, person)
-    return ProfileOut.from_orm(person) if in_full else PublicProfileOut.from_orm(person)
+    return ProfileOut.model_validate(person) if in_full else PublicProfileOut.model_validate(person)
 
 
 @router.patch(

@@ -1,4 +1,4 @@
-"""Statements that are compiled once for all: for whom, on what they may depend, how they count."""
+"""Queries that are compiled once for all: for whom, on what they may depend, how they count."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -21,17 +21,16 @@ from lms.models.visibility import sees_all_content
 from lms.tests.factories import CourseFactory
 from people.models import User
 from people.tests.factories import UserFactory
-from project.common.db import compiled as module
+from project.common.db import counting
 from project.common.db.compiled import (
     VIEWER,
+    CompiledQuery,
     NotFixed,
     Role,
-    Statement,
-    count_rows,
-    planned_rows,
+    placeholder_user,
     role_of,
-    somebody,
 )
+from project.common.db.counting import count_rows, planned_rows
 
 ROLES = [Role(*flags) for flags in product([False, True], repeat=2)]
 OUTSIDE_THE_ROLE = [
@@ -46,7 +45,7 @@ asks_the_planner = pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite has no p
 @pytest.fixture
 def anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is compiled or counted yet, and nothing of it stays."""
-    monkeypatch.setattr(module, "_estimates", {})
+    monkeypatch.setattr(counting, "_estimates", {})
     queries._courses.cache_clear()
     yield
     queries._courses.cache_clear()
@@ -57,7 +56,7 @@ def anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_of_a_person_the_role_is_known_and_nothing_else(role: Role) -> None:
-    person = somebody(role)
+    person = placeholder_user(role)
     assert role_of(person) == role
     assert (person.pk, person.id) == (VIEWER, VIEWER)
     assert len(OUTSIDE_THE_ROLE) > 10
@@ -87,9 +86,9 @@ def test_a_rule_that_looks_at_more_than_the_role_is_not_compiled(
         "lms.models.courses.sees_all_content", lambda user: sees_all_content(user) or rule(user)
     )
     with pytest.raises(error):
-        queries.list_courses(author, search="", ordering="title", start=0, size=10)
+        queries.list_courses(author, search="", ordering="title")
     monkeypatch.undo()
-    assert queries.list_courses(author, search="", ordering="title", start=0, size=10) == ([], 0)
+    assert queries.list_courses(author, search="", ordering="title")[:10] == []
 
 
 @pytest.mark.parametrize(
@@ -97,7 +96,7 @@ def test_a_rule_that_looks_at_more_than_the_role_is_not_compiled(
 )
 def test_a_rule_with_the_time_in_it_is_not_compiled(lookup: str, value: Any) -> None:
     with pytest.raises(NotFixed, match="time"):
-        Statement(Course.objects.filter(**{f"updated_at__{lookup}": value()}), "id")
+        CompiledQuery(Course.objects.filter(**{f"updated_at__{lookup}": value()}), "id")
 
 
 # --- Whose values ---------------------------------------------------------------------------------
@@ -144,7 +143,7 @@ def analyze() -> None:
 def test_a_long_list_is_counted_by_the_planner_if_there_is_one_once_a_minute(
     api: Any, moderator: User, monkeypatch: pytest.MonkeyPatch, ticks: Any, path: str
 ) -> None:
-    monkeypatch.setattr(module, "COUNTED", 6)
+    monkeypatch.setattr(counting, "COUNTED", 6)
     client, page = api(moderator), f"{path}?page_size=2"
     # The caller, the page (the lessons of its courses); then the count, then the estimate.
     others = 3 if path == "courses" else 2
@@ -172,7 +171,7 @@ def test_a_long_list_is_counted_by_the_planner_if_there_is_one_once_a_minute(
 def test_what_was_counted_of_one_list_is_not_told_of_another(
     api: Any, author: User, learner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "COUNTED", 4)
+    monkeypatch.setattr(counting, "COUNTED", 4)
     CourseFactory.create_batch(8, owner=author)
     CourseFactory.create_batch(3, owner=learner)
     UserFactory.create_batch(6, city="Kazan")
@@ -230,9 +229,9 @@ def test_ten_thousand_rows_are_counted_exactly_and_more_are_estimated(
 def test_there_are_no_fewer_rows_than_were_counted_and_estimates_are_not_kept_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "COUNTED", 4)
+    monkeypatch.setattr(counting, "COUNTED", 4)
     known: dict[Any, Any] = {(number,): (inf, 0) for number in range(999)}
-    monkeypatch.setattr(module, "_estimates", known)
+    monkeypatch.setattr(counting, "_estimates", known)
     UserFactory.create_batch(8)
     analyze()
     # The planner takes a third of the rows for longer than any length.

@@ -4,12 +4,9 @@ example of everything."""
 from collections.abc import Iterator
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
-from ninja.renderers import BaseRenderer
-from orjson import dumps
 
 from project.common.api.examples import example_of
 from project.common.api.problems import CODES, CONTENT_TYPE, DETAILS, TITLES
@@ -33,15 +30,6 @@ HEADERS = {
     429: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
 }
 ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Changes with the content."}}
-
-
-class JSONRenderer(BaseRenderer):
-    """Write responses with orjson."""
-
-    media_type = "application/json"
-
-    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> Any:
-        return dumps(data)
 
 
 class DescribedAPI(NinjaAPI):

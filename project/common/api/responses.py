@@ -1,39 +1,39 @@
-"""Answers whose content needs no schema: their values come from our own columns, and a test holds
-them against the schemas that document them. Validating them once more would take longer than
-getting them."""
+"""How answers are written: addresses of pictures, JSON, and nothing that the client has already."""
 
 from collections.abc import Callable
-from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.core.files.storage import default_storage
-from django.http import Http404, HttpResponse
+from django.db.models.fields.files import FieldFile
+from django.http import HttpRequest
 from django.views.decorators.http import conditional_page
 from ninja.decorators import decorate_view
 from ninja.operation import Operation
+from ninja.renderers import BaseRenderer
 from ninja.utils import contribute_operation_callback
 from orjson import dumps
 
 
-def money(amount: Decimal) -> str:
-    """An amount as the API writes it: with two places."""
-    return f"{amount:.2f}"
+@lru_cache(maxsize=10_000)
+def address_of(name: str) -> str:
+    """The address of a stored file. Names are never used again; the storage takes longer to put an
+    address together than it takes to write the rest of a lesson."""
+    return default_storage.url(name)
 
 
-def image_address(name: str) -> str | None:
-    """The address of a stored picture, None where there is none."""
-    return default_storage.url(name) if name else None
+def image_address(picture: FieldFile | str) -> str | None:
+    """The address of a stored picture, or of one with this name; None where there is none."""
+    return address_of(str(picture)) if picture else None
 
 
-def json_answer(content: Any) -> HttpResponse:
-    return HttpResponse(dumps(content), content_type="application/json; charset=utf-8")
+class JSONRenderer(BaseRenderer):
+    """Write responses with orjson."""
 
+    media_type = "application/json"
 
-def answer_one(content: Any) -> HttpResponse:
-    """Raises Http404 if there is nothing."""
-    if content is None:
-        raise Http404
-    return json_answer(content)
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> Any:
+        return dumps(data)
 
 
 def revalidated[Function: Callable[..., Any]](view: Function) -> Function:

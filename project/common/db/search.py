@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.db.models import Exists, F, Lookup, OuterRef, Q, QuerySet
 
-from project.common.db.compiled import planned_rows
+from project.common.db.counting import planned_rows
 
 if TYPE_CHECKING:
     _Lookup = Lookup[Any]
