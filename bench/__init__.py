@@ -1,1 +1,1 @@
-"""Scripts that measure and torture the application; each is run with `uv run python -m bench.…`."""
+"""Measures the application under load; each script is run with `uv run python -m bench.…`."""

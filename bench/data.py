@@ -1,25 +1,28 @@
 """The data set of the measurements, the same each time: whoever counts can compare.
 
 1,000 courses of 50 authors with 10 lessons each, 20,000 payments of 400 learners, and what hangs
-on them. Everybody has the password PASSWORD.
+on them.
 """
 
-import sqlite3
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import batched
-from typing import Any
+from typing import TYPE_CHECKING
 
-AUTHORS, MODERATORS, ADMINISTRATORS, LEARNERS, FOLLOWERS = 50, 5, 2, 400, 100
+from django.core.management import call_command
+from django.db import connection
+
+if TYPE_CHECKING:
+    from people.models import User
+
+ROLES = {"author": 50, "moderator": 5, "administrator": 2, "learner": 400}
+AUTHORS, LEARNERS = ROLES["author"], ROLES["learner"]
 COURSES, LESSONS, PAYMENTS = 1_000, 10, 20_000
 SUBSCRIPTIONS, ACCESSES = 20, 10
 SIZE = (
-    f"{COURSES:,} courses × {LESSONS} lessons, {PAYMENTS:,} payments, "
-    f"{AUTHORS + MODERATORS + ADMINISTRATORS + LEARNERS + FOLLOWERS} people"
+    f"{COURSES:,} courses × {LESSONS} lessons, {PAYMENTS:,} payments, {sum(ROLES.values())} people"
 )
-PASSWORD = "learn with everybody"  # noqa: S105 - of made-up people
 START = datetime(2026, 1, 5, 9, 0, 0, 123456, tzinfo=UTC)
+PROSE = "Flour, water, salt and time; what else there is to know comes one step after the other. "
 SUBJECTS = [
     "Bread", "Sourdough", "Watercolour", "Guitar", "Algebra", "Geometry", "Хлеб", "Химия",
     "Python", "Statistics", "Gardening", "Chess", "Japanese", "Spanish", "Photography", "Physics",
@@ -38,11 +41,7 @@ def make_data_set() -> None:
     analyze()
 
 
-def email(role: str, number: int) -> str:
-    return f"{role}{number}@school.example"
-
-
-def people(role: str, count: int | None = None) -> list[Any]:
+def people(role: str, count: int | None = None) -> "list[User]":
     """The made-up people of a role, in order; the first `count` of them."""
     from people.models import User  # noqa: PLC0415 - Django is set up by now
 
@@ -50,30 +49,18 @@ def people(role: str, count: int | None = None) -> list[Any]:
 
 
 def make_people() -> None:
-    from django.contrib.auth.hashers import make_password  # noqa: PLC0415
-    from django.core.management import call_command  # noqa: PLC0415
-
     from people.models import User, moderators_group  # noqa: PLC0415
 
     call_command("loaddata", "groups", verbosity=0)
-    password = make_password(PASSWORD)
-    roles = {
-        "author": AUTHORS,
-        "moderator": MODERATORS,
-        "administrator": ADMINISTRATORS,
-        "learner": LEARNERS,
-        "follower": FOLLOWERS,
-    }
     User.objects.bulk_create(
         User(
-            email=email(role, number),
+            email=f"{role}{number}@school.example",
             first_name=role.title(),
-            password=password,
             is_superuser=role == "administrator",
             is_staff=role in {"administrator", "moderator"},
             last_login=START,
         )
-        for role, count in roles.items()
+        for role, count in ROLES.items()
         for number in range(count)
     )
     moderators_group().user_set.set(people("moderator"))
@@ -96,46 +83,41 @@ def make_courses() -> None:
         )
         for number in range(COURSES)
     )
-    Lesson.objects.bulk_create(
-        (
-            Lesson(
-                course=course,
-                title=f"Lesson {position + 1} of {course.title}",
-                description=PROSE,
-                video_url=f"https://www.youtube.com/watch?v={course.pk:06d}{position:05d}",
-                price=Decimal("99.50") if position % 3 == 0 else None,
-                position=position,
-                is_preview=position == 0,
-                created_at=START,
-                updated_at=START + timedelta(days=position),
-            )
-            for course in courses
-            for position in range(LESSONS)
-        ),
-        batch_size=2000,
+    lessons = (
+        Lesson(
+            course=course,
+            title=f"Lesson {position + 1} of {course.title}",
+            description=PROSE,
+            video_url=f"https://www.youtube.com/watch?v={course.pk:06d}{position:05d}",
+            price=Decimal("99.50") if position % 3 == 0 else None,
+            position=position,
+            is_preview=position == 0,
+            created_at=START,
+            updated_at=START + timedelta(days=position),
+        )
+        for course in courses
+        for position in range(LESSONS)
     )
-
-
-PROSE = "Flour, water, salt and time; what else there is to know comes one step after the other. "
+    Lesson.objects.bulk_create(lessons, batch_size=2000)
 
 
 def make_bonds() -> None:
     """Who follows and who may learn what."""
     from lms.models import Access, AccessSource, Course, Subscription  # noqa: PLC0415
 
-    courses = list(Course.objects.order_by("pk"))
+    courses, learners = list(Course.objects.order_by("pk")), people("learner")
 
-    def chosen(number: int, count: int) -> Iterable[Any]:
-        return (courses[(number * 31 + step * 17) % COURSES] for step in range(count))
+    def chosen(number: int, count: int) -> list[Course]:
+        return [courses[(number * 31 + step * 17) % COURSES] for step in range(count)]
 
     Subscription.objects.bulk_create(
         Subscription(user=person, course=course, created_at=START)
-        for number, person in enumerate(people("learner") + people("author"))
+        for number, person in enumerate(learners + people("author"))
         for course in chosen(number, SUBSCRIPTIONS)
     )
     Access.objects.bulk_create(
         Access(user=person, course=course, source=AccessSource.GRANT, created_at=START)
-        for number, person in enumerate(people("learner"))
+        for number, person in enumerate(learners)
         for course in chosen(number, ACCESSES)
     )
 
@@ -145,52 +127,39 @@ def make_payments() -> None:
     from payments.models import Payment  # noqa: PLC0415
 
     learners, courses = people("learner"), list(Course.objects.order_by("pk"))
-    for numbers in batched(range(PAYMENTS), 5000, strict=False):
-        Payment.objects.bulk_create(
-            _payment(number, learners[number % LEARNERS], courses) for number in numbers
+
+    def payment(number: int) -> Payment:
+        step = number // LEARNERS
+        course = courses[(number % LEARNERS * 7 + step * 13) % COURSES]
+        method = METHODS[number * 11 % 3]
+        status = STATUSES[(number * 7 + step) % len(STATUSES)]
+        created_at = START + timedelta(minutes=number * 4801 % 200_000)
+        session = f"cs_test_{number}" if method == "stripe" else ""
+        return Payment(
+            payer=learners[number % LEARNERS],
+            course=course,
+            title=course.title,
+            amount=Decimal(990 + number % 50 * 100),
+            currency="RUB",
+            method=method,
+            status=status,
+            created_at=created_at,
+            paid_at=created_at + timedelta(hours=1) if status in {"paid", "refunded"} else None,
+            external_id=f"book-{number}",
+            session_id=session,
+            session_url=f"https://checkout.stripe.com/c/pay/{session}" if session else "",
+            session_expires_at=START + timedelta(days=3650) if session else None,
         )
 
-
-def _payment(number: int, payer: Any, courses: list[Any]) -> Any:
-    from payments.models import Payment  # noqa: PLC0415
-
-    step = number // LEARNERS
-    course = courses[(number % LEARNERS * 7 + step * 13) % COURSES]
-    method = METHODS[number * 11 % 3]
-    status = STATUSES[(number * 7 + step) % len(STATUSES)]
-    created_at = START + timedelta(minutes=number * 4801 % 200_000)
-    session = f"cs_test_{number}" if method == "stripe" else ""
-    return Payment(
-        payer=payer,
-        course=course,
-        title=course.title,
-        amount=Decimal(990 + number % 50 * 100),
-        currency="RUB",
-        method=method,
-        status=status,
-        created_at=created_at,
-        paid_at=created_at + timedelta(hours=1) if status in {"paid", "refunded"} else None,
-        external_id=f"book-{number}",
-        session_id=session,
-        session_url=f"https://checkout.stripe.com/c/pay/{session}" if session else "",
-        session_expires_at=START + timedelta(days=3650) if session else None,
-    )
+    Payment.objects.bulk_create(map(payment, range(PAYMENTS)), batch_size=5000)
 
 
 def analyze() -> None:
     """Let the database know how much there is where, as its own housekeeping would."""
-    from django.db import connection  # noqa: PLC0415
-
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 
 
 def version() -> str:
     """The database and its version."""
-    from django.db import connection  # noqa: PLC0415
-
-    if connection.vendor == "sqlite":
-        return f"SQLite {sqlite3.sqlite_version}"
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW server_version")
-        return f"PostgreSQL {cursor.fetchone()[0]}"
+    return f"{connection.display_name} {'.'.join(map(str, connection.get_database_version()))}"

@@ -5,12 +5,12 @@ script works on an SQLite file.
 """
 
 import os
-import sqlite3
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+from typing import LiteralString
 from urllib.parse import urlsplit
 
 import django
@@ -18,6 +18,14 @@ import psycopg
 from django.core.management import call_command
 from django.db import connections
 from psycopg.sql import SQL, Identifier
+
+ON_THIS_MACHINE = "postgres://postgres@127.0.0.1:5432/postgres"
+
+
+def server_url() -> str:
+    """The PostgreSQL to measure on."""
+    url = os.environ.get("DATABASE_URL", "")
+    return url if url.startswith("postgres") else ON_THIS_MACHINE
 
 
 @contextmanager
@@ -28,7 +36,7 @@ def own_database(**environment: str) -> Iterator[None]:
         name = f"parta_bench_{uuid.uuid4().hex[:8]}"
         own = f"sqlite:///{Path(folder) / 'bench.sqlite3'}"
         if url.startswith("postgres"):
-            _on_server(url, SQL("CREATE DATABASE {}").format(Identifier(name)))
+            _on_server(url, "CREATE DATABASE {}", name)
             own = urlsplit(url)._replace(path=f"/{name}").geturl()
         defaults = {"ENV_FILE": "", "SECRET_KEY": uuid.uuid4().hex * 2, "LOG_LEVEL": "ERROR"}
         os.environ |= defaults | {"MEDIA_ROOT": folder, "DATABASE_URL": own} | environment
@@ -40,31 +48,23 @@ def own_database(**environment: str) -> Iterator[None]:
         finally:
             connections.close_all()
             if url.startswith("postgres"):
-                drop = SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name))
-                _on_server(url, drop)
+                _on_server(url, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 @contextmanager
-def copy_of_own_database() -> Iterator[str]:
-    """The address of a copy of the database that `own_database` made; nobody else may use that
-    meanwhile."""
-    own = urlsplit(os.environ["DATABASE_URL"])
-    path = f"{own.path}_copy"
+def copied(name: str) -> Iterator[str]:
+    """The name of a copy of a database on PostgreSQL; nobody else may use that meanwhile."""
     connections.close_all()
-    if own.scheme == "sqlite":
-        with closing(sqlite3.connect(own.path)) as source, closing(sqlite3.connect(path)) as copy:
-            source.backup(copy)
-        yield own._replace(path=path).geturl()
-        return
-    names = [Identifier(name.removeprefix("/")) for name in (path, own.path)]
-    _on_server(own.geturl(), SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+    url, copy = os.environ["DATABASE_URL"], f"{name}_copy"
+    _on_server(url, "CREATE DATABASE {} TEMPLATE {}", copy, name)
     try:
-        yield own._replace(path=path).geturl()
+        yield copy
     finally:
-        _on_server(own.geturl(), SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))
+        connections.close_all()
+        _on_server(url, "DROP DATABASE {} WITH (FORCE)", copy)
 
 
-def _on_server(url: str, statement: "psycopg.sql.Composed") -> None:
+def _on_server(url: str, statement: LiteralString, *names: str) -> None:
     server = urlsplit(url)._replace(path="/postgres").geturl()
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(statement)
+        connection.execute(SQL(statement).format(*map(Identifier, names)))

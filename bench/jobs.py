@@ -1,42 +1,32 @@
 """The requests that are measured."""
 
-import json
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
 
-from bench.data import PASSWORD, SUBJECTS, people
+from bench.data import SUBJECTS, people
 from bench.load import Request
 
 API = "/api/v1"
 
 
-@dataclass(frozen=True)
-class Job:
-    """A kind of request, from several people; `put_back` undoes what a round of it wrote."""
-
-    name: str
-    requests: list[Request]
-    put_back: Callable[[], None] | None = None
-    shape_only: bool = False
-    # Slow ones need longer rounds, and as many connections as there are cores.
-    seconds_factor: float = 1.0
-    connections: int = 8
-
-
-def all_jobs() -> list[Job]:
-    """Made for a database with the data set."""
-    return [
-        Job("course list", course_lists()),
-        Job("course detail", course_details()),
-        Job("lesson list", lesson_lists()),
-        Job("payments list", payment_lists()),
-        Job("catalog search", catalog_searches()),
-        Job("log in", log_ins(), shape_only=True, seconds_factor=3, connections=2),
-        Job("subscribe", subscriptions(), put_back=forget_followers),
-    ]
+def all_jobs() -> dict[str, list[Request]]:
+    """Made for a database with the data set: each kind of request, from several people."""
+    payments = ("status=paid&ordering=-paid_at", "status=paid&ordering=-amount", "ordering=paid_at")
+    words = [quote(word.lower()) for word in SUBJECTS]
+    jobs = {
+        # First and second pages of authors, and pages of moderators, who see all courses.
+        "course list": _asked("author", 16, ["courses?page=1", "courses?page=2"])
+        + _asked("moderator", 4, ["courses?page=1", "courses?page=3"]),
+        "course detail": _about_own_courses("courses/{}"),
+        "lesson list": _about_own_courses("lessons?course_id={}"),
+        "payments list": _asked("learner", 32, [f"payments?{one}" for one in payments]),
+        "catalog search": _asked("learner", 16, [f"catalog/courses?search={one}" for one in words]),
+    }
+    return {
+        name: random.Random(1).sample(requests, len(requests))  # noqa: S311 - the same each time
+        for name, requests in jobs.items()
+    }
 
 
 def tokens_of(role: str, count: int) -> list[tuple[int, str]]:
@@ -51,96 +41,18 @@ def tokens_of(role: str, count: int) -> list[tuple[int, str]]:
     return found
 
 
-def course_lists() -> list[Request]:
-    """First and second pages of authors, and pages of moderators, who see all courses."""
-    authors = [
-        Request("GET", f"{API}/courses?page={page}", token)
-        for _pk, token in tokens_of("author", 16)
-        for page in (1, 2)
-    ]
-    moderators = [
-        Request("GET", f"{API}/courses?page={page}", token)
-        for _pk, token in tokens_of("moderator", 4)
-        for page in (1, 3)
-    ]
-    return _mixed(authors + moderators)
-
-
-def course_details() -> list[Request]:
-    from lms.models import Course  # noqa: PLC0415
-
-    return _mixed(
-        [
-            Request("GET", f"{API}/courses/{course_id}", token)
-            for pk, token in tokens_of("author", 16)
-            for course_id in Course.objects.filter(owner=pk).values_list("pk", flat=True)
-        ]
-    )
-
-
-def lesson_lists() -> list[Request]:
-    from lms.models import Course  # noqa: PLC0415
-
-    return _mixed(
-        [
-            Request("GET", f"{API}/lessons?course_id={course_id}", token)
-            for pk, token in tokens_of("author", 16)
-            for course_id in Course.objects.filter(owner=pk).values_list("pk", flat=True)
-        ]
-    )
-
-
-def payment_lists() -> list[Request]:
-    filters = ["status=paid&ordering=-paid_at", "status=paid&ordering=-amount", "ordering=paid_at"]
-    return _mixed(
-        [
-            Request("GET", f"{API}/payments?{condition}", token)
-            for _pk, token in tokens_of("learner", 32)
-            for condition in filters
-        ]
-    )
-
-
-def catalog_searches() -> list[Request]:
-    return _mixed(
-        [
-            Request("GET", f"{API}/catalog/courses?search={quote(word.lower())}", token)
-            for _pk, token in tokens_of("learner", 16)
-            for word in SUBJECTS
-        ]
-    )
-
-
-def log_ins() -> list[Request]:
+def _asked(role: str, count: int, paths: list[str]) -> list[Request]:
+    """Each of these people asks for each of the paths."""
     return [
-        Request(
-            "POST",
-            f"{API}/auth/token",
-            body=json.dumps({"email": person.email, "password": PASSWORD}),
-        )
-        for person in people("learner", 100)
+        Request(f"{API}/{path}", token) for _pk, token in tokens_of(role, count) for path in paths
     ]
 
 
-def subscriptions() -> list[Request]:
-    """Each one is new, as long as a round makes fewer than there are."""
+def _about_own_courses(path: str) -> list[Request]:
     from lms.models import Course  # noqa: PLC0415
 
-    courses = list(Course.objects.filter(is_published=True).values_list("pk", flat=True))
-    return _mixed(
-        [
-            Request("POST", f"{API}/courses/{course_id}/subscription", token)
-            for _pk, token in tokens_of("follower", 50)
-            for course_id in courses
-        ]
-    )
-
-
-def forget_followers() -> None:
-    from lms.models import Subscription  # noqa: PLC0415
-
-    Subscription.objects.filter(user__email__startswith="follower").delete()
-
-
-def _mixed(requests: list[Request]) -> list[Request]:
-    return random.Random(1).sample(requests, len(requests))  # noqa: S311 - the same each time
+    return [
+        Request(f"{API}/{path.format(course_id)}", token)
+        for pk, token in tokens_of("author", 16)
+        for course_id in Course.objects.filter(owner=pk).values_list("pk", flat=True)
+    ]

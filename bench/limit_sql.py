@@ -9,6 +9,7 @@ def _for_sqlite(statement: str) -> str:
     statement = re.sub(r"([\w.]+) ILIKE %s", r"has(\1, ?)", statement)
     # Times are kept as text there; only as a mere column would Django's connection convert them.
     statement = re.sub(r"\b([a-z]+\.[a-z]+_at)(?=,|\nFROM)", r"replace(\1,' ','T')||'Z'", statement)
+    statement = statement.replace("now()", "strftime('%Y-%m-%d %H:%M:%f', 'now')")
     return statement.replace("%s", "?")
 
 
@@ -51,19 +52,9 @@ SQL = {
 FROM lms_course c JOIN people_user u ON u.id = c.owner_id WHERE {FOUND} {NEWEST}""",
     "count_catalog": f"SELECT count(*) FROM lms_course c WHERE {FOUND}",
     "payments": """SELECT p.id, p.payer_id, p.course_id, p.lesson_id, p.title, p.amount, p.currency,
-        p.method, p.status, p.session_url, p.session_expires_at > %s, p.created_at, p.paid_at
+        p.method, p.status, p.session_url, p.session_expires_at > now(), p.created_at, p.paid_at
 FROM payments_payment p WHERE {conditions} ORDER BY {order} LIMIT %s OFFSET %s""",
     "count_payments": "SELECT count(*) FROM payments_payment p WHERE {conditions}",
-    "subscribable": """SELECT c.id FROM lms_course c
-        WHERE c.id = %s AND (c.is_published OR c.owner_id = %s)""",
-    "subscribe": """INSERT INTO lms_subscription (user_id, course_id, created_at)
-        VALUES (%s, %s, %s) ON CONFLICT DO NOTHING RETURNING id""",
-    "account": """SELECT u.id, u.password, u.token_version FROM people_user u
-        WHERE lower(u.email) = %s AND u.is_active""",
-    "log_in": """UPDATE people_user SET last_login = %s
-        WHERE id = %s AND token_version = %s AND is_active RETURNING id""",
-    "token": """INSERT INTO token_blacklist_outstandingtoken
-        (user_id, jti, token, created_at, expires_at) VALUES (%s, %s, %s, %s, %s) RETURNING id""",
 }
 FOR_POSTGRESQL = SimpleNamespace(**{name: _for_postgresql(text) for name, text in SQL.items()})
 FOR_SQLITE = SimpleNamespace(**{name: _for_sqlite(text) for name, text in SQL.items()})

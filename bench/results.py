@@ -1,46 +1,50 @@
-"""Results as a file, as tables, and beside the targets."""
+"""Results as a file, as tables, beside the targets, and beside those of another commit."""
 
 import json
 import os
 import platform
+import re
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from bench.serving import ROOT
-from bench.targets import verdicts
 
 PACKAGES = [
     "django", "django-ninja", "pydantic", "orjson", "psycopg", "gunicorn", "djangorestframework",
 ]  # fmt: skip
 Results = dict[str, Any]
+# At least so large a share of the limit, and so many times less than the usual way.
+TARGETS = {
+    "course list": (0.40, 4.0),
+    "course detail": (0.30, 2.5),
+    "lesson list": (0.30, 2.5),
+    "payments list": (0.30, 2.5),
+    "catalog search": (0.30, 2.5),
+}
+# Two runs on different days differ so much without a reason.
+NOISE = 0.05
 
 
 def environment() -> Results:
     """The machine, the versions and the commit."""
-    memory = Path("/proc/meminfo").read_text().split()[1]
-    models = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
+    memory = int(Path("/proc/meminfo").read_text().split()[1]) // 1024 // 1024
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    commit = subprocess.check_output(
+        ["git", "describe", "--always", "--dirty=+"], cwd=ROOT, text=True
+    )
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _output("git", "rev-parse", "--short", "HEAD")
-        + ("+" if _output("git", "status", "--porcelain", "-uno") else ""),
-        "machine": f"{os.cpu_count()} × {models[0] if models else platform.machine()}, "
-        f"{int(memory) // 1024 // 1024} GiB, Linux {platform.release()}",
+        "commit": commit.strip(),
+        "machine": f"{os.cpu_count()} × {model[1] if model else platform.machine()}, "
+        f"{memory} GiB, Linux {platform.release()}",
         "load": os.getloadavg()[0],
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
     }
-
-
-def _output(*command: str) -> str:
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return finished.stdout.strip()
 
 
 def write(results: Results, path: Path) -> None:
@@ -53,19 +57,9 @@ def read(path: Path) -> Results:
     return results
 
 
-def merge(found: Results, more: Results) -> None:
-    """Add what another process measured on the same database."""
-    found |= {"version": more["version"], "size": more["size"]}
-    found["operations"] |= more.get("operations", {})
-    found["further"] |= more["further"]
-
-
 def default_path(results: Results) -> Path:
     day, commit = results["environment"]["time"][:10], results["environment"]["commit"]
     return ROOT / "bench" / "results" / f"{day}-{commit.replace('+', '-changed')}.json"
-
-
-# --- Tables -------------------------------------------------------------------------------------
 
 
 def tables(results: Results) -> str:
@@ -74,42 +68,60 @@ def tables(results: Results) -> str:
     lines = [f"{about['machine']}; Python {about['python']}; commit {about['commit']}"]
     for database, found in results["databases"].items():
         lines += ["", f"## {database}: {found['version']}, {found['size']}", ""]
-        lines += _rounds_table(found.get("operations", {}))
-        for name, figures in found.get("further", {}).items():
-            lines += ["", name, *(f"  {figure:45} {_short(v)}" for figure, v in figures.items())]
-        judged = list(verdicts(found))
-        missed = sum(not verdict.is_reached for verdict in judged)
-        lines += ["", f"Targets, {database}: {missed} of {len(judged)} missed", *map(str, judged)]
+        lines.append(
+            f"{'operation':15} {'server':12} {'req/s':>7} {'p50 ms':>7} {'p99 ms':>7} "
+            f"{'CPU ms: server + database':>26}  ratio by CPU (median, min–max)"
+        )
+        for name, operation in found["operations"].items():
+            lines += _rows(name, operation)
+        lines += ["", *verdicts(found["operations"])]
     return "\n".join(lines) + "\n"
 
 
-def _rounds_table(operations: Results) -> list[str]:
-    if not operations:
-        return []
-    head = (
-        f"{'operation':15} {'server':12} {'req/s':>7} {'p50 ms':>7} {'p99 ms':>7} {'queries':>7} "
-        f"{'CPU ms: server + database':>26}  ratio by CPU (median, min–max)"
-    )
-    lines = [head]
-    for name, found in operations.items():
-        for server, median in found["medians"].items():
-            cost = f"{median['server']:.2f} + {median['database']:.2f} = {median['cpu']:.2f}"
-            ratio = {
-                "limit": f"{_spread(found['share'])} of the limit",
-                "usual way": f"{_spread(found['multiple'])} × less than the usual way",
-            }.get(server, "")
-            lines.append(
-                f"{name:15} {server:12} {median['rate']:7.0f} {median['p50']:7.1f} "
-                f"{median['p99']:7.1f} {found['queries'][server]:7.1f} {cost:>26}  {ratio}"
-            )
-    return lines
+def _rows(name: str, operation: Results) -> Iterator[str]:
+    ratios = {
+        "limit": f"{_spread(operation['share'])} of the limit",
+        "usual way": f"{_spread(operation['multiple'])} × less than the usual way",
+    }
+    for server, median in operation["medians"].items():
+        cost = f"{median['server']:.2f} + {median['database']:.2f} = {median['cpu']:.2f}"
+        yield (
+            f"{name:15} {server:12} {median['rate']:7.0f} {median['p50']:7.1f} "
+            f"{median['p99']:7.1f} {cost:>26}  {ratios.get(server, '')}"
+        )
 
 
 def _spread(values: dict[str, float]) -> str:
     return f"{values['median']:.2f} ({values['min']:.2f}–{values['max']:.2f})"
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, dict):
-        return _spread(value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def verdicts(operations: Results) -> Iterator[str]:
+    """A line for each target of what was measured."""
+    words = {"share": "share of the limit", "multiple": "times less than the usual way"}
+    for name, targets in TARGETS.items():
+        for ratio, wanted in zip(words, targets, strict=True):
+            if name in operations:
+                found = operations[name][ratio]["median"]
+                mark = "reached" if found >= wanted else "MISSED"
+                yield f"{mark:8} {f'{name}: {words[ratio]}':50} {f'≥ {wanted}':>8} {found:9.2f}"
+
+
+def compare(before: Results, after: Results) -> Iterator[str]:
+    """Say for each operation what its CPU per request did, relative to the limit of the same
+    round, so that a faster machine is no faster application."""
+    for database, found in after["databases"].items():
+        known = before["databases"].get(database, {}).get("operations", {})
+        for name, operation in found["operations"].items():
+            if name not in known:
+                continue
+            old, new = known[name]["share"], operation["share"]
+            change = new["median"] / old["median"] - 1
+            overlap = new["min"] <= old["max"] and old["min"] <= new["max"]
+            if overlap or abs(change) <= NOISE:
+                verdict = "the same within noise"
+            else:
+                verdict = "better" if change > 0 else "WORSE"
+            yield (
+                f"{database:10} {name:15} share of the limit {old['median']:.2f} → "
+                f"{new['median']:.2f} ({change:+.0%}): {verdict}"
+            )

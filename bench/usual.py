@@ -2,26 +2,21 @@
 same models, with the same prefetching and annotations. As its tutorials and most projects do it;
 nothing in it is slower than it has to be."""
 
-from typing import Any, cast
+from typing import Any
 
-from django.contrib.auth.models import update_last_login
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch
 from django.urls import include, path
 from rest_framework import mixins, pagination, serializers, viewsets
-from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed
-from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
-from rest_framework_simplejwt.tokens import RefreshToken, Token
-from rest_framework_simplejwt.views import TokenObtainPairView
+from rest_framework_simplejwt.tokens import Token
 
 from lms import permissions
-from lms.models import Course, Lesson, Subscription
+from lms.models import Course, Lesson
 from payments.models import Payment
 from people.models import User
 from project.common.db.search import contains
@@ -38,24 +33,6 @@ class Authentication(JWTAuthentication):
         if user is None:
             raise AuthenticationFailed
         return user
-
-
-class VersionedTokens(TokenObtainPairSerializer):
-    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        tokens: dict[str, str] = super().validate(attrs)
-        update_last_login(User, cast("User", self.user))
-        return tokens
-
-    @classmethod
-    def get_token(cls, user: Any) -> Token:
-        token = RefreshToken.for_user(user)
-        token["version"] = user.token_version
-        return token
-
-
-class LogIn(TokenObtainPairView):
-    serializer_class = VersionedTokens
-    renderer_classes = [JSONRenderer]
 
 
 class Pagination(pagination.PageNumberPagination):
@@ -177,14 +154,6 @@ class Courses(mixins.ListModelMixin, mixins.RetrieveModelMixin, View):
         lessons = Prefetch("lessons", Lesson.objects.order_by("position", "id"))
         return courses.prefetch_related(lessons).order_by("-updated_at", "-id")
 
-    @action(detail=True, methods=["post"])
-    def subscription(self, request: Request, pk: int) -> Response:
-        courses = Course.objects.filter(Q(is_published=True) | Q(owner=request.user))
-        course = courses.get(pk=pk)
-        _row, created = Subscription.objects.get_or_create(user=request.user, course=course)
-        status = 201 if created else 200
-        return Response({"course_id": course.pk, "is_subscribed": True}, status=status)
-
 
 class Lessons(mixins.ListModelMixin, View):
     serializer_class = LessonSerializer
@@ -222,7 +191,4 @@ router.register("courses", Courses, "course")
 router.register("lessons", Lessons, "lesson")
 router.register("catalog/courses", Catalog, "catalog")
 router.register("payments", Payments, "payment")
-urlpatterns = [
-    path("api/v1/auth/token", LogIn.as_view()),
-    path("api/v1/", include(router.urls)),
-]
+urlpatterns = [path("api/v1/", include(router.urls))]

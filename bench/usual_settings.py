@@ -4,7 +4,6 @@
 from project.settings import *
 
 ROOT_URLCONF = "bench.usual"
-WSGI_APPLICATION = "bench.usual_wsgi.application"
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -1,0 +1,85 @@
+-- A school for bench/large.py, made by PostgreSQL itself: a million rows in seconds. What was made earlier,
+-- with ids below `…_from`, stays. Each course has three lessons, and its subscribers were written to once;
+-- each paid payment gave access, and has a subscriber and two completed lessons. An author has twenty
+-- courses; who pays pays twenty times. What staff have to do is little, however large the school is: the
+-- last hundred payments wait. People joined and paid over two years, and were seen within three weeks.
+
+INSERT INTO people_user (id, password, last_login, is_superuser, first_name, last_name, is_staff,
+    is_active, date_joined, email, phone, city, avatar, language, blocked_at, blocked_reason,
+    token_version)
+SELECT n, '!', now() - (n % 21) * interval '1 day' - (n % 1440) * interval '1 minute', n = 1,
+    (ARRAY['Ivan', 'Olga', 'Petr', 'Maria'])[1 + n % 4] || n / 1000,
+    (ARRAY['Ivanova', 'Petrov', 'Smirnova', 'Larsen'])[1 + n * 7 % 4], n % 100000 = 1,
+    n % 50 <> 3, now() - (n % 730) * interval '1 day' - (n % 1440) * interval '1 minute',
+    'person' || n || '@school.example', '',
+    (ARRAY['Moscow', 'Tallinn', 'Oslo', 'Самара'])[1 + n * 3 % 4], '', 'en',
+    CASE WHEN n % 50 = 3 THEN now() END,
+    CASE WHEN n % 500 = 3 THEN 'staff' WHEN n % 50 = 3 THEN 'inactivity' ELSE '' END, 0
+FROM generate_series({people_from}, {people}) n;
+
+INSERT INTO lms_course (id, owner_id, title, description, preview, price, is_published, created_at,
+    updated_at, materials_updated_at)
+SELECT n, 1 + n / 20,
+    (ARRAY['Bread', 'Sourdough', 'Watercolour', 'Guitar', 'Algebra', 'Хлеб', 'Python', 'Chess'])[1 + n % 8]
+    || ' ' || n, 'What course ' || n || ' is about', '', n % 990, n % 10 <> 0, at, at, at
+FROM (SELECT n, now() - (n % 730) * interval '1 day' - (n % 1440) * interval '1 minute' AS at
+    FROM generate_series({courses_from}, {courses}) n) numbers;
+
+INSERT INTO lms_lesson (id, course_id, title, description, preview, video_url, price, position,
+    is_preview, created_at, updated_at)
+SELECT course.id * 3 + n - 3,
+    course.id, (ARRAY['Flour', 'Water', 'Lesson'])[n] || ' ' || course.id, 'Words', '', '',
+    CASE WHEN n = 2 THEN course.price END, n, n = 1 AND course.id % 20 = 0,
+    course.created_at, course.updated_at
+FROM lms_course course, generate_series(1, 3) n WHERE course.id >= {courses_from};
+
+INSERT INTO payments_payment (id, payer_id, course_id, title, amount, currency, method, status,
+    created_at, paid_at, external_id, token, attempt, session_id, session_url, payment_intent_id)
+SELECT n, payer, course.id, course.title, 990 + n % 1000, 'RUB', way, state, at,
+    CASE WHEN state IN ('paid', 'refunded') THEN at END, 'B-' || n, gen_random_uuid(), 1,
+    CASE WHEN way = 'stripe' THEN 'cs_test_' || n ELSE '' END, '',
+    CASE WHEN way = 'stripe' THEN 'pi_' || n ELSE '' END
+FROM (SELECT n, 1 + n / 20 * 13 % {people} AS payer, 1 + n * 17 % {courses} AS target,
+        (ARRAY['cash', 'transfer', 'stripe', 'stripe'])[1 + n % 4] AS way,
+        CASE WHEN n > {payments} - 100 AND n % 4 < 2 THEN 'pending' WHEN n % 40 = 0 THEN 'failed'
+            WHEN n % 100 = 1 THEN 'refunded' ELSE 'paid' END AS state,
+        now() - (n % 730) * interval '1 day' - (n % 1440) * interval '1 minute' AS at
+    FROM generate_series({payments_from}, {payments}) n) numbers
+JOIN lms_course course ON course.id = target;
+
+INSERT INTO lms_access (user_id, course_id, source, reference, reason, created_at, revoked_at,
+    revoked_reason)
+SELECT payer_id, course_id, 'payment', 'payment:' || id, '', paid_at,
+    CASE status WHEN 'refunded' THEN now() END, ''
+FROM payments_payment WHERE id >= {payments_from} AND paid_at IS NOT NULL
+UNION ALL
+SELECT 1 + n, 1 + n, 'grant', '', 'Prize', now(), NULL, ''
+FROM generate_series({courses_from}, {courses} - 1) n WHERE n % 100 = 0;
+
+INSERT INTO lms_subscription (user_id, course_id, created_at)
+SELECT payer_id, course_id, created_at FROM payments_payment WHERE id >= {payments_from}
+ON CONFLICT DO NOTHING;
+
+INSERT INTO lms_completion (user_id, lesson_id, created_at)
+SELECT payer_id, course_id * 3 - n, paid_at FROM payments_payment, generate_series(0, 1) n
+WHERE id >= {payments_from} AND paid_at IS NOT NULL
+ON CONFLICT DO NOTHING;
+
+INSERT INTO mail_mailing (id, kind, key, subject_id, title, state, listed_up_to, listing_attempts,
+    due_at, created_at)
+SELECT id, 'course_update', 'course_update:' || id, id, title, 'listed', 0, 0, updated_at, updated_at
+FROM lms_course WHERE id >= {courses_from};
+
+INSERT INTO mail_delivery (mailing_id, recipient_id, status, urgent, attempts, refusals, due_at,
+    finished_at, error)
+SELECT course_id, payer_id, CASE WHEN id > {payments} - 50 THEN 'refused' ELSE 'sent' END, false,
+    1, 0, created_at, created_at, ''
+FROM payments_payment WHERE id >= {payments_from}
+ON CONFLICT DO NOTHING;
+
+INSERT INTO payments_stripeevent (event_id, type, payment_id, outcome, happened_at, received_at)
+SELECT 'evt_' || id, CASE status WHEN 'refunded' THEN 'charge.refunded'
+    ELSE 'checkout.session.completed' END, id, 'moved to paid', created_at, created_at
+FROM payments_payment WHERE id >= {payments_from} AND method = 'stripe';
+
+ANALYZE;

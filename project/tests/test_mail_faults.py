@@ -1,0 +1,209 @@
+"""Workers and clusters are killed in the middle of a mailing, or the mail server is down: nobody
+goes without a mail, and a kill repeats one at most. Time is not slept through: leases and delays
+are moved into the past.
+
+Not part of the default run: `uv run pytest -m faults`, on the database that DATABASE_URL names.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django_q.models import OrmQ
+
+from lms.models import Subscription
+from lms.services import authoring
+from lms.tests.factories import CourseFactory
+from people.models import User
+from people.tests.factories import UserFactory
+from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
+from project.mail.services import send_to_audience, start_delivery
+from project.mail.tests.sink import MailHost
+from project.tests.processes import KEY, Running, environment, wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+
+SUBSCRIBERS = 60
+
+
+class Stage:
+    """A course with subscribers, a mail server, and the time that can be moved."""
+
+    def __init__(self, host: MailHost, folder: Path) -> None:
+        self.host = host
+        self.sink = host.sink
+        self.folder = folder
+        self.kills = 0
+        author = UserFactory.create()
+        self.course = CourseFactory.create(
+            owner=author,
+            is_published=True,
+            materials_updated_at=author.date_joined - timedelta(days=1),
+        )
+        people = User.objects.bulk_create(
+            User(email=f"reader{number}@school.example", language=("en", "ru")[number % 2])
+            for number in range(SUBSCRIBERS)
+        )
+        Subscription.objects.bulk_create(
+            Subscription(user=person, course=self.course) for person in people
+        )
+        self.expected = {person.email for person in people}
+        self.running: list[Running] = []
+
+    def change_the_course(self) -> None:
+        authoring.update_course(
+            course=self.course, changes={"description": "New"}, by=self.course.owner
+        )
+
+    def start_cluster(self) -> Running:
+        """The worker cluster on the database of the tests, with the real kinds of mail."""
+        name = str(connection.settings_dict["NAME"])
+        url = f"sqlite:///{name}"
+        if connection.vendor == "postgresql":
+            url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+        folder = self.folder / f"cluster{len(self.running)}"
+        folder.mkdir()
+        mail = f"smtp://127.0.0.1:{self.sink.port}"
+        variables = environment(folder, DATABASE_URL=url, SECRET_KEY=KEY, EMAIL_URL=mail)
+        cluster = Running(folder, "qcluster", variables=variables)
+        self.running.append(cluster)
+        return cluster
+
+    def advance(self, *, leases: bool = True, minutes: float) -> None:
+        """Move all that waits for a moment towards it, as if time had passed; then do what the
+        clock does once a minute. The `leases` of workers that live are to be left alone."""
+        passed = timedelta(minutes=minutes)
+        free = Delivery.objects.waiting().filter(claim=None)
+        (Delivery.objects.waiting() if leases else free).update(due_at=F("due_at") - passed)
+        MailServer.objects.update(retry_at=F("retry_at") - passed)
+        if leases:
+            MailServer.objects.update(sender_until=F("sender_until") - passed)
+        OrmQ.objects.update(lock=F("lock") - passed)
+        start_delivery()
+
+    def slow_down(self) -> None:
+        """So that there is time to kill in the middle."""
+        self.sink.before_accepting = lambda _address: time.sleep(0.05)
+
+    def has_arrived(self, count: int) -> Callable[[], bool]:
+        return lambda: len(self.sink.counts) >= count
+
+    def nothing_waits(self) -> bool:
+        ours = Delivery.objects.filter(recipient__email__in=self.expected)
+        return ours.exclude(status=DeliveryStatus.WAITING).count() == len(self.expected)
+
+
+@pytest.fixture
+def stage(mail_host: MailHost, tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(mail_host, tmp_path)
+    yield stage
+    for cluster in stage.running:
+        cluster.end()
+    counts = stage.sink.counts
+    assert stage.expected - counts.keys() == set()
+    assert counts.total() - len(stage.expected) <= stage.kills
+
+
+def sender_to(port: int) -> int:
+    """The process that has a connection to this port: the worker that is sending. Waits for it."""
+    found: list[int] = []
+
+    def is_there() -> bool:
+        found[:] = connected_to(port)
+        return bool(found)
+
+    wait_until(is_there)
+    return found[0]
+
+
+def connected_to(port: int) -> list[int]:
+    """Processes, but this one, that have a connection to this port."""
+    remote = f":{port:04X}"
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{line[9]}]" for line in lines if line[2].endswith(remote)}
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            links = {str(entry.readlink()) for entry in (process / "fd").iterdir()}
+            if links & sockets and int(process.name) != os.getpid():
+                found.append(int(process.name))
+    return found
+
+
+def test_a_worker_that_is_killed_repeats_one_mail_at_most_and_loses_none(stage: Stage) -> None:
+    stage.slow_down()
+    stage.change_the_course()
+    stage.start_cluster()
+    for part in range(1, 6):
+        wait_until(stage.has_arrived(SUBSCRIBERS * part // 7))
+        os.kill(sender_to(stage.sink.port), signal.SIGKILL)
+        stage.kills += 1
+        stage.advance(minutes=6)
+    wait_until(stage.nothing_waits)
+
+
+def test_a_cluster_that_is_killed_repeats_one_mail_at_most_and_loses_none(stage: Stage) -> None:
+    stage.slow_down()
+    stage.change_the_course()
+    for part in range(1, 3):
+        cluster = stage.start_cluster()
+        wait_until(stage.has_arrived(SUBSCRIBERS * part // 4))
+        cluster.end()
+        stage.kills += 1
+        stage.advance(minutes=6)
+    stage.start_cluster()
+    wait_until(stage.nothing_waits)
+
+
+def test_two_clusters_send_each_mail_once_however_often_the_mailing_is_enqueued(
+    stage: Stage,
+) -> None:
+    stage.change_the_course()
+    mailing = Mailing.objects.get()
+    for _time in range(5):
+        start_delivery()
+        send_to_audience(mailing.kind, mailing.subject_id or 0)
+    stage.start_cluster()
+    stage.start_cluster()
+    wait_until(stage.has_arrived(SUBSCRIBERS // 2))
+    for _time in range(5):
+        start_delivery()
+    wait_until(stage.nothing_waits)
+
+
+def test_a_mail_server_that_was_down_or_refuses_gets_the_mails_later(stage: Stage) -> None:
+    """It is down for ten minutes, then refuses one address for good and one for a while."""
+    refused, postponed = sorted(stage.expected)[:2]
+    stage.host.down()
+    stage.change_the_course()
+    stage.start_cluster()
+    for _minute in range(10):
+        wait_until(MailServer.objects.filter(failures__gt=0).exists)
+        stage.advance(leases=False, minutes=1)
+    stage.sink.refused = {refused: "550 5.1.1 No mailbox", postponed: "451 4.2.0 Later"}
+    stage.host.up()
+    stage.advance(leases=False, minutes=10)
+    wait_until(stage.has_arrived(SUBSCRIBERS - 2))
+    wait_until(Delivery.objects.filter(status=DeliveryStatus.REFUSED).exists)
+    wait_until(Delivery.objects.filter(status=DeliveryStatus.WAITING, refusals=1).exists)
+    del stage.sink.refused[postponed]
+    stage.advance(leases=False, minutes=2)
+    wait_until(stage.nothing_waits)
+    stage.expected.remove(refused)
+
+
+def test_who_unsubscribed_meanwhile_gets_no_mail(stage: Stage) -> None:
+    stage.change_the_course()
+    leaver = min(stage.expected)
+    Subscription.objects.filter(course=stage.course, user__email=leaver).delete()
+    stage.expected.remove(leaver)
+    stage.start_cluster()
+    wait_until(stage.nothing_waits)
