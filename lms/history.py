@@ -6,22 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models import FileField, OuterRef, QuerySet, Subquery, Value
 
 from lms.models import Course, Lesson
 from people.models import User
 
-COURSE_FIELDS = ("title", "description", "price", "is_published", "preview")
-LESSON_FIELDS = (
-    "course_id",
-    "title",
-    "description",
-    "video_url",
-    "price",
-    "position",
-    "is_preview",
-    "preview",
-)
+# Kept with each state, but never changed by an edit.
+NOT_TOLD = frozenset({"id", "owner_id"})
 KINDS = {"+": "created", "~": "changed", "-": "deleted"}
 
 type Plain = str | int | bool | Decimal | None
@@ -125,8 +116,15 @@ def _change(model: type[Course | Lesson], state: Any, before: Any) -> Change:
         kind=KINDS[state.history_type],
         lesson_id=state.id if model is Lesson else None,
         title=state.title,
-        fields=_differences(LESSON_FIELDS if model is Lesson else COURSE_FIELDS, state, before),
+        fields=_differences(told_fields(model), state, before),
     )
+
+
+def told_fields(model: type[Course | Lesson]) -> list[str]:
+    """All that the history keeps but NOT_TOLD: first the course of a lesson, last the picture."""
+    kept = [field for field in model.history.model.tracked_fields if field.attname not in NOT_TOLD]
+    kept.sort(key=lambda field: (not field.is_relation, isinstance(field, FileField)))
+    return [field.attname for field in kept]
 
 
 def _differences(names: Iterable[str], state: Any, before: Any) -> list[FieldChange]:

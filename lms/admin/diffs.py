@@ -51,7 +51,7 @@ def differences(change: Change) -> list[Difference]:
         _difference(
             (Lesson if change.lesson_id else Course)._meta.get_field(one.name.removesuffix("_id")),
             one,
-            restorable=not is_whole and one.name in restoring.RESTORABLE,
+            restorable=not is_whole and one.name not in restoring.NOT_PUT_BACK,
         )
         for one in change.fields
         if not is_whole or (one.name not in ONLY_CHANGED and (one.before or one.after))
@@ -60,7 +60,7 @@ def differences(change: Change) -> list[Difference]:
 
 def can_be_put_back(change: Change) -> bool:
     return change.kind == "changed" and any(
-        field.name in restoring.RESTORABLE for field in change.fields
+        field.name not in restoring.NOT_PUT_BACK for field in change.fields
     )
 
 

@@ -13,8 +13,8 @@ from project.common.errors import Conflict
 if TYPE_CHECKING:
     from lms.history import Change
 
-# A replaced picture is gone from the storage, and the order is a matter of all lessons together.
-RESTORABLE = frozenset({"title", "description", "video_url", "price", "is_published", "is_preview"})
+# A replaced picture is gone from the storage; order and moves are a matter of several lessons.
+NOT_PUT_BACK = frozenset({"course_id", "position", "preview"})
 
 
 class NothingToPutBack(Conflict):
@@ -32,7 +32,7 @@ def put_back[S: (Course, Lesson)](
     Raises NothingToPutBack, ValidationError for a field.
     """
     fields = change.fields if change.kind == "changed" else []
-    changes = {field.name: field.before for field in fields if field.name in RESTORABLE}
+    changes = {field.name: field.before for field in fields if field.name not in NOT_PUT_BACK}
     if not changes:
         raise NothingToPutBack
     if isinstance(subject, Course):

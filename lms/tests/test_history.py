@@ -1,15 +1,18 @@
 """Who changed what in a course: kept with every change, told to its author and to moderators."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import time_machine
 from django.core.management import call_command
+from django.db import models
 
-from lms.history import change_of, changes_of_course, changes_of_lesson
+from lms.history import change_of, changes_of_course, changes_of_lesson, told_fields
 from lms.models import Course, Lesson
 from lms.services import authoring
+from lms.services.restoring import put_back
 from lms.tests.factories import CourseFactory, LessonFactory
 
 
@@ -248,6 +251,48 @@ def test_each_field_of_the_materials_is_told_before_and_after(author, kind):
     gone = {field.name: (field.before, field.after) for field in last.fields}
     assert last.kind == "deleted"
     assert gone == {name: (value, None) for name, value in (FIELDS[kind] | place).items()}
+
+
+# Each kind of field, with a value that no row of these tests has.
+OTHERS: dict[type[Any], Any] = {
+    models.CharField: "Other words",
+    models.TextField: "Other words",
+    models.URLField: "https://www.youtube.com/watch?v=M7lc1UVf-VE",
+    models.DecimalField: Decimal(777),
+    models.PositiveIntegerField: 777,
+    models.BooleanField: True,
+}
+# Neither told nor put back, and told but not put back.
+UNTOLD = {"id", "owner_id", "created_at", "updated_at", "materials_updated_at"}
+NEVER_PUT_BACK = {"course_id", "position", "preview"}
+
+
+@pytest.mark.parametrize("kind", [Course, Lesson])
+def test_each_field_of_the_model_is_told_and_put_back_but_for_those_named(author, kind):
+    lesson = LessonFactory.create(course__owner=author)
+    subject: Any = lesson if kind is Lesson else lesson.course
+    update: Any = authoring.update_lesson if kind is Lesson else authoring.update_course
+    fields = {field.attname: field for field in kind._meta.concrete_fields}
+    assert set(told_fields(kind)) == fields.keys() - UNTOLD
+    for name in fields.keys() - UNTOLD - NEVER_PUT_BACK:
+        before, other = getattr(subject, name), OTHERS[type(fields[name])]
+        changed = update(**{kind.__name__.lower(): subject}, changes={name: other}, by=author)
+        change = change_of(subject, changed.history.latest("history_id").history_id)
+        assert change is not None
+        assert [(one.name, one.before, one.after) for one in change.fields] == [
+            (name, before, other)
+        ]
+        restored = put_back(subject=subject, change=change, by=author)
+        assert getattr(restored, name) == before
+
+
+@pytest.mark.parametrize("kind", [Course, Lesson])
+def test_a_field_that_the_model_gets_is_told(kind, monkeypatch):
+    new = models.PositiveIntegerField(null=True)
+    new.set_attributes_from_name("minutes")
+    history: Any = kind.history.model
+    monkeypatch.setattr(history, "tracked_fields", [*history.tracked_fields, new])
+    assert "minutes" in told_fields(kind)
 
 
 def test_of_a_change_without_a_state_before_it_nothing_is_said(author):
