@@ -357,7 +357,7 @@ def test_search_knows_every_name_of_a_payment(desk, administrator):
     names = ["алГебр", "LEDGER-7", "cs_test_a1B2", payment.payer.email[:8].upper(), payment.pk]
     for name in names:
         assert listed(client, f"?q={name}") >= {payment}, name
-    for name in ["LEDGER", "9" * 30, "nothing at all"]:
+    for name in ["LEDGER", "9" * 19, "9" * 30, "nothing at all"]:
         assert listed(client, f"?q={name}") == set(), name
 
 

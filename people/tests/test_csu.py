@@ -120,3 +120,13 @@ def test_weak_password_is_refused_on_reset_too(capsys, administrator, weak):
         csu(capsys, email=administrator.email, password=weak, reset_password=True)
     administrator.refresh_from_db()
     assert administrator.check_password(PASSWORD)
+
+
+def test_the_manager_makes_people_and_administrators_who_can_log_in(db):
+    made = {"email": "vera@school.example", "password": "learn with everybody"}
+    person = User.objects.create_user(**made)
+    administrator = User.objects.create_superuser(**made | {"email": "ada@school.example"})
+    assert person.check_password(made["password"])
+    assert (person.is_staff, person.is_superuser) == (False, False)
+    assert administrator.check_password(made["password"])
+    assert (administrator.is_staff, administrator.is_superuser) == (True, True)

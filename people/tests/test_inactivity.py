@@ -113,6 +113,14 @@ def test_mails_are_sent_if_somebody_was_warned(clock, django_capture_on_commit_c
         assert [task.task["func"] for task in OrmQ.objects.all()] == queued
 
 
+def test_who_is_blocked_within_a_week_is_counted_up_to_a_bound(clock, monkeypatch):
+    for days in (22, 24, 29):
+        person_seen(days)
+    assert User.objects.soon_blocked_count() == 2
+    monkeypatch.setattr("people.models.FEW", 1)
+    assert User.objects.soon_blocked_count() == 1
+
+
 def test_a_warning_that_can_not_be_sent_was_not_given(clock, failing_at):
     person = person_seen(25)
     with pytest.raises(OperationalError), failing_at(f'INSERT INTO "{Delivery._meta.db_table}"'):

@@ -45,6 +45,14 @@ def test_a_table_is_loaded(write, good, payer, course):
     payment.full_clean()
 
 
+def test_spaces_around_a_value_and_capitals_in_the_name_of_the_file_are_no_matter(write, good):
+    spaced = {column: f" {value} " for column, value in good.items() if column != "currency"}
+    path = write([spaced | {"currency": good["currency"]}])
+    assert load(path.rename(path.with_name("PAYMENTS.CSV")))[0].startswith("1 payment loaded")
+    payment = Payment.objects.get()
+    assert (payment.amount, payment.method, payment.status) == (Decimal("1990.00"), "cash", "paid")
+
+
 def test_only_the_required_columns_are_needed(write, good, payer, lesson):
     names = ["external_id", "amount", "currency", "method"]
     row = {name: good[name] for name in names}

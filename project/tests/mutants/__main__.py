@@ -55,6 +55,7 @@ def main() -> int:
         for file in folder.glob("*.json"):
             tests |= json.loads(file.read_text())
         results = Path(temporary, "results.jsonl")
+        results.touch()
         cases = _cases(mutants, tests, sources)
         workers = [
             multiprocessing.Process(
@@ -121,7 +122,7 @@ def _work(
     wanted = sorted({test.split("::")[0] for _mutant, names in cases for test in names})
     seconds = {test: facts["seconds"] for test, facts in tests.items()}
     trial = Trial(cases, seconds, sources, results)
-    arguments = ["-q", "-s", "-p", "no:randomly", "-p", "no:cacheprovider", "-m", SELECTION]
+    arguments = ["-q", "-s", "-p", "no:randomly", "-m", SELECTION]
     pytest.main([*arguments, *wanted], plugins=[trial])
 
 

@@ -22,7 +22,7 @@ NOTICED, SURVIVED, BROKEN = 0, 1, 2
 # A test that takes longer than this, and five times longer than usual, hangs.
 PATIENCE = 60
 # So many tests are tried without a fault before the trial begins.
-SAMPLE = 30
+SAMPLE = 100
 
 
 class _After:
@@ -48,6 +48,7 @@ class Trial:
     ) -> None:
         self.cases, self.seconds, self.sources, self.results = cases, seconds, sources, results
         self.has_failed = False
+        self.reason = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -66,7 +67,9 @@ class Trial:
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.has_failed |= report.failed
+        if report.failed:
+            self.has_failed = True
+            self.reason = report.longreprtext
 
     def _run(self, test: pytest.Item) -> None:
         following: Any = self.after
@@ -111,6 +114,8 @@ class Trial:
             for test in tests:
                 self._run(test)
                 if self.has_failed:
+                    if mutant is None:
+                        print(self.reason, file=sys.stderr)
                     return NOTICED
         except BaseException:  # noqa: BLE001 - a child never goes back to its parent's loop
             traceback.print_exc(file=sys.stderr)
