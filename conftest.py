@@ -32,6 +32,12 @@ def pytest_sessionstart() -> None:
     compile_catalogues()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database-only", action="store_true", help="leave out what says nothing of the database"
+    )
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """The whole suite takes all processors; for files that are named, a second process would take
     longer to start than it saves."""
@@ -41,12 +47,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 # Tests that ask for these take seconds.
 SLOW_FIXTURES = {"own_processes", "page", "server"}
+DATABASE_FIXTURES = SLOW_FIXTURES | {"db", "transactional_db", "live_server"}
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what needs PostgreSQL where it is not there. Each process begins with its share of the
     slow tests, so that all end at the same time."""
+    if config.getoption("--database-only"):
+        left_out = [item for item in items if not uses_database(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if uses_database(item)]
     for item in items:
         if connection.vendor != "postgresql" and item.get_closest_marker("postgresql"):
             item.add_marker(pytest.mark.skip("needs PostgreSQL"))
@@ -59,6 +70,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for number in range(processes)
         for item in (*slow[number::processes], *quick[number * size : (number + 1) * size])
     ]
+
+
+def uses_database(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return bool(item.get_closest_marker("django_db") or fixtures & DATABASE_FIXTURES)
 
 
 def require_or_skip(found: object, what: str) -> None:
