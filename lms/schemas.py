@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from ninja import Schema
 from pydantic import AliasPath, Field, StringConstraints, field_validator
 
-from lms.models.courses import DESCRIPTION_MAX_LENGTH, LAST_POSITION
+from lms.models.courses import LAST_POSITION
+from lms.models.materials import DESCRIPTION_MAX_LENGTH
 from project.common.api.schemas import (
     STORABLE,
     BlankAsNull,

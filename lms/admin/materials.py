@@ -23,7 +23,8 @@ from lms import permissions
 from lms.admin.diffs import KINDS, can_be_put_back, differences
 from lms.history import Change, Changes, change_of
 from lms.models import Course, Lesson
-from lms.models.courses import SEARCHED_FIELDS, CourseQuerySet, LessonQuerySet
+from lms.models.materials import SEARCHED_FIELDS
+from lms.models.visibility import MaterialQuerySet
 from lms.services import authoring, restoring, updates
 from people.current_user import current_user
 from people.models import User
@@ -60,8 +61,8 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     # --- Who may what -------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
-        rows = cast(CourseQuerySet | LessonQuerySet, super().get_queryset(request))
-        return cast("QuerySet[M]", rows.visible_to(current_user(request)))
+        rows = cast("MaterialQuerySet[M]", super().get_queryset(request))
+        return rows.visible_to(current_user(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return can_delete_any(request) and super().has_add_permission(request)
@@ -100,10 +101,9 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     # --- The page -----------------------------------------------------------------------------
 
     def get_fields(self, request: HttpRequest, obj: M | None = None) -> FieldNames:
-        """All that can be edited. A new field of the model is on the page by this."""
-        return [
-            field.name for field in self.opts.fields if field.editable and field is not self.opts.pk
-        ]
+        """All that can be edited, whose it is first. A new field of the model is on the page by this."""
+        fields = sorted(self.opts.fields, key=lambda field: not field.is_relation)
+        return [field.name for field in fields if field.editable and field is not self.opts.pk]
 
     def get_fieldsets(self, request: HttpRequest, obj: M | None = None) -> Fieldsets:
         names = self.get_fields(request, obj)

@@ -3,7 +3,6 @@
 from typing import Any, Self
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
@@ -12,26 +11,19 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models.access import Access, Completion
-from lms.models.changes import ChangesOfMaterials
+from lms.models.materials import SEARCHED_FIELDS, ChangesOfMaterials, Material
 from lms.models.subscriptions import Subscription
-from lms.models.visibility import published_or_own, sees_all_content
-from lms.validators import validate_materials, validate_price, validate_video_url
+from lms.models.visibility import MaterialQuerySet, published_or_own, sees_all_content
+from lms.validators import validate_price, validate_video_url
 from people.models import User
 from project.common.db.search import contains
 from project.common.images import random_name
 
-DESCRIPTION_MAX_LENGTH = 20_000
 LAST_POSITION = 2**31 - 1
-# Where a search looks, in courses and lessons.
-SEARCHED_FIELDS = ("title", "description")
 
 
-class CourseQuerySet(models.QuerySet["Course"]):
-    def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Courses this person may see in authoring: their own; moderators: all."""
-        if isinstance(user, AnonymousUser):
-            return self.none()
-        return self if sees_all_content(user) else self.filter(owner=user)
+class CourseQuerySet(MaterialQuerySet["Course"]):
+    owner = "owner"
 
     def open_to_subscribers(self, user: User) -> Self:
         """Courses this person may subscribe to: published ones, and those they see in authoring."""
@@ -48,11 +40,6 @@ class CourseQuerySet(models.QuerySet["Course"]):
         by_right = Access.objects.held_by(user).filter(course__isnull=False)
         # An OR of the two would have PostgreSQL look at every course.
         return self.filter(pk__in=own.union(by_right.order_by().values("course_id"), all=True))
-
-    def with_has_access(self, user: User) -> Self:
-        """Answer `has_access`: whether the person may learn the whole course."""
-        opened = Course.objects.open_to(user).filter(pk=OuterRef("pk"))
-        return self.annotate(has_access=Exists(opened))
 
     def with_lessons_count(self) -> Self:
         lessons = Lesson.objects.filter(course_id=OuterRef("pk"))
@@ -125,7 +112,7 @@ def _number_of(rows: models.QuerySet[Any], each: str = "user_id") -> Coalesce:
     return Coalesce(Subquery(counted), 0)
 
 
-class Course(models.Model):
+class Course(Material):
     """A course. A draft (`is_published` false) is seen by its owner and moderators only."""
 
     owner = models.ForeignKey(
@@ -134,13 +121,6 @@ class Course(models.Model):
         db_index=False,  # course_owner_updated begins with it
         related_name="courses",
         verbose_name=_("author"),
-    )
-    title = models.CharField(_("title"), max_length=200, validators=[validate_materials])
-    description = models.TextField(
-        _("description"),
-        blank=True,
-        max_length=DESCRIPTION_MAX_LENGTH,
-        validators=[validate_materials],
     )
     preview = models.ImageField(_("preview"), upload_to=random_name("courses"), blank=True)
     price = models.DecimalField(
@@ -151,14 +131,9 @@ class Course(models.Model):
         validators=[MinValueValidator(0), validate_price],
     )
     is_published = models.BooleanField(_("published"), default=False)
-    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)
     # The last change of the materials that subscribers were or will be told of: the start of the
     # quiet period. Creating a course counts as its first update.
     materials_updated_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    # Set by the services, for the history.
-    changed_by: Any = None
 
     objects = CourseQuerySet.as_manager()
     history = ChangesOfMaterials(
@@ -167,12 +142,12 @@ class Course(models.Model):
         excluded_fields=["created_at", "updated_at", "materials_updated_at"],
     )
 
-    class Meta:
+    class Meta(Material.Meta):
         verbose_name = _("course")
         verbose_name_plural = _("courses")
         ordering = ("-updated_at", "-id")
         constraints = [
-            models.CheckConstraint(condition=~Q(title=""), name="course_title_not_empty"),
+            *Material.Meta.constraints,
             models.CheckConstraint(condition=Q(price__gte=0), name="course_price_not_negative"),
         ]
         indexes = [
@@ -192,20 +167,9 @@ class Course(models.Model):
             models.Index(fields=["price", "id"], name="course_price"),
         ]
 
-    def __str__(self) -> str:
-        return self.title
 
-    @property
-    def currency(self) -> str:
-        return str(settings.CURRENCY)
-
-
-class LessonQuerySet(models.QuerySet["Lesson"]):
-    def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Lessons of the courses this person may see in authoring."""
-        if isinstance(user, AnonymousUser):
-            return self.none()
-        return self if sees_all_content(user) else self.filter(course__owner=user)
+class LessonQuerySet(MaterialQuerySet["Lesson"]):
+    owner = "course__owner"
 
     def not_hidden_from(self, user: User) -> Self:
         """Lessons whose existence this person may know of: those of published and own courses,
@@ -229,11 +193,6 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
             | Exists(rights.filter(lesson_id=OuterRef("pk")))
         )
 
-    def with_has_access(self, user: User) -> Self:
-        """Answer `has_access`: whether the person may learn the lesson."""
-        opened = Lesson.objects.open_to(user).filter(pk=OuterRef("pk"))
-        return self.annotate(has_access=Exists(opened))
-
     def with_number(self) -> Self:
         """Answer `number`: which lesson of its course it is, from 1."""
         course = Lesson.objects.filter(course_id=OuterRef("course_id"))
@@ -247,7 +206,7 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
         return self.annotate(is_completed=Exists(completion))
 
 
-class Lesson(models.Model):
+class Lesson(Material):
     """A lesson. `price` None: not sold on its own; `is_preview`: open to all who see the course."""
 
     course = models.ForeignKey(
@@ -256,13 +215,6 @@ class Lesson(models.Model):
         db_index=False,  # lesson_order begins with it
         related_name="lessons",
         verbose_name=_("course"),
-    )
-    title = models.CharField(_("title"), max_length=200, validators=[validate_materials])
-    description = models.TextField(
-        _("description"),
-        blank=True,
-        max_length=DESCRIPTION_MAX_LENGTH,
-        validators=[validate_materials],
     )
     preview = models.ImageField(_("preview"), upload_to=random_name("lessons"), blank=True)
     video_url = models.URLField(
@@ -283,14 +235,9 @@ class Lesson(models.Model):
         default=False,
         help_text=_("Open to everyone who can see the course."),
     )
-    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)
 
-    # Answered by `with_has_access` and `with_is_completed`.
-    has_access: bool
+    # Answered by `with_is_completed`.
     is_completed: bool
-    # Set by the services, for the history.
-    changed_by: Any = None
 
     objects = LessonQuerySet.as_manager()
     history = ChangesOfMaterials(
@@ -299,12 +246,12 @@ class Lesson(models.Model):
         excluded_fields=["created_at", "updated_at"],
     )
 
-    class Meta:
+    class Meta(Material.Meta):
         verbose_name = _("lesson")
         verbose_name_plural = _("lessons")
         ordering = ("position", "id")
         constraints = [
-            models.CheckConstraint(condition=~Q(title=""), name="lesson_title_not_empty"),
+            *Material.Meta.constraints,
             models.CheckConstraint(
                 condition=Q(price=None) | Q(price__gte=0), name="lesson_price_not_negative"
             ),
@@ -319,10 +266,3 @@ class Lesson(models.Model):
             models.Index(fields=["title", "id"], name="lesson_title"),
             models.Index(fields=["price", "id"], name="lesson_price"),
         ]
-
-    def __str__(self) -> str:
-        return self.title
-
-    @property
-    def currency(self) -> str:
-        return str(settings.CURRENCY)

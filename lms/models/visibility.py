@@ -1,6 +1,10 @@
 """Who sees which courses; the querysets of the models beside it are written with these."""
 
-from django.db.models import Q
+from typing import Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
 
 from people.models import User
 
@@ -15,3 +19,24 @@ def published_or_own(user: User, prefix: str = "") -> Q:
     if sees_all_content(user):
         return Q()
     return Q(**{f"{prefix}is_published": True}) | Q(**{f"{prefix}owner": user})
+
+
+class MaterialQuerySet[M: models.Model](models.QuerySet[M]):
+    """Courses or lessons; `owner` leads to who owns the course."""
+
+    owner: str
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """What this person may see in authoring: that of their own courses; moderators: all."""
+        if isinstance(user, AnonymousUser):
+            return self.none()
+        return self if sees_all_content(user) else self.filter(**{self.owner: user})
+
+    def open_to(self, user: User) -> Self:
+        """What this person may learn, a course as a whole."""
+        raise NotImplementedError
+
+    def with_has_access(self, user: User) -> Self:
+        """Answer `has_access`: whether the person may learn it, a course as a whole."""
+        opened = type(self)(self.model).open_to(user).filter(pk=OuterRef("pk"))
+        return self.annotate(has_access=Exists(opened))

@@ -83,7 +83,7 @@ def test_a_rule_that_looks_at_more_than_the_role_is_not_compiled(
 ) -> None:
     """It would be answered once, for everybody of the role."""
     monkeypatch.setattr(
-        "lms.models.courses.sees_all_content", lambda user: sees_all_content(user) or rule(user)
+        "lms.models.visibility.sees_all_content", lambda user: sees_all_content(user) or rule(user)
     )
     with pytest.raises(error):
         queries.list_courses(author, search="", ordering="title")

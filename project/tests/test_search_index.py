@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from lms.models import Course, Lesson
-from lms.models.courses import SEARCHED_FIELDS
+from lms.models.materials import SEARCHED_FIELDS
 from payments.models import Payment
 from people.models import STAFF_SEARCHES, User
 from project.common.db.search import contains

@@ -1,0 +1,64 @@
+"""What courses and lessons have in common, and their history."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from lms.validators import validate_materials
+
+DESCRIPTION_MAX_LENGTH = 20_000
+# Where a search looks, in courses and lessons.
+SEARCHED_FIELDS = ("title", "description")
+
+
+class ChangesOfMaterials(HistoricalRecords):  # type: ignore[misc]
+    """Keeps each state that a row had, and who made it. A save of nothing but the times kept
+    beside the materials is no change."""
+
+    def post_save(self, instance: Any, created: bool, using: Any = None, **kwargs: Any) -> None:  # noqa: FBT001
+        saved = kwargs.get("update_fields")
+        if not created and saved is not None and set(saved).issubset(self.excluded_fields):
+            return
+        # Rows of a fixture are kept too: without their first state no change of them has a before.
+        super().post_save(instance, created, using=using, **kwargs | {"raw": False})
+
+    def get_history_user(self, instance: Any) -> Any:
+        """Whom the service names, wherever it was called from; otherwise whose request it is."""
+        return instance.changed_by or super().get_history_user(instance)
+
+
+class Material(models.Model):
+    """A course or a lesson."""
+
+    title = models.CharField(_("title"), max_length=200, validators=[validate_materials])
+    description = models.TextField(
+        _("description"),
+        blank=True,
+        max_length=DESCRIPTION_MAX_LENGTH,
+        validators=[validate_materials],
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)
+
+    # Answered by `with_has_access`.
+    has_access: bool
+    # Set by the services, for the history.
+    changed_by: Any = None
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(condition=~Q(title=""), name="%(class)s_title_not_empty")
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def currency(self) -> str:
+        return str(settings.CURRENCY)
