@@ -2,11 +2,10 @@
 
 import itertools
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 
 from django.contrib.auth import get_user_model
@@ -48,6 +47,9 @@ class ImportReport:
     bad_rows: list[BadRow] = field(default_factory=list)
     is_complete: bool = True
 
+    def refuse(self, row: Row, unfit: UnfitRow) -> None:
+        self.bad_rows.append(BadRow(row.number, row.line, str(unfit)))
+
 
 def import_payments(
     *, rows: Iterable[Row], by: User | None = None, at: datetime | None = None
@@ -57,10 +59,10 @@ def import_payments(
     A row whose `external_id` is in the book already changes nothing: a payment lives on here after
     it was imported. Raises PaymentsChanged if somebody else loaded the same rows meanwhile.
     """
-    cause = Cause(source=MoveSource.IMPORT, by=by)
+    save = partial(insert_payments, cause=Cause(source=MoveSource.IMPORT, by=by))
     try:
         with many_writes(), transaction.atomic():
-            report = _go_through(rows, partial(_book, cause), at)
+            report = _go_through(rows, save, at)
             transaction.set_rollback(bool(report.bad_rows))
     except IntegrityError:
         raise PaymentsChanged from None
@@ -69,73 +71,62 @@ def import_payments(
 
 def check_rows(*, rows: Iterable[Row]) -> ImportReport:
     """Say what `import_payments` would do with the rows; write nothing."""
-    return _go_through(rows, lambda payments: None, None)
-
-
-def _book(cause: Cause, payments: list[NewPayment]) -> None:
-    insert_payments(payments=payments, cause=cause)
+    return _go_through(rows, lambda *, payments: None, None)
 
 
 def _go_through(
-    rows: Iterable[Row], save: Callable[[list[NewPayment]], object], at: datetime | None
+    rows: Iterable[Row], save: Callable[..., object], at: datetime | None
 ) -> ImportReport:
     report = ImportReport()
     at = at or timezone.now()
-    surroundings = _Surroundings()
-    with closing(_FirstRows()) as first_rows:
+    references = References()
+    with closing(ExternalIds()) as external_ids:
         for batch in itertools.batched(rows, BATCH_SIZE):
-            payments = _check_batch(batch, first_rows, surroundings, report, at)
+            payments = _new_payments(batch, external_ids, references, report, at)
             if len(report.bad_rows) >= MOST_BAD_ROWS:
                 del report.bad_rows[MOST_BAD_ROWS:]
                 report.is_complete = False
                 break
             if not report.bad_rows:
-                save(payments)
+                save(payments=payments)
             # With DEBUG Django remembers every query, and here they are large.
             reset_queries()
     return report
 
 
-def _check_batch(
+def _new_payments(
     batch: Iterable[Row],
-    first_rows: "_FirstRows",
-    surroundings: "_Surroundings",
+    external_ids: "ExternalIds",
+    references: "References",
     report: ImportReport,
     at: datetime,
 ) -> list[NewPayment]:
-    """Return the new payments of the batch; note in the report what else there is in it."""
-    drafts = list(_sound_drafts(batch, first_rows, report.bad_rows))
-    surroundings.look_at(drafts)
-    payments = []
+    """Return those of the batch; note in the report what else there is in it."""
+    drafts, payments = [], []
+    for row in batch:
+        try:
+            draft = read_row(row)
+            external_ids.claim(draft.external_id, row.number)
+            drafts.append(draft)
+        except UnfitRow as unfit:
+            report.refuse(row, unfit)
+    references.read(drafts)
     for draft in drafts:
         try:
-            payment = surroundings.place(draft, at)
+            payment = references.new_payment(draft, at)
         except UnfitRow as unfit:
-            report.bad_rows.append(BadRow(draft.row.number, draft.row.line, str(unfit)))
+            report.refuse(draft.row, unfit)
         else:
-            if payment is None:
-                report.known += 1
-            else:
+            if payment:
                 payments.append(payment)
+            else:
+                report.known += 1
     report.new += len(payments)
     report.bad_rows.sort(key=lambda bad_row: bad_row.number)
     return payments
 
 
-def _sound_drafts(
-    batch: Iterable[Row], first_rows: "_FirstRows", bad_rows: list[BadRow]
-) -> Iterator[Draft]:
-    for row in batch:
-        try:
-            draft = read_row(row)
-            first_rows.claim(draft.external_id, row.number)
-        except UnfitRow as unfit:
-            bad_rows.append(BadRow(row.number, row.line, str(unfit)))
-        else:
-            yield draft
-
-
-class _FirstRows:
+class ExternalIds:
     """Which external id came first in which row of a file: in a temporary database on disk,
     because a file may have more of them than there is memory."""
 
@@ -162,68 +153,41 @@ class _FirstRows:
         self.database.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What never changes about a payment."""
-
-    payer_id: int
-    course_id: int | None
-    lesson_id: int | None
-    amount: Decimal
-    currency: str
-
-
-class _Surroundings:
+class References:
     """What the rows of a batch refer to: each kind of it is read in one query, and what earlier
     batches asked for is not read again."""
 
     def __init__(self) -> None:
         self.users: dict[int | str, int] = {}
-        self.courses: dict[int, str] = {}
-        self.lessons: dict[int, str] = {}
-        self.known: dict[str, _Facts] = {}
+        self.courses: dict[int | None, str] = {}
+        self.lessons: dict[int | None, str] = {}
+        # By external id: payer, course, lesson, amount and currency, which never change.
+        self.payments: dict[str | None, tuple[object, ...]] = {}
 
-    def look_at(self, drafts: Collection[Draft]) -> None:
+    def read(self, drafts: Collection[Draft]) -> None:
         """Read what is not known yet."""
         for remembered in (self.users, self.courses, self.lessons):
             if len(remembered) > MOST_REMEMBERED:
                 remembered.clear()
         self.users |= _ids_of_users({draft.user for draft in drafts} - self.users.keys())
-        courses = {draft.course_id for draft in drafts}
-        self.courses |= _titles(Course, courses - self.courses.keys())
-        lessons = {draft.lesson_id for draft in drafts}
-        self.lessons |= _titles(Lesson, lessons - self.lessons.keys())
-        self.known = _facts_in_book({draft.external_id for draft in drafts})
+        courses = {draft.course_id for draft in drafts if draft.course_id} - self.courses.keys()
+        self.courses |= Course.objects.filter(pk__in=courses).values_list("pk", "title")
+        lessons = {draft.lesson_id for draft in drafts if draft.lesson_id} - self.lessons.keys()
+        self.lessons |= Lesson.objects.filter(pk__in=lessons).values_list("pk", "title")
+        columns = ("external_id", "payer_id", "course_id", "lesson_id", "amount", "currency")
+        known = Payment.objects.filter(external_id__in={draft.external_id for draft in drafts})
+        self.payments = {name: tuple(facts) for name, *facts in known.values_list(*columns)}
 
-    def place(self, draft: Draft, at: datetime) -> NewPayment | None:
+    def new_payment(self, draft: Draft, at: datetime) -> NewPayment | None:
         """Return the new payment, or None if it is in the book. Raises UnfitRow."""
-        if known := self.known.get(draft.external_id):
-            self._compare(draft, known)
+        if known := self.payments.get(draft.external_id):
+            # The e-mail of somebody whose account was erased meanwhile leads nowhere any more.
+            payer_id = self.users.get(draft.user, known[0])
+            target = (draft.course_id, draft.lesson_id)
+            if known != (payer_id, *target, draft.amount, draft.currency):
+                message = _("external_id: %s is in the book with another person, thing or amount")
+                raise UnfitRow(message % draft.external_id)
             return None
-        self._require_references(draft)
-        return NewPayment(
-            payer_id=self.users[draft.user],
-            course_id=draft.course_id,
-            lesson_id=draft.lesson_id,
-            title=draft.title or self._title(draft),
-            amount=draft.amount,
-            currency=draft.currency,
-            method=draft.method,
-            status=draft.status,
-            paid_at=draft.paid_at,
-            created_at=draft.created_at or draft.paid_at or at,
-            external_id=draft.external_id,
-        )
-
-    def _compare(self, draft: Draft, known: _Facts) -> None:
-        # The e-mail of somebody whose account was erased meanwhile leads nowhere any more.
-        payer_id = self.users.get(draft.user, known.payer_id)
-        target = (draft.course_id, draft.lesson_id)
-        if known != _Facts(payer_id, *target, draft.amount, draft.currency):
-            message = _("external_id: %s is in the book with another person, thing or amount")
-            raise UnfitRow(message % draft.external_id)
-
-    def _require_references(self, draft: Draft) -> None:
         problems = []
         if draft.user not in self.users:
             problems.append(_("user: there is no account %s") % draft.user)
@@ -233,11 +197,20 @@ class _Surroundings:
             problems.append(_("lesson_id: there is no lesson %s") % draft.lesson_id)
         if problems:
             raise UnfitRow("; ".join(problems))
-
-    def _title(self, draft: Draft) -> str:
-        if draft.course_id is not None:
-            return self.courses[draft.course_id]
-        return self.lessons[draft.lesson_id or 0]
+        title = self.courses.get(draft.course_id) or self.lessons.get(draft.lesson_id)
+        return NewPayment(
+            payer_id=self.users[draft.user],
+            course_id=draft.course_id,
+            lesson_id=draft.lesson_id,
+            title=draft.title or title or "",
+            amount=draft.amount,
+            currency=draft.currency,
+            method=draft.method,
+            status=draft.status,
+            paid_at=draft.paid_at,
+            created_at=draft.created_at or draft.paid_at or at,
+            external_id=draft.external_id,
+        )
 
 
 def _ids_of_users(references: set[int | str]) -> dict[int | str, int]:
@@ -248,13 +221,3 @@ def _ids_of_users(references: set[int | str]) -> dict[int | str, int]:
     return dict(by_email.values_list("email_key", "pk")) | {
         pk: pk for pk in by_id.values_list("pk", flat=True)
     }
-
-
-def _titles(model: type[Course] | type[Lesson], ids: set[int | None]) -> dict[int, str]:
-    return dict(model.objects.filter(pk__in=ids - {None}).values_list("pk", "title"))
-
-
-def _facts_in_book(external_ids: set[str]) -> dict[str, _Facts]:
-    columns = ("external_id", "payer_id", "course_id", "lesson_id", "amount", "currency")
-    rows = Payment.objects.filter(external_id__in=external_ids).values_list(*columns)
-    return {external_id or "": _Facts(*facts) for external_id, *facts in rows}
