@@ -87,14 +87,16 @@ def client_of(user: "User") -> "Client":
 
 def trace_requests() -> None:
     from lms.tests.factories import CourseFactory, LessonFactory  # noqa: PLC0415
+    from project.mail.kinds import mail_kind  # noqa: PLC0415
 
     course = CourseFactory.create(published=True, price=10, materials_updated_at=LONG_AGO)
     lesson = LessonFactory.create(course=course)
     author = client_of(course.owner)
     address = f"/api/v1/lessons/{lesson.pk}"
-    # The first requests import modules and compile statements.
+    # The first requests import modules, compile statements, and look up the kind of mail.
     author.get("/api/v1/courses")
     author.patch(f"{address}?notify=false", {"title": "First"}, **JSON)
+    mail_kind("course_update")
     with traced("GET /api/v1/courses"):
         author.get("/api/v1/courses")
     with traced("PATCH /api/v1/lessons/{lesson_id}"):

@@ -1,7 +1,6 @@
 """What changed in a course, and which mail told its subscribers."""
 
 from datetime import datetime
-from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -44,12 +43,6 @@ class CourseUpdate(models.Model):
         return f"{self.course}, {self.created_at:%Y-%m-%d %H:%M}"
 
 
-class CourseChangeQuerySet(models.QuerySet["CourseChange"]):
-    def collected(self) -> Self:
-        """Changes that no mail has told of yet."""
-        return self.filter(update=None)
-
-
 class CourseChange(models.Model):
     """One change of the materials of a published course, written in the transaction of the change.
 
@@ -80,8 +73,6 @@ class CourseChange(models.Model):
         help_text=_("Empty: collected until the course is quiet again."),
     )
 
-    objects = CourseChangeQuerySet.as_manager()
-
     class Meta:
         verbose_name = _("course change")
         verbose_name_plural = _("course changes")
@@ -98,7 +89,7 @@ class CourseChange(models.Model):
 
 def courses_to_tell(*, at: datetime) -> models.QuerySet[Course]:
     """Published courses with collected changes that have been quiet for more than the period."""
-    collected = CourseChange.objects.collected().filter(course=OuterRef("pk"))
+    collected = CourseChange.objects.filter(update=None, course=OuterRef("pk"))
     return Course.objects.filter(
         Exists(collected),
         is_published=True,

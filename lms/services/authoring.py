@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import ChangeKind, Course, Lesson
 from lms.models.courses import LAST_POSITION
-from lms.services.updates import Change, record_update
+from lms.services.updates import save_course
 from lms.validators import normalize_video_url
 from people.models import User
 from project.common.errors import Conflict
@@ -55,10 +55,8 @@ def update_course(
     course.changed_by = by
     changed = _apply(course, changes)
     if changed:
-        _save_with_time(course, changed)
-        told = [Change(kind) for field, kind in COURSE_MATERIALS.items() if field in changed]
-        if notify and told:
-            record_update(course=course, by=by, changes=told)
+        told = [kind for field, kind in COURSE_MATERIALS.items() if notify and field in changed]
+        save_course(course=course, by=by, fields=changed, told=told)
     return course
 
 
@@ -87,14 +85,15 @@ def create_lesson(
     course = Course.objects.select_for_update().get(pk=course.pk)
     fields = _normalized(fields)
     if fields.get("position") is None:
-        fields["position"] = _next_position(course)
+        last = course.lessons.aggregate(last=Max("position"))["last"]
+        # Of lessons in one place the newest comes last.
+        fields["position"] = 0 if last is None else min(last + 1, LAST_POSITION)
     lesson = Lesson(course=course, **fields)
     lesson.changed_by = by
     lesson.clean_fields(exclude={"course"})
     lesson.save()
-    _save_with_time(course, [])
-    if notify:
-        record_update(course=course, by=by, changes=[Change(ChangeKind.LESSON_ADDED, lesson)])
+    told = [ChangeKind.LESSON_ADDED] if notify else []
+    save_course(course=course, by=by, told=told, lesson=lesson)
     return lesson
 
 
@@ -109,12 +108,16 @@ def update_lesson(
     lesson.changed_by = by
     changed = _apply(lesson, _normalized(changes))
     if changed:
-        _save_with_time(lesson, changed)
+        lesson.updated_at = timezone.now()
+        lesson.save(update_fields=[*changed, "updated_at"])
+        told = [kind for field, kind in LESSON_MATERIALS.items() if field in changed]
         for course in courses.values():
-            _save_with_time(course, [])
-            told = _changes_of_lesson(lesson, course, changed)
-            if notify and told:
-                record_update(course=course, by=by, changes=told)
+            # A lesson that moved is gone from one course and new in the other.
+            if course.pk != lesson.course_id:
+                told = [ChangeKind.LESSON_REMOVED]
+            elif "course" in changed:
+                told = [ChangeKind.LESSON_ADDED]
+            save_course(course=course, by=by, told=told if notify else [], lesson=lesson)
     return lesson
 
 
@@ -123,17 +126,15 @@ def delete_lesson(*, lesson: Lesson, by: User, notify: bool = True) -> None:
     """Delete a lesson with its picture; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises HasPayments."""
     lesson, courses = _locked(lesson)
-    course = courses[lesson.course_id]
-    removed = Change(ChangeKind.LESSON_REMOVED, copy(lesson))
+    removed = copy(lesson)  # keeps its key
     lesson.changed_by = by
     try:
         lesson.delete()
     except ProtectedError:
         raise HasPayments from None
     discard_file(lesson.preview)
-    _save_with_time(course, [])
-    if notify:
-        record_update(course=course, by=by, changes=[removed])
+    told = [ChangeKind.LESSON_REMOVED] if notify else []
+    save_course(course=courses[lesson.course_id], by=by, told=told, lesson=removed)
 
 
 def has_payments(subject: Course | Lesson) -> bool:
@@ -159,18 +160,26 @@ def set_preview(*, subject: Course | Lesson, picture: "ContentFile[bytes] | None
     Not in a transaction of its own: storing may be slow, and `replace_image` holds the row.
     """
     replace_image(subject, "preview", picture)
-    _save_with_time(subject, [])
+    subject.updated_at = timezone.now()
+    subject.save(update_fields=["updated_at"])
 
 
 def _locked(lesson: Lesson, *targets: int) -> tuple[Lesson, dict[int, Course]]:
     """Lock a lesson with its course and those that it is to move to: courses first, by their keys.
     Raises DoesNotExist. It may have moved since it was read, and also while we wait."""
-    here = Lesson.objects.values_list("course_id", flat=True).get(pk=lesson.pk)
-    courses = Course.objects.select_for_update().order_by("pk").in_bulk({here, *targets})
-    if len(courses) < len({here, *targets}):
+    here = Lesson.objects.filter(pk=lesson.pk).order_by().values("course_id")
+    # An OR of the two would have PostgreSQL look at every course.
+    there = Course.objects.filter(pk__in=targets).order_by().values("pk")
+    wanted = here.union(there) if targets else here
+    courses = Course.objects.select_for_update().filter(pk__in=wanted).order_by("pk").in_bulk()
+    if not courses.keys() >= {*targets}:
         raise Course.DoesNotExist
-    found = Lesson.objects.select_for_update().filter(pk=lesson.pk, course=here).first()
-    return (found, courses) if found else _locked(lesson, *targets)
+    found = Lesson.objects.select_for_update().filter(pk=lesson.pk, course__in=[*courses]).first()
+    if found:
+        return found, {pk: courses[pk] for pk in {found.course_id, *targets}}
+    if not Lesson.objects.filter(pk=lesson.pk).exists():
+        raise Lesson.DoesNotExist
+    return _locked(lesson, *targets)
 
 
 def _normalized(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,12 +188,6 @@ def _normalized(fields: Mapping[str, Any]) -> dict[str, Any]:
     if "video_url" in fields:
         fields["video_url"] = normalize_video_url(fields["video_url"] or "")
     return fields
-
-
-def _next_position(course: Course) -> int:
-    last = course.lessons.aggregate(last=Max("position"))["last"]
-    # Of lessons in one place the newest comes last.
-    return 0 if last is None else min(last + 1, LAST_POSITION)
 
 
 def _apply(subject: Course | Lesson, changes: Mapping[str, Any]) -> list[str]:
@@ -197,18 +200,3 @@ def _apply(subject: Course | Lesson, changes: Mapping[str, Any]) -> list[str]:
     fields = {field.name for field in subject._meta.get_fields()}
     subject.clean_fields(exclude=fields - set(changed))
     return changed
-
-
-def _save_with_time(subject: Course | Lesson, changed: list[str]) -> None:
-    subject.updated_at = timezone.now()
-    subject.save(update_fields=[*changed, "updated_at"])
-
-
-def _changes_of_lesson(lesson: Lesson, course: Course, changed: list[str]) -> list[Change]:
-    """What happened to the lesson, as the subscribers of `course` see it: a lesson that moved is
-    new in one course and gone from the other."""
-    if course.pk != lesson.course_id:
-        return [Change(ChangeKind.LESSON_REMOVED, lesson)]
-    if "course" in changed:
-        return [Change(ChangeKind.LESSON_ADDED, lesson)]
-    return [Change(kind, lesson) for field, kind in LESSON_MATERIALS.items() if field in changed]

@@ -11,7 +11,6 @@ they are deleted.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -30,41 +29,44 @@ COURSES_AT_ONCE = 200
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True)
-class Change:
-    """What somebody did to the materials of a course."""
-
-    kind: ChangeKind
-    lesson: Lesson | None = None
-
-
-def record_update(
-    *, course: Course, by: User, changes: Sequence[Change], at: datetime | None = None
+def save_course(
+    *,
+    course: Course,
+    by: User,
+    fields: Sequence[str] = (),
+    told: Sequence[ChangeKind] = (),
+    lesson: Lesson | None = None,
 ) -> None:
-    """Write down what changed, and send it off if the course was quiet before.
+    """Save the given fields of a course and the time of its change, and write down what
+    subscribers are to be told of it, or of its `lesson`. If the course was quiet before, this is
+    sent off.
 
     To be called in the transaction of the change, with the row of the course locked: of two
     simultaneous changes the second sees the first.
     """
-    at = at or timezone.now()
-    was_quiet = at - course.materials_updated_at > settings.COURSE_UPDATE_QUIET_PERIOD
-    course.materials_updated_at = at
-    course.save(update_fields=["materials_updated_at"])
-    if not course.is_published:
-        return
-    CourseChange.objects.bulk_create(
-        CourseChange(
-            course=course,
-            kind=change.kind,
-            lesson_id=change.lesson.pk if change.lesson else None,
-            lesson_title=change.lesson.title if change.lesson else "",
-            changed_by=by,
-            changed_at=at,
+    now = timezone.now()
+    was_quiet = now - course.materials_updated_at > settings.COURSE_UPDATE_QUIET_PERIOD
+    course.updated_at = now
+    times = ["updated_at"]
+    if told:
+        course.materials_updated_at = now
+        times.append("materials_updated_at")
+    if told and course.is_published:
+        CourseChange.objects.bulk_create(
+            CourseChange(
+                course=course,
+                kind=kind,
+                lesson_id=lesson.pk if lesson else None,
+                lesson_title=lesson.title if lesson else "",
+                changed_by=by,
+                changed_at=now,
+            )
+            for kind in told
         )
-        for change in changes
-    )
-    if was_quiet and not _was_told_lately(course, at):
-        _tell(course, at)
+        since = now - settings.COURSE_UPDATE_QUIET_PERIOD
+        if was_quiet and not course.updates.filter(created_at__range=(since, now)).exists():
+            _tell(course, now)
+    course.save(update_fields=[*fields, *times])
 
 
 def tell_collected(*, at: datetime | None = None) -> int:
@@ -79,8 +81,7 @@ def tell_collected(*, at: datetime | None = None) -> int:
 def collected_go_out_at(course: Course) -> datetime | None:
     """When the changes that wait will be told, if nobody changes the course again; None if none
     waits: what was changed last went off at once, or sends nothing."""
-    waiting = CourseChange.objects.collected().filter(course=course)
-    if not waiting.exists():
+    if not course.changes.filter(update=None).exists():
         return None
     last = Course.objects.values_list("materials_updated_at", flat=True).get(pk=course.pk)
     return last + settings.COURSE_UPDATE_QUIET_PERIOD
@@ -97,15 +98,10 @@ def _tell_if_due(course_id: int, at: datetime) -> bool:
     return True
 
 
-def _was_told_lately(course: Course, at: datetime) -> bool:
-    since = at - settings.COURSE_UPDATE_QUIET_PERIOD
-    return course.updates.filter(created_at__gte=since, created_at__lte=at).exists()
-
-
 def _tell(course: Course, at: datetime) -> None:
     """Put all that was collected into one mail; nothing at all if nobody subscribed."""
     update = CourseUpdate.objects.create(course=course, created_at=at)
-    CourseChange.objects.collected().filter(course=course).update(update=update)
+    course.changes.filter(update=None).update(update=update)
     send_to_audience(MAIL, update.pk, title=course.title)
 
 
@@ -114,6 +110,6 @@ def _forgive_future_times(at: datetime) -> None:
     courses starts now, or their subscribers would hear nothing until then."""
     ahead = Course.objects.filter(
         materials_updated_at__gt=at + CLOCK_TOLERANCE,
-        pk__in=CourseChange.objects.collected().values("course"),
+        pk__in=CourseChange.objects.filter(update=None).values("course"),
     )
     ahead.update(materials_updated_at=at)

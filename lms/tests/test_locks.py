@@ -252,3 +252,23 @@ def test_two_courses_are_locked_in_the_order_of_their_keys(course, lesson, autho
     )
     assert waited
     assert second.course == target
+
+
+def test_a_lesson_that_came_meanwhile_where_it_was_to_move_did_not_leave_twice(
+    course, lesson, author
+):
+    target = CourseFactory.create(owner=author, published=True)
+    known = Lesson.objects.get(pk=lesson.pk)
+    changes = {"course": target, "title": "New"}
+    meanwhile(
+        lambda: authoring.update_lesson(lesson=lesson, changes={"course": target}, by=author),
+        lambda: authoring.update_lesson(lesson=known, changes=changes, by=author),
+    )
+    told = CourseChange.objects.order_by("id").values_list("course", "kind")
+    assert sorted(told) == sorted(
+        [
+            (course.pk, ChangeKind.LESSON_REMOVED),
+            (target.pk, ChangeKind.LESSON_ADDED),
+            (target.pk, ChangeKind.LESSON_RENAMED),
+        ]
+    )
