@@ -1,7 +1,7 @@
 """The policy of courses and lessons: who may do what to what they can see
 (docs/rules.md, 1).
 
-Seeing is `visible_to` in models.py. The API, `abilities` in its answers and the admin ask here.
+Seeing is `lms/models/visibility.py`. The API, `abilities` in its answers and the admin ask here.
 """
 
 from lms.models import Course, Lesson

@@ -23,6 +23,8 @@ LAST_POSITION = 2**31 - 1
 
 
 class CourseQuerySet(MaterialQuerySet["Course"]):
+    """Who sees which courses by which method is a table in `lms/models/visibility.py`."""
+
     owner = "owner"
 
     def open_to_subscribers(self, user: User) -> Self:

@@ -1,4 +1,14 @@
-"""Who sees which courses; the querysets of the models beside it are written with these."""
+"""Who sees which courses; the querysets of the models beside it are written with these.
+
+The five methods that answer this for courses (docs/rules.md, 6.2):
+
+                      published, of others      own         drafts of others
+visible_to            moderators                yes         moderators
+published             yes                       published   nobody
+open_to_subscribers   yes                       yes         moderators
+open_to               by a right, moderators    yes         by a right, moderators
+on_sale_to            yes                       yes         nobody
+"""
 
 from typing import Self
 

@@ -176,7 +176,8 @@ def _locked(lesson: Lesson, *targets: int) -> tuple[Lesson, dict[int, Course]]:
         raise Course.DoesNotExist
     found = Lesson.objects.select_for_update().filter(pk=lesson.pk, course__in=[*courses]).first()
     if found:
-        return found, {pk: courses[pk] for pk in {found.course_id, *targets}}
+        wanted_now = {found.course_id, *targets}
+        return found, {pk: course for pk, course in courses.items() if pk in wanted_now}
     if not Lesson.objects.filter(pk=lesson.pk).exists():
         raise Lesson.DoesNotExist
     return _locked(lesson, *targets)
