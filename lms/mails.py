@@ -50,16 +50,16 @@ class CourseUpdateMail(MailKind):
             return {
                 person.pk: Skip(gettext_noop("the course was unpublished")) for person in people
             }
-        edition = Edition(update)
+        letters = LettersOfUpdate(update)
         subscribed = set(
             Subscription.objects.filter(course=update.course, user__in=people).values_list(
                 "user_id", flat=True
             )
         )
-        return {person.pk: edition.letter_to(person, subscribed) for person in people}
+        return {person.pk: letters.letter_to(person, subscribed) for person in people}
 
 
-class Edition:
+class LettersOfUpdate:
     """The letters of one update: rendered once for each language and each author of changes."""
 
     def __init__(self, update: CourseUpdate) -> None:

@@ -96,10 +96,10 @@ class CourseQuerySet(MaterialQuerySet["Course"]):
         that an owner hears that there is nothing to buy, and not that there is nothing."""
         return self.filter(Q(is_published=True) | Q(owner=user))
 
-    def held(self) -> Self:
-        """The same courses, not to be deleted until the transaction ends. What begins to refer to a
-        course or its lessons takes it like this, or a deletion at the same moment fails one of
-        the two; who deletes locks the course, too."""
+    def protected_from_deletion(self) -> Self:
+        """Lock the courses so that nobody deletes them until the transaction ends. Whatever begins to
+        refer to a course or its lessons does this first, or a deletion at the same moment makes
+        one of the two fail; a deletion locks the course, too."""
         return self.select_for_update(of=("self",), no_key=True)
 
     def with_is_subscribed(self, user: User) -> Self:

@@ -140,14 +140,14 @@ def delete_lesson(*, lesson: Lesson, by: User, notify: bool = True) -> None:
 def has_payments(subject: Course | Lesson) -> bool:
     """Whether somebody has paid for it or for a part of it, so that it can't be deleted."""
     itself: QuerySet[Any] = type(subject).objects.filter(pk=subject.pk)
-    held = [*_holding(itself)]
+    protecting = [*_protecting(itself)]
     if isinstance(subject, Course):
-        held += _holding(subject.lessons.all())
-    return any(rows.exists() for rows in held)
+        protecting += _protecting(subject.lessons.all())
+    return any(rows.exists() for rows in protecting)
 
 
-def _holding(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
-    """What the database would not let go with these rows, whichever app it belongs to."""
+def _protecting(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
+    """Rows with a protected key to these, whichever app they belong to."""
     for relation in rows.model._meta.related_objects:
         if relation.on_delete is PROTECT:
             others = relation.related_model._base_manager  # noqa: SLF001 - documented

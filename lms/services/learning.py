@@ -30,7 +30,7 @@ def enroll(*, user: User, course: Course) -> bool:
 @transaction.atomic
 def complete_lesson(*, user: User, lesson: Lesson) -> None:
     """Mark a lesson as finished; nothing happens if it is. Raises NoAccess."""
-    Course.objects.held().get(lessons=lesson.pk)
+    Course.objects.protected_from_deletion().get(lessons=lesson.pk)
     _require_access(user, lesson)
     Completion.objects.get_or_create(user=user, lesson=lesson)
 

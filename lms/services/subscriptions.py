@@ -9,7 +9,7 @@ from people.models import User
 @transaction.atomic
 def subscribe(*, user: User, course: Course) -> bool:
     """Subscribe a person to updates of a course. Returns False if they already were."""
-    course = Course.objects.held().get(pk=course.pk)
+    course = Course.objects.protected_from_deletion().get(pk=course.pk)
     _subscription, created = Subscription.objects.get_or_create(user=user, course=course)
     return created
 

@@ -121,7 +121,7 @@ def test_who_completes_a_lesson_hinders_nobody_who_subscribes_or_logs_in(course,
     _first, _second, waited = meanwhile(
         lambda: (
             learning.complete_lesson(user=learner, lesson=lesson),
-            Course.objects.select_related("owner").held().get(pk=course.pk),
+            Course.objects.select_related("owner").protected_from_deletion().get(pk=course.pk),
         ),
         subscribe_and_log_in,
     )

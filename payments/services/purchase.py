@@ -168,7 +168,7 @@ def _is_stale(waiting: Payment, offer: Payment) -> bool:
 def _find_target(buyer: User, order: Order) -> Course | Lesson:
     """Raises Missing for what is not there as well as for somebody else's draft."""
     target: Course | Lesson | None
-    courses = Course.objects.on_sale_to(buyer).held()
+    courses = Course.objects.on_sale_to(buyer).protected_from_deletion()
     if order.course_id is not None:
         target = courses.filter(pk=order.course_id).first()
     else:
