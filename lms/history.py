@@ -102,22 +102,19 @@ def _read(model: type[Course | Lesson], ids: Iterable[int]) -> dict[int, Change]
         .order_by()
     )
     earlier_states = records.in_bulk({state.before_id for state in states if state.before_id})
+    names = told_fields(model)
     return {
-        state.history_id: _change(model, state, earlier_states.get(state.before_id))
+        state.history_id: Change(
+            id=state.history_id,
+            at=state.history_date,
+            by=state.history_user,
+            kind=KINDS[state.history_type],
+            lesson_id=state.id if model is Lesson else None,
+            title=state.title,
+            fields=_differences(names, state, earlier_states.get(state.before_id)),
+        )
         for state in states
     }
-
-
-def _change(model: type[Course | Lesson], state: Any, before: Any) -> Change:
-    return Change(
-        id=state.history_id,
-        at=state.history_date,
-        by=state.history_user,
-        kind=KINDS[state.history_type],
-        lesson_id=state.id if model is Lesson else None,
-        title=state.title,
-        fields=_differences(told_fields(model), state, before),
-    )
 
 
 def told_fields(model: type[Course | Lesson]) -> list[str]:

@@ -73,7 +73,12 @@ def tell_collected(*, at: datetime | None = None) -> int:
     """Send off the collected changes of courses that are quiet again, COURSES_AT_ONCE at most.
     Returns the number of courses."""
     at = at or timezone.now()
-    _forgive_future_times(at)
+    # A clock that ran ahead and was set back left times in the future: the quiet period of these
+    # courses starts now, or their subscribers would hear nothing until then.
+    Course.objects.filter(
+        materials_updated_at__gt=at + CLOCK_TOLERANCE,
+        pk__in=CourseChange.objects.filter(update=None).values("course"),
+    ).update(materials_updated_at=at)
     course_ids = courses_to_tell(at=at).values_list("pk", flat=True)[:COURSES_AT_ONCE]
     return sum(_tell_if_due(course_id, at) for course_id in list(course_ids))
 
@@ -103,13 +108,3 @@ def _tell(course: Course, at: datetime) -> None:
     update = CourseUpdate.objects.create(course=course, created_at=at)
     course.changes.filter(update=None).update(update=update)
     send_to_audience(MAIL, update.pk, title=course.title)
-
-
-def _forgive_future_times(at: datetime) -> None:
-    """A clock that ran ahead and was set back left times in the future: the quiet period of these
-    courses starts now, or their subscribers would hear nothing until then."""
-    ahead = Course.objects.filter(
-        materials_updated_at__gt=at + CLOCK_TOLERANCE,
-        pk__in=CourseChange.objects.filter(update=None).values("course"),
-    )
-    ahead.update(materials_updated_at=at)
