@@ -1,7 +1,9 @@
 """What authors and moderators do to courses and lessons. One service, one transaction."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from copy import copy
+from functools import wraps
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -97,7 +99,24 @@ def create_lesson(
     return lesson
 
 
-@transaction.atomic
+class LessonMoved(Exception):
+    """The lesson is in another course than the one that was locked."""
+
+
+def again_if_moved[**P, R](service: Callable[P, R]) -> Callable[P, R]:
+    """Run a service in a transaction, and again in a new one after LessonMoved. The first lets go of
+    its locks: whoever held them could lock another course only out of order, and deadlock."""
+
+    @wraps(service)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        while True:
+            with suppress(LessonMoved), transaction.atomic():
+                return service(*args, **kwargs)
+
+    return run
+
+
+@again_if_moved
 def update_lesson(
     *, lesson: Lesson, changes: Mapping[str, Any], by: User, notify: bool = True
 ) -> Lesson:
@@ -121,7 +140,7 @@ def update_lesson(
     return lesson
 
 
-@transaction.atomic
+@again_if_moved
 def delete_lesson(*, lesson: Lesson, by: User, notify: bool = True) -> None:
     """Delete a lesson with its picture; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises HasPayments."""
@@ -159,14 +178,12 @@ def set_preview(*, subject: Course | Lesson, picture: "ContentFile[bytes] | None
 
     Not in a transaction of its own: storing may be slow, and `replace_image` holds the row.
     """
-    replace_image(subject, "preview", picture)
-    subject.updated_at = timezone.now()
-    subject.save(update_fields=["updated_at"])
+    replace_image(subject, "preview", picture, updated_at=timezone.now())
 
 
 def _locked(lesson: Lesson, *targets: int) -> tuple[Lesson, dict[int, Course]]:
     """Lock a lesson with its course and those that it is to move to: courses first, by their keys.
-    Raises DoesNotExist. It may have moved since it was read, and also while we wait."""
+    Raises DoesNotExist; LessonMoved if it moved while we waited for its course."""
     here = Lesson.objects.filter(pk=lesson.pk).order_by().values("course_id")
     # An OR of the two would have PostgreSQL look at every course.
     there = Course.objects.filter(pk__in=targets).order_by().values("pk")
@@ -174,13 +191,10 @@ def _locked(lesson: Lesson, *targets: int) -> tuple[Lesson, dict[int, Course]]:
     courses = Course.objects.select_for_update().filter(pk__in=wanted).order_by("pk").in_bulk()
     if not courses.keys() >= {*targets}:
         raise Course.DoesNotExist
-    found = Lesson.objects.select_for_update().filter(pk=lesson.pk, course__in=[*courses]).first()
-    if found:
-        wanted_now = {found.course_id, *targets}
-        return found, {pk: course for pk, course in courses.items() if pk in wanted_now}
-    if not Lesson.objects.filter(pk=lesson.pk).exists():
-        raise Lesson.DoesNotExist
-    return _locked(lesson, *targets)
+    found = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    if found.course_id not in courses:
+        raise LessonMoved
+    return found, {pk: courses[pk] for pk in {found.course_id, *targets}}
 
 
 def _normalized(fields: Mapping[str, Any]) -> dict[str, Any]:

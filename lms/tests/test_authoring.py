@@ -11,6 +11,8 @@ import time_machine
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from lms import history
 from lms.models import ChangeKind, Course, CourseChange, Lesson, Subscription
@@ -393,6 +395,15 @@ def test_a_picture_is_replaced_or_removed_of_one_alone(
     assert subject.updated_at == NOW
     rest = [*Course.objects.all(), *Lesson.objects.all()]
     assert {row.updated_at for row in rest if row != subject} == {LONG_AGO}
+
+
+@pytest.mark.parametrize("kind", ["course", "lesson"])
+def test_a_picture_and_its_time_are_written_at_once(course, lesson, kind):
+    """Or nobody would know when the picture came, if the row is deleted in between."""
+    subject = course if kind == "course" else lesson
+    with CaptureQueriesContext(connection) as queries:
+        authoring.set_preview(subject=subject, picture=ContentFile(b"y", name="b.jpg"))
+    assert sum(query["sql"].startswith("UPDATE") for query in queries) == 1
 
 
 # --- Putting back ---------------------------------------------------------------------------------

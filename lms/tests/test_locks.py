@@ -2,11 +2,13 @@
 on SQLite there is one writer at a time."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.utils import timezone
 
 from lms.models import (
@@ -25,7 +27,8 @@ from lms.tests.factories import CourseFactory, LessonFactory
 from people.models import User
 from project.common.errors import PaymentRequired
 from project.common.images import replace_image
-from project.tests.races import meanwhile
+from project.tests.processes import wait_until
+from project.tests.races import Runner, meanwhile
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
@@ -272,3 +275,28 @@ def test_a_lesson_that_came_meanwhile_where_it_was_to_move_did_not_leave_twice(
             (target.pk, ChangeKind.LESSON_RENAMED),
         ]
     )
+
+
+def test_a_change_that_follows_a_moved_lesson_lets_the_course_go_that_it_left(author):
+    """Or it would wait for a course with a lower key while it holds one with a higher."""
+    low, high = CourseFactory.create_batch(2, owner=author)
+    lesson, other = LessonFactory.create(course=high), LessonFactory.create(course=low)
+    known = Lesson.objects.get(pk=lesson.pk)
+    third = Runner(
+        lambda: authoring.update_lesson(lesson=other, changes={"course": high}, by=author)
+    )
+
+    def third_begins() -> None:
+        third.start()
+        with connection.cursor() as cursor:
+            wait_until(partial(third.stands_still, cursor), pause=0.005)
+
+    _first, second, waited = meanwhile(
+        lambda: authoring.update_lesson(lesson=lesson, changes={"course": low}, by=author),
+        lambda: authoring.update_lesson(lesson=known, changes={"title": "New"}, by=author),
+        then=third_begins,
+    )
+    third.join()
+    assert waited
+    assert (second.course, second.title) == (low, "New")
+    assert third.outcome.course == high

@@ -125,23 +125,29 @@ def stored_image(
         raise
 
 
-def exchange_image(instance: models.Model, field_name: str, name: str) -> None:
-    """Let the image field of a locked, freshly read row point to `name`, and save it; the file that
-    was there leaves the storage when the transaction commits."""
+def exchange_image(instance: models.Model, field_name: str, name: str, **others: object) -> None:
+    """Let the image field of a locked, freshly read row point to `name`, and save it with `others`;
+    the file that was there leaves the storage when the transaction commits."""
     discard_file(getattr(instance, field_name))
-    setattr(instance, field_name, name)
-    instance.save(update_fields=[field_name])
+    values = {field_name: name, **others}
+    for field, value in values.items():
+        setattr(instance, field, value)
+    instance.save(update_fields=[*values])
 
 
 def replace_image(
-    instance: models.Model, field_name: str, picture: "ContentFile[bytes] | None"
+    instance: models.Model,
+    field_name: str,
+    picture: "ContentFile[bytes] | None",
+    **others: object,
 ) -> None:
-    """Store `picture` (None: nothing) in an image field and save the row. Of simultaneous
-    replacements every picture but the last leaves the storage."""
+    """Store `picture` (None: nothing) in an image field and save the row, with `others` among its
+    fields. Of simultaneous replacements every picture but the last leaves the storage."""
     with stored_image(instance, field_name, picture) as name, transaction.atomic():
-        rows = type(instance)._base_manager.select_for_update()  # noqa: SLF001 - documented
-        exchange_image(rows.get(pk=instance.pk), field_name, name)
-        setattr(instance, field_name, name)
+        row = type(instance)._base_manager.select_for_update().get(pk=instance.pk)  # noqa: SLF001 - documented
+        exchange_image(row, field_name, name, **others)
+    for field, value in {field_name: name, **others}.items():
+        setattr(instance, field, value)
 
 
 def discard_file(file: FieldFile) -> None:
