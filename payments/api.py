@@ -12,7 +12,6 @@ from redis.exceptions import RedisError
 
 from payments import queries
 from payments.models import MoveSource, Payment
-from payments.pages import landing_pages
 from payments.schemas import IdempotencyKeyText, PaymentFilters, PaymentIn, PaymentOut
 from payments.services import checkout, purchase, stripe_events
 from people.current_user import AuthenticatedRequest, current_user
@@ -98,9 +97,9 @@ def create_payment(
     `idempotency_key_reused`. Stripe does not answer: 502, and another try goes on from there.
     """
     payment, created = purchase.request_payment(
-        buyer=request.user,
+        user=request.user,
         order=payload.to_order(),
-        pages=landing_pages(request),
+        absolute_url=request.build_absolute_uri,
         idempotency_key=idempotency_key,
     )
     return Status(201 if created else 200, payment)

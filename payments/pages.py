@@ -6,30 +6,12 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from payments.models import MoveSource, Payment
 from payments.provider.types import ProviderError
 from payments.services import checkout
-from payments.services.checkout import Pages, PagesOf
-
-
-def landing_pages(request: HttpRequest) -> PagesOf:
-    """Tell Stripe the pages below, under the address by which the request came."""
-
-    def pages(payment: Payment) -> Pages:
-        success, cancelled = (
-            request.build_absolute_uri(reverse(f"payments:{name}", args=[payment.token]))
-            for name in ("success", "cancelled")
-        )
-        # Stripe puts the id in place of the literal; it must not be escaped.
-        return Pages(
-            success_url=f"{success}?session_id={{CHECKOUT_SESSION_ID}}", cancel_url=cancelled
-        )
-
-    return pages
 
 
 @never_cache

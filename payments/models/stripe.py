@@ -1,7 +1,5 @@
 """What is kept of Stripe: what was created there, and what it told us."""
 
-from typing import Self
-
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -9,18 +7,6 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import Course, Lesson
 from payments.models.payment import Payment
-
-
-class StripePriceQuerySet(models.QuerySet["StripePrice"]):
-    def matching(self, payment: Payment) -> Self:
-        """The price that was created for the same thing under the same title and amount."""
-        return self.filter(
-            course_id=payment.course_id,
-            lesson_id=payment.lesson_id,
-            title=payment.title,
-            amount=payment.amount,
-            currency=payment.currency,
-        ).order_by("id")
 
 
 class StripePrice(models.Model):
@@ -35,8 +21,6 @@ class StripePrice(models.Model):
     product_id = models.CharField(max_length=255)
     price_id = models.CharField(max_length=255)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    objects = StripePriceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("price at Stripe")

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connections
@@ -24,9 +24,6 @@ from payments.provider.types import (
     InvalidEvent,
     InvalidSignature,
     KeyUsedOtherwise,
-    Order,
-    Price,
-    Product,
     ProviderError,
     ProviderMisconfigured,
     ProviderRefused,
@@ -40,12 +37,13 @@ from project.common.lazily import load_lazily
 
 if TYPE_CHECKING:
     import stripe
-    from stripe.params.checkout import SessionCreateParams
 else:
     # 20 MiB and an eighth of a second, for processes that speak to Stripe.
     stripe = load_lazily("stripe")
 
 logger = logging.getLogger(__name__)
+
+type Json = Mapping[str, Any]
 
 # The highest amount, in minor units, that Stripe takes in every currency (eight digits).
 HIGHEST_MINOR_AMOUNT = 99_999_999
@@ -55,90 +53,115 @@ PAYMENT_KEY = "payment_id"
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
-def create_product(*, name: str, idempotency_key: str, metadata: Mapping[str, str]) -> Product:
-    """Create what is sold. Raises ProviderError."""
+def create_product(*, name: str, idempotency_key: str, metadata: dict[str, str]) -> str:
+    """Create what is sold and return its id. Raises ProviderError."""
     return _ask(
         lambda client: client.v1.products.create(
-            {"name": name, "metadata": dict(metadata)}, {"idempotency_key": idempotency_key}
+            {"name": name, "metadata": metadata}, {"idempotency_key": idempotency_key}
         ),
-        _read_product,
+        _read_id,
     )
 
 
-def create_price(*, product_id: str, amount: Decimal, currency: str, idempotency_key: str) -> Price:
-    """Create the price of a product; Stripe never lets it change. Raises UnchargeableAmount
-    before anything is sent, and ProviderError."""
-    product = _given(product_id)
+def create_price(*, product_id: str, amount: Decimal, currency: str, idempotency_key: str) -> str:
+    """Create the price of a product and return its id; Stripe never lets it change. Raises
+    UnchargeableAmount before anything is sent, and ProviderError."""
     unit_amount = to_minor_units(amount, currency)
     return _ask(
         lambda client: client.v1.prices.create(
-            {
-                "product": product,
-                "unit_amount": unit_amount,
-                "currency": currency.lower(),
-            },
+            {"product": product_id, "unit_amount": unit_amount, "currency": currency.lower()},
             {"idempotency_key": idempotency_key},
         ),
-        _read_price,
+        _read_id,
+        product_id,
     )
 
 
-def create_session(order: Order, *, idempotency_key: str) -> Session:
-    """Create the page where the buyer pays; its address is `url`. Raises ProviderError."""
-    parameters = _session_parameters(order)
+def create_session(
+    *,
+    payment_id: str,
+    price_id: str,
+    success_url: str,
+    cancel_url: str,
+    email: str,
+    language: str,
+    idempotency_key: str,
+) -> Session:
+    """Create the page where the payment is made; its address is `url`. Stripe puts the session's
+    id in the place of `{CHECKOUT_SESSION_ID}` in `success_url`. Raises KeyUsedOtherwise if the key
+    comes again with anything else changed, ProviderError."""
+    metadata = {PAYMENT_KEY: payment_id}
     return _ask(
         lambda client: client.v1.checkout.sessions.create(
-            parameters, {"idempotency_key": idempotency_key}
+            {
+                "mode": "payment",
+                "line_items": [{"price": price_id, "quantity": 1}],
+                "success_url": success_url,
+                "cancel_url": cancel_url,
+                "client_reference_id": payment_id,
+                "customer_email": email,
+                "locale": language,
+                "metadata": metadata,
+                # Stripe does not copy the session's there, and a refund's event has only these.
+                "payment_intent_data": {"metadata": metadata},
+            },
+            {"idempotency_key": idempotency_key},
         ),
         _read_session,
+        payment_id,
+        price_id,
     )
 
 
 def retrieve_session(session_id: str) -> Session:
     """Ask what became of a session. Raises ProviderError."""
-    known = _given(session_id)
     return _ask(
-        lambda client: client.v1.checkout.sessions.retrieve(known, {"expand": ["payment_intent"]}),
+        lambda client: client.v1.checkout.sessions.retrieve(
+            session_id, {"expand": ["payment_intent"]}
+        ),
         _read_session,
+        session_id,
     )
 
 
 def expire_session(session_id: str, *, idempotency_key: str) -> Session:
     """Close an open session, so that nobody can pay it. Raises ProviderRefused if it is not open
     any more (retrieve it then: it may have been paid meanwhile), ProviderError."""
-    known = _given(session_id)
     return _ask(
         lambda client: client.v1.checkout.sessions.expire(
-            known, options={"idempotency_key": idempotency_key}
+            session_id, options={"idempotency_key": idempotency_key}
         ),
         _read_session,
+        session_id,
     )
 
 
 def retrieve_charge(payment_intent_id: str) -> Charge | None:
     """Ask how much was taken, and how much given back; None if nothing was charged yet.
     Raises ProviderError."""
-    known = _given(payment_intent_id)
     return _ask(
-        lambda client: client.v1.payment_intents.retrieve(known, {"expand": ["latest_charge"]}),
-        _read_latest_charge,
+        lambda client: client.v1.payment_intents.retrieve(
+            payment_intent_id, {"expand": ["latest_charge"]}
+        ),
+        lambda intent: _read_charge(intent["latest_charge"]) if intent["latest_charge"] else None,
+        payment_intent_id,
     )
 
 
 def refund(*, payment_intent_id: str, payment_id: str, idempotency_key: str) -> Refund:
     """Give back all that is left of a payment. Raises ProviderRefused if there is nothing left
     (reason `charge_already_refunded`), ProviderError."""
-    known = _given(payment_intent_id)
     return _ask(
         lambda client: client.v1.refunds.create(
             {
-                "payment_intent": known,
+                "payment_intent": payment_intent_id,
                 "reason": "requested_by_customer",
                 "metadata": {PAYMENT_KEY: payment_id},
             },
             {"idempotency_key": idempotency_key},
         ),
         _read_refund,
+        payment_intent_id,
     )
 
 
@@ -200,16 +223,23 @@ def _client(api_key: str, base: str, timeout: tuple[float, float]) -> "stripe.St
 
 def _ask[Answer](
     call: "Callable[[stripe.StripeClient], stripe.StripeObject]",
-    read: Callable[[dict[str, Any]], Answer],
+    read: Callable[[Json], Answer],
+    *identifiers: str,
 ) -> Answer:
-    """Call Stripe outside any transaction; turn its answer into ours and its errors into ours."""
+    """Call Stripe outside any transaction; turn its answer into ours and its errors into ours.
+    Raises ValueError if an identifier is empty: the SDK would ask for the list instead."""
+    if not all(identifiers):
+        msg = "an id of Stripe is empty"
+        raise ValueError(msg)
     _refuse_inside_transaction()
     if not settings.STRIPE_API_KEY:
         raise ProviderMisconfigured
     client = _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE, settings.STRIPE_TIMEOUT)
     try:
         answer = call(client).to_dict()
-        _refuse_other_mode(answer)
+        if answer.get("livemode", _is_live()) != _is_live():
+            logger.error("Stripe answered in the other mode than our key's")
+            raise ProviderMisconfigured
         return read(answer)
     except stripe.StripeError as error:
         # Without its cause: that one's words may hold an e-mail address or a link.
@@ -237,7 +267,7 @@ def _translated(error: "stripe.StripeError") -> ProviderError:
         case stripe.InvalidRequestError() | stripe.CardError():
             return ProviderRefused(error.code or "")
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    return ProviderUnavailable(replayed=headers.get("idempotent-replayed") == "true")
+    return ProviderUnavailable(needs_new_key=headers.get("idempotent-replayed") == "true")
 
 
 def _refuse_inside_transaction() -> None:
@@ -254,88 +284,39 @@ def _is_live() -> bool:
     return "_live_" in settings.STRIPE_API_KEY
 
 
-def _refuse_other_mode(answer: Mapping[str, Any]) -> None:
-    if answer.get("livemode", _is_live()) != _is_live():
-        logger.error("Stripe answered in the other mode than our key's")
-        raise ProviderMisconfigured
-
-
-def _given(identifier: str) -> str:
-    """Return the id; ValueError for an empty one, with which the SDK would ask for the list."""
-    if not identifier:
-        msg = "an id of Stripe is empty"
-        raise ValueError(msg)
-    return identifier
-
-
-def _session_parameters(order: Order) -> "SessionCreateParams":
-    metadata = {PAYMENT_KEY: order.payment_id}
-    parameters: SessionCreateParams = {
-        "mode": "payment",
-        "line_items": [{"price": _given(order.price_id), "quantity": 1}],
-        "success_url": order.success_url,
-        "cancel_url": order.cancel_url,
-        "client_reference_id": _given(order.payment_id),
-        "metadata": metadata,
-        # Stripe does not copy the session's metadata there, and a refund's event has only these.
-        "payment_intent_data": {"metadata": metadata},
-    }
-    if order.customer_email:
-        parameters["customer_email"] = order.customer_email
-    if order.language:
-        parameters["locale"] = cast("Any", order.language)
-    if order.expires_at:
-        parameters["expires_at"] = int(order.expires_at.timestamp())
-    return parameters
-
-
 # --- Reading --------------------------------------------------------------------------------
 
 
-def _read_product(answer: Mapping[str, Any]) -> Product:
-    return Product(id=answer["id"], name=answer["name"])
+def _read_id(answer: Json) -> str:
+    if answer["object"] not in {"product", "price"}:
+        msg = "neither a product nor a price"
+        raise ValueError(msg)
+    return _name(answer["id"])
 
 
-def _read_price(answer: Mapping[str, Any]) -> Price:
-    currency = answer["currency"].upper()
-    return Price(
-        id=answer["id"],
-        product_id=_id_of(answer["product"]) or "",
-        amount=_from_minor_units(answer["unit_amount"], currency),
-        currency=currency,
-    )
-
-
-def _read_session(answer: Mapping[str, Any]) -> Session:
+def _read_session(answer: Json) -> Session:
     currency = answer["currency"].upper() if answer["currency"] else None
+    # Its id, or the whole of it if we asked for that.
+    intent = answer["payment_intent"]
     return Session(
         id=_name(answer["id"]),
         status=answer["status"],
         payment_status=answer["payment_status"],
         url=answer["url"],
         expires_at=_moment(answer["expires_at"]),
-        amount_minor=answer["amount_total"],
         amount=_from_minor_units(answer["amount_total"], currency),
         currency=currency,
         client_reference_id=answer["client_reference_id"],
-        payment_intent_id=_id_of(answer["payment_intent"]),
-        payment_id=(answer["metadata"] or {}).get(PAYMENT_KEY),
-        livemode=answer["livemode"],
-        payment_failed=answer["status"] == "complete" and _has_failed(answer["payment_intent"]),
+        payment_intent_id=_id_of(intent),
+        payment_failed=(
+            answer["status"] == "complete"
+            and isinstance(intent, Mapping)
+            and intent["status"] in {"requires_payment_method", "canceled"}
+        ),
     )
 
 
-def _has_failed(intent: str | Mapping[str, Any] | None) -> bool:
-    """Say whether an expanded payment intent will bring no money any more."""
-    failed = {"requires_payment_method", "canceled"}
-    return isinstance(intent, Mapping) and intent["status"] in failed
-
-
-def _read_latest_charge(answer: Mapping[str, Any]) -> Charge | None:
-    return _read_charge(answer["latest_charge"]) if answer["latest_charge"] else None
-
-
-def _read_charge(answer: Mapping[str, Any]) -> Charge:
+def _read_charge(answer: Json) -> Charge:
     currency = answer["currency"].upper()
     return Charge(
         id=answer["id"],
@@ -348,7 +329,7 @@ def _read_charge(answer: Mapping[str, Any]) -> Charge:
     )
 
 
-def _read_refund(answer: Mapping[str, Any]) -> Refund:
+def _read_refund(answer: Json) -> Refund:
     currency = answer["currency"].upper()
     return Refund(
         id=answer["id"],
@@ -360,7 +341,7 @@ def _read_refund(answer: Mapping[str, Any]) -> Refund:
     )
 
 
-def _read_event(answer: Mapping[str, Any]) -> Event:
+def _read_event(answer: Json) -> Event:
     event = Event(
         id=_name(answer["id"]),
         type=_name(answer["type"]),
@@ -380,7 +361,7 @@ def _read_event(answer: Mapping[str, Any]) -> Event:
     return event
 
 
-def _id_of(reference: str | Mapping[str, Any] | None) -> str | None:
+def _id_of(reference: str | Json | None) -> str | None:
     """Return the id, whether Stripe sent it or the whole object in its place."""
     if reference is None:
         return None

@@ -3,8 +3,8 @@
 Amounts are exact decimals, currencies ISO 4217 codes in upper case. The errors tell a caller
 what it has to know about the outcome:
 
-* ProviderUnavailable: it is unknown. Try again with the same idempotency key, unless `replayed`
-  is true: then Stripe answers that key with the same failure for at least a day.
+* ProviderUnavailable: it is unknown. Try again with the same idempotency key, unless
+  `needs_new_key`: then Stripe answers this one with the same failure for at least a day.
 * ProviderRefused: Stripe understood and said no; nothing was done.
 * ProviderMisconfigured: our key is missing, wrong, or of the other mode; nothing was done.
 """
@@ -23,14 +23,15 @@ class ProviderError(DomainError):
 
     code = "payment_provider_error"
     message = _("The payment provider did not answer as expected. Try again later.")
+    needs_new_key = False
 
 
 class ProviderUnavailable(ProviderError):
     """No answer, or none that can be understood: whether it was done is unknown."""
 
-    def __init__(self, *, replayed: bool = False) -> None:
+    def __init__(self, *, needs_new_key: bool = False) -> None:
         super().__init__()
-        self.replayed = replayed
+        self.needs_new_key = needs_new_key
 
 
 class ProviderRefused(ProviderError):
@@ -43,6 +44,8 @@ class ProviderRefused(ProviderError):
 
 class KeyUsedOtherwise(ProviderRefused):
     """The idempotency key was used before, with other parameters."""
+
+    needs_new_key = True
 
 
 class ProviderMisconfigured(ProviderError):
@@ -74,38 +77,6 @@ class InvalidEvent(DomainError):
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
-    id: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    id: str
-    product_id: str
-    amount: Decimal | None
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a Checkout Session is made for. The same payment must always give an equal order:
-    Stripe refuses one idempotency key with two sets of parameters.
-
-    `success_url` has the literal `{CHECKOUT_SESSION_ID}` where Stripe puts the session's id.
-    `expires_at` is 30 minutes to 24 hours ahead; without it Stripe takes 24 hours.
-    """
-
-    payment_id: str
-    price_id: str
-    success_url: str
-    cancel_url: str
-    customer_email: str | None = None
-    language: str | None = None
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Session:
     """A Checkout Session as Stripe describes it.
 
@@ -121,13 +92,10 @@ class Session:
     payment_status: str
     url: str | None
     expires_at: datetime
-    amount_minor: int | None
     amount: Decimal | None
     currency: str | None
     client_reference_id: str | None
     payment_intent_id: str | None
-    payment_id: str | None
-    livemode: bool
     payment_failed: bool = False
 
 

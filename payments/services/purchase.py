@@ -1,19 +1,20 @@
 """Asking to pay for a course or lesson (docs/rules.md, 12.1 to 12.4)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Course, Lesson
 from payments.models import IdempotencyKey, Payment, PaymentMethod, PaymentStatus
 from payments.permissions import owns
-from payments.services.checkout import PagesOf, close_session, open_session
+from payments.services.checkout import close_session, open_session
 from people.models import User
 from project.common.errors import Conflict, Missing
 
@@ -51,9 +52,8 @@ class Order:
         return asked == (payment.course_id, payment.lesson_id, payment.method)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Placed:
-    """The row that an order led to."""
+class Placed(NamedTuple):
+    """The payment that an order led to; a stale one has to be closed before another is made."""
 
     payment: Payment
     is_new: bool
@@ -61,87 +61,82 @@ class Placed:
 
 
 def request_payment(
-    *, buyer: User, order: Order, pages: PagesOf, idempotency_key: str | None = None
+    *,
+    user: User,
+    order: Order,
+    absolute_url: Callable[[str], str],
+    idempotency_key: str | None = None,
 ) -> tuple[Payment, bool]:
-    """Return the payment that the buyer can now make, and whether it is a new one: while one for
+    """Return the payment that the user can now make, and whether it is a new one: while one for
     the same thing at the same price waits, it is the one. One for Stripe comes with its page.
 
     A repeat with the same `idempotency_key` returns what the first request returned. Raises
     Missing, NothingToPay, AlreadyPaid; IdempotencyKeyReused for the key of another order;
-    ProviderError if Stripe did not answer: then there is nothing that the buyer sees, and another
+    ProviderError if Stripe did not answer: then there is nothing that the user sees, and another
     try goes on where this one ended.
     """
-    placed = _place(buyer, order, idempotency_key)
+    placed = _place(user, order, idempotency_key)
     if placed.is_stale:
         close_session(placed.payment)
-        placed = _place(buyer, order, idempotency_key)
+        placed = _place(user, order, idempotency_key)
     if not placed.payment.is_half_made:
         return placed.payment, placed.is_new
-    payment, is_first = open_session(placed.payment, buyer=buyer, pages=pages)
+    payment, is_first = open_session(placed.payment, user=user, absolute_url=absolute_url)
     return payment, is_first if idempotency_key is None else placed.is_new
 
 
 @transaction.atomic
-def _place(buyer: User, order: Order, idempotency_key: str | None) -> Placed:
-    lock_payer(buyer)
+def _place(user: User, order: Order, idempotency_key: str | None) -> Placed:
+    lock_payer(user)
     if idempotency_key is None:
-        return _waiting_or_new(buyer, order)
-    known = _find_key(buyer, idempotency_key)
+        return _waiting_or_new(user, order)
+    keys = IdempotencyKey.objects.select_related("payment")
+    known = keys.filter(user=user, key=idempotency_key).first()
     if known is None:
-        placed = _waiting_or_new(buyer, order)
+        placed = _waiting_or_new(user, order)
         if placed.is_stale:
             return placed
-        known = _remember(idempotency_key, placed)
+        known = IdempotencyKey.objects.create(
+            user=user,
+            key=idempotency_key,
+            payment=placed.payment,
+            # A half-made one was shown to nobody yet.
+            created_payment=placed.is_new or placed.payment.is_half_made,
+        )
     if not order.is_for(known.payment):
         raise IdempotencyKeyReused
-    return Placed(payment=known.payment, is_new=known.created_payment)
+    return Placed(known.payment, known.created_payment)
 
 
-def lock_payer(buyer: User) -> None:
-    """Let the requests of one buyer wait for each other until the transaction ends.
+def lock_payer(user: User) -> None:
+    """Let the requests of one person wait for each other until the transaction ends.
 
-    What a buyer may pay for depends on all their payments, also on those that are not there yet,
+    What a person may pay for depends on all their payments, also on those that are not there yet,
     so there is no other row to lock.
     """
     users = get_user_model()._base_manager.select_for_update(no_key=True)  # noqa: SLF001
-    users.values_list("pk").get(pk=buyer.pk)
+    users.values_list("pk").get(pk=user.pk)
 
 
 def forget_old_keys(*, at: datetime | None = None) -> int:
     """Delete the keys of requests that nobody repeats any more, KEYS_AT_ONCE in a statement.
     Returns how many."""
     old = IdempotencyKey.objects.filter(created_at__lt=(at or timezone.now()) - KEYS_KEPT)
+    oldest = old.order_by("created_at").values_list("pk", flat=True)[:KEYS_AT_ONCE]
     deleted = 0
-    while count := IdempotencyKey.objects.filter(pk__in=_first_keys(old)).delete()[0]:
+    while count := IdempotencyKey.objects.filter(pk__in=list(oldest.all())).delete()[0]:
         deleted += count
     return deleted
 
 
-def _first_keys(old: QuerySet[IdempotencyKey]) -> list[int]:
-    return list(old.order_by("created_at").values_list("pk", flat=True)[:KEYS_AT_ONCE])
-
-
-def _find_key(buyer: User, key: str) -> IdempotencyKey | None:
-    return IdempotencyKey.objects.filter(user=buyer, key=key).select_related("payment").first()
-
-
-def _remember(key: str, placed: Placed) -> IdempotencyKey:
-    """Keep what every request with this key is answered. A half-made payment is new to the buyer."""
-    payment = placed.payment
-    is_new = placed.is_new or payment.is_half_made
-    return IdempotencyKey.objects.create(
-        user_id=payment.payer_id, key=key, payment=payment, created_payment=is_new
-    )
-
-
-def _waiting_or_new(buyer: User, order: Order) -> Placed:
-    target = _find_target(buyer, order)
+def _waiting_or_new(user: User, order: Order) -> Placed:
+    target = _find_target(user, order)
     if not target.price:
         raise NothingToPay
-    if owns(buyer, target) or Payment.objects.filter(payer=buyer).paying_for(target).exists():
+    if owns(user, target) or Payment.objects.filter(payer=user).paying_for(target).exists():
         raise AlreadyPaid
     offer = Payment(
-        payer=buyer,
+        payer=user,
         course=target if isinstance(target, Course) else None,
         lesson=target if isinstance(target, Lesson) else None,
         title=target.title,
@@ -151,9 +146,9 @@ def _waiting_or_new(buyer: User, order: Order) -> Placed:
     )
     waiting = Payment.objects.waiting_like(offer).first()
     if waiting is not None:
-        return Placed(payment=waiting, is_new=False, is_stale=_is_stale(waiting, offer))
+        return Placed(waiting, is_new=False, is_stale=_is_stale(waiting, offer))
     offer.save(force_insert=True)
-    return Placed(payment=offer, is_new=True)
+    return Placed(offer, is_new=True)
 
 
 def _is_stale(waiting: Payment, offer: Payment) -> bool:
@@ -165,12 +160,11 @@ def _is_stale(waiting: Payment, offer: Payment) -> bool:
     return is_closed or (waiting.amount, waiting.currency) != (offer.amount, offer.currency)
 
 
-def _find_target(buyer: User, order: Order) -> Course | Lesson:
+def _find_target(user: User, order: Order) -> Course | Lesson:
     """Raises Missing for what is not there as well as for somebody else's draft."""
-    target: Course | Lesson | None
-    courses = Course.objects.on_sale_to(buyer).protected_from_deletion()
+    courses = Course.objects.on_sale_to(user).protected_from_deletion()
     if order.course_id is not None:
-        target = courses.filter(pk=order.course_id).first()
+        target: Course | Lesson | None = courses.filter(pk=order.course_id).first()
     else:
         course = courses.filter(lessons=order.lesson_id).first()
         lessons = Lesson.objects.filter(course=course).select_related("course")

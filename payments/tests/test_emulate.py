@@ -21,7 +21,7 @@ import stripe
 from pytest_django import Settings
 
 from payments.provider import stripe as gateway
-from payments.provider.types import InvalidEvent, InvalidSignature, Order, ProviderUnavailable
+from payments.provider.types import InvalidEvent, InvalidSignature, ProviderUnavailable
 from payments.tests.receiver import Receiver
 
 PEER = Path(__file__).with_name("emulate")
@@ -61,18 +61,26 @@ def test_foreign_peer_understands_a_whole_purchase(
 ) -> None:
     product = gateway.create_product(name="Основы", idempotency_key="a", metadata={"course": "5"})
     price = gateway.create_price(
-        product_id=product.id, amount=Decimal("1500.00"), currency="RUB", idempotency_key="b"
+        product_id=product, amount=Decimal("1500.00"), currency="RUB", idempotency_key="b"
     )
-    assert price.amount == 1500
-    assert price.product_id == product.id
-    order = Order("17", price.id, "https://a.example/{CHECKOUT_SESSION_ID}", "https://a.example")
+    success_url = "https://a.example/{CHECKOUT_SESSION_ID}"
     with pytest.raises(ProviderUnavailable):
-        gateway.create_session(order, idempotency_key="c")
+        gateway.create_session(
+            payment_id="17",
+            price_id=price,
+            success_url=success_url,
+            cancel_url="https://a.example",
+            email="lev@example.com",
+            language="ru",
+            idempotency_key="c",
+        )
 
+    made = peer.v1.prices.retrieve(price)
+    assert (made.unit_amount, made.product) == (150_000, product)
     (session,) = peer.v1.checkout.sessions.list().data
     assert session.metadata is not None
     assert session.metadata["payment_id"] == "17"
-    assert session.success_url == order.success_url
+    assert session.success_url == success_url
     finish = f"{settings.STRIPE_API_BASE}/checkout/{session.id}/complete"
     assert _location(finish) == f"https://a.example/{session.id}"
 

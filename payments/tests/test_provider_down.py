@@ -12,7 +12,6 @@ from pytest_django import Settings
 
 from payments.provider import stripe
 from payments.provider.types import (
-    Order,
     ProviderError,
     ProviderMisconfigured,
     ProviderRefused,
@@ -20,19 +19,20 @@ from payments.provider.types import (
 )
 
 SECRET_WORDS = ("lev@example.com", "school.example", "https://pay.example", "sk_test", "cs_test_1")
-ORDER = Order(
-    payment_id="17",
-    price_id="price_1",
-    success_url="https://school.example/done",
-    cancel_url="https://school.example/cancelled",
-    customer_email="lev@example.com",
-)
 CALLS: dict[str, Callable[[], object]] = {
     "product": lambda: stripe.create_product(name="A", idempotency_key="a", metadata={}),
     "price": lambda: stripe.create_price(
         product_id="prod_1", amount=Decimal(1), currency="RUB", idempotency_key="b"
     ),
-    "session": lambda: stripe.create_session(ORDER, idempotency_key="c"),
+    "session": lambda: stripe.create_session(
+        payment_id="17",
+        price_id="price_1",
+        success_url="https://school.example/done",
+        cancel_url="https://school.example/cancelled",
+        email="lev@example.com",
+        language="en",
+        idempotency_key="c",
+    ),
     "retrieve": lambda: stripe.retrieve_session("cs_test_1"),
     "expire": lambda: stripe.expire_session("cs_test_1", idempotency_key="d"),
     "charge": lambda: stripe.retrieve_charge("pi_1"),
@@ -155,7 +155,7 @@ def test_silence_is_an_unknown_outcome(
     stripe_settings.STRIPE_TIMEOUT = (0.2, 0.05)
     with pytest.raises(ProviderUnavailable) as failed:
         call()
-    assert not failed.value.replayed
+    assert not failed.value.needs_new_key
     assert len(hostile.keys) == 3
     assert len(set(hostile.keys)) == 1
 

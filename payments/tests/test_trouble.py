@@ -7,7 +7,7 @@ import pytest
 from lms.models import Course
 from payments.models import AutomaticReason, Payment, PaymentMethod, PaymentMove
 from payments.provider.types import ProviderUnavailable
-from payments.services import checkout, purchase
+from payments.services import purchase
 from payments.tests.factories import PaymentFactory
 from payments.tests.sandbox import Fault
 from payments.tests.shop import session_of, the_payment
@@ -90,15 +90,13 @@ def order(learner, course):
     """The learner's order through the service; `meanwhile` is done while Stripe is on its way."""
 
     def place(meanwhile=None):
-        def pages(payment):
-            if meanwhile is not None:
+        def absolute_url(path):
+            if meanwhile is not None and "success" in path:
                 meanwhile()
-            return checkout.Pages(
-                success_url="https://school.example", cancel_url="https://school.example"
-            )
+            return f"https://school.example{path}"
 
         wanted = purchase.Order(course_id=course.pk, lesson_id=None, method=PaymentMethod.STRIPE)
-        return purchase.request_payment(buyer=learner, order=wanted, pages=pages)
+        return purchase.request_payment(user=learner, order=wanted, absolute_url=absolute_url)
 
     return place
 
