@@ -38,3 +38,8 @@ class LastAdministrator(Conflict):
 class AccountErased(Conflict):
     code = "account_erased"
     message = _("This account was erased at the person's own wish.")
+
+
+class NotAdministrator(Conflict):
+    code = "not_administrator"
+    message = _("This account does not belong to an administrator.")

@@ -1,5 +1,6 @@
 """People: the user, who signs in by e-mail, and the groups that give rights."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Self
 
@@ -13,7 +14,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from people.validators import validate_mailbox, validate_phone
+from people.validators import ERASED_DOMAIN, validate_mailbox, validate_phone
 from project.common.db.search import FEW, contains, find
 from project.common.images import random_name
 
@@ -221,6 +222,15 @@ class User(AbstractUser):
 
         return hashers.check_password(raw_password, self.password, upgrade)
 
+    def set_fields(self, values: Mapping[str, Any]) -> list[str]:
+        """Set what differs and check it; return the names. Raises ValidationError for a field.
+        Saves nothing."""
+        changed = [name for name, value in values.items() if getattr(self, name) != value]
+        for name in changed:
+            setattr(self, name, values[name])
+        self.clean_fields(exclude={f.name for f in self._meta.get_fields()}.difference(changed))
+        return changed
+
     def block(self, reason: BlockReason) -> None:
         """Refuse this person at once, with every token they hold. Saves nothing."""
         self.is_active = False
@@ -237,6 +247,14 @@ class User(AbstractUser):
         self.is_active = True
         self.blocked_at = None
         self.blocked_reason = ""
+
+    def erase(self) -> None:
+        """Forget who this was, and let nobody in as them any more. Saves nothing."""
+        self.first_name = self.last_name = self.phone = self.city = self.avatar = ""
+        self.email = f"erased-{self.pk}@{ERASED_DOMAIN}"
+        self.is_staff = self.is_superuser = False
+        self.set_unusable_password()
+        self.block(BlockReason.ERASED)
 
 
 models.CharField.register_lookup(Lower)

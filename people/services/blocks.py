@@ -2,14 +2,13 @@
 
 from secrets import token_hex
 
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
-from people.errors import AccountErased, InvalidLink
+from people.errors import InvalidLink, LastAdministrator
 from people.models import BlockReason, User
 from people.one_time_links import reactivation_tokens, user_id_of
 from people.permissions import can_block
-from people.services.locks import lock_account
+from people.services.locks import has_other_administrator, lock_for_staff
 from project.common.background.queue import enqueue
 
 BLOCK_FIELDS = ["is_active", "blocked_at", "blocked_reason", "token_version"]
@@ -20,9 +19,13 @@ UNBLOCK_FIELDS = ["is_active", "blocked_at", "blocked_reason", "last_login"]
 def block(*, user: User, by: User | None, reason: BlockReason = BlockReason.STAFF) -> User:
     """Refuse a person at once, with every token they hold; `by` None is the platform itself.
 
-    Blocking who is blocked gives the new reason. Raises PermissionDenied, AccountErased.
+    Blocking who is blocked gives the new reason. Raises LastAdministrator, PermissionDenied,
+    AccountErased.
     """
-    user = _locked(user, by=by)
+    another_stays = by is None or (user.is_superuser and has_other_administrator(user))
+    user = lock_for_staff(user, by=by, to=can_block)
+    if user.is_superuser and not another_stays:
+        raise LastAdministrator
     user.block(reason)
     user.save(update_fields=BLOCK_FIELDS)
     return user
@@ -31,7 +34,7 @@ def block(*, user: User, by: User | None, reason: BlockReason = BlockReason.STAF
 @transaction.atomic
 def unblock(*, user: User, by: User | None) -> User:
     """Let a person in again, with a new log-in. Raises PermissionDenied, AccountErased."""
-    user = _locked(user, by=by)
+    user = lock_for_staff(user, by=by, to=can_block)
     if not user.is_active:
         user.unblock()
         user.save(update_fields=UNBLOCK_FIELDS)
@@ -57,12 +60,3 @@ def confirm_reactivation(*, uid: str, token: str) -> None:
         raise InvalidLink
     user.unblock()
     user.save(update_fields=UNBLOCK_FIELDS)
-
-
-def _locked(user: User, *, by: User | None) -> User:
-    user = lock_account(user.pk)
-    if by is not None and not can_block(by, user):
-        raise PermissionDenied
-    if user.blocked_reason == BlockReason.ERASED:
-        raise AccountErased
-    return user

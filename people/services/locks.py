@@ -1,7 +1,11 @@
 """Lock, re-read, decide: how every service gets hold of the account it changes."""
 
-from people.errors import InvalidToken
-from people.models import User
+from collections.abc import Callable
+
+from django.core.exceptions import PermissionDenied
+
+from people.errors import AccountErased, InvalidToken
+from people.models import BlockReason, User
 
 
 def lock_account(user_id: int) -> User:
@@ -19,8 +23,22 @@ def lock_active_account(user: User) -> User:
     return current
 
 
+def lock_for_staff(user: User, *, by: User | None, to: Callable[[User, User], bool]) -> User:
+    """As `lock_account`, of a person to whom staff do something; `by` None is the platform itself.
+    Raises PermissionDenied if the policy `to` says no, AccountErased."""
+    current = lock_account(user.pk)
+    if by is not None and not to(by, current):
+        raise PermissionDenied
+    if current.blocked_reason == BlockReason.ERASED:
+        raise AccountErased
+    return current
+
+
 def has_other_administrator(user: User) -> bool:
-    """Say whether an active administrator would remain without `user`. Holds all of them, so that
-    two of the last administrators can't leave at once."""
+    """Say whether an active administrator would remain without `user`.
+
+    Holds all of them, so that two of the last can't leave at once. Ask before any other account is
+    locked, and decide after `user` is: they may have become an administrator meanwhile.
+    """
     administrators = User.objects.active().filter(is_superuser=True).order_by("pk")
     return any(other.pk != user.pk for other in administrators.select_for_update())

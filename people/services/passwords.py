@@ -1,4 +1,4 @@
-"""Changing a password: with the old one, or with a link that comes by mail."""
+"""Changing a password: with the old one, with a link that comes by mail, or by `manage.py csu`."""
 
 from secrets import token_hex
 
@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from people.errors import InvalidLink
+from people.errors import InvalidLink, NotAdministrator
 from people.models import User
 from people.one_time_links import password_reset_tokens, user_id_of
 from people.services.locks import lock_account
@@ -22,8 +22,7 @@ def change_password(*, user: User, old_password: str, new_password: str) -> None
     """
     if not user.check_password(old_password):
         raise _wrong_old_password()
-    check_password_rules(new_password, user=user, field="new_password")
-    encoded = make_password(new_password)  # takes long, so before the lock
+    encoded = checked_hash(new_password, user=user, field="new_password")
     with transaction.atomic():
         current = lock_account(user.pk)
         if current.token_version != user.token_version:
@@ -50,8 +49,7 @@ def confirm_password_reset(*, uid: str, token: str, new_password: str) -> User:
     user = User.objects.not_erased().filter(pk=user_id_of(uid)).first()
     if user is None or not password_reset_tokens.check_token(user, token):
         raise InvalidLink
-    check_password_rules(new_password, user=user, field="new_password")
-    encoded = make_password(new_password)
+    encoded = checked_hash(new_password, user=user, field="new_password")
     with transaction.atomic():
         user = lock_account(user.pk)
         if not password_reset_tokens.check_token(user, token):
@@ -61,12 +59,27 @@ def confirm_password_reset(*, uid: str, token: str, new_password: str) -> User:
     return user
 
 
-def check_password_rules(password: str, *, user: User, field: str) -> None:
-    """Ask Django's validators. Raises ValidationError of `field`."""
+def reset_password(*, user: User, password: str) -> User:
+    """Give an administrator a new password and end all their tokens; a block stays. Raises
+    ValidationError of `password`, NotAdministrator."""
+    encoded = checked_hash(password, user=user, field="password")
+    with transaction.atomic():
+        user = lock_account(user.pk)
+        if not user.is_superuser:
+            raise NotAdministrator  # erased or dismissed meanwhile
+        user.set_password_hash(encoded)
+        user.save(update_fields=["password", "token_version"])
+    return user
+
+
+def checked_hash(password: str, *, user: User, field: str) -> str:
+    """Return the hash of a new password. It takes long: call it before accounts are locked. Raises
+    ValidationError of `field` if Django's validators refuse the password."""
     try:
         validate_password(password, user=user)
     except ValidationError as error:
         raise ValidationError({field: error}) from None
+    return make_password(password)
 
 
 def _wrong_old_password() -> ValidationError:

@@ -6,16 +6,17 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
-from people.errors import AccountErased, LastAdministrator
-from people.models import BlockReason, User, moderators_group
+from people.errors import LastAdministrator
+from people.models import User, moderators_group
 from people.permissions import can_give_rights, can_manage
-from people.services.locks import has_other_administrator, lock_account
+from people.services.accounts import save_account
+from people.services.locks import has_other_administrator, lock_for_staff
 
 
 @transaction.atomic
 def appoint_moderator(*, user: User, by: User) -> User:
     """Make a person a moderator, who works in the admin. Raises PermissionDenied, AccountErased."""
-    user = _locked(user, by=by)
+    user = lock_for_staff(user, by=by, to=lambda by, _person: can_give_rights(by))
     user.groups.add(moderators_group())
     if not user.is_staff:
         user.is_staff = True
@@ -26,9 +27,10 @@ def appoint_moderator(*, user: User, by: User) -> User:
 @transaction.atomic
 def dismiss_moderator(*, user: User, by: User) -> User:
     """End that; whoever has no other rights leaves the admin. Raises PermissionDenied."""
-    user = _locked(user, by=by)
+    user = lock_for_staff(user, by=by, to=lambda by, _person: can_give_rights(by))
     user.groups.remove(moderators_group())
-    if user.is_staff and not _has_rights(user):
+    has_rights = user.is_superuser or user.groups.exists() or user.user_permissions.exists()
+    if user.is_staff and not has_rights:
         user.is_staff = False
         user.save(update_fields=["is_staff"])
     return user
@@ -38,34 +40,16 @@ def dismiss_moderator(*, user: User, by: User) -> User:
 def update_account(*, user: User, by: User, changes: Mapping[str, Any]) -> User:
     """Change fields of another person's account; `is_staff` and `is_superuser` are rights.
 
-    Raises PermissionDenied, LastAdministrator, AccountErased, ValidationError for a field.
+    Raises PermissionDenied, LastAdministrator, AccountErased, EmailTaken, ValidationError for a
+    field.
     """
-    rights = {"is_staff", "is_superuser"}.intersection(changes)
-    removes_administrator = changes.get("is_superuser") is False or changes.get("is_staff") is False
-    if removes_administrator and user.is_superuser and not has_other_administrator(user):
+    if not can_give_rights(by) and not changes.keys().isdisjoint({"is_staff", "is_superuser"}):
+        raise PermissionDenied
+    takes_rights = changes.get("is_superuser") is False or changes.get("is_staff") is False
+    another_stays = takes_rights and has_other_administrator(user)
+    user = lock_for_staff(user, by=by, to=can_manage)
+    if takes_rights and user.is_superuser and not another_stays:
         raise LastAdministrator
-    user = lock_account(user.pk)
-    if not can_manage(by, user) or (rights and not can_give_rights(by)):
-        raise PermissionDenied
-    if user.blocked_reason == BlockReason.ERASED:
-        raise AccountErased
-    for name, value in changes.items():
-        setattr(user, name, value)
-    fields = {field.name for field in User._meta.get_fields()}
-    user.clean_fields(exclude=fields.difference(changes))
-    if changes:
-        user.save(update_fields=list(changes))
-    return user
-
-
-def _has_rights(user: User) -> bool:
-    return user.is_superuser or user.groups.exists() or user.user_permissions.exists()
-
-
-def _locked(user: User, *, by: User) -> User:
-    if not can_give_rights(by):
-        raise PermissionDenied
-    user = lock_account(user.pk)
-    if user.blocked_reason == BlockReason.ERASED:
-        raise AccountErased
+    if changed := user.set_fields(changes):
+        save_account(user, changed)
     return user

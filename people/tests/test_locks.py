@@ -12,13 +12,15 @@ from people import one_time_links
 from people.errors import (
     AccountBlocked,
     AccountErased,
+    EmailTaken,
     InvalidCredentials,
     InvalidLink,
     InvalidToken,
     LastAdministrator,
+    NotAdministrator,
 )
 from people.models import User
-from people.services import accounts, administrators, blocks, passwords, sessions, staff
+from people.services import accounts, blocks, passwords, sessions, staff
 from people.tests.factories import PASSWORD, UserFactory
 from project.tests.races import meanwhile
 
@@ -50,6 +52,10 @@ def set_password(user: User) -> None:
 
 def promote(user: User) -> None:
     User.objects.filter(pk=user.pk).update(is_superuser=True)
+
+
+def dismiss(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(is_superuser=False)
 
 
 def log_in(user: User, _by: User) -> Any:
@@ -137,11 +143,59 @@ def test_a_password_set_by_a_command_that_waits_ends_the_tokens_of_its_time_too(
     user = UserFactory.create(is_superuser=True)
     result = overtaken(
         lambda: block(user),
-        lambda: administrators.reset_password(user=user, password="another horse battery"),
+        lambda: passwords.reset_password(user=user, password="another horse battery"),
     )
     assert isinstance(result, User)
     user.refresh_from_db()
     assert (user.token_version, user.is_active) == (2, False)
+
+
+@pytest.mark.parametrize("end", [erase, dismiss])
+def test_a_command_that_waits_sets_no_password_of_who_is_no_administrator_any_more(end):
+    user, _other = UserFactory.create_batch(2, is_superuser=True)
+    result = overtaken(
+        lambda: end(user),
+        lambda: passwords.reset_password(user=user, password="another horse battery"),
+    )
+    assert isinstance(result, NotAdministrator)
+    assert not User.objects.get(pk=user.pk).check_password("another horse battery")
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda user, _by: accounts.erase_account(user=user),
+        lambda user, by: staff.update_account(user=user, by=by, changes={"is_superuser": False}),
+        lambda user, by: blocks.block(user=user, by=by),
+    ],
+)
+def test_who_became_the_last_administrator_while_they_waited_stays(leave):
+    user, by = UserFactory.create(), UserFactory.create(is_superuser=True)
+
+    def hand_over() -> None:
+        promote(user)
+        User.objects.filter(pk=by.pk).update(is_superuser=False)
+
+    assert isinstance(overtaken(hand_over, lambda: leave(user, by)), LastAdministrator)
+    assert User.objects.get(is_superuser=True, is_active=True) == user
+
+
+def test_two_administrators_who_block_each_other_at_once_do_not_both_go():
+    ada, bea = UserFactory.create_batch(2, is_superuser=True)
+    result = overtaken(
+        lambda: blocks.block(user=ada, by=bea), lambda: blocks.block(user=bea, by=ada)
+    )
+    assert isinstance(result, LastAdministrator)
+    assert User.objects.get(is_superuser=True, is_active=True) == bea
+
+
+def test_an_email_that_somebody_takes_while_staff_wait_is_taken():
+    user, other, by = UserFactory.create_batch(3, is_superuser=True)
+    result = overtaken(
+        lambda: User.objects.filter(pk=other.pk).update(email="new@school.example"),
+        lambda: staff.update_account(user=user, by=by, changes={"email": "NEW@school.example"}),
+    )
+    assert isinstance(result, EmailTaken)
 
 
 @pytest.mark.parametrize(

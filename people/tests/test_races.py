@@ -17,7 +17,7 @@ from PIL import Image
 from people import one_time_links
 from people.errors import AccountErased, LastAdministrator
 from people.models import BlockReason, User
-from people.services import accounts, administrators, blocks, staff
+from people.services import accounts, blocks, passwords, staff
 from people.tests.factories import PASSWORD, UserFactory
 from project.tests.races import at_once, statuses
 
@@ -120,7 +120,7 @@ def _reset_by_link(api: Any, user: User) -> None:
 
 
 def _reset_by_command(api: Any, user: User) -> None:
-    administrators.reset_password(user=user, password=NEW_PASSWORD)
+    passwords.reset_password(user=user, password=NEW_PASSWORD)
 
 
 @pytest.mark.parametrize("change", [_change, _reset_by_link, _reset_by_command])

@@ -1,4 +1,5 @@
-"""Create the superuser."""
+"""`manage.py csu --email a@b.example`: creates the superuser, and asks for what neither an option nor
+the environment gives."""
 
 import os
 from argparse import ArgumentParser
@@ -8,14 +9,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from people.errors import EmailTaken
 from people.models import User
-from people.services import administrators
+from people.services import accounts, passwords
+from project.common.errors import DomainError
 
 
 class Command(BaseCommand):
-    """`csu --email a@b.example`: asks for what neither an option nor the environment gives."""
-
     help = (
         "Create the superuser. A second run changes nothing, unless --reset-password is given. "
         "Reads DJANGO_SUPERUSER_EMAIL and DJANGO_SUPERUSER_PASSWORD."
@@ -33,7 +32,7 @@ class Command(BaseCommand):
             help="Give an existing superuser this password, and end all its tokens.",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         email = options["email"] or os.environ.get("DJANGO_SUPERUSER_EMAIL") or _ask("E-mail: ")
         existing = User.objects.by_email(email).first()
         if existing is not None and not existing.is_superuser:
@@ -44,17 +43,20 @@ class Command(BaseCommand):
         if existing is not None and not options["reset_password"]:
             self.stdout.write(f"{existing.email} is a superuser already; nothing was changed.")
             return
-        self._write(email, _password(options), existing)
-
-    def _write(self, email: str, password: str, existing: User | None) -> None:
+        password = (
+            options["password"] or os.environ.get("DJANGO_SUPERUSER_PASSWORD") or _new_password()
+        )
         try:
             if existing is None:
-                user = administrators.create_administrator(email=email, password=password)
+                rights = {"is_staff": True, "is_superuser": True}
+                user = accounts.register(email=email, password=password, profile=rights)
             else:
-                user = administrators.reset_password(user=existing, password=password)
+                user = passwords.reset_password(user=existing, password=password)
         except ValidationError as error:
-            raise CommandError("\n".join(_lines(error))) from None
-        except EmailTaken as error:
+            found = error.message_dict.items()
+            lines = (f"{field}: {text}" for field, texts in found for text in texts)
+            raise CommandError("\n".join(lines)) from None
+        except DomainError as error:
             raise CommandError(str(error)) from None
         done = "Created the superuser" if existing is None else "Gave a new password to"
         self.stdout.write(self.style.SUCCESS(f"{done} {user.email}."))
@@ -62,14 +64,7 @@ class Command(BaseCommand):
             self.stdout.write("The account is still blocked: unblock it in the admin.")
 
 
-def _lines(error: ValidationError) -> list[str]:
-    return [f"{field}: {text}" for field, texts in error.message_dict.items() for text in texts]
-
-
-def _password(options: dict[str, Any]) -> str:
-    given = options["password"] or os.environ.get("DJANGO_SUPERUSER_PASSWORD")
-    if given:
-        return str(given)
+def _new_password() -> str:
     password = _ask("Password: ", hidden=True)
     if password != _ask("Password (again): ", hidden=True):
         raise CommandError("The two passwords differ.")
