@@ -72,7 +72,7 @@ def move_payment(
     if to == PaymentStatus.PAID:
         payment.paid_at = at or timezone.now()
     payment.save(update_fields=["status", "paid_at"])
-    _settle_access(payment, cause)
+    settle_access(payment, cause)
     if to == PaymentStatus.PAID and cause.source != MoveSource.IMPORT:
         send_to_one(
             RECEIVED,
@@ -150,7 +150,7 @@ def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
     )
 
 
-def _settle_access(payment: Payment, cause: Cause) -> None:
+def settle_access(payment: Payment, cause: Cause) -> None:
     """Give what a paid payment paid for; take it, and nothing else, when it is refunded."""
     if payment.status == PaymentStatus.PAID:
         accesses.grant_access(
