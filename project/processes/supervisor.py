@@ -37,10 +37,6 @@ class Service:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def no_fault() -> None:
-    """Services are judged by nothing but that they run."""
-
-
 class Supervisor:
     """Runs `services` in `folder` until a stop signal comes, one of them ends, or `find_fault`,
     which is asked again and again, says what is wrong with them.
@@ -54,7 +50,7 @@ class Supervisor:
         folder: Path,
         *,
         grace: float = GRACE_SECONDS,
-        find_fault: Callable[[], str | None] = no_fault,
+        find_fault: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.services = services
         self.folder = folder
@@ -71,7 +67,7 @@ class Supervisor:
         start_at = time.monotonic() + after
         handlers = {number: signal.signal(number, self._ask_to_stop) for number in STOP_SIGNALS}
         try:
-            while self._may_go_on():
+            while self.stop_asked_at is None and self.launcher in {None, os.getppid()}:
                 if self.processes:
                     if ended := self._find_end():
                         return ended
@@ -90,10 +86,6 @@ class Supervisor:
             self.stop_asked_at = now
         elif now - self.stop_asked_at > SECOND_THOUGHT_SECONDS:
             self.in_a_hurry = True
-
-    def _may_go_on(self) -> bool:
-        is_orphan = self.launcher is not None and os.getppid() != self.launcher
-        return self.stop_asked_at is None and not is_orphan
 
     def _start(self) -> None:
         script = str(Path(__file__).with_name("orphans.py"))
@@ -119,13 +111,12 @@ class Supervisor:
         for name, process in self.processes.items():
             code = process.poll()
             if code is not None:
-                how = (
-                    f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
-                )
+                how = f"exit code {code}"
+                if code < 0:
+                    how = f"killed by {signal.Signals(-code).name}"
                 return f"{name} stopped by itself ({how})"
         fault = self.find_fault()
-        if fault is not None:
-            self.in_a_hurry = True
+        self.in_a_hurry = self.in_a_hurry or fault is not None
         return fault
 
     def _stop(self) -> None:
