@@ -21,7 +21,7 @@ from project.admin_site.widgets import (
     by_day,
 )
 from project.common.background import queue
-from project.mail import queries
+from project.mail.models import Delivery, Mailing, MailServer
 
 
 def list_url(label: str, query: str = "") -> str | None:
@@ -143,11 +143,11 @@ def background(request: HttpRequest) -> Panel | None:
 
 def _mails() -> list[Attention]:
     attention = []
-    if since := queries.failing_since():
+    if since := MailServer.objects.values_list("failing_since", flat=True).first():
         text = _("The mail server has not answered for %(time)s; mails wait.")
         url = list_url("mail.Delivery", "?outcome=waiting")
         attention.append(Attention(text % {"time": timesince(since)}, url, "cloud_off"))
-    if failed := queries.failed_lately():
+    if failed := Delivery.objects.failed_lately().count():
         text = ngettext(
             "%(number)d mail of the last seven days failed.",
             "%(number)d mails of the last seven days failed.",
@@ -155,7 +155,7 @@ def _mails() -> list[Attention]:
         )
         url = list_url("mail.Delivery", "?outcome=failed_lately")
         attention.append(Attention(text % {"number": failed}, url, "unsubscribe", is_danger=True))
-    if parked := queries.parked_mailings():
+    if parked := Mailing.objects.parked().count():
         text = ngettext(
             "%(number)d mailing was given up.", "%(number)d mailings were given up.", parked
         )

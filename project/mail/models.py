@@ -42,17 +42,13 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
 
     def counted(self) -> Self:
         """Annotated with `<status>_count`: how many of its mails have each status."""
-        return self.annotate(
-            **{f"{status}_count": _count_of(status) for status in DeliveryStatus.values}
-        )
-
-
-def _count_of(status: str) -> Coalesce:
-    """Rows of one mailing and status lie together in an index."""
-    rows = Delivery.objects.filter(mailing=OuterRef("pk"), status=status).order_by()
-    return Coalesce(
-        Subquery(rows.values("mailing").annotate(number=Count("*")).values("number")), 0
-    )
+        # A subquery for each: rows of one mailing and status lie together in an index.
+        numbers = {}
+        for status in DeliveryStatus.values:
+            rows = Delivery.objects.filter(mailing=OuterRef("pk"), status=status).order_by()
+            number = rows.values("mailing").annotate(number=Count("*")).values("number")
+            numbers[f"{status}_count"] = Coalesce(Subquery(number), 0)
+        return self.annotate(**numbers)
 
 
 class Mailing(models.Model):

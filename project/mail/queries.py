@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, Min, OuterRef
 
-from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
+from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState
 
 # Rows that one statement deletes.
 STEP = 5000
@@ -13,26 +13,11 @@ STEP = 5000
 def oldest_unsent_age(at: datetime) -> timedelta | None:
     """For how long the oldest mail has been due that is neither sent nor postponed nor in the
     hands of a worker; None if there is none."""
-    due = Delivery.objects.due(at=at).aggregate(oldest=Min("due_at"))["oldest"]
     listing = Mailing.objects.filter(state=MailingState.LISTING)
-    listed = listing.aggregate(oldest=Min("created_at"))["oldest"]
-    moments = [moment for moment in (due, listed) if moment is not None]
+    due = Delivery.objects.due(at=at).aggregate(oldest=Min("due_at"))
+    listed = listing.aggregate(oldest=Min("created_at"))
+    moments = [found["oldest"] for found in (due, listed) if found["oldest"] is not None]
     return max(at - min(moments), timedelta(0)) if moments else None
-
-
-def failed_lately() -> int:
-    """How many mails failed for good in the last week."""
-    return Delivery.objects.failed_lately().count()
-
-
-def parked_mailings() -> int:
-    """How many mailings were given up because their recipients could not be listed."""
-    return Mailing.objects.parked().count()
-
-
-def failing_since() -> datetime | None:
-    """Since when the mail server has not answered; None while it does."""
-    return MailServer.objects.values_list("failing_since", flat=True).first()
 
 
 def forget_finished_mailings(before: datetime, *, steps: int = 20) -> int:
@@ -49,6 +34,5 @@ def forget_finished_mailings(before: datetime, *, steps: int = 20) -> int:
         deleted += count
         if count < STEP:
             break
-    emptied = old.filter(~Exists(Delivery.objects.filter(mailing=OuterRef("pk"))))
-    emptied.delete()
+    old.filter(~Exists(Delivery.objects.filter(mailing=OuterRef("pk")))).delete()
     return deleted

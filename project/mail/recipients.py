@@ -2,15 +2,16 @@
 
 import logging
 from datetime import timedelta
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import (
     BooleanField,
     CharField,
     DateTimeField,
+    Expression,
     F,
     IntegerField,
+    Model,
     QuerySet,
     Value,
 )
@@ -26,10 +27,10 @@ STEP = 5000
 MAX_ATTEMPTS = 5
 
 
-def add_recipients(mailing: Mailing, rows: QuerySet[Any], field: str) -> int:
+def add_recipients(mailing: Mailing, rows: QuerySet[Model], field: str) -> int:
     """Put the people whom `field` of the rows names into the mailing, in one statement; who is
     there already stays as they are. Returns the number of new ones."""
-    columns: dict[str, Any] = {
+    columns: dict[str, Expression | F] = {
         "mailing_id": Value(mailing.pk, IntegerField()),
         "recipient_id": F(field),
         "status": Value(DeliveryStatus.WAITING.value, CharField()),
@@ -66,14 +67,14 @@ def list_one_step() -> bool:
     delay = timedelta(minutes=2**mailing.listing_attempts)
     row.update(listing_attempts=F("listing_attempts") + 1, due_at=now + delay)
     try:
-        _list_step(mailing.pk)
+        list_recipients(mailing.pk)
     except Exception:  # whatever it is, it must not stop other mailings
         logger.exception("The recipients of %s can't be listed", mailing.key)
     return True
 
 
 @transaction.atomic
-def _list_step(mailing_id: int) -> None:
+def list_recipients(mailing_id: int) -> None:
     """The recipients and how far we came are written together, so a repeat continues there."""
     mailing = Mailing.objects.select_for_update().get(pk=mailing_id)
     if mailing.state != MailingState.LISTING:

@@ -99,12 +99,6 @@ class Transport:
         except OSError:
             self.backend.connection = None
 
-    def _hang_up(self) -> None:
-        """Leave without a word, which the server would take for a part of the message."""
-        self.is_open = False
-        self.backend.connection.close()
-        self.backend.connection = None
-
     def _converse(
         self, message: Message, content: bytes, before: Callback, meanwhile: Callback
     ) -> None:

@@ -13,14 +13,8 @@ from people.models import User
 from people.tests.factories import UserFactory
 from project.common.db.bulk import insert_rows
 from project.mail import queries, recipients
-from project.mail.models import Delivery, Mailing, MailingState, MailServer
-from project.mail.queries import (
-    failed_lately,
-    failing_since,
-    forget_finished_mailings,
-    oldest_unsent_age,
-    parked_mailings,
-)
+from project.mail.models import Delivery, Mailing, MailingState
+from project.mail.queries import forget_finished_mailings, oldest_unsent_age
 from project.mail.recipients import add_recipients, list_one_step
 from project.mail.sending import claim_batch, has_work
 from project.mail.services import (
@@ -186,11 +180,11 @@ def test_a_mailing_that_cannot_be_listed_is_given_up_after_five_tries(people, cl
         clock.shift(MOMENT)
         assert has_work(timezone.now())
     other = send_to_audience("notice", 1)
-    assert parked_mailings() == 0
+    assert Mailing.objects.parked().count() == 0
     assert list_one_step()
     broken.refresh_from_db()
     assert (broken.state, broken.listing_attempts) == (MailingState.PARKED, 5)
-    assert (parked_mailings(), recipients_of(other)) == (1, [])
+    assert (Mailing.objects.parked().count(), recipients_of(other)) == (1, [])
     assert list_one_step()
     assert len(recipients_of(other)) == 5
 
@@ -366,13 +360,7 @@ def test_failures_of_seven_days_are_lately(people, clock):
         strict=True,
     ):
         Delivery.objects.filter(pk=pk).update(status=status, finished_at=at)
-    assert failed_lately() == 2
-
-
-def test_the_ledger_says_since_when_the_server_does_not_answer(clock):
-    assert failing_since() is None
-    MailServer.objects.create(pk=1, failing_since=NOW)
-    assert failing_since() == NOW
+    assert Delivery.objects.failed_lately().count() == 2
 
 
 # --- Forgetting -----------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def test_a_mail_that_is_asked_for_twice_at_once_is_one(learner, send):
 def test_workers_that_list_at_once_list_on_from_one_another(people, monkeypatch):
     monkeypatch.setattr(recipients, "STEP", 2)
     mailing = send_to_audience("notice", 1)
-    step = partial(recipients._list_step, mailing.pk)
+    step = partial(recipients.list_recipients, mailing.pk)
     at_once(step, step, before_writing=Delivery)
     assert mailing.deliveries.count() == 4
     at_once(step, step, before_writing=Delivery)
