@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from django.db.models import FileField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import FileField, Model, OuterRef, QuerySet, Subquery, Value
 
 from lms.models import Course, Lesson
 from people.models import User
@@ -16,6 +15,7 @@ NOT_TOLD = frozenset({"id", "owner_id"})
 KINDS = {"+": "created", "~": "changed", "-": "deleted"}
 
 type Plain = str | int | bool | Decimal | None
+type Keys = QuerySet[Model, tuple[datetime, str, int]]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Change:
 class Changes:
     """Changes, the newest first, read a page at a time; counts and slices like a queryset."""
 
-    def __init__(self, keys: QuerySet[Any]) -> None:
+    def __init__(self, keys: Keys) -> None:
         self.keys = keys
 
     def count(self) -> int:
@@ -80,14 +80,11 @@ def change_of(subject: Course | Lesson, change_id: int) -> Change | None:
     return _read(model, [change_id])[change_id] if found else None
 
 
-def _keys(model: type[Course | Lesson], **conditions: int) -> Any:
-    records = model.history.filter(**conditions)
-    # Without a selection of its own order, which the parts of a union may not have.
-    return (
-        records.order_by()
-        .annotate(subject=Value(model.__name__))
-        .values_list("history_date", "subject", "history_id")
-    )
+def _keys(model: type[Course | Lesson], **conditions: int) -> Keys:
+    # Without an order of its own, which the parts of a union may not have.
+    records = model.history.filter(**conditions).order_by().annotate(subject=Value(model.__name__))
+    keys: Keys = records.values_list("history_date", "subject", "history_id")
+    return keys
 
 
 def _read(model: type[Course | Lesson], ids: Iterable[int]) -> dict[int, Change]:
@@ -111,7 +108,9 @@ def _read(model: type[Course | Lesson], ids: Iterable[int]) -> dict[int, Change]
             kind=KINDS[state.history_type],
             lesson_id=state.id if model is Lesson else None,
             title=state.title,
-            fields=_differences(names, state, earlier_states.get(state.before_id)),
+            fields=_differences(
+                KINDS[state.history_type], names, state, earlier_states.get(state.before_id)
+            ),
         )
         for state in states
     }
@@ -124,11 +123,13 @@ def told_fields(model: type[Course | Lesson]) -> list[str]:
     return [field.attname for field in kept]
 
 
-def _differences(names: Iterable[str], state: Any, before: Any) -> list[FieldChange]:
-    """Compare two states. Of what has no state before it, nothing is said to have changed."""
-    if state.history_type == "+":
+def _differences(
+    kind: str, names: Iterable[str], state: object, before: object
+) -> list[FieldChange]:
+    """Compare two states. If the state before a change is unknown, nothing is said of it."""
+    if kind == "created":
         pairs = [(name, None, getattr(state, name)) for name in names]
-    elif state.history_type == "-":
+    elif kind == "deleted":
         pairs = [(name, getattr(state, name), None) for name in names]
     elif before is None:
         pairs = []

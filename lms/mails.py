@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import unquote
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
@@ -38,10 +37,10 @@ class CourseUpdateMail(MailKind):
 
     label = _("course update")
 
-    def audience(self, subject_id: int) -> tuple[QuerySet[Any], str]:
+    def audience(self, subject_id: int) -> tuple[QuerySet[Model], str]:
         return Subscription.objects.filter(course__updates=subject_id), "user_id"
 
-    def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
+    def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
         people = list(people)
         update = CourseUpdate.objects.select_related("course").filter(pk=subject_id or 0).first()
         if update is None:

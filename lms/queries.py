@@ -6,7 +6,6 @@ column is added to the rows here.
 """
 
 from functools import partial
-from typing import Any
 
 from django.conf import settings
 
@@ -88,7 +87,7 @@ def read_catalog_course(user: User, course_id: int) -> Row:
 
 
 def _values(user: User, search: str) -> Values:
-    values: dict[int | str, Any] = {VIEWER: user.pk}
+    values: dict[int | str, int | str] = {VIEWER: user.pk}
     if search:
         values[as_searched(SEARCHED)] = as_searched(search)
     return values

@@ -1,7 +1,5 @@
 """The one page of the courses: ending a subscription from a mail, without logging in."""
 
-from typing import Any
-
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -22,7 +20,7 @@ def unsubscribe_by_link(request: HttpRequest, token: str) -> HttpResponse:
     """POST ends the subscription. GET only asks: scanners of mails follow every link."""
     found = subscription_of(token)
     if found is None:
-        context: dict[str, Any] = {"state": "unknown", "language": request.LANGUAGE_CODE}
+        context: dict[str, object] = {"state": "unknown", "language": request.LANGUAGE_CODE}
         return render(request, "lms/unsubscribe.html", context, status=404)
     user_id, course_id = found
     person = get_user_model().objects.filter(pk=user_id).first()

@@ -132,7 +132,7 @@ def answer_throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def answer_validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    errors: list[dict[str, Any]] = error.errors
+    errors = error.errors
     if any(entry["loc"][0] == "file" for entry in errors) and not is_multipart(request):
         return problem(415)
     return problem(422, errors=messages.from_pydantic(errors))

@@ -16,6 +16,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
 
+type Entry = dict[str, Any]
+
 
 def read_env_file() -> Path | None:
     """Read `.env`, or the file that ENV_FILE names, where there is one; the environment wins over
@@ -54,7 +56,7 @@ def choice(name: str, default: str, known: set[str]) -> str:
     return text
 
 
-def address(name: str, read: Callable[..., dict[str, Any]], default: str) -> dict[str, Any]:
+def address(name: str, read: Callable[..., Entry], default: str) -> Entry:
     """Read a URL into a dict. The error doesn't quote it: there may be a password in it."""
     try:
         with warnings.catch_warnings(action="error"):  # a warning would quote it, too
@@ -87,7 +89,7 @@ def rate(name: str, default: str) -> str:
     return text
 
 
-def database(name: str, default: str) -> dict[str, Any]:
+def database(name: str, default: str) -> Entry:
     """Turn a URL into an entry of DATABASES."""
     entry = address(name, env.db_url, default)
     # To open SQLite's file and to give it Django's functions takes longer than most requests.
@@ -118,10 +120,10 @@ def database(name: str, default: str) -> dict[str, Any]:
     return entry
 
 
-def mailer(name: str, default: str) -> dict[str, Any]:
+def mailer(name: str, default: str) -> Entry:
     """Turn a URL as `smtp+tls://user:password@host:587` into an entry of MAILERS."""
     url = address(name, env.email_url, default)
-    entry: dict[str, Any] = {"BACKEND": url["EMAIL_BACKEND"]}
+    entry: Entry = {"BACKEND": url["EMAIL_BACKEND"]}
     if "smtp" in entry["BACKEND"]:
         entry["OPTIONS"] = {
             "host": url["EMAIL_HOST"] or "localhost",
@@ -137,7 +139,7 @@ def mailer(name: str, default: str) -> dict[str, Any]:
     return entry
 
 
-def media_storage(url: str) -> dict[str, Any]:
+def media_storage(url: str) -> Entry:
     """Turn `s3://key:secret@host/bucket?region=…` into a storage; empty means MEDIA_ROOT."""
     if not url:
         return {"BACKEND": "django.core.files.storage.FileSystemStorage"}

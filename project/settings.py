@@ -73,7 +73,7 @@ NINJA_NUM_PROXIES = PROXIES
 if PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
-SECURE_CSP: dict[str, Any] = {
+SECURE_CSP: dict[str, list[str]] = {
     "default-src": [CSP.SELF],
     "base-uri": [CSP.SELF],
     "form-action": [CSP.SELF],

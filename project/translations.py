@@ -125,7 +125,7 @@ def _extract(found: Catalog, folder: Path, ignored: Iterable[tuple[str, str]] = 
 
 def extract_from_template(
     file: IO[bytes], keywords: Any, comment_tags: Collection[str], options: Any
-) -> Iterator[Any]:
+) -> Iterator[tuple[object, ...]]:
     """A method of extraction of Babel: reads a template of Django as the Python code that Django
     writes for xgettext, but for the indentation, which Python's tokenizer minds."""
     converted = templatize(file.read().decode(), origin=file.name)

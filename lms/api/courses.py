@@ -1,7 +1,5 @@
 """Courses in authoring, their history, and who hears of them."""
 
-from typing import Any
-
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 from ninja import File, Query, Router, Status, UploadedFile
@@ -9,7 +7,7 @@ from ninja.pagination import paginate
 
 from lms import permissions, queries
 from lms.api.loaders import get_course
-from lms.history import changes_of_course
+from lms.history import Changes, changes_of_course
 from lms.models import Course
 from lms.schemas import (
     ChangeOut,
@@ -64,7 +62,7 @@ def update_course(
 ) -> Row:
     """Only the given fields change. A link to anything but YouTube: 422 `foreign_link`."""
     course = get_course(request.user, course_id, to=permissions.can_update_course)
-    changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
+    changes = payload.model_dump(exclude_unset=True)
     authoring.update_course(course=course, changes=changes, by=request.user, notify=options.notify)
     return queries.read_course(request.user, course_id)
 
@@ -107,7 +105,7 @@ def delete_course_preview(request: AuthenticatedRequest, course_id: int) -> Stat
     summary="List changes of a course",
 )
 @paginate(PageNumberPagination)
-def list_course_changes(request: AuthenticatedRequest, course_id: int) -> Any:
+def list_course_changes(request: AuthenticatedRequest, course_id: int) -> Changes:
     """Changes of the course and its lessons, the newest first: who, when, what was there before.
     For those who may change the course."""
     course = get_course(request.user, course_id, to=permissions.can_update_course)

@@ -1,5 +1,3 @@
-from typing import Any
-
 from ninja import File, Query, Router, Status, UploadedFile
 from ninja.pagination import paginate
 
@@ -55,7 +53,7 @@ def update_lesson(
 ) -> Row:
     """Only the given fields change. It can move to another course of the caller only."""
     lesson = get_lesson(request.user, lesson_id, to=permissions.can_update_lesson)
-    changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
+    changes = payload.model_dump(exclude_unset=True)
     course_id = changes.pop("course_id", lesson.course_id)
     if course_id != lesson.course_id:
         changes["course"] = get_course(request.user, course_id, to=permissions.can_add_lesson)

@@ -1,6 +1,6 @@
 """What courses and lessons have in common, and their history."""
 
-from typing import Any
+from collections.abc import Collection
 
 from django.conf import settings
 from django.db import models
@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from lms.validators import validate_materials
+from people.models import User
 
 DESCRIPTION_MAX_LENGTH = 20_000
 # Where a search looks, in courses and lessons.
@@ -20,14 +21,21 @@ class ChangesOfMaterials(HistoricalRecords):  # type: ignore[misc]
     """Keeps each state that a row had, and who made it. A save of nothing but the times kept
     beside the materials is no change."""
 
-    def post_save(self, instance: Any, created: bool, using: Any = None, **kwargs: Any) -> None:  # noqa: FBT001
-        saved = kwargs.get("update_fields")
-        if not created and saved is not None and set(saved).issubset(self.excluded_fields):
+    def post_save(
+        self,
+        instance: "Material",
+        created: bool,  # noqa: FBT001
+        using: str | None = None,
+        *,
+        update_fields: Collection[str] | None = None,
+        **kwargs: object,
+    ) -> None:
+        if not created and update_fields and set(update_fields).issubset(self.excluded_fields):
             return
         # Rows of a fixture are kept too: without their first state no change of them has a before.
         super().post_save(instance, created, using=using, **kwargs | {"raw": False})
 
-    def get_history_user(self, instance: Any) -> Any:
+    def get_history_user(self, instance: "Material") -> User | None:
         """Whom the service names, wherever it was called from; otherwise whose request it is."""
         return instance.changed_by or super().get_history_user(instance)
 
@@ -48,7 +56,7 @@ class Material(models.Model):
     # Answered by `with_has_access`.
     has_access: bool
     # Set by the services, for the history.
-    changed_by: Any = None
+    changed_by: User | None = None
 
     class Meta:
         abstract = True

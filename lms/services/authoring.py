@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from functools import wraps
-from typing import Any
 
 from django.core.files.base import ContentFile
 from django.db import transaction
-from django.db.models import PROTECT, Max, ProtectedError, QuerySet
+from django.db.models import PROTECT, Max, Model, ProtectedError, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -37,7 +36,7 @@ MATERIALS = COURSE_MATERIALS.keys() | LESSON_MATERIALS.keys()
 
 
 @transaction.atomic
-def create_course(*, owner: User, fields: Mapping[str, Any], by: User | None = None) -> Course:
+def create_course(*, owner: User, fields: Mapping[str, object], by: User | None = None) -> Course:
     """Create a course of `owner`; `by` is who does it for them. Raises ValidationError for a
     field."""
     course = Course(owner=owner, **fields)
@@ -49,7 +48,7 @@ def create_course(*, owner: User, fields: Mapping[str, Any], by: User | None = N
 
 @transaction.atomic
 def update_course(
-    *, course: Course, changes: Mapping[str, Any], by: User, notify: bool = True
+    *, course: Course, changes: Mapping[str, object], by: User, notify: bool = True
 ) -> Course:
     """Change the given fields of a course; a minor edit (`notify` false) is no update for its
     subscribers. Raises ValidationError for a field."""
@@ -80,7 +79,7 @@ def delete_course(*, course: Course, by: User) -> None:
 
 @transaction.atomic
 def create_lesson(
-    *, course: Course, fields: Mapping[str, Any], by: User, notify: bool = True
+    *, course: Course, fields: Mapping[str, object], by: User, notify: bool = True
 ) -> Lesson:
     """Add a lesson to a course, at its end unless `position` is given; a minor edit (`notify`
     false) is no update for its subscribers. Raises ValidationError for a field."""
@@ -118,12 +117,12 @@ def again_if_moved[**P, R](service: Callable[P, R]) -> Callable[P, R]:
 
 @again_if_moved
 def update_lesson(
-    *, lesson: Lesson, changes: Mapping[str, Any], by: User, notify: bool = True
+    *, lesson: Lesson, changes: Mapping[str, object], by: User, notify: bool = True
 ) -> Lesson:
     """Change the given fields of a lesson; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises ValidationError for a field."""
     target = changes.get("course")
-    lesson, courses = _locked(lesson, *([target.pk] if target else []))
+    lesson, courses = _locked(lesson, *([target.pk] if isinstance(target, Course) else []))
     lesson.changed_by = by
     changed = _apply(lesson, _normalized(changes))
     if changed:
@@ -158,14 +157,14 @@ def delete_lesson(*, lesson: Lesson, by: User, notify: bool = True) -> None:
 
 def has_payments(subject: Course | Lesson) -> bool:
     """Whether somebody has paid for it or for a part of it, so that it can't be deleted."""
-    itself: QuerySet[Any] = type(subject).objects.filter(pk=subject.pk)
+    itself: QuerySet[Model] = type(subject).objects.filter(pk=subject.pk)
     protecting = [*_protecting(itself)]
     if isinstance(subject, Course):
         protecting += _protecting(subject.lessons.all())
     return any(rows.exists() for rows in protecting)
 
 
-def _protecting(rows: QuerySet[Any]) -> Iterator[QuerySet[Any]]:
+def _protecting(rows: QuerySet[Model]) -> Iterator[QuerySet[Model]]:
     """Rows with a protected key to these, whichever app they belong to."""
     for relation in rows.model._meta.related_objects:
         if relation.on_delete is PROTECT:
@@ -197,15 +196,15 @@ def _locked(lesson: Lesson, *targets: int) -> tuple[Lesson, dict[int, Course]]:
     return found, {pk: courses[pk] for pk in {found.course_id, *targets}}
 
 
-def _normalized(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _normalized(fields: Mapping[str, object]) -> dict[str, object]:
     """Give the video address the form in which it is stored."""
     fields = dict(fields)
     if "video_url" in fields:
-        fields["video_url"] = normalize_video_url(fields["video_url"] or "")
+        fields["video_url"] = normalize_video_url(str(fields["video_url"] or ""))
     return fields
 
 
-def _apply(subject: Course | Lesson, changes: Mapping[str, Any]) -> list[str]:
+def _apply(subject: Course | Lesson, changes: Mapping[str, object]) -> list[str]:
     """Set what differs and check it; return the names of the changed fields."""
     changed = []
     for name, value in changes.items():

@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+
+    from people.models import User
 
 # Stands in a letter for the address of its recipient's own link, so that a letter to many people
 # is rendered once.
@@ -45,12 +47,14 @@ class MailKind:
     # Somebody waits for it: it is sent before what goes to many.
     urgent: ClassVar[bool] = False
 
-    def audience(self, subject_id: int) -> tuple[QuerySet[Any], str]:
+    def audience(self, subject_id: int) -> tuple[QuerySet[Model], str]:
         """The rows that name the recipients, and the name of the field with the person's key. Only
         for kinds that are sent with `services.send_to_audience`."""
         raise NotImplementedError(subject_id)
 
-    def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
+    def write(
+        self, subject_id: int | None, people: Iterable["User"]
+    ) -> Mapping[int, Letter | Skip]:
         """What each of these people gets at this moment, by primary key of the person.
 
         Who was blocked is among them: it depends on the kind whether they get it.
@@ -61,8 +65,8 @@ class MailKind:
 @cache
 def mail_kind(name: str) -> MailKind:
     """The kind of this name. Raises KeyError if settings.MAIL_KINDS doesn't have it."""
-    kind: MailKind = import_string(settings.MAIL_KINDS[name])()
-    return kind
+    kind: type[MailKind] = import_string(settings.MAIL_KINDS[name])
+    return kind()
 
 
 def label_of(name: str) -> str:
@@ -71,7 +75,7 @@ def label_of(name: str) -> str:
     return str(label) or name
 
 
-def render(template: str, language: str, context: Mapping[str, Any]) -> Letter:
+def render(template: str, language: str, context: Mapping[str, object]) -> Letter:
     """Render `templates/mail/<template>.{subject.txt,txt,html}` in the language."""
     with translation.override(language):
         context = {**context, "language": language}

@@ -1,7 +1,5 @@
 """`manage.py compile_translations`: as Django's `compilemessages`, without GNU gettext."""
 
-from typing import Any
-
 from django.core.management.base import BaseCommand
 
 from project.translations import compile_catalogues
@@ -11,7 +9,7 @@ class Command(BaseCommand):
     help = "Compiles the translations that are missing or older than their source."
     requires_system_checks = []
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, verbosity: int, **options: object) -> None:
         for path in compile_catalogues():
-            if options["verbosity"] > 0:
+            if verbosity > 0:
                 self.stdout.write(f"compiled {path}")

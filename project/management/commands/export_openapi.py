@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
@@ -22,10 +21,10 @@ class Command(BaseCommand):
             help="A few lines an operation instead, as in project/tests/openapi_outline.txt.",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, file: Path | None, **options: object) -> None:
         document = api.get_openapi_schema()
         text = outline(document) if options["outline"] else f"{json.dumps(document, indent=2)}\n"
-        if options["file"] is None:
+        if file is None:
             self.stdout.write(text, ending="")
         else:
-            options["file"].write_text(text)
+            file.write_text(text)

@@ -1,7 +1,5 @@
 """`manage.py update_translations`: as Django's `makemessages`, without GNU gettext."""
 
-from typing import Any
-
 from django.core.management.base import BaseCommand
 
 from project.translations import update_catalogues
@@ -11,6 +9,6 @@ class Command(BaseCommand):
     help = "Adds new texts to the files of translations, and drops those that are gone."
     requires_system_checks = []
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         for path in update_catalogues():
             self.stdout.write(f"updated {path}")

@@ -1,7 +1,6 @@
 """`manage.py work`: background work, as a service."""
 
 import sys
-from typing import Any
 
 from django.conf import settings
 from django.core.management import CommandError
@@ -30,7 +29,7 @@ class Command(BaseCommand):
             help="seconds that the workers have to finish their tasks (default: %(default)s)",
         )
 
-    def handle(self, *, patience: float, grace: float, **options: Any) -> None:
+    def handle(self, *, patience: float, grace: float, **options: object) -> None:
         folder = settings.BASE_DIR
         command = [sys.executable, str(folder / "manage.py"), "qcluster", "--skip-checks"]
         ended = keep_working(command, folder, patience=patience, grace=grace)
