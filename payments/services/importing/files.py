@@ -4,14 +4,13 @@ import csv
 import itertools
 from codecs import BOM_UTF8
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
 from payments.services.importing.json_list import BrokenJSON, JSONList
-from payments.services.importing.rows import COLUMNS, Row
+from payments.services.importing.rows import COLUMNS, REQUIRED_COLUMNS, Row
 
-REQUIRED_COLUMNS = ("external_id", "user", "amount", "currency", "method", "status")
 TARGET_COLUMNS = ("course_id", "lesson_id")
 LONGEST_LINE = 1024 * 1024
 # The fields of a fixture that have another name as a column.
@@ -25,45 +24,42 @@ class UnreadableFile(Exception):
 
 
 def read_rows(source: BinaryIO, name: str) -> Iterator[Row]:
-    """Return the rows of a file; the end of its name says what it is.
+    """Yield the rows of a file; the end of its name says what it is.
 
     Raises UnreadableFile for what is neither a fixture (`.json`) nor a table (`.csv`). Where a
     file is broken further down, its last row has a `problem`.
     """
     if name.lower().endswith(".json"):
-        return _read_json(source)
-    if name.lower().endswith(".csv"):
-        return _read_csv(source)
-    raise UnreadableFile(_("The name of the file must end in .json or .csv."))
+        yield from _json_rows(source)
+    elif name.lower().endswith(".csv"):
+        yield from _csv_rows(source)
+    else:
+        raise UnreadableFile(_("The name of the file must end in .json or .csv."))
 
 
-def _read_json(source: BinaryIO) -> Iterator[Row]:
+def _json_rows(source: BinaryIO) -> Iterator[Row]:
     payments = JSONList(source)
     if not payments.is_one():
         raise UnreadableFile(_("This is no list of payments in JSON and UTF-8."))
-    return _json_rows(payments.items())
-
-
-def _json_rows(items: Iterator[Any]) -> Iterator[Row]:
     number = 0
     try:
-        for number, item in enumerate(items, start=1):
-            yield _json_row(number, item)
+        for number, item in enumerate(payments.items(), start=1):
+            fields: dict[str, object] | None = (
+                item.get("fields") if isinstance(item, dict) else None
+            )
+            if not isinstance(fields, dict) or str(item.get("model")).lower() != MODEL:
+                problem = _('this is no {"model": "%s", "fields": {…}}') % MODEL
+                yield Row(number, problem=problem)
+            elif unknown := fields.keys() - FIELDS:
+                yield Row(number, problem=_("there is no such field: %s") % _listed(unknown))
+            else:
+                named = {COLUMN_OF.get(name, name): value for name, value in fields.items()}
+                yield Row(number, named)
     except BrokenJSON as error:
         yield Row(number + 1, problem=_broken_here(error))
 
 
-def _json_row(number: int, item: Any) -> Row:
-    fields: dict[str, Any] | None = item.get("fields") if isinstance(item, dict) else None
-    if not isinstance(fields, dict) or str(item.get("model")).lower() != MODEL:
-        message = _('this is no {"model": "%s", "fields": {…}}') % MODEL
-        return Row(number, problem=message)
-    if unknown := fields.keys() - FIELDS:
-        return Row(number, problem=_("there is no such field: %s") % _listed(unknown))
-    return Row(number, {COLUMN_OF.get(name, name): value for name, value in fields.items()})
-
-
-def _read_csv(source: BinaryIO) -> Iterator[Row]:
+def _csv_rows(source: BinaryIO) -> Iterator[Row]:
     lines = _decoded_lines(source)
     try:
         first = next(lines, "")
@@ -74,7 +70,15 @@ def _read_csv(source: BinaryIO) -> Iterator[Row]:
     except (csv.Error, UnicodeDecodeError) as error:
         raise UnreadableFile(_("The first line can't be read: %s") % _reason(error)) from None
     _check_header(header)
-    return _csv_rows(reader, header)
+    number, line = 0, reader.line_num + 1
+    try:
+        for record in reader:
+            if any(value.strip() for value in record):
+                number += 1
+                yield _csv_row(number, line, header, record)
+            line = reader.line_num + 1
+    except (csv.Error, UnicodeDecodeError) as error:
+        yield Row(number + 1, line=line, problem=_broken_here(error))
 
 
 def _decoded_lines(source: BinaryIO) -> Iterator[str]:
@@ -98,22 +102,6 @@ def _check_header(header: list[str]) -> None:
         raise UnreadableFile(_("There are no such columns: %s.") % _listed(unknown))
     if len(set(header)) < len(header):
         raise UnreadableFile(_("A column is there twice."))
-
-
-def _csv_rows(reader: Any, header: list[str]) -> Iterator[Row]:
-    number = 0
-    while True:
-        line = reader.line_num + 1
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except (csv.Error, UnicodeDecodeError) as error:
-            yield Row(number + 1, line=line, problem=_broken_here(error))
-            return
-        if any(value.strip() for value in record):
-            number += 1
-            yield _csv_row(number, line, header, record)
 
 
 def _csv_row(number: int, line: int, header: list[str], record: list[str]) -> Row:

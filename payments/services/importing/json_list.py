@@ -84,13 +84,11 @@ class JSONList:
             else:
                 # A number near the end may go on in the next chunk: the 12 of `12` and of `12e+`.
                 if end + 2 < len(self.text) or not self._read_more():
-                    return self._take(item, end - start + self.position)
-
-    def _take(self, item: Any, end: int) -> Any:
-        if WRONG_BYTES.search(self.text, self.position, end):
-            raise BrokenJSON(_("this is not UTF-8"))
-        self.position = end
-        return item
+                    end += self.position - start
+                    if WRONG_BYTES.search(self.text, self.position, end):
+                        raise BrokenJSON(_("this is not UTF-8"))
+                    self.position = end
+                    return item
 
     def _read_more(self) -> bool:
         """Add a chunk to what is left of the text; say whether there was one, and room for it."""

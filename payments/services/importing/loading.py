@@ -2,11 +2,10 @@
 
 import itertools
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, reset_queries, transaction
@@ -17,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from lms.models import Course, Lesson
 from payments.models import MoveSource, Payment
-from payments.services.importing.rows import BadRow, Draft, Row, UnfitRow, read_row
+from payments.services.importing.rows import BadRow, Draft, Row, Unfit, read_row
 from payments.services.transitions import Cause, NewPayment, insert_payments
 from people.models import User
 from project.common.db.bulk import many_writes
@@ -47,7 +46,7 @@ class ImportReport:
     bad_rows: list[BadRow] = field(default_factory=list)
     is_complete: bool = True
 
-    def refuse(self, row: Row, unfit: UnfitRow) -> None:
+    def refuse(self, row: Row, unfit: Unfit) -> None:
         self.bad_rows.append(BadRow(row.number, row.line, str(unfit)))
 
 
@@ -59,10 +58,9 @@ def import_payments(
     A row whose `external_id` is in the book already changes nothing: a payment lives on here after
     it was imported. Raises PaymentsChanged if somebody else loaded the same rows meanwhile.
     """
-    save = partial(insert_payments, cause=Cause(source=MoveSource.IMPORT, by=by))
     try:
         with many_writes(), transaction.atomic():
-            report = _go_through(rows, save, at)
+            report = _go_through(rows, Cause(source=MoveSource.IMPORT, by=by), at)
             transaction.set_rollback(bool(report.bad_rows))
     except IntegrityError:
         raise PaymentsChanged from None
@@ -71,12 +69,13 @@ def import_payments(
 
 def check_rows(*, rows: Iterable[Row]) -> ImportReport:
     """Say what `import_payments` would do with the rows; write nothing."""
-    return _go_through(rows, lambda *, payments: None, None)
+    return _go_through(rows)
 
 
 def _go_through(
-    rows: Iterable[Row], save: Callable[..., object], at: datetime | None
+    rows: Iterable[Row], cause: Cause | None = None, at: datetime | None = None
 ) -> ImportReport:
+    """Check the rows, and with a cause put them into the book as long as none is bad."""
     report = ImportReport()
     at = at or timezone.now()
     references = References()
@@ -87,8 +86,8 @@ def _go_through(
                 del report.bad_rows[MOST_BAD_ROWS:]
                 report.is_complete = False
                 break
-            if not report.bad_rows:
-                save(payments=payments)
+            if cause and not report.bad_rows:
+                insert_payments(payments=payments, cause=cause)
             # With DEBUG Django remembers every query, and here they are large.
             reset_queries()
     return report
@@ -108,13 +107,13 @@ def _new_payments(
             draft = read_row(row)
             external_ids.claim(draft.external_id, row.number)
             drafts.append(draft)
-        except UnfitRow as unfit:
+        except Unfit as unfit:
             report.refuse(row, unfit)
     references.read(drafts)
     for draft in drafts:
         try:
             payment = references.new_payment(draft, at)
-        except UnfitRow as unfit:
+        except Unfit as unfit:
             report.refuse(draft.row, unfit)
         else:
             if payment:
@@ -139,7 +138,7 @@ class ExternalIds:
         self.database.execute("BEGIN")
 
     def claim(self, external_id: str, number: int) -> None:
-        """Raises UnfitRow if an earlier row has the id."""
+        """Raises Unfit if an earlier row has the id."""
         claimed = self.database.execute(
             "INSERT OR IGNORE INTO row VALUES (?, ?)", (external_id, number)
         )
@@ -147,7 +146,7 @@ class ExternalIds:
             where = "SELECT number FROM row WHERE external_id = ?"
             [first] = self.database.execute(where, (external_id,)).fetchone()
             message = _("external_id: row %(number)s has the same, %(external_id)s")
-            raise UnfitRow(message % {"number": first, "external_id": external_id})
+            raise Unfit(message % {"number": first, "external_id": external_id})
 
     def close(self) -> None:
         self.database.close()
@@ -179,14 +178,14 @@ class References:
         self.payments = {name: tuple(facts) for name, *facts in known.values_list(*columns)}
 
     def new_payment(self, draft: Draft, at: datetime) -> NewPayment | None:
-        """Return the new payment, or None if it is in the book. Raises UnfitRow."""
+        """Return the new payment, or None if it is in the book. Raises Unfit."""
         if known := self.payments.get(draft.external_id):
             # The e-mail of somebody whose account was erased meanwhile leads nowhere any more.
             payer_id = self.users.get(draft.user, known[0])
             target = (draft.course_id, draft.lesson_id)
             if known != (payer_id, *target, draft.amount, draft.currency):
                 message = _("external_id: %s is in the book with another person, thing or amount")
-                raise UnfitRow(message % draft.external_id)
+                raise Unfit(message % draft.external_id)
             return None
         problems = []
         if draft.user not in self.users:
@@ -196,7 +195,7 @@ class References:
         if draft.lesson_id is not None and draft.lesson_id not in self.lessons:
             problems.append(_("lesson_id: there is no lesson %s") % draft.lesson_id)
         if problems:
-            raise UnfitRow("; ".join(problems))
+            raise Unfit("; ".join(problems))
         title = self.courses.get(draft.course_id) or self.lessons.get(draft.lesson_id)
         return NewPayment(
             payer_id=self.users[draft.user],

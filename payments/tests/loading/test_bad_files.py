@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
         ("course_id", "", "there must be either a course or a lesson"),
         ("lesson_id", "1", "there must be either a course or a lesson"),
         ("user", f"{'v' * 240}@school.example", "user: is longer than 254 characters"),
-        ("method", "\t\x07 x", "method: '\\t\\x07 x' is none of cash, transfer, stripe"),
+        ("method", "\x07\t x", "method: '\\x07\\t x' is none of cash, transfer, stripe"),
         ("method", "g" * 40, f"method: {'g' * 40} is none of cash, transfer, stripe"),
         ("method", "g" * 41, f"method: {'g' * 39}… is none of cash, transfer, stripe"),
         ("title", "x" * 201, "title: is longer than 200 characters"),

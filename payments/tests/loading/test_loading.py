@@ -86,7 +86,9 @@ def test_values_at_their_limits_are_loaded(write, good):
     }  # fmt: skip
     zero = {"external_id": "A-0", "amount": "-0.00", "title": "  "}
     spaced = {name: f" {value} " for name, value in limits.items()}
-    spaced |= {name: f" {good[name]} " for name in ("user", "course_id", "method", "status")}
+    spaced |= {
+        name: f" {good[name]} " for name in ("user", "course_id", "currency", "method", "status")
+    }
     assert load(write([good | spaced, good | zero]))[1]
     payment = Payment.objects.get(external_id="A" * 100)
     assert (payment.title, payment.amount) == ("T" * 200, Decimal("99999999.99"))
@@ -143,7 +145,7 @@ def test_tables_of_all_spreadsheets_are_read(write, good, change):
 def test_a_fixture_is_loaded(write, good, payer, course, payer_key):
     names = {"natural key": [payer.email], "e-mail": payer.email, "id": payer.pk}
     fields = {
-        "external_id": 17,
+        "external_id": int("17" * 30),
         "payer": names[payer_key],
         "course": course.pk,
         "lesson": None,
@@ -157,7 +159,7 @@ def test_a_fixture_is_loaded(write, good, payer, course, payer_key):
     assert load(write([fields], "Payments.JSON"))[1]
     payment = Payment.objects.get()
     assert (payment.payer, payment.title) == (payer, "As it was called then")
-    assert (payment.amount, payment.external_id) == (Decimal("1990.10"), "17")
+    assert (payment.amount, payment.external_id) == (Decimal("1990.10"), "17" * 30)
 
 
 def test_a_paid_row_gives_access(write, good, payer, course, lesson):
