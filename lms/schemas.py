@@ -20,7 +20,6 @@ from project.common.api.schemas import (
     Price,
     Search,
     Title,
-    Whole,
     omitted,
 )
 
@@ -36,7 +35,7 @@ VideoUrl = Annotated[
     STORABLE,
     VIDEO,
 ]
-Position = Annotated[Whole, Field(ge=0, le=LAST_POSITION)]
+Position = Annotated[int, Field(ge=0, le=LAST_POSITION)]
 
 CourseOrdering = Literal[
     "title", "-title", "created_at", "-created_at", "updated_at", "-updated_at", "price", "-price"

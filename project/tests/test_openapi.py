@@ -78,6 +78,12 @@ def test_bodies_and_answers_have_examples_that_their_schemas_allow(name):
         assert "text" not in _texts(content["example"]), "a field has no example of its own"
 
 
+def test_limits_are_in_words_of_json_schema():
+    assert not re.findall(
+        r'"(?:ge|gt|le|lt|multiple_of|min_length|max_length)":', json.dumps(DOCUMENT)
+    )
+
+
 def test_one_name_is_one_schema(monkeypatch):
     seen: dict[str, object] = {}
     conflicts = []

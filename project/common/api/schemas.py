@@ -28,14 +28,7 @@ def _storable(text: str) -> str:
     return text
 
 
-def _no_boolean(value: Any) -> Any:
-    """Refuse true and false where a number is expected: Python would take them for 1 and 0."""
-    if isinstance(value, bool):
-        raise PydanticCustomError("int_type", "This must be a whole number.")
-    return value
-
-
-def _plain_decimal(value: Any) -> Any:
+def _plain_decimal(value: object) -> object:
     """Refuse spellings that Python reads as a decimal, but no other program: `1_0`, `1e1`, `٣`."""
     plain = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?|-?NaN|-?Infinity"
     if isinstance(value, str) and re.fullmatch(plain, value) is None:
@@ -43,7 +36,7 @@ def _plain_decimal(value: Any) -> Any:
     return value
 
 
-def _strict_numbers(schema: Any) -> None:
+def _strict_numbers(schema: object) -> None:
     """Refuse `"5"` and `1.0` for a whole number, `"yes"` and `1` for true: JSON has its own."""
     if isinstance(schema, dict):
         if schema.get("type") in ("int", "bool"):
@@ -70,7 +63,7 @@ class InputSchema(Schema):
 
     @classmethod
     def __get_pydantic_core_schema__(
-        cls, source: Any, handler: GetCoreSchemaHandler
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         schema = handler(source)
         _strict_numbers(schema)
@@ -81,13 +74,10 @@ class InputSchema(Schema):
 STORABLE = AfterValidator(_storable)
 Text = Annotated[str, STORABLE]
 Title = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    STORABLE,
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE
 ]
 Search = Annotated[str, StringConstraints(max_length=200), STORABLE]
-Whole = Annotated[int, BeforeValidator(_no_boolean)]
-Identifier = Annotated[int, Field(ge=1, le=2**63 - 1), BeforeValidator(_no_boolean)]
+Identifier = Annotated[int, Field(ge=1, le=2**63 - 1)]
 # Money comes in as a decimal string (or a number) and goes out as a string with two places.
 Price = Annotated[
     Decimal,
