@@ -1,6 +1,6 @@
 """What was wrong with an input, field by field, in the language of the request."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -8,6 +8,8 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
+
+from project.common.api.problems import FieldError
 
 # Two megabytes of unknown fields must not become a hundred of answers.
 ERRORS_SHOWN = 100
@@ -55,38 +57,30 @@ MESSAGES = {
 }
 
 
-def from_pydantic(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def from_pydantic(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     """Turn what Ninja reports into the `errors` of a problem document."""
-    return [
-        {
-            "loc": _place(error["loc"]),
-            "code": error["type"],
-            "msg": _(MESSAGES.get(error["type"], MESSAGES["value_error"])) % error.get("ctx", {}),
-        }
-        for error in islice(errors, ERRORS_SHOWN)
-    ]
+    found: list[FieldError] = []
+    for error in islice(errors, ERRORS_SHOWN):
+        source, *path = error["loc"]
+        if path and path[0] in ARGUMENT_NAMES:
+            del path[0]  # a field of the same name stays
+        message = MESSAGES.get(error["type"], MESSAGES["value_error"])
+        text = _(message) % error.get("ctx", {})
+        found.append({"loc": [source, *path], "code": error["type"], "msg": text})
+    return found
 
 
-def _place(path: Sequence[str | int]) -> list[str | int]:
-    """Leave out the name of the endpoint's argument; a field of the same name stays."""
-    source, *rest = path
-    return [source, *(rest[1:] if rest and rest[0] in ARGUMENT_NAMES else rest)]
-
-
-def from_django(error: DjangoValidationError, source: str = "body") -> list[dict[str, Any]]:
+def from_django(error: DjangoValidationError, source: str = "body") -> list[FieldError]:
     """Turn what a model or a validator reports into the `errors` of a problem document."""
-    fields = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: [error]}
+    fields = (
+        error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
+    )
     return [
         {
             "loc": [source] if field == NON_FIELD_ERRORS else [source, field],
-            "code": leaf.code or "invalid",
-            "msg": " ".join(leaf.messages),
+            "code": one.code or "invalid",
+            "msg": " ".join(one.messages),
         }
-        for field, leaves in fields.items()
-        for leaf in _leaves(leaves)
+        for field, errors in fields.items()
+        for one in errors
     ]
-
-
-def _leaves(errors: Iterable[DjangoValidationError]) -> Iterable[DjangoValidationError]:
-    for error in errors:
-        yield from error.error_list

@@ -1,6 +1,8 @@
 """The OpenAPI document as clients need it: stable ids, unique names, every error described, an
 example of everything."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,16 +10,12 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
-from project.common.api.examples import example_of
+from project.common.api.examples import Part, example_of
+from project.common.api.messages import MESSAGES
 from project.common.api.problems import CODES, CONTENT_TYPE, DETAILS, TITLES
 from project.common.api.schemas import Problem
 
 REFERENCE = "#/components/schemas/"
-# What can happen to any operation, beside what it declares itself.
-ALWAYS = frozenset({400, 500, 503})
-WITH_BODY = frozenset({413, 415, 422})
-# To a body that is read as it comes, whatever it is.
-ANY_BODY = frozenset({413})
 SUCCESSES = {
     200: "Done",
     201: "Created",
@@ -51,14 +49,14 @@ class DescribedAPI(NinjaAPI):
         return document
 
 
-def operations_of(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def operations_of(document: Part) -> Iterator[tuple[str, str, Part]]:
     """Each operation of a document, with its path and method."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield path, method, operation
 
 
-def outline(document: dict[str, Any]) -> str:
+def outline(document: Part) -> str:
     """Say in a few lines what every operation takes and gives, so that a change shows in a diff."""
     blocks = []
     for path, method, operation in operations_of(document):
@@ -81,15 +79,15 @@ def outline(document: dict[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _media_of(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _media_of(body: Part) -> Iterator[tuple[str, str]]:
     for kind, media in body.get("content", {}).items():
         reference = media["schema"].get("$ref", "")
         yield kind, reference.removeprefix(REFERENCE) or media["schema"].get("title", "anything")
 
 
-def _describe_answers(path: str, operation: dict[str, Any]) -> None:
+def _describe_answers(path: str, operation: Part) -> None:
     responses = operation["responses"]
-    for status in _statuses(path, operation):
+    for status in _undeclared(path, operation):
         responses.setdefault(status, {})
     for status, response in responses.items():
         response["description"] = TITLES.get(status) or SUCCESSES.get(status, "Answered")
@@ -102,42 +100,40 @@ def _describe_answers(path: str, operation: dict[str, Any]) -> None:
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _statuses(path: str, operation: dict[str, Any]) -> set[int]:
-    statuses = set(ALWAYS)
+def _undeclared(path: str, operation: Part) -> set[int]:
+    """What an operation can answer beside what it declares itself."""
+    statuses = {400, 500, 503}
     if operation["security"]:
         statuses.add(401)
     if "{" in path:
         statuses.add(404)
     if "requestBody" in operation:
+        # A body without a schema is read as it comes, whatever it is.
         media = operation["requestBody"]["content"].values()
-        statuses |= WITH_BODY if all(one["schema"] for one in media) else ANY_BODY
-    if any(map(_can_be_wrong, operation["parameters"])):
-        statuses.add(422)
+        statuses |= {413, 415, 422} if all(one["schema"] for one in media) else {413}
+    for parameter in operation["parameters"]:
+        schema = parameter["schema"]
+        limited = schema.get("type") != "string" or {"pattern", "maxLength"} & schema.keys()
+        # A path with another thing in it is another path: 404.
+        if limited and parameter["in"] != "path":
+            statuses.add(422)
     return statuses
 
 
-def _can_be_wrong(parameter: dict[str, Any]) -> bool:
-    """Not if any text will do. A path with another thing in it is another path: 404."""
-    schema = parameter["schema"]
-    takes_any_text = schema.get("type") == "string" and not {"pattern", "maxLength"} & schema.keys()
-    return parameter["in"] != "path" and not takes_any_text
-
-
-def _show_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _show_examples(operation: Part, schemas: Part) -> None:
     for kind, media in operation.get("requestBody", {}).get("content", {}).items():
         if kind == "application/json":
             media["example"] = example_of(media["schema"], schemas)
     for status, response in operation["responses"].items():
         for kind, media in response.get("content", {}).items():
+            is_problem = kind == CONTENT_TYPE
             media["example"] = (
-                _problem_example(status)
-                if kind == CONTENT_TYPE
-                else example_of(media["schema"], schemas)
+                _problem_example(status) if is_problem else example_of(media["schema"], schemas)
             )
 
 
-def _problem_example(status: int) -> dict[str, Any]:
-    example: dict[str, Any] = {
+def _problem_example(status: int) -> Part:
+    example: Part = {
         "type": "about:blank",
         "title": TITLES[status],
         "status": status,
@@ -145,28 +141,21 @@ def _problem_example(status: int) -> dict[str, Any]:
         "detail": DETAILS.get(status, TITLES[status]),
     }
     if status == 422:
-        entry = {"loc": ["body", "color"], "code": "extra_forbidden"}
-        example["errors"] = [entry | {"msg": "There is no such field."}]
+        error = {"loc": ["body", "color"], "code": "extra_forbidden"}
+        example["errors"] = [error | {"msg": MESSAGES["extra_forbidden"]}]
     return example
 
 
-def _drop_unused(document: dict[str, Any]) -> None:
+def _drop_unused(document: Part) -> None:
     """Groups of query parameters are taken apart, so nothing refers to their schemas."""
     schemas = document["components"]["schemas"]
     used: set[str] = set()
-    waiting = set(_references(document["paths"]))
+    waiting = _references(document["paths"])
     while waiting:
         used |= waiting
         waiting = {name for one in waiting for name in _references(schemas[one])} - used
     document["components"]["schemas"] = {name: schemas[name] for name in sorted(used)}
 
 
-def _references(part: Any) -> Iterator[str]:
-    if isinstance(part, dict):
-        if isinstance(part.get("$ref"), str):
-            yield part["$ref"].removeprefix(REFERENCE)
-        for value in part.values():
-            yield from _references(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from _references(value)
+def _references(part: Part) -> set[str]:
+    return set(re.findall(rf'"{REFERENCE}([^"]+)"', json.dumps(part, default=str)))

@@ -1,6 +1,7 @@
 """Pages of a list, the same for every list of the API."""
 
-from typing import Any, override
+from collections.abc import Sequence
+from typing import Any, Protocol, override
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -12,6 +13,14 @@ from project.common.db.counting import count_rows
 
 DEFAULT_PAGE_SIZE = 10
 MAX_PAGE_SIZE = 100
+
+
+class ListLike(Protocol):
+    """What is paged like a queryset, and counts itself."""
+
+    def count(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Sequence[object]: ...
 
 
 class PageNumberPagination(PaginationBase):
@@ -36,21 +45,19 @@ class PageNumberPagination(PaginationBase):
     @override
     def paginate_queryset(
         self,
-        queryset: Any,
+        queryset: QuerySet[Any] | ListLike,
         pagination: Input,
         request: HttpRequest,
-        **params: Any,
-    ) -> dict[str, Any]:
+        **params: object,
+    ) -> dict[str, object]:
         size = min(pagination.page_size, MAX_PAGE_SIZE)
         start = (pagination.page - 1) * size
         items = [] if start else list(queryset[:size])
+        count = len(items)
         # A first page that is not full is all there is: counting would search once more for what was
         # just found.
-        if start or len(items) == size:
-            # What only behaves like a queryset counts itself.
+        if start or count == size:
             count = count_rows(queryset) if isinstance(queryset, QuerySet) else queryset.count()
-        else:
-            count = len(items)
         if start and start < count:
             items = list(queryset[start : start + size])
         return {

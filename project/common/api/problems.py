@@ -2,9 +2,9 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import TypedDict
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
@@ -34,7 +34,6 @@ CODES = {
     502: "payment_provider_error",
     503: "unavailable",
 }
-
 
 # Our own words, not those of `http.HTTPStatus`: Python's differ from version to version, and are
 # English only.
@@ -73,17 +72,25 @@ DETAILS = {
 }
 
 
+class FieldError(TypedDict):
+    """What is wrong with one value; for the document, `FieldProblem` in schemas.py."""
+
+    loc: list[str | int]
+    code: str
+    msg: str
+
+
 def problem(
     status: int,
     *,
     code: str | None = None,
     detail: str | None = None,
-    errors: Sequence[dict[str, Any]] | None = None,
+    errors: list[FieldError] | None = None,
     retry_after: float | None = None,
 ) -> HttpResponse:
     """Answer with a problem document; `code` and `detail` default to those of the status."""
     kind = 500 if status >= 500 else 400
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "type": "about:blank",
         "title": _(TITLES.get(status, TITLES[kind])),
         "status": status,
@@ -91,7 +98,7 @@ def problem(
         "detail": detail or _(DETAILS.get(status, DETAILS[kind])),
     }
     if errors is not None:
-        body["errors"] = list(errors)
+        body["errors"] = errors
     # Half a surrogate pair can come back in the name of an unknown field; UTF-8 has none.
     content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
     response = HttpResponse(content, status=status, content_type=CONTENT_TYPE)
@@ -119,11 +126,10 @@ class ProblemMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        is_problem = response.get("Content-Type", "").startswith(CONTENT_TYPE)
         if (
             not request.path_info.startswith(API_PREFIX)
             or response.status_code < HTTPStatus.BAD_REQUEST
-            or is_problem
+            or response.get("Content-Type") == CONTENT_TYPE
         ):
             return response
         language = translation.get_language_from_request(request)

@@ -36,7 +36,7 @@ class JSONParser(Parser):
         )
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Refuse an object that says a thing twice: whoever checked it may have read the other one."""
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -81,29 +81,15 @@ class BodyLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info.startswith(API_PREFIX):
             limit = IMAGE_LIMIT if is_multipart(request) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-            if _is_chunked(request):
+            length = request.META.get("CONTENT_LENGTH") or ""
+            if not length and request.META.get("wsgi.input_terminated"):
+                # The server, Gunicorn, puts chunks together.
                 try:
-                    _take_chunks(request, limit)
+                    body = request.META["wsgi.input"].read(limit + 1)
                 except (OSError, ParseException):  # it broke off, or these are no chunks
                     return HttpResponse(status=HTTPStatus.BAD_REQUEST)
-            if _length(request) > limit:
+                request.META["CONTENT_LENGTH"] = length = str(len(body))
+                request._stream = BytesIO(body)  # noqa: SLF001
+            if length.isdecimal() and int(length) > limit:
                 return HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return self.get_response(request)
-
-
-def _length(request: HttpRequest) -> int:
-    length = request.META.get("CONTENT_LENGTH") or ""
-    return int(length) if length.isdecimal() else 0
-
-
-def _is_chunked(request: HttpRequest) -> bool:
-    """Say whether the server puts chunks together for us, as Gunicorn does."""
-    return not request.META.get("CONTENT_LENGTH") and bool(
-        request.META.get("wsgi.input_terminated")
-    )
-
-
-def _take_chunks(request: HttpRequest, limit: int) -> None:
-    body = request.META["wsgi.input"].read(limit + 1)
-    request.META["CONTENT_LENGTH"] = str(len(body))
-    request._stream = BytesIO(body)  # noqa: SLF001

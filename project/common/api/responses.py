@@ -15,16 +15,16 @@ from ninja.utils import contribute_operation_callback
 from orjson import dumps
 
 
-@lru_cache(maxsize=10_000)
-def address_of(name: str) -> str:
-    """The address of a stored file. Names are never used again; the storage takes longer to put an
-    address together than it takes to write the rest of a lesson."""
-    return default_storage.url(name)
-
-
 def image_address(picture: FieldFile | str) -> str | None:
     """The address of a stored picture, or of one with this name; None where there is none."""
-    return address_of(str(picture)) if picture else None
+    return _address_of(str(picture)) if picture else None
+
+
+@lru_cache(maxsize=10_000)
+def _address_of(name: str) -> str:
+    """Names are never used again, and the storage takes longer to put an address together than it
+    takes to write the rest of a lesson."""
+    return default_storage.url(name)
 
 
 class JSONRenderer(BaseRenderer):
@@ -32,16 +32,16 @@ class JSONRenderer(BaseRenderer):
 
     media_type = "application/json"
 
-    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> Any:
+    def render(self, request: HttpRequest, data: object, *, response_status: int) -> bytes:
         return dumps(data)
 
 
 def revalidated[Function: Callable[..., Any]](view: Function) -> Function:
     """Give the answer an ETag, and to a client that has shown it answer 304 without the content; to
     one that wants it only as it was (`If-Match`), 412. Goes below the decorator of the router."""
-    contribute_operation_callback(view, _describe_conditions)
+
+    def describe(operation: Operation) -> None:
+        operation.openapi_extra = {"responses": {304: {}, 412: {}}}
+
+    contribute_operation_callback(view, describe)
     return decorate_view(conditional_page)(view)
-
-
-def _describe_conditions(operation: Operation) -> None:
-    operation.openapi_extra = (operation.openapi_extra or {}) | {"responses": {304: {}, 412: {}}}
