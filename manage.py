@@ -14,7 +14,7 @@ def main() -> None:
     try:
         _ = settings.INSTALLED_APPS  # reads the settings, so that a bad one is a line, not a trace
     except ImproperlyConfigured as error:
-        sys.exit(f"Bad setting: {error}")
+        sys.exit(f"Invalid setting: {error}")
     execute_from_command_line(sys.argv)
 
 

@@ -42,7 +42,7 @@ def validate_price(price: Decimal) -> None:
     """Refuse an amount finer than the smallest unit of the installation's currency."""
     if not fits_currency(price, settings.CURRENCY):
         raise ValidationError(
-            _("%(currency)s has no such small unit."),
+            _("This amount has too many decimal places for %(currency)s."),
             code="amount_too_fine",
             params={"currency": settings.CURRENCY},
         )

@@ -17,7 +17,7 @@ from project.common import money
 # HS256, which signs the access tokens, wants a key as long as its digest.
 SECRET_KEY_MIN_BYTES = 32
 KEY_HINT = (
-    "`uv run manage.py up` writes one into .env on a fresh clone; or make one with "
+    "`uv run manage.py up` writes one to .env in a fresh clone; or generate one with "
     'python -c "import secrets; print(secrets.token_urlsafe(50))".'
 )
 # A local time between these hours comes twice, or not at all, when the clocks change.
@@ -56,8 +56,8 @@ def check_currency(**options: object) -> Messages:
         money.exponent(settings.CURRENCY)
     except KeyError:
         yield Error(
-            f"CURRENCY={settings.CURRENCY!r} is not in the table of project/common/money.py.",
-            hint="Write an ISO 4217 code in capitals, such as RUB or EUR.",
+            f"CURRENCY={settings.CURRENCY!r} is not listed in project/common/money.py.",
+            hint="Use an ISO 4217 code in capitals, such as RUB or EUR.",
             id="parta.E003",
         )
 
@@ -68,15 +68,15 @@ def check_stripe(**options: object) -> Messages:
         value = getattr(settings, name)
         if value != "".join(value.split()):
             yield Error(
-                f"{name} contains white space.",
-                hint="A key read from a file often ends with a line break: remove it.",
+                f"{name} contains whitespace.",
+                hint="Keys read from a file often end with a line break. Remove it.",
                 id="parta.E004",
             )
     if settings.STRIPE_API_KEY and not settings.STRIPE_WEBHOOK_SECRET:
         yield Warning(
-            "STRIPE_API_KEY is set, STRIPE_WEBHOOK_SECRET is not: every webhook is refused, and a "
-            "payment is seen only when the buyer comes back.",
-            hint="The dashboard of Stripe shows the secret beside the webhook (whsec_…).",
+            "STRIPE_API_KEY is set but STRIPE_WEBHOOK_SECRET is not: every webhook is refused, and "
+            "a payment is noticed only when the buyer comes back.",
+            hint="The Stripe dashboard shows the secret next to the webhook (whsec_…).",
             id="parta.W001",
         )
 
@@ -106,14 +106,14 @@ def check_sweep_cron(**options: object) -> Messages:
         reason = f"{len(columns)} columns"
     if len(columns) != CRON_COLUMNS:
         yield Error(
-            f"INACTIVITY_SWEEP_CRON={text!r} is no cron expression: {reason}.",
-            hint="Write minute, hour, day, month and weekday, as in 30 4 * * *.",
+            f"INACTIVITY_SWEEP_CRON={text!r} is not a cron expression: {reason}.",
+            hint="Use minute, hour, day, month and weekday, as in 30 4 * * *.",
             id="parta.E006",
         )
     elif "*" in columns[1] or CLOCK_CHANGE_HOURS.intersection(columns[1]):
         yield Warning(
             f"INACTIVITY_SWEEP_CRON={text!r} runs between 01:00 and 03:59.",
-            hint="When the clocks change, such a time comes twice or never. Choose another hour.",
+            hint="When the clocks change, this time occurs twice or not at all. Choose another.",
             id="parta.W002",
         )
 
@@ -122,8 +122,8 @@ def check_sweep_cron(**options: object) -> Messages:
 def check_deployed_cache(**options: object) -> Messages:
     if any(word in settings.CACHES["default"]["BACKEND"] for word in STAND_IN_CACHE):
         yield Warning(
-            "The cache is not shared: each process counts the throttles for itself.",
-            hint="Set CACHE_URL, as in redis://127.0.0.1:6379/0.",
+            "The cache is not shared: each process throttles on its own.",
+            hint="Set CACHE_URL, for example redis://127.0.0.1:6379/0.",
             id="parta.W003",
         )
 
@@ -132,14 +132,14 @@ def check_deployed_cache(**options: object) -> Messages:
 def check_deployed_mail(**options: object) -> Messages:
     if any(word in settings.MAILERS["default"]["BACKEND"] for word in STAND_IN_MAIL):
         yield Warning(
-            "Mail is not sent to anybody.",
-            hint="Set EMAIL_URL, as in smtp+tls://user:password@host:587.",
+            "No mail is really sent.",
+            hint="Set EMAIL_URL, for example smtp+tls://user:password@host:587.",
             id="parta.W004",
         )
     if "@localhost" in settings.DEFAULT_FROM_EMAIL:
         yield Warning(
-            f"DEFAULT_FROM_EMAIL={settings.DEFAULT_FROM_EMAIL!r} is no address of yours.",
-            hint="Set the sender of all mail, as in Parta <noreply@school.example>.",
+            f"DEFAULT_FROM_EMAIL={settings.DEFAULT_FROM_EMAIL!r} is not an address of your domain.",
+            hint="Set the sender of all mail, for example Parta <noreply@school.example>.",
             id="parta.W005",
         )
 
@@ -148,7 +148,7 @@ def check_deployed_mail(**options: object) -> Messages:
 def check_deployed_frontend(**options: object) -> Messages:
     if urlsplit(settings.FRONTEND_URL).scheme != "https":
         yield Warning(
-            f"FRONTEND_URL={settings.FRONTEND_URL!r} is not https.",
-            hint="Links in mails, with tokens in them, lead there.",
+            f"FRONTEND_URL={settings.FRONTEND_URL!r} is not an https address.",
+            hint="Links in mails lead there, and some contain tokens.",
             id="parta.W006",
         )

@@ -33,7 +33,7 @@ def switch(name: str, *, default: bool) -> bool:
     """Read `on` or `off`; a word that is neither is refused, not taken for `off`."""
     text = env.str(name, default="").strip().lower()
     if text not in {"", "on", "off", "true", "false", "yes", "no", "1", "0"}:
-        msg = f"{name}={text!r} is neither on nor off"
+        msg = f"{name} must be on or off, not {text!r}"
         raise ImproperlyConfigured(msg)
     return text in {"on", "true", "yes", "1"} if text else default
 
@@ -42,7 +42,7 @@ def number(name: str, default: int, minimum: int = 0) -> int:
     """Read a whole number."""
     text = env.str(name, default=str(default)).strip()
     if re.fullmatch(r"\d{1,9}", text) is None or int(text) < minimum:
-        msg = f"{name}={text!r} is no whole number from {minimum}"
+        msg = f"{name} must be a whole number of at least {minimum}, not {text!r}"
         raise ImproperlyConfigured(msg)
     return int(text)
 
@@ -51,7 +51,7 @@ def choice(name: str, default: str, known: set[str]) -> str:
     """Read one of several known words."""
     text: str = env.str(name, default=default)
     if text not in known:
-        msg = f"{name}={text!r} is unknown"
+        msg = f"{name}={text!r} is not a known value"
         raise ImproperlyConfigured(msg)
     return text
 
@@ -64,7 +64,7 @@ def address(name: str, read: Callable[..., Entry], default: str) -> Entry:
     except (ImproperlyConfigured, KeyError, ValueError, UserWarning):
         entry = {}
     if not any(entry.get(key) for key in ("ENGINE", "BACKEND", "EMAIL_BACKEND")):
-        msg = f"{name} is no URL of a known kind; .env.sample has examples"
+        msg = f"{name} is not a URL of a known kind; see .env.sample for examples"
         raise ImproperlyConfigured(msg)
     return entry
 
@@ -74,7 +74,7 @@ def duration(name: str, default: str) -> timedelta:
     text = env.str(name, default=default)
     match = re.fullmatch(r"([1-9]\d{0,8})([smhdw])", text.strip())
     if match is None:
-        msg = f"{name}={text!r} is no duration: write a number and one of s, m, h, d, w, as in 4h"
+        msg = f"{name} must be a number and one of s, m, h, d, w, as in 4h, not {text!r}"
         raise ImproperlyConfigured(msg)
     units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
     return timedelta(**{units[match[2]]: int(match[1])})
@@ -84,7 +84,7 @@ def rate(name: str, default: str) -> str:
     """Read a rate written as `10/min` (s, min, h, d)."""
     text: str = env.str(name, default=default).strip()
     if re.fullmatch(r"[1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)", text) is None:
-        msg = f"{name}={text!r} is no rate: write a number, a slash and one of s, min, h, d"
+        msg = f"{name} must be a number, a slash and one of s, min, h, d, not {text!r}"
         raise ImproperlyConfigured(msg)
     return text
 
@@ -115,7 +115,7 @@ def database(name: str, default: str) -> Entry:
         options["prepare_threshold"] = None if behind_pooler else 5
         entry["DISABLE_SERVER_SIDE_CURSORS"] = behind_pooler
     else:
-        msg = f"{name} must begin with sqlite:// or postgres://"
+        msg = f"{name} must start with sqlite:// or postgres://"
         raise ImproperlyConfigured(msg)
     return entry
 

@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
                     models.DecimalField(
                         blank=True,
                         decimal_places=2,
-                        help_text="Empty: not sold on its own.",
+                        help_text="Leave it empty if the lesson is not sold on its own.",
                         max_digits=10,
                         null=True,
                         validators=[
@@ -280,7 +280,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         editable=False,
                         max_length=200,
-                        verbose_name="reason of the revocation",
+                        verbose_name="reason for the revocation",
                     ),
                 ),
                 (

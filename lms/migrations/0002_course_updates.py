@@ -72,9 +72,7 @@ class Migration(migrations.Migration):
                 ("lesson_id", models.BigIntegerField(blank=True, null=True, verbose_name="lesson")),
                 (
                     "lesson_title",
-                    models.CharField(
-                        blank=True, max_length=200, verbose_name="title of the lesson"
-                    ),
+                    models.CharField(blank=True, max_length=200, verbose_name="lesson title"),
                 ),
                 (
                     "changed_at",
@@ -105,12 +103,12 @@ class Migration(migrations.Migration):
                     "update",
                     models.ForeignKey(
                         blank=True,
-                        help_text="Empty: collected until the course is quiet again.",
+                        help_text="Empty while the change waits for the course to be quiet again.",
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="changes",
                         to="lms.courseupdate",
-                        verbose_name="told with",
+                        verbose_name="sent with",
                     ),
                 ),
             ],

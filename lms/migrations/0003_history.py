@@ -136,7 +136,7 @@ class Migration(migrations.Migration):
                     models.DecimalField(
                         blank=True,
                         decimal_places=2,
-                        help_text="Empty: not sold on its own.",
+                        help_text="Leave it empty if the lesson is not sold on its own.",
                         max_digits=10,
                         null=True,
                         validators=[

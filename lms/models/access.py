@@ -120,7 +120,7 @@ class Access(models.Model):
     created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True, editable=False)
     revoked_reason = models.CharField(
-        _("reason of the revocation"), max_length=200, blank=True, editable=False
+        _("reason for the revocation"), max_length=200, blank=True, editable=False
     )
 
     # Answered by `with_progress`.

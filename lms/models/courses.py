@@ -229,7 +229,7 @@ class Lesson(Material):
         null=True,
         blank=True,
         validators=[MinValueValidator(0), validate_price],
-        help_text=_("Empty: not sold on its own."),
+        help_text=_("Leave it empty if the lesson is not sold on its own."),
     )
     position = models.PositiveIntegerField(_("position"), default=0)
     is_preview = models.BooleanField(

@@ -54,7 +54,7 @@ class CourseChange(models.Model):
     )
     kind = models.CharField(_("what"), max_length=20, choices=ChangeKind)
     lesson_id = models.BigIntegerField(_("lesson"), null=True, blank=True)
-    lesson_title = models.CharField(_("title of the lesson"), max_length=200, blank=True)
+    lesson_title = models.CharField(_("lesson title"), max_length=200, blank=True)
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
@@ -69,8 +69,8 @@ class CourseChange(models.Model):
         null=True,
         blank=True,
         related_name="changes",
-        verbose_name=_("told with"),
-        help_text=_("Empty: collected until the course is quiet again."),
+        verbose_name=_("sent with"),
+        help_text=_("Empty while the change waits for the course to be quiet again."),
     )
 
     class Meta:

@@ -16,7 +16,9 @@ from project.common.errors import Conflict
 
 class NotRevocable(Conflict):
     code = "access_not_revocable"
-    message = _("What a payment gave is taken back by a refund; what was revoked stays revoked.")
+    message = _(
+        "Access that comes from a payment is revoked by a refund, and revoked access stays revoked."
+    )
 
 
 @transaction.atomic

@@ -22,7 +22,7 @@ from project.common.images import discard_file, replace_image
 
 class HasPayments(Conflict):
     code = "has_payments"
-    message = _("Somebody has paid for this, so it can't be deleted. Unpublish it instead.")
+    message = _("Someone has paid for this, so it can't be deleted. Unpublish it instead.")
 
 
 # What subscribers are told of; prices, order and pictures are not materials.

@@ -11,7 +11,7 @@ from project.common.errors import PaymentRequired, Refused
 
 class NoAccess(Refused):
     code = "no_access"
-    message = _("You have no access to this lesson.")
+    message = _("You don't have access to this lesson.")
 
 
 @transaction.atomic

@@ -19,7 +19,7 @@ NOT_PUT_BACK = frozenset({"course_id", "position", "preview"})
 
 class NothingToPutBack(Conflict):
     code = "nothing_to_put_back"
-    message = _("Nothing of this change can be put back.")
+    message = _("Nothing in this change can be put back.")
 
 
 @transaction.atomic

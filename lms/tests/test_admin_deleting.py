@@ -33,7 +33,7 @@ def test_what_is_paid_for_is_not_deleted_and_the_page_says_why(desk, administrat
     response = getattr(client, method)(address, {"post": "yes"}, follow=True)
     assert response.redirect_chain == [(page(f"{name}_change", subject.pk), 302)]
     [message] = response.context["messages"]
-    assert "Somebody has paid for this" in str(message)
+    assert "Someone has paid for this" in str(message)
     assert type(subject).objects.filter(pk=subject.pk).exists()
 
 
@@ -44,7 +44,7 @@ def test_one_that_is_paid_for_keeps_all_and_is_named(desk, administrator, paid, 
     form = {"action": "delete_selected", "_selected_action": [subject.pk, other.pk], **confirmed}
     response = desk(administrator).post(page(f"{name}_changelist"), form, follow=True)
     [message] = response.context["messages"]
-    assert str(message).startswith(f"{subject.title}: Somebody has paid for this")
+    assert str(message).startswith(f"{subject.title}: Someone has paid for this")
     assert type(subject).objects.filter(pk__in=[subject.pk, other.pk]).count() == 2
 
 

@@ -67,7 +67,9 @@ class Mailing(models.Model):
     # Recipients with a primary key up to this one are listed.
     listed_up_to = models.BigIntegerField(_("listed up to"), default=0)
     # Raised before each step of listing and set back after it: the steps that ended in a crash.
-    listing_attempts = models.PositiveSmallIntegerField(_("failed tries of listing"), default=0)
+    listing_attempts = models.PositiveSmallIntegerField(
+        _("failed attempts to list recipients"), default=0
+    )
     due_at = models.DateTimeField(_("next try"), default=timezone.now)
     created_at = models.DateTimeField(_("created"), default=timezone.now, db_index=True)
 
@@ -159,9 +161,9 @@ class Delivery(models.Model):
     )
     urgent = models.BooleanField(_("urgent"), default=False)
     attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
-    refusals = models.PositiveSmallIntegerField(_("answers “later”"), default=0)
+    refusals = models.PositiveSmallIntegerField(_("temporary refusals"), default=0)
     due_at = models.DateTimeField(_("next try"), default=timezone.now)
-    claim = models.UUIDField(_("claim of a worker"), null=True, blank=True, editable=False)
+    claim = models.UUIDField(_("worker’s claim"), null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     error = models.CharField(_("reason"), max_length=500, blank=True)
 
@@ -210,9 +212,9 @@ class MailServer(models.Model):
 
     failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0)
     retry_at = models.DateTimeField(_("next try"), null=True, blank=True)
-    failing_since = models.DateTimeField(_("fails since"), null=True, blank=True)
+    failing_since = models.DateTimeField(_("failing since"), null=True, blank=True)
     error = models.CharField(_("reason"), max_length=500, blank=True)
-    sender = models.UUIDField(_("worker that is sending"), null=True, blank=True, editable=False)
+    sender = models.UUIDField(_("sending worker"), null=True, blank=True, editable=False)
     sender_until = models.DateTimeField(_("until"), null=True, blank=True, editable=False)
 
     class Meta:

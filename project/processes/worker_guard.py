@@ -71,7 +71,7 @@ class HangDetector:
         silence = now - self.worked_at
         if silence < self.patience:
             return None
-        return f"the worker hangs: nothing was finished for {silence:.0f} seconds"
+        return f"the worker is stuck: no task was finished for {silence:.0f} seconds"
 
 
 def keep_working(

@@ -59,7 +59,7 @@ def test_there_is_a_catalogue_for_every_language_but_english(settings):
 
 def test_the_extraction_sees_code_templates_and_the_theme():
     found = {message.id for message in extract_messages("ru")}
-    assert "Somebody has paid for this, so it can't be deleted. Unpublish it instead." in found
+    assert "Someone has paid for this, so it can't be deleted. Unpublish it instead." in found
     assert "Search apps and models..." in found
     # Django's own catalogue has this one.
     assert "Change password" not in found

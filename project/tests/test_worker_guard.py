@@ -49,7 +49,7 @@ def test_a_cluster_that_hangs_is_replaced_beside_one_that_works_and_ends_with_it
     for pid in hanging:
         os.kill(pid, signal.SIGSTOP)
     worker.wait_until(lambda: worker.text.count("ready for work") >= 4)
-    assert "the worker hangs: nothing was finished for 2 seconds" in worker.text
+    assert "the worker is stuck: no task was finished for 2 seconds" in worker.text
     assert not hanging & worker.pids("qcluster")
     assert working <= other.pids("qcluster")
     worker.process.kill()

@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 (
                     "listing_attempts",
                     models.PositiveSmallIntegerField(
-                        default=0, verbose_name="failed tries of listing"
+                        default=0, verbose_name="failed attempts to list recipients"
                     ),
                 ),
                 (
@@ -91,13 +91,13 @@ class Migration(migrations.Migration):
                 ("retry_at", models.DateTimeField(blank=True, null=True, verbose_name="next try")),
                 (
                     "failing_since",
-                    models.DateTimeField(blank=True, null=True, verbose_name="fails since"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="failing since"),
                 ),
                 ("error", models.CharField(blank=True, max_length=500, verbose_name="reason")),
                 (
                     "sender",
                     models.UUIDField(
-                        blank=True, editable=False, null=True, verbose_name="worker that is sending"
+                        blank=True, editable=False, null=True, verbose_name="sending worker"
                     ),
                 ),
                 (
@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
                 ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="tries")),
                 (
                     "refusals",
-                    models.PositiveSmallIntegerField(default=0, verbose_name="answers “later”"),
+                    models.PositiveSmallIntegerField(default=0, verbose_name="temporary refusals"),
                 ),
                 (
                     "due_at",
@@ -156,7 +156,7 @@ class Migration(migrations.Migration):
                 (
                     "claim",
                     models.UUIDField(
-                        blank=True, editable=False, null=True, verbose_name="claim of a worker"
+                        blank=True, editable=False, null=True, verbose_name="worker’s claim"
                     ),
                 ),
                 (

@@ -6,7 +6,7 @@ from project.translations import compile_catalogues
 
 
 class Command(BaseCommand):
-    help = "Compiles the translations that are missing or older than their source."
+    help = "Compiles translation files that are missing or older than their source."
     requires_system_checks = []
 
     def handle(self, *, verbosity: int, **options: object) -> None:

@@ -14,11 +14,13 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", nargs="?", type=Path, help="Default: standard output.")
+        parser.add_argument(
+            "file", nargs="?", type=Path, help="file to write to (default: standard output)"
+        )
         parser.add_argument(
             "--outline",
             action="store_true",
-            help="A few lines an operation instead, as in project/tests/openapi_outline.txt.",
+            help="write an outline of a few lines for each operation, as in project/tests/openapi_outline.txt",
         )
 
     def handle(self, *, file: Path | None, **options: object) -> None:

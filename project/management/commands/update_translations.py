@@ -6,7 +6,7 @@ from project.translations import update_catalogues
 
 
 class Command(BaseCommand):
-    help = "Adds new texts to the files of translations, and drops those that are gone."
+    help = "Adds new texts to the translation files and removes those that are no longer used."
     requires_system_checks = []
 
     def handle(self, *args: object, **options: object) -> None:

@@ -11,7 +11,7 @@ from project.processes.worker_guard import PATIENCE, keep_working
 
 class Command(BaseCommand):
     help = (
-        "Do the background work: run the worker cluster (qcluster), and replace it with a fresh one "
+        "Does the background work: runs the worker cluster (qcluster) and replaces it with a new one "
         "when it hangs or dies. SIGTERM lets its workers finish their tasks."
     )
 
@@ -20,13 +20,13 @@ class Command(BaseCommand):
             "--patience",
             type=float,
             default=PATIENCE,
-            help="seconds without any finished task after which it hangs (default: %(default)s)",
+            help="seconds without a finished task before it is replaced (default: %(default)s)",
         )
         parser.add_argument(
             "--grace",
             type=float,
             default=170,
-            help="seconds that the workers have to finish their tasks (default: %(default)s)",
+            help="seconds the workers have to finish their tasks (default: %(default)s)",
         )
 
     def handle(self, *, patience: float, grace: float, **options: object) -> None:
