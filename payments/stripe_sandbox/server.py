@@ -74,8 +74,9 @@ class SandboxHandler(BaseHTTPRequestHandler):
             case "POST", ["c", "pay", session_id]:
                 return self._pay(session_id, body)
             case "POST", ["refund"]:
+                intent = parse_qs(body).get("payment_intent", [""])[0]
                 with sandbox.lock:
-                    sandbox.create_refund({"charge": parse_qs(body).get("charge", [""])[0]})
+                    sandbox.create_refund({"payment_intent": intent})
                 return redirect("/")
         return text_reply(HTTPStatus.NOT_FOUND, "Not found")
 

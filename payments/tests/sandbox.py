@@ -1,5 +1,5 @@
-"""The sandbox as tests need it: its clock can be moved, things go wrong on purpose, events wait to be
-looked at, and all that was asked is known."""
+"""The sandbox as tests need it: it refuses what Stripe refuses, its clock can be moved, things go wrong
+on purpose, events wait to be looked at, and all that was asked is known."""
 
 import json
 import threading
@@ -11,6 +11,7 @@ from payments.stripe_sandbox.api import Call, Reply, Request, StripeAPI, json_re
 from payments.stripe_sandbox.forms import Json, StripeFault
 from payments.stripe_sandbox.server import SandboxHandler, SandboxServer, text_reply
 from payments.stripe_sandbox.state import Sandbox
+from payments.tests.stripe_rules import check_request
 
 FaultKind = Literal["error", "unavailable", "rate_limit", "garbage", "stall", "drop", "drop_after"]
 FAULT_KINDS = get_args(FaultKind)
@@ -86,6 +87,10 @@ class FaultyAPI(StripeAPI):
         replayed = "Idempotent-Replayed" in reply.headers
         self.calls.append(Asked(call.operation, call.key, call.form, reply.status, replayed))
         return reply
+
+    def perform(self, call: Call) -> Reply:
+        check_request(call.operation, call.form, now=self.sandbox.now())
+        return super().perform(call)
 
     def reply_to(self, call: Call) -> Reply:
         fault = self._planned_fault(call.operation)

@@ -29,30 +29,28 @@ class Command(BaseCommand):
             help="File that keeps the objects: the site refers to them after a restart.",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(
+        self, *, host: str, port: int, webhook_url: str, delay: int, memory: Path, **options: Any
+    ) -> None:
         if not settings.DEBUG:
             raise CommandError("The sandbox is for development: it runs with DEBUG on only.")
         if not settings.STRIPE_SANDBOX:
             raise CommandError("STRIPE_API_KEY is set: the site speaks to Stripe itself.")
-        with self._server(options) as server:
-            self.stdout.write(
-                f"Stripe sandbox at {server.base_url}, webhooks to {options['webhook_url']}"
+        try:
+            server = SandboxServer(
+                host=host,
+                port=port,
+                api_key=settings.STRIPE_API_KEY,
+                webhook_secret=settings.STRIPE_WEBHOOK_SECRET,
+                webhook_url=webhook_url,
+                delay=delay,
+                memory=memory,
             )
+        except (ValueError, OSError) as error:
+            raise CommandError(str(error)) from error
+        with server:
+            self.stdout.write(f"Stripe sandbox at {server.base_url}, webhooks to {webhook_url}")
             try:
                 server.stopping.wait()
             except KeyboardInterrupt:
                 self.stdout.write("")
-
-    def _server(self, options: dict[str, Any]) -> SandboxServer:
-        try:
-            return SandboxServer(
-                host=options["host"],
-                port=options["port"],
-                api_key=settings.STRIPE_API_KEY,
-                webhook_secret=settings.STRIPE_WEBHOOK_SECRET,
-                webhook_url=options["webhook_url"],
-                delay=options["delay"],
-                memory=options["memory"],
-            )
-        except (ValueError, OSError) as error:
-            raise CommandError(str(error)) from error
