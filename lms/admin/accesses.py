@@ -19,7 +19,7 @@ from lms.models.access import AccessQuerySet
 from lms.services import accesses
 from people.current_user import current_user
 from project.common.admin.actions import ActionsAdmin, Facts, ReasonForm, StaffAction
-from project.common.admin.base import ReadOnly, display
+from project.common.admin.base import FieldNames, Label, ReadOnly, column, display
 from project.common.admin.filters import (
     Choices,
     ChoosingAdmin,
@@ -91,7 +91,7 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
             get_user_model().objects.all, ["email", "first_name", "last_name"], person_and_email
         ),
     }
-    list_display = ("learner", "target", "source_label", "state", "created_at", "revoked_at")
+    list_display = ("learner", "target", "source", "state", "created_at", "revoked_at")
     list_filter = (
         StateFilter,
         ("source", ChoicesDropdownFilter),
@@ -106,6 +106,9 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
     actions = None
     staff_actions = (REVOKE,)
     misfit = accesses.NotRevocable.message
+
+    learner = column("user.email", gettext_lazy("learner"))
+    target = column("target", gettext_lazy("for"))
 
     # --- Who may what -------------------------------------------------------------------------
 
@@ -125,35 +128,19 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
     def found(self, rows: QuerySet[Access], text: str) -> QuerySet[Access]:
         return cast(AccessQuerySet, rows).of_people_like(text)
 
-    @display(description=gettext_lazy("learner"))
-    def learner(self, access: Access) -> str:
-        return str(access.user.email)
-
-    @display(description=gettext_lazy("for"))
-    def target(self, access: Access) -> str:
-        return str(access.target)
-
-    @display(description=gettext_lazy("source"))
-    def source_label(self, access: Access) -> str:
-        return access.get_source_display()
-
     @display(description=gettext_lazy("state"), label=STATE_COLOURS)
-    def state(self, access: Access) -> tuple[str, str]:
-        return ("revoked", _("revoked")) if access.revoked_at else ("active", _("active"))
+    def state(self, access: Access) -> Label:
+        return Label("revoked", _("revoked")) if access.revoked_at else Label("active", _("active"))
 
     # --- The page -----------------------------------------------------------------------------
 
-    def get_fieldsets(self, request: HttpRequest, obj: Access | None = None) -> Any:
-        whom = ["user", "course", "lesson"]
+    def get_fields(self, request: HttpRequest, obj: Access | None = None) -> FieldNames:
+        whom: FieldNames = ["user", "course", "lesson"]
         if obj is None:
-            return ((None, {"fields": [*whom, "reason"]}),)
-        given = ["source_label", "created_at", "given_by", "reason"]
+            return [*whom, "reason"]
+        given = ["source", "created_at", "given_by", "reason"]
         taken = ["revoked_at", "revoked_reason"] if obj.revoked_at else []
-        return ((None, {"fields": [*whom, *given, *taken]}),)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Access | None = None) -> list[str]:
-        own = ["source_label", "created_at", "given_by", "revoked_at", "revoked_reason"]
-        return [*own, "user", "course", "lesson", "reason"] if obj is not None else own
+        return [*whom, *given, *taken]
 
     def formfield_for_foreignkey(
         self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any

@@ -23,14 +23,15 @@ from lms.models import Access, Completion, Course, Lesson, Subscription
 from lms.models.courses import CourseQuerySet
 from lms.services import authoring
 from people.current_user import current_user
-from project.common.admin.base import EditableInline, FieldNames, column, display
+from project.common.admin.base import FieldNames, Label, TabularInline, column, display
 from project.common.admin.filters import DaysFilter, choices_response, choose_from, found_by_term
 
 
-class LessonInline(EditableInline[Lesson, Course]):
+class LessonInline(TabularInline[Lesson, Course]):
     """The lessons in their order; a whole lesson is edited on a page of its own."""
 
     model = Lesson
+    extra = 0
     formset = LessonFormSet
     # The handle to drag a row by is drawn in the first column, so not in the hidden one.
     fields = ("title", "video_url", "price", "is_preview", "position")
@@ -106,10 +107,10 @@ class CourseAdmin(MaterialsAdmin[Course]):
         return columns
 
     @display(description=gettext_lazy("state"), label={"published": "success", "draft": "warning"})
-    def published_label(self, course: Course) -> tuple[str, str]:
+    def published_label(self, course: Course) -> Label:
         if course.is_published:
-            return "published", _("published")
-        return "draft", _("draft")
+            return Label("published", _("published"))
+        return Label("draft", _("draft"))
 
     @admin.action(description=gettext_lazy("Publish"), permissions=["change"])
     def publish(self, request: HttpRequest, queryset: QuerySet[Course]) -> None:

@@ -22,7 +22,6 @@ class StripeEventAdmin(ReadOnlyAdmin[StripeEvent]):
     ordering = ("-id",)
     sortable_by = ()
     fields = ("type", "event_id", "payment", "outcome_in_words", "happened_at", "received_at")
-    readonly_fields = fields
 
     def has_view_permission(self, request: HttpRequest, obj: StripeEvent | None = None) -> bool:
         return can_see_payments(current_user(request))

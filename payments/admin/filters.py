@@ -1,14 +1,18 @@
 """Filters of the payments book and of Stripe's events."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import DropdownFilter
 
 from payments.models import StripeEvent
-from project.common.admin.filters import SubsetFilter
+from project.common.admin.filters import DropdownFilter, SubsetFilter
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
+    from project.common.admin.filters import Lookups
 
 
 class AttentionFilter(SubsetFilter):
@@ -20,7 +24,7 @@ class AttentionFilter(SubsetFilter):
     }
 
 
-class EventTypeFilter(DropdownFilter):  # type: ignore[misc]
+class EventTypeFilter(DropdownFilter):
     """The types that change something; an address may name any other."""
 
     title = _("type")
@@ -33,7 +37,7 @@ class EventTypeFilter(DropdownFilter):  # type: ignore[misc]
         "charge.refunded",
     )
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> "Lookups":
         return [(name, name) for name in self.types]
 
     def queryset(

@@ -20,7 +20,7 @@ from payments.models.payment import PaymentQuerySet
 from payments.permissions import can_see_payments
 from people.current_user import current_user
 from project.common.admin.actions import ActionsAdmin, Facts
-from project.common.admin.base import ReadOnlyAdmin, display
+from project.common.admin.base import Label, ReadOnlyAdmin, column, display
 from project.common.admin.filters import (
     Choices,
     ChoosingAdmin,
@@ -54,7 +54,7 @@ class PaymentAdmin(
         "title",
         "payer_email",
         "amount_shown",
-        "method_label",
+        "method",
         "status_label",
         "created_at",
         "paid_at",
@@ -76,25 +76,19 @@ class PaymentAdmin(
         (None, {"fields": (("payer", "payer_email"), ("course", "lesson"))}),
         (
             gettext_lazy("Payment"),
-            {"fields": (("amount_shown", "method_label"), ("status_shown", "paid_at"))},
+            {"fields": (("amount_shown", "method"), ("status", "paid_at"))},
         ),
         (
             gettext_lazy("Known as"),
             {"fields": (("number", "external_id"), ("session_id", "charge"))},
         ),
     )
-    readonly_fields = (
-        "payer_email",
-        "amount_shown",
-        "method_label",
-        "status_shown",
-        "number",
-        "session_id",
-        "charge",
-    )
     change_form_outer_after_template = "admin/payments/life.html"
     staff_actions = PAYMENT_ACTIONS
     misfit = gettext_lazy("This can't be done with the payment as it is now.")
+
+    payer_email = column("payer.email", gettext_lazy("payer's e-mail"))
+    number = column("pk", gettext_lazy("number"))
 
     # --- Who may what -------------------------------------------------------------------------
 
@@ -112,29 +106,13 @@ class PaymentAdmin(
     def found(self, rows: QuerySet[Payment], text: str) -> QuerySet[Payment]:
         return cast(PaymentQuerySet, rows).found_by_staff(text)
 
-    @display(description=gettext_lazy("payer's e-mail"))
-    def payer_email(self, payment: Payment) -> str:
-        return payment.payer.email
-
     @display(description=gettext_lazy("amount"))
     def amount_shown(self, payment: Payment) -> str:
         return shown(payment.amount, payment.currency)
 
-    @display(description=gettext_lazy("method"))
-    def method_label(self, payment: Payment) -> str:
-        return payment.get_method_display()
-
     @display(description=gettext_lazy("status"), label=STATUS_COLOURS)
-    def status_label(self, payment: Payment) -> tuple[str, str]:
-        return payment.status, payment.get_status_display()
-
-    @display(description=gettext_lazy("status"))
-    def status_shown(self, payment: Payment) -> str:
-        return payment.get_status_display()
-
-    @display(description=gettext_lazy("number"))
-    def number(self, payment: Payment) -> int:
-        return payment.pk
+    def status_label(self, payment: Payment) -> Label:
+        return Label(payment.status, payment.get_status_display())
 
     @display(description=gettext_lazy("payment at Stripe"))
     def charge(self, payment: Payment) -> str:

@@ -51,7 +51,7 @@ class CourseInline(ReadOnlyInline[Course, User]):
 class AccessInline(ReadOnlyInline[Access, User]):
     model = Access
     fk_name = "user"
-    fields = ("target", "source_label", "created_at", "revoked_at")
+    fields = ("target", "source", "created_at", "revoked_at")
     readonly_fields = fields
     show_change_link = True
     verbose_name_plural = _("accesses")
@@ -67,14 +67,10 @@ class AccessInline(ReadOnlyInline[Access, User]):
         # A row that came while the form was open stands here empty, when the form is shown again.
         return str(access.target) if access.pk else ""
 
-    @display(description=_("source"))
-    def source_label(self, access: Access) -> str:
-        return access.get_source_display()
-
 
 class PaymentInline(ReadOnlyInline[Payment, User]):
     model = Payment
-    fields = ("title", "amount_shown", "method_label", "status_label", "created_at", "paid_at")
+    fields = ("title", "amount_shown", "method", "status", "created_at", "paid_at")
     readonly_fields = fields
     show_change_link = True
     verbose_name_plural = _("payments")
@@ -88,11 +84,3 @@ class PaymentInline(ReadOnlyInline[Payment, User]):
     @display(description=_("amount"))
     def amount_shown(self, payment: Payment) -> str:
         return shown(payment.amount, payment.currency)
-
-    @display(description=_("method"))
-    def method_label(self, payment: Payment) -> str:
-        return payment.get_method_display()
-
-    @display(description=_("status"))
-    def status_label(self, payment: Payment) -> str:
-        return payment.get_status_display()

@@ -19,7 +19,7 @@ from people.models import BlockReason, User, UserQuerySet
 from people.permissions import can_give_rights, can_manage
 from people.services.staff import update_account
 from project.common.admin.actions import ActionsAdmin, Facts
-from project.common.admin.base import display
+from project.common.admin.base import Label, display
 from project.common.admin.filters import DaysFilter
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
-        facts = ["present_state", "blocked_at", "last_login", "date_joined"]
+        facts = ["state", "blocked_at", "last_login", "date_joined"]
         rights = ["is_staff", "is_superuser", "groups"]
         return facts if can_give_rights(current_user(request)) else facts + rights
 
@@ -80,7 +80,7 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
             new = ["email", ["first_name", "last_name"], "language"]
             return ((None, {"fields": new}), (_("Password"), {"fields": password}))
         shows_password = self.has_change_permission(request, obj)
-        account = [["present_state", "blocked_at"], ["last_login", "date_joined"]]
+        account = [["state", "blocked_at"], ["last_login", "date_joined"]]
         return (
             (None, {"fields": [*person, *(["password"] if shows_password else [])]}),
             (_("Account"), {"fields": account}),
@@ -114,16 +114,11 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
         return person.get_full_name() or "—"
 
     @display(description=gettext_lazy("state"), label=STATE_COLOURS)
-    def state(self, person: User) -> tuple[str, str]:
+    def state(self, person: User) -> Label:
         if person.is_active:
-            return "active", _("active")
+            return Label("active", _("active"))
         reason = person.get_blocked_reason_display()
-        return person.blocked_reason or BlockReason.STAFF.value, reason or _("blocked")
-
-    @display(description=gettext_lazy("state"))
-    def present_state(self, person: User) -> str:
-        _key, text = self.state(person)
-        return text
+        return Label(person.blocked_reason or BlockReason.STAFF.value, reason or _("blocked"))
 
     @display(description=gettext_lazy("role"))
     def role(self, person: User) -> str:

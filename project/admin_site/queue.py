@@ -5,8 +5,9 @@ schedules are written by `migrate` from their table. The models are the cluster'
 label, because only `project.common.background.queue` imports it.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.contrib import admin
@@ -20,76 +21,73 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
-from project.common.admin.base import AdministratorsAdmin, display
+from project.common.admin.base import AdministratorsAdmin, Label, column, display
 from project.common.admin.filters import DaysFilter
 from project.common.background import queue
 
-Waiting: Any = apps.get_model("django_q.OrmQ")
-Task = apps.get_model("django_q.Task")
-Success = apps.get_model("django_q.Success")
-Failure = apps.get_model("django_q.Failure")
-Schedule = apps.get_model("django_q.Schedule")
+if TYPE_CHECKING:
+    from django_q.models import Failure, OrmQ, Schedule, Success, Task
+else:
+    Failure = apps.get_model("django_q.Failure")
+    OrmQ = apps.get_model("django_q.OrmQ")
+    Schedule = apps.get_model("django_q.Schedule")
+    Success = apps.get_model("django_q.Success")
+    Task = apps.get_model("django_q.Task")
 
 # The cluster gives it no name, and "OrmQ object (1)" would be the title of its page.
-Waiting.__str__ = lambda waiting: waiting.func() or "—"
+OrmQ.__str__ = lambda task: task.func() or "—"
 
 
-def written(args: Any, kwargs: Any) -> str:
+def written(args: Iterable[object], kwargs: Mapping[str, object] | None) -> str:
     """Arguments as they were given."""
     named = [f"{name}={value!r}" for name, value in (kwargs or {}).items()]
     return ", ".join([*map(repr, args or ()), *named]) or "—"
 
 
-@admin.register(Waiting)
-class WaitingAdmin(AdministratorsAdmin[Any]):
+@admin.register(OrmQ)
+class WaitingAdmin(AdministratorsAdmin[OrmQ]):
     list_display = ("function", "arguments", "age", "tries", "state")
     ordering = ("id",)
     sortable_by = ()
-    fields = ("function", "arguments", "task_id", "age", "tries", "state_shown")
-    readonly_fields = fields
+    fields = ("function", "arguments", "task_id", "age", "tries", "state")
 
     @display(description=gettext_lazy("function"))
-    def function(self, waiting: Any) -> str:
+    def function(self, waiting: OrmQ) -> str:
         return waiting.func() or _("unreadable")
 
     @display(description=gettext_lazy("arguments"))
-    def arguments(self, waiting: Any) -> str:
+    def arguments(self, waiting: OrmQ) -> str:
         return written(waiting.args(), waiting.kwargs())
 
     @display(description=gettext_lazy("waits for"))
-    def age(self, waiting: Any) -> str:
+    def age(self, waiting: OrmQ) -> str:
         since: datetime | None = waiting.task.get("started")
         return timesince(since) if since else "—"
 
     @display(description=gettext_lazy("tries"))
-    def tries(self, waiting: Any) -> int:
-        number: int = waiting.task.get("tries", 0)
-        return number
+    def tries(self, waiting: OrmQ) -> int:
+        return int(waiting.task.get("tries", 0))
 
     @display(description=gettext_lazy("state"), label={"taken": "info", "waiting": "warning"})
-    def state(self, waiting: Any) -> tuple[str, str]:
+    def state(self, waiting: OrmQ) -> Label:
         """The lock of a taken task is its time limit; a new one is locked up to its beginning."""
         if waiting.lock and waiting.lock > timezone.now():
-            return "taken", _("with a worker")
-        return "waiting", _("waiting")
-
-    @display(description=gettext_lazy("state"))
-    def state_shown(self, waiting: Any) -> str:
-        return self.state(waiting)[1]
+            return Label("taken", _("with a worker"))
+        return Label("waiting", _("waiting"))
 
 
-class FinishedAdmin(AdministratorsAdmin[Any]):
+class FinishedAdmin(AdministratorsAdmin[Task]):
     list_filter = (("stopped", DaysFilter),)
     search_fields = ("func", "name")
     ordering = ("-stopped",)
     sortable_by = ("stopped",)
 
     @display(description=gettext_lazy("arguments"))
-    def arguments(self, task: Any) -> str:
+    def arguments(self, task: Task) -> str:
         return written(task.args, task.kwargs)
 
     @display(description=gettext_lazy("took"))
-    def took(self, task: Any) -> str:
+    def took(self, task: Task) -> str:
         return _("%(seconds).1f s") % {"seconds": task.time_taken()}
 
 
@@ -97,14 +95,13 @@ class FinishedAdmin(AdministratorsAdmin[Any]):
 class SuccessAdmin(FinishedAdmin):
     list_display = ("func", "arguments", "outcome", "stopped", "took")
     fields = ("func", "arguments", "outcome", "attempt_count", "started", "stopped", "took", "name")
-    readonly_fields = fields
 
     @display(description=gettext_lazy("result"))
-    def outcome(self, task: Any) -> str:
+    def outcome(self, task: Task) -> str:
         return "—" if task.result is None else str(task.result)
 
 
-TRY_AGAIN = StaffAction[Any](
+TRY_AGAIN = StaffAction[Failure](
     name="try_again",
     title=gettext_lazy("Try again"),
     icon="replay",
@@ -122,25 +119,24 @@ TRY_AGAIN = StaffAction[Any](
 
 
 @admin.register(Failure)
-class FailureAdmin(FinishedAdmin, ActionsAdmin[Any]):
+class FailureAdmin(FinishedAdmin, ActionsAdmin[Failure]):
     list_display = ("func", "arguments", "reason", "attempt_count", "stopped")
     fields = ("func", "arguments", "error", "attempt_count", "started", "stopped", "took", "name")
-    readonly_fields = fields
     staff_actions = (TRY_AGAIN,)
 
     @display(description=gettext_lazy("reason"))
-    def reason(self, task: Any) -> str:
+    def reason(self, task: Task) -> str:
         """The last line of a traceback is what was raised."""
         return (str(task.result or "").strip().splitlines() or ["—"])[-1]
 
     @display(description=gettext_lazy("error"))
-    def error(self, task: Any) -> SafeString:
+    def error(self, task: Task) -> SafeString:
         return format_html('<pre class="parta-error">{}</pre>', task.result or "—")
 
-    def label_of(self, row: Any) -> str:
+    def label_of(self, row: Failure) -> str:
         return str(row.func)
 
-    def facts_of(self, row: Any) -> Facts:
+    def facts_of(self, row: Failure) -> Facts:
         return [
             (_("Function"), row.func),
             (_("Arguments"), self.arguments(row)),
@@ -149,49 +145,42 @@ class FailureAdmin(FinishedAdmin, ActionsAdmin[Any]):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(AdministratorsAdmin[Any]):
+class ScheduleAdmin(AdministratorsAdmin[Schedule]):
     list_display = ("name", "func", "how_often", "next_run", "last_run", "last_result")
     ordering = ("next_run", "id")
     sortable_by = ()
-    fields = ("name", "func", "how_often", "next_run", "last_run", "last_result_shown")
-    readonly_fields = fields
+    fields = ("name", "func", "how_often", "next_run", "last_run", "last_result")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    last_run = column("last_stopped", gettext_lazy("last run"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
         last = Task.objects.filter(pk=OuterRef("task"))
-        schedules: Any = super().get_queryset(request)
-        shown: QuerySet[Any] = schedules.annotate(
-            last_stopped=Subquery(last.values("stopped")),
-            last_success=Subquery(last.values("success")),
+        schedules: QuerySet[Schedule] = (
+            super()
+            .get_queryset(request)
+            .annotate(
+                last_stopped=Subquery(last.values("stopped")),
+                last_success=Subquery(last.values("success")),
+            )
         )
-        return shown
+        return schedules
 
     @display(description=gettext_lazy("how often"))
-    def how_often(self, schedule: Any) -> str:
+    def how_often(self, schedule: Schedule) -> str:
         if schedule.schedule_type == Schedule.CRON:
             return f"cron: {schedule.cron}"
         if schedule.schedule_type == Schedule.MINUTES:
-            return _("every %s") % _in_words(timedelta(minutes=schedule.minutes or 1))
+            now = timezone.now()
+            return _("every %s") % timesince(now - timedelta(minutes=schedule.minutes or 1), now)
         return str(schedule.get_schedule_type_display())
-
-    @display(description=gettext_lazy("last run"))
-    def last_run(self, schedule: Any) -> datetime | None:
-        stopped: datetime | None = schedule.last_stopped
-        return stopped
 
     @display(
         description=gettext_lazy("last result"),
         label={"well": "success", "badly": "danger", "never": "default"},
     )
-    def last_result(self, schedule: Any) -> tuple[str, str]:
+    def last_result(self, schedule: Schedule) -> Label:
         if schedule.last_success is None:
-            return "never", _("none on record")
-        return ("well", _("done")) if schedule.last_success else ("badly", _("failed"))
-
-    @display(description=gettext_lazy("last result"))
-    def last_result_shown(self, schedule: Any) -> str:
-        return self.last_result(schedule)[1]
-
-
-def _in_words(period: timedelta) -> str:
-    now = timezone.now()
-    return timesince(now - period, now)
+            return Label("never", _("none on record"))
+        if schedule.last_success:
+            return Label("well", _("done"))
+        return Label("badly", _("failed"))

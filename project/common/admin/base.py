@@ -6,7 +6,7 @@ The only place where Unfold's classes are subclassed without their types being k
 from collections.abc import Callable, Sequence
 from functools import wraps
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import unfold.admin
 import unfold.decorators
@@ -25,7 +25,7 @@ from django.utils.translation import gettext
 from project.common.errors import DomainError
 
 if TYPE_CHECKING:
-    from django.contrib.admin import TabularInline as _TabularInline
+    from django.contrib import admin
     from django.contrib.admin.options import _FieldOpts
     from django.contrib.admin.views.main import ChangeList as _ChangeList
     from django_stubs_ext import StrOrPromise
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
         def get_unfold_action(self, action: str) -> UnfoldAction: ...
 
+    TabularInline = admin.TabularInline
     _Paginator = Paginator[Any]
 else:
 
@@ -45,7 +46,7 @@ else:
         def __class_getitem__(cls, model: object) -> type:
             return cls
 
-    class _TabularInline(unfold.admin.TabularInline):
+    class TabularInline(unfold.admin.TabularInline):
         def __class_getitem__(cls, models: object) -> type:
             return cls
 
@@ -58,17 +59,28 @@ type FieldNames = list[str | list[str] | tuple[str, ...] | tuple[()]]
 type Fieldsets = list[tuple[StrOrPromise | None, _FieldOpts]]
 
 
-def display[F: Callable[..., object]](**options: Any) -> Callable[[F], F]:
-    """Say how a column or a read-only field is shown; Unfold's decorator, with types."""
+class Label(NamedTuple):
+    """What a column with `label` returns: the key of its colour, and the text, which is all that
+    the page of a row shows."""
+
+    key: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def display[F: Callable[..., object]](**options: object) -> Callable[[F], F]:
+    """Unfold's decorator, with types."""
     decorate: Callable[[F], F] = unfold.decorators.display(**options)
     return decorate
 
 
-def column(path: str, description: "StrOrPromise", **options: Any) -> Callable[..., object]:
+def column(path: str, description: "StrOrPromise") -> Callable[..., object]:
     """Show an attribute of the row, such as an annotation, or of a related one: `payer.email`."""
     value = attrgetter(path)
 
-    @display(description=description, **options)
+    @display(description=description)
     def shown(_admin: object, row: Model) -> object:
         return value(row)
 
@@ -234,7 +246,7 @@ class AdministratorsAdmin[M: Model](ReadOnlyAdmin[M]):
         return self.has_view_permission(request)
 
 
-class ReadOnlyInline[C: Model, P: Model](ReadOnly, _TabularInline[C, P]):
+class ReadOnlyInline[C: Model, P: Model](ReadOnly, TabularInline[C, P]):
     """Rows that belong to the page's object, shown a page at a time and changed elsewhere."""
 
     extra = 0
@@ -242,9 +254,3 @@ class ReadOnlyInline[C: Model, P: Model](ReadOnly, _TabularInline[C, P]):
     can_delete = False
     per_page = 10
     tab = True
-
-
-class EditableInline[C: Model, P: Model](_TabularInline[C, P]):
-    """Rows that are changed on the page of what they belong to."""
-
-    extra = 0

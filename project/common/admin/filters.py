@@ -1,10 +1,10 @@
-"""Choosing a row of a large table in the admin, from an address of the asking page's own.
+"""Filters of lists, and choosing a row of a large table, from an address of the asking page's own.
 
 Django's autocomplete answers to those who may see the list of the other model; here the page that
 asks decides who may look for what, so that staff need no right to everything they choose from.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -16,7 +16,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.timezone import make_aware
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 from unfold.utils import parse_date_str
 
@@ -24,10 +24,15 @@ from project.common.admin.base import StaffAdmin
 from project.common.db.search import contains, find
 
 if TYPE_CHECKING:
-    from django.contrib.admin import FieldListFilter
+    from django.contrib.admin import FieldListFilter, ModelAdmin, SimpleListFilter
     from django_stubs_ext import StrOrPromise
 
     from people.models import User
+
+    DropdownFilter = SimpleListFilter
+    type Lookups = Iterable[tuple[str, StrOrPromise]]
+else:
+    from unfold.contrib.filters.admin import DropdownFilter
 
 CHOICES_SHOWN = 20
 # Nobody scrolls further; who looks for something types more of it.
@@ -123,21 +128,23 @@ def choose_from(
     return ChoiceFilter
 
 
-class SubsetFilter(DropdownFilter):  # type: ignore[misc]
-    """Choices that are each a method of the list's queryset."""
+class SubsetFilter(DropdownFilter):
+    """Choices that are each a method of the list's queryset, or a value of the column `field`."""
 
     # By value in the address: name of the method, and what it is called here.
     subsets: "ClassVar[Mapping[str, tuple[str, StrOrPromise]]]"
+    field = ""
+    values: "ClassVar[Lookups]" = ()
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(value, label) for value, (_method, label) in self.subsets.items()]
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> "Lookups":
+        return [*((value, text) for value, (_, text) in self.subsets.items()), *self.values]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() not in self.subsets:
-            return queryset
-        method, _label = self.subsets[self.value()]
-        subset: QuerySet[Any] = getattr(queryset, method)()
-        return subset
+        value = self.value() or ""
+        if value in self.subsets:
+            subset: QuerySet[Any] = getattr(queryset, self.subsets[value][0])()
+            return subset
+        return queryset.filter(**{self.field: value}) if value in dict(self.values) else queryset
 
 
 class DaysFilter(RangeDateFilter):  # type: ignore[misc]

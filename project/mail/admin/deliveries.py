@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
-from project.common.admin.base import AdministratorsAdmin, display
+from project.common.admin.base import AdministratorsAdmin, Label, column, display
 from project.common.db.search import Owners, contains, find
 from project.mail import services
 from project.mail.admin.filters import MailingFilter, OutcomeFilter
@@ -23,7 +23,6 @@ COLOURS = {
     DeliveryStatus.SKIPPED.value: "default",
     DeliveryStatus.PARKED.value: "danger",
 }
-
 
 EXPLANATION = gettext_lazy("Those whose mail failed are written to once more; nobody else is.")
 TRY_AGAIN = StaffAction[Delivery](
@@ -52,13 +51,14 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     sortable_by = ()
     fields = (
         ("recipient", "address"),
-        ("mailing", "outcome_text"),
+        ("mailing", "outcome"),
         ("attempts", "refusals"),
         ("next_try", "finished_at"),
         "answer",
     )
-    readonly_fields = ("address", "outcome_text", "next_try", "answer")
     staff_actions = (TRY_AGAIN,)
+
+    address = column("recipient.email", gettext_lazy("e-mail"))
 
     def with_shown(self, rows: QuerySet[Delivery], request: HttpRequest) -> QuerySet[Delivery]:
         return rows.select_related("recipient", "mailing")
@@ -67,17 +67,9 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
         people = get_user_model().objects.filter(contains(text, "email"))
         return find(rows, of=Owners("recipient", people))
 
-    @display(description=gettext_lazy("e-mail"))
-    def address(self, delivery: Delivery) -> str:
-        return delivery.recipient.email
-
     @display(description=gettext_lazy("outcome"), label=COLOURS)
-    def outcome(self, delivery: Delivery) -> tuple[str, str]:
-        return delivery.status, delivery.get_status_display()
-
-    @display(description=gettext_lazy("outcome"))
-    def outcome_text(self, delivery: Delivery) -> str:
-        return delivery.get_status_display()
+    def outcome(self, delivery: Delivery) -> Label:
+        return Label(delivery.status, delivery.get_status_display())
 
     @display(description=gettext_lazy("next try"))
     def next_try(self, delivery: Delivery) -> datetime | None:
@@ -89,7 +81,7 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
 
     def facts_of(self, row: Delivery) -> Facts:
         return [
-            (_("Recipient"), self.address(row)),
+            (_("Recipient"), row.recipient.email),
             (_("Mailing"), str(row.mailing)),
             (_("Reason"), self.answer(row)),
         ]

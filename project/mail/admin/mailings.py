@@ -1,6 +1,7 @@
 """The list of mailings, and how far each of them came."""
 
-from typing import cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -11,16 +12,24 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
-from project.common.admin.base import AdministratorsAdmin, display
+from project.common.admin.base import AdministratorsAdmin, Label, display
 from project.common.admin.filters import DaysFilter
 from project.common.db.search import contains, find
 from project.mail import services
 from project.mail.admin.deliveries import EXPLANATION
 from project.mail.admin.filters import KindFilter, TroubleFilter
 from project.mail.kinds import label_of
-from project.mail.models import Delivery, Mailing, MailingQuerySet, MailingState
+from project.mail.models import (
+    FAILED,
+    Delivery,
+    DeliveryStatus,
+    Mailing,
+    MailingQuerySet,
+    MailingState,
+)
 
-COUNTS = ("recipients", "sent", "waiting", "postponed", "skipped", "failed")
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 def _try_again(mailing: Mailing, _by: object, _answers: object) -> str:
@@ -43,6 +52,35 @@ TRY_AGAIN = StaffAction[Mailing](
 )
 
 
+def _number(mailing: Mailing, *statuses: DeliveryStatus) -> int:
+    """Of MailingQuerySet.counted."""
+    return sum(getattr(mailing, f"{status}_count") for status in statuses)
+
+
+def _linked(mailing: Mailing, outcome: str, number: int) -> str:
+    """The number, with a way to these deliveries."""
+    if not number:
+        return "0"
+    address = f"{reverse('admin:mail_delivery_changelist')}?mailing={mailing.pk}"
+    if outcome:
+        address += f"&outcome={outcome}"
+    return format_html(
+        '<a href="{}" class="text-primary-600 hover:underline">{}</a>', address, number
+    )
+
+
+def count_column(
+    description: "StrOrPromise", outcome: str, *statuses: DeliveryStatus
+) -> Callable[..., str]:
+    """Show how many deliveries have these statuses; `outcome` names them in the list's filter."""
+
+    @display(description=description)
+    def shown(_admin: object, mailing: Mailing) -> str:
+        return _linked(mailing, outcome, _number(mailing, *statuses))
+
+    return shown
+
+
 @admin.register(Mailing)
 class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
     list_display = ("__str__", "progress", "sent", "waiting", "failed", "created_at")
@@ -51,9 +89,23 @@ class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
     search_help_text = gettext_lazy("What it is about, as in the title of the course")
     ordering = ("-id",)
     sortable_by = ()
-    fields = ("kind_label", "title", "progress_text", COUNTS[:3], COUNTS[3:], "created_at")
-    readonly_fields = ("kind_label", "progress_text", *COUNTS)
+    fields = (
+        "kind_label",
+        "title",
+        "progress",
+        ("recipients", "sent", "waiting"),
+        ("postponed", "skipped", "failed"),
+        "created_at",
+    )
     staff_actions = (TRY_AGAIN,)
+
+    recipients = count_column(gettext_lazy("recipients"), "", *DeliveryStatus)
+    sent = count_column(gettext_lazy("sent"), "sent", DeliveryStatus.SENT)
+    waiting = count_column(gettext_lazy("waiting"), "waiting", DeliveryStatus.WAITING)
+    skipped = count_column(
+        gettext_lazy("not sent: no longer wanted"), "skipped", DeliveryStatus.SKIPPED
+    )
+    failed = count_column(gettext_lazy("not delivered"), "failed", *FAILED)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
         mailings = cast(MailingQuerySet, super().get_queryset(request))
@@ -71,75 +123,28 @@ class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
     def kind_label(self, mailing: Mailing) -> str:
         return label_of(mailing.kind)
 
-    # --- How far it came ----------------------------------------------------------------------
-
     @display(
         description=gettext_lazy("state"),
         label={"parked": "danger", "failed": "warning", "going": "info", "done": "success"},
     )
-    def progress(self, mailing: Mailing) -> tuple[str, str]:
+    def progress(self, mailing: Mailing) -> Label:
         if mailing.state != MailingState.LISTED:
-            colour = "parked" if mailing.state == MailingState.PARKED else "going"
-            return colour, mailing.get_state_display()
-        if _count(mailing, "waiting"):
-            return "going", _("being sent")
-        if _count(mailing, "refused", "parked"):
-            return "failed", _("done, but some failed")
-        return "done", _("done")
-
-    @display(description=gettext_lazy("state"))
-    def progress_text(self, mailing: Mailing) -> str:
-        _colour, text = self.progress(mailing)
-        return text
-
-    @display(description=gettext_lazy("recipients"))
-    def recipients(self, mailing: Mailing) -> str:
-        number = _count(mailing, "sent", "waiting", "skipped", "refused", "parked")
-        return _linked(mailing, "", number)
-
-    @display(description=gettext_lazy("sent"))
-    def sent(self, mailing: Mailing) -> str:
-        return _linked(mailing, "sent", _count(mailing, "sent"))
-
-    @display(description=gettext_lazy("waiting"))
-    def waiting(self, mailing: Mailing) -> str:
-        return _linked(mailing, "waiting", _count(mailing, "waiting"))
+            key = "parked" if mailing.state == MailingState.PARKED else "going"
+            return Label(key, mailing.get_state_display())
+        if _number(mailing, DeliveryStatus.WAITING):
+            return Label("going", _("being sent"))
+        if _number(mailing, *FAILED):
+            return Label("failed", _("done, but some failed"))
+        return Label("done", _("done"))
 
     @display(description=gettext_lazy("of them postponed by the mail server"))
     def postponed(self, mailing: Mailing) -> str:
         number = Delivery.objects.postponed().filter(mailing=mailing).count()
         return _linked(mailing, "postponed", number)
 
-    @display(description=gettext_lazy("not sent: no longer wanted"))
-    def skipped(self, mailing: Mailing) -> str:
-        return _linked(mailing, "skipped", _count(mailing, "skipped"))
-
-    @display(description=gettext_lazy("not delivered"))
-    def failed(self, mailing: Mailing) -> str:
-        return _linked(mailing, "failed", _count(mailing, "refused", "parked"))
-
-    # --- What staff do ------------------------------------------------------------------------
-
     def facts_of(self, row: Mailing) -> Facts:
         return [
             (_("Mailing"), str(row)),
-            (_("State"), self.progress_text(row)),
-            (_("Not delivered"), str(_count(row, "refused", "parked"))),
+            (_("State"), str(self.progress(row))),
+            (_("Not delivered"), str(_number(row, *FAILED))),
         ]
-
-
-def _count(mailing: Mailing, *statuses: str) -> int:
-    """Of MailingQuerySet.counted."""
-    return sum(getattr(mailing, f"{status}_count") for status in statuses)
-
-
-def _linked(mailing: Mailing, outcome: str, number: int) -> str:
-    """The number, with a way to these deliveries."""
-    if not number:
-        return "0"
-    address = f"{reverse('admin:mail_delivery_changelist')}?mailing={mailing.pk}"
-    if outcome:
-        address += f"&outcome={outcome}"
-    return format_html(
-        '<a href="{}" class="text-primary-600 hover:underline">{}</a>', address, number
-    )
