@@ -1,23 +1,18 @@
 """The first page: what needs attention, then figures, each with a way to the list behind it.
 
-A panel is a function from a request to a `Panel`, or None if it is not for this person. To add
-one, write it in `panels.py` (or a module of its own) and name it in PANELS.
+A panel is a function in `panels.py` from a request to a `Panel`, or None if it is not for this
+person, and is named in PANELS.
 """
-
-from collections.abc import Callable
-from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from project.admin_site.money import payments
-from project.admin_site.panels import background, content, people
-from project.admin_site.widgets import Panel
+from project.admin_site.panels import background, content, payments, people
 
-PANELS: tuple[Callable[[HttpRequest], Panel | None], ...] = (payments, content, people, background)
+PANELS = (payments, content, people, background)
 
 
-def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
     """Unfold's DASHBOARD_CALLBACK: add the panels of this person to the page."""
     panels = [panel for make in PANELS if (panel := make(request))]
     context["title"] = _("Dashboard")

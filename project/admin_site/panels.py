@@ -1,44 +1,105 @@
 """The panels of the dashboard, one function each."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext_lazy
 
 from lms.models.visibility import sees_all_content
+from payments.models import Payment, PaymentMethod
 from people.current_user import current_user
 from people.models import User
-from project.admin_site.menu import registered
-from project.admin_site.statistics import kept, last_days
-from project.admin_site.widgets import (
-    Attention,
-    Chart,
-    Figure,
-    Panel,
-    ShareChart,
-    by_day,
-)
+from project.admin_site.menu import admin_of
+from project.admin_site.statistics import kept, last_days, revenue_of
+from project.admin_site.widgets import Attention, Chart, Figure, Panel, day_labels, per_day
 from project.common.background import queue
+from project.common.money import shown
 from project.mail.models import Delivery, Mailing, MailServer
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
-def list_url(label: str, query: str = "") -> str | None:
-    """Address of the list of a model, None as long as it has none."""
-    model_admin = registered(label)
-    if model_admin is None:
-        return None
-    options = model_admin.opts
-    return reverse(f"admin:{options.app_label}_{options.model_name}_changelist") + query
+
+def list_url(label: str, query: str = "") -> str:
+    return admin_of(label).url("changelist") + query
 
 
 def may_see(request: HttpRequest, label: str) -> bool:
-    model_admin = registered(label)
-    return model_admin is not None and model_admin.has_view_or_change_permission(request)
+    return admin_of(label).has_view_or_change_permission(request)
 
 
-# --- Content --------------------------------------------------------------------------------
+def payments(request: HttpRequest) -> Panel | None:
+    if not may_see(request, "payments.Payment"):
+        return None
+    revenue = revenue_of(kept("payments"))
+    total = sum((amount for _day, _method, amount in revenue), Decimal(0))
+    days = last_days()
+    recent = list_url(
+        "payments.Payment", f"?status__exact=paid&paid_at_from={days[0]}&paid_at_to={days[-1]}"
+    )
+    to_confirm = Payment.objects.to_confirm().count()
+    to_confirm_url = list_url("payments.Payment", "?attention=confirm")
+    to_confirm_text = ngettext_lazy(
+        "%(number)d payment waits to be confirmed.",
+        "%(number)d payments wait to be confirmed.",
+        "number",
+    )
+    stuck = Payment.objects.open_too_long().count()
+    stuck_url = list_url("payments.Payment", "?attention=stuck")
+    stuck_text = ngettext_lazy(
+        "%(number)d payment is open for too long.",
+        "%(number)d payments are open for too long.",
+        "number",
+    )
+    return Panel(
+        title=_("Payments"),
+        attention=[
+            *_if_any(to_confirm, to_confirm_text, to_confirm_url, "payments"),
+            *_if_any(stuck, stuck_text, stuck_url, "hourglass_top"),
+        ],
+        figures=[
+            Figure(_("Revenue in 30 days"), shown(total, settings.CURRENCY), recent),
+            Figure(_("To confirm"), to_confirm, to_confirm_url),
+            Figure(_("Open for too long"), stuck, stuck_url),
+        ],
+        charts=[_revenue_chart(revenue, recent)] if revenue else [],
+    )
+
+
+def _if_any(
+    number: int, text: "StrPromise", url: str, icon: str, *, is_danger: bool = False
+) -> list[Attention]:
+    return [Attention(text % {"number": number}, url, icon, is_danger)] if number else []
+
+
+def _revenue_chart(revenue: list[tuple[date, str, Decimal]], url: str) -> Chart:
+    """One line for each method that brought something. Whole units of the currency are drawn; the
+    legend tells exact sums."""
+    methods: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    for day, method, amount in revenue:
+        methods[str(PaymentMethod(method).label)][day.isoformat()] = amount
+    return Chart(
+        _("Revenue per day"),
+        "line",
+        day_labels(),
+        {
+            name: per_day({day: round(amount) for day, amount in amounts.items()})
+            for name, amounts in methods.items()
+        },
+        url,
+        totals={
+            name: shown(sum(amounts.values(), Decimal(0)), settings.CURRENCY)
+            for name, amounts in methods.items()
+        },
+    )
 
 
 def content(request: HttpRequest) -> Panel | None:
@@ -46,54 +107,67 @@ def content(request: HttpRequest) -> Panel | None:
     if not sees_all_content(current_user(request)) or not may_see(request, "lms.Course"):
         return None
     numbers = kept("content")
-    courses, lessons = list_url("lms.Course"), list_url("lms.Lesson")
-    published = list_url("lms.Course", "?is_published__exact=1")
-    drafts = list_url("lms.Course", "?is_published__exact=0")
+    courses = list_url("lms.Course")
     return Panel(
         title=_("Content"),
         figures=[
-            Figure(_("Published courses"), numbers["published"], published),
-            Figure(_("Drafts"), numbers["drafts"], drafts),
-            Figure(_("Lessons"), numbers["lessons"], lessons),
+            Figure(
+                _("Published courses"), numbers["published"], f"{courses}?is_published__exact=1"
+            ),
+            Figure(_("Drafts"), numbers["drafts"], f"{courses}?is_published__exact=0"),
+            Figure(_("Lessons"), numbers["lessons"], list_url("lms.Lesson")),
             Figure(_("Subscriptions"), numbers["subscriptions"], courses),
         ],
-        charts=_rankings(numbers["top"], numbers["completion"], courses),
+        charts=[
+            *_ranking(_("Courses by subscribers"), _("Subscribers"), numbers["top"], courses),
+            *_ranking(
+                _("Completion"),
+                _("Lessons completed, %"),
+                numbers["completion"],
+                courses,
+                totals={},  # percentages have no sum
+            ),
+        ],
     )
 
 
-def _rankings(
-    top: list[tuple[str, int]], completion: list[tuple[str, int]], url: str | None
+def _ranking(
+    title: str,
+    unit: str,
+    numbers: Sequence[tuple[str, int]],
+    url: str,
+    totals: dict[str, str] | None = None,
 ) -> list[Chart]:
-    """The most followed courses, and how far their learners have come."""
-    charts = []
-    if top:
-        series = {_("Subscribers"): [number for _title, number in top]}
-        titles = [title for title, _number in top]
-        charts.append(Chart(_("Courses by subscribers"), "bar", titles, series, url))
-    if completion:
-        series = {_("Lessons completed, %"): [percent for _title, percent in completion]}
-        titles = [title for title, _percent in completion]
-        charts.append(ShareChart(_("Completion"), "bar", titles, series, url))
-    return charts
-
-
-# --- People ---------------------------------------------------------------------------------
+    if not numbers:
+        return []
+    titles = [course for course, _number in numbers]
+    series = {unit: [number for _course, number in numbers]}
+    return [Chart(title, "bar", titles, series, url, totals)]
 
 
 def people(request: HttpRequest) -> Panel | None:
     if not may_see(request, "people.User"):
         return None
     numbers = kept("people")
+    joined, seen = per_day(numbers["joined"]), per_day(numbers["seen"])
     days = last_days()
-    recent = f"?date_joined_from={days[0]}&date_joined_to={days[-1]}"
-    labels, joined = by_day(numbers["joined"])
-    _labels, seen = by_day(numbers["seen"])
+    recent = list_url("people.User", f"?date_joined_from={days[0]}&date_joined_to={days[-1]}")
+    soon_blocked = ngettext_lazy(
+        "%(number)d account will be blocked for inactivity this week.",
+        "%(number)d accounts will be blocked for inactivity this week.",
+        "number",
+    )
     return Panel(
         title=_("People"),
-        attention=_soon_blocked(User.objects.soon_blocked_count()),
+        attention=_if_any(
+            User.objects.soon_blocked_count(),
+            soon_blocked,
+            list_url("people.User", "?soon_blocked=1"),
+            "hourglass_bottom",
+        ),
         figures=[
             Figure(_("Active people"), numbers["active"], list_url("people.User", "?state=active")),
-            Figure(_("New in 30 days"), sum(joined), list_url("people.User", recent)),
+            Figure(_("New in 30 days"), sum(joined), recent),
             Figure(
                 _("Blocked people"), numbers["blocked"], list_url("people.User", "?state=blocked")
             ),
@@ -102,27 +176,12 @@ def people(request: HttpRequest) -> Panel | None:
             Chart(
                 _("New and active people per day"),
                 "line",
-                labels,
+                day_labels(),
                 {_("New"): joined, _("Last seen"): seen},
-                list_url("people.User", recent),
+                recent,
             )
         ],
     )
-
-
-def _soon_blocked(number: int) -> list[Attention]:
-    if not number:
-        return []
-    text = ngettext(
-        "%(number)d account will be blocked for inactivity this week.",
-        "%(number)d accounts will be blocked for inactivity this week.",
-        number,
-    )
-    url = list_url("people.User", "?soon_blocked=1")
-    return [Attention(text % {"number": number}, url, "hourglass_bottom")]
-
-
-# --- Background work ------------------------------------------------------------------------
 
 
 def background(request: HttpRequest) -> Panel | None:
@@ -134,31 +193,30 @@ def background(request: HttpRequest) -> Panel | None:
     if last is None or timezone.now() - last > queue.SILENCE_LIMIT:
         text = _("No background worker is running: mails and other tasks wait.")
         attention.append(Attention(text, list_url("django_q.OrmQ"), "engineering", is_danger=True))
-    if failed := queue.failed_count():
-        text = ngettext("%(number)d task failed.", "%(number)d tasks failed.", failed)
-        url = list_url("django_q.Failure")
-        attention.append(Attention(text % {"number": failed}, url, "error", is_danger=True))
-    return Panel(title=_("Background work"), attention=attention + _mails())
+    failed = ngettext_lazy("%(number)d task failed.", "%(number)d tasks failed.", "number")
+    url = list_url("django_q.Failure")
+    attention += _if_any(queue.failed_count(), failed, url, "error", is_danger=True)
+    return Panel(title=_("Background work"), attention=attention + _attention_to_mails())
 
 
-def _mails() -> list[Attention]:
+def _attention_to_mails() -> list[Attention]:
     attention = []
     if since := MailServer.objects.values_list("failing_since", flat=True).first():
         text = _("The mail server has not answered for %(time)s; mails wait.")
         url = list_url("mail.Delivery", "?outcome=waiting")
         attention.append(Attention(text % {"time": timesince(since)}, url, "cloud_off"))
-    if failed := Delivery.objects.failed_lately().count():
-        text = ngettext(
-            "%(number)d mail of the last seven days failed.",
-            "%(number)d mails of the last seven days failed.",
-            failed,
-        )
-        url = list_url("mail.Delivery", "?outcome=failed_lately")
-        attention.append(Attention(text % {"number": failed}, url, "unsubscribe", is_danger=True))
-    if parked := Mailing.objects.parked().count():
-        text = ngettext(
-            "%(number)d mailing was given up.", "%(number)d mailings were given up.", parked
-        )
-        url = list_url("mail.Mailing", "?attention=parked")
-        attention.append(Attention(text % {"number": parked}, url, "campaign", is_danger=True))
+    failed = ngettext_lazy(
+        "%(number)d mail of the last seven days failed.",
+        "%(number)d mails of the last seven days failed.",
+        "number",
+    )
+    url = list_url("mail.Delivery", "?outcome=failed_lately")
+    attention += _if_any(
+        Delivery.objects.failed_lately().count(), failed, url, "unsubscribe", is_danger=True
+    )
+    parked = ngettext_lazy(
+        "%(number)d mailing was given up.", "%(number)d mailings were given up.", "number"
+    )
+    url = list_url("mail.Mailing", "?attention=parked")
+    attention += _if_any(Mailing.objects.parked().count(), parked, url, "campaign", is_danger=True)
     return attention

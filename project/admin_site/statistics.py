@@ -77,7 +77,10 @@ def _count_content() -> dict[str, Any]:
     top: Any = list(Course.objects.by_subscribers()[:RANKED])
     learnt: Any = Course.objects.filter(pk__in=[course.pk for course in top]).with_completion()
     completion = [
-        (_shortened(course.title), _percent_completed(course))
+        (
+            _shortened(course.title),
+            round(100 * course.completions_count / (course.learners_count * course.lessons_count)),
+        )
         for course in learnt
         if course.learners_count and course.lessons_count
     ]
@@ -89,11 +92,6 @@ def _count_content() -> dict[str, Any]:
         "top": [(_shortened(course.title), course.subscribers_count) for course in top],
         "completion": sorted(completion, key=lambda entry: -entry[1]),
     }
-
-
-def _percent_completed(course: Any) -> int:
-    whole: int = course.learners_count * course.lessons_count
-    return round(100 * int(course.completions_count) / whole)
 
 
 def _shortened(title: str) -> str:

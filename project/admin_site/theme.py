@@ -2,22 +2,24 @@
 
 from typing import Any
 
+from django.templatetags.static import static
+
 # Teal on slate, ours.
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Parta",
     "SITE_HEADER": "Parta",
-    "SITE_ICON": "project.admin_site.menu.icon",
+    "SITE_ICON": lambda request: static("parta/icon.svg"),
     "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": "project.admin_site.menu.icon"},
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("parta/icon.svg")},
     ],
     "SHOW_LANGUAGES": True,
     "SHOW_BACK_BUTTON": True,
     "ENVIRONMENT": "project.admin_site.menu.environment",
     "DASHBOARD_CALLBACK": "project.admin_site.dashboard.fill",
-    "STYLES": ["project.admin_site.menu.style"],
-    "SCRIPTS": ["project.admin_site.menu.script"],
+    "STYLES": [lambda request: static("parta/admin.css")],
+    "SCRIPTS": [lambda request: static("parta/keys.js")],
     "BORDER_RADIUS": "8px",
-    "LOGIN": {"image": "project.admin_site.menu.login_image"},
+    "LOGIN": {"image": lambda request: static("parta/login.svg")},
     "COMMAND": {"search_callback": "project.admin_site.menu.search", "show_history": False},
     "SIDEBAR": {"show_search": True, "navigation": "project.admin_site.menu.sidebar"},
     "COLORS": {

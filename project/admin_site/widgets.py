@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import get_language
@@ -50,7 +49,7 @@ class Attention:
     """Something that somebody has to look at."""
 
     text: str
-    url: str | None
+    url: str
     icon: str
     is_danger: bool = False
 
@@ -59,19 +58,20 @@ class Attention:
 class Figure:
     title: str
     value: int | str
-    url: str | None
-    note: str = ""
+    url: str
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines or bars over labels. `series` maps names to values; `url` leads to the list."""
+    """Lines or bars over labels. `series` maps names to values, `totals` to what the legend says of
+    them, their sums if it is None; `url` leads to the list."""
 
     title: str
     kind: str
     labels: Sequence[str]
     series: Mapping[str, Sequence[int]]
-    url: str | None
+    url: str
+    totals: Mapping[str, str] | None = None
 
     @property
     def data(self) -> str:
@@ -94,19 +94,12 @@ class Chart:
         return json.dumps(OPTIONS[self.kind] | {"locale": get_language()})
 
     @property
-    def legend(self) -> list[tuple[str, str, Any]]:
-        """Name, colour and sum of each series: the same numbers for those who see no drawing."""
-        pairs = zip(self.series.items(), COLOURS, strict=False)
-        return [(name, colour, sum(values)) for (name, values), colour in pairs]
-
-
-@dataclass(frozen=True)
-class ShareChart(Chart):
-    """Percentages of several things: they have no sum."""
-
-    @property
-    def legend(self) -> list[tuple[str, str, Any]]:
-        return [(name, colour, "") for name, colour, _sum in super().legend]
+    def legend(self) -> list[tuple[str, str, int | str]]:
+        """Name, colour and total of each series: the same numbers for those who see no drawing."""
+        sums = {name: sum(values) for name, values in self.series.items()}
+        totals: Mapping[str, int | str] = sums if self.totals is None else self.totals
+        pairs = zip(self.series, COLOURS, strict=False)
+        return [(name, colour, totals.get(name, "")) for name, colour in pairs]
 
 
 @dataclass(frozen=True)
@@ -117,9 +110,10 @@ class Panel:
     charts: list[Chart] = field(default_factory=list)
 
 
-def by_day(numbers: Mapping[str, int]) -> tuple[list[str], list[int]]:
-    """Labels and values for a chart of the last days; a day without a row is a zero."""
-    days = last_days()
-    return [date_format(day, "j N") for day in days], [
-        numbers.get(day.isoformat(), 0) for day in days
-    ]
+def day_labels() -> list[str]:
+    return [date_format(day, "j N") for day in last_days()]
+
+
+def per_day(numbers: Mapping[str, int]) -> list[int]:
+    """Values for a chart of the last days; a day without a row is a zero."""
+    return [numbers.get(day.isoformat(), 0) for day in last_days()]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from payments.models import Payment
 from payments.tests.factories import PaymentFactory
 from project.admin_site.models import Figure
-from project.admin_site.money import payments
+from project.admin_site.panels import payments
 
 pytestmark = pytest.mark.django_db
 

@@ -23,7 +23,7 @@ RULES = [
     "project.common.background.queue", "project.common.admin.actions", "project.common.db.bulk",
     "project.common.background.broker", "project.common.background.schedules", "project.common.background.tasks",
     "project.common.logging", "project.processes.supervisor", "project.processes.worker_guard",
-    "project.admin_site.statistics", "project.admin_site.money",
+    "project.admin_site.statistics", "project.admin_site.panels",
 ]  # fmt: skip
 
 
