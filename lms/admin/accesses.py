@@ -110,8 +110,6 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
     learner = column("user.email", gettext_lazy("learner"))
     target = column("target", gettext_lazy("for"))
 
-    # --- Who may what -------------------------------------------------------------------------
-
     def has_view_permission(self, request: HttpRequest, obj: Access | None = None) -> bool:
         return permissions.can_see_accesses(current_user(request))
 
@@ -119,8 +117,6 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
         return self.has_view_permission(request) and permissions.can_grant_access(
             current_user(request)
         )
-
-    # --- The list -----------------------------------------------------------------------------
 
     def with_shown(self, rows: QuerySet[Access], request: HttpRequest) -> QuerySet[Access]:
         return rows.select_related("user", "course", "lesson")
@@ -131,8 +127,6 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
     @display(description=gettext_lazy("state"), label=STATE_COLOURS)
     def state(self, access: Access) -> Label:
         return Label("revoked", _("revoked")) if access.revoked_at else Label("active", _("active"))
-
-    # --- The page -----------------------------------------------------------------------------
 
     def get_fields(self, request: HttpRequest, obj: Access | None = None) -> FieldNames:
         whom: FieldNames = ["user", "course", "lesson"]
@@ -162,8 +156,6 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
         vars(obj).update(vars(access))
         if not is_new:
             self.message_user(request, _("They had this right already."), messages.WARNING)
-
-    # --- What staff do ------------------------------------------------------------------------
 
     def facts_of(self, row: Access) -> Facts:
         return [

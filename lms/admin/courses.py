@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
@@ -16,13 +15,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import RangeNumericFilter
 
 from lms import permissions
-from lms.admin.forms import CourseForm, LessonFormSet
+from lms.admin.forms import LessonFormSet, MaterialsForm
 from lms.admin.materials import MaterialsAdmin, can_delete_any, person_label
 from lms.history import changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
 from lms.models.courses import CourseQuerySet
 from lms.services import authoring
 from people.current_user import current_user
+from people.models import User
 from project.common.admin.base import FieldNames, Label, TabularInline, column, display
 from project.common.admin.filters import DaysFilter, choices_response, choose_from, found_by_term
 
@@ -57,7 +57,6 @@ class LessonInline(TabularInline[Lesson, Course]):
 
 @admin.register(Course)
 class CourseAdmin(MaterialsAdmin[Course]):
-    form = CourseForm
     list_display = (
         "picture",
         "title",
@@ -88,8 +87,6 @@ class CourseAdmin(MaterialsAdmin[Course]):
     lessons_number = column("lessons_count", gettext_lazy("lessons"))
     subscribers_number = column("subscribers_count", gettext_lazy("subscribers"))
     learners_number = column("learners_count", gettext_lazy("learners"))
-
-    # --- The list -----------------------------------------------------------------------------
 
     def with_shown(self, rows: QuerySet[Course], request: HttpRequest) -> QuerySet[Course]:
         courses = cast(CourseQuerySet, rows).with_lessons_count().with_people_counts()
@@ -141,8 +138,6 @@ class CourseAdmin(MaterialsAdmin[Course]):
         )
         self.message_user(request, message % {"number": number}, messages.SUCCESS)
 
-    # --- The page -----------------------------------------------------------------------------
-
     def get_fields(self, request: HttpRequest, obj: Course | None = None) -> FieldNames:
         """The owner is chosen once, by an administrator who adds a course for somebody."""
         others = [name for name in super().get_fields(request, obj) if name != "owner"]
@@ -169,27 +164,20 @@ class CourseAdmin(MaterialsAdmin[Course]):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"owner": current_user(request).pk, **super().get_changeform_initial_data(request)}
 
-    @override
-    def save_model(
-        self, request: HttpRequest, obj: Course, form: "ModelForm[Course]", change: bool
-    ) -> None:
-        filled = cast("CourseForm", form)
-        if change:
-            changes = filled.changes()
-            saved = authoring.update_course(
-                course=obj, changes=changes, by=current_user(request), notify=filled.notify
-            )
-        else:
-            fields = filled.fields_of_new()
-            owner = fields.pop("owner", None) or current_user(request)
-            saved = authoring.create_course(owner=owner, fields=fields, by=current_user(request))
-        self.save_picture(saved, form)
-        vars(obj).update(vars(saved))
+    def create(self, form: MaterialsForm, by: User) -> Course:
+        fields = form.fields_of_new()
+        return authoring.create_course(owner=fields.pop("owner", None) or by, fields=fields, by=by)
+
+    def update(self, subject: Course, form: MaterialsForm, by: User) -> Course:
+        return authoring.update_course(
+            course=subject, changes=form.changes(), by=by, notify=form.notify
+        )
 
     @override
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+    def save_formset(
+        self, request: HttpRequest, form: MaterialsForm, formset: LessonFormSet, change: bool
+    ) -> None:
         """Save the lessons by their services; Django logs what the formset says of them."""
-        course: Course = form.instance
         who: Any = {"by": current_user(request), "notify": form.notify}
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
         if gone := formset.number_gone:
@@ -212,18 +200,8 @@ class CourseAdmin(MaterialsAdmin[Course]):
                 # A new lesson comes last; it is moved from there.
                 names = {*LessonInline.fields} - {LessonInline.ordering_field}
                 fields = {name: row.cleaned_data[name] for name in names}
-                lesson = authoring.create_lesson(course=course, fields=fields, **who)
+                lesson = authoring.create_lesson(course=form.instance, fields=fields, **who)
                 formset.new_objects.append(lesson)
-
-    @override
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        changed = {
-            name for rows in formsets for _row, names in rows.changed_objects for name in names
-        }
-        others = any(rows.new_objects or rows.deleted_objects for rows in formsets)
-        if form.notify and (others or authoring.MATERIALS & {*form.changed_data, *changed}):
-            self.tell_who_is_mailed(request, form.instance)
 
     def delete_model(self, request: HttpRequest, obj: Course) -> None:
         authoring.delete_course(course=obj, by=current_user(request))
@@ -235,8 +213,6 @@ class CourseAdmin(MaterialsAdmin[Course]):
             Access.objects.filter(Q(course__in=subjects) | Q(lesson__course__in=subjects)),
             Completion.objects.filter(lesson__course__in=subjects),
         ]
-
-    # --- Authors, for the filter --------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.authors_view)

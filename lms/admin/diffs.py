@@ -1,7 +1,6 @@
 """Changes of materials as people read them: names, words, and what was struck out or added."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
@@ -41,7 +40,6 @@ class Difference:
 
     label: str
     text: SafeString
-    restorable: bool
 
 
 def differences(change: Change) -> list[Difference]:
@@ -51,7 +49,6 @@ def differences(change: Change) -> list[Difference]:
         _difference(
             (Lesson if change.lesson_id else Course)._meta.get_field(one.name.removesuffix("_id")),
             one,
-            restorable=not is_whole and one.name not in restoring.NOT_PUT_BACK,
         )
         for one in change.fields
         if not is_whole or (one.name not in ONLY_CHANGED and (one.before or one.after))
@@ -64,10 +61,7 @@ def can_be_put_back(change: Change) -> bool:
     )
 
 
-def _difference(
-    field: "Field[Any, Any] | ForeignObjectRel", change: FieldChange, *, restorable: bool
-) -> Difference:
-    """How it is shown depends on the kind of the field."""
+def _difference(field: "Field[Any, Any] | ForeignObjectRel", change: FieldChange) -> Difference:
     before, after = _words(change.name, change.before), _words(change.name, change.after)
     if isinstance(field, FileField):
         words = _("replaced") if before and after else _("added") if after else _("removed")
@@ -76,7 +70,7 @@ def _difference(
         text = marked(before, after)
     else:
         text = _struck(before) + mark_safe(" ") + _added(after)
-    return Difference(str(getattr(field, "verbose_name", change.name)), text, restorable)
+    return Difference(str(getattr(field, "verbose_name", change.name)), text)
 
 
 def _words(name: str, value: Plain) -> str:
@@ -97,22 +91,17 @@ def marked(before: str, after: str) -> SafeString:
         r"\s+|\w+|[^\w\s]" if max(len(before), len(after)) < WORD_BY_WORD else r".*\n?"
     )
     old, new = pieces.findall(before), pieces.findall(after)
+    parts: list[str] = []
     matcher = SequenceMatcher(None, old, new, autojunk=False)
-    parts = list(_parts(matcher, old, new))
-    return format_html_join("", "{}", ((part,) for part in parts))
-
-
-def _parts(matcher: SequenceMatcher[str], old: list[str], new: list[str]) -> Iterator[SafeString]:
     for kind, old_from, old_to, new_from, new_to in matcher.get_opcodes():
-        if kind == "equal":
-            yield format_html("{}", _shortened("".join(old[old_from:old_to])))
+        text = "".join(old[old_from:old_to])
+        if kind != "equal":
+            parts += [_struck(text), _added("".join(new[new_from:new_to]))]
+        elif len(text) <= 3 * CONTEXT:
+            parts.append(text)
         else:
-            yield _struck("".join(old[old_from:old_to]))
-            yield _added("".join(new[new_from:new_to]))
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 3 * CONTEXT else f"{text[:CONTEXT]} … {text[-CONTEXT:]}"
+            parts.append(f"{text[:CONTEXT]} … {text[-CONTEXT:]}")
+    return format_html_join("", "{}", ((part,) for part in parts))
 
 
 def _struck(text: str) -> SafeString:

@@ -9,6 +9,7 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from lms import permissions
 from lms.models import Course, Lesson
+from people.models import User
 from project.common.images import clean_image
 
 if TYPE_CHECKING:
@@ -85,13 +86,9 @@ class LessonFormSet(_LessonFormSet):
         return f"{self.prefix}-{number}-{field}"
 
 
-class CourseForm(MaterialsForm):
-    pass
-
-
 class LessonForm(MaterialsForm):
-    # Set by the admin, which knows who fills the form.
-    user: Any = None
+    # Set by LessonAdmin.
+    user: User
 
     def clean_course(self) -> Course:
         """Refuse to add a lesson to, or move it to, a course where the person may not."""

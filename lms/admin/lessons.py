@@ -5,19 +5,19 @@ from typing import Any, cast, override
 
 from django.contrib import admin
 from django.db.models import ForeignKey, QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 
 from lms import permissions
-from lms.admin.forms import LessonForm
+from lms.admin.forms import LessonForm, MaterialsForm
 from lms.admin.materials import MaterialsAdmin
 from lms.history import changes_of_lesson
 from lms.models import Access, Completion, Course, Lesson
 from lms.models.courses import LessonQuerySet
 from lms.services import authoring
 from people.current_user import current_user
+from people.models import User
 from project.common.admin.base import FieldNames, column, display
 from project.common.admin.filters import DaysFilter
 
@@ -52,8 +52,6 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
 
     number = column("number", gettext_lazy("number"))
 
-    # --- The list -----------------------------------------------------------------------------
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lesson]:
         return super().get_queryset(request).select_related("course")
 
@@ -63,8 +61,6 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     @display(description=gettext_lazy("video"), boolean=True)
     def has_video(self, lesson: Lesson) -> bool:
         return bool(lesson.video_url)
-
-    # --- The page -----------------------------------------------------------------------------
 
     def get_fields(self, request: HttpRequest, obj: Lesson | None = None) -> FieldNames:
         """Lessons are put in order on the page of their course."""
@@ -90,32 +86,15 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         # A class made for this request, so that it may know the person.
         return type(form.__name__, (form,), {"user": current_user(request)})
 
-    @override
-    def save_model(
-        self, request: HttpRequest, obj: Lesson, form: "ModelForm[Lesson]", change: bool
-    ) -> None:
-        filled = cast("LessonForm", form)
-        if change:
-            changes = filled.changes()
-            saved = authoring.update_lesson(
-                lesson=obj, changes=changes, by=current_user(request), notify=filled.notify
-            )
-        else:
-            fields = filled.fields_of_new()
-            saved = authoring.create_lesson(
-                course=fields.pop("course"),
-                fields=fields,
-                by=current_user(request),
-                notify=filled.notify,
-            )
-        self.save_picture(saved, form)
-        vars(obj).update(vars(saved))
+    def create(self, form: MaterialsForm, by: User) -> Lesson:
+        fields = form.fields_of_new()
+        course = fields.pop("course")
+        return authoring.create_lesson(course=course, fields=fields, by=by, notify=form.notify)
 
-    @override
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        if form.notify and authoring.MATERIALS.intersection(form.changed_data):
-            self.tell_who_is_mailed(request, form.instance.course)
+    def update(self, subject: Lesson, form: MaterialsForm, by: User) -> Lesson:
+        return authoring.update_lesson(
+            lesson=subject, changes=form.changes(), by=by, notify=form.notify
+        )
 
     def delete_model(self, request: HttpRequest, obj: Lesson) -> None:
         authoring.delete_lesson(lesson=obj, by=current_user(request))

@@ -1,14 +1,13 @@
 """What the pages of courses and of lessons share: policy, pictures, history and *put back*."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast, override
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import QuerySet
-from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -21,6 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from lms import permissions
 from lms.admin.diffs import KINDS, can_be_put_back, differences
+from lms.admin.forms import LessonFormSet, MaterialsForm
 from lms.history import Change, Changes, change_of
 from lms.models import Course, Lesson
 from lms.models.materials import SEARCHED_FIELDS
@@ -46,8 +46,9 @@ def person_label(viewer: User, person: User | None) -> str:
 
 
 class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
+    form = MaterialsForm
     search_help_text = gettext_lazy("Text in the title or description")
-    search_fields = ("title",)  # opens the search box; `get_search_results` searches
+    search_fields = ("title",)  # opens the search box; `found` searches
 
     # Fields that stand in a group of their own, and one that stands last.
     SALE = ("price", "is_published", "is_preview")
@@ -57,8 +58,6 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     can_update: Callable[[User, M], bool]
     can_delete: Callable[[User, M], bool]
     changes: Callable[[M], Changes]
-
-    # --- Who may what -------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         rows = cast("MaterialQuerySet[M]", super().get_queryset(request))
@@ -80,8 +79,6 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         may = self.can_delete(current_user(request), obj) if obj else can_delete_any(request)
         return may and super().has_delete_permission(request, obj)  # type: ignore[arg-type]
 
-    # --- The list -----------------------------------------------------------------------------
-
     def found(self, rows: QuerySet[M], text: str) -> QuerySet[M]:
         return find(rows, contains(text, *SEARCHED_FIELDS))
 
@@ -98,8 +95,6 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         """None: not sold on its own."""
         return None if subject.price is None else shown(subject.price, subject.currency)
 
-    # --- The page -----------------------------------------------------------------------------
-
     def get_fields(self, request: HttpRequest, obj: M | None = None) -> FieldNames:
         """All that can be edited, whose it is first. A new field of the model is on the page by this."""
         fields = sorted(self.opts.fields, key=lambda field: not field.is_relation)
@@ -114,16 +109,43 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
             (_("Sale and publication"), {"fields": [sale, *([["minor_edit"]] if obj else [])]}),
         ]
 
-    def save_picture(self, subject: M, form: "ModelForm[M]") -> None:
+    def create(self, form: MaterialsForm, by: User) -> M:
+        raise NotImplementedError
+
+    def update(self, subject: M, form: MaterialsForm, by: User) -> M:
+        raise NotImplementedError
+
+    @override
+    def save_model(self, request: HttpRequest, obj: M, form: Any, change: bool) -> None:
+        by = current_user(request)
+        saved = self.update(obj, form, by) if change else self.create(form, by)
         if "preview" in form.changed_data:
-            authoring.set_preview(subject=subject, picture=form.cleaned_data["preview"] or None)
+            authoring.set_preview(subject=saved, picture=form.cleaned_data["preview"] or None)
+        vars(obj).update(vars(saved))
+
+    @override
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: MaterialsForm,
+        formsets: Iterable[LessonFormSet],
+        change: bool,
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        changed = {*form.changed_data}
+        added_or_deleted = False
+        for rows in formsets:
+            changed.update(name for _row, names in rows.changed_objects for name in names)
+            added_or_deleted |= bool(rows.new_objects or rows.deleted_objects)
+        if form.notify and (added_or_deleted or authoring.MATERIALS & changed):
+            subject = form.instance
+            course = subject.course if isinstance(subject, Lesson) else subject
+            self.tell_who_is_mailed(request, course)
 
     def tell_who_is_mailed(self, request: HttpRequest, course: Course) -> None:
         """Say how many people will hear of what was just changed in the course, and when."""
-        others = course.subscriptions.filter(user__is_active=True).exclude(
-            user=current_user(request)
-        )
-        number = others.count()
+        subscriptions = course.subscriptions.filter(user__is_active=True)
+        number = subscriptions.exclude(user=current_user(request)).count()
         if not course.is_published or not number:
             return
         at = updates.collected_go_out_at(course)
@@ -142,8 +164,6 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         )
         when = date_format(localtime(at), "DATETIME_FORMAT") if at else ""
         self.message_user(request, message % {"number": number, "at": when}, messages.INFO)
-
-    # --- History ------------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
         name = f"lms_{self.opts.model_name}_put_back"
@@ -233,8 +253,6 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
             else None,
         }
 
-    # --- Deleting -----------------------------------------------------------------------------
-
     def delete_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         """What is paid for is not even asked about."""
         subject = self._seen(request, object_id)
@@ -248,14 +266,11 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         subjects: list[M] = list(objs)
         for subject in subjects:
             if authoring.has_payments(subject):
-                message = f"{subject}: {authoring.HasPayments.message}"
-                raise authoring.HasPayments(message)
-        rows = [(self.opts.verbose_name_plural, len(subjects))]
-        rows += [
-            (part.model._meta.verbose_name_plural, part.count())
-            for part in self.goes_along(subjects)
-        ]
-        numbers = {name: number for name, number in rows if number}
+                raise authoring.HasPayments(f"{subject}: {authoring.HasPayments.message}")
+        numbers = {self.opts.verbose_name_plural: len(subjects)}
+        for part in self.goes_along(subjects):
+            if number := part.count():
+                numbers[part.model._meta.verbose_name_plural] = number
         return [str(subject) for subject in subjects], numbers, set(), []
 
     def goes_along(self, subjects: Sequence[M]) -> list[QuerySet[Any]]:
