@@ -5,7 +5,6 @@ import io
 import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any
 from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
@@ -54,7 +53,16 @@ class RowsFromXLSX(XLSX):  # type: ignore[misc]
 
     def create_dataset(self, in_stream: bytes) -> list[Row]:
         text = io.StringIO()
-        csv.writer(text).writerows(_cells(in_stream))
+        table = csv.writer(text)
+        try:
+            book = openpyxl.load_workbook(io.BytesIO(in_stream), read_only=True, data_only=True)
+            # One more than may be: the reader counts them. Formatted, empty lines follow many a table.
+            for line in book.worksheets[0].iter_rows(values_only=True, max_row=2 * MOST_ROWS):
+                cells = [_written(value) for value in line]
+                if any(cells):
+                    table.writerow(cells)
+        except DAMAGED as error:
+            raise files.UnreadableFile(_("This is no XLSX file.")) from error
         return _limited(files.read_rows(io.BytesIO(text.getvalue().encode()), "table.csv"))
 
 
@@ -68,19 +76,7 @@ def _limited(rows: Iterator[Row]) -> list[Row]:
     return found
 
 
-def _cells(content: bytes) -> Iterator[list[str]]:
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        # One more than may be: the reader counts them. Formatted, empty lines follow many a table.
-        for values in book.worksheets[0].iter_rows(values_only=True, max_row=2 * MOST_ROWS):
-            cells = [_written(value) for value in values]
-            if any(cells):
-                yield cells
-    except DAMAGED as error:
-        raise files.UnreadableFile(_("This is no XLSX file.")) from error
-
-
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     """A cell as it would stand in a CSV file."""
     if value is None:
         return ""

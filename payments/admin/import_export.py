@@ -5,7 +5,7 @@ loaded by the same service: all of them or none.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -20,7 +20,7 @@ from import_export.fields import Field
 from import_export.formats.base_formats import CSV, XLSX
 from import_export.resources import Resource
 from import_export.results import Result
-from import_export.widgets import CharWidget, DateTimeWidget, DecimalWidget
+from import_export.widgets import CharWidget, DateTimeWidget, DecimalWidget, Widget
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
 from payments.admin.formats import MOST_ROWS, RowsFromCSV, RowsFromXLSX
@@ -31,6 +31,10 @@ from payments.services.importing.rows import COLUMNS, Row
 from people.current_user import current_user
 from people.models import User
 
+if TYPE_CHECKING:
+    from django.forms import Form
+    from django_stubs_ext import StrOrPromise
+
 LIST = "admin:payments_payment_changelist"
 # What fits into the memory of a request; more is asked for in parts, by the filters of the list.
 MOST_EXPORTED = 50_000
@@ -39,7 +43,7 @@ MOST_EXPORTED = 50_000
 class Exported(Field):  # type: ignore[misc]
     """A column under its name in the language of the reader."""
 
-    def __init__(self, title: Any, attribute: str, widget: Any = None) -> None:
+    def __init__(self, title: "StrOrPromise", attribute: str, widget: Widget | None = None) -> None:
         super().__init__(attribute=attribute, widget=widget or CharWidget(), readonly=True)
         self.title = title
 
@@ -96,14 +100,14 @@ class PaymentImport(Payments):
         *,
         dry_run: bool = False,
         user: User | None = None,
-        **options: Any,
+        **options: object,
     ) -> CheckedRows:
         if dry_run:
             return CheckedRows(loading.check_rows(rows=dataset))
         return CheckedRows(loading.import_payments(rows=dataset, by=user))
 
 
-class ExchangeAdmin(ImportExportMixin):  # type: ignore[misc]
+class PaymentImportExportMixin(ImportExportMixin):  # type: ignore[misc]
     """The two buttons over the list of payments, for those who have the right."""
 
     import_form_class = ImportForm
@@ -121,44 +125,38 @@ class ExchangeAdmin(ImportExportMixin):  # type: ignore[misc]
     def has_export_permission(self, request: HttpRequest) -> bool:
         return can_see_payments(current_user(request))
 
-    # --- Out ----------------------------------------------------------------------------------
-
     def export_action(self, request: HttpRequest) -> HttpResponse:
         try:
-            if request.method == "POST" and self._is_too_much(request):
-                message = _("These are more than %d payments: narrow the list down by its filters.")
-                messages.error(request, message % MOST_EXPORTED)
-                return HttpResponseRedirect(reverse(LIST))
+            if request.method == "POST" and self.has_export_permission(request):
+                rows = self.get_export_queryset(request).order_by()[: MOST_EXPORTED + 1]
+                if rows.count() > MOST_EXPORTED:
+                    text = _(
+                        "These are more than %d payments: narrow the list down by its filters."
+                    )
+                    messages.error(request, text % MOST_EXPORTED)
+                    return HttpResponseRedirect(reverse(LIST))
             response: HttpResponse = super().export_action(request)
         except IncorrectLookupParameters:
             # As the list does with such an address.
             return HttpResponseRedirect(f"{reverse(LIST)}?{ERROR_FLAG}=1")
         return response
 
-    def _is_too_much(self, request: HttpRequest) -> bool:
-        if not self.has_export_permission(request):
-            return False
-        rows = self.get_export_queryset(request).order_by()
-        return bool(rows[: MOST_EXPORTED + 1].count() > MOST_EXPORTED)
-
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
         payments: QuerySet[Payment] = super().get_export_queryset(request)
         return payments.select_related("payer")
 
-    # --- In -----------------------------------------------------------------------------------
-
     def get_import_resource_classes(self, request: HttpRequest) -> list[type[Resource]]:
         return [PaymentImport]
 
-    def get_import_context_data(self, **kwargs: Any) -> dict[str, Any]:
+    def get_import_context_data(self, **kwargs: object) -> dict[str, object]:
         return {"columns": list(COLUMNS), "most_rows": MOST_ROWS}
 
-    def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
+    def add_data_read_fail_error_to_form(self, form: "Form", e: Exception) -> None:
         if not isinstance(e, files.UnreadableFile):
             raise e
         form.add_error("import_file", str(e))
 
-    def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    def process_import(self, request: HttpRequest, **kwargs: object) -> HttpResponse:
         try:
             response: HttpResponse = super().process_import(request, **kwargs)
         except (loading.PaymentsChanged, files.UnreadableFile) as error:

@@ -1,4 +1,4 @@
-"""The list of the payments book, and a payment's whole life on one page."""
+"""The list of the payments book, and a payment with its timeline."""
 
 from typing import Any, cast
 
@@ -13,8 +13,8 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from lms.models import Course
 from payments.admin.actions import PAYMENT_ACTIONS
 from payments.admin.filters import AttentionFilter
-from payments.admin.import_export import ExchangeAdmin
-from payments.admin.timeline import life_of
+from payments.admin.import_export import PaymentImportExportMixin
+from payments.admin.timeline import timeline
 from payments.models import Payment, PaymentStatus
 from payments.models.payment import PaymentQuerySet
 from payments.permissions import can_see_payments
@@ -42,7 +42,7 @@ STATUS_COLOURS = {
 
 @admin.register(Payment)
 class PaymentAdmin(
-    ExchangeAdmin, ChoosingAdmin[Payment], ReadOnlyAdmin[Payment], ActionsAdmin[Payment]
+    PaymentImportExportMixin, ChoosingAdmin[Payment], ReadOnlyAdmin[Payment], ActionsAdmin[Payment]
 ):
     choices = {
         "courses": Choices(Course.objects.all, ["title"]),
@@ -83,19 +83,15 @@ class PaymentAdmin(
             {"fields": (("number", "external_id"), ("session_id", "charge"))},
         ),
     )
-    change_form_outer_after_template = "admin/payments/life.html"
+    change_form_outer_after_template = "admin/payments/timeline.html"
     staff_actions = PAYMENT_ACTIONS
     misfit = gettext_lazy("This can't be done with the payment as it is now.")
 
     payer_email = column("payer.email", gettext_lazy("payer's e-mail"))
     number = column("pk", gettext_lazy("number"))
 
-    # --- Who may what -------------------------------------------------------------------------
-
     def has_view_permission(self, request: HttpRequest, obj: Payment | None = None) -> bool:
         return can_see_payments(current_user(request))
-
-    # --- The list -----------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
         return cast(PaymentQuerySet, super().get_queryset(request)).whole()
@@ -118,15 +114,11 @@ class PaymentAdmin(
     def charge(self, payment: Payment) -> str:
         return payment.payment_intent_id or "—"
 
-    # --- The page -----------------------------------------------------------------------------
-
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        context["life"] = life_of(context["original"])
+        context["timeline"] = timeline(context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
-
-    # --- What staff do ------------------------------------------------------------------------
 
     def facts_of(self, row: Payment) -> Facts:
         return [

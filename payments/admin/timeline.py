@@ -1,4 +1,4 @@
-"""The whole life of a payment: what is kept of it in six tables, in the order it happened."""
+"""The timeline of a payment: what is kept of it in six tables, in the order it happened."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,6 @@ from payments.models import (
     AutomaticReason,
     Payment,
     PaymentMethod,
-    PaymentMove,
     PaymentStatus,
     StripeOutcome,
 )
@@ -52,8 +51,8 @@ class Step:
     tone: str = ""
 
 
-def life_of(payment: Payment) -> list[Step]:
-    """All that is known, oldest first. What happened at the same time stays in this order."""
+def timeline(payment: Payment) -> list[Step]:
+    """Oldest first. What happened at the same time stays in this order."""
     steps = [
         *_beginning(payment),
         *_events(payment),
@@ -75,11 +74,12 @@ def _beginning(payment: Payment) -> Iterator[Step]:
         by="" if payment.external_id else _name(payment.payer),
     )
     if payment.session_id:
+        detail = payment.session_id
+        if payment.session_expires_at:
+            until = date_format(localtime(payment.session_expires_at), "SHORT_DATETIME_FORMAT")
+            detail = _("%(session)s, open until %(until)s") % {"session": detail, "until": until}
         yield Step(
-            at=payment.created_at,
-            title=_("Page at Stripe"),
-            icon="shopping_cart",
-            detail=_session(payment),
+            at=payment.created_at, title=_("Page at Stripe"), icon="shopping_cart", detail=detail
         )
     if payment.checked_at:
         yield Step(
@@ -87,13 +87,6 @@ def _beginning(payment: Payment) -> Iterator[Step]:
         )
     if payment.paid_at and payment.method != PaymentMethod.STRIPE and payment.external_id:
         yield Step(at=payment.paid_at, title=_("Paid"), icon="check_circle", tone="success")
-
-
-def _session(payment: Payment) -> str:
-    if payment.session_expires_at is None:
-        return payment.session_id
-    until = date_format(localtime(payment.session_expires_at), "SHORT_DATETIME_FORMAT")
-    return _("%(session)s, open until %(until)s") % {"session": payment.session_id, "until": until}
 
 
 def _events(payment: Payment) -> Iterator[Step]:
@@ -109,19 +102,15 @@ def _events(payment: Payment) -> Iterator[Step]:
 def _moves(payment: Payment) -> Iterator[Step]:
     for move in payment.moves.select_related("by"):
         icon, tone = LOOKS[PaymentStatus(move.to_status)]
+        source = move.get_source_display()
         yield Step(
             at=move.created_at,
             title=f"{move.get_from_status_display()} → {move.get_to_status_display()}",
             icon=icon,
             detail=AutomaticReason.in_words(move.reason),
-            by=_who(move),
+            by=f"{_name(move.by)} ({source})" if move.by else source,
             tone=tone,
         )
-
-
-def _who(move: PaymentMove) -> str:
-    source = move.get_source_display()
-    return f"{_name(move.by)} ({source})" if move.by else source
 
 
 def _accesses(payment: Payment) -> Iterator[Step]:

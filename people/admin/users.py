@@ -58,8 +58,6 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
     inlines = (SubscriptionInline, AccessInline, PaymentInline, CourseInline)
     staff_actions = PERSON_ACTIONS
 
-    # --- Who may what -------------------------------------------------------------------------
-
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         may = obj is None or can_manage(current_user(request), obj)
         return may and super().has_change_permission(request, obj)
@@ -101,8 +99,6 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
             raise PermissionDenied
         return super().user_change_password(request, id, form_url)
 
-    # --- The list -----------------------------------------------------------------------------
-
     def with_shown(self, rows: QuerySet[User], request: HttpRequest) -> QuerySet[User]:
         return cast(UserQuerySet, rows).with_is_moderator()
 
@@ -128,8 +124,6 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
             return _("moderator")
         return _("staff") if person.is_staff else "—"
 
-    # --- Saving -------------------------------------------------------------------------------
-
     @override
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:
@@ -140,8 +134,6 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
         before = User.objects.get(pk=obj.pk)
         saved = update_account(user=before, by=current_user(request), changes=changes)
         vars(obj).update(vars(saved))
-
-    # --- What staff do ------------------------------------------------------------------------
 
     def facts_of(self, row: User) -> Facts:
         return [(str(row), row.email if row.email != str(row) else "")]

@@ -100,8 +100,6 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
         """What a question shows of the row."""
         return [(self.opts.verbose_name or "", self.label_of(row))]
 
-    # --- Where the actions are offered --------------------------------------------------------
-
     def __init__(self, model: type[M], admin_site: "AdminSite") -> None:
         """Give Unfold a method for each action: it finds buttons by their names."""
         super().__init__(model, admin_site)
@@ -133,8 +131,6 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
                 name, title = f"{action.name}_many", str(action.title)
                 actions[name] = Action(ask, name, title, title, [ActionLocation.CHANGE_LIST])
         return actions
-
-    # --- Asking and doing ---------------------------------------------------------------------
 
     def ask_about_one(
         self, request: HttpRequest, object_id: str, action: StaffAction[M]
