@@ -40,7 +40,7 @@ LONGEST_HOST = 253
 LONGEST_QUOTE = 200
 
 # Kept for documentation: they never exist in the net, and yet are what an example looks like.
-RESERVED_ENDINGS = frozenset({"example", "invalid", "onion", "test"})
+RESERVED_ENDINGS = frozenset({"example", "invalid", "test"})
 # Pages of YouTube that send the reader on to an address given in the query.
 FORWARDING_PAGES = frozenset(
     {"attribution_link", "linkredirect", "logout", "redirect", "servicelogin", "signin", "url"}
@@ -57,7 +57,7 @@ LABEL = r"[\w\-\u0300-\u036f\u0483-\u0489]"
 DOTS = ".。．｡"
 HOST = re.compile(rf"(?<!{LABEL}){LABEL}++(?:[{DOTS}]{LABEL}++)++")
 HOST_DOT = re.compile(rf"[{DOTS}]")
-PROTOCOL_RELATIVE = re.compile(r"(?<![\w:/])//\Z")
+PROTOCOL_RELATIVE = re.compile(r"(?<![\w:/])//")
 LOCAL_PART_BACKWARDS = re.compile(r"[\w.+\-%!#$&'*=?^{|}~]*+")
 # Where an address ends in running text, for at least one renderer.
 ADDRESS = re.compile(r"[^\s<>\"`\[\](){}|^«»“”„]*+")
@@ -184,7 +184,7 @@ def foreign_targets(text: str) -> Iterator[str]:
     """Yield what Markdown and HTML make a target whatever it looks like."""
     for match in MARKDOWN_TARGET.finditer(text):
         target = match[1] or match[2]
-        if leaves(target) or ("\\" in target and leaves(MARKDOWN_ESCAPE.sub(r"\1", target))):
+        if leaves(target) or leaves(MARKDOWN_ESCAPE.sub(r"\1", target)):
             yield target
     for match in MARKDOWN_REFERENCE.finditer(text):
         if leaves(match[1]):
@@ -219,7 +219,7 @@ def foreign_schemes(text: str) -> Iterator[str]:
         if any(letter.isspace() for letter in match[0]):
             yield match[0] + address_at(text, match.end())
     for match in SCHEME.finditer(text):
-        if len(match[1]) > 1 and not GLUED_WEB.fullmatch(match[1]):
+        if not GLUED_WEB.fullmatch(match[1]):
             yield address_at(text, match.start())
 
 
@@ -278,7 +278,7 @@ def is_link(text: str, start: int, name: str, parts: list[str]) -> bool:
         return PATH_OF_NUMBERS.match(text, end) is not None  # not `10.0.0.0/8`
     if is_bare_link(parts):
         return True
-    marked = PROTOCOL_RELATIVE.search(text, max(0, start - 3), start) is not None
+    marked = PROTOCOL_RELATIVE.match(text, start - 2) is not None
     inside_path = text[start - 1 : start] in {"/", "\\"}
     with_path = not inside_path and PATH.match(text, end) is not None
     return (marked or with_path) and exists(parts)
@@ -291,7 +291,7 @@ def is_bare_link(parts: list[str]) -> bool:
         return False
     if ".".join(parts[-2:]).lower() in link_words.NAMES:
         return len(parts) > 2
-    if len(parts) > 1 and parts[-2].lower() in link_words.OBJECTS:
+    if parts[-2].lower() in link_words.OBJECTS:
         return ending in link_words.CERTAIN_ENDINGS
     if ending in link_words.TEXT_ENDINGS:
         # `evil.com.py` is under a registry of names, `tests.main.py` is not.
@@ -314,13 +314,13 @@ def exists(parts: list[str]) -> bool:
     ending = parts[-1].lower()
     if registry(parts) or ending in RESERVED_ENDINGS or ending.startswith("xn--"):
         return True
-    mixed = not ending.isascii() and any(letter.isascii() for letter in ending)
+    mixed = any(letter.isascii() for letter in ending)
     return mixed and bool(registry([ending.translate(LOOK_ALIKES)]))
 
 
 def registry(parts: list[str]) -> str:
     """Return the ending under which names are given out: `com`, `co.uk`; empty if there is none."""
-    return registry_of(".".join(parts[-4:]).lower())
+    return registry_of(".".join(parts[-4:]))
 
 
 @lru_cache(maxsize=1000)
@@ -352,13 +352,12 @@ def end_of_known(text: str, start: int) -> int:
 
 
 def without(text: str, spans: list[tuple[int, int]]) -> str:
-    """Return the text with the spans, which are in order, replaced by spaces."""
+    """Return the text with a space in the place of each span; both ends of the spans are in order."""
     pieces, done = [], 0
     for start, end in spans:
-        if end > done:
-            pieces += [text[done:start], " " * (end - max(start, done))]
-            done = end
-    return "".join([*pieces, text[done:]])
+        pieces.append(text[done:start])
+        done = end
+    return " ".join([*pieces, text[done:]])
 
 
 def parsed(address: str, base: str | None = None) -> ada_url.URL | None:

@@ -58,7 +58,7 @@ REFUSED = {
         https://www.youtube.com.evil.example/watch https://evil.example/youtube.com
         https://evil.example/https://youtube.com https://evil.example?https://youtube.com
         https://evil.example#@youtube.com https://user@youtube.com/
-        https://user:pass@youtube.com/ https://youtube.com:8443/
+        https://user:pass@youtube.com/ https://:pass@youtube.com/ https://youtube.com:8443/
         http://youtube.com:8080/watch?v=1 youtube.com:8080/watch user@youtube.com/x
         ftp://youtube.com/x ws://youtube.com/x javascript://youtube.com/%0aalert(1)
         """.split(),
@@ -97,6 +97,7 @@ REFUSED = {
         "ｅｖｉｌ\u200b．ｃｏｍ",
         "evil.com\u200bpass.js",
         "evil&period;com\u200bpass.js",
+        "youtube&period;com/evil.com\u200bpass.js",
         "ht\ntps://evil.run",
         *("htt\np:evil", "htt\nps:evil", "f\ntp:evil", "vb\nscript:x", "da\nta:x", "mail\nto:x"),
         "fi\nle:x",
@@ -116,6 +117,9 @@ REFUSED = {
         """.split(),
         "[x](\\\\\\\\evil)",
         "[x](/\\evil)",
+        "[x](/\\~evil)",
+        "[x](foo\\:⑴)",
+        "[x](ws:our.%69nvalid)",
         '[x]( //evil "t")',
         "[x](\n//evil)",
         "[x](https\\://evil)",
@@ -206,6 +210,7 @@ REFUSED = {
         https://www.youtube.com/ServiceLogin?continue=x https://www.youtube.com/url?q=x
         https://accounts.youtube.com/x?continue=https%3A%2F%2Fevil
         https://www.youtube.com/x?u=%252F%252Fevil https://www.youtube.com/x?u=//evil
+        https://www.youtube.com/x?u=%25252F%25252Fevil
         """.split(),
         "https://www.youtube.com/watch?v=1&u=https:\\\\evil",
     ],
@@ -219,6 +224,8 @@ REFUSED = {
         https://youtube.com=.evil.run https://youtube.com~.evil.run https://evil!.run
         """.split(),
         "https://youtube.com/x evil.com",
+        "evil.com https://youtube.com/x",
+        "https://youtube.com/x evil.com https://youtube.com/y",
         'https://youtube.com/"evil.com',
         "youtube.com evil.com",
     ],
@@ -284,6 +291,7 @@ ACCEPTED = {
         https://www.youtube.com/watch?v=_x_&feature=youtu.be
         https://www.youtube.com/watch?v=x&amp;ab_channel=freeCodeCamp.org
         https://www.youtube.com/watch?v=x&origin=https://www.youtube.com
+        https://www.youtube.com/watch?v=x&origin=https://WWW.YouTube.com
         https://www.youtube.com/results?search_query=python+3.13
         https://www.youtube.com/embed/x?start=1 //youtube.com/embed/x <https://youtu.be/x>
         [видео](https://youtu.be/x) [https://youtu.be/x](https://youtu.be/x)
@@ -322,7 +330,7 @@ ACCEPTED = {
         *"""
         node.js Node.js/Express Vue.js ASP.NET asp.net .NET Socket.IO socket.io java.io
         System.Net.Http System.IO java.net.URL java.util.List com.example.myapp
-        org.springframework.boot
+        org.springframework.boot google.cloud.run
         """.split(),
         "Next.js, Nuxt.js и D3.js",
         "ASP.NET Core",
@@ -394,6 +402,7 @@ ACCEPTED = {
         '<a href="/lessons/2">дальше</a>',
         '<a href="style.css">',
         '<img src="image.png">',
+        r"[раздел](\#intro) [урок](lesson\_2.md)",
         "href = x",
     ],
     "sentences": [
@@ -435,6 +444,9 @@ ACCEPTED = {
         "ч.2 ст.14.1 КоАП",
         "№ 123-ФЗ от 12.05.2024",
         "👨\u200d👩\u200d👧 семья",
+        # Nobody decodes four times.
+        "evil&amp;amp;amp;period;com",
+        "https://www.youtube.com/x?u=%2525252F%2525252Fevil",
     ],
     "ordinary": [
         *"""

@@ -234,6 +234,7 @@ def test_a_video_on_youtube_is_stored_in_one_form(url, stored):
         "https://127.0.0.1/",
         "https://user@youtube.com/",
         "https://user:password@youtube.com/",
+        "https://:password@youtube.com/",
         "https://youtube.com@evil.example/",
         "https://@youtube.com/",
         "https://youtube.com:443/",
