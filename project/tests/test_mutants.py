@@ -26,6 +26,19 @@ def is_over(days: int, *, at: int = 0) -> bool:
 def keep(rows, by):
     rows.select_for_update().filter(by=by, old=True).order_by("-id")
     rows.save()
+
+def _longer_than(length):
+    if length < 0:
+        raise ValueError(length)
+    def check(text):
+        return len(text) > length
+    return check
+
+CHECKS = [_longer_than(2)]
+BATCH = 100
+
+def one(rows, pk):
+    return rows.filter(pk=pk).order_by("id").first()
 '''
 
 
@@ -76,6 +89,26 @@ def test_a_planted_fault_is_what_runs(source: Source) -> None:
     assert not is_over(29)
     Functions({MODULE: source}).plant(changes(source)["is_over", "False", "True"])
     assert is_over(29)
+
+
+def test_what_only_runs_at_import_is_no_fault_to_plant_but_what_it_made_is(source: Source) -> None:
+    makers = {one.before: one for one in source.mutants() if one.function == "_longer_than"}
+    assert set(makers) == {"len(text) > length"}
+    names: dict[str, Any] = {}
+    exec(compile(TEXT, str(source.path), "exec"), names)  # noqa: S102
+    [check] = names["CHECKS"]
+    assert not check("ab")
+    Functions({MODULE: source}).plant(makers["len(text) > length"])
+    assert check("ab")
+
+
+def test_the_size_of_a_batch_and_the_order_of_one_row_are_no_faults(source: Source) -> None:
+    mutants = source.mutants()
+    assert not [one for one in mutants if one.name == "BATCH"]
+    assert {one.after for one in mutants if one.function == "one"} == {
+        "rows",
+        "rows.exclude(pk=pk)",
+    }
 
 
 def test_every_rule_module_has_faults_to_plant() -> None:

@@ -1,7 +1,6 @@
 """A plugin of pytest that notes which test runs which lines of the modules of RULES, and how long
 it takes; each process writes a file of its own into the folder MUTANTS_LINES."""
 
-import functools
 import gc
 import json
 import os
@@ -14,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from project.tests.mutants.rules import file_of, rule_modules
+from project.tests.mutants.rules import file_of, is_cache, is_slow, rule_modules
 
-APPS = {"lms", "payments", "people", "project"}
 TOOL = 4  # of those that sys.monitoring has, one that no debugger, profiler or coverage takes
 
 
@@ -29,7 +27,7 @@ class Lines:
 
     def pytest_collection_finish(self) -> None:
         # What is kept for the life of the process would be run by the first test only.
-        self.caches = [one for one in gc.get_objects() if is_cache(one)]
+        self.caches = [one for one in gc.get_objects() if is_cache(one) and not is_slow(one)]
         monitoring = sys.monitoring
         monitoring.use_tool_id(TOOL, "mutants")
         monitoring.register_callback(TOOL, monitoring.events.PY_START, self.start)
@@ -63,12 +61,6 @@ class Lines:
         if self.tests:
             name = os.environ.get("PYTEST_XDIST_WORKER", "main")
             (self.folder / f"{name}.json").write_text(json.dumps(self.tests))
-
-
-def is_cache(one: object) -> bool:
-    """Say whether this is a cached function of ours."""
-    module = getattr(one, "__module__", None) or ""
-    return isinstance(one, functools._lru_cache_wrapper) and module.partition(".")[0] in APPS
 
 
 def pytest_configure(config: pytest.Config) -> None:

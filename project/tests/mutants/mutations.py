@@ -1,6 +1,7 @@
 """Which faults can be planted into a module: small changes of its syntax tree, in a fixed order."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +29,16 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 METHODS = {"filter": "exclude", "exclude": "filter", "first": "last"}
 # What of a queryset can be left out of a chain; those of our own querysets are added by name.
+ORDERS = {"first", "last", "order_by", "distinct"}
 LINKS = {
     "filter", "exclude", "order_by", "distinct", "select_for_update", "lower", "strip", "casefold",
 }  # fmt: skip
+# How much is taken at a time decides nothing: one more or less is no fault.
+SIZE = re.compile(r"BATCH|CHUNK|STEP|AT_ONCE")
 LOCKS = {"select_for_update", "held", "lock_account", "lock_payment", "skip_locked", "no_key", "of"}
 SKIPPED_CALLS = {"logger", "_", "gettext", "gettext_lazy", "gettext_noop", "cast"}
+# An alias of a type is no value.
+GENERICS = {"dict", "list", "set", "tuple", "Callable", "Iterator", "Mapping", "Sequence"}
 SKIPPED_FIELDS = {
     "annotation",
     "returns",
@@ -122,7 +128,12 @@ class Source:
         raise IndexError(number)
 
     def _slots(self, tree: ast.Module) -> list[tuple[Slot, _Place]]:
-        return list(self._walk(tree, _Place()))
+        makers = made_at_import(tree)
+        return [
+            (slot, place)
+            for slot, place in self._walk(tree, _Place())
+            if not (place.function in makers and place.qualname == place.function)
+        ]
 
     def _walk(self, node: ast.AST, place: _Place) -> Iterator[tuple[Slot, _Place]]:
         for field, value in ast.iter_fields(node):
@@ -165,7 +176,7 @@ class Source:
                 yield ast.Pass()
             case ast.Constant(value=bool(flag)):
                 yield ast.Constant(not flag)
-            case ast.Constant(value=int(number)):
+            case ast.Constant(value=int(number)) if not SIZE.search(place.name):
                 yield ast.Constant(number + 1)
             case ast.Constant(value=float(number)):
                 yield ast.Constant(number + 1)
@@ -196,7 +207,9 @@ class Source:
 
     def _calls(self, node: ast.Call) -> Iterator[ast.AST]:
         function = node.func
-        if isinstance(function, ast.Attribute):
+        if isinstance(function, ast.Attribute) and not (
+            function.attr in ORDERS and _is_one_row(function.value)
+        ):
             if function.attr in self.links:
                 yield function.value
             if function.attr in METHODS:
@@ -229,6 +242,34 @@ def own_links(paths: list[Path]) -> frozenset[str]:
         and isinstance(method.returns, ast.Name)
         and method.returns.id == "Self"
     )
+
+
+def made_at_import(tree: ast.Module) -> set[str]:
+    """The private functions that are called only while the module is imported, as those that make
+    the functions of a table: no test runs them, but what they made."""
+    mentions = {node for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    calls = {
+        node.func
+        for statement in tree.body
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and not _has_lambda(statement)
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    elsewhere = {name.id for name in mentions - calls}
+    return {name.id for name in calls if name.id.startswith("_")} - elsewhere
+
+
+def _has_lambda(statement: ast.stmt) -> bool:
+    return any(isinstance(node, ast.Lambda) for node in ast.walk(statement))
+
+
+def _is_one_row(node: ast.AST) -> bool:
+    """Say whether a query has its row by its primary key: the order of one row is no matter."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr == "filter" and "pk" in {keyword.arg for keyword in node.keywords}:
+            return True
+        node = node.func.value
+    return False
 
 
 def _inner(child: ast.AST, place: _Place) -> _Place:
@@ -265,6 +306,8 @@ def _is_skipped(child: ast.AST, parent: ast.AST) -> bool:  # noqa: PLR0911 - one
         case ast.Expr(value=ast.Call() as call):
             return _is_skipped(call, child)
         case ast.Assign(value=ast.Call(func=ast.Name(id=name))) if name in SKIPPED_CALLS:
+            return True
+        case ast.Assign(value=ast.Subscript(value=ast.Name(id=name))) if name in GENERICS:
             return True
         case ast.ClassDef():
             return child.name == "Meta"

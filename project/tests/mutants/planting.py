@@ -1,14 +1,15 @@
 """Put a fault into the modules of a running process, wherever they were imported from."""
 
 import ast
-import functools
 import gc
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from types import CodeType, FunctionType
+from typing import Any
 
 from project.tests.mutants.mutations import Mutant, Source
+from project.tests.mutants.rules import is_cache, is_slow
 
 
 class Functions:
@@ -19,9 +20,9 @@ class Functions:
         self.sources = sources
         self.found: dict[tuple[str, str], list[FunctionType]] = {}
         self.atomic: dict[int, FunctionType] = {}
-        self.caches = []
+        self.caches: list[Any] = []
         for one in gc.get_objects():
-            if isinstance(one, functools._lru_cache_wrapper):
+            if is_cache(one):
                 self.caches.append(one)
             elif isinstance(one, FunctionType):
                 code = one.__code__
@@ -35,7 +36,8 @@ class Functions:
         source = self.sources[mutant.module]
         tree = source.mutated(mutant.number)
         for cache in self.caches:
-            cache.cache_clear()
+            if not is_slow(cache) or cache.__name__ == mutant.function:
+                cache.cache_clear()
         if mutant.before.startswith("transaction.atomic in "):
             self._open_no_transaction(source, mutant)
         elif mutant.function:
@@ -49,6 +51,11 @@ class Functions:
         code = _find(compile(tree, str(source.path), "exec"), mutant.function)
         for function in functions:
             function.__code__ = code
+        # Functions that this one has made already keep the code they were made with.
+        for inner in _codes(code):
+            for function in self.found.get((str(source.path), inner.co_qualname), []):
+                if function.__code__.co_freevars == inner.co_freevars:
+                    function.__code__ = inner
 
     def _open_no_transaction(self, source: Source, mutant: Mutant) -> None:
         for function in self._functions(source, mutant):

@@ -54,9 +54,11 @@ class Trial:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
         self.after = _After(session)
-        first = next(item for item in session.items if "db" in getattr(item, "fixturenames", ()))
         # The database is made once, before the first fork.
-        self._run(first)
+        for first in [item for item in session.items if "db" in getattr(item, "fixturenames", ())][
+            :1
+        ]:
+            self._run(first)
         functions = Functions(self.sources)
         self._check_that_tests_pass(items)
         with self.results.open("a") as file:
