@@ -79,7 +79,7 @@ def test_what_a_payment_gave_goes_by_a_refund_only(desk, support, learner, lesso
     client = desk(support)
     assert page("revoke", access.pk) not in client.get(page("change", access.pk)).text
     response = client.post(page("revoke", access.pk), {"reason": "Try"}, follow=True)
-    assert "taken back by a refund" in response.text
+    assert "revoked by a refund" in response.text
     access.refresh_from_db()
     assert access.revoked_at is None
 
