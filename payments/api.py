@@ -98,7 +98,7 @@ def create_payment(
     """
     payment, created = purchase.request_payment(
         user=request.user,
-        order=payload.to_order(),
+        order=purchase.Order(**payload.model_dump()),
         absolute_url=request.build_absolute_uri,
         idempotency_key=idempotency_key,
     )

@@ -8,7 +8,6 @@ from pydantic import ConfigDict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from payments.models import PaymentMethod, PaymentStatus
-from payments.services import purchase
 from project.common.api.schemas import Identifier, InputSchema, Money, OutputSchema
 
 PaymentOrdering = Literal["-paid_at", "paid_at", "-amount", "amount"]
@@ -78,8 +77,3 @@ class PaymentIn(InputSchema):
         if (self.course_id is None) == (self.lesson_id is None):
             raise PydanticCustomError("not_one_target", "Either a course or a lesson.")
         return self
-
-    def to_order(self) -> purchase.Order:
-        return purchase.Order(
-            course_id=self.course_id, lesson_id=self.lesson_id, method=self.method
-        )

@@ -73,12 +73,6 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         """Leave out payments whose session at Stripe is not made yet."""
         return self.exclude(HALF_MADE)
 
-    def for_target(self, target: Course | Lesson) -> Self:
-        """Payments for exactly this course or lesson."""
-        return (
-            self.filter(course=target) if isinstance(target, Course) else self.filter(lesson=target)
-        )
-
     def open_at_stripe(self) -> Self:
         """Payments that a buyer may still be about to make at Stripe."""
         return self.filter(method=PaymentMethod.STRIPE, status__in=OPEN_STATUSES)
@@ -311,17 +305,14 @@ class Payment(models.Model):
     @property
     def payment_url(self) -> str | None:
         """Where to send the buyer; None where there is nothing to open, or not any more."""
-        return self.session_url if self.can_be_opened() else None
+        is_open = may_be_opened(self.status, self.session_url, self.session_expires_at)
+        return self.session_url if is_open else None
 
     @property
     def is_half_made(self) -> bool:
         """The row is there and its session at Stripe is not (the same as HALF_MADE)."""
         is_pending = self.status == PaymentStatus.PENDING
         return self.method == PaymentMethod.STRIPE and is_pending and not self.session_id
-
-    def can_be_opened(self, at: datetime | None = None) -> bool:
-        """Say whether the buyer can go to Stripe's page now."""
-        return may_be_opened(self.status, self.session_url, self.session_expires_at, at=at)
 
     def can_move(self, to: PaymentStatus) -> bool:
         return to in MOVES[self.status]
@@ -339,17 +330,17 @@ class Payment(models.Model):
         return reference_of(self.pk)
 
 
-def may_be_opened(
-    status: str, session_url: str, expires_at: datetime | None, *, at: datetime | None = None
-) -> bool:
-    """Say whether the buyer of such a payment can go to Stripe's page at `at` (default: now)."""
-    return (
-        status == PaymentStatus.PENDING
-        and bool(session_url)
-        and expires_at is not None
-        and expires_at > (at or timezone.now())
-    )
+def may_be_opened(status: str, session_url: str, expires_at: datetime | None) -> bool:
+    """Say whether one can go to Stripe's page of such a payment now."""
+    is_closed = expires_at is None or expires_at <= timezone.now()
+    return status == PaymentStatus.PENDING and bool(session_url) and not is_closed
 
 
 def reference_of(payment_id: int) -> str:
     return f"payment:{payment_id}"
+
+
+def payment_id_of(reference: str) -> int | None:
+    """The reverse of `reference_of`; None for what is no such reference."""
+    number = reference.removeprefix("payment:")
+    return int(number) if number.isdecimal() else None

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
-from django.utils import timezone
 
 from payments.models import AutomaticReason, MoveSource, Payment, PaymentStatus, StripePrice
 from payments.provider import stripe
 from payments.provider.types import ProviderError, ProviderRefused, Session
-from payments.services.stripe_events import apply_session
+from payments.services.stripe_events import apply_session, remember_session
 from payments.services.transitions import Cause, lock_payment, move_payment
 from people.models import User
 
@@ -107,11 +106,5 @@ def _keep_session(payment_id: int, session: Session) -> tuple[Payment, bool]:
     payment = lock_payment(payment_id)
     if not payment.is_half_made:
         return payment, False
-    payment.session_id = session.id
-    payment.session_url = session.url or ""
-    payment.session_expires_at = session.expires_at
-    payment.payment_intent_id = session.payment_intent_id or ""
-    payment.checked_at = timezone.now()
-    fields = ["session_id", "session_url", "session_expires_at", "payment_intent_id", "checked_at"]
-    payment.save(update_fields=fields)
+    remember_session(payment, session)
     return payment, True

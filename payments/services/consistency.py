@@ -19,7 +19,7 @@ from payments.models import (
     PaymentStatus,
     StripeOutcome,
 )
-from payments.models.payment import OPEN_STATUSES
+from payments.models.payment import OPEN_STATUSES, payment_id_of
 from payments.provider import stripe
 from payments.provider.types import ProviderRefused, Session
 from payments.services.stripe_events import apply_charge, apply_session, contradiction_of, status_of
@@ -73,7 +73,7 @@ def _paid_without_access() -> Iterator[Disagreement]:
 def _access_without_payment() -> Iterator[Disagreement]:
     active = Access.objects.active().filter(source=AccessSource.PAYMENT).order_by("pk")
     for accesses in batched(active.iterator(BATCH), BATCH, strict=False):
-        numbers = {access: _payment_id(access.reference) for access in accesses}
+        numbers = {access: payment_id_of(access.reference) for access in accesses}
         paid = Payment.objects.filter(status=PaymentStatus.PAID).in_bulk(
             number for number in numbers.values() if number is not None
         )
@@ -88,11 +88,6 @@ def _access_without_payment() -> Iterator[Disagreement]:
                 )
                 detail %= {"reference": reference}
                 yield Disagreement("access_without_payment", number, detail, repair)
-
-
-def _payment_id(reference: str) -> int | None:
-    number = reference.removeprefix("payment:")
-    return int(number) if number.isdecimal() else None
 
 
 def _paid_twice() -> Iterator[Disagreement]:

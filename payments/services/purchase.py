@@ -156,7 +156,7 @@ def _is_stale(waiting: Payment, offer: Payment) -> bool:
     While money is on its way it is too late to ask for another."""
     if waiting.method != PaymentMethod.STRIPE or waiting.status != PaymentStatus.PENDING:
         return False
-    is_closed = not waiting.is_half_made and not waiting.can_be_opened()
+    is_closed = not waiting.is_half_made and not waiting.payment_url
     return is_closed or (waiting.amount, waiting.currency) != (offer.amount, offer.currency)
 
 

@@ -1,9 +1,10 @@
 """What staff do with payments: always by a person and for a reason."""
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from lms.models import Access, AccessSource
+from lms.models import Access, AccessSource, Course, Lesson
 from lms.services import accesses
 from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
 from payments.provider import stripe
@@ -31,8 +32,10 @@ def confirm_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     another payment."""
     _require_offline(payment)
     lock_payer(payment.payer)
-    twin = Payment.objects.filter(payer=payment.payer, status=PaymentStatus.PAID)
-    if twin.for_target(payment.target).exclude(pk=payment.pk).exists():
+    same = Payment.objects.filter(
+        payer=payment.payer, course=payment.course_id, lesson=payment.lesson_id
+    )
+    if same.filter(status=PaymentStatus.PAID).exclude(pk=payment.pk).exists():
         raise AlreadyPaid
     return _decide(payment, PaymentStatus.PAID, by, reason)
 
@@ -52,7 +55,15 @@ def refund_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     if not payment.can_move(PaymentStatus.REFUNDED):
         raise IllegalMove
     if payment.method == PaymentMethod.STRIPE and payment.payment_intent_id:
-        _refund_at_stripe(payment)
+        try:
+            stripe.refund(
+                payment_intent_id=payment.payment_intent_id,
+                payment_id=str(payment.token),
+                idempotency_key=f"parta:{payment.token}:refund",
+            )
+        except ProviderRefused as error:
+            if error.reason != "charge_already_refunded":
+                raise
     # Stripe may have told us of it already.
     moved, _is_new = _move(payment, PaymentStatus.REFUNDED, by, reason)
     return moved
@@ -77,24 +88,11 @@ def give_access(*, payment: Payment, by: User, reason: str) -> Access:
 
 def has_access(payment: Payment) -> bool:
     """Whether the payer holds the right to what the payment is for."""
-    held = Access.objects.held_by(payment.payer)
-    if payment.course_id:
-        return held.filter(course=payment.course_id).exists()
-    lesson = payment.lesson
-    whole = held.filter(course=lesson.course_id) if lesson else held.none()
-    return (held.filter(lesson=payment.lesson_id) | whole).exists()
-
-
-def _refund_at_stripe(payment: Payment) -> None:
-    try:
-        stripe.refund(
-            payment_intent_id=payment.payment_intent_id,
-            payment_id=str(payment.token),
-            idempotency_key=f"parta:{payment.token}:refund",
-        )
-    except ProviderRefused as error:
-        if error.reason != "charge_already_refunded":
-            raise
+    target = payment.target
+    gives = Q(course=target) if isinstance(target, Course) else Q(lesson=target)
+    if isinstance(target, Lesson):
+        gives |= Q(course=target.course_id)
+    return Access.objects.held_by(payment.payer).filter(gives).exists()
 
 
 def _require_offline(payment: Payment) -> None:

@@ -18,7 +18,7 @@ from payments.models import (
     StripeOutcome,
 )
 from payments.provider import stripe
-from payments.provider.types import Charge, Event, Refund, Session
+from payments.provider.types import Charge, Event, Session
 from payments.services.transitions import Cause, lock_payment, move_payment
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def apply_session(*, payment_id: int, session: Session, source: MoveSource) -> s
             "Payment %s and session %s disagree: %s", payment.pk, session.id, contradiction
         )
         return contradiction
-    _remember(payment, session)
+    remember_session(payment, session)
     to = status_of(session)
     if payment.status != to and not payment.can_move(to):
         return StripeOutcome.UNMOVED.about(payment.status)
@@ -70,12 +70,15 @@ def apply_session(*, payment_id: int, session: Session, source: MoveSource) -> s
     return (StripeOutcome.MOVED if moved else StripeOutcome.UNMOVED).about(to)
 
 
-def _remember(payment: Payment, session: Session) -> None:
-    """Keep what later events will name the payment by."""
+def remember_session(payment: Payment, session: Session) -> None:
+    """Keep the page, and what later events will name the payment by."""
     payment.session_id = session.id
+    payment.session_url = session.url or payment.session_url
+    payment.session_expires_at = session.expires_at
     payment.payment_intent_id = session.payment_intent_id or payment.payment_intent_id
     payment.checked_at = timezone.now()
-    payment.save(update_fields=["session_id", "payment_intent_id", "checked_at"])
+    fields = ["session_id", "session_url", "session_expires_at", "payment_intent_id", "checked_at"]
+    payment.save(update_fields=fields)
 
 
 def receive_event(raw_body: bytes, signature: str) -> None:
@@ -90,8 +93,7 @@ def receive_event(raw_body: bytes, signature: str) -> None:
         )
         if not is_new:
             return
-        payment = _payment_of(event)
-        record.payment = payment
+        record.payment = payment = _payment_of(event)
         record.outcome = _apply_event(event, payment) if payment else StripeOutcome.NOT_OURS
         record.save(update_fields=["payment", "outcome"])
     logger.info("Event %s (%s): %s", event.id, event.type, record.outcome)
@@ -129,7 +131,10 @@ def _apply_event(event: Event, payment: Payment) -> str:
     if event.charge:
         return apply_charge(payment_id=payment.pk, charge=event.charge, source=MoveSource.WEBHOOK)
     if event.refund:
-        return _note_refund(event.refund)
+        # These say that something is under way; `charge.refunded` says that it is done.
+        if event.refund.status == "failed":
+            logger.error("Refund %s failed at Stripe", event.refund.id)
+        return StripeOutcome.REFUND.about(event.refund.status)
     return StripeOutcome.OTHER_TYPE
 
 
@@ -150,10 +155,3 @@ def apply_charge(*, payment_id: int, charge: Charge, source: MoveSource) -> str:
         move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=cause)
     move_payment(payment_id=payment.pk, to=PaymentStatus.REFUNDED, cause=cause)
     return StripeOutcome.MOVED.about(PaymentStatus.REFUNDED)
-
-
-def _note_refund(refund: Refund) -> str:
-    """Refund events say that something is under way; `charge.refunded` says that it is done."""
-    if refund.status == "failed":
-        logger.error("Refund %s failed at Stripe", refund.id)
-    return StripeOutcome.REFUND.about(refund.status)

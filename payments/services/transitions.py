@@ -59,7 +59,7 @@ def move_payment(
         return payment, False
     if not payment.can_move(to):
         raise IllegalMove
-    record = PaymentMove(
+    PaymentMove.objects.create(
         payment=payment,
         from_status=payment.status,
         to_status=to,
@@ -67,7 +67,6 @@ def move_payment(
         by=cause.by,
         reason=cause.reason[:200],
     )
-    record.save()
     payment.status = to
     if to == PaymentStatus.PAID:
         payment.paid_at = at or timezone.now()
@@ -86,15 +85,9 @@ def move_payment(
     return payment, True
 
 
-# The way of a payment that comes into the book from another one, by where it ended there.
-PATHS: dict[str, tuple[PaymentStatus, ...]] = {
-    PaymentStatus.PENDING: (),
-    PaymentStatus.PROCESSING: (PaymentStatus.PROCESSING,),
-    PaymentStatus.PAID: (PaymentStatus.PAID,),
-    PaymentStatus.FAILED: (PaymentStatus.FAILED,),
-    PaymentStatus.EXPIRED: (PaymentStatus.EXPIRED,),
-    PaymentStatus.REFUNDED: (PaymentStatus.PAID, PaymentStatus.REFUNDED),
-}
+PENDING = PaymentStatus.PENDING.value
+# The steps that lead from there to a state, where it is not one.
+STEPS = {PENDING: [], PaymentStatus.REFUNDED: [PaymentStatus.PAID, PaymentStatus.REFUNDED]}
 
 
 class NewPayment(NamedTuple):
@@ -130,7 +123,7 @@ def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
         (
             (number, *step, *how)
             for number, payment in numbered
-            for step in pairwise((PaymentStatus.PENDING.value, *PATHS[payment.status]))
+            for step in pairwise([PENDING, *STEPS.get(payment.status, [payment.status])])
         ),
     )
     accesses.grant_new_access(

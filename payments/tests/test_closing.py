@@ -92,7 +92,6 @@ def test_a_page_is_open_until_stripe_closes_it(api, learner, course, buy, stripe
             assert bool(payment.payment_url) == is_open
             read = api(learner).get(f"payments/{payment.pk}").json()
             assert bool(read["payment_url"]) == is_open
-            assert payment.can_be_opened(at - timedelta(seconds=1))
 
 
 def test_a_page_that_has_run_out_is_replaced(buy, stripe_sandbox):
