@@ -7,6 +7,7 @@ times at once, and forgets rotated ones; what is written here closes these gaps.
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection
 from django.http import HttpRequest
 from django.utils import timezone
@@ -28,7 +29,7 @@ class VersionedToken(library.Token):
     """A token of one version of its account: raising `token_version` ends it."""
 
     @classmethod
-    def for_user(cls, user: Any) -> Any:
+    def for_user(cls, user: Any) -> Any:  # the library's own types are wrong
         token: Any = super().for_user(user)  # type: ignore[misc]
         token[VERSION_CLAIM] = user.token_version
         return token
@@ -54,14 +55,8 @@ class AccessTokenAuth(HttpBearer):
     """Let in who shows an access token of an active account, issued under its present version."""
 
     def authenticate(self, request: HttpRequest, token: str) -> User:
-        user = user_of_access_token(token)
-        request.user = user
+        request.user = user = _user_of(_read(AccessToken, token))
         return user
-
-
-def user_of_access_token(token: str) -> User:
-    """Return the active account the token was issued to, in one query. Raises InvalidToken."""
-    return _user_of(_read(AccessToken, token))
 
 
 def user_of_refresh_token(token: str) -> User:
@@ -82,7 +77,7 @@ def issue_access_token(user: User) -> str:
 
 def issue_pair(user: User) -> TokenPair:
     """Return new tokens of the present version of the account."""
-    refresh: Any = RefreshToken.for_user(user)  # type: ignore[misc]
+    refresh = RefreshToken.for_user(user)  # type: ignore[misc]
     return TokenPair(access=str(refresh.access_token), refresh=str(refresh))
 
 
@@ -100,12 +95,11 @@ def revoke(token: str, *, of: User) -> None:
 def forget_expired() -> int:
     """Delete the records of refresh tokens that time has ended; return how many there were."""
     expired = OutstandingToken.objects.filter(expires_at__lte=timezone.now())
-    count: int = expired.count()
-    expired.delete()
-    return count
+    _all, deleted = expired.delete()
+    return int(deleted.get(OutstandingToken._meta.label, 0))
 
 
-def _read(kind: Any, token: str) -> Any:
+def _read(kind: type[library.Token], token: str) -> Any:
     """Check signature, time, type and revocation of a token."""
     try:
         return kind(token)
@@ -114,16 +108,16 @@ def _read(kind: Any, token: str) -> Any:
         raise InvalidToken from None
 
 
-def _user_of(claims: Any) -> User:
+def _user_of(claims: library.Token) -> User:
+    """The active account that the token was issued to, in one query."""
     user_id, version = claims.get("user_id"), claims.get(VERSION_CLAIM)
     if not (isinstance(user_id, int) and isinstance(version, int)):
         raise InvalidToken
     try:
-        row = _account().get({WANTED: user_id, VERSION: version})
-    except User.DoesNotExist:
+        *columns, is_moderator = _account().get({WANTED: user_id, VERSION: version}).values()
+    except ObjectDoesNotExist:
         raise InvalidToken from None
-    is_moderator = row.pop("is_moderator")
-    user = User.from_db(connection.alias, list(row), list(row.values()))
+    user = User.from_db(connection.alias, ACCOUNT, columns)
     user.is_moderator = is_moderator
     return user
 

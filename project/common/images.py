@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -21,11 +20,6 @@ from PIL import Image, ImageCms, ImageOps
 # MPO is what many phones write: a JPEG with further pictures behind the first one.
 KINDS = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "WEBP": "WEBP"}
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
-SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 90},
-    "PNG": {},
-    "WEBP": {"quality": 90},
-}
 SRGB = ImageCms.createProfile("sRGB")
 
 
@@ -77,7 +71,7 @@ def _reencode(upload: "UploadedFile[bytes]") -> "ContentFile[bytes]":
     plain = _with_plain_colours(ImageOps.exif_transpose(picture))
     plain.info = {}  # what is not in here is not written
     encoded = BytesIO()
-    plain.save(encoded, format=kind, **SAVE_OPTIONS[kind])
+    plain.save(encoded, format=kind, quality=90)
     return ContentFile(encoded.getvalue(), name=f"image.{EXTENSIONS[kind]}")
 
 

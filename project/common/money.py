@@ -20,18 +20,14 @@ TWO_DECIMAL = frozenset(
         "UZS WST XCD YER ZAR ZMW"
     ).split()
 )
-KNOWN = TWO_DECIMAL | ZERO_DECIMAL | THREE_DECIMAL
+EXPONENTS = (
+    dict.fromkeys(TWO_DECIMAL, 2) | dict.fromkeys(ZERO_DECIMAL, 0) | dict.fromkeys(THREE_DECIMAL, 3)
+)
 
 
 def exponent(currency: str) -> int:
     """Return how many decimal places the smallest unit has. Raises KeyError if unknown."""
-    if currency in TWO_DECIMAL:
-        return 2
-    if currency in ZERO_DECIMAL:
-        return 0
-    if currency in THREE_DECIMAL:
-        return 3
-    raise KeyError(currency)
+    return EXPONENTS[currency]
 
 
 def fits_currency(amount: Decimal, currency: str) -> bool:
@@ -42,6 +38,5 @@ def fits_currency(amount: Decimal, currency: str) -> bool:
 def shown(amount: Decimal, currency: str) -> str:
     """An amount as people read it in the present language, as `1 990,00 RUB`."""
     # The book takes any code; what it can't know is shown with the places that are stored.
-    places = exponent(currency) if currency in KNOWN else 2
-    digits = number_format(amount, places, force_grouping=True)
+    digits = number_format(amount, EXPONENTS.get(currency, 2), force_grouping=True)
     return f"{digits}\N{NO-BREAK SPACE}{currency}"

@@ -23,54 +23,42 @@ from django_q.utils import get_func_repr
 
 logger = logging.getLogger(__name__)
 
-# The guard of a cluster (project/processes/worker_guard.py) names it in the environment. Tasks with this name as
-# the key of their queue are for this cluster alone.
+# The guard of a cluster (project/processes/worker_guard.py) names it in the environment. Tasks with
+# this name as the key of their queue are for this cluster alone.
 NAME_VARIABLE = "PARTA_CLUSTER"
 NAME_PREFIX = "guarded-"
-
-Taken = list[tuple[int, str]]
 
 
 class Broker(ORM):  # type: ignore[misc]
     """The queue in the database. A task that is handed out counts as a try, for a worker that dies
     of it counts nothing; after Q_CLUSTER["max_attempts"] it is put with those that failed."""
 
-    def dequeue(self) -> Taken:
-        taken: Taken = []
+    def dequeue(self) -> list[tuple[int, str]]:
         # A sign of life is not to wait behind the work of all.
         for key in filter(None, (os.environ.get(NAME_VARIABLE), self.list_key)):
-            taken = taken or self._take(key)
-        if not taken:
-            sleep(Conf.POLL)
-        return taken
+            waiting = self.get_connection().filter(key=key, lock__lt=timezone.now()).order_by("pk")
+            taken = [(row.pk, row.payload) for row in waiting[: Conf.BULK] if self._take(row)]
+            if taken:
+                return taken
+        sleep(Conf.POLL)
+        return []
 
-    def _take(self, key: str) -> Taken:
-        waiting = self.get_connection().filter(key=key, lock__lt=timezone.now()).order_by("pk")
-        taken: Taken = []
-        for row in waiting[: Conf.BULK]:
-            payload = self._counted(row)
-            if payload is None:
-                continue
-            # Nothing is changed if another cluster was faster.
-            free = self.get_connection().filter(pk=row.pk, lock=row.lock)
-            if free.update(lock=self.timeout(row), payload=payload):
-                taken.append((row.pk, payload))
-        return taken
-
-    def _counted(self, row: OrmQ) -> str | None:
-        """The task with one try more; None if it has had all of them."""
-        try:
+    def _take(self, row: OrmQ) -> bool:
+        """Count a try. False if the task has had all of them, or another cluster was faster."""
+        with contextlib.suppress(
+            TypeError, BadSignature
+        ):  # the cluster throws it away, and logs it
             task = SignedPackage.loads(row.payload)
-        except (TypeError, BadSignature):
-            return str(row.payload)  # the cluster throws it away, and logs it
-        tries = task.get("tries", 0)
-        if tries >= Conf.MAX_ATTEMPTS:
-            self._park(row, task, tries)
-            return None
-        return str(SignedPackage.dumps(task | {"tries": tries + 1}))
+            tries = task.get("tries", 0)
+            if tries >= Conf.MAX_ATTEMPTS:
+                self._give_up(row, task, tries)
+                return False
+            row.payload = SignedPackage.dumps(task | {"tries": tries + 1})
+        free = self.get_connection().filter(pk=row.pk, lock=row.lock)
+        return bool(free.update(lock=self.timeout(row), payload=row.payload))
 
     @transaction.atomic
-    def _park(self, row: OrmQ, task: dict[str, Any], tries: int) -> None:
+    def _give_up(self, row: OrmQ, task: dict[str, Any], tries: int) -> None:
         """Put the task with those that failed, unless another cluster did, or it was done."""
         deleted, _models = self.get_connection().filter(pk=row.pk, lock=row.lock).delete()
         if not deleted or Task.objects.filter(pk=task["id"], success=True).exists():
@@ -96,14 +84,14 @@ class Broker(ORM):  # type: ignore[misc]
 
 
 @receiver(post_execute_in_worker)
-def sign(task: dict[str, Any], **signal: Any) -> None:
+def sign(task: dict[str, Any], **signal: object) -> None:
     """Let the record of the task say which cluster did it: others work on this database, too."""
     if name := os.environ.get(NAME_VARIABLE):
         task["cluster"] = name
 
 
 @receiver(post_spawn)
-def limit_memory(**signal: Any) -> None:
+def limit_memory(**signal: object) -> None:
     """A task that wants too much memory gets a MemoryError, instead of the whole machine."""
     limit = settings.WORKER_MEMORY * 1024 * 1024
     with contextlib.suppress(OSError, ValueError):  # a stricter limit of the system stays

@@ -1,4 +1,4 @@
-"""The only door into the background. Only this module and `cluster` know the cluster (Django-Q2)."""
+"""The only door into the background. Only this module and `broker` know the cluster (Django-Q2)."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Any
 from django.apps.registry import Apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Min, QuerySet
+from django.db.models import Min
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -50,29 +50,18 @@ def forget_unanswered(*, before: datetime) -> None:
     OrmQ.objects.filter(key__startswith=NAME_PREFIX, lock__lt=before).delete()
 
 
-def waiting_count() -> int:
-    """How many tasks wait for a worker."""
-    count: int = _waiting().count()
-    return count
-
-
-def _waiting() -> QuerySet[Any]:
-    """Without the questions of guards to their own cluster."""
-    waiting: QuerySet[Any] = OrmQ.objects.exclude(key__startswith=NAME_PREFIX)
-    return waiting
-
-
 def oldest_waiting_age() -> timedelta | None:
-    """For how long the oldest task has been waiting for a worker; None if none waits."""
+    """For how long the oldest task has been waiting for a worker, not counting the questions of
+    guards to their own cluster; None if none waits."""
     now = timezone.now()
-    oldest = _waiting().filter(lock__lte=now).aggregate(oldest=Min("lock"))["oldest"]
+    waiting = OrmQ.objects.exclude(key__startswith=NAME_PREFIX).filter(lock__lte=now)
+    oldest = waiting.aggregate(oldest=Min("lock"))["oldest"]
     return now - oldest if oldest else None
 
 
 def failed_count() -> int:
     """How many tasks on record failed for good."""
-    count: int = Task.objects.filter(success=False).count()
-    return count
+    return int(Task.objects.filter(success=False).count())
 
 
 def forget_older_successes(path: str, cluster: str | None = None) -> None:

@@ -15,7 +15,6 @@ from django.db import connection, models
 # Of SQLite's cache while many rows are written, in KiB; with its usual 2 MiB it writes each page of
 # an index over and over.
 LARGE_CACHE = 64 * 1024
-Converter = Callable[[Any], Any]
 
 
 @contextmanager
@@ -35,7 +34,7 @@ def many_writes() -> Iterator[None]:
 
 
 def insert_rows(
-    model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> None:
     """Write rows with a value for each of the columns, named by the fields' `attname`; what is not
     among them gets the default of its field."""
@@ -44,12 +43,17 @@ def insert_rows(
     others = [field for field in fields.values() if not field.primary_key]
     filled = ([*row, *(field.get_default() for field in others)] for row in rows)
     quote = connection.ops.quote_name
-    names = ", ".join(quote(field.column) for field in [*given, *others])
-    table = f"{quote(model._meta.db_table)} ({names})"
-    if connection.vendor == "postgresql":
-        _copy(table, filled)
-    else:
-        _insert(table, [*given, *others], filled)
+    names = [quote(field.column) for field in [*given, *others]]
+    table = f"{quote(model._meta.db_table)} ({', '.join(names)})"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with connection.wrap_database_errors, cursor.copy(f"COPY {table} FROM STDIN") as to:
+                for row in filled:
+                    to.write_row(row)
+        else:
+            marks = ", ".join(["%s"] * len(names))
+            statement = f"INSERT INTO {table} VALUES ({marks})"  # noqa: S608
+            cursor.executemany(statement, _as_kept([*given, *others], filled))
 
 
 def reserve_ids(model: type[models.Model], count: int) -> list[int]:
@@ -68,47 +72,22 @@ def reserve_ids(model: type[models.Model], count: int) -> list[int]:
     return list(range(last + 1, last + count + 1))
 
 
-def _copy(table: str, rows: Iterable[Sequence[Any]]) -> None:
-    statement = f"COPY {table} FROM STDIN"
-    with (
-        connection.cursor() as cursor,
-        connection.wrap_database_errors,
-        cursor.copy(statement) as to,
-    ):
-        for row in rows:
-            to.write_row(row)
-
-
-def _insert(table: str, fields: Sequence[Any], rows: Iterable[list[Any]]) -> None:
-    converted = [
-        (index, converter)
-        for index, field in enumerate(fields)
-        if (converter := _converter(field)) is not None
-    ]
-
-    def as_kept(row: list[Any]) -> list[Any]:
-        for index, convert in converted:
+def _as_kept(fields: Sequence[object], rows: Iterable[list[object]]) -> Any:
+    """The rows as SQLite keeps them; the way through `get_db_prep_save` takes thrice as long."""
+    converters: dict[int, Callable[[Any], object]] = {}
+    for index, field in enumerate(fields):
+        match field:
+            case models.DateTimeField():
+                converters[index] = connection.ops.adapt_datetimefield_value
+            case models.DecimalField(max_digits=digits, decimal_places=places):
+                converters[index] = partial(
+                    connection.ops.adapt_decimalfield_value,
+                    max_digits=digits,
+                    decimal_places=places,
+                )
+            case models.UUIDField():
+                converters[index] = lambda value: value and value.hex
+    for row in rows:
+        for index, convert in converters.items():
             row[index] = convert(row[index])
-        return row
-
-    marks = ", ".join(["%s"] * len(fields))
-    with connection.cursor() as cursor:
-        kept: Any = map(as_kept, rows)
-        cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", kept)  # noqa: S608
-
-
-def _converter(field: Any) -> Converter | None:
-    """What SQLite keeps in another form than Python; the way through the field takes thrice as
-    long."""
-    match field:
-        case models.DateTimeField():
-            return connection.ops.adapt_datetimefield_value
-        case models.DecimalField():
-            return partial(
-                connection.ops.adapt_decimalfield_value,
-                max_digits=field.max_digits,
-                decimal_places=field.decimal_places,
-            )
-        case models.UUIDField():
-            return lambda value: value and value.hex
-    return None
+        yield row

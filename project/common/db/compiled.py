@@ -23,9 +23,10 @@ from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import EmptyResultSet
+from django.core.exceptions import EmptyResultSet, ObjectDoesNotExist
 from django.db import connection
-from django.db.models import DEFERRED, FETCH_RAISE, QuerySet
+from django.db.backends.utils import CursorWrapper
+from django.db.models import DEFERRED, FETCH_RAISE, Model, QuerySet
 
 from project.common.db.counting import count_of
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from functools import _lru_cache_wrapper
 
 Row = dict[str, Any]
-Values = Mapping[int | str, Any]
+Values = Mapping[int | str, object]
 
 GREATEST_INTEGER = 2**63 - 1
 FIRST_PLACEHOLDER = 0x7E000000
@@ -87,7 +88,7 @@ class NotFixed(Exception):
 def compiled_once[**P, R](build: Callable[P, R]) -> "_lru_cache_wrapper[R]":
     """Keep what the function compiles for each shape, that is, for each set of arguments."""
 
-    def refuse(execute: Any, sql: str, *rest: Any) -> NoReturn:
+    def refuse(execute: object, sql: str, *rest: object) -> NoReturn:
         msg = f"Asked while a query was being compiled: {sql}"
         raise NotFixed(msg)
 
@@ -103,7 +104,7 @@ def compiled_once[**P, R](build: Callable[P, R]) -> "_lru_cache_wrapper[R]":
 class CompiledQuery:
     """The given columns of a queryset. Raises NotFixed if it holds a moment or a day."""
 
-    def __init__(self, queryset: QuerySet[Any], *columns: str, tail: str = "") -> None:
+    def __init__(self, queryset: QuerySet[Model], *columns: str, tail: str = "") -> None:
         compiler = queryset.values_list(*columns).query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         for value in parameters:
@@ -111,12 +112,14 @@ class CompiledQuery:
             if isinstance(value, date) or (isinstance(value, str) and DAY.match(value)):
                 msg = f"The time is among the values of {sql}"
                 raise NotFixed(msg)
-        self.missing: type[Exception] = queryset.model.DoesNotExist
         self.columns = columns
         self.sql = sql + tail
         self.parameters = list(parameters)
+        placeholders = range(FIRST_PLACEHOLDER, FIRST_PLACEHOLDER + MOST_PLACEHOLDERS)
         self.slots = [
-            (index, value) for index, value in enumerate(parameters) if _is_placeholder(value)
+            (index, value)
+            for index, value in enumerate(parameters)
+            if (MARK in value if isinstance(value, str) else value in placeholders)
         ]
         # What makes Python's values of the database's; PostgreSQL's driver does it all.
         expressions = [selected[0] for selected in compiler.select]
@@ -141,10 +144,10 @@ class CompiledQuery:
         return rows
 
     def get(self, values: Values) -> Row:
-        """The only row. Raises DoesNotExist of the model."""
+        """The only row. Raises ObjectDoesNotExist."""
         for row in self.rows(values):
             return row
-        raise self.missing
+        raise ObjectDoesNotExist
 
     def fill_in(self, values: Values) -> list[Any]:
         """The parameters. Raises EmptyResultSet if one of the values is greater than any integer of a
@@ -160,7 +163,7 @@ class CompiledQuery:
 class CompiledList:
     """An ordered queryset: its pages, and the number of its rows."""
 
-    def __init__(self, queryset: QuerySet[Any], *columns: str) -> None:
+    def __init__(self, queryset: QuerySet[Model], *columns: str) -> None:
         self.page = CompiledQuery(queryset, *columns, tail=" LIMIT %s OFFSET %s")
         self.keys = CompiledQuery(queryset.order_by(), "pk")
 
@@ -188,7 +191,7 @@ class RowList:
 
 
 @contextmanager
-def binding_cursor() -> Iterator[Any]:
+def binding_cursor() -> Iterator[CursorWrapper]:
     """Django's cursor; on PostgreSQL one that sends statement and values apart.
 
     Only of such statements does the driver make prepared ones, from `prepare_threshold` runs on.
@@ -210,9 +213,3 @@ def binding_cursor() -> Iterator[Any]:
         native.cursor_factory = usual
     with cursor:
         yield cursor
-
-
-def _is_placeholder(value: object) -> bool:
-    if isinstance(value, str):
-        return MARK in value
-    return isinstance(value, int) and 0 <= value - FIRST_PLACEHOLDER < MOST_PLACEHOLDERS

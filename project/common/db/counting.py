@@ -7,20 +7,24 @@ for a while, as it would not change.
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Model, QuerySet
+
+type Parameters = Sequence[Any]
 
 COUNTED = 10_000
 ESTIMATE_SECONDS = 60.0
 ESTIMATES_KEPT = 1000
 # By database, statement and values: until when it holds, and the number.
-_estimates: dict[tuple[Any, ...], tuple[float, int]] = {}
+_estimates: dict[tuple[object, ...], tuple[float, int]] = {}
 
 
-def count_rows(queryset: QuerySet[Any]) -> int:
+def count_rows(queryset: QuerySet[Model]) -> int:
     """How many rows the queryset has."""
     try:
         return count_of(*_keys_of(queryset), connection.cursor)
@@ -28,7 +32,11 @@ def count_rows(queryset: QuerySet[Any]) -> int:
         return 0
 
 
-def count_of(sql: str, parameters: Sequence[Any], open_cursor: Callable[[], Any]) -> int:
+def count_of(
+    sql: str,
+    parameters: Parameters,
+    open_cursor: Callable[[], AbstractContextManager[CursorWrapper]],
+) -> int:
     """How many rows the statement finds."""
     on_postgresql = connection.vendor == "postgresql"
     key = (connection.settings_dict["NAME"], sql, repr(parameters))
@@ -47,7 +55,7 @@ def count_of(sql: str, parameters: Sequence[Any], open_cursor: Callable[[], Any]
     return estimate
 
 
-def planned_rows(queryset: QuerySet[Any]) -> int:
+def planned_rows(queryset: QuerySet[Model]) -> int:
     """How many rows PostgreSQL's planner expects of a queryset: about so many, in no time."""
     try:
         return _planned(*_keys_of(queryset))
@@ -55,11 +63,11 @@ def planned_rows(queryset: QuerySet[Any]) -> int:
         return 0
 
 
-def _keys_of(queryset: QuerySet[Any]) -> tuple[str, Sequence[Any]]:
+def _keys_of(queryset: QuerySet[Model]) -> tuple[str, Parameters]:
     return queryset.order_by().values_list("pk").query.sql_with_params()
 
 
-def _planned(sql: str, parameters: Sequence[Any]) -> int:
+def _planned(sql: str, parameters: Parameters) -> int:
     # Values in the text: PostgreSQL explains no statement with parameters.
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", parameters)

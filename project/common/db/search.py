@@ -7,7 +7,9 @@ from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import Exists, F, Lookup, OuterRef, Q, QuerySet
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Exists, F, Lookup, Model, OuterRef, Q, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
 
 from project.common.db.counting import planned_rows
 
@@ -33,7 +35,9 @@ def contains(text: str, *fields: str) -> Q:
     return condition
 
 
-def find[R: QuerySet[Any]](rows: R, *conditions: Q, by: str = "", of: "Owners | None" = None) -> R:
+def find[R: QuerySet[Model]](
+    rows: R, *conditions: Q, by: str = "", of: "Owners | None" = None
+) -> R:
     """The `rows` that meet one of the conditions, or belong to one of the owners.
 
     Asked for the first page of an ordered list, PostgreSQL reads the whole list in its order, hoping
@@ -48,7 +52,7 @@ def find[R: QuerySet[Any]](rows: R, *conditions: Q, by: str = "", of: "Owners | 
     if not _on_postgresql() or (of is not None and of.are_many):
         return met_by_any
     most = planned_rows(rows) // MANY_PARTS
-    found: set[Any] = set()
+    found: set[int] = set()
     for condition in conditions:
         met = rows.filter(condition)
         keys = keys_of_few(met.order_by(by) if by else met.order_by(), most=most)
@@ -58,7 +62,7 @@ def find[R: QuerySet[Any]](rows: R, *conditions: Q, by: str = "", of: "Owners | 
     return rows.filter(among("pk", found))
 
 
-def keys_of_few(rows: QuerySet[Any], *, most: int | None = None) -> list[Any] | None:
+def keys_of_few(rows: QuerySet[Model], *, most: int | None = None) -> list[int] | None:
     """The keys of the rows. None if they are more than FEW, or if the planner, where it can tell,
     expects more than `most`. None on SQLite too, which takes its indexes without being led to
     them."""
@@ -70,7 +74,7 @@ def keys_of_few(rows: QuerySet[Any], *, most: int | None = None) -> list[Any] | 
     return keys if len(keys) <= FEW else None
 
 
-def among(field: str, keys: Collection[Any]) -> Q:
+def among(field: str, keys: Collection[int]) -> Q:
     """Match rows whose `field`, a key, is one of those that `keys_of_few` found."""
     return Q(_EqualsAny(F(field), sorted(keys)))
 
@@ -78,7 +82,7 @@ def among(field: str, keys: Collection[Any]) -> Q:
 class Owners:
     """The rows to which others belong by their foreign key `field`."""
 
-    def __init__(self, field: str, rows: QuerySet[Any]) -> None:
+    def __init__(self, field: str, rows: QuerySet[Model]) -> None:
         keys = keys_of_few(rows.order_by(), most=FEW)
         # What belongs to each of many would take long to look up; as many rows as that are met soon.
         self.are_many = keys is None or len(keys) > SOME
@@ -94,7 +98,9 @@ class _EqualsAny(_Lookup):
 
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[str | int, ...]]:
         column, parameters = self.process_lhs(compiler, connection)
         kind = self.lhs.output_field.rel_db_type(connection)
         keys = "{" + ",".join(map(str, self.rhs)) + "}"

@@ -1,6 +1,6 @@
 """The index behind `contains` (project.common.db.search), as an operation of migrations."""
 
-from typing import Any, override
+from typing import override
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation, OperationCategory
@@ -41,7 +41,7 @@ class CreateSearchIndex(Operation):
             return
         options = to_state.apps.get_model(app_label, self.model_name)._meta
         columns = [options.get_field(name).column for name in self.fields]
-        quoted: Any = schema_editor.quote_name
+        quoted = schema_editor.quote_name
         words = ", ".join(f"UPPER({quoted(column)}::text) gin_trgm_ops" for column in columns)
         schema_editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         schema_editor.execute(
