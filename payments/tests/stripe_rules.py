@@ -10,7 +10,7 @@ from payments.stripe_sandbox.forms import Json, StripeFault
 from project.common import money
 
 HIGHEST_AMOUNT = 99_999_999
-CURRENCIES = money.KNOWN
+CURRENCIES = money.EXPONENTS.keys()
 LOCALES = frozenset(
     (  # noqa: SIM905
         "auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb "
