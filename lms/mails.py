@@ -46,15 +46,11 @@ class CourseUpdateMail(MailKind):
         if update is None:
             return {person.pk: Skip(gettext_noop("the course was deleted")) for person in people}
         if not update.course.is_published:
-            return {
-                person.pk: Skip(gettext_noop("the course was unpublished")) for person in people
-            }
+            unpublished = Skip(gettext_noop("the course was unpublished"))
+            return {person.pk: unpublished for person in people}
         letters = LettersOfUpdate(update)
-        subscribed = set(
-            Subscription.objects.filter(course=update.course, user__in=people).values_list(
-                "user_id", flat=True
-            )
-        )
+        subscriptions = Subscription.objects.filter(course=update.course, user__in=people)
+        subscribed = set(subscriptions.values_list("user_id", flat=True))
         return {person.pk: letters.letter_to(person, subscribed) for person in people}
 
 
@@ -112,32 +108,24 @@ def lines_of(
 
     What came and went meanwhile is not told, and of a new or a removed lesson only that.
     """
-    kinds: dict[int | None, dict[str, CourseChange]] = {}
+    firsts: dict[int | None, dict[ChangeKind, CourseChange]] = {}
     for change in changes:
-        kinds.setdefault(change.lesson_id, {}).setdefault(change.kind, change)
+        firsts.setdefault(change.lesson_id, {}).setdefault(ChangeKind(change.kind), change)
     lines = []
-    for lesson_id, found in kinds.items():
-        for kind in _told(set(found)):
-            change = found[kind]
+    for lesson_id, found in firsts.items():
+        came_or_went = {ChangeKind.LESSON_ADDED, ChangeKind.LESSON_REMOVED} & found.keys()
+        if len(came_or_went) == 2:
+            continue
+        told = came_or_went or found.keys()
+        for kind in [kind for kind in ChangeKind if kind in told]:
             if lesson_id is None:
-                lines.append(Line(ChangeKind(kind), "", course_link(course.pk)))
+                lines.append(Line(kind, "", course_link(course.pk)))
                 continue
             lesson = lessons.get(lesson_id)
             gone = kind == ChangeKind.LESSON_REMOVED or lesson is None
-            title = lesson.title if lesson else change.lesson_title
-            lines.append(Line(ChangeKind(kind), title, "" if gone else lesson_link(lesson_id)))
+            title = lesson.title if lesson else found[kind].lesson_title
+            lines.append(Line(kind, title, "" if gone else lesson_link(lesson_id)))
     return lines
-
-
-def _told(kinds: set[str]) -> list[str]:
-    added, removed = ChangeKind.LESSON_ADDED in kinds, ChangeKind.LESSON_REMOVED in kinds
-    if added and removed:
-        return []
-    if added:
-        return [ChangeKind.LESSON_ADDED]
-    if removed:
-        return [ChangeKind.LESSON_REMOVED]
-    return [kind for kind in ChangeKind.values if kind in kinds]
 
 
 def course_link(course_id: int) -> str:

@@ -8,7 +8,6 @@ elsewhere, and write a catalogue while another process may be reading it.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -51,7 +50,7 @@ def catalogues() -> Iterator[tuple[str, Path]]:
 
 def compile_catalogues() -> list[Path]:
     """Compile what is missing or older than its source; return the sources compiled."""
-    stale = []
+    sources = []
     for language, path in catalogues():
         compiled = path.with_suffix(".mo")
         if compiled.exists() and compiled.stat().st_mtime >= path.stat().st_mtime:
@@ -62,8 +61,8 @@ def compile_catalogues() -> list[Path]:
         draft = compiled.with_name(f"{compiled.name}.tmp")
         draft.write_bytes(written.getvalue())
         draft.replace(compiled)
-        stale.append(path)
-    return stale
+        sources.append(path)
+    return sources
 
 
 def update_catalogues() -> list[Path]:
@@ -102,10 +101,7 @@ def extract_messages(language: str) -> Catalog:
 
 def extract_unfold() -> Catalog:
     """The texts of the theme and of those of its applications that are installed."""
-    spec = find_spec("unfold")
-    if spec is None or spec.origin is None:
-        raise ImportError("unfold")
-    folder = Path(spec.origin).parent
+    folder = Path(apps.get_app_config("unfold").path)
     missing = [
         (f"contrib/{part.name}/**", "ignore")
         for part in (folder / "contrib").iterdir()

@@ -1,17 +1,17 @@
 """Who may learn what, by which right, and how far they have come."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Exists, OuterRef, Q, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from people.models import User
+from project.common.db.counting import number_of
 from project.common.db.search import Owners, contains, find
 
 if TYPE_CHECKING:
@@ -55,19 +55,13 @@ class AccessQuerySet(models.QuerySet["Access"]):
         in_course = completions.filter(lesson__course=OuterRef("course"))
         of_lesson = completions.filter(lesson=OuterRef("lesson"))
         lessons = apps.get_model("lms", "Lesson")  # in a module that imports this one
-        total = _count(lessons.objects.filter(course=OuterRef("course")))
+        total = number_of(lessons.objects.filter(course=OuterRef("course")))
         return self.annotate(
             lessons_total=Case(When(course=None, then=1), default=total),
             lessons_completed=Case(
-                When(course=None, then=_count(of_lesson)), default=_count(in_course)
+                When(course=None, then=number_of(of_lesson)), default=number_of(in_course)
             ),
         )
-
-
-def _count(rows: models.QuerySet[Any]) -> Coalesce:
-    """Count the rows of a subquery."""
-    counted = rows.order_by().annotate(group=Value(1)).values("group").annotate(n=Count("pk"))
-    return Coalesce(Subquery(counted.values("n")), 0)
 
 
 class Progress(NamedTuple):

@@ -1,12 +1,11 @@
 """Courses and their lessons."""
 
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +15,7 @@ from lms.models.subscriptions import Subscription
 from lms.models.visibility import MaterialQuerySet, published_or_own, sees_all_content
 from lms.validators import validate_price, validate_video_url
 from people.models import User
+from project.common.db.counting import number_of
 from project.common.db.search import contains
 from project.common.images import random_name
 
@@ -45,14 +45,14 @@ class CourseQuerySet(MaterialQuerySet["Course"]):
 
     def with_lessons_count(self) -> Self:
         lessons = Lesson.objects.filter(course_id=OuterRef("pk"))
-        return self.annotate(lessons_count=_number_of(lessons, each="pk"))
+        return self.annotate(lessons_count=number_of(lessons))
 
     def with_people_counts(self) -> Self:
         """Answer `subscribers_count` and `learners_count` (who may learn the whole course)."""
         of_course = {"course_id": OuterRef("pk")}
         return self.annotate(
-            subscribers_count=_number_of(Subscription.objects.filter(**of_course)),
-            learners_count=_number_of(Access.objects.active().filter(**of_course)),
+            subscribers_count=number_of(Subscription.objects.filter(**of_course)),
+            learners_count=number_of(Access.objects.active().filter(**of_course), each="user_id"),
         )
 
     def with_completion(self) -> Self:
@@ -62,9 +62,8 @@ class CourseQuerySet(MaterialQuerySet["Course"]):
             user=OuterRef("user"), course=OuterRef("lesson__course")
         )
         finished = Completion.objects.filter(Exists(holder), lesson__course=OuterRef("pk"))
-        grouped = finished.order_by().values("lesson__course").annotate(count=Count("pk"))
-        counted = Coalesce(Subquery(grouped.values("count")), 0)
-        return self.with_lessons_count().with_people_counts().annotate(completions_count=counted)
+        counted = self.with_lessons_count().with_people_counts()
+        return counted.annotate(completions_count=number_of(finished))
 
     def by_subscribers(self) -> Self:
         """Courses that somebody follows, the most followed first, with `subscribers_count`."""
@@ -105,13 +104,6 @@ class CourseQuerySet(MaterialQuerySet["Course"]):
     def with_is_subscribed(self, user: User) -> Self:
         subscription = Subscription.objects.filter(course_id=OuterRef("pk"), user_id=user.pk)
         return self.annotate(is_subscribed=Exists(subscription))
-
-
-def _number_of(rows: models.QuerySet[Any], each: str = "user_id") -> Coalesce:
-    """Count the rows of a subquery that belong to the course of the outer query."""
-    grouped = rows.order_by().values("course_id")
-    counted = grouped.annotate(count=Count(each, distinct=each != "pk")).values("count")
-    return Coalesce(Subquery(counted), 0)
 
 
 class Course(Material):
@@ -199,9 +191,8 @@ class LessonQuerySet(MaterialQuerySet["Lesson"]):
         """Answer `number`: which lesson of its course it is, from 1."""
         course = Lesson.objects.filter(course_id=OuterRef("course_id"))
         same = Q(position=OuterRef("position"), pk__lte=OuterRef("pk"))
-        return self.annotate(
-            number=_number_of(course.filter(Q(position__lt=OuterRef("position")) | same), each="pk")
-        )
+        until = course.filter(Q(position__lt=OuterRef("position")) | same)
+        return self.annotate(number=number_of(until))
 
     def with_is_completed(self, user: User) -> Self:
         completion = Completion.objects.filter(lesson_id=OuterRef("pk"), user_id=user.pk)

@@ -79,8 +79,16 @@ def tell_collected(*, at: datetime | None = None) -> int:
         materials_updated_at__gt=at + CLOCK_TOLERANCE,
         pk__in=CourseChange.objects.filter(update=None).values("course"),
     ).update(materials_updated_at=at)
-    course_ids = courses_to_tell(at=at).values_list("pk", flat=True)[:COURSES_AT_ONCE]
-    return sum(_tell_if_due(course_id, at) for course_id in list(course_ids))
+    told = 0
+    for course_id in list(courses_to_tell(at=at).values_list("pk", flat=True)[:COURSES_AT_ONCE]):
+        with transaction.atomic():
+            Course.objects.select_for_update().filter(pk=course_id).first()
+            # Asked again under the lock: somebody may have changed the course, or told of it.
+            course = courses_to_tell(at=at).filter(pk=course_id).first()
+            if course is not None:
+                _tell(course, at)
+                told += 1
+    return told
 
 
 def collected_go_out_at(course: Course) -> datetime | None:
@@ -90,17 +98,6 @@ def collected_go_out_at(course: Course) -> datetime | None:
         return None
     last = Course.objects.values_list("materials_updated_at", flat=True).get(pk=course.pk)
     return last + settings.COURSE_UPDATE_QUIET_PERIOD
-
-
-@transaction.atomic
-def _tell_if_due(course_id: int, at: datetime) -> bool:
-    """Ask again under the lock: somebody may have changed the course, or told of it, meanwhile."""
-    Course.objects.select_for_update().filter(pk=course_id).first()
-    course = courses_to_tell(at=at).filter(pk=course_id).first()
-    if course is None:
-        return False
-    _tell(course, at)
-    return True
 
 
 def _tell(course: Course, at: datetime) -> None:

@@ -5,13 +5,13 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, F, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import F, OuterRef, Q
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from project.common.db.counting import number_of
 from project.mail.kinds import label_of
 
 
@@ -45,9 +45,8 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         # A subquery for each: rows of one mailing and status lie together in an index.
         numbers = {}
         for status in DeliveryStatus.values:
-            rows = Delivery.objects.filter(mailing=OuterRef("pk"), status=status).order_by()
-            number = rows.values("mailing").annotate(number=Count("*")).values("number")
-            numbers[f"{status}_count"] = Coalesce(Subquery(number), 0)
+            rows = Delivery.objects.filter(mailing=OuterRef("pk"), status=status)
+            numbers[f"{status}_count"] = number_of(rows)
         return self.annotate(**numbers)
 
 

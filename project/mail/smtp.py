@@ -49,7 +49,7 @@ class Transport:
 
         Raises ServerUnavailable, AddressRefused or AddressPostponed.
         """
-        self._open()
+        self.open()
         try:
             if message.content is None or not self.speaks_smtp:
                 if before:
@@ -79,7 +79,8 @@ class Transport:
             raise AddressPostponed(words) from error
         self.losses = 0
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Raises ServerUnavailable."""
         if self.is_open:
             return
         try:
@@ -129,7 +130,7 @@ class Transport:
             raise smtplib.SMTPDataError(*answer)
 
     def _call(self, callback: Callback) -> None:
-        """Leave without a word if it fails: the server would take one for a part of the message."""
+        """If it fails, leave without a word, which the server would take for part of the message."""
         try:
             if callback:
                 callback()

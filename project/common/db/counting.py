@@ -13,7 +13,7 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Model, QuerySet
+from django.db.models import Count, Model, QuerySet, Subquery, Value
 
 type Parameters = Sequence[Any]
 
@@ -22,6 +22,13 @@ ESTIMATE_SECONDS = 60.0
 ESTIMATES_KEPT = 1000
 # By database, statement and values: until when it holds, and the number.
 _estimates: dict[tuple[object, ...], tuple[float, int]] = {}
+
+
+def number_of(rows: QuerySet[Model], each: str = "*") -> Subquery:
+    """How many rows a subquery has, or how many values of `each`; for an annotation."""
+    # Grouped by a constant, which Django leaves out of the statement: one number for all.
+    grouped = rows.order_by().annotate(all=Value(1)).values("all")
+    return Subquery(grouped.annotate(number=Count(each, distinct=each != "*")).values("number"))
 
 
 def count_rows(queryset: QuerySet[Model]) -> int:
