@@ -6,7 +6,7 @@ sent, so that no token lies in the outbox.
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.conf import settings
 from django.utils import timezone, translation
@@ -25,7 +25,7 @@ class AccountMail(MailKind):
     urgent = True
     template: ClassVar[str]
 
-    def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
+    def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
         return {person.pk: self.letter_to(person) for person in people}
 
     def letter_to(self, person: User) -> Letter | Skip:
@@ -39,7 +39,7 @@ class AccountMail(MailKind):
         """Why the person gets the mail no more; empty if they do."""
         raise NotImplementedError(person)
 
-    def context(self, person: User) -> dict[str, Any]:
+    def context(self, person: User) -> dict[str, object]:
         """What the template needs besides the person."""
         raise NotImplementedError(person)
 
@@ -53,7 +53,7 @@ class PasswordResetMail(AccountMail):
     def reason_against(self, person: User) -> str:
         return gettext_noop("erased") if person.blocked_reason == BlockReason.ERASED else ""
 
-    def context(self, person: User) -> dict[str, Any]:
+    def context(self, person: User) -> dict[str, object]:
         return {"link": password_reset_link(person), "lifetime": _lifetime_of_links()}
 
 
@@ -67,7 +67,7 @@ class ReactivationMail(AccountMail):
         blocked = not person.is_active and person.blocked_reason == BlockReason.INACTIVITY
         return "" if blocked else gettext_noop("not blocked for inactivity")
 
-    def context(self, person: User) -> dict[str, Any]:
+    def context(self, person: User) -> dict[str, object]:
         return {"link": reactivation_link(person), "lifetime": _lifetime_of_links()}
 
 
@@ -84,7 +84,7 @@ class InactivityWarningMail(AccountMail):
         came_back = person.warned_at is None or person.last_seen > person.warned_at
         return gettext_noop("came back") if came_back or person.is_superuser else ""
 
-    def context(self, person: User) -> dict[str, Any]:
+    def context(self, person: User) -> dict[str, object]:
         return {"blocked_on": person.last_seen + settings.INACTIVITY_PERIOD}
 
 

@@ -30,7 +30,7 @@ def _email(text: str) -> str:
     return text
 
 
-def _one_line(text: Any) -> Any:
+def _one_line(text: object) -> object:
     """Make runs of spaces and line breaks one space; null is an empty text."""
     if text is None:
         return ""

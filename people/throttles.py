@@ -23,7 +23,7 @@ import ipaddress
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import timedelta
 
 from django.conf import settings
@@ -62,12 +62,9 @@ def login_attempt(request: HttpRequest, *, email: str) -> Iterator[None]:
     Raises Throttled before anything of the block runs."""
     address, account = _address(request), _account(email)
     _count("login", address=address, rate=settings.THROTTLE_LOGIN)
-    known = _key("known", address=address, account=account)
-    if cache.get(known):
+    is_known = cache.get(_key("known", address=address, account=account))
+    with nullcontext() if is_known else _failures_counted("login", account):
         yield
-    else:
-        with _failures_counted("login", account):
-            yield
     remember_address(request, email=email)
 
 
@@ -78,12 +75,10 @@ def remember_address(request: HttpRequest, *, email: str) -> None:
     cache.set(known, 1, KNOWN_ADDRESS_PERIOD)
 
 
-@contextmanager
-def password_attempt(user: User) -> Iterator[None]:
+def password_attempt(user: User) -> AbstractContextManager[None]:
     """Count a failure of the account if an exception leaves the block. Raises Throttled before
     anything of the block runs."""
-    with _failures_counted("change", str(user.pk)):
-        yield
+    return _failures_counted("change", str(user.pk))
 
 
 @contextmanager
@@ -91,7 +86,8 @@ def _failures_counted(scope: str, account: str) -> Iterator[None]:
     # Counted before the attempt and given back after: many attempts at once must not pass.
     counter = _count(scope, account=account, rate=settings.THROTTLE_LOGIN)
     yield
-    _give_back(counter)
+    with suppress(ValueError):  # its period is over
+        cache.decr(counter)
 
 
 def _count(scope: str, *, rate: str, **whose: str) -> str:
@@ -105,11 +101,6 @@ def _count(scope: str, *, rate: str, **whose: str) -> str:
     if cache.incr(counter) > number:
         raise Throttled(wait=max(1, math.ceil(begin + period - now)))
     return counter
-
-
-def _give_back(counter: str) -> None:
-    with suppress(ValueError):  # its period is over
-        cache.decr(counter)
 
 
 def _key(scope: str, **whose: str) -> str:

@@ -1,5 +1,3 @@
-from typing import Any
-
 from django.db.models import QuerySet
 from ninja import File, Query, Router, Status, UploadedFile
 from ninja.pagination import paginate
@@ -55,8 +53,7 @@ def get_user(request: AuthenticatedRequest, user_id: int) -> ProfileOut | Public
 def update_user(request: AuthenticatedRequest, user_id: int, payload: ProfileChanges) -> User:
     """Only the given fields change. Somebody else's: 403, whoever asks."""
     person = get_person(request.user, user_id, to=permissions.can_change_profile)
-    changes: dict[str, Any] = payload.model_dump(exclude_unset=True)
-    return accounts.update_profile(user=person, changes=changes)
+    return accounts.update_profile(user=person, changes=payload.model_dump(exclude_unset=True))
 
 
 @router.delete(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from django.conf import settings
 from django.db import transaction
@@ -37,68 +38,54 @@ def sweep(*, seconds: float = float("inf"), at: datetime | None = None) -> Sweep
     """Block and warn whoever is due, batch by batch, for at most so many seconds."""
     at = at or timezone.now()
     deadline = time.monotonic() + seconds
-    blocked = _until_done(lambda: _block_batch(at), deadline)
-    warned = _until_done(lambda: _warn_batch(at), deadline)
+    blocked = _until_done(block_batch, at, deadline)
+    warned = _until_done(warn_batch, at, deadline)
     if warned:
         start_delivery()
     return SweepResult(warned, blocked, finished=time.monotonic() < deadline)
 
 
-def to_be_blocked(*, at: datetime) -> UserQuerySet:
-    """Accounts that the sweep would block at this moment."""
-    people: UserQuerySet = User.objects.not_seen_since(at - settings.INACTIVITY_PERIOD)
-    return people
-
-
-def to_be_warned(*, at: datetime) -> UserQuerySet:
-    """Accounts that will be blocked within a week and were not told since they were last here."""
-    blocked_before = at - settings.INACTIVITY_PERIOD
-    people: UserQuerySet = User.objects.not_seen_since(
-        blocked_before + warning_ahead(), after=blocked_before
-    )
-    return people.not_warned()
-
-
 def warning_ahead() -> timedelta:
     """How long before the block the warning is sent: a week, or half of a very short period."""
-    ahead: timedelta = min(timedelta(weeks=1), settings.INACTIVITY_PERIOD / 2)
-    return ahead
+    return min(timedelta(weeks=1), settings.INACTIVITY_PERIOD / 2)
 
 
-def _until_done(step: Callable[[], int], deadline: float) -> int:
+def _until_done(step: Callable[[datetime], int], at: datetime, deadline: float) -> int:
     total = 0
-    while time.monotonic() < deadline:
-        count = step()
+    while time.monotonic() < deadline and (count := step(at)):
         total += count
-        if count == 0:
-            break
     return total
 
 
 @transaction.atomic
-def _block_batch(at: datetime) -> int:
-    count: int = User.objects.filter(pk__in=_locked(to_be_blocked(at=at))).update(
+def block_batch(at: datetime) -> int:
+    """Block some of those who were not here for INACTIVITY_PERIOD."""
+    people = _locked(User.objects.not_seen_since(at - settings.INACTIVITY_PERIOD))
+    return people.update(
         is_active=False,
         blocked_at=at,
         blocked_reason=BlockReason.INACTIVITY,
         token_version=F("token_version") + 1,
     )
-    return count
 
 
 @transaction.atomic
-def _warn_batch(at: datetime) -> int:
-    """Remember the warning and put it into the outbox together."""
-    people = User.objects.filter(pk__in=_locked(to_be_warned(at=at)))
-    count: int = people.update(warned_at=at)
+def warn_batch(at: datetime) -> int:
+    """Warn some of those who will be blocked soon and were not told since they were last here. The
+    warning is remembered and put into the outbox together."""
+    blocked_before = at - settings.INACTIVITY_PERIOD
+    soon = User.objects.not_seen_since(blocked_before + warning_ahead(), after=blocked_before)
+    people = _locked(soon.not_warned())
+    count = people.update(warned_at=at)
     if count:
         mailing = open_mailing("inactivity_warning", timezone.localtime(at).date().isoformat())
         add_recipients(mailing, people, "pk")
     return count
 
 
-def _locked(people: UserQuerySet) -> list[int]:
-    """The keys of a batch of them, locked until the transaction ends; nobody's who is held."""
+def _locked(people: UserQuerySet) -> UserQuerySet:
+    """A batch of them, locked until the transaction ends; nobody who is held."""
     # In the order of the partial index: by primary key each batch would read the whole table.
     batch = people.order_by(LAST_SEEN).select_for_update(skip_locked=True)
-    return list(batch.values_list("pk", flat=True)[:BATCH])
+    keys = list(batch.values_list("pk", flat=True)[:BATCH])
+    return cast(UserQuerySet, User.objects.filter(pk__in=keys))

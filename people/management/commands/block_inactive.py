@@ -1,7 +1,5 @@
 """`manage.py block_inactive`: the inactivity sweep by hand."""
 
-from typing import Any
-
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
@@ -23,8 +21,8 @@ class Command(BaseCommand):
             help="only list who would be blocked and from when on, a week ahead",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        if options["dry_run"]:
+    def handle(self, *args: object, dry_run: bool, **options: object) -> None:
+        if dry_run:
             self.list_people()
             return
         result = sweep()

@@ -4,7 +4,6 @@ the environment gives."""
 import os
 from argparse import ArgumentParser
 from getpass import getpass
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
@@ -32,20 +31,25 @@ class Command(BaseCommand):
             help="Give an existing superuser this password, and end all its tokens.",
         )
 
-    def handle(self, *args: object, **options: Any) -> None:
-        email = options["email"] or os.environ.get("DJANGO_SUPERUSER_EMAIL") or _ask("E-mail: ")
+    def handle(
+        self,
+        *args: object,
+        email: str | None,
+        password: str | None,
+        reset_password: bool,
+        **options: object,
+    ) -> None:
+        email = email or os.environ.get("DJANGO_SUPERUSER_EMAIL") or _ask("E-mail: ")
         existing = User.objects.by_email(email).first()
         if existing is not None and not existing.is_superuser:
             raise CommandError(
                 f"{existing.email} is an ordinary account; nothing was changed. Use another "
                 "e-mail, or let an administrator make it a superuser in the admin."
             )
-        if existing is not None and not options["reset_password"]:
+        if existing is not None and not reset_password:
             self.stdout.write(f"{existing.email} is a superuser already; nothing was changed.")
             return
-        password = (
-            options["password"] or os.environ.get("DJANGO_SUPERUSER_PASSWORD") or _new_password()
-        )
+        password = password or os.environ.get("DJANGO_SUPERUSER_PASSWORD") or _new_password()
         try:
             if existing is None:
                 rights = {"is_staff": True, "is_superuser": True}
