@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from lms.models import Access, AccessSource, Course, Lesson
+from lms.models import Access, AccessSource
 from lms.services import accesses
 from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
 from payments.provider import stripe
@@ -88,10 +88,9 @@ def give_access(*, payment: Payment, by: User, reason: str) -> Access:
 
 def has_access(payment: Payment) -> bool:
     """Whether the payer holds the right to what the payment is for."""
-    target = payment.target
-    gives = Q(course=target) if isinstance(target, Course) else Q(lesson=target)
-    if isinstance(target, Lesson):
-        gives |= Q(course=target.course_id)
+    gives = Q(course=payment.course_id)
+    if payment.lesson_id:
+        gives = Q(lesson=payment.lesson_id) | Q(course__lessons=payment.lesson_id)
     return Access.objects.held_by(payment.payer).filter(gives).exists()
 
 
