@@ -175,6 +175,6 @@ class PaymentImportExportMixin(ImportExportMixin):  # type: ignore[misc]
             messages.error(request, _("Nothing was loaded."))
             return HttpResponseRedirect(reverse("admin:payments_payment_import"))
         loaded = ngettext("%(count)s payment loaded", "%(count)s payments loaded", report.new)
-        known = _("%(count)s in the book already.") % {"count": report.known}
+        known = _("%(count)s already recorded.") % {"count": report.known}
         messages.success(request, f"{loaded % {'count': report.new}}, {known}")
         return HttpResponseRedirect(reverse(LIST))

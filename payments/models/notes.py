@@ -44,13 +44,13 @@ class StripeOutcome(Note):
     """What came of something that Stripe said."""
 
     MOVED = "moved to", _("moved to: %s")
-    UNMOVED = "nothing to do", _("nothing to do, it is: %s")
-    OTHER_PAYMENT = "other payment", _("the session is for another payment")
-    OTHER_SESSION = "other session", _("the session is not the present one of the payment")
-    AMOUNT_DIFFERS = "amount differs", _("amount or currency differ")
-    NOT_OURS = "not ours", _("not about a payment of ours")
+    UNMOVED = "nothing to do", _("nothing to do; the status is: %s")
+    OTHER_PAYMENT = "other payment", _("the session belongs to another payment")
+    OTHER_SESSION = "other session", _("not the current session of the payment")
+    AMOUNT_DIFFERS = "amount differs", _("the amount or currency differs")
+    NOT_OURS = "not ours", _("not about one of our payments")
     OTHER_TYPE = "other type", _("of a type that changes nothing")
-    PARTLY_REFUNDED = "partly refunded", _("refunded in part only: the access stays")
+    PARTLY_REFUNDED = "partly refunded", _("only partly refunded: the access stays")
     REFUND = "refund", _("refund at Stripe: %s")
 
 
@@ -58,6 +58,6 @@ class AutomaticReason(Note):
     """Why a payment moved or its access ended, where no person gave the reason."""
 
     SESSION = "session", _("session at Stripe: %s")
-    CHARGE_REFUNDED = "charge refunded", _("the money of %s was given back")
-    PAGE_NEVER_MADE = "page never made", _("the page was never made")
+    CHARGE_REFUNDED = "charge refunded", _("%s was refunded")
+    PAGE_NEVER_MADE = "page never made", _("the payment page was never created")
     NO_PAID_PAYMENT = "no paid payment", _("no paid payment")

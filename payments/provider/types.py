@@ -22,7 +22,7 @@ class ProviderError(DomainError):
     """The payment provider did not do what was asked."""
 
     code = "payment_provider_error"
-    message = _("The payment provider did not answer as expected. Try again later.")
+    message = _("The payment provider gave an unexpected response. Try again later.")
     needs_new_key = False
 
 
@@ -52,7 +52,7 @@ class ProviderMisconfigured(ProviderError):
     """Our key is missing or wrong, or of the other mode (test, live)."""
 
     code = "payments_unavailable"
-    message = _("Online payment is not available for the moment.")
+    message = _("Online payment is not available at the moment.")
 
 
 class UnchargeableAmount(Conflict):
@@ -73,7 +73,7 @@ class InvalidEvent(DomainError):
     """The webhook was signed well, but can't be understood."""
 
     code = "invalid_event"
-    message = _("The event can't be understood.")
+    message = _("The event can't be read.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def find_disagreements(
     if with_stripe:
         yield from _stripe_says_otherwise(now)
     for payment in Payment.objects.open_too_long(at=now).order_by("created_at", "pk").iterator():
-        since = _("It is open since %(date)s.") % {"date": payment.created_at.date()}
+        since = _("It has been open since %(date)s.") % {"date": payment.created_at.date()}
         yield Disagreement("open_too_long", payment.pk, since)
 
 
@@ -65,7 +65,7 @@ def _paid_without_access() -> Iterator[Disagreement]:
         given = set(active.values_list("reference", flat=True))
         for payment in payments:
             if payment.reference not in given:
-                detail = _("It is paid, and the learner has no access.")
+                detail = _("It is paid, but the learner has no access.")
                 repair = partial(settle_access, payment, Cause(source=SOURCE))
                 yield Disagreement("paid_without_access", payment.pk, detail, repair)
 
@@ -79,7 +79,9 @@ def _access_without_payment() -> Iterator[Disagreement]:
         )
         for access, number in numbers.items():
             if number not in paid:
-                detail = _("There is access by a payment that is not paid (%(reference)s).")
+                detail = _(
+                    "The learner has access from a payment that is not paid (%(reference)s)."
+                )
                 reference = access.reference or f"access:{access.pk}"
                 repair = partial(
                     Access.objects.active().filter(pk=access.pk).update,
@@ -94,7 +96,7 @@ def _paid_twice() -> Iterator[Disagreement]:
     paid = Payment.objects.filter(status=PaymentStatus.PAID).order_by()
     twice = paid.values("payer", "course", "lesson").annotate(times=Count("pk")).filter(times__gt=1)
     for row in twice.iterator():
-        detail = _("The same thing is paid %(times)s times; give one back.")
+        detail = _("It has been paid for %(times)s times; refund the extra payment.")
         detail %= {"times": row["times"]}
         same = paid.filter(payer=row["payer"], course=row["course"], lesson=row["lesson"])
         last = same.order_by("-paid_at", "-pk").values_list("pk", flat=True).first()
@@ -110,7 +112,7 @@ def _stripe_says_otherwise(now: datetime) -> Iterator[Disagreement]:
         try:
             session = stripe.retrieve_session(payment.session_id)
         except ProviderRefused as error:
-            detail = _("Stripe knows nothing of its session (%(reason)s).")
+            detail = _("Stripe doesn't know its session (%(reason)s).")
             detail %= {"reason": error.reason}
             yield Disagreement("unknown_at_stripe", payment.pk, detail)
             continue
@@ -135,7 +137,7 @@ def _compare(payment: Payment, session: Session) -> Iterator[Disagreement]:
     # Where nobody says that it is paid, ours may be a step ahead.
     is_behind = not can_follow and PaymentStatus.PAID not in {payment.status, theirs}
     if theirs != payment.status and not is_behind:
-        detail = _("It is %(ours)s here and %(theirs)s at Stripe.")
+        detail = _("Its status is %(ours)s here and %(theirs)s at Stripe.")
         detail %= {"ours": payment.status, "theirs": theirs}
         repaired_by = repair if can_follow else None
         yield Disagreement("stripe_says_otherwise", payment.pk, detail, repaired_by)

@@ -25,17 +25,17 @@ KEYS_AT_ONCE = 5000
 
 class NothingToPay(Conflict):
     code = "nothing_to_pay"
-    message = _("This is free, or not sold on its own.")
+    message = _("This is free, or is not sold separately.")
 
 
 class AlreadyPaid(Conflict):
     code = "already_paid"
-    message = _("You have this already: it is paid for, or it is yours.")
+    message = _("You already have this: it is paid for, or it is your own.")
 
 
 class IdempotencyKeyReused(Conflict):
     code = "idempotency_key_reused"
-    message = _("This Idempotency-Key was used for another request.")
+    message = _("This Idempotency-Key has already been used for a different request.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,12 +17,12 @@ from project.common.errors import Conflict
 
 class NotOffline(Conflict):
     code = "not_offline"
-    message = _("Only Stripe can say whether a payment at Stripe was made. Ask Stripe.")
+    message = _("Only Stripe can confirm or reject this payment. Ask Stripe for its status.")
 
 
 class AlreadyOpen(Conflict):
     code = "already_open"
-    message = _("This person has access to it already.")
+    message = _("This person already has access.")
 
 
 @transaction.atomic

@@ -28,7 +28,7 @@ CLOSE_PAGES = "payments.tasks.close_needless_pages"
 
 class IllegalMove(Conflict):
     code = "illegal_move"
-    message = _("A payment in this state can't be moved there.")
+    message = _("A payment in this state can't change to that state.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

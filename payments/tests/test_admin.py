@@ -206,7 +206,7 @@ def test_the_error_of_a_service_is_a_message(desk, administrator):
     second = PaymentFactory.create(payer=first.payer, course=first.course)
     staff.confirm_payment(payment=first, by=administrator, reason="came")
     response = desk(administrator).post(page("confirm", second.pk), {"reason": "came, too"})
-    assert said(response) == ["You have this already: it is paid for, or it is yours."]
+    assert said(response) == ["You already have this: it is paid for, or it is your own."]
     second.refresh_from_db()
     assert second.status == PaymentStatus.PENDING
 
@@ -234,7 +234,7 @@ def test_a_silent_stripe_changes_nothing(api, desk, learner, administrator, stri
     payment = Payment.objects.get(method="stripe")
     stripe_sandbox.shutdown()
     response = desk(administrator).post(page("ask_stripe", payment.pk))
-    assert said(response) == ["The payment provider did not answer as expected. Try again later."]
+    assert said(response) == ["The payment provider gave an unexpected response. Try again later."]
     payment.refresh_from_db()
     assert payment.status == PaymentStatus.PENDING
 

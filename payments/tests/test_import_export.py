@@ -90,7 +90,7 @@ def test_a_table_is_checked_then_loaded_and_gives_access(
     response = upload(client, as_csv(rows, ";") if kind == CSV else as_xlsx(rows), kind)
     assert "All rows are good" in response.text
     assert not Payment.objects.exists()
-    assert said(confirm(client, response)) == ["2 payments loaded, 0 in the book already."]
+    assert said(confirm(client, response)) == ["2 payments loaded, 0 already recorded."]
     paid = Payment.objects.get(external_id="B-1")
     assert (str(paid.amount), paid.status) == ("1990.00", "paid")
     access = Access.objects.active().get()
@@ -98,7 +98,7 @@ def test_a_table_is_checked_then_loaded_and_gives_access(
     move = PaymentMove.objects.filter(payment=paid).get()
     assert (move.by, move.source) == (administrator, "import")
     again = upload(client, as_csv(rows))
-    assert said(confirm(client, again)) == ["0 payments loaded, 2 in the book already."]
+    assert said(confirm(client, again)) == ["0 payments loaded, 2 already recorded."]
     assert Payment.objects.count() == 2
 
 
@@ -107,7 +107,7 @@ def test_one_bad_row_is_named_and_nothing_is_loaded(desk, administrator, rows, k
     rows[2][3] = "cheap"
     content = as_csv(rows) if kind == CSV else as_xlsx(rows)
     response = upload(desk(administrator), content, kind)
-    assert "Row 2 (line 3): amount: cheap is no amount such as 1990.00" in response.text
+    assert "Row 2 (line 3): amount: cheap is not an amount like 1990.00" in response.text
     assert "Load payments" not in response.text
     assert not Payment.objects.exists()
 
@@ -125,7 +125,7 @@ def test_what_became_bad_since_the_preview_is_not_loaded(desk, administrator, ro
 @pytest.mark.parametrize(
     ("content", "kind", "reason"),
     [
-        (b"user,amount\n", CSV, "These columns are missing"),
+        (b"user,amount\n", CSV, "Missing columns"),
         (b"\xff\xfe\x00", CSV, "The first line can&#x27;t be read"),
         (b"no archive", XLSX, "This is no XLSX file."),
     ],

@@ -33,12 +33,14 @@ class Command(BaseCommand):
                 mark = _(" (repaired)") if fixed else ""
                 self.stdout.write(f"{found.kind} payment {found.payment_id}: {found.detail}{mark}")
         except ProviderError as error:
-            raise CommandError(_("Stripe does not answer: %(error)s") % {"error": error}) from error
+            raise CommandError(
+                _("Stripe is not responding: %(error)s") % {"error": error}
+            ) from error
         if wrong > repaired:
             message = _("%(wrong)s disagreements, %(repaired)s repaired.")
             raise CommandError(message % {"wrong": wrong, "repaired": repaired})
         self.stdout.write(
-            _("%(repaired)s repaired, everything agrees.") % {"repaired": repaired}
+            _("%(repaired)s repaired; everything is consistent now.") % {"repaired": repaired}
             if repaired
-            else _("Everything agrees.")
+            else _("Everything is consistent.")
         )

@@ -67,7 +67,7 @@ A .csv file (UTF-8, commas or semicolons) has a line with the names of its colum
             for bad_row in report.bad_rows:
                 self.stderr.write(str(bad_row))
             if not report.is_complete:
-                self.stderr.write(_("There may be more bad rows after these."))
+                self.stderr.write(_("There may be more invalid rows after these."))
             raise CommandError(_("Nothing was loaded."))
         message = ngettext("%(count)s payment loaded", "%(count)s payments loaded", report.new)
         if dry_run:
@@ -76,7 +76,7 @@ A .csv file (UTF-8, commas or semicolons) has a line with the names of its colum
                 "%(count)s payments would be loaded",
                 report.new,
             )
-        known = _("%(count)s in the book already.") % {"count": report.known}
+        known = _("%(count)s already recorded.") % {"count": report.known}
         self.stdout.write(f"{message % {'count': report.new}}, {known}")
 
 

@@ -34,13 +34,13 @@ def read_rows(source: BinaryIO, name: str) -> Iterator[Row]:
     elif name.lower().endswith(".csv"):
         yield from _csv_rows(source)
     else:
-        raise UnreadableFile(_("The name of the file must end in .json or .csv."))
+        raise UnreadableFile(_("The file name must end in .json or .csv."))
 
 
 def _json_rows(source: BinaryIO) -> Iterator[Row]:
     payments = JSONList(source)
     if not payments.is_one():
-        raise UnreadableFile(_("This is no list of payments in JSON and UTF-8."))
+        raise UnreadableFile(_("This is not a list of payments in JSON and UTF-8."))
     number = 0
     try:
         for number, item in enumerate(payments.items(), start=1):
@@ -48,10 +48,10 @@ def _json_rows(source: BinaryIO) -> Iterator[Row]:
                 item.get("fields") if isinstance(item, dict) else None
             )
             if not isinstance(fields, dict) or str(item.get("model")).lower() != MODEL:
-                problem = _('this is no {"model": "%s", "fields": {…}}') % MODEL
+                problem = _('this is not {"model": "%s", "fields": {…}}') % MODEL
                 yield Row(number, problem=problem)
             elif unknown := fields.keys() - FIELDS:
-                yield Row(number, problem=_("there is no such field: %s") % _listed(unknown))
+                yield Row(number, problem=_("unknown field: %s") % _listed(unknown))
             else:
                 named = {COLUMN_OF.get(name, name): value for name, value in fields.items()}
                 yield Row(number, named)
@@ -97,11 +97,11 @@ def _check_header(header: list[str]) -> None:
     if not set(TARGET_COLUMNS) & set(header):
         missing.append("/".join(TARGET_COLUMNS))
     if missing:
-        raise UnreadableFile(_("These columns are missing: %s.") % ", ".join(missing))
+        raise UnreadableFile(_("Missing columns: %s.") % ", ".join(missing))
     if unknown := set(header) - COLUMNS.keys():
-        raise UnreadableFile(_("There are no such columns: %s.") % _listed(unknown))
+        raise UnreadableFile(_("Unknown columns: %s.") % _listed(unknown))
     if len(set(header)) < len(header):
-        raise UnreadableFile(_("A column is there twice."))
+        raise UnreadableFile(_("A column appears twice."))
 
 
 def _csv_row(number: int, line: int, header: list[str], record: list[str]) -> Row:

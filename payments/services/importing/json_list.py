@@ -26,7 +26,7 @@ class BrokenJSON(Exception):
 
 
 def _refuse_constant(name: str) -> Never:
-    raise BrokenJSON(_("%s is no JSON") % name)
+    raise BrokenJSON(_("%s is not valid JSON") % name)
 
 
 DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
@@ -55,10 +55,10 @@ class JSONList:
                 self.position += 1
                 yield self._item()
         if self._next_character() != "]":
-            raise BrokenJSON(_("there is neither a comma nor the end of the list"))
+            raise BrokenJSON(_("expected a comma or the end of the list"))
         self.position += 1
         if self._next_character():
-            raise BrokenJSON(_("there is something after the list"))
+            raise BrokenJSON(_("there is extra content after the list"))
 
     def _next_character(self) -> str:
         """Go to the next character that is no space; empty at the end of the file."""
@@ -80,7 +80,7 @@ class JSONList:
                 if not self._read_more():
                     raise BrokenJSON(error.msg) from None
             except (ValueError, DecimalException, RecursionError):
-                raise BrokenJSON(_("a number is too long, or lists are too deep")) from None
+                raise BrokenJSON(_("a number is too long, or the nesting is too deep")) from None
             else:
                 # A number near the end may go on in the next chunk: the 12 of `12` and of `12e+`.
                 if end + 2 < len(self.text) or not self._read_more():

@@ -32,7 +32,7 @@ MOST_BAD_ROWS = 20
 class PaymentsChanged(Conflict):
     code = "book_changed"
     message = gettext_lazy(
-        "The book changed while the rows were loaded, so nothing was loaded. Try again."
+        "The payments changed while the file was being loaded, so nothing was loaded. Try again."
     )
 
 
@@ -145,7 +145,7 @@ class ExternalIds:
         if not claimed.rowcount:
             where = "SELECT number FROM row WHERE external_id = ?"
             [first] = self.database.execute(where, (external_id,)).fetchone()
-            message = _("external_id: row %(number)s has the same, %(external_id)s")
+            message = _("external_id: row %(number)s already has %(external_id)s")
             raise Unfit(message % {"number": first, "external_id": external_id})
 
     def close(self) -> None:
@@ -184,7 +184,9 @@ class References:
             payer_id = self.users.get(draft.user, known[0])
             target = (draft.course_id, draft.lesson_id)
             if known != (payer_id, *target, draft.amount, draft.currency):
-                message = _("external_id: %s is in the book with another person, thing or amount")
+                message = _(
+                    "external_id: %s is already recorded with a different person, item or amount"
+                )
                 raise Unfit(message % draft.external_id)
             return None
         problems = []

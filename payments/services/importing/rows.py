@@ -110,11 +110,11 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         problems.append(_("there must be either a course or a lesson"))
     is_paid = values["status"] in {PaymentStatus.PAID, PaymentStatus.REFUNDED}
     if is_paid and values["paid_at"] is None:
-        problems.append(_("paid_at: is missing, though the money came"))
+        problems.append(_("paid_at: is missing, but the payment was made"))
     if not is_paid and values["paid_at"] is not None:
-        problems.append(_("paid_at: is given, though the money did not come"))
+        problems.append(_("paid_at: is given, but the payment was not made"))
     if values["method"] == PaymentMethod.STRIPE and values["status"] in OPEN_STATUSES:
-        problems.append(_("status: a payment that is open at Stripe can't be carried over"))
+        problems.append(_("status: a payment that is still open at Stripe can't be imported"))
     return problems
 
 
@@ -133,19 +133,19 @@ def _is_number(value: object) -> bool:
 def _text(max_length: int, value: object) -> str:
     # The numbers of other books are numbers more often than not.
     if not isinstance(value, str) and not _is_number(value):
-        raise Unfit(_("%s is no text") % _shown(value))
+        raise Unfit(_("%s is not text") % _shown(value))
     text = str(value)
     if len(text) > max_length:
         raise Unfit(_("is longer than %s characters") % max_length)
     if NOT_STORED.search(text):
-        raise Unfit(_("has characters that can't be stored"))
+        raise Unfit(_("contains characters that can't be stored"))
     return text
 
 
 def _identifier(value: object) -> int:
     is_id = _is_number(value) or (isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value))
     if not is_id or not 1 <= int(str(value)) <= LARGEST_ID:
-        raise Unfit(_("%s is no id") % _shown(value))
+        raise Unfit(_("%s is not a valid ID") % _shown(value))
     return int(str(value))
 
 
@@ -158,13 +158,13 @@ def _user(value: object) -> int | str:
     try:
         return _identifier(value)
     except Unfit:
-        raise Unfit(_("%s is neither an e-mail nor an id") % _shown(value)) from None
+        raise Unfit(_("%s is neither an email address nor an ID") % _shown(value)) from None
 
 
 def _amount(value: object) -> Decimal:
     is_amount = isinstance(value, Decimal) or _is_number(value)
     if not is_amount and not (isinstance(value, str) and AMOUNT.fullmatch(value)):
-        raise Unfit(_("%s is no amount such as 1990.00") % _shown(value))
+        raise Unfit(_("%s is not an amount like 1990.00") % _shown(value))
     amount = Decimal(str(value))
     if amount < 0:
         raise Unfit(_("%s is negative") % _shown(value))
@@ -172,21 +172,21 @@ def _amount(value: object) -> Decimal:
         raise Unfit(_("%s is too large") % _shown(value))
     in_book = amount.quantize(Decimal("0.01"))
     if in_book != amount or not fits_currency(amount, settings.CURRENCY):
-        message = _("%(amount)s is finer than the smallest unit of %(currency)s")
+        message = _("%(amount)s has more decimal places than %(currency)s allows")
         raise Unfit(message % {"amount": _shown(value), "currency": settings.CURRENCY})
     return abs(in_book)
 
 
 def _currency(value: object) -> str:
     if value != settings.CURRENCY:
-        message = _("%(currency)s is not the currency of this school, %(expected)s")
+        message = _("%(currency)s is not the currency of this school (%(expected)s)")
         raise Unfit(message % {"currency": _shown(value), "expected": settings.CURRENCY})
     return str(value)
 
 
 def _choice(known: list[str], value: object) -> str:
     if value not in known:
-        message = _("%(value)s is none of %(choices)s")
+        message = _("%(value)s is not one of %(choices)s")
         raise Unfit(message % {"value": _shown(value), "choices": ", ".join(known)})
     return str(value)
 
@@ -200,7 +200,7 @@ def _time(value: object) -> datetime:
     except (ValueError, OverflowError):
         time = None
     if time is None or time.year not in YEARS:
-        raise Unfit(_("%s is no time such as 2026-09-01T12:00:00+03:00") % _shown(value))
+        raise Unfit(_("%s is not a time like 2026-09-01T12:00:00+03:00") % _shown(value))
     return time
 
 

@@ -34,7 +34,7 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def test_a_table_is_loaded(write, good, payer, course):
-    assert load(write([good])) == ("1 payment loaded, 0 in the book already.\n", True)
+    assert load(write([good])) == ("1 payment loaded, 0 already recorded.\n", True)
     payment = Payment.objects.get()
     assert (payment.payer, payment.course, payment.lesson) == (payer, course, None)
     assert (payment.title, payment.amount) == ("Bread at home", Decimal("1990.00"))
@@ -138,7 +138,7 @@ def test_each_row_is_of_its_own_person_and_thing(write, good, payer, course, les
 def test_tables_of_all_spreadsheets_are_read(write, good, change):
     path = write([good])
     path = write(change(path.read_bytes().decode()))
-    assert load(path) == ("1 payment loaded, 0 in the book already.\n", True)
+    assert load(path) == ("1 payment loaded, 0 already recorded.\n", True)
 
 
 @pytest.mark.parametrize("payer_key", ["natural key", "e-mail", "id"])
@@ -218,13 +218,13 @@ def test_the_sample_loads_with_both_commands_into_the_demo_school():
     call_command("loaddata", "fixtures/groups.json", "fixtures/demo.json", verbosity=0)
     samples = len(json.loads(SAMPLE.read_text()))
     before = Payment.objects.count()
-    assert load(SAMPLE) == (f"{samples} payments loaded, 0 in the book already.\n", True)
+    assert load(SAMPLE) == (f"{samples} payments loaded, 0 already recorded.\n", True)
     call_command("loaddata", "fixtures/payments.json", verbosity=0)
     assert Payment.objects.count() == before + samples
     Access.objects.all().delete()
     Payment.objects.exclude(external_id=None).delete()
     call_command("loaddata", "fixtures/payments.json", verbosity=0)
-    assert load(SAMPLE) == (f"0 payments loaded, {samples} in the book already.\n", True)
+    assert load(SAMPLE) == (f"0 payments loaded, {samples} already recorded.\n", True)
 
 
 def test_the_sample_names_what_is_missing_from_an_empty_school():
@@ -246,16 +246,16 @@ def test_a_second_run_changes_nothing(write, good):
     # A payment lives on after it was imported.
     Payment.objects.filter(external_id="A-2").update(status="refunded", title="Corrected")
     before = list(Payment.objects.order_by("pk").values())
-    assert load(path) == ("0 payments loaded, 2 in the book already.\n", True)
+    assert load(path) == ("0 payments loaded, 2 already recorded.\n", True)
     assert list(Payment.objects.order_by("pk").values()) == before
 
 
 def test_only_new_rows_are_added(write, good):
     load(write([good]))
     path = write([good, good | {"external_id": "A-2"}])
-    said = "1 payment would be loaded, 1 in the book already.\n"
+    said = "1 payment would be loaded, 1 already recorded.\n"
     assert load(path, dry_run=True) == (said, True)
-    assert load(path) == ("1 payment loaded, 1 in the book already.\n", True)
+    assert load(path) == ("1 payment loaded, 1 already recorded.\n", True)
 
 
 def test_a_second_run_outlives_the_erasure_of_an_account(write, good, payer):
@@ -263,7 +263,7 @@ def test_a_second_run_outlives_the_erasure_of_an_account(write, good, payer):
     load(path)
     payer.email = "erased-1@invalid.example"
     payer.save()
-    assert load(path) == ("0 payments loaded, 1 in the book already.\n", True)
+    assert load(path) == ("0 payments loaded, 1 already recorded.\n", True)
 
 
 @pytest.mark.parametrize("column", ["user", "course_id", "lesson_id", "amount", "currency"])
@@ -287,7 +287,7 @@ def test_an_external_id_with_other_facts_is_refused(write, good, settings, colum
     said, succeeded = load(write(rows))
     assert not succeeded
     assert said == (
-        "Row 2 (line 3): external_id: A-1 is in the book with another person, thing or amount\n"
+        "Row 2 (line 3): external_id: A-1 is already recorded with a different person, item or amount\n"
         "Nothing was loaded.\n"
     )
     assert Payment.objects.count() == 2
@@ -296,7 +296,7 @@ def test_an_external_id_with_other_facts_is_refused(write, good, settings, colum
 def test_a_dry_run_only_reads(write, good):
     path = write([good])
     with recorded() as queries:
-        assert load(path, dry_run=True)[0] == "1 payment would be loaded, 0 in the book already.\n"
+        assert load(path, dry_run=True)[0] == "1 payment would be loaded, 0 already recorded.\n"
     # Accounts by e-mail, courses, what is in the book.
     assert len(queries) == 3
     assert all(sql.startswith("SELECT") for sql in queries)
@@ -328,7 +328,7 @@ def test_two_who_load_the_same_at_once_do_not_load_it_twice(write, good, payer, 
     with connection.execute_wrapper(let_another_be_faster):
         said, succeeded = load(path)
     assert (said, succeeded) == (
-        f"{path}: The book changed while the rows were loaded, so nothing was loaded. Try again.\n",
+        f"{path}: The payments changed while the file was being loaded, so nothing was loaded. Try again.\n",
         False,
     )
     assert not Payment.objects.exists()
