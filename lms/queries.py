@@ -54,7 +54,7 @@ def list_courses(user: User, *, search: str, ordering: str) -> RowList:
 
 def read_course(user: User, course_id: int) -> Row:
     """A course in authoring with its lessons. Raises DoesNotExist."""
-    course = _course(role_of(user)).get({VIEWER: user.pk, WANTED: course_id})
+    course = _courses(role_of(user)).one.get({VIEWER: user.pk, WANTED: course_id})
     return _with_lessons(user, [course])[0]
 
 
@@ -66,7 +66,7 @@ def list_lessons(user: User, *, course_id: int | None) -> RowList:
 
 def read_lesson(user: User, lesson_id: int) -> Row:
     """A lesson in authoring. Raises DoesNotExist."""
-    lesson = _lesson(role_of(user)).get({VIEWER: user.pk, WANTED: lesson_id})
+    lesson = _lessons(role_of(user)).one.get({VIEWER: user.pk, WANTED: lesson_id})
     return _with_abilities(user, [lesson])[0]
 
 
@@ -82,7 +82,7 @@ def read_catalog_course(user: User, course_id: int) -> Row:
     """A published course with the outline of its lessons. Raises DoesNotExist."""
     values: Values = {VIEWER: user.pk, WANTED: course_id}
     role = role_of(user)
-    course = _with_owners([_catalog_course(role).get(values)])[0]
+    course = _with_owners([_catalog(role).one.get(values)])[0]
     return course | {"lessons": _outline(role).rows(values)}
 
 
@@ -97,19 +97,12 @@ def _values(user: User, search: str) -> Values:
 
 
 @compiled_once
-def _courses(role: Role, ordering: str, *, is_searched: bool) -> CompiledList:
+def _courses(role: Role, ordering: str = "id", *, is_searched: bool = False) -> CompiledList:
     viewer = placeholder_user(role)
     courses = Course.objects.visible_to(viewer).with_is_subscribed(viewer)
     if is_searched:
         courses = courses.matching(SEARCHED)
     return CompiledList(courses.in_order(ordering), *COURSE)
-
-
-@compiled_once
-def _course(role: Role) -> CompiledQuery:
-    viewer = placeholder_user(role)
-    courses = Course.objects.visible_to(viewer).with_is_subscribed(viewer)
-    return CompiledQuery(courses.filter(pk=WANTED).order_by(), *COURSE)
 
 
 @compiled_once
@@ -120,7 +113,7 @@ def _lessons_of(number: int) -> CompiledQuery:
 
 
 @compiled_once
-def _lessons(role: Role, *, in_course: bool) -> CompiledList:
+def _lessons(role: Role, *, in_course: bool = False) -> CompiledList:
     lessons = Lesson.objects.visible_to(placeholder_user(role))
     if in_course:
         lessons = lessons.filter(course_id=WANTED)
@@ -129,14 +122,13 @@ def _lessons(role: Role, *, in_course: bool) -> CompiledList:
 
 
 @compiled_once
-def _lesson(role: Role) -> CompiledQuery:
-    lessons = Lesson.objects.visible_to(placeholder_user(role))
-    return CompiledQuery(lessons.filter(pk=WANTED).order_by(), *LESSON, "course__owner_id")
-
-
-@compiled_once
 def _catalog(
-    role: Role, ordering: str, *, is_searched: bool, free: bool | None, mine: bool
+    role: Role,
+    ordering: str = "id",
+    *,
+    is_searched: bool = False,
+    free: bool | None = None,
+    mine: bool = False,
 ) -> CompiledList:
     viewer = placeholder_user(role)
     courses = Course.objects.published()
@@ -147,12 +139,6 @@ def _catalog(
     if is_searched:
         courses = courses.matching(SEARCHED)
     return CompiledList(courses.with_catalog_details(viewer).in_order(ordering), *CATALOG)
-
-
-@compiled_once
-def _catalog_course(role: Role) -> CompiledQuery:
-    courses = Course.objects.published().with_catalog_details(placeholder_user(role))
-    return CompiledQuery(courses.filter(pk=WANTED).order_by(), *CATALOG)
 
 
 @compiled_once

@@ -12,7 +12,7 @@ class ProjectConfig(AppConfig):
     verbose_name = _("Parta")
 
     def ready(self) -> None:
-        # The house has no signals of its own; this is Django's way to say "the tables are there",
+        # The project has no signals of its own; this is Django's way to say "the tables are there",
         # and the one moment at which every deployment, test run and fresh clone agrees. The sender is
         # the app with the table: Django sends nothing for an app without models, as this one is.
         cluster = installed.get_app_config("django_q")

@@ -34,8 +34,7 @@ Messages = Iterator[CheckMessage]
 def require_secret_key() -> None:
     """Raise ImproperlyConfigured unless a key was given: every process would sign with its own."""
     if not settings.SECRET_KEY_IS_SET:
-        msg = f"SECRET_KEY is not set. {KEY_HINT}"
-        raise ImproperlyConfigured(msg)
+        raise ImproperlyConfigured(f"SECRET_KEY is not set. {KEY_HINT}")
 
 
 @register(Tags.security, PARTA)

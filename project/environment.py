@@ -33,8 +33,7 @@ def switch(name: str, *, default: bool) -> bool:
     """Read `on` or `off`; a word that is neither is refused, not taken for `off`."""
     text = env.str(name, default="").strip().lower()
     if text not in {"", "on", "off", "true", "false", "yes", "no", "1", "0"}:
-        msg = f"{name} must be on or off, not {text!r}"
-        raise ImproperlyConfigured(msg)
+        raise ImproperlyConfigured(f"{name} must be on or off, not {text!r}")
     return text in {"on", "true", "yes", "1"} if text else default
 
 
@@ -42,8 +41,9 @@ def number(name: str, default: int, minimum: int = 0) -> int:
     """Read a whole number."""
     text = env.str(name, default=str(default)).strip()
     if re.fullmatch(r"\d{1,9}", text) is None or int(text) < minimum:
-        msg = f"{name} must be a whole number of at least {minimum}, not {text!r}"
-        raise ImproperlyConfigured(msg)
+        raise ImproperlyConfigured(
+            f"{name} must be a whole number of at least {minimum}, not {text!r}"
+        )
     return int(text)
 
 
@@ -51,8 +51,7 @@ def choice(name: str, default: str, known: set[str]) -> str:
     """Read one of several known words."""
     text: str = env.str(name, default=default)
     if text not in known:
-        msg = f"{name}={text!r} is not a known value"
-        raise ImproperlyConfigured(msg)
+        raise ImproperlyConfigured(f"{name}={text!r} is not a known value")
     return text
 
 
@@ -64,8 +63,7 @@ def address(name: str, read: Callable[..., Entry], default: str) -> Entry:
     except (ImproperlyConfigured, KeyError, ValueError, UserWarning):
         entry = {}
     if not any(entry.get(key) for key in ("ENGINE", "BACKEND", "EMAIL_BACKEND")):
-        msg = f"{name} is not a URL of a known kind; see .env.sample for examples"
-        raise ImproperlyConfigured(msg)
+        raise ImproperlyConfigured(f"{name} is not a URL of a known kind; see .env.sample")
     return entry
 
 
@@ -74,8 +72,7 @@ def duration(name: str, default: str) -> timedelta:
     text = env.str(name, default=default)
     match = re.fullmatch(r"([1-9]\d{0,8})([smhdw])", text.strip())
     if match is None:
-        msg = f"{name} must be a number and one of s, m, h, d, w, as in 4h, not {text!r}"
-        raise ImproperlyConfigured(msg)
+        raise ImproperlyConfigured(f"{name} must look like 4h (s, m, h, d, w), not {text!r}")
     units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
     return timedelta(**{units[match[2]]: int(match[1])})
 
@@ -84,8 +81,7 @@ def rate(name: str, default: str) -> str:
     """Read a rate written as `10/min` (s, min, h, d)."""
     text: str = env.str(name, default=default).strip()
     if re.fullmatch(r"[1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)", text) is None:
-        msg = f"{name} must be a number, a slash and one of s, min, h, d, not {text!r}"
-        raise ImproperlyConfigured(msg)
+        raise ImproperlyConfigured(f"{name} must look like 10/min (s, min, h, d), not {text!r}")
     return text
 
 
@@ -115,8 +111,7 @@ def database(name: str, default: str) -> Entry:
         options["prepare_threshold"] = None if behind_pooler else 5
         entry["DISABLE_SERVER_SIDE_CURSORS"] = behind_pooler
     else:
-        msg = f"{name} must start with sqlite:// or postgres://"
-        raise ImproperlyConfigured(msg)
+        raise ImproperlyConfigured(f"{name} must start with sqlite:// or postgres://")
     return entry
 
 
@@ -145,8 +140,9 @@ def media_storage(url: str) -> Entry:
         return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.path.strip("/"):
-        msg = "STORAGE_URL must look like s3://key:secret@host/bucket?region=name"
-        raise ImproperlyConfigured(msg)
+        raise ImproperlyConfigured(
+            "STORAGE_URL must look like s3://key:secret@host/bucket?region=name"
+        )
     host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     return {

@@ -4,17 +4,7 @@ import logging
 from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import (
-    BooleanField,
-    CharField,
-    DateTimeField,
-    Expression,
-    F,
-    IntegerField,
-    Model,
-    QuerySet,
-    Value,
-)
+from django.db.models import Expression, F, Model, QuerySet, Value
 from django.utils import timezone
 
 from project.mail.kinds import mail_kind
@@ -31,14 +21,14 @@ def add_recipients(mailing: Mailing, rows: QuerySet[Model], field: str) -> int:
     """Put the people whom `field` of the rows names into the mailing, in one statement; who is
     there already stays as they are. Returns the number of new ones."""
     columns: dict[str, Expression | F] = {
-        "mailing_id": Value(mailing.pk, IntegerField()),
+        "mailing_id": Value(mailing.pk),
         "recipient_id": F(field),
-        "status": Value(DeliveryStatus.WAITING.value, CharField()),
-        "urgent": Value(mail_kind(mailing.kind).urgent, BooleanField()),
-        "attempts": Value(0, IntegerField()),
-        "refusals": Value(0, IntegerField()),
-        "due_at": Value(timezone.now(), DateTimeField()),
-        "error": Value("", CharField()),
+        "status": Value(DeliveryStatus.WAITING.value),
+        "urgent": Value(mail_kind(mailing.kind).urgent),
+        "attempts": Value(0),
+        "refusals": Value(0),
+        "due_at": Value(timezone.now()),
+        "error": Value(""),
     }
     aliases = {f"delivery_{name}": value for name, value in columns.items()}
     select, parameters = rows.annotate(**aliases).values_list(*aliases).query.sql_with_params()

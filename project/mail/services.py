@@ -32,15 +32,8 @@ def send_to_one(
     is a mail of its own. `title` says in the admin what it is about. Raises KeyError for an unknown
     kind."""
     urgent = mail_kind(kind).urgent
-    mailing, created = Mailing.objects.get_or_create(
-        key=mailing_key(kind, key or secrets.token_hex(16)),
-        defaults={
-            "kind": kind,
-            "subject_id": subject_id,
-            "title": title[:200],
-            "state": MailingState.LISTED,
-        },
-    )
+    key = key or secrets.token_hex(16)
+    mailing, created = _mailing(kind, key, MailingState.LISTED, subject_id, title)
     if created:
         Delivery.objects.create(mailing=mailing, recipient=recipient, urgent=urgent)
         enqueue(DELIVER)
@@ -51,11 +44,8 @@ def send_to_one(
 def send_to_audience(kind: str, subject_id: int, *, title: str = "") -> Mailing:
     """Send a mail to all whom its kind names; the worker lists them. Its time does not depend on
     their number. A second call for the same subject changes nothing."""
-    mail_kind(kind)
-    mailing, created = Mailing.objects.get_or_create(
-        key=mailing_key(kind, subject_id),
-        defaults={"kind": kind, "subject_id": subject_id, "title": title[:200]},
-    )
+    mail_kind(kind)  # raises KeyError for an unknown one
+    mailing, created = _mailing(kind, subject_id, MailingState.LISTING, subject_id, title)
     if created:
         enqueue(DELIVER)
     return mailing
@@ -63,10 +53,15 @@ def send_to_audience(kind: str, subject_id: int, *, title: str = "") -> Mailing:
 
 def open_mailing(kind: str, key: str) -> Mailing:
     """The mailing of this key, to which the caller adds recipients with `recipients.add_recipients`."""
-    mailing, _created = Mailing.objects.get_or_create(
-        key=mailing_key(kind, key), defaults={"kind": kind, "state": MailingState.LISTED}
-    )
-    return mailing
+    return _mailing(kind, key, MailingState.LISTED)[0]
+
+
+def _mailing(
+    kind: str, key: object, state: MailingState, subject_id: int | None = None, title: str = ""
+) -> tuple[Mailing, bool]:
+    """Get or create the mailing of this key; say whether it is new."""
+    details = {"kind": kind, "state": state, "subject_id": subject_id, "title": title[:200]}
+    return Mailing.objects.get_or_create(key=mailing_key(kind, key), defaults=details)
 
 
 def start_delivery() -> None:

@@ -161,11 +161,12 @@ class CompiledQuery:
 
 
 class CompiledList:
-    """An ordered queryset: its pages, and the number of its rows."""
+    """An ordered queryset: its pages, the number of its rows, and the one with the key WANTED."""
 
     def __init__(self, queryset: QuerySet[Model], *columns: str) -> None:
         self.page = CompiledQuery(queryset, *columns, tail=" LIMIT %s OFFSET %s")
         self.keys = CompiledQuery(queryset.order_by(), "pk")
+        self.one = CompiledQuery(queryset.filter(pk=WANTED).order_by(), *columns)
 
 
 @dataclass(frozen=True, slots=True)

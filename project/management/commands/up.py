@@ -102,8 +102,7 @@ class Command(BaseCommand):
         except FileExistsError:
             return
         except OSError as error:
-            msg = f"Can't write {path}: {error.strerror}."
-            raise CommandError(msg) from error
+            raise CommandError(f"Can't write {path}: {error.strerror}.") from error
         self._say(f"Wrote {path} with a new secret key and DEBUG=on.")
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
 
@@ -125,11 +124,9 @@ class Command(BaseCommand):
             if server := connection.settings_dict["HOST"]:
                 name = f"{server}:{connection.settings_dict['PORT']}/{name}"
             reason = str(error).partition("\n")[0]
-            msg = f"Can't use the database {name}: {reason}"
-            raise CommandError(msg) from error
+            raise CommandError(f"Can't use the database {name}: {reason}") from error
         except OSError as error:
-            msg = f"Can't write {error.filename}: {error.strerror}."
-            raise CommandError(msg) from error
+            raise CommandError(f"Can't write {error.filename}: {error.strerror}.") from error
         finally:
             connection.close()  # the services open their own
         return accounts
@@ -171,5 +168,6 @@ def _listen(host: str, port: int, option: str) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
-        msg = f"Can't listen on {host} port {port}: {error}. Choose another with {option}."
-        raise CommandError(msg) from error
+        raise CommandError(
+            f"Can't listen on {host} port {port}: {error}. Choose another with {option}."
+        ) from error
