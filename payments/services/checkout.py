@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from payments.models import AutomaticReason, MoveSource, Payment, PaymentStatus, StripePrice
 from payments.provider import stripe
-from payments.provider.types import ProviderError, ProviderRefused, Session
+from payments.provider.types import ProviderError, ProviderRefused
 from payments.services.stripe_events import apply_session, remember_session
 from payments.services.transitions import Cause, lock_payment, move_payment
 from people.models import User
@@ -41,7 +41,13 @@ def open_session(
             same = Payment.objects.filter(pk=payment.pk, attempt=payment.attempt)
             same.update(attempt=F("attempt") + 1)
         raise
-    return _keep_session(payment.pk, session)
+    with transaction.atomic():
+        payment = lock_payment(payment.pk)
+        # A parallel request may have kept the page, or closed the payment.
+        is_first = payment.is_half_made
+        if is_first:
+            remember_session(payment, session)
+    return payment, is_first
 
 
 def close_session(payment: Payment) -> Payment:
@@ -98,13 +104,3 @@ def _key(payment: Payment, purpose: str) -> str:
     """Name one wish of one payment at Stripe, so that it is granted once however often asked."""
     amount = f"{payment.amount}{payment.currency}"
     return f"parta:{payment.token}:{amount}:{purpose}:{payment.attempt}"
-
-
-@transaction.atomic
-def _keep_session(payment_id: int, session: Session) -> tuple[Payment, bool]:
-    """Write down the session, unless a parallel request has done so, or the payment was closed."""
-    payment = lock_payment(payment_id)
-    if not payment.is_half_made:
-        return payment, False
-    remember_session(payment, session)
-    return payment, True

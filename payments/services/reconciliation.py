@@ -26,18 +26,14 @@ def reconcile_payments(*, at: datetime | None = None) -> int:
     """Ask Stripe about payments that are open for too long, longest unasked first, and store what
     it says. Returns how many were asked about; stops quietly while Stripe does not answer."""
     now = at or timezone.now()
-    _clear_abandoned(now)
+    with transaction.atomic():
+        # What no page was ever made for. Locked: one that somebody goes on with stays.
+        abandoned = Payment.objects.filter(HALF_MADE, created_at__lt=now - ABANDONED_AFTER)
+        found = list(abandoned.select_for_update().values_list("pk", flat=True))
+        Payment.objects.filter(pk__in=found).delete()
     close_needless_pages(at=now)
     overdue = Payment.objects.to_reconcile(created_before=now - OVERDUE_AFTER)
     return _try_each(overdue, partial(ask_stripe, source=MoveSource.RECONCILIATION), now)
-
-
-@transaction.atomic
-def _clear_abandoned(now: datetime) -> None:
-    """Delete what no page was ever made for. Locked: one that somebody goes on with stays."""
-    abandoned = Payment.objects.filter(HALF_MADE, created_at__lt=now - ABANDONED_AFTER)
-    found = list(abandoned.select_for_update().values_list("pk", flat=True))
-    Payment.objects.filter(pk__in=found).delete()
 
 
 def close_needless_pages(*, at: datetime | None = None) -> int:

@@ -1,16 +1,15 @@
-"""Stripe's API: who asks, which operation, and once for each idempotency key."""
+"""Stripe's API: who asks, and for which operation."""
 
 import json
 import re
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import unquote
 
 from payments.stripe_sandbox.forms import Json, StripeFault, read_form
 from payments.stripe_sandbox.objects import new_id
-from payments.stripe_sandbox.state import DAY, Sandbox
+from payments.stripe_sandbox.state import Sandbox
 
 ROUTES = [
     (method, re.compile(pattern), operation)
@@ -51,22 +50,9 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a request asks for. `key` is its idempotency key, `asked` the whole of it."""
-
     operation: str
     object_id: str
     form: Json
-    key: str | None
-    asked: str
-
-
-@dataclass(slots=True)
-class KeptReply:
-    """What a key was used for, and the answer once there is one."""
-
-    asked: str
-    at: int
-    reply: Reply | None = None
 
 
 class StripeAPI:
@@ -75,13 +61,11 @@ class StripeAPI:
     def __init__(self, sandbox: Sandbox, *, api_key: str) -> None:
         self.sandbox = sandbox
         self.api_key = api_key
-        self._kept: dict[str, KeptReply] = {}
-        self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Reply:
         """Answer as Stripe would. Raises nothing."""
         try:
-            reply = self.reply_to(self.read(request))
+            reply = self.perform(self.read(request))
         except StripeFault as fault:
             reply = json_reply(fault.status, fault.body)
         return replace(reply, headers={"Request-Id": new_id("req"), **reply.headers})
@@ -101,54 +85,11 @@ class StripeAPI:
             )
         if request.headers.get("Authorization") != f"Bearer {self.api_key}":
             raise StripeFault("Invalid API Key provided", status=HTTPStatus.UNAUTHORIZED)
-        is_post = request.method == "POST"
         return Call(
             operation=operation,
             object_id=unquote("".join(match.groups())),
-            form=read_form(request.body if is_post else request.query),
-            key=request.headers.get("Idempotency-Key") if is_post else None,
-            asked=f"{request.path}?{request.body}",
+            form=read_form(request.body if request.method == "POST" else request.query),
         )
-
-    def reply_to(self, call: Call) -> Reply:
-        return self.once(call, lambda: self.perform(call))
-
-    def once(self, call: Call, act: Callable[[], Reply]) -> Reply:
-        """Act, or say again what was said to the same key. A refusal (StripeFault) is not kept."""
-        if not call.key:
-            return act()
-        kept = self._take_key(call.key, call.asked)
-        if kept.reply:
-            return replace(kept.reply, headers={"Idempotent-Replayed": "true"})
-        try:
-            kept.reply = act()
-        except StripeFault:
-            with self._lock:
-                del self._kept[call.key]
-            raise
-        return kept.reply
-
-    def _take_key(self, key: str, asked: str) -> KeptReply:
-        """Raises StripeFault if the key is in use, or was used for something else."""
-        with self._lock:
-            now = self.sandbox.now()
-            kept = self._kept.get(key)
-            if kept is None or kept.at + DAY <= now:
-                self._kept[key] = KeptReply(asked, now)
-                return self._kept[key]
-        if kept.asked != asked:
-            raise StripeFault(
-                "Keys for idempotent requests can only be used with the same parameters they were"
-                " first used with.",
-                kind="idempotency_error",
-            )
-        if kept.reply is None:
-            raise StripeFault(
-                "Another request with this key is still running.",
-                code="idempotency_key_in_use",
-                status=HTTPStatus.CONFLICT,
-            )
-        return kept
 
     def perform(self, call: Call) -> Reply:
         sandbox = self.sandbox

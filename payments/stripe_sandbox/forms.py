@@ -42,7 +42,7 @@ def read_form(text: str) -> Json:
     return {name: _with_lists(value) for name, value in form.items()}
 
 
-def _with_lists(value: Any) -> Any:
+def _with_lists(value: object) -> object:
     if not isinstance(value, dict):
         return value
     inner = {name: _with_lists(part) for name, part in value.items()}

@@ -6,7 +6,6 @@ import secrets
 import string
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 from payments.stripe_sandbox.forms import Json
 
@@ -20,7 +19,7 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_" + "".join(secrets.choice(LETTERS) for _ in range(length))
 
 
-def make(kind: str, form: Json | None = None, *, now: int, **fields: Any) -> Json:
+def make(kind: str, form: Json | None = None, *, now: int, **fields: object) -> Json:
     """Make an object that has the fields of a form under the same names, and these fields."""
     made = deepcopy(TEMPLATES[kind])
     made["id"] = new_id(made["id"])

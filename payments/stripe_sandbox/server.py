@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from payments.stripe_sandbox import pages
@@ -43,7 +43,7 @@ class SandboxHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.do_GET()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Write one line with the path, without the query and without the ids: a link is secret."""
         path = re.sub(r"_[A-Za-z0-9]{20,}", "_…", urlsplit(self.path).path)
         logger.info("%s %s", self.command, path)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 from payments.stripe_sandbox.forms import Json, StripeFault
 from payments.stripe_sandbox.objects import TEMPLATES, make, new_id
@@ -256,7 +255,7 @@ class Sandbox:
             self.save()
             return deepcopy(made)
 
-    def _change(self, object_id: str, event: str, **changes: Any) -> Json:
+    def _change(self, object_id: str, event: str, **changes: object) -> Json:
         with self.lock:
             changed: Json = self._kept["objects"][object_id]
             changed.update(changes)

@@ -1,8 +1,10 @@
-"""The sandbox as tests need it: it refuses what Stripe refuses, its clock can be moved, things go wrong
-on purpose, events wait to be looked at, and all that was asked is known."""
+"""The sandbox as tests need it: it refuses what Stripe refuses, answers once for each idempotency key,
+its clock can be moved, things go wrong on purpose, events wait to be looked at, and all that was asked
+is known."""
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from typing import Any, Literal, get_args
@@ -10,7 +12,7 @@ from typing import Any, Literal, get_args
 from payments.stripe_sandbox.api import Call, Reply, Request, StripeAPI, json_reply
 from payments.stripe_sandbox.forms import Json, StripeFault
 from payments.stripe_sandbox.server import SandboxHandler, SandboxServer, text_reply
-from payments.stripe_sandbox.state import Sandbox
+from payments.stripe_sandbox.state import DAY, Sandbox
 from payments.tests.stripe_rules import check_request
 
 FaultKind = Literal["error", "unavailable", "rate_limit", "garbage", "stall", "drop", "drop_after"]
@@ -46,6 +48,23 @@ class LateReply(Reply):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyedCall(Call):
+    """`key` is the idempotency key of a request, `asked` the whole of it."""
+
+    key: str | None
+    asked: str
+
+
+@dataclass(slots=True)
+class KeptReply:
+    """What a key was used for, and the answer once there is one."""
+
+    asked: str
+    at: int
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What was asked and answered."""
 
@@ -77,22 +96,27 @@ class FaultyAPI(StripeAPI):
         self.calls: list[Asked] = []
         self.faults: list[Fault] = []
         self._planning = threading.Lock()
+        self._kept: dict[str, KeptReply] = {}
+        self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Reply:
         reply = super().answer(request)
         try:
             call = self.read(request)
         except StripeFault:
-            call = Call("unknown", "", {}, request.headers.get("Idempotency-Key"), "")
+            call = KeyedCall("unknown", "", {}, request.headers.get("Idempotency-Key"), "")
         replayed = "Idempotent-Replayed" in reply.headers
         self.calls.append(Asked(call.operation, call.key, call.form, reply.status, replayed))
         return reply
 
-    def perform(self, call: Call) -> Reply:
-        check_request(call.operation, call.form, now=self.sandbox.now())
-        return super().perform(call)
+    def read(self, request: Request) -> KeyedCall:
+        call = super().read(request)
+        key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
+        asked = f"{request.path}?{request.body}"
+        return KeyedCall(call.operation, call.object_id, call.form, key, asked)
 
-    def reply_to(self, call: Call) -> Reply:
+    def perform(self, call: Call) -> Reply:
+        assert isinstance(call, KeyedCall)
         fault = self._planned_fault(call.operation)
         match fault.kind if fault else None:
             case "drop":
@@ -103,9 +127,50 @@ class FaultyAPI(StripeAPI):
                 return _failure(HTTPStatus.SERVICE_UNAVAILABLE, "api_error")
             case "error":
                 status = HTTPStatus.INTERNAL_SERVER_ERROR
-                return self.once(call, lambda: _failure(status, "api_error"))
-        reply = super().reply_to(call)
+                return self._once(call, lambda: _failure(status, "api_error"))
+        reply = self._once(call, lambda: self._perform_checked(call))
         return reply if "Idempotent-Replayed" in reply.headers else _spoilt(reply, fault)
+
+    def _perform_checked(self, call: Call) -> Reply:
+        check_request(call.operation, call.form, now=self.sandbox.now())
+        return super().perform(call)
+
+    def _once(self, call: KeyedCall, act: Callable[[], Reply]) -> Reply:
+        """Act, or say again what was said to the same key. A refusal (StripeFault) is not kept."""
+        if not call.key:
+            return act()
+        kept = self._take_key(call.key, call.asked)
+        if kept.reply:
+            return replace(kept.reply, headers={"Idempotent-Replayed": "true"})
+        try:
+            kept.reply = act()
+        except StripeFault:
+            with self._lock:
+                del self._kept[call.key]
+            raise
+        return kept.reply
+
+    def _take_key(self, key: str, asked: str) -> KeptReply:
+        """Raises StripeFault if the key is in use, or was used for something else."""
+        with self._lock:
+            now = self.sandbox.now()
+            kept = self._kept.get(key)
+            if kept is None or kept.at + DAY <= now:
+                self._kept[key] = KeptReply(asked, now)
+                return self._kept[key]
+        if kept.asked != asked:
+            raise StripeFault(
+                "Keys for idempotent requests can only be used with the same parameters they were"
+                " first used with.",
+                kind="idempotency_error",
+            )
+        if kept.reply is None:
+            raise StripeFault(
+                "Another request with this key is still running.",
+                code="idempotency_key_in_use",
+                status=HTTPStatus.CONFLICT,
+            )
+        return kept
 
     def _planned_fault(self, operation: str) -> Fault | None:
         with self._planning:

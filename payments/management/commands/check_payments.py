@@ -1,7 +1,5 @@
 """`manage.py check_payments`: where money, access and Stripe disagree."""
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
@@ -21,16 +19,16 @@ class Command(BaseCommand):
             "--without-stripe", action="store_true", help="compare with our own books only"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, fix: bool, without_stripe: bool, **options: object) -> None:
         wrong = repaired = 0
         try:
-            for found in consistency.find_disagreements(with_stripe=not options["without_stripe"]):
+            for found in consistency.find_disagreements(with_stripe=not without_stripe):
                 wrong += 1
-                fixed = options["fix"] and found.repair is not None
-                if fixed and found.repair is not None:
+                mark = ""
+                if fix and found.repair is not None:
                     found.repair()
                     repaired += 1
-                mark = _(" (repaired)") if fixed else ""
+                    mark = _(" (repaired)")
                 self.stdout.write(f"{found.kind} payment {found.payment_id}: {found.detail}{mark}")
         except ProviderError as error:
             raise CommandError(

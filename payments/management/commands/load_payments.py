@@ -50,7 +50,7 @@ A .csv file (UTF-8, commas or semicolons) has a line with the names of its colum
         parser.add_argument("file", nargs="?", type=Path, default=DEFAULT_FILE, metavar="FILE")
         parser.add_argument("--dry-run", action="store_true", help="check all rows, load none")
 
-    def handle(self, *, file: Path, dry_run: bool, **options: Any) -> None:
+    def handle(self, *, file: Path, dry_run: bool, **options: object) -> None:
         try:
             with file.open("rb") as source:
                 rows = _with_progress(files.read_rows(source, file.name), source)

@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -30,7 +29,7 @@ class Command(BaseCommand):
         )
 
     def handle(
-        self, *, host: str, port: int, webhook_url: str, delay: int, memory: Path, **options: Any
+        self, *, host: str, port: int, webhook_url: str, delay: int, memory: Path, **options: object
     ) -> None:
         if not settings.DEBUG:
             raise CommandError("The sandbox is for development: it runs with DEBUG on only.")

@@ -35,7 +35,7 @@ class Row:
     CSV file with its header. `problem` is set where not even the values could be read."""
 
     number: int
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
     line: int | None = None
     problem: str = ""
 
@@ -98,22 +98,24 @@ def read_row(row: Row) -> Draft:
             values[column] = None if is_missing else read(value)
         except Unfit as unfit:
             problems.append(f"{column}: {unfit}")
-    problems = problems or _contradictions(values)
     if problems:
         raise Unfit("; ".join(problems))
-    return Draft(row=row, **values)
+    draft = Draft(row=row, **values)
+    if contradictions := _contradictions(draft):
+        raise Unfit("; ".join(contradictions))
+    return draft
 
 
-def _contradictions(values: Mapping[str, Any]) -> list[str]:
+def _contradictions(draft: Draft) -> list[str]:
     problems = []
-    if (values["course_id"] is None) == (values["lesson_id"] is None):
+    if (draft.course_id is None) == (draft.lesson_id is None):
         problems.append(_("there must be either a course or a lesson"))
-    is_paid = values["status"] in {PaymentStatus.PAID, PaymentStatus.REFUNDED}
-    if is_paid and values["paid_at"] is None:
+    is_paid = draft.status in {PaymentStatus.PAID, PaymentStatus.REFUNDED}
+    if is_paid and draft.paid_at is None:
         problems.append(_("paid_at: is missing, but the payment was made"))
-    if not is_paid and values["paid_at"] is not None:
+    if not is_paid and draft.paid_at is not None:
         problems.append(_("paid_at: is given, but the payment was not made"))
-    if values["method"] == PaymentMethod.STRIPE and values["status"] in OPEN_STATUSES:
+    if draft.method == PaymentMethod.STRIPE and draft.status in OPEN_STATUSES:
         problems.append(_("status: a payment that is still open at Stripe can't be imported"))
     return problems
 
