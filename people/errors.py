@@ -7,12 +7,12 @@ from project.common.errors import Conflict, Refused, Unauthenticated
 
 class InvalidCredentials(Unauthenticated):
     code = "invalid_credentials"
-    message = _("The e-mail or the password is wrong.")
+    message = _("The e-mail or password is incorrect.")
 
 
 class InvalidToken(Unauthenticated):
     code = "invalid_token"
-    message = _("This token is not valid, has expired or was revoked.")
+    message = _("This token is invalid, has expired or was revoked.")
 
 
 class AccountBlocked(Refused):
@@ -22,12 +22,12 @@ class AccountBlocked(Refused):
 
 class EmailTaken(Conflict):
     code = "email_taken"
-    message = _("There is an account with this e-mail already.")
+    message = _("An account with this e-mail already exists.")
 
 
 class InvalidLink(Conflict):
     code = "invalid_link"
-    message = _("This link has been used, has expired or is not complete. Ask for a new one.")
+    message = _("This link has already been used, has expired or is incomplete. Request a new one.")
 
 
 class LastAdministrator(Conflict):
@@ -37,7 +37,7 @@ class LastAdministrator(Conflict):
 
 class AccountErased(Conflict):
     code = "account_erased"
-    message = _("This account was erased at the person's own wish.")
+    message = _("This account was erased at the person's own request.")
 
 
 class NotAdministrator(Conflict):

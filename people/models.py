@@ -37,7 +37,7 @@ class BlockReason(models.TextChoices):
 
     STAFF = "staff", _("blocked by staff")
     INACTIVITY = "inactivity", _("inactive for too long")
-    ERASED = "erased", _("erased at the person's own wish")
+    ERASED = "erased", _("erased at the person's own request")
 
 
 STAFF_SEARCHES = ("email", "first_name", "last_name", "phone", "city")
@@ -140,7 +140,7 @@ class User(AbstractUser):
     )
     blocked_at = models.DateTimeField(_("blocked at"), null=True, blank=True, editable=False)
     blocked_reason = models.CharField(
-        _("reason of the block"), max_length=10, choices=BlockReason, blank=True, editable=False
+        _("reason for the block"), max_length=10, choices=BlockReason, blank=True, editable=False
     )
     # When the sweep told this person that it will block them; counts for one absence.
     warned_at = models.DateTimeField(_("warned at"), null=True, blank=True, editable=False)
@@ -160,7 +160,7 @@ class User(AbstractUser):
             models.UniqueConstraint(
                 Lower("email"),
                 name="user_email_unique",
-                violation_error_message=_("There is an account with this e-mail already."),
+                violation_error_message=_("An account with this e-mail already exists."),
             ),
             models.CheckConstraint(
                 condition=Q(blocked_at=None, blocked_reason="")

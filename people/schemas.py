@@ -93,7 +93,7 @@ Phone = Annotated[
     _or_null(
         pattern=r"^(\+[1-9]\d{6,14})?$",
         examples=["+79161234567"],
-        description="In international form (E.164), of an existing numbering plan.",
+        description="In international format (E.164), from an existing numbering plan.",
     ),
 ]
 
@@ -107,7 +107,9 @@ class RegistrationIn(InputSchema):
     last_name: Name = ""
     phone: Phone = ""
     city: City = ""
-    language: Language | None = Field(None, description="Default: as `Accept-Language` says.")
+    language: Language | None = Field(
+        None, description="Default: the language of `Accept-Language`."
+    )
 
 
 class CredentialsIn(InputSchema):
@@ -128,9 +130,9 @@ class TokenIn(InputSchema):
 class TokenPairOut(OutputSchema):
     """Send `access` as `Authorization: Bearer …`; exchange `refresh` when it has expired."""
 
-    access: str = Field(description="Good for minutes.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.a"])
+    access: str = Field(description="Valid for minutes.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.a"])
     refresh: str = Field(
-        description="Good for days, and for one exchange.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.r"]
+        description="Valid for days, and for one exchange.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.r"]
     )
 
 
@@ -144,7 +146,7 @@ class EmailIn(InputSchema):
 
 
 class PasswordResetIn(InputSchema):
-    """What the link of the mail carries, and the new password."""
+    """The parts of the link in the mail, and the new password."""
 
     uid: LinkPart = Field(examples=["MQ"])
     token: LinkPart = Field(examples=["d2x5v1-0f9a…"])
@@ -152,14 +154,14 @@ class PasswordResetIn(InputSchema):
 
 
 class ReactivationIn(InputSchema):
-    """What the link of the mail carries."""
+    """The parts of the link in the mail."""
 
     uid: LinkPart = Field(examples=["MQ"])
     token: LinkPart = Field(examples=["d2x5v1-0f9a…"])
 
 
 class PublicProfileOut(OutputSchema):
-    """What everybody may know of a person."""
+    """What everybody may know about a person."""
 
     id: int
     first_name: BlankAsNull = Field(examples=["Anna"])
@@ -169,7 +171,7 @@ class PublicProfileOut(OutputSchema):
 
 
 class ProfileOut(OutputSchema):
-    """A person's own profile. A text they have not given is null."""
+    """A person's own profile. Texts that were not given are null."""
 
     id: int
     email: str = Field(examples=["anna@school.example"])
@@ -184,11 +186,11 @@ class ProfileOut(OutputSchema):
     is_moderator: bool
     payments: Annotated[
         list[PaymentOut], BeforeValidator(lambda payments: list(payments.whole().newest_first()))
-    ] = Field(description="The whole history, newest first.")
+    ] = Field(description="The full history, newest first.")
 
 
 class ProfileChanges(InputSchema):
-    """Changes of a profile; what is absent stays as it is, null or an empty text removes."""
+    """Changes to a profile: absent fields stay as they are; null or an empty text removes a value."""
 
     first_name: Name = omitted()
     last_name: Name = omitted()

@@ -22,7 +22,7 @@ def validate_phone(value: str) -> None:
         or phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) != value
     ):
         raise ValidationError(
-            _("Write the phone number in international form, as in +79161234567."),
+            _("Enter the phone number in international format, such as +79161234567."),
             code="invalid_phone",
         )
 

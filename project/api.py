@@ -145,7 +145,7 @@ def answer_model_error(request: HttpRequest, error: DjangoValidationError) -> Ht
 
 @api.exception_handler(Exception)
 def answer_unexpected_error(request: HttpRequest, error: Exception) -> HttpResponse:
-    logger.error("Unexpected failure", exc_info=error)
+    logger.error("Unexpected error", exc_info=error)
     if settings.DEBUG_PROPAGATE_EXCEPTIONS:
         raise error
     return problem(500)

@@ -83,7 +83,7 @@ def delete_course(request: AuthenticatedRequest, course_id: int) -> Status[None]
 def set_course_preview(
     request: AuthenticatedRequest, course_id: int, file: File[UploadedFile]
 ) -> Row:
-    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
+    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; metadata is not stored."""
     course = get_course(request.user, course_id, to=permissions.can_update_course)
     authoring.set_preview(subject=course, picture=read_upload(file))
     return queries.read_course(request.user, course_id)

@@ -77,7 +77,7 @@ def delete_lesson(request: AuthenticatedRequest, lesson_id: int) -> Status[None]
 def set_lesson_preview(
     request: AuthenticatedRequest, lesson_id: int, file: File[UploadedFile]
 ) -> Row:
-    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
+    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; metadata is not stored."""
     lesson = get_lesson(request.user, lesson_id, to=permissions.can_update_lesson)
     authoring.set_preview(subject=lesson, picture=read_upload(file))
     return queries.read_lesson(request.user, lesson_id)

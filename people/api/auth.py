@@ -31,8 +31,8 @@ router = Router()
     summary="Register",
 )
 def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
-    """Opens an account, which can log in at once. A password that is too weak: 422. A taken
-    e-mail, whatever its letter case: 409 `email_taken`."""
+    """Creates an account that can log in right away. A weak password gives 422, an e-mail that is
+    already taken, regardless of letter case, 409 `email_taken`."""
     throttles.limit_registration(request, email=payload.email)
     profile = payload.model_dump(exclude={"email", "password"})
     profile["language"] = payload.language or Language.of_code(get_language())
@@ -47,9 +47,9 @@ def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
     summary="Log in",
 )
 def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
-    """Wrong e-mail or password: 401 `invalid_credentials`. The right password of a blocked
-    account: 403 `account_blocked`. The letter case of the e-mail does not matter. While too many
-    log in at once: 429, to be tried again after a second."""
+    """A wrong e-mail or password gives 401 `invalid_credentials`, the right password of a blocked
+    account 403 `account_blocked`. The letter case of the e-mail does not matter. While too many
+    people log in at once, the answer is 429: try again after a second."""
     with (
         login_queue.place_in_queue() as turn,
         throttles.login_attempt(request, email=payload.email),
@@ -65,8 +65,8 @@ def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
     summary="Exchange a refresh token",
 )
 def refresh_token(request: HttpRequest, payload: RefreshIn) -> TokenPair:
-    """Gives new tokens; the old refresh token is refused from then on. Of simultaneous exchanges
-    of one token exactly one succeeds. A blocked or deleted account: 401."""
+    """Returns new tokens; the old refresh token is no longer accepted. Of several simultaneous
+    exchanges of one token, exactly one succeeds. A blocked or erased account gives 401."""
     return sessions.refresh(token=payload.refresh)
 
 
@@ -74,25 +74,23 @@ def refresh_token(request: HttpRequest, payload: RefreshIn) -> TokenPair:
     "/token/verify", auth=None, response={204: None, 401: Problem}, summary="Check a token"
 )
 def verify_token(request: HttpRequest, payload: TokenIn) -> Status[None]:
-    """204 if an access or refresh token would be accepted now, its account included."""
+    """Answers 204 if this access or refresh token, and its account, would be accepted now."""
     tokens.verify(payload.token)
     return Status(204, None)
 
 
 @router.post("/logout", response={204: None}, summary="Log out")
 def logout(request: AuthenticatedRequest, payload: RefreshIn) -> Status[None]:
-    """Refuses this refresh token of the caller from then on; one that is refused already: 401.
-    The access token ends by itself, within minutes."""
+    """Revokes this refresh token of the caller; one that has already been revoked gives 401. The
+    access token expires by itself within minutes."""
     sessions.log_out(user=request.user, token=payload.refresh)
     return Status(204, None)
 
 
-@router.post(
-    "/password/change", response={204: None, 429: Problem}, summary="Change one's own password"
-)
+@router.post("/password/change", response={204: None, 429: Problem}, summary="Change your password")
 def change_password(request: AuthenticatedRequest, payload: PasswordChangeIn) -> Status[None]:
-    """Ends all tokens of the caller, so log in anew. A wrong old password or a weak new one:
-    422."""
+    """Revokes all tokens of the caller, who then has to log in again. A wrong old password or a
+    weak new one gives 422."""
     user = request.user
     with throttles.password_attempt(user):
         passwords.change_password(
@@ -105,11 +103,11 @@ def change_password(request: AuthenticatedRequest, payload: PasswordChangeIn) ->
     "/password/reset",
     auth=None,
     response={202: None, 429: Problem},
-    summary="Ask for a link for a new password",
+    summary="Request a link to set a new password",
 )
 def request_password_reset(request: HttpRequest, payload: EmailIn) -> Status[None]:
-    """Sends a mail with a link to `/password-reset/{uid}/{token}` of the front end, if there is
-    such an account; the answer is the same in either case."""
+    """Sends a mail with a link to `/password-reset/{uid}/{token}` of the front end if there is such
+    an account; the answer is the same either way."""
     throttles.limit_mail_request(request, email=payload.email)
     passwords.request_password_reset(email=payload.email)
     return Status(202, None)
@@ -119,12 +117,12 @@ def request_password_reset(request: HttpRequest, payload: EmailIn) -> Status[Non
     "/password/reset/confirm",
     auth=None,
     response={204: None, 409: Problem, 429: Problem},
-    summary="Set a new password by a link",
+    summary="Set a new password with a link",
 )
 def confirm_password_reset(request: HttpRequest, payload: PasswordResetIn) -> Status[None]:
-    """Works once, and ends all tokens of the account. A link that was used, has expired or is
-    damaged: 409 `invalid_link`. A weak password: 422, and the link stays good. A blocked account
-    stays blocked."""
+    """Works once, and revokes all tokens of the account. A link that was used, has expired or is
+    damaged gives 409 `invalid_link`. A weak password gives 422, and the link remains valid. A
+    blocked account stays blocked."""
     throttles.limit_link(request, uid=payload.uid, token=payload.token)
     user = passwords.confirm_password_reset(
         uid=payload.uid, token=payload.token, new_password=payload.new_password
@@ -137,11 +135,11 @@ def confirm_password_reset(request: HttpRequest, payload: PasswordResetIn) -> St
     "/reactivation",
     auth=None,
     response={202: None, 429: Problem},
-    summary="Ask for a link that lifts a block for inactivity",
+    summary="Request a link to lift a block for inactivity",
 )
 def request_reactivation(request: HttpRequest, payload: EmailIn) -> Status[None]:
-    """Sends a mail with a link to `/reactivation/{uid}/{token}` of the front end, if the account
-    was blocked for inactivity; the answer is the same in either case."""
+    """Sends a mail with a link to `/reactivation/{uid}/{token}` of the front end if the account was
+    blocked for inactivity; the answer is the same either way."""
     throttles.limit_mail_request(request, email=payload.email)
     blocks.request_reactivation(email=payload.email)
     return Status(202, None)
@@ -151,11 +149,11 @@ def request_reactivation(request: HttpRequest, payload: EmailIn) -> Status[None]
     "/reactivation/confirm",
     auth=None,
     response={204: None, 409: Problem, 429: Problem},
-    summary="Lift a block for inactivity by a link",
+    summary="Lift a block for inactivity with a link",
 )
 def confirm_reactivation(request: HttpRequest, payload: ReactivationIn) -> Status[None]:
     """The account is active again; log in as usual. A link that was used, has expired or is
-    damaged, or a block by staff: 409 `invalid_link`."""
+    damaged, or a block by staff, gives 409 `invalid_link`."""
     throttles.limit_link(request, uid=payload.uid, token=payload.token)
     blocks.confirm_reactivation(uid=payload.uid, token=payload.token)
     return Status(204, None)

@@ -19,16 +19,16 @@ router = Router()
 @router.get("", response=list[PublicProfileOut], summary="List people")
 @paginate(PageNumberPagination)
 def list_users(request: AuthenticatedRequest, filters: Query[UserFilters]) -> QuerySet[User]:
-    """Public profiles of everyone active, in the order of their registration."""
+    """Public profiles of all active people, in order of registration."""
     people: UserQuerySet = User.objects.visible_to(request.user)
     if filters.search:
         people = people.matching(filters.search)
     return people.order_by("id")
 
 
-@router.get("/me", response=ProfileOut, summary="Read one's own profile")
+@router.get("/me", response=ProfileOut, summary="Read your own profile")
 def get_own_profile(request: AuthenticatedRequest) -> User:
-    """All about the caller, with the whole history of payments, newest first."""
+    """Everything about the caller, with the full payment history, newest first."""
     return request.user
 
 
@@ -38,8 +38,8 @@ EitherProfile = InstanceOf[ProfileOut] | InstanceOf[PublicProfileOut]
 
 @router.get("/{int:user_id}", response=EitherProfile, summary="Read a person's profile")
 def get_user(request: AuthenticatedRequest, user_id: int) -> ProfileOut | PublicProfileOut:
-    """One's own is shown whole (`ProfileOut`), everybody else's in its public part only
-    (`PublicProfileOut`), to moderators too. A blocked or erased account: 404."""
+    """Your own profile is shown in full (`ProfileOut`), everybody else's only in its public part
+    (`PublicProfileOut`), even to moderators. A blocked or erased account gives 404."""
     person = get_person(request.user, user_id)
     in_full = permissions.can_read_in_full(request.user, person)
     return ProfileOut.model_validate(person) if in_full else PublicProfileOut.model_validate(person)
@@ -48,10 +48,10 @@ def get_user(request: AuthenticatedRequest, user_id: int) -> ProfileOut | Public
 @router.patch(
     "/{int:user_id}",
     response={200: ProfileOut, 403: Problem},
-    summary="Change one's own profile",
+    summary="Change your own profile",
 )
 def update_user(request: AuthenticatedRequest, user_id: int, payload: ProfileChanges) -> User:
-    """Only the given fields change. Somebody else's: 403, whoever asks."""
+    """Only the given fields change. Somebody else's profile gives 403, whoever asks."""
     person = get_person(request.user, user_id, to=permissions.can_change_profile)
     return accounts.update_profile(user=person, changes=payload.model_dump(exclude_unset=True))
 
@@ -59,24 +59,25 @@ def update_user(request: AuthenticatedRequest, user_id: int, payload: ProfileCha
 @router.delete(
     "/{int:user_id}",
     response={204: None, 403: Problem, 409: Problem},
-    summary="Erase one's own account",
+    summary="Erase your own account",
 )
 def delete_user(request: AuthenticatedRequest, user_id: int) -> Status[None]:
-    """For good: name, e-mail, phone, city and avatar are erased, subscriptions end, no token works
-    any more. Payments stay in the books, courses with whoever bought them. The e-mail can register
-    anew. Somebody else's: 403. The last administrator: 409 `last_administrator`."""
+    """This can't be undone: name, e-mail, phone, city and avatar are erased, subscriptions end, and
+    no token works any more. Payments stay in the books, and courses with those who bought them. The
+    e-mail can be registered again. Somebody else's account gives 403, the last administrator 409
+    `last_administrator`."""
     person = get_person(request.user, user_id, to=permissions.can_change_profile)
     accounts.erase_account(user=person)
     return Status(204, None)
 
 
-@router.put("/me/avatar", response=ProfileOut, summary="Set one's own avatar")
+@router.put("/me/avatar", response=ProfileOut, summary="Set your own avatar")
 def set_avatar(request: AuthenticatedRequest, file: File[UploadedFile]) -> User:
-    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; it is stored without its metadata."""
+    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; metadata is not stored."""
     return accounts.set_avatar(user=request.user, picture=read_upload(file))
 
 
-@router.delete("/me/avatar", response={204: None}, summary="Remove one's own avatar")
+@router.delete("/me/avatar", response={204: None}, summary="Remove your own avatar")
 def delete_avatar(request: AuthenticatedRequest) -> Status[None]:
     """Also answers 204 if there was none."""
     accounts.set_avatar(user=request.user, picture=None)

@@ -116,11 +116,11 @@ class Migration(migrations.Migration):
                         choices=[
                             ("staff", "blocked by staff"),
                             ("inactivity", "inactive for too long"),
-                            ("erased", "erased at the person's own wish"),
+                            ("erased", "erased at the person's own request"),
                         ],
                         editable=False,
                         max_length=10,
-                        verbose_name="reason of the block",
+                        verbose_name="reason for the block",
                     ),
                 ),
                 ("token_version", models.PositiveIntegerField(default=0, editable=False)),
@@ -155,7 +155,7 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         django.db.models.functions.text.Lower("email"),
                         name="user_email_unique",
-                        violation_error_message="There is an account with this e-mail already.",
+                        violation_error_message="An account with this e-mail already exists.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(

@@ -83,5 +83,5 @@ def checked_hash(password: str, *, user: User, field: str) -> str:
 
 
 def _wrong_old_password() -> ValidationError:
-    wrong = ValidationError(_("This is not your present password."), code="password_incorrect")
+    wrong = ValidationError(_("This is not your current password."), code="password_incorrect")
     return ValidationError({"old_password": wrong})

@@ -28,14 +28,14 @@ class Conflict(DomainError):
     """The request contradicts the present state."""
 
     code = "conflict"
-    message = _("This contradicts the present state.")
+    message = _("This conflicts with the current state.")
 
 
 class Missing(DomainError):
     """There is no such thing, or this person can't see it: nobody can tell which."""
 
     code = "not_found"
-    message = _("There is nothing here that you can see.")
+    message = _("This doesn't exist, or you don't have access to it.")
 
 
 class Refused(DomainError):
@@ -56,4 +56,4 @@ class PaymentRequired(DomainError):
     """It is to be had, but not for nothing."""
 
     code = "payment_required"
-    message = _("This has to be paid for.")
+    message = _("This has to be paid for first.")

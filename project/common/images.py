@@ -50,14 +50,15 @@ def clean_image(upload: "UploadedFile[bytes]") -> "ContentFile[bytes]":
     Raises ValidationError for anything but a whole JPEG, PNG or WebP within the limits.
     """
     if (upload.size or 0) > settings.IMAGE_MAX_BYTES:
-        raise ValidationError(_("The picture may have at most 5 MiB."), code="image_too_large")
+        raise ValidationError(_("The picture can't be larger than 5 MiB."), code="image_too_large")
     try:
         return _reencode(upload)
     except ValidationError:
         raise
     except Exception:  # noqa: BLE001 - decoders raise anything at all for damaged bytes
         raise ValidationError(
-            _("This is not a JPEG, PNG or WebP picture, or it is damaged."), code="invalid_image"
+            _("This is not a JPEG, PNG or WebP picture, or the file is damaged."),
+            code="invalid_image",
         ) from None
 
 
@@ -65,7 +66,7 @@ def _reencode(upload: "UploadedFile[bytes]") -> "ContentFile[bytes]":
     picture = Image.open(upload, formats=tuple(EXTENSIONS))
     if picture.width * picture.height > settings.IMAGE_MAX_PIXELS:
         raise ValidationError(
-            _("The picture may have at most 25 megapixels."), code="image_too_large"
+            _("The picture can't have more than 25 megapixels."), code="image_too_large"
         )
     kind = KINDS[picture.format or ""]
     plain = _with_plain_colours(ImageOps.exif_transpose(picture))

@@ -38,7 +38,7 @@ class FailureFilter(logging.Filter):
         if record.levelno < logging.ERROR or not record.exc_info:
             return False
         request = getattr(record, "request", None)
-        record.msg, record.args = "Unexpected failure in %s", (route_of(request),)
+        record.msg, record.args = "Unexpected error in %s", (route_of(request),)
         return True
 
 

@@ -103,7 +103,7 @@ def test_many_are_tried_again_and_what_can_not_be_is_named(
     with django_capture_on_commit_callbacks(execute=True):
         response = desk(administrator).post(page("failure"), form)
     assert said(response) == [
-        "gone.for.good: The task is not known any more, so it can't be tried again.",
+        "gone.for.good: This task no longer exists, so it can't be tried again.",
         "2 tasks are in the queue again.",
     ]
     assert OrmQ.objects.count() == 2

@@ -141,7 +141,7 @@ def test_of_what_django_says_only_failures_are_kept_without_the_path(
     record = logging.LogRecord("django.request", level, "", 0, "%s", (f"/x/{SECRET}",), trace)
     assert FailureFilter().filter(record) == is_kept
     if is_kept:
-        assert record.getMessage() == "Unexpected failure in -"
+        assert record.getMessage() == "Unexpected error in -"
 
 
 def test_a_line_has_the_time_in_utc_to_the_millisecond() -> None:

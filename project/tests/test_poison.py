@@ -99,7 +99,7 @@ def test_a_task_is_handed_out_as_often_as_it_may_be_tried_then_waits_among_the_f
     assert not OrmQ.objects.exists()
     failure = Failure.objects.get()
     assert failure.attempt_count == 5
-    assert failure.result == "Given up: 5 times no worker came back from it."
+    assert failure.result == "Given up: no worker finished it in 5 tries."
     with django_capture_on_commit_callbacks(execute=True):
         queue.try_again(failure.pk)
     wait_for_retry()

@@ -394,10 +394,10 @@ def test_an_unexpected_failure_says_nothing_of_itself_but_is_logged(api, author,
 @pytest.mark.parametrize(
     ("accepted", "title", "detail", "msg"),
     [
-        ("en", "Invalid values", "Some of the values are not valid.", "There is no such field."),
+        ("en", "Validation failed", "Some of the values are invalid.", "Unknown field."),
         ("ru", "Неверные значения", "Некоторые значения неверны.", "Такого поля нет."),
         ("de, ru;q=0.5", "Неверные значения", "Некоторые значения неверны.", "Такого поля нет."),
-        ("de", "Invalid values", "Some of the values are not valid.", "There is no such field."),
+        ("de", "Validation failed", "Some of the values are invalid.", "Unknown field."),
     ],
 )
 def test_the_words_follow_the_language_of_the_request(api, author, accepted, title, detail, msg):

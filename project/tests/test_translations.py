@@ -89,7 +89,7 @@ def test_the_commands_compile_and_renew_the_files(tmp_path, settings, capsys):
     call_command("update_translations")
     renewed = source.read_text()
     assert 'msgid "Not found"\nmsgstr "Не найдено"' in renewed
-    assert 'msgid "There is no such field."\nmsgstr ""' in renewed
+    assert 'msgid "Unknown field."\nmsgstr ""' in renewed
     assert "Gone" not in renewed
     call_command("update_translations")
     assert source.read_text() == renewed

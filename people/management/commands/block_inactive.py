@@ -10,15 +10,15 @@ from people.services.inactivity import sweep, warning_ahead
 
 class Command(BaseCommand):
     help = (
-        "Blocks accounts that were not used for INACTIVITY_PERIOD, and warns those that are a week "
-        "before it. Runs by itself as INACTIVITY_SWEEP_CRON says."
+        "Blocks accounts that have not been used for INACTIVITY_PERIOD, and warns those that will be "
+        "blocked within a week. Runs automatically as INACTIVITY_SWEEP_CRON says."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--dry-run",
             action="store_true",
-            help="only list who would be blocked and from when on, a week ahead",
+            help="only list who would be blocked within a week, and when",
         )
 
     def handle(self, *args: object, dry_run: bool, **options: object) -> None:

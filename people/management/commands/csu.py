@@ -23,12 +23,12 @@ class Command(BaseCommand):
         parser.add_argument("--email", help="E-mail to log in with.")
         parser.add_argument(
             "--password",
-            help="Better left out, as other users of this machine can read it: it is asked for.",
+            help="Better left out, as other users of this machine can see it: you will be asked.",
         )
         parser.add_argument(
             "--reset-password",
             action="store_true",
-            help="Give an existing superuser this password, and end all its tokens.",
+            help="Set this password for an existing superuser, and revoke all its tokens.",
         )
 
     def handle(
@@ -47,7 +47,7 @@ class Command(BaseCommand):
                 "e-mail, or let an administrator make it a superuser in the admin."
             )
         if existing is not None and not reset_password:
-            self.stdout.write(f"{existing.email} is a superuser already; nothing was changed.")
+            self.stdout.write(f"{existing.email} is already a superuser; nothing was changed.")
             return
         password = password or os.environ.get("DJANGO_SUPERUSER_PASSWORD") or _new_password()
         try:
@@ -62,7 +62,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join(lines)) from None
         except DomainError as error:
             raise CommandError(str(error)) from None
-        done = "Created the superuser" if existing is None else "Gave a new password to"
+        done = "Created the superuser" if existing is None else "Set a new password for"
         self.stdout.write(self.style.SUCCESS(f"{done} {user.email}."))
         if not user.is_active:
             self.stdout.write("The account is still blocked: unblock it in the admin.")
@@ -71,7 +71,7 @@ class Command(BaseCommand):
 def _new_password() -> str:
     password = _ask("Password: ", hidden=True)
     if password != _ask("Password (again): ", hidden=True):
-        raise CommandError("The two passwords differ.")
+        raise CommandError("The two passwords don't match.")
     return password
 
 

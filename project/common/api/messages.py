@@ -20,13 +20,13 @@ ARGUMENT_NAMES = frozenset({"payload", "filters", "options", "ninja_pagination"}
 # Pydantic speaks English only. Every kind of error that our schemas can raise is listed; a test
 # compares the list with the schemas.
 MESSAGES = {
-    "missing": gettext_noop("This value is required."),
-    "extra_forbidden": gettext_noop("There is no such field."),
-    "string_type": gettext_noop("This must be a text."),
-    "string_too_short": gettext_noop("This must have at least %(min_length)s characters."),
-    "string_too_long": gettext_noop("This must have at most %(max_length)s characters."),
-    "string_pattern_mismatch": gettext_noop("This text has not the form expected here."),
-    "string_unicode": gettext_noop("This text has characters that can't be stored."),
+    "missing": gettext_noop("This field is required."),
+    "extra_forbidden": gettext_noop("Unknown field."),
+    "string_type": gettext_noop("This must be a string."),
+    "string_too_short": gettext_noop("This can't be empty."),
+    "string_too_long": gettext_noop("This must be at most %(max_length)s characters long."),
+    "string_pattern_mismatch": gettext_noop("This doesn't have the expected format."),
+    "string_unicode": gettext_noop("This text contains characters that can't be stored."),
     "int_type": gettext_noop("This must be a whole number."),
     "int_parsing": gettext_noop("This must be a whole number."),
     "int_parsing_size": gettext_noop("This number is too large."),
@@ -38,22 +38,22 @@ MESSAGES = {
     "decimal_max_digits": gettext_noop("This must have at most %(max_digits)s digits."),
     "decimal_max_places": gettext_noop("This must have at most %(decimal_places)s decimal places."),
     "decimal_whole_digits": gettext_noop(
-        "This must have at most %(whole_digits)s digits before the point."
+        "This must have at most %(whole_digits)s digits before the decimal point."
     ),
     "finite_number": gettext_noop("This must be a finite number."),
     "greater_than_equal": gettext_noop("This must be at least %(ge)s."),
-    "greater_than": gettext_noop("This must be more than %(gt)s."),
+    "greater_than": gettext_noop("This must be greater than %(gt)s."),
     "less_than_equal": gettext_noop("This must be at most %(le)s."),
     "enum": gettext_noop("This must be one of: %(expected)s."),
     "literal_error": gettext_noop("This must be one of: %(expected)s."),
     "model_attributes_type": gettext_noop("This must be an object."),
     "model_type": gettext_noop("This must be an object."),
     "dict_type": gettext_noop("This must be an object."),
-    "unstorable_text": gettext_noop("This text has characters that can't be stored."),
+    "unstorable_text": gettext_noop("This text contains characters that can't be stored."),
     "invalid_email": gettext_noop("Enter a valid email address."),
-    "not_one_target": gettext_noop("This takes either a course or a lesson."),
+    "not_one_target": gettext_noop("Specify either a course or a lesson."),
     "file_type": gettext_noop("This must be a file."),
-    "value_error": gettext_noop("This value is not valid."),
+    "value_error": gettext_noop("This value is invalid."),
 }
 
 

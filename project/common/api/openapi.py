@@ -20,8 +20,8 @@ SUCCESSES = {
     200: "Done",
     201: "Created",
     202: "Accepted",
-    204: "Done, nothing to say",
-    304: "As it was when it had the `ETag` that came as `If-None-Match`",
+    204: "Done, no content",
+    304: "Unchanged since the `ETag` that was sent as `If-None-Match`",
 }
 HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "`Bearer`."}},

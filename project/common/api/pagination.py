@@ -27,17 +27,19 @@ class PageNumberPagination(PaginationBase):
     class Input(Schema):
         """`page` from 1 and `page_size`; a page past the end is empty, a larger size is lowered."""
 
-        page: int = Field(1, ge=1, le=10**9, description="Number of the page, from 1.")
+        page: int = Field(1, ge=1, le=10**9, description="Page number, starting at 1.")
         page_size: int = Field(
             DEFAULT_PAGE_SIZE,
             ge=1,
             le=10**9,
-            description=f"Items on a page; more than {MAX_PAGE_SIZE} is lowered to it.",
+            description=f"Items per page; larger values are lowered to {MAX_PAGE_SIZE}.",
         )
 
     class Output(Schema):
         items: list[Any]
-        count: int = Field(description="Items on all pages; above 10,000 it may be an estimate.")
+        count: int = Field(
+            description="Number of items on all pages; above 10,000 it may be an estimate."
+        )
         page: int
         page_size: int
         pages: int = Field(description="Number of pages, 0 if there are no items.")

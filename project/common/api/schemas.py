@@ -112,7 +112,7 @@ def omitted() -> Any:
 
 
 class FieldProblem(Schema):
-    """What is wrong with one value of the input."""
+    """What is wrong with one input value."""
 
     loc: list[str | int] = Field(examples=[["body", "video_url"]])
     code: str = Field(description="Stable, for programs.", examples=["foreign_link"])
@@ -123,7 +123,7 @@ class FieldProblem(Schema):
 
 
 class Problem(Schema):
-    """An error as RFC 9457 describes it. `code` is stable, for programs; `title` and `detail` are
+    """An error as described in RFC 9457. `code` is stable, for programs; `title` and `detail` are
     for people, in the language of `Accept-Language`."""
 
     type: str = Field(examples=["about:blank"])
@@ -132,5 +132,5 @@ class Problem(Schema):
     code: str = Field(examples=["already_paid"])
     detail: str = Field(examples=["This has been paid for already."])
     errors: list[FieldProblem] = Field(
-        default_factory=list, description="Only with 422: one entry a wrong value."
+        default_factory=list, description="Only with 422: one entry per invalid value."
     )

@@ -64,7 +64,7 @@ class Broker(ORM):  # type: ignore[misc]
         if not deleted or Task.objects.filter(pk=task["id"], success=True).exists():
             return
         func = get_func_repr(task["func"])
-        reason = _("Given up: %(number)d times no worker came back from it.") % {"number": tries}
+        reason = _("Given up: no worker finished it in %(number)d tries.") % {"number": tries}
         logger.error("The task %s was given up after %d tries", func, tries)
         known = {name: task.get(name) for name in ("name", "hook", "args", "kwargs", "group")}
         found = Task.objects.filter(pk=task["id"]).first()

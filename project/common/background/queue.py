@@ -107,7 +107,7 @@ def _write(schedule: Schedule) -> ScheduleRow:
 
 class Unrepeatable(Conflict):
     code = "unrepeatable"
-    message = _("The task is not known any more, so it can't be tried again.")
+    message = _("This task no longer exists, so it can't be tried again.")
 
 
 @transaction.atomic
