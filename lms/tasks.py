@@ -1,4 +1,4 @@
-"""Background work of the courses; both are run by the clock."""
+"""Background work of the courses, run by the clock."""
 
 from lms.services import updates
 

@@ -73,16 +73,11 @@ def _accounts(password: str) -> list[Account]:
     """Those with this password; most have the same hash, which is checked once."""
     people = User.objects.with_is_moderator().active().filter(email__endswith=DOMAIN).order_by("pk")
     has_password = cache(partial(check_password, password))
-    return [
-        Account(person.email, password, _role(person))
-        for person in people
-        if has_password(person.password)
-    ]
-
-
-def _role(person: User) -> str:
-    if person.is_superuser:
-        return "administrator"
-    if person.is_moderator:
-        return "moderator"
-    return "author" if person.courses.exists() else "learner"
+    accounts = []
+    for person in people:
+        role = "author" if person.courses.exists() else "learner"
+        if person.is_superuser or person.is_moderator:
+            role = "administrator" if person.is_superuser else "moderator"
+        if has_password(person.password):
+            accounts.append(Account(person.email, password, role))
+    return accounts

@@ -48,27 +48,23 @@ def prepare(letter: Letter, address: str, message_id: str) -> Message:
     """The message with its content, as far as we can build it ourselves."""
     message = Message(letter, address, message_id)
     try:
-        return replace(message, content=_content(message))
+        link = letter.unsubscribe_url.encode()
+        content = _pattern(letter.subject, has_link=bool(link))
+        if content is None or not PLAIN.issuperset(address):
+            return message
+        personal = {
+            RECIPIENT_MARK.encode(): address.encode(),
+            MESSAGE_ID_MARK.encode(): message_id.encode(),
+            DATE_MARK.encode(): _date(int(time.time())),
+            UNSUBSCRIBE_MARK.encode(): link,
+            TEXT_PART: _part(letter.text, link),
+            HTML_PART: _part(letter.html, link),
+        }
+        for mark, value in personal.items():
+            content = content.replace(mark, value)
+        return replace(message, content=content)
     except Exception:  # noqa: BLE001 - building it again when it is sent says what is wrong
         return message
-
-
-def _content(message: Message) -> bytes | None:
-    letter, link = message.letter, message.letter.unsubscribe_url.encode()
-    content = _pattern(letter.subject, has_link=bool(link))
-    if content is None or not PLAIN.issuperset(message.address):
-        return None
-    personal = {
-        RECIPIENT_MARK.encode(): message.address.encode(),
-        MESSAGE_ID_MARK.encode(): message.message_id.encode(),
-        DATE_MARK.encode(): _date(int(time.time())),
-        UNSUBSCRIBE_MARK.encode(): link,
-        TEXT_PART: _part(letter.text, link),
-        HTML_PART: _part(letter.html, link),
-    }
-    for mark, value in personal.items():
-        content = content.replace(mark, value)
-    return content
 
 
 @lru_cache(maxsize=PATTERNS)
