@@ -1,12 +1,6 @@
 """What can be said about a payment provider: plain data in and out, and what can go wrong.
 
-Amounts are exact decimals, currencies ISO 4217 codes in upper case. The errors tell a caller
-what it has to know about the outcome:
-
-* ProviderUnavailable: it is unknown. Try again with the same idempotency key, unless
-  `needs_new_key`: then Stripe answers this one with the same failure for at least a day.
-* ProviderRefused: Stripe understood and said no; nothing was done.
-* ProviderMisconfigured: our key is missing, wrong, or of the other mode; nothing was done.
+Amounts are exact decimals, currencies ISO 4217 codes in upper case.
 """
 
 from dataclasses import dataclass
@@ -19,7 +13,8 @@ from project.common.errors import Conflict, DomainError
 
 
 class ProviderError(DomainError):
-    """The payment provider did not do what was asked."""
+    """The payment provider did not do what was asked. Another try takes the same idempotency key,
+    unless `needs_new_key`: this one is answered with the same failure for at least a day."""
 
     code = "payment_provider_error"
     message = _("The payment provider gave an unexpected response. Try again later.")
@@ -35,7 +30,8 @@ class ProviderUnavailable(ProviderError):
 
 
 class ProviderRefused(ProviderError):
-    """The provider understood the request and refused it; `reason` is its own code or empty."""
+    """The provider understood the request and refused it: nothing was done. `reason` is its own
+    code or empty."""
 
     def __init__(self, reason: str = "") -> None:
         super().__init__()
@@ -49,7 +45,7 @@ class KeyUsedOtherwise(ProviderRefused):
 
 
 class ProviderMisconfigured(ProviderError):
-    """Our key is missing or wrong, or of the other mode (test, live)."""
+    """Our key is missing or wrong, or of the other mode (test, live): nothing was done."""
 
     code = "payments_unavailable"
     message = _("Online payment is not available at the moment.")

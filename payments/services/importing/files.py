@@ -75,7 +75,12 @@ def _csv_rows(source: BinaryIO) -> Iterator[Row]:
         for record in reader:
             if any(value.strip() for value in record):
                 number += 1
-                yield _csv_row(number, line, header, record)
+                if len(record) == len(header):
+                    yield Row(number, dict(zip(header, record, strict=True)), line)
+                else:
+                    problem = _("there are %(found)s values for %(expected)s columns")
+                    problem %= {"found": len(record), "expected": len(header)}
+                    yield Row(number, line=line, problem=problem)
             line = reader.line_num + 1
     except (csv.Error, UnicodeDecodeError) as error:
         yield Row(number + 1, line=line, problem=_broken_here(error))
@@ -102,14 +107,6 @@ def _check_header(header: list[str]) -> None:
         raise UnreadableFile(_("Unknown columns: %s.") % _listed(unknown))
     if len(set(header)) < len(header):
         raise UnreadableFile(_("A column appears twice."))
-
-
-def _csv_row(number: int, line: int, header: list[str], record: list[str]) -> Row:
-    if len(record) == len(header):
-        return Row(number, dict(zip(header, record, strict=True)), line)
-    message = _("there are %(found)s values for %(expected)s columns")
-    sizes = {"found": len(record), "expected": len(header)}
-    return Row(number, line=line, problem=message % sizes)
 
 
 def _listed(names: set[str]) -> str:

@@ -4,7 +4,7 @@ import itertools
 import sqlite3
 from collections.abc import Collection, Iterable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from lms.models import Course, Lesson
 from payments.models import MoveSource, Payment
-from payments.services.importing.rows import BadRow, Draft, Row, Unfit, read_row
+from payments.services.importing.rows import Draft, Row, Unfit, read_row
 from payments.services.transitions import Cause, NewPayment, insert_payments
 from people.models import User
 from project.common.db.bulk import many_writes
@@ -43,11 +43,11 @@ class ImportReport:
 
     new: int = 0
     known: int = 0
-    bad_rows: list[BadRow] = field(default_factory=list)
+    bad_rows: list[Row] = field(default_factory=list)
     is_complete: bool = True
 
     def refuse(self, row: Row, unfit: Unfit) -> None:
-        self.bad_rows.append(BadRow(row.number, row.line, str(unfit)))
+        self.bad_rows.append(replace(row, problem=str(unfit)))
 
 
 def import_payments(
@@ -157,6 +157,7 @@ class References:
     batches asked for is not read again."""
 
     def __init__(self) -> None:
+        # By what a file calls them: an id, or an e-mail in small letters.
         self.users: dict[int | str, int] = {}
         self.courses: dict[int | None, str] = {}
         self.lessons: dict[int | None, str] = {}
@@ -168,7 +169,12 @@ class References:
         for remembered in (self.users, self.courses, self.lessons):
             if len(remembered) > MOST_REMEMBERED:
                 remembered.clear()
-        self.users |= _ids_of_users({draft.user for draft in drafts} - self.users.keys())
+        people = {draft.user for draft in drafts} - self.users.keys()
+        users = get_user_model()._base_manager.annotate(email_key=Lower("email"))  # noqa: SLF001
+        emails = [name for name in people if isinstance(name, str)]
+        self.users |= users.filter(email_key__in=emails).values_list("email_key", "pk")
+        ids = [number for number in people if isinstance(number, int)]
+        self.users |= users.filter(pk__in=ids).values_list("pk", "pk")
         courses = {draft.course_id for draft in drafts if draft.course_id} - self.courses.keys()
         self.courses |= Course.objects.filter(pk__in=courses).values_list("pk", "title")
         lessons = {draft.lesson_id for draft in drafts if draft.lesson_id} - self.lessons.keys()
@@ -212,13 +218,3 @@ class References:
             created_at=draft.created_at or draft.paid_at or at,
             external_id=draft.external_id,
         )
-
-
-def _ids_of_users(references: set[int | str]) -> dict[int | str, int]:
-    """Return the ids of accounts by what a file calls them: an id, or an e-mail in small letters."""
-    users = get_user_model()._base_manager.annotate(email_key=Lower("email"))  # noqa: SLF001
-    by_email = users.filter(email_key__in=[name for name in references if isinstance(name, str)])
-    by_id = users.filter(pk__in=[name for name in references if isinstance(name, int)])
-    return dict(by_email.values_list("email_key", "pk")) | {
-        pk: pk for pk in by_id.values_list("pk", flat=True)
-    }

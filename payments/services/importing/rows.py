@@ -32,30 +32,18 @@ YEARS = range(1900, 2200)
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row as it was read. `number` counts the payments of the file from 1, `line` the lines of a
-    CSV file with its header. `problem` is set where not even the values could be read."""
+    CSV file with its header. With a `problem` it can't be loaded."""
 
     number: int
     values: Mapping[str, object] = field(default_factory=dict)
     line: int | None = None
     problem: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that can't be loaded, and why."""
-
-    number: int
-    line: int | None
-    reason: str
-
     def __str__(self) -> str:
-        if self.line is None:
-            return _("Row %(number)s: %(reason)s") % {"number": self.number, "reason": self.reason}
-        return _("Row %(number)s (line %(line)s): %(reason)s") % {
-            "number": self.number,
-            "line": self.line,
-            "reason": self.reason,
-        }
+        message = _("Row %(number)s: %(reason)s")
+        if self.line is not None:
+            message = _("Row %(number)s (line %(line)s): %(reason)s")
+        return message % {"number": self.number, "line": self.line, "reason": self.problem}
 
 
 class Unfit(Exception):
