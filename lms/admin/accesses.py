@@ -57,21 +57,21 @@ class AccessForm(_ModelForm):
         if "course" in cleaned and "lesson" in cleaned:
             targets = [cleaned["course"], cleaned["lesson"]]
             if targets.count(None) != 1:
-                raise forms.ValidationError(_("Choose a course or a lesson, one of them."))
+                raise forms.ValidationError(_("Choose either a course or a lesson."))
         return cleaned
 
 
 REVOKE = StaffAction[Access](
     name="revoke",
-    title=gettext_lazy("Take back"),
+    title=gettext_lazy("Revoke"),
     icon="key_off",
     is_danger=True,
-    explanation=gettext_lazy("They can't learn it any more, unless they have another right to it."),
+    explanation=gettext_lazy("They will lose access unless they also have it in another way."),
     allows=permissions.can_revoke_access,
     fits=lambda access: access.is_revocable,
     form=ReasonForm,
     run=lambda access, _by, answers: accesses.take_back(access=access, **answers),
-    done=gettext_lazy("The access was taken back."),
+    done=gettext_lazy("The access was revoked."),
 )
 
 
@@ -100,7 +100,7 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
         ("created_at", DaysFilter),
     )
     search_fields = ("user__email",)  # opens the search box; `found` searches
-    search_help_text = gettext_lazy("Learner's e-mail")
+    search_help_text = gettext_lazy("Learner's email")
     ordering = ("-id",)
     sortable_by = ()
     actions = None
@@ -155,7 +155,7 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
         )
         vars(obj).update(vars(access))
         if not is_new:
-            self.message_user(request, _("They had this right already."), messages.WARNING)
+            self.message_user(request, _("They already had this access."), messages.WARNING)
 
     def facts_of(self, row: Access) -> Facts:
         return [

@@ -182,8 +182,8 @@ class CourseAdmin(MaterialsAdmin[Course]):
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
         if gone := formset.number_gone:
             message = ngettext(
-                "%(number)d lesson was deleted meanwhile; the rest was saved.",
-                "%(number)d lessons were deleted meanwhile; the rest was saved.",
+                "%(number)d lesson had been deleted in the meantime; the rest was saved.",
+                "%(number)d lessons had been deleted in the meantime; the rest was saved.",
                 gone,
             )
             self.message_user(request, message % {"number": gone}, messages.WARNING)

@@ -25,7 +25,7 @@ else:
 class MaterialsForm(_ModelForm):
     minor_edit = forms.BooleanField(
         label=_("Minor edit"),
-        help_text=_("Subscribers are not told of this change."),
+        help_text=_("Subscribers will not be notified of this change."),
         required=False,
         widget=UnfoldBooleanSwitchWidget,
     )
@@ -96,6 +96,6 @@ class LessonForm(MaterialsForm):
         moved = course.pk != self.instance.course_id
         if moved and not permissions.can_add_lesson(self.user, course):
             raise forms.ValidationError(
-                _("Lessons are added to one's own course only."), code="permission_denied"
+                _("You can only add lessons to your own courses."), code="permission_denied"
             )
         return course

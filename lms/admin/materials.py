@@ -151,14 +151,14 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         at = updates.collected_go_out_at(course)
         message = (
             ngettext(
-                "%(number)d subscriber will be told of the change by mail, on %(at)s.",
-                "%(number)d subscribers will be told of the change by mail, on %(at)s.",
+                "On %(at)s, %(number)d subscriber will be notified of the change by email.",
+                "On %(at)s, %(number)d subscribers will be notified of the change by email.",
                 number,
             )
             if at
             else ngettext(
-                "%(number)d subscriber will be told of the change by mail, now.",
-                "%(number)d subscribers will be told of the change by mail, now.",
+                "%(number)d subscriber will be notified of the change by email now.",
+                "%(number)d subscribers will be notified of the change by email now.",
                 number,
             )
         )
@@ -214,8 +214,8 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         except ValidationError as error:
             self.message_user(request, " ".join(error.messages), messages.ERROR)
         else:
-            self.log_change(request, subject, _("Put back an earlier text."))
-            self.message_user(request, _("The change was put back."), messages.SUCCESS)
+            self.log_change(request, subject, _("Put an earlier version back."))
+            self.message_user(request, _("The change was undone."), messages.SUCCESS)
         return HttpResponseRedirect(self.url("history", subject.pk))
 
     def _seen(self, request: HttpRequest, object_id: str) -> M:

@@ -78,7 +78,7 @@ def test_a_course_is_saved_although_a_lesson_of_it_was_deleted_meanwhile(desk, m
     rows = refused.context["inline_admin_formsets"][0].formset
     assert [row["title"].value() for row in rows.initial_forms] == ["Flour", "Salt"]
     saved = client.post(page("course_change", course.pk), form, follow=True)
-    assert "1 lesson was deleted meanwhile" in messages_of(saved)
+    assert "1 lesson had been deleted in the meantime" in messages_of(saved)
     course.refresh_from_db()
     assert course.title == "Better bread"
     assert [lesson.title for lesson in course.lessons.order_by("pk")] == ["Flour", "Salt"]
@@ -266,9 +266,9 @@ def test_message_says_how_many_subscribers_hear_of_the_change(desk, moderator, m
     before = course.materials_updated_at
     form = course_form(course, title="Better bread", is_published="on", **minor)
     response = desk(moderator).post(page("course_change", course.pk), form, follow=True)
-    assert ("2 subscribers will be told" in messages_of(response)) is told
+    assert ("2 subscribers will be notified" in messages_of(response)) is told
     # It was created just now, so that the change is collected.
-    assert (", on " in messages_of(response)) is told
+    assert ("On " in messages_of(response)) is told
     course.refresh_from_db()
     assert (course.materials_updated_at != before) is told
 

@@ -38,7 +38,7 @@ def test_a_second_right_of_the_same_kind_is_none(desk, support, learner, lesson)
     form = {"user": learner.pk, "course": lesson.course_id, "reason": "Prize"}
     for _time in range(2):
         response = desk(support).post(page("add"), form, follow=True)
-    assert "They had this right already." in response.text
+    assert "They already had this access." in response.text
     assert Access.objects.count() == 1
 
 
@@ -47,7 +47,7 @@ def test_access_is_to_a_course_or_to_a_lesson(desk, support, learner, lesson, ta
     chosen = {"course": lesson.course_id, "lesson": lesson.pk}
     form = {"user": learner.pk, "reason": "Prize"} | {name: chosen[name] for name in targets}
     response = desk(support).post(page("add"), form)
-    assert "Choose a course or a lesson, one of them." in response.text
+    assert "Choose either a course or a lesson." in response.text
     assert not Access.objects.exists()
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def _ask_stripe(payment: Payment, _by: "User", _answers: Answers) -> str:
     checkout.ask_stripe(payment, source=MoveSource.STAFF)
     payment.refresh_from_db(fields=["status"])
-    text = _("Stripe was asked. The payment is: %(status)s.")
+    text = _("Stripe has replied. The payment is: %(status)s.")
     return text % {"status": payment.get_status_display()}
 
 
@@ -29,7 +29,7 @@ ASK_STRIPE = StaffAction[Payment](
     title=gettext_lazy("Ask Stripe now"),
     icon="question_answer",
     explanation=gettext_lazy(
-        "What Stripe says of this payment now is taken down, as if its event had come."
+        "The current state of this payment is requested from Stripe and recorded, as if Stripe had sent an event."
     ),
     allows=can_see_payments,
     fits=lambda payment: bool(payment.session_id) and payment.status in OPEN_STATUSES,
@@ -40,7 +40,9 @@ CONFIRM = StaffAction[Payment](
     title=pgettext_lazy("payment", "Confirm"),
     icon="check_circle",
     variant=ActionVariant.PRIMARY,
-    explanation=gettext_lazy("The money came: the learner has access at once."),
+    explanation=gettext_lazy(
+        "The money has been received. The learner will get access immediately."
+    ),
     allows=can_confirm,
     fits=lambda payment: (
         payment.method != PaymentMethod.STRIPE and payment.can_move(PaymentStatus.PAID)
@@ -54,7 +56,9 @@ REJECT = StaffAction[Payment](
     title=pgettext_lazy("payment", "Reject"),
     icon="cancel",
     is_danger=True,
-    explanation=gettext_lazy("The money will not come. Nobody gets access by this payment."),
+    explanation=gettext_lazy(
+        "The money will not arrive. This payment will not give anyone access."
+    ),
     allows=can_confirm,
     fits=lambda payment: (
         payment.method != PaymentMethod.STRIPE and payment.can_move(PaymentStatus.FAILED)
@@ -69,10 +73,10 @@ REFUND = StaffAction[Payment](
     icon="undo",
     is_danger=True,
     explanation=lambda payment: (
-        _("Stripe gives the whole amount back, and the access that it paid for ends.")
+        _("Stripe will refund the full amount, and the access it paid for will end.")
         if payment.payment_intent_id
         else _(
-            "Note that the whole amount was given back by hand. The access that it paid for ends."
+            "Records that the full amount was refunded manually. The access it paid for will end."
         )
     ),
     allows=can_refund,
@@ -86,7 +90,7 @@ GRANT_ACCESS = StaffAction[Payment](
     title=gettext_lazy("Grant access"),
     icon="key",
     explanation=gettext_lazy(
-        "The payer may learn it whatever becomes of this payment, until the access is revoked."
+        "The payer will have access whatever happens to this payment, until the access is revoked."
     ),
     allows=lambda user: can_see_payments(user) and can_grant_access(user),
     fits=lambda payment: not staff.has_access(payment),

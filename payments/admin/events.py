@@ -18,7 +18,7 @@ class StripeEventAdmin(ReadOnlyAdmin[StripeEvent]):
     list_display = ("type", "event_id", "payment", "outcome_in_words", "received_at")
     list_filter = (EventTypeFilter, ("received_at", DaysFilter))
     search_fields = ("event_id__exact",)
-    search_help_text = _("Id of the event at Stripe, whole")
+    search_help_text = _("Full ID of the Stripe event")
     ordering = ("-id",)
     sortable_by = ()
     fields = ("type", "event_id", "payment", "outcome_in_words", "happened_at", "received_at")

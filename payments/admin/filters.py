@@ -19,7 +19,7 @@ class AttentionFilter(SubsetFilter):
     title = _("attention")
     parameter_name = "attention"
     subsets = {
-        "confirm": ("to_confirm", _("to confirm")),
+        "confirm": ("to_confirm", _("awaiting confirmation")),
         "stuck": ("open_too_long", _("stuck: open for too long")),
     }
 

@@ -62,7 +62,7 @@ class RowsFromXLSX(XLSX):  # type: ignore[misc]
                 if any(cells):
                     table.writerow(cells)
         except DAMAGED as error:
-            raise files.UnreadableFile(_("This is no XLSX file.")) from error
+            raise files.UnreadableFile(_("This is not an XLSX file.")) from error
         return _limited(files.read_rows(io.BytesIO(text.getvalue().encode()), "table.csv"))
 
 

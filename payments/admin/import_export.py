@@ -65,7 +65,7 @@ class Payments(Resource):  # type: ignore[misc]
 class PaymentExport(Payments):
     number = Exported(gettext_lazy("number"), "pk")
     external = Exported(gettext_lazy("external id"), "external_id")
-    payer_email = Exported(gettext_lazy("payer's e-mail"), "payer__email")
+    payer_email = Exported(gettext_lazy("payer's email"), "payer__email")
     course_number = Exported(gettext_lazy("course number"), "course_id")
     lesson_number = Exported(gettext_lazy("lesson number"), "lesson_id")
     thing = Exported(gettext_lazy("title"), "title")
@@ -131,7 +131,7 @@ class PaymentImportExportMixin(ImportExportMixin):  # type: ignore[misc]
                 rows = self.get_export_queryset(request).order_by()[: MOST_EXPORTED + 1]
                 if rows.count() > MOST_EXPORTED:
                     text = _(
-                        "These are more than %d payments: narrow the list down by its filters."
+                        "There are more than %d payments: narrow the list down with its filters."
                     )
                     messages.error(request, text % MOST_EXPORTED)
                     return HttpResponseRedirect(reverse(LIST))
@@ -162,7 +162,7 @@ class PaymentImportExportMixin(ImportExportMixin):  # type: ignore[misc]
         except (loading.PaymentsChanged, files.UnreadableFile) as error:
             messages.error(request, str(error))
         except FileNotFoundError:
-            messages.error(request, _("The file is not here any more. Choose it again."))
+            messages.error(request, _("The file is no longer available. Choose it again."))
         else:
             return response
         return HttpResponseRedirect(reverse("admin:payments_payment_import"))

@@ -69,7 +69,7 @@ class PaymentAdmin(
         ("paid_at", DaysFilter),
     )
     search_fields = ("title",)  # opens the search box; `found` searches
-    search_help_text = gettext_lazy("Title or payer's e-mail; number, external id or id at Stripe")
+    search_help_text = gettext_lazy("Title or payer's email; number, external ID or Stripe ID")
     ordering = ("-created_at", "-id")
     sortable_by = ("created_at",)
     fieldsets = (
@@ -79,15 +79,15 @@ class PaymentAdmin(
             {"fields": (("amount_shown", "method"), ("status", "paid_at"))},
         ),
         (
-            gettext_lazy("Known as"),
+            gettext_lazy("Identifiers"),
             {"fields": (("number", "external_id"), ("session_id", "charge"))},
         ),
     )
     change_form_outer_after_template = "admin/payments/timeline.html"
     staff_actions = PAYMENT_ACTIONS
-    misfit = gettext_lazy("This can't be done with the payment as it is now.")
+    misfit = gettext_lazy("This can't be done with the payment in its current state.")
 
-    payer_email = column("payer.email", gettext_lazy("payer's e-mail"))
+    payer_email = column("payer.email", gettext_lazy("payer's email"))
     number = column("pk", gettext_lazy("number"))
 
     def has_view_permission(self, request: HttpRequest, obj: Payment | None = None) -> bool:

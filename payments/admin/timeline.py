@@ -79,12 +79,13 @@ def _beginning(payment: Payment) -> Iterator[Step]:
             until = date_format(localtime(payment.session_expires_at), "SHORT_DATETIME_FORMAT")
             detail = _("%(session)s, open until %(until)s") % {"session": detail, "until": until}
         yield Step(
-            at=payment.created_at, title=_("Page at Stripe"), icon="shopping_cart", detail=detail
+            at=payment.created_at,
+            title=_("Stripe payment page"),
+            icon="shopping_cart",
+            detail=detail,
         )
     if payment.checked_at:
-        yield Step(
-            at=payment.checked_at, title=_("Last heard from Stripe itself"), icon="question_answer"
-        )
+        yield Step(at=payment.checked_at, title=_("Last reply from Stripe"), icon="question_answer")
     if payment.paid_at and payment.method != PaymentMethod.STRIPE and payment.external_id:
         yield Step(at=payment.paid_at, title=_("Paid"), icon="check_circle", tone="success")
 
@@ -93,7 +94,7 @@ def _events(payment: Payment) -> Iterator[Step]:
     for event in payment.events.all():
         yield Step(
             at=event.received_at,
-            title=_("Event from Stripe: %s") % event.type,
+            title=_("Stripe event: %s") % event.type,
             icon="bolt",
             detail=f"{StripeOutcome.in_words(event.outcome)} · {event.event_id}",
         )
@@ -126,7 +127,7 @@ def _accesses(payment: Payment) -> Iterator[Step]:
         granted = access.source == AccessSource.GRANT
         yield Step(
             at=access.created_at,
-            title=_("Access granted by staff") if granted else _("Access given"),
+            title=_("Access granted by staff") if granted else _("Access granted"),
             icon="key",
             detail=access.reason,
             by=_name(access.given_by),
@@ -135,7 +136,7 @@ def _accesses(payment: Payment) -> Iterator[Step]:
         if access.revoked_at:
             yield Step(
                 at=access.revoked_at,
-                title=_("Access taken back"),
+                title=_("Access revoked"),
                 icon="key_off",
                 detail=AutomaticReason.in_words(access.revoked_reason),
                 tone="warning",
@@ -149,7 +150,7 @@ def _mails(payment: Payment) -> Iterator[Step]:
         icon, tone = LOOKS_OF_MAIL.get(DeliveryStatus(delivery.status), ("mail", ""))
         yield Step(
             at=delivery.finished_at or delivery.mailing.created_at,
-            title=_("Mail to %(address)s: %(outcome)s")
+            title=_("Email to %(address)s: %(outcome)s")
             % {"address": delivery.recipient.email, "outcome": delivery.get_status_display()},
             icon=icon,
             detail=delivery.reason,

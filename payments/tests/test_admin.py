@@ -101,7 +101,7 @@ def test_each_right_shows_its_own_buttons(desk, method, status, right):
 def test_what_is_not_offered_is_not_done(desk, administrator, method, status, name):
     payment = make(method, status)
     response = desk(administrator).post(page(name, payment.pk), {"reason": "because"})
-    assert said(response) == ["This can't be done with the payment as it is now."]
+    assert said(response) == ["This can't be done with the payment in its current state."]
     payment.refresh_from_db()
     assert payment.status == status
     assert not PaymentMove.objects.exists()
@@ -219,7 +219,7 @@ def test_stripe_is_asked_and_refunds(api, desk, learner, administrator, stripe_s
     assert client.get(page("ask_stripe", payment.pk)).status_code == 200
     stripe_sandbox.sandbox.pay(payment.session_id)
     response = client.post(page("ask_stripe", payment.pk))
-    assert said(response) == ["Stripe was asked. The payment is: paid."]
+    assert said(response) == ["Stripe has replied. The payment is: paid."]
     assert Access.objects.active().get().user == learner
     client.post(page("refund", payment.pk), {"reason": "Changed their mind"})
     payment.refresh_from_db()
@@ -261,8 +261,8 @@ def test_the_page_tells_the_whole_life(desk, administrator):
         "checkout.session.completed",
         "moved to: paid",
         "Statement of 3 May",
-        "Access given",
-        "Access taken back",
+        "Access granted",
+        "Access revoked",
         "Changed their mind",
     ]
     assert [step for step in told if step not in text] == []
@@ -284,7 +284,7 @@ def test_the_life_tells_what_became_of_the_mail(desk, administrator, change, tol
     client.post(page("confirm", payment.pk), {"reason": "Here it is"})
     Delivery.objects.update(**change)
     text = client.get(page("change", payment.pk)).text
-    start = text.index(f"Mail to {payment.payer.email}")
+    start = text.index(f"Email to {payment.payer.email}")
     assert [words for words in told if words not in text[start : start + 400]] == []
 
 

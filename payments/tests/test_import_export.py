@@ -88,7 +88,7 @@ def test_a_table_is_checked_then_loaded_and_gives_access(
 ):
     client = desk(administrator)
     response = upload(client, as_csv(rows, ";") if kind == CSV else as_xlsx(rows), kind)
-    assert "All rows are good" in response.text
+    assert "All rows are valid" in response.text
     assert not Payment.objects.exists()
     assert said(confirm(client, response)) == ["2 payments loaded, 0 already recorded."]
     paid = Payment.objects.get(external_id="B-1")
@@ -127,7 +127,7 @@ def test_what_became_bad_since_the_preview_is_not_loaded(desk, administrator, ro
     [
         (b"user,amount\n", CSV, "Missing columns"),
         (b"\xff\xfe\x00", CSV, "The first line can&#x27;t be read"),
-        (b"no archive", XLSX, "This is no XLSX file."),
+        (b"no archive", XLSX, "This is not an XLSX file."),
     ],
 )
 def test_a_file_without_payments_is_refused_in_words(desk, administrator, content, kind, reason):
@@ -147,7 +147,7 @@ def test_a_lost_file_is_asked_for_again(desk, administrator, rows):
     response = upload(client, as_csv(rows))
     confirm(client, response)
     messages = said(confirm(client, response))
-    assert messages[-1] == "The file is not here any more. Choose it again."
+    assert messages[-1] == "The file is no longer available. Choose it again."
 
 
 def test_who_may_look_may_export_but_not_import(desk, support, moderator, rows):
@@ -187,7 +187,7 @@ def test_an_export_has_words_and_no_formulas(desk, administrator, book, kind):
     told = dict(zip(header, line, strict=True))
     assert told["method"] == "transfer"
     assert told["status"] == "pending"
-    assert told["payer's e-mail"] == book.get(external_id="B-7").payer.email
+    assert told["payer's email"] == book.get(external_id="B-7").payer.email
     assert float(told["amount"]) == 1990
     assert not told["title"].startswith("=")
 
@@ -209,7 +209,7 @@ def test_an_export_of_too_much_asks_for_filters(desk, administrator, book, monke
     monkeypatch.setattr(import_export, "MOST_EXPORTED", 1)
     response = desk(administrator).post(page("export"), {"format": CSV, "resource": ""})
     assert said(response) == [
-        "These are more than 1 payments: narrow the list down by its filters."
+        "There are more than 1 payments: narrow the list down with its filters."
     ]
 
 
@@ -240,5 +240,5 @@ def test_a_damaged_xlsx_is_said_to_be_none(desk, administrator, rows, part, chan
     content = damaged(as_xlsx(rows), part, change)
     response = upload(desk(administrator), content, XLSX)
     assert response.status_code == 200
-    assert "This is no XLSX file." in response.text
+    assert "This is not an XLSX file." in response.text
     assert not Payment.objects.exists()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 class ReasonForm(forms.Form):
     reason = reason_field(
-        max_length=500, help_text=_("Kept in the history of the person, for the staff only.")
+        max_length=500, help_text=_("Recorded in this person's history. Only staff can see it.")
     )
 
 
@@ -32,7 +32,7 @@ BLOCK = StaffAction[User](
     title=_("Block"),
     icon="block",
     is_danger=True,
-    explanation=_("They are logged out at once and can't log in until they are unblocked."),
+    explanation=_("They will be logged out immediately and can't log in until they are unblocked."),
     allows=can_change_people,
     allows_with=_not_erased(can_block),
     # Who was blocked for inactivity could open the account again by mail.
@@ -45,7 +45,7 @@ UNBLOCK = StaffAction[User](
     name="unblock",
     title=_("Unblock"),
     icon="lock_open",
-    explanation=_("They can log in again."),
+    explanation=_("They will be able to log in again."),
     allows=can_change_people,
     allows_with=_not_erased(can_block),
     fits=lambda person: not person.is_active,
@@ -57,7 +57,7 @@ PASSWORD_RESET = StaffAction[User](
     name="password_reset",
     title=_("Send password reset"),
     icon="lock_reset",
-    explanation=_("They get a mail with a link to choose a new password."),
+    explanation=_("They will receive an email with a link to choose a new password."),
     allows=can_change_people,
     allows_with=_not_erased(can_manage),
     run=lambda person, _by, _answers: passwords.request_password_reset(email=person.email),
@@ -68,7 +68,9 @@ APPOINT = StaffAction[User](
     title=_("Make moderator"),
     icon="add_moderator",
     under_more=True,
-    explanation=_("They will see and change all courses and lessons, here and in the API."),
+    explanation=_(
+        "They will be able to see and edit all courses and lessons, here and through the API."
+    ),
     allows=can_give_rights,
     allows_with=lambda _user, person: person.blocked_reason != BlockReason.ERASED,
     fits=lambda person: not person.is_moderator,
@@ -77,10 +79,10 @@ APPOINT = StaffAction[User](
 )
 DISMISS = StaffAction[User](
     name="dismiss",
-    title=_("Dismiss as moderator"),
+    title=_("Remove as moderator"),
     icon="remove_moderator",
     under_more=True,
-    explanation=_("They keep their account and their own courses."),
+    explanation=_("They will keep their account and their own courses."),
     allows=can_give_rights,
     fits=lambda person: person.is_moderator,
     run=lambda person, by, _answers: staff.dismiss_moderator(user=person, by=by),
@@ -93,8 +95,8 @@ ERASE = StaffAction[User](
     under_more=True,
     is_danger=True,
     explanation=_(
-        "Name, e-mail, phone, city and picture are erased for good, subscriptions end, and "
-        "nobody can log in any more. Payments and courses stay."
+        "The name, email, phone, city and picture will be permanently erased, subscriptions will "
+        "end, and nobody will be able to log in. Payments and courses will stay."
     ),
     allows=lambda user: user.has_perm("people.delete_user"),
     allows_with=_not_erased(can_erase),

@@ -33,7 +33,7 @@ MODELS = (
 )
 # Django keeps the names of rights in the database, in English; these are translated.
 VERBS = {
-    "view": gettext_noop("see"),
+    "view": gettext_noop("view"),
     "add": gettext_noop("add"),
     "change": gettext_noop("change"),
     "delete": gettext_noop("delete"),

@@ -50,7 +50,7 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
         ("date_joined", DaysFilter),
     )
     search_fields = ("email",)  # opens the search box; `found` searches
-    search_help_text = gettext_lazy("E-mail, name, phone or city")
+    search_help_text = gettext_lazy("Email, name, phone or city")
     ordering = ("-id",)
     sortable_by = ("email", "last_login", "date_joined")
     filter_horizontal = ()
@@ -82,7 +82,7 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
         return (
             (None, {"fields": [*person, *(["password"] if shows_password else [])]}),
             (_("Account"), {"fields": account}),
-            (_("Rights"), {"fields": [["is_staff", "is_superuser"], "groups"]}),
+            (_("Permissions"), {"fields": [["is_staff", "is_superuser"], "groups"]}),
         )
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:

@@ -166,7 +166,7 @@ def test_who_was_blocked_for_inactivity_can_be_blocked_by_staff(desk, support, l
 
 def test_what_an_old_page_offers_is_not_done(desk, support, learner):
     response = desk(support).post(page("unblock", learner.pk), confirmed(), follow=True)
-    assert "it was changed meanwhile" in response.text
+    assert "something has changed in the meantime" in response.text
     assert not LogEntry.objects.exists()
 
 
@@ -201,7 +201,7 @@ def test_nobody_blocks_themselves(desk, who, request):
     other = UserFactory.create()
     form = {"action": "block_many", "_selected_action": [user.pk, other.pk], **confirmed()}
     response = client.post(page("changelist"), form, follow=True)
-    assert f"you may not do this with {user}" in response.text
+    assert f"You are not allowed to do this to: {user}" in response.text
     assert reread(user).is_active
     assert reread(other).is_active
 

@@ -48,15 +48,15 @@ def payments(request: HttpRequest) -> Panel | None:
     to_confirm = Payment.objects.to_confirm().count()
     to_confirm_url = list_url("payments.Payment", "?attention=confirm")
     to_confirm_text = ngettext_lazy(
-        "%(number)d payment waits to be confirmed.",
-        "%(number)d payments wait to be confirmed.",
+        "%(number)d payment is waiting to be confirmed.",
+        "%(number)d payments are waiting to be confirmed.",
         "number",
     )
     stuck = Payment.objects.open_too_long().count()
     stuck_url = list_url("payments.Payment", "?attention=stuck")
     stuck_text = ngettext_lazy(
-        "%(number)d payment is open for too long.",
-        "%(number)d payments are open for too long.",
+        "%(number)d payment has been open for too long.",
+        "%(number)d payments have been open for too long.",
         "number",
     )
     return Panel(
@@ -67,7 +67,7 @@ def payments(request: HttpRequest) -> Panel | None:
         ],
         figures=[
             Figure(_("Revenue in 30 days"), shown(total, settings.CURRENCY), recent),
-            Figure(_("To confirm"), to_confirm, to_confirm_url),
+            Figure(_("Awaiting confirmation"), to_confirm, to_confirm_url),
             Figure(_("Open for too long"), stuck, stuck_url),
         ],
         charts=[_revenue_chart(revenue, recent)] if revenue else [],
@@ -191,7 +191,7 @@ def background(request: HttpRequest) -> Panel | None:
     attention = []
     last = queue.last_execution()
     if last is None or timezone.now() - last > queue.SILENCE_LIMIT:
-        text = _("No background worker is running: mails and other tasks wait.")
+        text = _("No background worker is running, so emails and other tasks are waiting.")
         attention.append(Attention(text, list_url("django_q.OrmQ"), "engineering", is_danger=True))
     failed = ngettext_lazy("%(number)d task failed.", "%(number)d tasks failed.", "number")
     url = list_url("django_q.Failure")
@@ -202,12 +202,12 @@ def background(request: HttpRequest) -> Panel | None:
 def _attention_to_mails() -> list[Attention]:
     attention = []
     if since := MailServer.objects.values_list("failing_since", flat=True).first():
-        text = _("The mail server has not answered for %(time)s; mails wait.")
+        text = _("The mail server has not responded for %(time)s, so emails are waiting.")
         url = list_url("mail.Delivery", "?outcome=waiting")
         attention.append(Attention(text % {"time": timesince(since)}, url, "cloud_off"))
     failed = ngettext_lazy(
-        "%(number)d mail of the last seven days failed.",
-        "%(number)d mails of the last seven days failed.",
+        "%(number)d email could not be delivered in the last seven days.",
+        "%(number)d emails could not be delivered in the last seven days.",
         "number",
     )
     url = list_url("mail.Delivery", "?outcome=failed_lately")
@@ -215,7 +215,9 @@ def _attention_to_mails() -> list[Attention]:
         Delivery.objects.failed_lately().count(), failed, url, "unsubscribe", is_danger=True
     )
     parked = ngettext_lazy(
-        "%(number)d mailing was given up.", "%(number)d mailings were given up.", "number"
+        "%(number)d mailing was abandoned: its recipients could not be listed.",
+        "%(number)d mailings were abandoned: their recipients could not be listed.",
+        "number",
     )
     url = list_url("mail.Mailing", "?attention=parked")
     attention += _if_any(Mailing.objects.parked().count(), parked, url, "campaign", is_danger=True)

@@ -59,7 +59,7 @@ class WaitingAdmin(AdministratorsAdmin[OrmQ]):
     def arguments(self, waiting: OrmQ) -> str:
         return written(waiting.args(), waiting.kwargs())
 
-    @display(description=gettext_lazy("waits for"))
+    @display(description=gettext_lazy("waiting for"))
     def age(self, waiting: OrmQ) -> str:
         since: datetime | None = waiting.task.get("started")
         return timesince(since) if since else "—"
@@ -72,7 +72,7 @@ class WaitingAdmin(AdministratorsAdmin[OrmQ]):
     def state(self, waiting: OrmQ) -> Label:
         """The lock of a taken task is its time limit; a new one is locked up to its beginning."""
         if waiting.lock and waiting.lock > timezone.now():
-            return Label("taken", _("with a worker"))
+            return Label("taken", _("in progress"))
         return Label("waiting", _("waiting"))
 
 
@@ -86,7 +86,7 @@ class FinishedAdmin(AdministratorsAdmin[Task]):
     def arguments(self, task: Task) -> str:
         return written(task.args, task.kwargs)
 
-    @display(description=gettext_lazy("took"))
+    @display(description=gettext_lazy("duration"))
     def took(self, task: Task) -> str:
         return _("%(seconds).1f s") % {"seconds": task.time_taken()}
 
@@ -105,12 +105,12 @@ TRY_AGAIN = StaffAction[Failure](
     name="try_again",
     title=gettext_lazy("Try again"),
     icon="replay",
-    explanation=gettext_lazy("The task goes into the queue once more, and leaves this list."),
+    explanation=gettext_lazy("The task will be queued again and disappear from this list."),
     allows=lambda user: user.is_superuser,
     run=lambda task, _by, _answers: queue.try_again(task.pk),
     done=ngettext_lazy(
-        "%(number)d task is in the queue again.",
-        "%(number)d tasks are in the queue again.",
+        "%(number)d task was queued again.",
+        "%(number)d tasks were queued again.",
         "number",
     ),
     on_list=True,

@@ -64,7 +64,7 @@ def test_moderator_edits_a_lesson_sees_the_link_error_and_finds_no_delete(page, 
 
     page.get_by_label("Description").fill("More on rye")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("1 subscriber will be told")).to_be_visible()
+    expect(page.get_by_text("1 subscriber will be notified")).to_be_visible()
     lesson.refresh_from_db()
     assert lesson.description == "More on rye"
 
@@ -119,7 +119,7 @@ def test_administrator_puts_back_a_moderator_s_edit(page, enter, administrator, 
     expect(page.locator("del", has_text="Flour")).to_be_visible()
     page.get_by_role("link", name="Put back").click()
     page.get_by_role("button", name="Put back").click()
-    expect(page.get_by_text("The change was put back.")).to_be_visible()
+    expect(page.get_by_text("The change was undone.")).to_be_visible()
     lesson.refresh_from_db()
     assert lesson.title == "Flour"
 
@@ -131,20 +131,20 @@ def test_administrator_confirms_a_transfer_and_refunds_it(page, enter, administr
     )
     enter(administrator)
     page.goto("/admin/")
-    page.get_by_role("link", name="1 payment waits to be confirmed.").click()
+    page.get_by_role("link", name="1 payment is waiting to be confirmed.").click()
     page.get_by_role("link", name="Bread").click()
     assert not may_learn(api, learner, lesson)
 
     answer_with_reason(page, "Confirm", "Statement of 12 May")
     expect(page.get_by_text("The payment was confirmed.")).to_be_visible()
-    life = page.get_by_role("region", name="Life of the payment")
+    life = page.get_by_role("region", name="Payment timeline")
     expect(life).to_contain_text("Statement of 12 May")
-    expect(life).to_contain_text("Access given")
+    expect(life).to_contain_text("Access granted")
     assert may_learn(api, learner, lesson)
 
     answer_with_reason(page, "Refund", "Bought by mistake")
     expect(page.get_by_text("The payment was refunded.")).to_be_visible()
-    expect(life).to_contain_text("Access taken back")
+    expect(life).to_contain_text("Access revoked")
     payment.refresh_from_db()
     assert payment.status == PaymentStatus.REFUNDED
     assert not may_learn(api, learner, lesson)

@@ -52,9 +52,9 @@ def test_a_waiting_task_tells_what_it_is(desk, administrator, waiting):
         text = desk(administrator).get(address).text
         assert PATH in text
         assert "17, colour=&#x27;red&#x27;" in text
-    assert "with a worker" not in text
+    assert "in progress" not in text
     OrmQ.objects.update(lock=timezone.now() + timedelta(minutes=5))
-    assert "with a worker" in desk(administrator).get(page("ormq")).text
+    assert "in progress" in desk(administrator).get(page("ormq")).text
 
 
 def test_a_task_that_cant_be_read_does_not_break_the_list(desk, administrator):
@@ -81,7 +81,7 @@ def test_a_failed_task_is_tried_again(desk, administrator, django_capture_on_com
     assert not OrmQ.objects.exists()
     with django_capture_on_commit_callbacks(execute=True):
         response = client.post(address)
-    assert said(response) == ["1 task is in the queue again."]
+    assert said(response) == ["1 task was queued again."]
     task = OrmQ.objects.get().task
     assert (task["func"], task["args"], task["kwargs"], task["group"]) == (
         PATH,
@@ -104,7 +104,7 @@ def test_many_are_tried_again_and_what_can_not_be_is_named(
         response = desk(administrator).post(page("failure"), form)
     assert said(response) == [
         "gone.for.good: This task no longer exists, so it can't be tried again.",
-        "2 tasks are in the queue again.",
+        "2 tasks were queued again.",
     ]
     assert OrmQ.objects.count() == 2
     assert Failure.objects.get().func == "gone.for.good"

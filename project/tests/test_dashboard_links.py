@@ -82,7 +82,7 @@ def test_each_link_leads_to_a_list_that_has_what_it_says(
         "Published courses",
         "Drafts",
         "Lessons",
-        "To confirm",
+        "Awaiting confirmation",
         "Open for too long",
         "Active people",
         "New in 30 days",

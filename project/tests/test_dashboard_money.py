@@ -35,7 +35,10 @@ def test_what_waits_for_staff_is_told_and_leads_there(desk, administrator):
     stuck = PaymentFactory.create(created_at=old)
     panel = panel_of(administrator)
     texts = [entry.text for entry in panel.attention]
-    assert texts == ["2 payments wait to be confirmed.", "1 payment is open for too long."]
+    assert texts == [
+        "2 payments are waiting to be confirmed.",
+        "1 payment has been open for too long.",
+    ]
     lists = [
         set(desk(administrator).get(entry.url).context["cl"].queryset) for entry in panel.attention
     ]
@@ -97,7 +100,7 @@ def test_money_is_for_those_who_may_see_the_book(desk, support, who, request):
     PaymentFactory.create()
     assert panel_of(request.getfixturevalue(who)) is None
     assert panel_of(support) is not None
-    assert "payment waits" in desk(support).get(reverse("admin:index")).text
+    assert "payment is waiting" in desk(support).get(reverse("admin:index")).text
 
 
 @pytest.mark.parametrize("number", [2, 20])

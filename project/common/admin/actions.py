@@ -45,7 +45,7 @@ def reason_field(*, max_length: int, help_text: "StrOrPromise") -> forms.CharFie
 
 class ReasonForm(forms.Form):
     reason = reason_field(
-        max_length=200, help_text=gettext_lazy("Kept with what was done, for the staff only.")
+        max_length=200, help_text=gettext_lazy("Recorded with the action. Only staff can see it.")
     )
 
 
@@ -90,7 +90,9 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
 
     staff_actions: Sequence[StaffAction[M]] = ()
     # Said to whom an old page offered what does not fit any more.
-    misfit: "StrOrPromise" = gettext_lazy("This can't be done any more: it was changed meanwhile.")
+    misfit: "StrOrPromise" = gettext_lazy(
+        "This is no longer possible: something has changed in the meantime."
+    )
 
     def label_of(self, row: M) -> str:
         """How a message calls the row."""
@@ -154,7 +156,7 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
         back, answered = self.url("changelist"), "confirm" in request.POST
         refused = [row for row in chosen if not action.allows_with(_person(request), row)]
         if refused:
-            text = _("Nothing was done: you may not do this with %(rows)s.")
+            text = _("Nothing was done. You are not allowed to do this to: %(rows)s.")
             names = ", ".join(map(self.label_of, refused))
             self.message_user(request, text % {"rows": names}, messages.ERROR)
             return HttpResponseRedirect(back)

@@ -24,7 +24,7 @@ COLOURS = {
     DeliveryStatus.PARKED.value: "danger",
 }
 
-EXPLANATION = gettext_lazy("Those whose mail failed are written to once more; nobody else is.")
+EXPLANATION = gettext_lazy("Emails that failed will be sent again. Nobody else will receive one.")
 TRY_AGAIN = StaffAction[Delivery](
     name="try_again",
     title=gettext_lazy("Try again"),
@@ -34,7 +34,7 @@ TRY_AGAIN = StaffAction[Delivery](
     fits=lambda delivery: delivery.status in FAILED,
     run=lambda delivery, _by, _answers: services.try_again(Delivery.objects.filter(pk=delivery.pk)),
     done=ngettext_lazy(
-        "%(number)d mail is tried again.", "%(number)d mails are tried again.", "number"
+        "%(number)d email will be sent again.", "%(number)d emails will be sent again.", "number"
     ),
     on_list=True,
     asks_on_list=False,
@@ -46,7 +46,7 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     list_display = ("address", "mailing", "outcome", "attempts", "next_try", "answer")
     list_filter = (OutcomeFilter, MailingFilter)
     search_fields = ("recipient",)  # opens the search box; `found` searches
-    search_help_text = gettext_lazy("E-mail of the recipient")
+    search_help_text = gettext_lazy("Recipient's email")
     ordering = ("-id",)
     sortable_by = ()
     fields = (

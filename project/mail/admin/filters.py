@@ -60,7 +60,7 @@ class TroubleFilter(SubsetFilter):
     title = _("attention")
     parameter_name = "attention"
     subsets = {
-        "troubled": ("troubled", _("with mails that failed")),
+        "troubled": ("troubled", _("with failed emails")),
         "parked": ("parked", _("given up")),
     }
 

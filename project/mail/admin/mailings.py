@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 def _try_again(mailing: Mailing, _by: object, _answers: object) -> str:
     told = [_("The recipients are being listed again.")] if services.list_again(mailing) else []
     number = services.try_again(mailing.deliveries.all())
-    text = ngettext("%(number)d mail is tried again.", "%(number)d mails are tried again.", number)
+    text = ngettext(
+        "%(number)d email will be sent again.", "%(number)d emails will be sent again.", number
+    )
     if number or not told:
         told.append(text % {"number": number})
     return " ".join(told)
@@ -86,7 +88,7 @@ class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
     list_display = ("__str__", "progress", "sent", "waiting", "failed", "created_at")
     list_filter = (KindFilter, TroubleFilter, ("created_at", DaysFilter))
     search_fields = ("title",)  # opens the search box; `found` searches
-    search_help_text = gettext_lazy("What it is about, as in the title of the course")
+    search_help_text = gettext_lazy("Subject, for example a course title")
     ordering = ("-id",)
     sortable_by = ()
     fields = (

@@ -109,7 +109,10 @@ def test_mails_are_filtered_by_what_became_of_them(mailing, desk, administrator,
 
 def test_failures_of_more_than_a_week_ago_need_no_attention(mailing, desk, administrator):
     client = desk(administrator)
-    assert "1 mail of the last seven days failed." in client.get(reverse("admin:index")).text
+    assert (
+        "1 email could not be delivered in the last seven days."
+        in client.get(reverse("admin:index")).text
+    )
     long_ago = timezone.now() - timedelta(days=8)
     Delivery.objects.failed().update(finished_at=long_ago)
     assert "last seven days" not in client.get(reverse("admin:index")).text
@@ -119,7 +122,7 @@ def test_failures_of_more_than_a_week_ago_need_no_attention(mailing, desk, admin
 def test_a_mail_server_that_does_not_answer_is_told_of(desk, administrator):
     MailServer.objects.create(pk=1, failures=3, failing_since=timezone.now() - timedelta(hours=2))
     text = desk(administrator).get(reverse("admin:index")).text
-    assert "The mail server has not answered for 2\N{NO-BREAK SPACE}hours" in text
+    assert "The mail server has not responded for 2\N{NO-BREAK SPACE}hours" in text
 
 
 def test_a_mail_is_found_by_its_recipient_and_a_mailing_by_its_title(
@@ -148,7 +151,7 @@ def test_a_mail_that_failed_is_tried_again(mailing, people, desk, administrator,
     address = page("delivery", "try_again", failed.pk)
     assert "550 5.1.1 No such mailbox" in client.get(address).text
     assert Delivery.objects.failed().exists()
-    assert said(client.post(address)) == ["1 mail is tried again."]
+    assert said(client.post(address)) == ["1 email will be sent again."]
     deliver_mail()
     assert sink.counts[people[0].email] == 1
     assert sink.counts.total() == 4
@@ -161,7 +164,7 @@ def test_all_that_failed_of_a_mailing_is_tried_again_and_nothing_else(
     address = page("mailing", "try_again", mailing.pk)
     assert client.get(address).status_code == 200
     with django_capture_on_commit_callbacks(execute=True):
-        assert said(client.post(address)) == ["1 mail is tried again."]
+        assert said(client.post(address)) == ["1 email will be sent again."]
     assert OrmQ.objects.get().task["func"] == "project.mail.tasks.deliver_mail"
     deliver_mail()
     assert sink.counts == {person.email: 1 for person in people if person != people[1]}
@@ -180,7 +183,7 @@ def test_chosen_mails_are_tried_again_if_they_failed(mailing, desk, administrato
     chosen = list(Delivery.objects.values_list("pk", flat=True))
     form = {"action": "try_again_many", "_selected_action": chosen}
     response = desk(administrator).post(page("delivery"), form)
-    assert said(response) == ["1 mail is tried again."]
+    assert said(response) == ["1 email will be sent again."]
     assert Delivery.objects.filter(status=DeliveryStatus.SENT).count() == 3
 
 
