@@ -137,15 +137,15 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
         return [*whom, *given, *taken]
 
     def formfield_for_foreignkey(
-        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
-    ) -> Any:
+        self, db_field: "ForeignKey[Model, Model]", request: HttpRequest, **kwargs: object
+    ) -> "forms.ModelChoiceField[Model] | None":
         names = {"user": "people", "course": "courses", "lesson": "lessons"}
         address = f"admin:lms_access_{names[db_field.name]}"
         kwargs["widget"] = select_from(address)(db_field, self.admin_site)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @override
-    def save_model(self, request: HttpRequest, obj: Access, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Access, form: AccessForm, change: bool) -> None:
         access, is_new = accesses.grant_access(
             user=obj.user,
             target=obj.target,

@@ -7,7 +7,7 @@ from typing import Any, cast, override
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
@@ -44,10 +44,6 @@ class LessonInline(TabularInline[Lesson, Course]):
         user = current_user(request)
         may = permissions.can_add_lesson(user, obj) if obj else can_delete_any(request)
         return may and super().has_add_permission(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        may = obj is None or permissions.can_update_course(current_user(request), obj)
-        return may and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
         user = current_user(request)
@@ -111,32 +107,28 @@ class CourseAdmin(MaterialsAdmin[Course]):
 
     @admin.action(description=gettext_lazy("Publish"), permissions=["change"])
     def publish(self, request: HttpRequest, queryset: QuerySet[Course]) -> None:
-        self._set_published(request, queryset, is_published=True)
+        number = self._change_all(request, queryset, {"is_published": True}, _("Published."))
+        text = ngettext(
+            "%(number)d course was published.", "%(number)d courses were published.", number
+        )
+        self.message_user(request, text % {"number": number}, messages.SUCCESS)
 
     @admin.action(description=gettext_lazy("Unpublish"), permissions=["change"])
     def unpublish(self, request: HttpRequest, queryset: QuerySet[Course]) -> None:
-        self._set_published(request, queryset, is_published=False)
-
-    def _set_published(
-        self, request: HttpRequest, courses: QuerySet[Course], *, is_published: bool
-    ) -> None:
-        number = 0
-        for course in courses.exclude(is_published=is_published).order_by("pk"):
-            authoring.update_course(
-                course=course, changes={"is_published": is_published}, by=current_user(request)
-            )
-            self.log_change(request, course, _("Published.") if is_published else _("Unpublished."))
-            number += 1
-        message = (
-            ngettext(
-                "%(number)d course was published.", "%(number)d courses were published.", number
-            )
-            if is_published
-            else ngettext(
-                "%(number)d course was unpublished.", "%(number)d courses were unpublished.", number
-            )
+        number = self._change_all(request, queryset, {"is_published": False}, _("Unpublished."))
+        text = ngettext(
+            "%(number)d course was unpublished.", "%(number)d courses were unpublished.", number
         )
-        self.message_user(request, message % {"number": number}, messages.SUCCESS)
+        self.message_user(request, text % {"number": number}, messages.SUCCESS)
+
+    def _change_all(
+        self, request: HttpRequest, courses: QuerySet[Course], changes: dict[str, bool], note: str
+    ) -> int:
+        changed = list(courses.exclude(**changes).order_by("pk"))
+        for course in changed:
+            authoring.update_course(course=course, changes=changes, by=current_user(request))
+            self.log_change(request, course, note)
+        return len(changed)
 
     def get_fields(self, request: HttpRequest, obj: Course | None = None) -> FieldNames:
         """The owner is chosen once, by an administrator who adds a course for somebody."""
@@ -161,8 +153,11 @@ class CourseAdmin(MaterialsAdmin[Course]):
     def author(self, course: Course) -> str:
         return str(vars(course).get("author_label", ""))
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"owner": current_user(request).pk, **super().get_changeform_initial_data(request)}
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str | list[str]]:
+        return {
+            "owner": str(current_user(request).pk),
+            **super().get_changeform_initial_data(request),
+        }
 
     def create(self, form: MaterialsForm, by: User) -> Course:
         fields = form.fields_of_new()
@@ -178,7 +173,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         self, request: HttpRequest, form: MaterialsForm, formset: LessonFormSet, change: bool
     ) -> None:
         """Save the lessons by their services; Django logs what the formset says of them."""
-        who: Any = {"by": current_user(request), "notify": form.notify}
+        by, notify = current_user(request), form.notify
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
         if gone := formset.number_gone:
             message = ngettext(
@@ -188,25 +183,29 @@ class CourseAdmin(MaterialsAdmin[Course]):
             )
             self.message_user(request, message % {"number": gone}, messages.WARNING)
         for row in formset.deleted_forms:
-            authoring.delete_lesson(lesson=row.instance, **who)
+            authoring.delete_lesson(lesson=row.instance, by=by, notify=notify)
             formset.deleted_objects.append(row.instance)
         for row in formset.initial_forms:
             if row.has_changed() and row not in formset.deleted_forms:
                 changes = {name: row.cleaned_data[name] for name in row.changed_data}
-                lesson = authoring.update_lesson(lesson=row.instance, changes=changes, **who)
+                lesson = authoring.update_lesson(
+                    lesson=row.instance, changes=changes, by=by, notify=notify
+                )
                 formset.changed_objects.append((lesson, row.changed_data))
         for row in formset.extra_forms:
             if row.has_changed() and row not in formset.deleted_forms:
                 # A new lesson comes last; it is moved from there.
                 names = {*LessonInline.fields} - {LessonInline.ordering_field}
                 fields = {name: row.cleaned_data[name] for name in names}
-                lesson = authoring.create_lesson(course=form.instance, fields=fields, **who)
+                lesson = authoring.create_lesson(
+                    course=form.instance, fields=fields, by=by, notify=notify
+                )
                 formset.new_objects.append(lesson)
 
     def delete_model(self, request: HttpRequest, obj: Course) -> None:
         authoring.delete_course(course=obj, by=current_user(request))
 
-    def goes_along(self, subjects: Sequence[Course]) -> list[QuerySet[Any]]:
+    def goes_along(self, subjects: Sequence[Course]) -> list[QuerySet[Model]]:
         return [
             Lesson.objects.filter(course__in=subjects),
             Subscription.objects.filter(course__in=subjects),

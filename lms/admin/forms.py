@@ -30,7 +30,7 @@ class MaterialsForm(_ModelForm):
         widget=UnfoldBooleanSwitchWidget,
     )
 
-    def clean_preview(self) -> Any:
+    def clean_preview(self) -> object:
         """Clean a new picture; None or False (removed) and the present one pass."""
         picture = self.cleaned_data["preview"]
         return clean_image(picture) if isinstance(picture, UploadedFile) else picture
@@ -55,8 +55,8 @@ class LessonFormSet(_LessonFormSet):
 
     number_gone = 0
 
-    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(data, *args, **kwargs)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         if self.is_bound:
             self._leave_out_gone()
 

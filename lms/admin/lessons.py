@@ -1,10 +1,11 @@
 """The list and the page of a lesson."""
 
 from collections.abc import Sequence
-from typing import Any, cast, override
+from typing import cast, override
 
 from django.contrib import admin
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import ForeignKey, Model, QuerySet
+from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
@@ -72,15 +73,19 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         return [] if moves else ["course"]
 
     def formfield_for_foreignkey(
-        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
-    ) -> Any:
+        self, db_field: "ForeignKey[Model, Model]", request: HttpRequest, **kwargs: object
+    ) -> "ModelChoiceField[Model] | None":
         if db_field.name == "course":
             kwargs["queryset"] = Course.objects.visible_to(current_user(request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @override
     def get_form(
-        self, request: HttpRequest, obj: Lesson | None = None, change: bool = False, **kwargs: Any
+        self,
+        request: HttpRequest,
+        obj: Lesson | None = None,
+        change: bool = False,
+        **kwargs: object,
     ) -> type[LessonForm]:
         form = super().get_form(request, obj, change, **kwargs)
         # A class made for this request, so that it may know the person.
@@ -99,6 +104,6 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     def delete_model(self, request: HttpRequest, obj: Lesson) -> None:
         authoring.delete_lesson(lesson=obj, by=current_user(request))
 
-    def goes_along(self, subjects: Sequence[Lesson]) -> list[QuerySet[Any]]:
+    def goes_along(self, subjects: Sequence[Lesson]) -> list[QuerySet[Model]]:
         of_lessons = {"lesson__in": subjects}
         return [Access.objects.filter(**of_lessons), Completion.objects.filter(**of_lessons)]

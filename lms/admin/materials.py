@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -116,7 +116,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         raise NotImplementedError
 
     @override
-    def save_model(self, request: HttpRequest, obj: M, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: M, form: MaterialsForm, change: bool) -> None:
         by = current_user(request)
         saved = self.update(obj, form, by) if change else self.create(form, by)
         if "preview" in form.changed_data:
@@ -253,27 +253,31 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
             else None,
         }
 
-    def delete_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+    def delete_view(
+        self, request: HttpRequest, object_id: str, *args: dict[str, Any] | None
+    ) -> HttpResponse:
         """What is paid for is not even asked about."""
         subject = self._seen(request, object_id)
         if self.has_delete_permission(request, subject) and authoring.has_payments(subject):
             self.message_user(request, str(authoring.HasPayments.message), messages.ERROR)
             return HttpResponseRedirect(self.url("change", subject.pk))
-        return super().delete_view(request, object_id, *args, **kwargs)
+        return super().delete_view(request, object_id, *args)
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+    def get_deleted_objects(
+        self, objs: Sequence[M] | QuerySet[M], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Count what goes along: Django would load and list each lesson, subscription and right."""
-        subjects: list[M] = list(objs)
+        subjects = list(objs)
         for subject in subjects:
             if authoring.has_payments(subject):
                 raise authoring.HasPayments(f"{subject}: {authoring.HasPayments.message}")
-        numbers = {self.opts.verbose_name_plural: len(subjects)}
+        numbers = {str(self.opts.verbose_name_plural): len(subjects)}
         for part in self.goes_along(subjects):
             if number := part.count():
-                numbers[part.model._meta.verbose_name_plural] = number
+                numbers[str(part.model._meta.verbose_name_plural)] = number
         return [str(subject) for subject in subjects], numbers, set(), []
 
-    def goes_along(self, subjects: Sequence[M]) -> list[QuerySet[Any]]:
+    def goes_along(self, subjects: Sequence[M]) -> list[QuerySet[Model]]:
         """What is deleted with these."""
         raise NotImplementedError
 

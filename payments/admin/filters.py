@@ -1,8 +1,8 @@
 """Filters of the payments book and of Stripe's events."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -37,7 +37,7 @@ class EventTypeFilter(DropdownFilter):
         "charge.refunded",
     )
 
-    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> "Lookups":
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
         return [(name, name) for name in self.types]
 
     def queryset(

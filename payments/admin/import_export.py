@@ -40,20 +40,8 @@ LIST = "admin:payments_payment_changelist"
 MOST_EXPORTED = 50_000
 
 
-class Exported(Field):  # type: ignore[misc]
-    """A column under its name in the language of the reader."""
-
-    def __init__(self, title: "StrOrPromise", attribute: str, widget: Widget | None = None) -> None:
-        super().__init__(attribute=attribute, widget=widget or CharWidget(), readonly=True)
-        self.title = title
-
-    @property
-    def column_name(self) -> str:
-        return str(self.title)
-
-    @column_name.setter
-    def column_name(self, name: str | None) -> None:
-        """The library names columns after attributes; ours have names."""
+def exported(title: "StrOrPromise", attribute: str, widget: Widget | None = None) -> Field:
+    return Field(attribute, title, widget or CharWidget(), readonly=True)
 
 
 class Payments(Resource):  # type: ignore[misc]
@@ -63,18 +51,18 @@ class Payments(Resource):  # type: ignore[misc]
 
 
 class PaymentExport(Payments):
-    number = Exported(gettext_lazy("number"), "pk")
-    external = Exported(gettext_lazy("external id"), "external_id")
-    payer_email = Exported(gettext_lazy("payer's email"), "payer__email")
-    course_number = Exported(gettext_lazy("course number"), "course_id")
-    lesson_number = Exported(gettext_lazy("lesson number"), "lesson_id")
-    thing = Exported(gettext_lazy("title"), "title")
-    sum = Exported(gettext_lazy("amount"), "amount", DecimalWidget())
-    money = Exported(gettext_lazy("currency"), "currency")
-    way = Exported(gettext_lazy("method"), "get_method_display")
-    state = Exported(gettext_lazy("status"), "get_status_display")
-    created = Exported(gettext_lazy("created"), "created_at", DateTimeWidget("%Y-%m-%d %H:%M:%S"))
-    paid = Exported(gettext_lazy("paid at"), "paid_at", DateTimeWidget("%Y-%m-%d %H:%M:%S"))
+    number = exported(gettext_lazy("number"), "pk")
+    external = exported(gettext_lazy("external id"), "external_id")
+    payer_email = exported(gettext_lazy("payer's email"), "payer__email")
+    course_number = exported(gettext_lazy("course number"), "course_id")
+    lesson_number = exported(gettext_lazy("lesson number"), "lesson_id")
+    thing = exported(gettext_lazy("title"), "title")
+    sum = exported(gettext_lazy("amount"), "amount", DecimalWidget())
+    money = exported(gettext_lazy("currency"), "currency")
+    way = exported(gettext_lazy("method"), "get_method_display")
+    state = exported(gettext_lazy("status"), "get_status_display")
+    created = exported(gettext_lazy("created"), "created_at", DateTimeWidget("%Y-%m-%d %H:%M:%S"))
+    paid = exported(gettext_lazy("paid at"), "paid_at", DateTimeWidget("%Y-%m-%d %H:%M:%S"))
 
     class Meta:
         chunk_size = 1000

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -28,7 +28,7 @@ class SoonBlockedFilter(DropdownFilter):
     title = _("inactivity")
     parameter_name = "soon_blocked"
 
-    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> "Lookups":
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
         return [("1", _("will be blocked this week"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:

@@ -45,7 +45,6 @@ class PersonForm(_ChangeForm):
     class Meta:
         model = User
         fields = "__all__"
-        field_classes: dict[str, Any] = {}
 
 
 class NewPersonForm(_CreationForm):
@@ -55,7 +54,6 @@ class NewPersonForm(_CreationForm):
     class Meta:
         model = User
         fields = ("email", "first_name", "last_name", "language")
-        field_classes: dict[str, Any] = {}
 
 
 class PasswordForm(_PasswordForm):

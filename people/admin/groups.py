@@ -1,11 +1,11 @@
 """Groups give rights; administrators say which."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
-from django.db.models import ManyToManyField
+from django.db.models import ManyToManyField, Model
 from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -16,6 +16,11 @@ from people.current_user import current_user
 from people.models import MODERATORS
 from people.permissions import can_give_rights
 from project.common.admin.base import StaffAdmin
+
+if TYPE_CHECKING:
+    _PermissionsField = forms.ModelMultipleChoiceField[Permission]
+else:
+    _PermissionsField = forms.ModelMultipleChoiceField
 
 # What people work with; sessions, tokens, histories and the like are nobody's to give.
 MODELS = (
@@ -40,8 +45,8 @@ VERBS = {
 }
 
 
-class RightsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
-    def label_from_instance(self, obj: Any) -> str:
+class RightsField(_PermissionsField):
+    def label_from_instance(self, obj: Permission) -> str:
         verb = obj.codename.partition("_")[0]
         return f"{capfirst(obj.content_type.name)}: {_(VERBS.get(verb, obj.name))}"
 
@@ -75,8 +80,8 @@ class GroupAdmin(StaffAdmin[Group]):
         return ["name"] if obj is not None and obj.name == MODERATORS else []
 
     def formfield_for_manytomany(
-        self, db_field: "ManyToManyField[Any, Any]", request: HttpRequest, **kwargs: Any
-    ) -> Any:
+        self, db_field: "ManyToManyField[Model, Model]", request: HttpRequest, **kwargs: object
+    ) -> "forms.ModelMultipleChoiceField[Any] | None":
         if db_field.name != "permissions":
             return super().formfield_for_manytomany(db_field, request, **kwargs)
         rights = Permission.objects.filter(content_type__model__in=MODELS)

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -76,21 +76,23 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
         if obj is None:
             password = ["password1", "password2"]
             new = ["email", ["first_name", "last_name"], "language"]
-            return ((None, {"fields": new}), (_("Password"), {"fields": password}))
+            return [(None, {"fields": new}), (_("Password"), {"fields": password})]
         shows_password = self.has_change_permission(request, obj)
         account = [["state", "blocked_at"], ["last_login", "date_joined"]]
-        return (
+        return [
             (None, {"fields": [*person, *(["password"] if shows_password else [])]}),
             (_("Account"), {"fields": account}),
             (_("Permissions"), {"fields": [["is_staff", "is_superuser"], "groups"]}),
-        )
+        ]
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         """Nobody has courses before they exist."""
         return super().get_inlines(request, obj) if obj is not None else ()
 
     @override
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
         """Django asks for the right to change the person only after it has read the form."""
         person = self.get_object(request, id)
         if person is None:
@@ -125,7 +127,7 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
         return _("staff") if person.is_staff else "—"
 
     @override
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: User, form: PersonForm, change: bool) -> None:
         if not change:
             super().save_model(request, obj, form, change)
             return

@@ -1,11 +1,12 @@
 """The menu and the search of the admin, for what the person may see."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import capfirst
@@ -41,11 +42,11 @@ MENU: "tuple[tuple[StrOrPromise, dict[str, str]], ...]" = (
 )
 
 
-def admin_of(label: str) -> StaffAdmin[Any]:
-    return cast("StaffAdmin[Any]", admin.site.get_model_admin(apps.get_model(label)))
+def admin_of(label: str) -> StaffAdmin[Model]:
+    return cast("StaffAdmin[Model]", admin.site.get_model_admin(apps.get_model(label)))
 
 
-def groups(request: HttpRequest) -> Iterator[tuple[str, list[tuple[StaffAdmin[Any], str]]]]:
+def groups(request: HttpRequest) -> Iterator[tuple[str, list[tuple[StaffAdmin[Model], str]]]]:
     for title, models in MENU:
         registered = [(admin_of(label), icon) for label, icon in models.items()]
         seen = [pair for pair in registered if pair[0].has_view_or_change_permission(request)]

@@ -63,7 +63,7 @@ def count_slow_ones() -> int:
     return len(names)
 
 
-def _count_payments() -> list[tuple[str, str, str]]:
+def count_payments() -> list[tuple[str, str, str]]:
     """Day, method and sum of each."""
     revenue = Payment.objects.revenue_per_day(since=midnight(last_days()[0]))
     return [(day.isoformat(), method, str(total)) for day, method, total in revenue]
@@ -73,7 +73,7 @@ def revenue_of(rows: list[tuple[str, str, str]]) -> list[tuple[date, str, Decima
     return [(date.fromisoformat(day), method, Decimal(total)) for day, method, total in rows]
 
 
-def _count_content() -> dict[str, Any]:
+def count_content() -> dict[str, Any]:
     top: Any = list(Course.objects.by_subscribers()[:RANKED])
     learnt: Any = Course.objects.filter(pk__in=[course.pk for course in top]).with_completion()
     completion = [
@@ -98,7 +98,7 @@ def _shortened(title: str) -> str:
     return title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…"
 
 
-def _count_people() -> dict[str, Any]:
+def count_people() -> dict[str, Any]:
     since = timezone.now() - timedelta(days=DAYS)
     return {
         "active": User.objects.active().count(),
@@ -113,7 +113,7 @@ def _by_iso_day(numbers: dict[date, int]) -> dict[str, int]:
 
 
 COUNTERS: dict[str, Callable[[], Any]] = {
-    "payments": _count_payments,
-    "content": _count_content,
-    "people": _count_people,
+    "payments": count_payments,
+    "content": count_content,
+    "people": count_people,
 }

@@ -26,6 +26,7 @@ from project.common.errors import DomainError
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
     from django_stubs_ext import StrOrPromise
+    from unfold.dataclasses import UnfoldAction
 
     from people.models import User
 
@@ -113,7 +114,7 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
             {"title": gettext_lazy("More"), "items": more},
         ]
 
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> "list[UnfoldAction]":
         """Unfold's buttons for what may be done with the row as it is now."""
         row = self.get_object(request, object_id)
         return [

@@ -172,7 +172,7 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
             return False
         return super().lookup_allowed(lookup, value, request)
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str | list[str]]:
         """What the address gives a new row, less references to what is not there."""
         given = super().get_changeform_initial_data(request)
         for field in self.opts.concrete_fields:

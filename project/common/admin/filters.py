@@ -43,12 +43,12 @@ PAGES = 500
 class Choices:
     """What is chosen from, what of it is searched, and how a row is called."""
 
-    rows: Callable[[], QuerySet[Any]]
+    rows: Callable[[], QuerySet[Model]]
     fields: Sequence[str]
     label: Callable[[Any], str] = str
 
 
-def person_and_email(person: Any) -> str:
+def person_and_email(person: "User") -> str:
     return f"{person} · {person.email}"
 
 
@@ -78,14 +78,14 @@ class ChoosingAdmin[M: Model](StaffAdmin[M]):
         return choices_response(request, rows.order_by("-pk"), offered.label)
 
 
-def found_by_term(request: HttpRequest, rows: QuerySet[Any], *fields: str) -> QuerySet[Any]:
+def found_by_term[R: QuerySet[Model]](request: HttpRequest, rows: R, *fields: str) -> R:
     """The rows with what was typed in one of the fields."""
     term = request.GET.get("term", "").strip()
     return find(rows, contains(term, *fields)) if term else rows
 
 
 def choices_response(
-    request: HttpRequest, rows: QuerySet[Any], label: Callable[[Any], str] = str
+    request: HttpRequest, rows: QuerySet[Model], label: Callable[[Any], str] = str
 ) -> JsonResponse:
     """Answer a page of choices as the select of Django's admin understands them. Whether there are
     more is seen by one row more, not by counting all of them."""
@@ -117,7 +117,7 @@ def choose_from(
     class ChoiceForm(AutocompleteDropdownForm):  # type: ignore[misc]
         widget = select_from(url_name)
 
-        def __init__(self, request: HttpRequest, **options: Any) -> None:
+        def __init__(self, request: HttpRequest, **options: object) -> None:
             super().__init__(request=request, **options)
             for field in self.fields.values():
                 field.label_from_instance = partial(label, cast("User", request.user))
@@ -136,7 +136,7 @@ class SubsetFilter(DropdownFilter):
     field = ""
     values: "ClassVar[Lookups]" = ()
 
-    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> "Lookups":
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
         return [*((value, text) for value, (_, text) in self.subsets.items()), *self.values]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -151,7 +151,7 @@ class DaysFilter(RangeDateFilter):  # type: ignore[misc]
     """From one day to another, both included, in the project's time zone: Unfold's own compares a
     time with a date, so that it loses the last day."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         model_admin: Any = args[4]
         self.is_order_of_list = model_admin.ordering[0].lstrip("-") == self.parameter_name

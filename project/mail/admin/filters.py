@@ -1,9 +1,9 @@
 """Filters of the outbox."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -35,7 +35,7 @@ class MailingFilter(DropdownFilter):
     title = _("mailing")
     parameter_name = "mailing"
 
-    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> "Lookups":
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
         value = request.GET.get(self.parameter_name, "")
         mailings = Mailing.objects.filter(pk=value) if _is_key(value) else Mailing.objects.none()
         return [(value, str(mailing)) for mailing in mailings]
@@ -49,7 +49,7 @@ class KindFilter(DropdownFilter):
     title = _("kind")
     parameter_name = "kind"
 
-    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> "Lookups":
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
         return [(name, label_of(name)) for name in settings.MAIL_KINDS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> QuerySet[Mailing]:
