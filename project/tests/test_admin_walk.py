@@ -169,7 +169,7 @@ def test_administrator_imports_payments_and_a_bad_row_is_named(page, enter, admi
     choose("1990.00", "a lot", "2990.00")
     bad = page.get_by_role("alert").get_by_role("listitem")
     expect(bad).to_have_count(1)
-    expect(bad).to_contain_text("Row 2 (line 3): amount: a lot is no amount")
+    expect(bad).to_contain_text("Row 2 (line 3): amount: a lot is not an amount")
     assert not Payment.objects.exists()
 
     choose("1990.00", "2990.00")
