@@ -46,14 +46,9 @@ def lock_payment(payment_id: int) -> Payment:
 
 
 @transaction.atomic
-def move_payment(
-    *, payment_id: int, to: PaymentStatus, cause: Cause, at: datetime | None = None
-) -> tuple[Payment, bool]:
+def move_payment(*, payment_id: int, to: PaymentStatus, cause: Cause) -> tuple[Payment, bool]:
     """Move a payment, write down why, and give or take what it paid for, all or nothing. Returns
-    the payment and whether it moved: the same fact twice changes nothing.
-
-    `at` is when the money came, now if not given. Raises IllegalMove.
-    """
+    the payment and whether it moved: the same fact twice changes nothing. Raises IllegalMove."""
     payment = lock_payment(payment_id)
     if payment.status == to:
         return payment, False
@@ -69,10 +64,10 @@ def move_payment(
     )
     payment.status = to
     if to == PaymentStatus.PAID:
-        payment.paid_at = at or timezone.now()
+        payment.paid_at = timezone.now()
     payment.save(update_fields=["status", "paid_at"])
     settle_access(payment, cause)
-    if to == PaymentStatus.PAID and cause.source != MoveSource.IMPORT:
+    if to == PaymentStatus.PAID:
         send_to_one(
             RECEIVED,
             payment.payer,
@@ -109,7 +104,7 @@ class NewPayment(NamedTuple):
 @transaction.atomic
 def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
     """Put new payments into the book as they stand, with the history that leads there and the
-    access of those that are paid: what `move_payment` does, for many at once."""
+    access of those that are paid: what `move_payment` does, for many at once and without mail."""
     ids = reserve_ids(Payment, len(payments))
     numbered = list(zip(ids, payments, strict=True))
     insert_rows(

@@ -250,7 +250,8 @@ def test_a_thing_that_is_paid_twice_is_found(administrator, learner, stranger, w
     # What else was paid since is no matter.
     for days, payment in enumerate((first, *once[2:], later, *once[:2])):
         at = timezone.now() + timedelta(days=days)
-        transitions.move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=cause, at=at)
+        with time_machine.travel(at):
+            transitions.move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=cause)
     # The later one, by the time of the money, is the one to be given back.
     assert found(with_stripe=False) == [("paid_twice", later.pk)]
     assert check("--fix") == (1, ["paid_twice"])

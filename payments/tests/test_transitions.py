@@ -132,9 +132,16 @@ def test_the_payer_hears_once_that_the_money_came_and_not_of_an_import(administr
         payment=PaymentFactory.create(), by=administrator, reason="Bank"
     )
     transitions.move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=CAUSE)
-    imported = PaymentFactory.create()
-    cause = transitions.Cause(source=MoveSource.IMPORT)
-    transitions.move_payment(payment_id=imported.pk, to=PaymentStatus.PAID, cause=cause)
+    imported = {
+        name: getattr(payment, name)
+        for name in transitions.NewPayment._fields
+        if name != "external_id"
+    }
+    transitions.insert_payments(
+        payments=[transitions.NewPayment(**imported, external_id="A-1")],
+        cause=transitions.Cause(source=MoveSource.IMPORT),
+    )
+    assert Payment.objects.filter(status=PaymentStatus.PAID).count() == 2
     deliver_mail()
     deliver_mail()
     (message,) = mail.outbox
