@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast, override
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -17,6 +18,7 @@ from people.admin.inlines import AccessInline, CourseInline, PaymentInline, Subs
 from people.current_user import current_user
 from people.models import BlockReason, User, UserQuerySet
 from people.permissions import can_give_rights, can_manage
+from people.services.locks import lock_account
 from people.services.staff import update_account
 from project.common.admin.actions import ActionsAdmin, Facts
 from project.common.admin.base import Label, display
@@ -90,14 +92,17 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
         return super().get_inlines(request, obj) if obj is not None else ()
 
     @override
+    @transaction.atomic
     def user_change_password(
         self, request: HttpRequest, id: str, form_url: str = ""
     ) -> HttpResponse:
-        """Django asks for the right to change the person only after it has read the form."""
-        person = self.get_object(request, id)
-        if person is None:
+        """Django asks for the right to change the person only after it has read the form, and saves
+        the whole row as it was read: locked, it can't be erased meanwhile."""
+        if self.get_object(request, id) is None:
             raise Http404
-        if not self.has_change_permission(request, person):
+        person = lock_account(int(id))
+        erased = person.blocked_reason == BlockReason.ERASED
+        if erased or not self.has_change_permission(request, person):
             raise PermissionDenied
         return super().user_change_password(request, id, form_url)
 

@@ -95,6 +95,14 @@ def test_staff_accounts_are_for_administrators(desk, support, who, request):
     assert (again.email, again.password) == (colleague.email, colleague.password)
 
 
+def test_nobody_sets_a_password_of_who_is_erased(desk, administrator):
+    erased = UserFactory.create(erased=True)
+    address = reverse("admin:auth_user_password_change", args=[erased.pk])
+    new = {"password1": "another long one", "password2": "another long one"}
+    assert desk(administrator).post(address, new).status_code == 403
+    assert reread(erased).password == erased.password
+
+
 def test_password_of_a_learner_ends_their_tokens(desk, support, learner):
     address = reverse("admin:auth_user_password_change", args=[learner.pk])
     new = {"password1": "another long one", "password2": "another long one"}

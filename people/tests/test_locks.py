@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.urls import reverse
 from ninja_jwt.token_blacklist.models import OutstandingToken
 
 from people import one_time_links
@@ -159,6 +160,18 @@ def test_a_command_that_waits_sets_no_password_of_who_is_no_administrator_any_mo
     )
     assert isinstance(result, NotAdministrator)
     assert not User.objects.get(pk=user.pk).check_password("another horse battery")
+
+
+def test_the_page_for_a_password_does_not_bring_back_who_is_erased_meanwhile(desk):
+    user, by = UserFactory.create(), UserFactory.create(is_superuser=True, is_staff=True)
+    address = reverse("admin:auth_user_password_change", args=[user.pk])
+    new = {"password1": "another long one", "password2": "another long one"}
+    client = desk(by)
+    answer = overtaken(lambda: erase(user), lambda: client.post(address, new))
+    assert answer.status_code == 403
+    erased = User.objects.get(pk=user.pk)
+    assert (erased.blocked_reason, erased.is_active) == ("erased", False)
+    assert not erased.has_usable_password()
 
 
 @pytest.mark.parametrize(
