@@ -1,22 +1,15 @@
-"""How often the open operations may be called, from one address and about one account
-(docs/rules.md, 4).
+"""How often the open operations may be called, from one address and about one account: the rules
+are in docs/rules.md, 4.
 
-The rates are settings (`THROTTLE_LOGIN`, `THROTTLE_REGISTER`, `THROTTLE_RESET`), read at each
-request. A period begins with the first call in it. Counters live in the cache: with several
-processes use a shared one (`CACHE_URL`), or each process counts for itself. Keys are keyed hashes,
-so that the cache tells nobody's e-mail or address.
+The rates are settings, read at each request. Keys in the cache are keyed hashes, so that it tells
+nobody's e-mail or address. Ninja's own throttles keep the state of a request in an object that all
+threads share, and two calls at once may count as one; here the cache counts, so that parallel
+guessing gains nothing.
 
-Ninja's own throttles keep the state of a request in an object that all threads share, and two
-calls at once may count as one; here the cache counts, so that parallel guessing gains nothing.
-
-- **Log-in**: from an address every attempt counts. About an account only failures do, so that
-  nobody locks themselves out by logging in. Attackers with many addresses can use up the failures
-  of an account, but not lock its owner out: an address from which they logged in during the last
-  30 days, or just confirmed a new password, is not asked for the account's count.
-- **Registration, links by mail**: every call counts, by address and by e-mail. Who uses up the
-  e-mail's count of somebody else has filled their mailbox with links that work.
-- **Confirming a link**: counted by link, not by account, whose number anybody can guess.
-- **Changing the password**: failures of the account, for who has found an open session.
+- Who attacks from many addresses can use up the failures of an account, but not lock its owner out,
+  whose address is known.
+- Who uses up the count of somebody else's e-mail has filled their mailbox with links that work.
+- A link is counted by itself, not by its account, whose number anybody can guess.
 """
 
 import ipaddress
