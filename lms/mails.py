@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from urllib.parse import unquote
 
 from django.conf import settings
@@ -64,7 +65,7 @@ class LettersOfUpdate:
             {change.lesson_id for change in self.changes if change.lesson_id}
         )
         self.authors = {change.changed_by_id for change in self.changes}
-        self.letters: dict[tuple[str, int | None], Letter | None] = {}
+        self.letter = cache(self._render)
         self.link = unsubscribe_url("{token}")
 
     def letter_to(self, person: User, subscribed: set[int]) -> Letter | Skip:
@@ -72,21 +73,18 @@ class LettersOfUpdate:
             return Skip(gettext_noop("blocked"))
         if person.pk not in subscribed:
             return Skip(gettext_noop("unsubscribed"))
-        token = unsubscribe_token(person.pk, self.course.pk)
         author = person.pk if person.pk in self.authors else None
-        key = (person.language, author)
-        if key not in self.letters:
-            self.letters[key] = self._render(*key)
-        letter = self.letters[key]
+        letter = self.letter(person.language, author)
         if letter is None:
             return Skip(gettext_noop("made the change"))
+        token = unsubscribe_token(person.pk, self.course.pk)
         return replace(letter, unsubscribe_url=self.link.replace("{token}", token))
 
     def _render(self, language: str, author: int | None) -> Letter | None:
         """None if all changes are the author's own."""
-        changes = self.changes
-        if author is not None:
-            changes = [change for change in changes if change.changed_by_id != author]
+        changes = [
+            change for change in self.changes if author is None or change.changed_by_id != author
+        ]
         if not changes:
             return None
         lines = lines_of(self.course, changes, self.lessons)

@@ -1,17 +1,13 @@
 """Undoing a change of materials."""
 
-from typing import TYPE_CHECKING
-
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from lms.history import Change
 from lms.models import Course, Lesson
 from lms.services.authoring import update_course, update_lesson
 from people.models import User
 from project.common.errors import Conflict
-
-if TYPE_CHECKING:
-    from lms.history import Change
 
 # A replaced picture is gone from the storage; order and moves are a matter of several lessons.
 NOT_PUT_BACK = frozenset({"course_id", "position", "preview"})
@@ -24,7 +20,7 @@ class NothingToPutBack(Conflict):
 
 @transaction.atomic
 def put_back[S: (Course, Lesson)](
-    *, subject: S, change: "Change", by: User, notify: bool = True
+    *, subject: S, change: Change, by: User, notify: bool = True
 ) -> S:
     """Give the fields that `change` changed the values that they had before it.
 
