@@ -9,7 +9,6 @@ from project.common.db.compiled import (
     VIEWER,
     WANTED,
     CompiledList,
-    CompiledQuery,
     Role,
     Row,
     RowList,
@@ -42,21 +41,17 @@ def list_payments(user: User, *, conditions: dict[str, Any], ordering: str) -> R
 
 def read_payment(user: User, payment_id: int) -> Row:
     """A payment that `user` may see. Raises DoesNotExist."""
-    row = _payment(role_of(user)).get({VIEWER: user.pk, WANTED: payment_id})
+    row = _payments(role_of(user)).one.get({VIEWER: user.pk, WANTED: payment_id})
     return _with_addresses([row])[0]
 
 
 @compiled_once
-def _payments(role: Role, ordering: str, filtered: frozenset[str]) -> CompiledList:
+def _payments(
+    role: Role, ordering: str = "paid_at", filtered: frozenset[str] = frozenset()
+) -> CompiledList:
     payments = Payment.objects.visible_to(placeholder_user(role))
     payments = payments.filter(**{name: FILTERS[name] for name in sorted(filtered)})
     return CompiledList(payments.in_order(ordering), *PAYMENT)
-
-
-@compiled_once
-def _payment(role: Role) -> CompiledQuery:
-    payments = Payment.objects.visible_to(placeholder_user(role))
-    return CompiledQuery(payments.filter(pk=WANTED).order_by(), *PAYMENT)
 
 
 def _with_addresses(payments: list[Row]) -> list[Row]:

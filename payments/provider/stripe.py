@@ -352,8 +352,10 @@ def _read_event(answer: Json) -> Event:
         logger.warning("Event %s is of the other mode than our key", event.id)
         return event
     match event.type.split("."):
-        case ["checkout", "session", _]:
-            return replace(event, session=_read_session(answer["data"]["object"]))
+        case ["checkout", "session", kind]:
+            session = _read_session(answer["data"]["object"])
+            failed = session.payment_failed or kind == "async_payment_failed"
+            return replace(event, session=replace(session, payment_failed=failed))
         case ["charge", "refunded"]:
             return replace(event, charge=_read_charge(answer["data"]["object"]))
         case ["refund", _]:

@@ -1,7 +1,6 @@
 """What Stripe says becomes true here: from its events, from its answers, in any order."""
 
 import logging
-from dataclasses import replace
 from uuid import UUID
 
 from django.db import transaction
@@ -124,10 +123,9 @@ def _intent(identifier: str | None) -> Q:
 
 def _apply_event(event: Event, payment: Payment) -> str:
     if event.session:
-        session = event.session
-        if event.type == "checkout.session.async_payment_failed":
-            session = replace(session, payment_failed=True)
-        return apply_session(payment_id=payment.pk, session=session, source=MoveSource.WEBHOOK)
+        return apply_session(
+            payment_id=payment.pk, session=event.session, source=MoveSource.WEBHOOK
+        )
     if event.charge:
         return apply_charge(payment_id=payment.pk, charge=event.charge, source=MoveSource.WEBHOOK)
     if event.refund:
