@@ -73,11 +73,11 @@ class LettersOfUpdate:
             return Skip(gettext_noop("blocked"))
         if person.pk not in subscribed:
             return Skip(gettext_noop("unsubscribed"))
+        token = unsubscribe_token(person.pk, self.course.pk)
         author = person.pk if person.pk in self.authors else None
         letter = self.letter(person.language, author)
         if letter is None:
             return Skip(gettext_noop("made the change"))
-        token = unsubscribe_token(person.pk, self.course.pk)
         return replace(letter, unsubscribe_url=self.link.replace("{token}", token))
 
     def _render(self, language: str, author: int | None) -> Letter | None:
