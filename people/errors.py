@@ -7,7 +7,7 @@ from project.common.errors import Conflict, Refused, Unauthenticated
 
 class InvalidCredentials(Unauthenticated):
     code = "invalid_credentials"
-    message = _("The e-mail or password is incorrect.")
+    message = _("The email or password is incorrect.")
 
 
 class InvalidToken(Unauthenticated):
@@ -22,7 +22,7 @@ class AccountBlocked(Refused):
 
 class EmailTaken(Conflict):
     code = "email_taken"
-    message = _("An account with this e-mail already exists.")
+    message = _("An account with this email already exists.")
 
 
 class InvalidLink(Conflict):

@@ -1,4 +1,4 @@
-"""People: the user, who signs in by e-mail, and the groups that give rights."""
+"""People: the user, who signs in by email, and the groups that give rights."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -71,7 +71,7 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.filter(is_active=False)
 
     def found_by_staff(self, text: str) -> Self:
-        """People with `text` in their e-mail, name, phone or city."""
+        """People with `text` in their email, name, phone or city."""
         return find(self, contains(text, *STAFF_SEARCHES))
 
     def soon_blocked(self, *, at: datetime | None = None) -> Self:
@@ -131,7 +131,7 @@ class User(AbstractUser):
     """A person. `is_active` is False while blocked; `blocked_reason` says by whom."""
 
     username = None  # type: ignore[assignment]
-    email = models.EmailField(_("e-mail"), unique=True, validators=[validate_mailbox])
+    email = models.EmailField(_("email"), unique=True, validators=[validate_mailbox])
     phone = models.CharField(_("phone"), max_length=16, blank=True, validators=[validate_phone])
     city = models.CharField(_("city"), max_length=100, blank=True)
     avatar = models.ImageField(_("avatar"), upload_to=random_name("avatars"), blank=True)
@@ -160,7 +160,7 @@ class User(AbstractUser):
             models.UniqueConstraint(
                 Lower("email"),
                 name="user_email_unique",
-                violation_error_message=_("An account with this e-mail already exists."),
+                violation_error_message=_("An account with this email already exists."),
             ),
             models.CheckConstraint(
                 condition=Q(blocked_at=None, blocked_reason="")

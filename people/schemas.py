@@ -26,7 +26,7 @@ def _email(text: str) -> str:
     try:
         validate_email(text)
     except ValidationError:
-        raise PydanticCustomError("invalid_email", "This is no e-mail address.") from None
+        raise PydanticCustomError("invalid_email", "This is not an email address.") from None
     return text
 
 
@@ -44,7 +44,7 @@ Email = Annotated[
     AfterValidator(_email),
     Field(examples=["anna@school.example"]),
 ]
-# To log in no syntax is asked for: what is no e-mail is nobody's.
+# To log in no syntax is asked for: what is no email is nobody's.
 Login = Annotated[
     str,
     StringConstraints(max_length=254),

@@ -31,7 +31,7 @@ router = Router()
     summary="Register",
 )
 def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
-    """Creates an account that can log in right away. A weak password gives 422, an e-mail that is
+    """Creates an account that can log in right away. A weak password gives 422, an email that is
     already taken, regardless of letter case, 409 `email_taken`."""
     throttles.limit_registration(request, email=payload.email)
     profile = payload.model_dump(exclude={"email", "password"})
@@ -47,8 +47,8 @@ def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
     summary="Log in",
 )
 def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
-    """A wrong e-mail or password gives 401 `invalid_credentials`, the right password of a blocked
-    account 403 `account_blocked`. The letter case of the e-mail does not matter. While too many
+    """A wrong email or password gives 401 `invalid_credentials`, the right password of a blocked
+    account 403 `account_blocked`. The letter case of the email does not matter. While too many
     people log in at once, the answer is 429: try again after a second."""
     with (
         login_queue.place_in_queue() as turn,

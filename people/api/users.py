@@ -62,9 +62,9 @@ def update_user(request: AuthenticatedRequest, user_id: int, payload: ProfileCha
     summary="Erase your own account",
 )
 def delete_user(request: AuthenticatedRequest, user_id: int) -> Status[None]:
-    """This can't be undone: name, e-mail, phone, city and avatar are erased, subscriptions end, and
+    """This can't be undone: name, email, phone, city and avatar are erased, subscriptions end, and
     no token works any more. Payments stay in the books, and courses with those who bought them. The
-    e-mail can be registered again. Somebody else's account gives 403, the last administrator 409
+    email can be registered again. Somebody else's account gives 403, the last administrator 409
     `last_administrator`."""
     person = get_person(request.user, user_id, to=permissions.can_change_profile)
     accounts.erase_account(user=person)

@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                         max_length=254,
                         unique=True,
                         validators=[people.validators.validate_mailbox],
-                        verbose_name="e-mail",
+                        verbose_name="email",
                     ),
                 ),
                 (
@@ -155,7 +155,7 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         django.db.models.functions.text.Lower("email"),
                         name="user_email_unique",
-                        violation_error_message="An account with this e-mail already exists.",
+                        violation_error_message="An account with this email already exists.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(

@@ -275,7 +275,7 @@ def test_new_person_can_log_in(desk, administrator, api):
     login = {"email": "New@school.example", "password": PASSWORD}
     assert api(None).post("auth/token", login).status_code == 200
     again = desk(administrator).post(page("add"), form | {"email": "NEW@school.example"})
-    assert "account with this e-mail" in str(again.context["adminform"].form.errors)
+    assert "account with this email" in str(again.context["adminform"].form.errors)
 
 
 # --- The list and the page --------------------------------------------------------------------

@@ -23,7 +23,7 @@ def log_in(page: Page, user: User) -> None:
     assert answer is not None
     policy = answer.headers["content-security-policy"]
     assert "script-src 'self' 'unsafe-eval';" in policy
-    page.get_by_label("E-mail").fill(user.email)
+    page.get_by_label("Email").fill(user.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()

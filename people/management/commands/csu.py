@@ -20,7 +20,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--email", help="E-mail to log in with.")
+        parser.add_argument("--email", help="Email to log in with.")
         parser.add_argument(
             "--password",
             help="Better left out, as other users of this machine can see it: you will be asked.",
@@ -39,12 +39,12 @@ class Command(BaseCommand):
         reset_password: bool,
         **options: object,
     ) -> None:
-        email = email or os.environ.get("DJANGO_SUPERUSER_EMAIL") or _ask("E-mail: ")
+        email = email or os.environ.get("DJANGO_SUPERUSER_EMAIL") or _ask("Email: ")
         existing = User.objects.by_email(email).first()
         if existing is not None and not existing.is_superuser:
             raise CommandError(
                 f"{existing.email} is an ordinary account; nothing was changed. Use another "
-                "e-mail, or let an administrator make it a superuser in the admin."
+                "email, or let an administrator make it a superuser in the admin."
             )
         if existing is not None and not reset_password:
             self.stdout.write(f"{existing.email} is already a superuser; nothing was changed.")

@@ -58,7 +58,7 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     )
     staff_actions = (TRY_AGAIN,)
 
-    address = column("recipient.email", gettext_lazy("e-mail"))
+    address = column("recipient.email", gettext_lazy("email"))
 
     def with_shown(self, rows: QuerySet[Delivery], request: HttpRequest) -> QuerySet[Delivery]:
         return rows.select_related("recipient", "mailing")
