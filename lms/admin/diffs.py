@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db.models import CharField, FileField, TextField, URLField
@@ -14,12 +13,9 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lms.history import Change, FieldChange, Plain
+from lms.history import Change, Plain
 from lms.models import Course, Lesson
 from lms.services import restoring
-
-if TYPE_CHECKING:
-    from django.db.models import Field, ForeignObjectRel
 
 # Of what was created or deleted these say nothing without their surroundings.
 ONLY_CHANGED = frozenset({"course_id", "position", "is_published", "is_preview", "preview"})
@@ -44,33 +40,29 @@ class Difference:
 
 def differences(change: Change) -> list[Difference]:
     """All fields of a change; of what was created or deleted, only those with something in them."""
-    is_whole = change.kind != "changed"
-    return [
-        _difference(
-            (Lesson if change.lesson_id else Course)._meta.get_field(one.name.removesuffix("_id")),
-            one,
-        )
-        for one in change.fields
-        if not is_whole or (one.name not in ONLY_CHANGED and (one.before or one.after))
-    ]
+    model = Lesson if change.lesson_id else Course
+    told = change.fields
+    if change.kind != "changed":
+        told = [one for one in told if one.name not in ONLY_CHANGED and (one.before or one.after)]
+    shown = []
+    for one in told:
+        field = model._meta.get_field(one.name.removesuffix("_id"))
+        before, after = _words(one.name, one.before), _words(one.name, one.after)
+        if isinstance(field, FileField):
+            words = _("replaced") if before and after else _("added") if after else _("removed")
+            text = format_html("{}", words)
+        elif isinstance(field, CharField | TextField) and not isinstance(field, URLField):
+            text = marked(before, after)
+        else:
+            text = _struck(before) + mark_safe(" ") + _added(after)
+        shown.append(Difference(str(getattr(field, "verbose_name", one.name)), text))
+    return shown
 
 
 def can_be_put_back(change: Change) -> bool:
     return change.kind == "changed" and any(
         field.name not in restoring.NOT_PUT_BACK for field in change.fields
     )
-
-
-def _difference(field: "Field[Any, Any] | ForeignObjectRel", change: FieldChange) -> Difference:
-    before, after = _words(change.name, change.before), _words(change.name, change.after)
-    if isinstance(field, FileField):
-        words = _("replaced") if before and after else _("added") if after else _("removed")
-        text = format_html("{}", words)
-    elif isinstance(field, CharField | TextField) and not isinstance(field, URLField):
-        text = marked(before, after)
-    else:
-        text = _struck(before) + mark_safe(" ") + _added(after)
-    return Difference(str(getattr(field, "verbose_name", change.name)), text)
 
 
 def _words(name: str, value: Plain) -> str:

@@ -53,9 +53,18 @@ class Step:
 
 def timeline(payment: Payment) -> list[Step]:
     """Oldest first. What happened at the same time stays in this order."""
+    events = [
+        Step(
+            at=event.received_at,
+            title=_("Stripe event: %s") % event.type,
+            icon="bolt",
+            detail=f"{StripeOutcome.in_words(event.outcome)} · {event.event_id}",
+        )
+        for event in payment.events.all()
+    ]
     steps = [
         *_beginning(payment),
-        *_events(payment),
+        *events,
         *_moves(payment),
         *_accesses(payment),
         *_mails(payment),
@@ -88,16 +97,6 @@ def _beginning(payment: Payment) -> Iterator[Step]:
         yield Step(at=payment.checked_at, title=_("Last reply from Stripe"), icon="question_answer")
     if payment.paid_at and payment.method != PaymentMethod.STRIPE and payment.external_id:
         yield Step(at=payment.paid_at, title=_("Paid"), icon="check_circle", tone="success")
-
-
-def _events(payment: Payment) -> Iterator[Step]:
-    for event in payment.events.all():
-        yield Step(
-            at=event.received_at,
-            title=_("Stripe event: %s") % event.type,
-            icon="bolt",
-            detail=f"{StripeOutcome.in_words(event.outcome)} · {event.event_id}",
-        )
 
 
 def _moves(payment: Payment) -> Iterator[Step]:

@@ -7,9 +7,9 @@ person, and is named in PANELS.
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from project.admin_site.panels import background, content, payments, people
+from project.admin_site.panels import background, content, mails, payments, people
 
-PANELS = (payments, content, people, background)
+PANELS = (payments, content, people, background, mails)
 
 
 def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:

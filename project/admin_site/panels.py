@@ -196,10 +196,13 @@ def background(request: HttpRequest) -> Panel | None:
     failed = ngettext_lazy("%(number)d task failed.", "%(number)d tasks failed.", "number")
     url = list_url("django_q.Failure")
     attention += _if_any(queue.failed_count(), failed, url, "error", is_danger=True)
-    return Panel(title=_("Background work"), attention=attention + _attention_to_mails())
+    return Panel(title=_("Background work"), attention=attention)
 
 
-def _attention_to_mails() -> list[Attention]:
+def mails(request: HttpRequest) -> Panel | None:
+    """For administrators: does the mail get through?"""
+    if not request.user.is_superuser:
+        return None
     attention = []
     if since := MailServer.objects.values_list("failing_since", flat=True).first():
         text = _("The mail server has not responded for %(time)s, so emails are waiting.")
@@ -221,4 +224,4 @@ def _attention_to_mails() -> list[Attention]:
     )
     url = list_url("mail.Mailing", "?attention=parked")
     attention += _if_any(Mailing.objects.parked().count(), parked, url, "campaign", is_danger=True)
-    return attention
+    return Panel(title=_("Mail"), attention=attention)
