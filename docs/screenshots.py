@@ -77,7 +77,7 @@ def make_school() -> "tuple[User, int]":
     from lms.services import authoring, learning  # noqa: PLC0415
     from payments.mails import RECEIVED  # noqa: PLC0415
     from payments.models import Payment  # noqa: PLC0415
-    from payments.services import staff  # noqa: PLC0415
+    from payments.services import refunds, staff  # noqa: PLC0415
     from people.models import User  # noqa: PLC0415
     from project.mail.models import Delivery  # noqa: PLC0415
 
@@ -113,7 +113,7 @@ def make_school() -> "tuple[User, int]":
     text = f"{lesson.description} Редактор — любой: от блокнота до PyCharm."
     authoring.update_lesson(lesson=lesson, changes={"description": text}, by=moderator)
     last = Payment.objects.latest("pk")
-    staff.refund_payment(payment=last, by=administrator, reason="Bought twice by mistake")
+    refunds.refund_payment(payment=last, by=administrator, reason="Bought twice by mistake")
     times = {"started": NOW, "stopped": NOW, "success": True}
     task = {"id": "1" * 32, "name": "canary", "func": "project.common.background.tasks.canary"}
     apps.get_model("django_q.Success").objects.create(**task, **times)

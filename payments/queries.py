@@ -20,8 +20,8 @@ from project.common.db.compiled import (
 )
 
 PAYMENT = (
-    "id", "payer_id", "course_id", "lesson_id", "title", "amount", "currency", "method", "status",
-    "session_url", "session_expires_at", "created_at", "paid_at",
+    "id", "payer_id", "course_id", "lesson_id", "title", "amount", "refunded_amount", "currency",
+    "method", "status", "is_disputed", "session_url", "session_expires_at", "created_at", "paid_at",
 )  # fmt: skip
 # What stands for the value of each filter.
 FILTERS: dict[str, Any] = {
@@ -49,7 +49,7 @@ def read_payment(user: User, payment_id: int) -> Row:
 def _payments(
     role: Role, ordering: str = "paid_at", filtered: frozenset[str] = frozenset()
 ) -> CompiledList:
-    payments = Payment.objects.visible_to(placeholder_user(role))
+    payments = Payment.objects.visible_to(placeholder_user(role)).with_is_disputed()
     payments = payments.filter(**{name: FILTERS[name] for name in sorted(filtered)})
     return CompiledList(payments.in_order(ordering), *PAYMENT)
 

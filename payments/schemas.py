@@ -47,9 +47,15 @@ class PaymentOut(OutputSchema):
     lesson_id: int | None = Field(examples=[None])
     title: str = Field(examples=["Bread at home"])
     amount: Money
+    refunded_amount: Money = Field(
+        description="What was given back so far; while it is a part, the payment stays `paid`."
+    )
     currency: str = Field(description="ISO 4217.", examples=["RUB"])
     method: PaymentMethod
     status: PaymentStatus
+    is_disputed: bool = Field(
+        description="The buyer's bank calls it into question, or has taken the money back."
+    )
     payment_url: str | None = Field(
         description="Where to send the buyer; null where there is nothing to open (any more).",
         examples=["https://checkout.stripe.com/c/pay/cs_test_a1"],

@@ -1,6 +1,9 @@
 """What the worker does for payments."""
 
-from payments.services import purchase, reconciliation
+from datetime import UTC, datetime
+
+from payments.models import MoveSource, Payment
+from payments.services import catching_up, purchase, reconciliation, refunds
 
 
 def reconcile_payments() -> str:
@@ -16,3 +19,17 @@ def close_needless_pages() -> str:
 def forget_old_keys() -> str:
     """Delete idempotency keys that were used long ago; to be scheduled once a day."""
     return f"{purchase.forget_old_keys()} idempotency keys forgotten"
+
+
+def catch_up_with_stripe(since: int | None = None) -> str:
+    """Apply the events that no webhook told, since a moment in Unix time or since the last look."""
+    moment = None if since is None else datetime.fromtimestamp(since, UTC)
+    look = catching_up.catch_up(since=moment)
+    return f"{look.events} events, {look.missed} of them not told before"
+
+
+def ask_about_refunds(payment_id: int) -> str:
+    """Take down which refunds Stripe knows of a payment."""
+    payment = Payment.objects.get(pk=payment_id)
+    refunds.ask_about_refunds(payment, source=MoveSource.WEBHOOK)
+    return f"refunds of payment {payment_id} asked about"

@@ -185,7 +185,8 @@ class ProfileOut(OutputSchema):
     last_login: datetime | None
     is_moderator: bool
     payments: Annotated[
-        list[PaymentOut], BeforeValidator(lambda payments: list(payments.whole().newest_first()))
+        list[PaymentOut],
+        BeforeValidator(lambda payments: list(payments.whole().with_is_disputed().newest_first())),
     ] = Field(description="The full history, newest first.")
 
 

@@ -252,6 +252,8 @@ STRIPE_API_BASE = env.str(
     if STRIPE_SANDBOX
     else "https://api.stripe.com",
 )
+# Whether a dispute takes the access when it is `created` or only when it is `lost`.
+DISPUTE_TAKES_ACCESS = choice("DISPUTE_TAKES_ACCESS", "lost", {"created", "lost"})
 # Seconds to connect and to wait for an answer; the SDK would wait for eighty.
 STRIPE_TIMEOUT = (3.05, 15.0)
 

@@ -2,19 +2,45 @@
 
 from typing import TYPE_CHECKING
 
+from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldBooleanSwitchWidget
 
 from lms.permissions import can_grant_access
-from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
+from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus, RefundStatus
 from payments.models.payment import OPEN_STATUSES
 from payments.permissions import can_confirm, can_refund, can_see_payments
-from payments.services import checkout, staff
+from payments.services import checkout, refunds, staff
 from project.common.admin.actions import Answers, ReasonForm, StaffAction
 
 if TYPE_CHECKING:
     from people.models import User
+
+
+class RefundForm(ReasonForm):
+    amount = forms.DecimalField(
+        label=gettext_lazy("Amount"),
+        max_digits=10,
+        decimal_places=2,
+        required=False,
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text=gettext_lazy("Leave it empty to give back all that is left."),
+    )
+    ends_access = forms.BooleanField(
+        label=gettext_lazy("End the access"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=gettext_lazy("It ends in any case once the whole amount has gone back."),
+    )
+
+
+def _refund(payment: Payment, by: "User", answers: Answers) -> str:
+    refund = refunds.refund_payment(payment=payment, by=by, **answers)
+    if refund.status == RefundStatus.REQUESTED:
+        return _("The refund is under way: the payment page shows when it has succeeded.")
+    return _("The money was refunded.")
 
 
 def _ask_stripe(payment: Payment, _by: "User", _answers: Answers) -> str:
@@ -73,17 +99,33 @@ REFUND = StaffAction[Payment](
     icon="undo",
     is_danger=True,
     explanation=lambda payment: (
-        _("Stripe will refund the full amount, and the access it paid for will end.")
+        _("Stripe will send the money back to the buyer.")
         if payment.payment_intent_id
-        else _(
-            "Records that the full amount was refunded manually. The access it paid for will end."
-        )
+        else _("Records that the money was given back manually.")
     ),
     allows=can_refund,
-    fits=lambda payment: payment.can_move(PaymentStatus.REFUNDED),
+    fits=lambda payment: payment.status == PaymentStatus.PAID and not payment.is_disputed,
+    form=RefundForm,
+    run=_refund,
+)
+UNDO_CONFIRMATION = StaffAction[Payment](
+    name="undo_confirmation",
+    title=gettext_lazy("Undo the confirmation"),
+    icon="history",
+    is_danger=True,
+    explanation=gettext_lazy(
+        "It was confirmed by mistake: the payment waits for its money again, and the access ends."
+    ),
+    allows=can_confirm,
+    fits=lambda payment: (
+        payment.method != PaymentMethod.STRIPE
+        and payment.status == PaymentStatus.PAID
+        and not payment.refunds.promised().exists()
+    ),
     form=ReasonForm,
-    run=lambda payment, by, answers: staff.refund_payment(payment=payment, by=by, **answers),
-    done=gettext_lazy("The payment was refunded."),
+    run=lambda payment, by, answers: staff.undo_confirmation(payment=payment, by=by, **answers),
+    done=gettext_lazy("The payment waits for its money again."),
+    under_more=True,
 )
 GRANT_ACCESS = StaffAction[Payment](
     name="grant_access",
@@ -99,4 +141,4 @@ GRANT_ACCESS = StaffAction[Payment](
     done=gettext_lazy("Access was granted."),
 )
 
-PAYMENT_ACTIONS = (ASK_STRIPE, CONFIRM, REJECT, REFUND, GRANT_ACCESS)
+PAYMENT_ACTIONS = (ASK_STRIPE, CONFIRM, REJECT, REFUND, GRANT_ACCESS, UNDO_CONFIRMATION)

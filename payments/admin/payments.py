@@ -36,6 +36,7 @@ STATUS_COLOURS = {
     PaymentStatus.PAID.value: "success",
     PaymentStatus.FAILED.value: "danger",
     PaymentStatus.EXPIRED.value: "default",
+    PaymentStatus.CANCELLED.value: "default",
     PaymentStatus.REFUNDED.value: "primary",
 }
 
@@ -76,7 +77,7 @@ class PaymentAdmin(
         (None, {"fields": (("payer", "payer_email"), ("course", "lesson"))}),
         (
             gettext_lazy("Payment"),
-            {"fields": (("amount_shown", "method"), ("status", "paid_at"))},
+            {"fields": (("amount_shown", "refunded"), ("method", "status"), "paid_at")},
         ),
         (
             gettext_lazy("Identifiers"),
@@ -106,6 +107,11 @@ class PaymentAdmin(
     def amount_shown(self, payment: Payment) -> str:
         return shown(payment.amount, payment.currency)
 
+    @display(description=gettext_lazy("refunded"))
+    def refunded(self, payment: Payment) -> str:
+        refunded = payment.refunded_amount
+        return shown(refunded, payment.currency) if refunded else "—"
+
     @display(description=gettext_lazy("status"), label=STATUS_COLOURS)
     def status_label(self, payment: Payment) -> Label:
         return Label(payment.status, payment.get_status_display())
@@ -125,6 +131,7 @@ class PaymentAdmin(
             (_("Payer"), f"{row.payer} ({row.payer.email})"),
             (_("For"), row.title),
             (_("Amount"), self.amount_shown(row)),
+            (_("Refunded"), self.refunded(row)),
             (_("Method"), row.get_method_display()),
             (_("Status"), row.get_status_display()),
         ]

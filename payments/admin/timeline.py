@@ -13,11 +13,14 @@ from lms.models import Access, AccessSource
 from payments.mails import RECEIVED
 from payments.models import (
     AutomaticReason,
+    DisputeStatus,
     Payment,
     PaymentMethod,
     PaymentStatus,
+    RefundStatus,
     StripeOutcome,
 )
+from payments.models.disputes import TO_ANSWER
 from people.models import User
 from project.common.money import shown
 from project.mail.models import Delivery, DeliveryStatus
@@ -29,7 +32,18 @@ LOOKS = {
     PaymentStatus.PAID: ("check_circle", "success"),
     PaymentStatus.FAILED: ("cancel", "danger"),
     PaymentStatus.EXPIRED: ("timer_off", "danger"),
+    PaymentStatus.CANCELLED: ("block", ""),
     PaymentStatus.REFUNDED: ("undo", "warning"),
+}
+LOOKS_OF_REFUND = {
+    RefundStatus.REQUESTED: ("hourglass_top", "info"),
+    RefundStatus.SUCCEEDED: ("undo", "warning"),
+    RefundStatus.FAILED: ("error", "danger"),
+}
+LOOKS_OF_DISPUTE = {
+    DisputeStatus.WON: ("gavel", "success"),
+    DisputeStatus.WARNING_CLOSED: ("gavel", "success"),
+    DisputeStatus.PREVENTED: ("gavel", "success"),
 }
 LOOKS_OF_MAIL = {
     DeliveryStatus.WAITING: ("schedule_send", ""),
@@ -66,6 +80,8 @@ def timeline(payment: Payment) -> list[Step]:
         *_beginning(payment),
         *events,
         *_moves(payment),
+        *_refunds(payment),
+        *_disputes(payment),
         *_accesses(payment),
         *_mails(payment),
     ]
@@ -109,6 +125,44 @@ def _moves(payment: Payment) -> Iterator[Step]:
             icon=icon,
             detail=AutomaticReason.in_words(move.reason),
             by=f"{_name(move.by)} ({source})" if move.by else source,
+            tone=tone,
+        )
+
+
+def _refunds(payment: Payment) -> Iterator[Step]:
+    for refund in payment.refunds.select_related("by"):
+        icon, tone = LOOKS_OF_REFUND[RefundStatus(refund.status)]
+        detail = (refund.reason, refund.failure, refund.refund_id)
+        yield Step(
+            at=refund.settled_at or refund.created_at,
+            title=_("Refund of %(amount)s: %(status)s")
+            % {
+                "amount": shown(refund.amount, payment.currency),
+                "status": refund.get_status_display(),
+            },
+            icon=icon,
+            detail=" · ".join(filter(None, detail)),
+            by=_name(refund.by) or (_("Stripe's dashboard") if refund.refund_id else ""),
+            tone=tone,
+        )
+
+
+def _disputes(payment: Payment) -> Iterator[Step]:
+    for dispute in payment.disputes.all():
+        icon, tone = LOOKS_OF_DISPUTE.get(DisputeStatus(dispute.status), ("gavel", "danger"))
+        detail = [dispute.reason, dispute.dispute_id]
+        if dispute.status in TO_ANSWER and dispute.evidence_due_by:
+            until = date_format(localtime(dispute.evidence_due_by), "SHORT_DATETIME_FORMAT")
+            detail.insert(0, _("evidence is due by %s") % until)
+        yield Step(
+            at=dispute.told_at,
+            title=_("Dispute about %(amount)s: %(status)s")
+            % {
+                "amount": shown(dispute.amount, dispute.currency),
+                "status": dispute.get_status_display(),
+            },
+            icon=icon,
+            detail=" · ".join(detail),
             tone=tone,
         )
 

@@ -5,7 +5,9 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from payments.models.disputes import DisputeStatus
 from payments.models.payment import PaymentStatus
+from payments.models.refunds import RefundStatus
 
 # What Stripe calls the states of a session, of its money and of a refund, beside our own words.
 STRIPE_STATES: dict[str, Any] = {
@@ -17,7 +19,11 @@ STRIPE_STATES: dict[str, Any] = {
     "succeeded": _("succeeded"),
     "canceled": _("canceled"),
 }
-STATES = STRIPE_STATES | dict(PaymentStatus.choices)
+STATES = STRIPE_STATES | {
+    **dict(DisputeStatus.choices),
+    **dict(RefundStatus.choices),
+    **dict(PaymentStatus.choices),
+}
 
 
 class Note(models.TextChoices):
@@ -50,14 +56,16 @@ class StripeOutcome(Note):
     AMOUNT_DIFFERS = "amount differs", _("the amount or currency differs")
     NOT_OURS = "not ours", _("not about one of our payments")
     OTHER_TYPE = "other type", _("of a type that changes nothing")
-    PARTLY_REFUNDED = "partly refunded", _("only partly refunded: the access stays")
+    ASKED = "asked", _("Stripe is asked which refunds there are")
     REFUND = "refund", _("refund at Stripe: %s")
+    DISPUTE = "dispute", _("dispute at Stripe: %s")
 
 
 class AutomaticReason(Note):
     """Why a payment moved or its access ended, where no person gave the reason."""
 
     SESSION = "session", _("session at Stripe: %s")
-    CHARGE_REFUNDED = "charge refunded", _("%s was refunded")
+    REFUND = "refund", _("refund at Stripe: %s")
+    DISPUTE = "dispute", _("dispute at Stripe: %s")
     PAGE_NEVER_MADE = "page never made", _("the payment page was never created")
     NO_PAID_PAYMENT = "no paid payment", _("no paid payment")

@@ -13,10 +13,13 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from lms.models import Course, Lesson
+from payments.models.disputes import Dispute, DisputeStatus
+from payments.models.refunds import Refund
 from people.models import User
 from project.common.db.search import Owners, contains, find
 
@@ -33,6 +36,7 @@ class PaymentStatus(models.TextChoices):
     PAID = "paid", _("paid")
     FAILED = "failed", _("failed")
     EXPIRED = "expired", _("expired")
+    CANCELLED = "cancelled", _("cancelled")
     REFUNDED = "refunded", _("refunded")
 
 
@@ -44,15 +48,18 @@ EARLIEST_PAID = (IS_UNPAID, F("paid_at").asc(), F("id").asc())
 
 
 # What may become of a payment. Facts come in any order: a payment that we gave up may turn out to be
-# paid, a paid one never goes back, and a refund is the end.
+# paid, and a paid one never goes back.
 MOVES: dict[str, frozenset[str]] = {
-    PaymentStatus.PENDING: frozenset({"processing", "paid", "failed", "expired"}),
+    PaymentStatus.PENDING: frozenset({"processing", "paid", "failed", "expired", "cancelled"}),
     PaymentStatus.PROCESSING: frozenset({"paid", "failed"}),
     PaymentStatus.FAILED: frozenset({"paid"}),
     PaymentStatus.EXPIRED: frozenset({"processing", "paid"}),
+    PaymentStatus.CANCELLED: frozenset({"processing", "paid"}),
     PaymentStatus.PAID: frozenset({"refunded"}),
     PaymentStatus.REFUNDED: frozenset(),
 }
+# What undoes a move: staff confirmed by mistake, or a refund failed after all.
+MOVES_BACK = {PaymentStatus.PAID: PaymentStatus.PENDING, PaymentStatus.REFUNDED: PaymentStatus.PAID}
 OPEN_STATUSES = (PaymentStatus.PENDING, PaymentStatus.PROCESSING)
 # A row that is there before its session is: nobody sees it until there is something to open.
 HALF_MADE = Q(method=PaymentMethod.STRIPE, status=PaymentStatus.PENDING, session_id="")
@@ -82,9 +89,20 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         overdue = self.open_at_stripe().filter(created_at__lt=created_before).exclude(HALF_MADE)
         return overdue.order_by(F("checked_at").asc(nulls_first=True), "id")
 
+    def giving_access(self) -> Self:
+        """Payments that give their payer the right to learn: paid, and neither a refund nor a
+        dispute takes it (docs/rules.md, 12.7)."""
+        refunds = Refund.objects.ending_access().filter(payment=OuterRef("pk"))
+        disputes = Dispute.objects.taking_access().filter(payment=OuterRef("pk"))
+        return self.filter(~Exists(refunds), ~Exists(disputes), status=PaymentStatus.PAID)
+
+    def with_is_disputed(self) -> Self:
+        standing = Dispute.objects.standing().filter(payment=OuterRef("pk"))
+        return self.annotate(is_disputed=Exists(standing))
+
     def needless(self) -> Self:
-        """Open pages at Stripe for what the same person has paid for by another payment."""
-        paid = Payment.objects.filter(status=PaymentStatus.PAID, payer=OuterRef("payer"))
+        """Open pages at Stripe for what the same person may learn by another payment."""
+        paid = Payment.objects.giving_access().filter(payer=OuterRef("payer"))
         same = paid.filter(
             Q(course=OuterRef("course"))
             | Q(lesson=OuterRef("lesson"))
@@ -116,11 +134,13 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 
     def revenue_per_day(self, *, since: datetime) -> list[tuple[date, str, Decimal]]:
         """Day (in the project's time zone), method and sum of the money that came since then and
-        was not given back."""
-        paid = self.filter(paid_at__gte=since)
-        kept = paid.filter(status=PaymentStatus.PAID, currency=settings.CURRENCY)
+        was neither given back nor lost in a dispute."""
+        lost = Dispute.objects.filter(payment=OuterRef("pk"), status=DisputeStatus.LOST)
+        paid = self.filter(~Exists(lost), status=PaymentStatus.PAID, paid_at__gte=since)
+        kept = paid.filter(currency=settings.CURRENCY)
         daily = kept.annotate(day=TruncDate("paid_at")).values("day", "method")
-        summed = daily.annotate(total=Sum("amount")).order_by("day", "method")
+        summed = daily.annotate(total=Sum(F("amount") - F("refunded_amount")))
+        summed = summed.order_by("day", "method")
         return list(summed.values_list("day", "method", "total"))
 
     def newest_first(self) -> Self:
@@ -147,8 +167,8 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         )
 
     def paying_for(self, target: Course | Lesson) -> Self:
-        """Payments that paid for it: a paid course covers its lessons."""
-        paid = self.filter(status=PaymentStatus.PAID)
+        """Payments that give access to it: a paid course covers its lessons."""
+        paid = self.giving_access()
         if isinstance(target, Course):
             return paid.filter(course=target)
         return paid.filter(Q(lesson=target) | Q(course=target.course_id))
@@ -192,6 +212,9 @@ class Payment(models.Model):
     title = models.CharField(_("title"), max_length=200)
     amount = models.DecimalField(
         _("amount"), max_digits=10, decimal_places=2, validators=[MinValueValidator(0)]
+    )
+    refunded_amount = models.DecimalField(
+        _("refunded"), max_digits=10, decimal_places=2, default=Decimal(0), editable=False
     )
     currency = models.CharField(
         _("currency"), max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$")]
@@ -254,6 +277,13 @@ class Payment(models.Model):
                 | (~Q(status__in=["paid", "refunded"]) & Q(paid_at=None)),
                 name="payment_paid_has_time",
             ),
+            # All of it was given back, a part, or nothing.
+            models.CheckConstraint(
+                condition=Q(status="refunded", refunded_amount=F("amount"))
+                | Q(status="paid", refunded_amount__gte=0, refunded_amount__lt=F("amount"))
+                | (~Q(status="refunded") & Q(refunded_amount=0)),
+                name="payment_refunded_is_within_amount",
+            ),
             models.UniqueConstraint(fields=["external_id"], name="payment_external_id_unique"),
             models.UniqueConstraint(fields=["token"], name="payment_token_unique"),
             models.UniqueConstraint(
@@ -308,14 +338,29 @@ class Payment(models.Model):
         is_open = may_be_opened(self.status, self.session_url, self.session_expires_at)
         return self.session_url if is_open else None
 
+    @cached_property
+    def is_disputed(self) -> bool:
+        """The buyer's bank calls it into question, or has taken the money back."""
+        return self.paid_at is not None and self.disputes.standing().exists()
+
     @property
     def is_half_made(self) -> bool:
         """The row is there and its session at Stripe is not (the same as HALF_MADE)."""
         is_pending = self.status == PaymentStatus.PENDING
         return self.method == PaymentMethod.STRIPE and is_pending and not self.session_id
 
+    @property
+    def left_amount(self) -> Decimal:
+        """What was not given back yet."""
+        return self.amount - self.refunded_amount
+
     def can_move(self, to: PaymentStatus) -> bool:
-        return to in MOVES[self.status]
+        """Say whether a fact may move it there; `refunded` it is when nothing is left of it."""
+        is_whole = to == PaymentStatus.REFUNDED and self.left_amount > 0
+        return to in MOVES[self.status] and not is_whole
+
+    def can_move_back(self, to: PaymentStatus) -> bool:
+        return MOVES_BACK.get(PaymentStatus(self.status)) == to
 
     @property
     def target(self) -> Course | Lesson:

@@ -39,6 +39,22 @@ class StripePrice(models.Model):
         return f"{self.title}: {self.amount} {self.currency}"
 
 
+class StripeLook(models.Model):
+    """A look at Stripe's list of events that came to its end: what no webhook told is applied."""
+
+    started_at = models.DateTimeField(_("started at"))
+    events = models.PositiveIntegerField(_("events"), default=0)
+    missed = models.PositiveIntegerField(_("of these not told by the webhook"), default=0)
+
+    class Meta:
+        verbose_name = _("look at Stripe's events")
+        verbose_name_plural = _("looks at Stripe's events")
+        ordering = ("-started_at",)
+
+    def __str__(self) -> str:
+        return str(self.started_at)
+
+
 class StripeEvent(models.Model):
     """An event that Stripe sent and that was dealt with; the same one is not dealt with twice."""
 
@@ -53,6 +69,8 @@ class StripeEvent(models.Model):
         verbose_name=_("payment"),
     )
     outcome = models.CharField(_("outcome"), max_length=200)
+    # Of an event about no payment of ours: it may turn out to be one whose intent we don't know yet.
+    intent_id = models.CharField(max_length=255, blank=True, editable=False)
     happened_at = models.DateTimeField(_("happened at"))
     received_at = models.DateTimeField(_("received at"), default=timezone.now, editable=False)
 
@@ -67,6 +85,9 @@ class StripeEvent(models.Model):
             # The staff's list: of one type, or of some days.
             models.Index(fields=["type", "-id"], name="stripe_event_type"),
             models.Index(fields=["received_at"], name="stripe_event_received"),
+            models.Index(
+                fields=["intent_id"], name="stripe_event_intent", condition=~Q(intent_id="")
+            ),
         ]
 
     def __str__(self) -> str:

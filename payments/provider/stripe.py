@@ -7,28 +7,36 @@ and a row that is rolled back could not be matched with what was created for it.
 
 import json
 import logging
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connections
 
+from payments.provider.reading import (
+    PAYMENT_KEY,
+    REFUND_KEY,
+    UNREADABLE,
+    Json,
+    is_live,
+    read_event,
+    read_id,
+    read_refund,
+    read_session,
+)
 from payments.provider.types import (
-    Charge,
     Event,
     InvalidEvent,
     InvalidSignature,
     KeyUsedOtherwise,
     ProviderError,
     ProviderMisconfigured,
+    ProviderRefund,
     ProviderRefused,
     ProviderUnavailable,
-    Refund,
     Session,
     UnchargeableAmount,
 )
@@ -37,20 +45,31 @@ from project.common.lazily import load_lazily
 
 if TYPE_CHECKING:
     import stripe
+    from stripe.params import EventListParams
 else:
     # 20 MiB and an eighth of a second, for processes that speak to Stripe.
     stripe = load_lazily("stripe")
 
 logger = logging.getLogger(__name__)
 
-type Json = Mapping[str, Any]
-
 # The highest amount, in minor units, that Stripe takes in every currency (eight digits).
 HIGHEST_MINOR_AMOUNT = 99_999_999
-# The key, in metadata of a session and of its payment intent, that leads back to our payment.
-PAYMENT_KEY = "payment_id"
-# How reading fails when an answer is not what Stripe describes.
-UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+# The events that change something here: an endpoint of the webhook needs these.
+EVENTS = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "charge.refunded",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+)
 
 
 def create_product(*, name: str, idempotency_key: str, metadata: dict[str, str]) -> str:
@@ -59,7 +78,7 @@ def create_product(*, name: str, idempotency_key: str, metadata: dict[str, str])
         lambda client: client.v1.products.create(
             {"name": name, "metadata": metadata}, {"idempotency_key": idempotency_key}
         ),
-        _read_id,
+        read_id,
     )
 
 
@@ -72,7 +91,7 @@ def create_price(*, product_id: str, amount: Decimal, currency: str, idempotency
             {"product": product_id, "unit_amount": unit_amount, "currency": currency.lower()},
             {"idempotency_key": idempotency_key},
         ),
-        _read_id,
+        read_id,
         product_id,
     )
 
@@ -107,7 +126,7 @@ def create_session(
             },
             {"idempotency_key": idempotency_key},
         ),
-        _read_session,
+        read_session,
         payment_id,
         price_id,
     )
@@ -117,9 +136,9 @@ def retrieve_session(session_id: str) -> Session:
     """Ask what became of a session. Raises ProviderError."""
     return _ask(
         lambda client: client.v1.checkout.sessions.retrieve(
-            session_id, {"expand": ["payment_intent"]}
+            session_id, {"expand": ["payment_intent.latest_charge"]}
         ),
-        _read_session,
+        read_session,
         session_id,
     )
 
@@ -131,38 +150,75 @@ def expire_session(session_id: str, *, idempotency_key: str) -> Session:
         lambda client: client.v1.checkout.sessions.expire(
             session_id, options={"idempotency_key": idempotency_key}
         ),
-        _read_session,
+        read_session,
         session_id,
     )
 
 
-def retrieve_charge(payment_intent_id: str) -> Charge | None:
-    """Ask how much was taken, and how much given back; None if nothing was charged yet.
-    Raises ProviderError."""
-    return _ask(
-        lambda client: client.v1.payment_intents.retrieve(
-            payment_intent_id, {"expand": ["latest_charge"]}
-        ),
-        lambda intent: _read_charge(intent["latest_charge"]) if intent["latest_charge"] else None,
-        payment_intent_id,
-    )
-
-
-def refund(*, payment_intent_id: str, payment_id: str, idempotency_key: str) -> Refund:
-    """Give back all that is left of a payment. Raises ProviderRefused if there is nothing left
-    (reason `charge_already_refunded`), ProviderError."""
+def refund(
+    *,
+    payment_intent_id: str,
+    amount: Decimal,
+    currency: str,
+    payment_id: str,
+    refund_token: str,
+) -> ProviderRefund:
+    """Give back a part of a payment, or all of it; once for each `refund_token`, however often it
+    is called. Raises ProviderRefused, as with the reasons `charge_already_refunded` and
+    `charge_disputed`; ProviderError."""
+    minor = to_minor_units(amount, currency)
     return _ask(
         lambda client: client.v1.refunds.create(
             {
                 "payment_intent": payment_intent_id,
+                "amount": minor,
                 "reason": "requested_by_customer",
-                "metadata": {PAYMENT_KEY: payment_id},
+                "metadata": {PAYMENT_KEY: payment_id, REFUND_KEY: refund_token},
             },
-            {"idempotency_key": idempotency_key},
+            {"idempotency_key": f"parta:refund:{refund_token}"},
         ),
-        _read_refund,
+        read_refund,
         payment_intent_id,
     )
+
+
+def list_refunds(payment_intent_id: str) -> list[ProviderRefund]:
+    """Every refund of a payment, whoever asked for it. Raises ProviderError."""
+    return _ask(
+        lambda client: client.v1.refunds.list({"payment_intent": payment_intent_id, "limit": 100}),
+        lambda answer: [read_refund(refund) for refund in answer["data"]],
+        payment_intent_id,
+    )
+
+
+def list_events(*, since: datetime) -> list[Event]:
+    """What happened since then and concerns us, the earliest first; Stripe goes back thirty days.
+    Events that can't be read are left out, with a line in the log. Raises ProviderError."""
+    events: list[Event] = []
+    parameters: EventListParams = {
+        "limit": 100,
+        "created": {"gte": int(since.timestamp())},
+        "types": list(EVENTS),
+    }
+    more = True
+    while more:
+        found, more, last = _ask(
+            lambda client: client.v1.events.list(parameters), _read_page_of_events
+        )
+        events += found
+        parameters["starting_after"] = last
+    return events[::-1]
+
+
+def _read_page_of_events(answer: Json) -> tuple[list[Event], bool, str]:
+    events = []
+    for told in answer["data"]:
+        try:
+            events.append(read_event(told))
+        except UNREADABLE as error:
+            logger.error("An event can't be read: %s", type(error).__name__)  # noqa: TRY400
+    last = answer["data"][-1]["id"] if answer["data"] else ""
+    return events, answer["has_more"] is True, last
 
 
 def parse_event(raw_body: bytes, signature_header: str) -> Event:
@@ -179,7 +235,7 @@ def parse_event(raw_body: bytes, signature_header: str) -> Event:
     except (ValueError, TypeError, stripe.SignatureVerificationError):
         raise InvalidSignature from None
     try:
-        return _read_event(json.loads(raw_body))
+        return read_event(json.loads(raw_body))
     except UNREADABLE:
         raise InvalidEvent from None
 
@@ -197,15 +253,6 @@ def to_minor_units(amount: Decimal, currency: str) -> int:
     if not minor.is_finite() or not 0 < minor <= HIGHEST_MINOR_AMOUNT or minor % step:
         raise UnchargeableAmount
     return int(minor)
-
-
-def _from_minor_units(minor: int | None, currency: str | None) -> Decimal | None:
-    if minor is None or currency is None:
-        return None
-    try:
-        return Decimal(minor).scaleb(-money.exponent(currency))
-    except KeyError:
-        return None
 
 
 # --- Asking ---------------------------------------------------------------------------------
@@ -237,7 +284,7 @@ def _ask[Answer](
     client = _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE, settings.STRIPE_TIMEOUT)
     try:
         answer = call(client).to_dict()
-        if answer.get("livemode", _is_live()) != _is_live():
+        if answer.get("livemode", is_live()) != is_live():
             logger.error("Stripe answered in the other mode than our key's")
             raise ProviderMisconfigured
         return read(answer)
@@ -278,105 +325,3 @@ def _refuse_inside_transaction() -> None:
         if blocks and not blocks[-1]._from_testcase:  # type: ignore[attr-defined]  # noqa: SLF001
             msg = "Stripe may not be called inside a database transaction"
             raise RuntimeError(msg)
-
-
-def _is_live() -> bool:
-    return "_live_" in settings.STRIPE_API_KEY
-
-
-# --- Reading --------------------------------------------------------------------------------
-
-
-def _read_id(answer: Json) -> str:
-    if answer["object"] not in {"product", "price"}:
-        msg = "neither a product nor a price"
-        raise ValueError(msg)
-    return _name(answer["id"])
-
-
-def _read_session(answer: Json) -> Session:
-    currency = answer["currency"].upper() if answer["currency"] else None
-    # Its id, or the whole of it if we asked for that.
-    intent = answer["payment_intent"]
-    return Session(
-        id=_name(answer["id"]),
-        status=answer["status"],
-        payment_status=answer["payment_status"],
-        url=answer["url"],
-        expires_at=_moment(answer["expires_at"]),
-        amount=_from_minor_units(answer["amount_total"], currency),
-        currency=currency,
-        client_reference_id=answer["client_reference_id"],
-        payment_intent_id=_id_of(intent),
-        payment_failed=(
-            answer["status"] == "complete"
-            and isinstance(intent, Mapping)
-            and intent["status"] in {"requires_payment_method", "canceled"}
-        ),
-    )
-
-
-def _read_charge(answer: Json) -> Charge:
-    currency = answer["currency"].upper()
-    return Charge(
-        id=answer["id"],
-        payment_intent_id=_id_of(answer["payment_intent"]),
-        payment_id=(answer["metadata"] or {}).get(PAYMENT_KEY),
-        amount=_from_minor_units(answer["amount"], currency),
-        amount_refunded=_from_minor_units(answer["amount_refunded"], currency),
-        currency=currency,
-        refunded=answer["refunded"],
-    )
-
-
-def _read_refund(answer: Json) -> Refund:
-    currency = answer["currency"].upper()
-    return Refund(
-        id=answer["id"],
-        status=answer["status"],
-        payment_intent_id=_id_of(answer["payment_intent"]),
-        charge_id=_id_of(answer["charge"]),
-        amount=_from_minor_units(answer["amount"], currency),
-        currency=currency,
-    )
-
-
-def _read_event(answer: Json) -> Event:
-    event = Event(
-        id=_name(answer["id"]),
-        type=_name(answer["type"]),
-        created=_moment(answer["created"]),
-        livemode=answer["livemode"],
-    )
-    if event.livemode != _is_live():
-        logger.warning("Event %s is of the other mode than our key", event.id)
-        return event
-    match event.type.split("."):
-        case ["checkout", "session", kind]:
-            session = _read_session(answer["data"]["object"])
-            failed = session.payment_failed or kind == "async_payment_failed"
-            return replace(event, session=replace(session, payment_failed=failed))
-        case ["charge", "refunded"]:
-            return replace(event, charge=_read_charge(answer["data"]["object"]))
-        case ["refund", _]:
-            return replace(event, refund=_read_refund(answer["data"]["object"]))
-    return event
-
-
-def _id_of(reference: str | Json | None) -> str | None:
-    """Return the id, whether Stripe sent it or the whole object in its place."""
-    if reference is None:
-        return None
-    return _name(reference["id"] if isinstance(reference, Mapping) else reference)
-
-
-def _name(text: str) -> str:
-    """Return an id or a type; TypeError or ValueError for what none of ours could be stored as."""
-    if not re.fullmatch(r"[!-~]{1,255}", text):
-        msg = "no name of Stripe's"
-        raise ValueError(msg)
-    return text
-
-
-def _moment(timestamp: int) -> datetime:
-    return datetime.fromtimestamp(timestamp, UTC)

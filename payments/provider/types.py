@@ -80,7 +80,8 @@ class Session:
     no_payment_required, and it alone says whether there is money. `amount` is None where
     Stripe gives none or the currency is not one of ours. `url` is None once it is not open.
     `payment_failed` says that a delayed payment of a complete session came to nothing; it is told
-    by an event of its own, and by a session that was retrieved.
+    by an event of its own, and by a session that was retrieved. So is `paid_at`, the time of the
+    charge.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Session:
     client_reference_id: str | None
     payment_intent_id: str | None
     payment_failed: bool = False
+    paid_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +111,38 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
-class Refund:
-    """`status` is pending, requires_action, succeeded, failed or canceled."""
+class ProviderRefund:
+    """`status` is pending, requires_action, succeeded, failed or canceled; `failure` says why.
+    `refund_token` is what we named it when we asked for it; None for one that we did not ask for."""
 
     id: str
     status: str
     payment_intent_id: str | None
-    charge_id: str | None
+    payment_id: str | None
+    refund_token: str | None
     amount: Decimal | None
     currency: str
+    created: datetime
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderDispute:
+    """`status` and `reason` are Stripe's own words."""
+
+    id: str
+    status: str
+    reason: str
+    payment_intent_id: str | None
+    amount: Decimal | None
+    currency: str
+    created: datetime
+    evidence_due_by: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A signed event. At most one of the three objects is there; none for a type that we don't
+    """A signed event. At most one of the four objects is there; none for a type that we don't
     know and for an event of the other mode (test, live), which nobody may apply."""
 
     id: str
@@ -131,4 +151,10 @@ class Event:
     livemode: bool
     session: Session | None = None
     charge: Charge | None = None
-    refund: Refund | None = None
+    refund: ProviderRefund | None = None
+    dispute: ProviderDispute | None = None
+
+    @property
+    def payment_intent_id(self) -> str | None:
+        about = self.session or self.charge or self.refund or self.dispute
+        return about.payment_intent_id if about else None

@@ -17,12 +17,14 @@ from payments.models import (
     Payment,
     PaymentMethod,
     PaymentStatus,
+    RefundStatus,
     StripeOutcome,
 )
 from payments.models.payment import OPEN_STATUSES, payment_id_of
 from payments.provider import stripe
 from payments.provider.types import ProviderRefused, Session
-from payments.services.stripe_events import apply_charge, apply_session, contradiction_of, status_of
+from payments.services.refunds import ask_about_refunds
+from payments.services.stripe_events import apply_session, contradiction_of, status_of
 from payments.services.transitions import Cause, settle_access
 
 # Older payments that are settled are not asked about again.
@@ -58,7 +60,7 @@ def find_disagreements(
 
 
 def _paid_without_access() -> Iterator[Disagreement]:
-    paid = Payment.objects.filter(status=PaymentStatus.PAID).order_by("pk")
+    paid = Payment.objects.giving_access().order_by("pk")
     for payments in batched(paid.iterator(BATCH), BATCH, strict=False):
         references = [payment.reference for payment in payments]
         active = Access.objects.active().filter(reference__in=references)
@@ -74,7 +76,7 @@ def _access_without_payment() -> Iterator[Disagreement]:
     active = Access.objects.active().filter(source=AccessSource.PAYMENT).order_by("pk")
     for accesses in batched(active.iterator(BATCH), BATCH, strict=False):
         numbers = {access: payment_id_of(access.reference) for access in accesses}
-        paid = Payment.objects.filter(status=PaymentStatus.PAID).in_bulk(
+        paid = Payment.objects.giving_access().in_bulk(
             number for number in numbers.values() if number is not None
         )
         for access, number in numbers.items():
@@ -93,7 +95,7 @@ def _access_without_payment() -> Iterator[Disagreement]:
 
 
 def _paid_twice() -> Iterator[Disagreement]:
-    paid = Payment.objects.filter(status=PaymentStatus.PAID).order_by()
+    paid = Payment.objects.giving_access().order_by()
     twice = paid.values("payer", "course", "lesson").annotate(times=Count("pk")).filter(times__gt=1)
     for row in twice.iterator():
         detail = _("It has been paid for %(times)s times; refund the extra payment.")
@@ -127,13 +129,22 @@ def _stripe_says_otherwise(now: datetime) -> Iterator[Disagreement]:
 
 def _compare(payment: Payment, session: Session) -> Iterator[Disagreement]:
     theirs = status_of(session)
-    repair = partial(apply_session, payment_id=payment.pk, session=session, source=SOURCE)
+    repair = partial(_repair, payment, session)
     can_follow = payment.can_move(theirs)
     if theirs == PaymentStatus.PAID and session.payment_intent_id:
-        charge = stripe.retrieve_charge(session.payment_intent_id)
-        if charge is not None and charge.refunded:
-            theirs, can_follow = PaymentStatus.REFUNDED, True
-            repair = partial(apply_charge, payment_id=payment.pk, charge=charge, source=SOURCE)
+        told = stripe.list_refunds(session.payment_intent_id)
+        succeeded = sum(refund.amount or 0 for refund in told if refund.status == "succeeded")
+        if succeeded == payment.amount:
+            theirs = PaymentStatus.REFUNDED
+        if succeeded != payment.refunds.filter(status=RefundStatus.SUCCEEDED).total():
+            detail = _("Stripe gave %(theirs)s back, and we know of %(ours)s.")
+            detail %= {"theirs": succeeded, "ours": payment.refunded_amount}
+            # What only we know of, Stripe can't tell us.
+            is_more = succeeded > payment.refunded_amount
+            yield Disagreement(
+                "stripe_says_otherwise", payment.pk, detail, repair if is_more else None
+            )
+            return
     # Where nobody says that it is paid, ours may be a step ahead.
     is_behind = not can_follow and PaymentStatus.PAID not in {payment.status, theirs}
     if theirs != payment.status and not is_behind:
@@ -141,3 +152,10 @@ def _compare(payment: Payment, session: Session) -> Iterator[Disagreement]:
         detail %= {"ours": payment.status, "theirs": theirs}
         repaired_by = repair if can_follow else None
         yield Disagreement("stripe_says_otherwise", payment.pk, detail, repaired_by)
+
+
+def _repair(payment: Payment, session: Session) -> None:
+    apply_session(payment_id=payment.pk, session=session, source=SOURCE)
+    payment.refresh_from_db()
+    if payment.payment_intent_id:
+        ask_about_refunds(payment, source=SOURCE)

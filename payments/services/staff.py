@@ -7,10 +7,14 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import Access, AccessSource
 from lms.services import accesses
 from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
-from payments.provider import stripe
-from payments.provider.types import ProviderRefused
 from payments.services.purchase import AlreadyPaid, lock_payer
-from payments.services.transitions import Cause, IllegalMove, move_payment
+from payments.services.transitions import (
+    Cause,
+    IllegalMove,
+    lock_payment,
+    move_locked,
+    move_payment,
+)
 from people.models import User
 from project.common.errors import Conflict
 
@@ -48,25 +52,17 @@ def reject_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     return _decide(payment, PaymentStatus.FAILED, by, reason)
 
 
-def refund_payment(*, payment: Payment, by: User, reason: str) -> Payment:
-    """Give the money back (at Stripe, or note that it was given by hand) and take the access that
-    it gave. Raises IllegalMove for a payment that is not paid, ProviderError."""
-    payment.refresh_from_db()
-    if not payment.can_move(PaymentStatus.REFUNDED):
+@transaction.atomic
+def undo_confirmation(*, payment: Payment, by: User, reason: str) -> Payment:
+    """Let a payment wait again that was confirmed by mistake: no money came, so none goes back.
+    The access ends. Raises NotOffline, IllegalMove, also when some of it was refunded."""
+    _require_offline(payment)
+    payment = lock_payment(payment.pk)
+    if payment.refunds.promised().exists():
         raise IllegalMove
-    if payment.method == PaymentMethod.STRIPE and payment.payment_intent_id:
-        try:
-            stripe.refund(
-                payment_intent_id=payment.payment_intent_id,
-                payment_id=str(payment.token),
-                idempotency_key=f"parta:{payment.token}:refund",
-            )
-        except ProviderRefused as error:
-            if error.reason != "charge_already_refunded":
-                raise
-    # Stripe may have told us of it already.
-    moved, _is_new = _move(payment, PaymentStatus.REFUNDED, by, reason)
-    return moved
+    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
+    move_locked(payment, to=PaymentStatus.PENDING, cause=cause, back=True)
+    return payment
 
 
 @transaction.atomic
@@ -100,12 +96,8 @@ def _require_offline(payment: Payment) -> None:
 
 
 def _decide(payment: Payment, to: PaymentStatus, by: User, reason: str) -> Payment:
-    moved, is_new = _move(payment, to, by, reason)
+    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
+    moved, is_new = move_payment(payment_id=payment.pk, to=to, cause=cause)
     if not is_new:
         raise IllegalMove
     return moved
-
-
-def _move(payment: Payment, to: PaymentStatus, by: User, reason: str) -> tuple[Payment, bool]:
-    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
-    return move_payment(payment_id=payment.pk, to=to, cause=cause)

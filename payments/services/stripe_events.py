@@ -1,10 +1,11 @@
 """What Stripe says becomes true here: from its events, from its answers, in any order."""
 
 import logging
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.utils import timezone
 
 from payments.models import (
@@ -18,10 +19,15 @@ from payments.models import (
 )
 from payments.provider import stripe
 from payments.provider.types import Charge, Event, Session
+from payments.services.disputes import apply_dispute
+from payments.services.refunds import apply_refund
 from payments.services.transitions import Cause, lock_payment, move_payment
+from project.common.background.queue import enqueue
 
 logger = logging.getLogger(__name__)
 
+CATCH_UP = "payments.tasks.catch_up_with_stripe"
+ASK_ABOUT_REFUNDS = "payments.tasks.ask_about_refunds"
 PAID = frozenset({"paid", "no_payment_required"})
 
 
@@ -49,9 +55,15 @@ def contradiction_of(payment: Payment, session: Session) -> StripeOutcome | None
 
 
 @transaction.atomic
-def apply_session(*, payment_id: int, session: Session, source: MoveSource) -> str:
+def apply_session(
+    *,
+    payment_id: int,
+    session: Session,
+    source: MoveSource,
+    told_at: datetime | None = None,
+) -> str:
     """Take what a session says for a fact, if it is about this payment, and move the payment
-    forward. Returns what came of it (StripeOutcome); never raises for what Stripe said."""
+    forward. `told_at` is when Stripe said so, now if not given. Returns what came of it (StripeOutcome); never raises for what Stripe said."""
     payment = lock_payment(payment_id)
     contradiction = contradiction_of(payment, session)
     if contradiction is not None:
@@ -65,7 +77,9 @@ def apply_session(*, payment_id: int, session: Session, source: MoveSource) -> s
         return StripeOutcome.UNMOVED.about(payment.status)
     reason = AutomaticReason.SESSION.about(session.status, session.payment_status)
     cause = Cause(source=source, reason=reason)
-    _payment, moved = move_payment(payment_id=payment.pk, to=to, cause=cause)
+    _payment, moved = move_payment(
+        payment_id=payment.pk, to=to, cause=cause, at=session.paid_at or told_at
+    )
     return (StripeOutcome.MOVED if moved else StripeOutcome.UNMOVED).about(to)
 
 
@@ -74,28 +88,46 @@ def remember_session(payment: Payment, session: Session) -> None:
     payment.session_id = session.id
     payment.session_url = session.url or payment.session_url
     payment.session_expires_at = session.expires_at
-    payment.payment_intent_id = session.payment_intent_id or payment.payment_intent_id
     payment.checked_at = timezone.now()
-    fields = ["session_id", "session_url", "session_expires_at", "payment_intent_id", "checked_at"]
-    payment.save(update_fields=fields)
+    payment.save(update_fields=["session_id", "session_url", "session_expires_at", "checked_at"])
+    _remember_intent(payment, session.payment_intent_id)
+
+
+def _remember_intent(payment: Payment, intent_id: str | None) -> None:
+    """What was told of this intent before we knew it is read again, by the worker."""
+    if intent_id and intent_id != payment.payment_intent_id:
+        payment.payment_intent_id = intent_id
+        payment.save(update_fields=["payment_intent_id"])
+        told_before = StripeEvent.objects.filter(intent_id=intent_id)
+        first = told_before.aggregate(at=Min("happened_at"))["at"]
+        if first is not None:
+            told_before.delete()
+            enqueue(CATCH_UP, int(first.timestamp()))
 
 
 def receive_event(raw_body: bytes, signature: str) -> None:
-    """Deal with an event of Stripe's, once: what it changes and that it came are one transaction,
-    so that after a failure Stripe's next try finds nothing half done. An event that is unknown, or
-    about a payment that is not ours, is noted only. Raises InvalidSignature, InvalidEvent."""
-    event = stripe.parse_event(raw_body, signature)
-    with transaction.atomic():
-        record, is_new = StripeEvent.objects.get_or_create(
-            event_id=event.id,
-            defaults={"type": event.type[:100], "happened_at": event.created},
-        )
-        if not is_new:
-            return
-        record.payment = payment = _payment_of(event)
-        record.outcome = _apply_event(event, payment) if payment else StripeOutcome.NOT_OURS
-        record.save(update_fields=["payment", "outcome"])
+    """Deal with an event that Stripe sent. Raises InvalidSignature, InvalidEvent."""
+    apply_event(stripe.parse_event(raw_body, signature), source=MoveSource.WEBHOOK)
+
+
+@transaction.atomic
+def apply_event(event: Event, *, source: MoveSource) -> bool:
+    """Deal with an event once: what it changes and that it came are one transaction, so that after
+    a failure the next try finds nothing half done. An event that is unknown, or about a payment
+    that is not ours, is noted only. Returns False if it was dealt with before."""
+    record, is_new = StripeEvent.objects.get_or_create(
+        event_id=event.id, defaults={"type": event.type[:100], "happened_at": event.created}
+    )
+    if not is_new:
+        return False
+    record.payment = payment = _payment_of(event)
+    if payment is None:
+        record.outcome, record.intent_id = StripeOutcome.NOT_OURS, event.payment_intent_id or ""
+    else:
+        record.outcome = _outcome_of(event, payment, source)
+    record.save(update_fields=["payment", "outcome", "intent_id"])
     logger.info("Event %s (%s): %s", event.id, event.type, record.outcome)
+    return True
 
 
 def _payment_of(event: Event) -> Payment | None:
@@ -106,7 +138,9 @@ def _payment_of(event: Event) -> Payment | None:
     elif event.charge:
         names = _intent(event.charge.payment_intent_id) | _token(event.charge.payment_id)
     elif event.refund:
-        names = _intent(event.refund.payment_intent_id)
+        names = _intent(event.refund.payment_intent_id) | _token(event.refund.payment_id)
+    elif event.dispute:
+        names = _intent(event.dispute.payment_intent_id)
     return Payment.objects.filter(names, method=PaymentMethod.STRIPE).first()
 
 
@@ -121,35 +155,30 @@ def _intent(identifier: str | None) -> Q:
     return Q(payment_intent_id=identifier) if identifier else Q(pk=None)
 
 
-def _apply_event(event: Event, payment: Payment) -> str:
+def _outcome_of(event: Event, payment: Payment, source: MoveSource) -> str:
     if event.session:
         return apply_session(
-            payment_id=payment.pk, session=event.session, source=MoveSource.WEBHOOK
+            payment_id=payment.pk, session=event.session, source=source, told_at=event.created
         )
     if event.charge:
-        return apply_charge(payment_id=payment.pk, charge=event.charge, source=MoveSource.WEBHOOK)
+        return _look_at_charge(payment, event.charge)
     if event.refund:
-        # These say that something is under way; `charge.refunded` says that it is done.
-        if event.refund.status == "failed":
-            logger.error("Refund %s failed at Stripe", event.refund.id)
-        return StripeOutcome.REFUND.about(event.refund.status)
+        return apply_refund(payment_id=payment.pk, refund=event.refund, source=source)
+    if event.dispute:
+        return apply_dispute(
+            payment_id=payment.pk, dispute=event.dispute, source=source, told_at=event.created
+        )
     return StripeOutcome.OTHER_TYPE
 
 
-@transaction.atomic
-def apply_charge(*, payment_id: int, charge: Charge, source: MoveSource) -> str:
-    """Take back the access of a payment whose money was all given back. It may come before we
-    heard of the money itself: then it is paid and refunded in one go."""
-    payment = lock_payment(payment_id)
+def _look_at_charge(payment: Payment, charge: Charge) -> str:
+    """A charge says only that some of its money is on its way back: the worker asks which refunds
+    there are."""
     if (charge.amount, charge.currency) != (payment.amount, payment.currency):
         logger.error("Payment %s and charge %s disagree on the amount", payment.pk, charge.id)
         return StripeOutcome.AMOUNT_DIFFERS
-    if not charge.refunded:
-        return StripeOutcome.PARTLY_REFUNDED
-    if payment.status == PaymentStatus.REFUNDED:
-        return StripeOutcome.UNMOVED.about(PaymentStatus.REFUNDED)
-    cause = Cause(source=source, reason=AutomaticReason.CHARGE_REFUNDED.about(charge.id))
-    if payment.status != PaymentStatus.PAID:
-        move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=cause)
-    move_payment(payment_id=payment.pk, to=PaymentStatus.REFUNDED, cause=cause)
-    return StripeOutcome.MOVED.about(PaymentStatus.REFUNDED)
+    _remember_intent(payment, charge.payment_intent_id)
+    if charge.amount_refunded == payment.refunds.promised().total():
+        return StripeOutcome.UNMOVED.about(payment.status)
+    enqueue(ASK_ABOUT_REFUNDS, payment.pk)
+    return StripeOutcome.ASKED

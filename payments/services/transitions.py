@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import AccessSource
 from lms.services import accesses
 from payments.mails import RECEIVED
-from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus
+from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus, Refund, RefundStatus
 from payments.models.payment import reference_of
 from people.models import User
 from project.common.background.queue import enqueue
@@ -46,28 +46,49 @@ def lock_payment(payment_id: int) -> Payment:
 
 
 @transaction.atomic
-def move_payment(*, payment_id: int, to: PaymentStatus, cause: Cause) -> tuple[Payment, bool]:
+def move_payment(
+    *, payment_id: int, to: PaymentStatus, cause: Cause, at: datetime | None = None
+) -> tuple[Payment, bool]:
     """Move a payment, write down why, and give or take what it paid for, all or nothing. Returns
-    the payment and whether it moved: the same fact twice changes nothing. Raises IllegalMove."""
+    the payment and whether it moved: the same fact twice changes nothing. `at` is when the money
+    came, now if not given. Raises IllegalMove."""
     payment = lock_payment(payment_id)
     if payment.status == to:
         return payment, False
-    if not payment.can_move(to):
+    move_locked(payment, to=to, cause=cause, at=at)
+    return payment, True
+
+
+def move_locked(
+    payment: Payment,
+    *,
+    to: PaymentStatus,
+    cause: Cause,
+    at: datetime | None = None,
+    back: bool = False,
+) -> None:
+    """Do so with a payment that `lock_payment` returned, in the same transaction. `back` undoes a
+    move (MOVES_BACK)."""
+    came_from = PaymentStatus(payment.status)
+    if not (payment.can_move_back(to) if back else payment.can_move(to)):
         raise IllegalMove
     PaymentMove.objects.create(
         payment=payment,
-        from_status=payment.status,
+        from_status=came_from,
         to_status=to,
         source=cause.source,
         by=cause.by,
         reason=cause.reason[:200],
     )
     payment.status = to
-    if to == PaymentStatus.PAID:
-        payment.paid_at = timezone.now()
-    payment.save(update_fields=["status", "paid_at"])
-    settle_access(payment, cause)
-    if to == PaymentStatus.PAID:
+    if to == PaymentStatus.PENDING:
+        payment.paid_at = None
+    elif to == PaymentStatus.PAID:
+        payment.paid_at = payment.paid_at or at or timezone.now()
+    payment.save(update_fields=["status", "paid_at", "refunded_amount"])
+    if PaymentStatus.PAID in {came_from, to}:
+        settle_access(payment, cause)
+    if to == PaymentStatus.PAID and not back:
         send_to_one(
             RECEIVED,
             payment.payer,
@@ -77,7 +98,20 @@ def move_payment(*, payment_id: int, to: PaymentStatus, cause: Cause) -> tuple[P
         )
         if Payment.objects.filter(payer=payment.payer_id).needless().exists():
             enqueue(CLOSE_PAGES)
-    return payment, True
+
+
+def settle_access(payment: Payment, cause: Cause) -> None:
+    """Give what the payment pays for, or take it, and nothing else, as its rows say now."""
+    if Payment.objects.giving_access().filter(pk=payment.pk).exists():
+        accesses.grant_access(
+            user=payment.payer,
+            target=payment.target,
+            source=AccessSource.PAYMENT,
+            reference=payment.reference,
+            given_by=cause.by,
+        )
+    else:
+        accesses.revoke_access(reference=payment.reference, reason=cause.reason[:200])
 
 
 PENDING = PaymentStatus.PENDING.value
@@ -101,6 +135,10 @@ class NewPayment(NamedTuple):
     external_id: str
 
 
+def _refunded_of(payment: NewPayment) -> Decimal:
+    return payment.amount if payment.status == PaymentStatus.REFUNDED else Decimal(0)
+
+
 @transaction.atomic
 def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
     """Put new payments into the book as they stand, with the history that leads there and the
@@ -108,10 +146,13 @@ def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
     ids = reserve_ids(Payment, len(payments))
     numbered = list(zip(ids, payments, strict=True))
     insert_rows(
-        Payment, ("id", *NewPayment._fields), ((number, *payment) for number, payment in numbered)
+        Payment,
+        ("id", "refunded_amount", *NewPayment._fields),
+        ((number, _refunded_of(payment), *payment) for number, payment in numbered),
     )
     by_id = cause.by.pk if cause.by else None
-    how = (cause.source, by_id, cause.reason[:200], timezone.now())
+    now = timezone.now()
+    how = (cause.source, by_id, cause.reason[:200], now)
     insert_rows(
         PaymentMove,
         ("payment_id", "from_status", "to_status", "source", "by_id", "reason", "created_at"),
@@ -121,6 +162,17 @@ def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
             for step in pairwise([PENDING, *STEPS.get(payment.status, [payment.status])])
         ),
     )
+    refunds = [
+        (number, refunded, RefundStatus.SUCCEEDED, cause.reason[:200], by_id, now, now)
+        for number, payment in numbered
+        if (refunded := _refunded_of(payment))
+    ]
+    if refunds:
+        insert_rows(
+            Refund,
+            ("payment_id", "amount", "status", "reason", "by_id", "created_at", "settled_at"),
+            refunds,
+        )
     accesses.grant_new_access(
         accesses=(
             accesses.NewAccess(
@@ -136,17 +188,3 @@ def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
             if payment.status == PaymentStatus.PAID
         )
     )
-
-
-def settle_access(payment: Payment, cause: Cause) -> None:
-    """Give what a paid payment paid for; take it, and nothing else, when it is refunded."""
-    if payment.status == PaymentStatus.PAID:
-        accesses.grant_access(
-            user=payment.payer,
-            target=payment.target,
-            source=AccessSource.PAYMENT,
-            reference=payment.reference,
-            given_by=cause.by,
-        )
-    elif payment.status == PaymentStatus.REFUNDED:
-        accesses.revoke_access(reference=payment.reference, reason=cause.reason[:200])

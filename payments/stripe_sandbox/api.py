@@ -25,6 +25,7 @@ ROUTES = [
         ("GET", r"/v1/payment_intents/([^/]+)", "retrieve_payment_intent"),
         ("GET", r"/v1/charges/([^/]+)", "retrieve_charge"),
         ("POST", r"/v1/refunds", "create_refund"),
+        ("GET", r"/v1/refunds", "list_refunds"),
         ("GET", r"/v1/refunds/([^/]+)", "retrieve_refund"),
         ("GET", r"/v1/events", "list_events"),
     )
@@ -101,18 +102,41 @@ class StripeAPI:
                 case ["expire", _]:
                     answer = sandbox.expire_session(call.object_id)
                 case ["list", "events"]:
-                    answer = listed("/v1/events", sandbox.all("event")[::-1])
+                    since = int(call.form.get("created", {}).get("gte", 0))
+                    kinds = call.form.get("types")
+                    events = [
+                        event
+                        for event in sandbox.all("event")
+                        if event["created"] >= since and (not kinds or event["type"] in kinds)
+                    ]
+                    answer = page("/v1/events", events[::-1], call.form)
+                case ["list", "refunds"]:
+                    intent = call.form.get("payment_intent")
+                    refunds = [
+                        refund
+                        for refund in sandbox.all("refund")
+                        if intent in {None, refund["payment_intent"]}
+                    ]
+                    answer = page("/v1/refunds", refunds[::-1], call.form)
                 case ["list", _]:
                     lines = sandbox.lines_of(call.object_id)
-                    answer = listed(f"/v1/checkout/sessions/{call.object_id}/line_items", lines)
+                    address = f"/v1/checkout/sessions/{call.object_id}/line_items"
+                    answer = page(address, lines, call.form)
                 case [_, kind]:
                     kind = "checkout.session" if kind == "session" else kind
                     answer = sandbox.find(kind, call.object_id)
             return json_reply(HTTPStatus.OK, sandbox.expand(answer, call.form.get("expand", ())))
 
 
-def listed(url: str, entries: list[Json]) -> Json:
-    return {"object": "list", "data": entries, "has_more": False, "url": url}
+def page(url: str, entries: list[Json], form: Json) -> Json:
+    """A page of a list, newest first: at most a hundred entries, those after `starting_after`."""
+    limit = int(form.get("limit", 10))
+    ids = [entry["id"] for entry in entries]
+    after = form.get("starting_after")
+    start = ids.index(after) + 1 if after in ids else 0
+    data = entries[start : start + limit]
+    has_more = start + limit < len(entries)
+    return {"object": "list", "data": data, "has_more": has_more, "url": url}
 
 
 def json_reply(status: int, body: object) -> Reply:

@@ -12,6 +12,8 @@ from payments.stripe_sandbox.forms import Json, StripeFault
 from payments.stripe_sandbox.objects import TEMPLATES, make, new_id
 
 DAY = 24 * 3600
+# What Stripe gives for evidence, about.
+TIME_TO_ANSWER = 9 * DAY
 
 
 class Sandbox:
@@ -26,6 +28,8 @@ class Sandbox:
     ) -> None:
         self.base_url = base_url
         self.delay = delay
+        # Whether refunds are under way until `settle_refund`, as with many banks.
+        self.refunds_wait = False
         self.lock = threading.RLock()
         self.on_event: Callable[[Json], object] = lambda event: None
         self._memory = memory
@@ -85,12 +89,16 @@ class Sandbox:
             return deepcopy(self._kept["lines"][session_id])
 
     def expand(self, answer: Json, names: Iterable[str]) -> Json:
-        """Put whole objects where ids stand, for the fields asked."""
+        """Put whole objects where ids stand, for the fields asked, as `payment_intent` or
+        `payment_intent.latest_charge`."""
         for name in names:
-            if name not in answer:
+            place, *inner = name.split(".", 1)
+            if place not in answer:
                 raise StripeFault(f"This property cannot be expanded ({name}).", param="expand")
-            if answer[name] in self._kept["objects"]:
-                answer[name] = deepcopy(self._kept["objects"][answer[name]])
+            if isinstance(answer[place], str) and answer[place] in self._kept["objects"]:
+                answer[place] = deepcopy(self._kept["objects"][answer[place]])
+            if inner and answer[place]:
+                self.expand(answer[place], inner)
         return answer
 
     # --- What the API does ---
@@ -155,6 +163,10 @@ class Sandbox:
                 param="payment_intent",
             )
         charge = self.find("charge", intent["latest_charge"])
+        if charge["disputed"]:
+            raise StripeFault(
+                f"Charge {charge['id']} has been charged back.", code="charge_disputed"
+            )
         left = charge["amount"] - charge["amount_refunded"]
         if not left:
             raise StripeFault(
@@ -166,12 +178,44 @@ class Sandbox:
             "charge": charge["id"],
             "currency": charge["currency"],
             "payment_intent": charge["payment_intent"],
+            "status": "pending" if self.refunds_wait else "succeeded",
         }
         refund = self._keep(make("refund", form, now=self.now(), **fields), "refund.created")
         refunded = charge["amount_refunded"] + amount
         changes = {"amount_refunded": refunded, "refunded": refunded == charge["amount"]}
         self._change(charge["id"], "charge.refunded", **changes)
         return refund
+
+    # --- What banks do ---
+
+    def settle_refund(self, refund_id: str, *, succeeds: bool) -> Json:
+        """Let a refund come to its end; one that succeeded may fail, too, days later."""
+        with self.lock:
+            refund = self.find("refund", refund_id)
+            if succeeds:
+                return self._change(refund_id, "refund.updated", status="succeeded")
+            charge = self._kept["objects"][refund["charge"]]
+            charge["amount_refunded"] -= refund["amount"]
+            charge["refunded"] = False
+            reason = "lost_or_stolen_card"
+            return self._change(refund_id, "refund.failed", status="failed", failure_reason=reason)
+
+    def open_dispute(self, charge_id: str, *, status: str = "needs_response") -> Json:
+        """A buyer's bank calls a payment into question."""
+        with self.lock:
+            charge = self.find("charge", charge_id)
+            self._kept["objects"][charge_id]["disputed"] = True
+            fields = {name: charge[name] for name in ("amount", "currency", "payment_intent")}
+            dispute = make("dispute", now=self.now(), charge=charge_id, status=status, **fields)
+            dispute["evidence_details"]["due_by"] = self.now() + TIME_TO_ANSWER
+            return self._keep(dispute, "charge.dispute.created")
+
+    def change_dispute(self, dispute_id: str, status: str) -> Json:
+        """Let a dispute go on, or be decided: won, lost, warning_closed."""
+        with self.lock:
+            closed = status in {"won", "lost", "warning_closed"}
+            kind = "charge.dispute.closed" if closed else "charge.dispute.updated"
+            return self._change(dispute_id, kind, status=status)
 
     # --- What a buyer does on the hosted page ---
 

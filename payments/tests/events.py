@@ -50,6 +50,14 @@ def a_refund(payment: Payment, **changes: object) -> Json:
     return make("refund", now=int(time.time()), charge=charge["id"], **fields) | changes
 
 
+def a_dispute(payment: Payment, **changes: object) -> Json:
+    charge = a_charge(payment)
+    fields = {name: charge[name] for name in ("amount", "currency", "payment_intent")}
+    made = make("dispute", now=int(time.time()), charge=charge["id"], **fields)
+    made["evidence_details"]["due_by"] = int(time.time()) + 7 * 24 * 3600
+    return made | changes
+
+
 def an_event(kind: str, subject: Json, **changes: object) -> Json:
     now = int(time.time())
     return make("event", now=now, type=kind, data={"object": subject}) | changes

@@ -9,7 +9,15 @@ from factory.django import DjangoModelFactory
 
 from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
-from payments.models import Payment, PaymentMethod, PaymentStatus
+from payments.models import (
+    Dispute,
+    DisputeStatus,
+    Payment,
+    PaymentMethod,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+)
 from people.tests.factories import UserFactory
 
 
@@ -23,7 +31,8 @@ class PaymentFactory(DjangoModelFactory[Payment]):
     class Params:
         paid = factory.Trait(status=PaymentStatus.PAID, paid_at=factory.LazyFunction(timezone.now))
         refunded = factory.Trait(
-            status=PaymentStatus.REFUNDED, paid_at=factory.LazyFunction(timezone.now)
+            status=PaymentStatus.REFUNDED,
+            paid_at=factory.LazyFunction(timezone.now),
         )
         for_lesson = factory.Trait(
             course=None, lesson=factory.SubFactory(LessonFactory, course__is_published=True)
@@ -35,6 +44,37 @@ class PaymentFactory(DjangoModelFactory[Payment]):
     amount = Decimal("1990.00")
     currency = "RUB"
     method = PaymentMethod.CASH
+    refunded_amount = factory.LazyAttribute(
+        lambda payment: payment.amount if payment.status == PaymentStatus.REFUNDED else 0
+    )
+
+
+class RefundFactory(DjangoModelFactory[Refund]):
+    """A part of a payment that was given back by hand."""
+
+    class Meta:
+        model = Refund
+
+    payment = factory.SubFactory(PaymentFactory, paid=True)
+    amount = Decimal("500.00")
+    status = RefundStatus.SUCCEEDED
+    settled_at = factory.LazyAttribute(
+        lambda refund: None if refund.status == RefundStatus.REQUESTED else timezone.now()
+    )
+
+
+class DisputeFactory(DjangoModelFactory[Dispute]):
+    """A dispute that needs an answer."""
+
+    class Meta:
+        model = Dispute
+
+    payment = factory.SubFactory(PaymentFactory, paid=True, method="stripe")
+    dispute_id = factory.Sequence(lambda number: f"dp_{number}")
+    amount = factory.SelfAttribute("payment.amount")
+    currency = "RUB"
+    reason = "fraudulent"
+    status = DisputeStatus.NEEDS_RESPONSE
 
 
 def place(target: Course | Lesson) -> dict[str, Any]:

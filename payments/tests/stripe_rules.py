@@ -38,6 +38,9 @@ PARAMETERS: dict[str, Json] = {
     "create_refund": {
         "charge": str, "payment_intent": str, "amount": str, "reason": str, "metadata": dict,
     },
+    "list_refunds": {"payment_intent": str, "limit": str, "starting_after": str},
+    "list_events": {"limit": str, "starting_after": str, "created": {"gte": str}, "types": list},
+    "list_line_items": {"limit": str, "starting_after": str},
 }  # fmt: skip
 
 
@@ -55,6 +58,8 @@ def check_request(operation: str, form: Json, *, now: int) -> None:
             # Between half an hour and a day from now.
             whole_number(form, "expires_at", lowest=now + 1800, highest=now + 24 * 3600)
             check_lines(form)
+        case "list_refunds" | "list_events" | "list_line_items":
+            whole_number(form, "limit", lowest=1, highest=100)
         case "create_refund":
             if form.get("reason", "duplicate") not in REFUND_REASONS:
                 raise StripeFault("Invalid reason", param="reason")

@@ -168,7 +168,7 @@ def test_staff_confirm_reject_and_refund(desk, who, request):
     )
     client.post(page("reject", rejected.pk), {"reason": "Never came"})
     response = client.post(page("refund", confirmed.pk), {"reason": "Changed their mind"})
-    assert said(response)[-1] == "The payment was refunded."
+    assert said(response)[-1] == "The money was refunded."
     moves = PaymentMove.objects.values_list("payment", "to_status", "by", "reason", "source")
     assert list(moves) == [
         (confirmed.pk, "paid", user.pk, "Statement of 3 May", "staff"),
@@ -401,9 +401,9 @@ def test_queries_for_the_page_do_not_grow(desk, administrator, number, django_as
     client = desk(administrator)
     ContentType.objects.get_for_model(Payment)  # asked for once in each process
     # 1 session, 2 person, 3 payment for the page, 4 payment for the buttons, 5 is there access,
-    # 6 payer, 7 payer for the buttons, 8 course, 9 events, 10 moves, 11 accesses,
-    # 12 mail.
-    with django_assert_num_queries(12):
+    # 6 payer, 7 payer for the buttons, 8 course, 9 events, 10 moves, 11 refunds, 12 disputes,
+    # 13 accesses, 14 mail.
+    with django_assert_num_queries(14):
         client.get(page("change", payment.pk))
 
 

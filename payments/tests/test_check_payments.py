@@ -12,9 +12,9 @@ from django.utils import timezone
 from lms.models import Access, AccessSource, Course, Lesson
 from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory
-from payments.models import AutomaticReason, MoveSource, Payment, PaymentStatus
+from payments.models import AutomaticReason, MoveSource, Payment, PaymentStatus, Refund
 from payments.services import consistency, staff, transitions
-from payments.tests.factories import PaymentFactory, place
+from payments.tests.factories import PaymentFactory, RefundFactory, place
 
 pytestmark = pytest.mark.django_db
 
@@ -118,14 +118,15 @@ def test_grants_and_enrolments_need_no_payment(learner):
 # What became of the page at Stripe; then, by our own status, what ours becomes, or that a person
 # has to decide. What is not named agrees, or is a step behind that we know better.
 PERSON = "a person decides"
-OPEN = ("pending", "processing", "failed", "expired")
+OPEN = ("pending", "processing", "failed", "expired", "cancelled")
 COMPARED = {
     "open": {"paid": PERSON},
-    "on its way": {"pending": "processing", "expired": "processing", "paid": PERSON},
+    "on its way": dict.fromkeys(("pending", "expired", "cancelled"), "processing")
+    | {"paid": PERSON},
     "failed": {"pending": "failed", "processing": "failed", "paid": PERSON},
     "expired": {"pending": "expired", "paid": PERSON},
     "paid": dict.fromkeys(OPEN, "paid") | {"refunded": PERSON},
-    "refunded in part": dict.fromkeys(OPEN, "paid") | {"refunded": PERSON},
+    "refunded in part": dict.fromkeys((*OPEN, "paid"), "paid") | {"refunded": PERSON},
     "refunded": dict.fromkeys((*OPEN, "paid"), "refunded"),
 }
 
@@ -151,8 +152,12 @@ def test_what_stripe_knows_better_is_repaired_and_the_rest_is_for_a_person(
     happen(stripe_sandbox.sandbox, at_stripe.session_id, what)
     for ours in PaymentStatus.values:
         paid_at = timezone.now() if ours in {"paid", "refunded"} else None
-        Payment.objects.update(status=ours, paid_at=paid_at)
+        refunded = at_stripe.amount if ours == "refunded" else 0
+        Payment.objects.update(status=ours, paid_at=paid_at, refunded_amount=refunded)
         Access.objects.all().delete()
+        Refund.objects.all().delete()
+        if refunded:
+            RefundFactory.create(payment=at_stripe, amount=refunded)
         if ours == "paid":
             accesses.grant_access(
                 user=at_stripe.payer,

@@ -301,7 +301,9 @@ def test_an_event_is_applied_once_however_often_it_comes(buy, deliver, stripe_sa
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_events_end_the_same_in_any_order(buy, deliver, stripe_sandbox, api, learner, lesson, seed):
+def test_events_end_the_same_in_any_order(
+    buy, deliver, run_worker, stripe_sandbox, api, learner, lesson, seed
+):
     session_id = session_of(buy().json())
     stripe_sandbox.sandbox.pay_later(session_id, succeeds=True)
     stripe_sandbox.sandbox.advance(3 * 24 * 3600)
@@ -309,7 +311,8 @@ def test_events_end_the_same_in_any_order(buy, deliver, stripe_sandbox, api, lea
     stripe_sandbox.sandbox.create_refund({"payment_intent": intent})
     events = [copy.deepcopy(event) for event in stripe_sandbox.events]
     random.Random(seed).shuffle(events)
-    assert {deliver(event).status_code for event in events} == {200}
+    for event in events:
+        assert run_worker(lambda event=event: deliver(event)).status_code == 200
     assert the_payment().status == "refunded"
     assert not can_learn(api, learner, lesson)
 
@@ -323,7 +326,7 @@ def test_a_refund_takes_what_the_payment_gave_and_nothing_else(
     deliver(events_of(stripe_sandbox)[0])
     intent = stripe_sandbox.sandbox.find("checkout.session", session_id)["payment_intent"]
     stripe_sandbox.sandbox.create_refund({"payment_intent": intent})
-    for event in events_of(stripe_sandbox, "charge"):
+    for event in events_of(stripe_sandbox, "refund"):
         deliver(event)
     assert Payment.objects.exclude(pk=single.pk).get().status == "refunded"
     assert not can_learn(api, learner, lesson)

@@ -23,11 +23,11 @@ OUTCOMES = {
     "amount or currency differ": "не совпадают сумма или валюта",
     "not about a payment of ours": "не о нашем платеже",
     "of a type that changes nothing": "такое событие ничего не меняет",
-    "refunded in part only: the access stays": "возвращена только часть: доступ остаётся",
+    "refunded in part only: the access stays": "делать нечего, состояние: оплачен",
 }
 REASONS = {
     "session complete, no_payment_required": "сессия Stripe: завершена, оплата не нужна",
-    "charge ch_3P refunded": "деньги по ch_3P возвращены",
+    "charge ch_3P refunded": "возврат в Stripe: ch_3P, успешно",
     "the page was never made": "страница так и не была создана",
     "": "",
 }
@@ -41,6 +41,7 @@ OWN_WORDS = [
 
 def migrate():
     import_module("payments.migrations.0008_notes_by_code").name_codes(apps, None)
+    import_module("payments.migrations.0010_refunds_of_the_past").add_refunds(apps, None)
 
 
 @pytest.mark.parametrize(("sentence", "words"), OUTCOMES.items())
@@ -70,7 +71,7 @@ def test_why_a_payment_moved_is_shown_in_the_readers_language(sentence, words):
 @pytest.mark.parametrize(
     ("sentence", "words"),
     [
-        ("charge ch_3P refunded", "деньги по ch_3P возвращены"),
+        ("charge ch_3P refunded", "возврат в Stripe: ch_3P, успешно"),
         ("no paid payment", "нет оплаченного платежа"),
     ],
 )

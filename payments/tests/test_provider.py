@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import count
 
 import pytest
 import stripe
@@ -13,6 +14,7 @@ from payments.provider import stripe as gateway
 from payments.provider.types import (
     KeyUsedOtherwise,
     ProviderMisconfigured,
+    ProviderRefund,
     ProviderRefused,
     ProviderUnavailable,
     Session,
@@ -30,7 +32,9 @@ def make_price() -> str:
     )
 
 
-def create_session(price_id: str, *, payment_id: str = "17") -> Session:
+def create_session(
+    price_id: str, *, payment_id: str = "17", idempotency_key: str = "k:session:1"
+) -> Session:
     return gateway.create_session(
         payment_id=payment_id,
         price_id=price_id,
@@ -38,7 +42,7 @@ def create_session(price_id: str, *, payment_id: str = "17") -> Session:
         cancel_url="https://school.example/cancelled",
         email="lev@example.com",
         language="ru",
-        idempotency_key="k:session:1",
+        idempotency_key=idempotency_key,
     )
 
 
@@ -72,9 +76,9 @@ def test_paid_session_is_complete_and_has_no_link(stripe_sandbox: ControlledServ
 
     assert (after.status, after.payment_status, after.url) == ("complete", "paid", None)
     assert after.payment_intent_id is not None
-    charge = gateway.retrieve_charge(after.payment_intent_id)
-    assert charge is not None
-    assert (charge.payment_id, charge.amount, charge.refunded) == ("17", Decimal(1500), False)
+    [charge] = stripe_sandbox.sandbox.all("charge")
+    assert after.paid_at == datetime.fromtimestamp(charge["created"], UTC)
+    assert gateway.list_refunds(after.payment_intent_id) == []
 
 
 @pytest.mark.parametrize(("succeeds", "payment_status"), [(True, "paid"), (False, "unpaid")])
@@ -85,8 +89,7 @@ def test_delayed_money_comes_or_not(
     stripe_sandbox.sandbox.pay_later(session.id, succeeds=succeeds)
     on_its_way = gateway.retrieve_session(session.id)
     assert (on_its_way.status, on_its_way.payment_status) == ("complete", "unpaid")
-    assert on_its_way.payment_intent_id
-    assert gateway.retrieve_charge(on_its_way.payment_intent_id) is None
+    assert (on_its_way.payment_intent_id is not None, on_its_way.paid_at) == (True, None)
 
     stripe_sandbox.sandbox.advance(10)
     assert gateway.retrieve_session(session.id).payment_status == payment_status
@@ -107,18 +110,58 @@ def test_session_runs_out_after_a_day(stripe_sandbox: ControlledServer) -> None:
     assert gateway.retrieve_session(session.id).status == "expired"
 
 
-def test_refund_gives_all_back_once(stripe_sandbox: ControlledServer) -> None:
+def refund(intent: str, amount: int, token: str) -> ProviderRefund:
+    return gateway.refund(
+        payment_intent_id=intent,
+        amount=Decimal(amount),
+        currency="RUB",
+        payment_id="17",
+        refund_token=token,
+    )
+
+
+def test_each_refund_is_made_once_and_listed(stripe_sandbox: ControlledServer) -> None:
     session = open_session()
     intent = stripe_sandbox.sandbox.pay(session.id)["payment_intent"]
-    refund = gateway.refund(payment_intent_id=intent, payment_id="17", idempotency_key="k:refund")
-
-    assert (refund.status, refund.amount, refund.currency) == ("succeeded", Decimal(1500), "RUB")
-    charge = gateway.retrieve_charge(intent)
-    assert charge is not None
-    assert (charge.refunded, charge.amount_refunded) == (True, Decimal(1500))
+    first = refund(intent, 500, "a")
+    assert (first.status, first.amount, first.currency) == ("succeeded", Decimal(500), "RUB")
+    assert (first.payment_id, first.refund_token) == ("17", "a")
+    assert refund(intent, 500, "a").id == first.id
+    second = refund(intent, 1000, "b")
+    assert gateway.list_refunds(intent) == [second, first]
     with pytest.raises(ProviderRefused) as refused:
-        gateway.refund(payment_intent_id=intent, payment_id="17", idempotency_key="k:refund:2")
+        refund(intent, 1, "c")
     assert refused.value.reason == "charge_already_refunded"
+
+
+def test_a_disputed_payment_is_not_refunded(stripe_sandbox: ControlledServer) -> None:
+    intent = stripe_sandbox.sandbox.pay(open_session().id)["payment_intent"]
+    [charge] = stripe_sandbox.sandbox.all("charge")
+    stripe_sandbox.sandbox.open_dispute(charge["id"])
+    with pytest.raises(ProviderRefused) as refused:
+        refund(intent, 1, "a")
+    assert refused.value.reason == "charge_disputed"
+
+
+def test_events_are_read_back_to_a_moment_page_by_page(stripe_sandbox: ControlledServer) -> None:
+    sandbox = stripe_sandbox.sandbox
+    price = make_price()
+    keys = (f"k:{number}" for number in count())
+
+    def bought() -> str:
+        session = create_session(price, idempotency_key=next(keys))
+        sandbox.pay(session.id)
+        return session.id
+
+    bought()
+    sandbox.advance(3600)
+    since = datetime.fromtimestamp(sandbox.now(), UTC)
+    sessions = [bought() for _number in range(101)]
+    events = gateway.list_events(since=since)
+    assert [call.operation for call in stripe_sandbox.api.calls].count("list_events") == 2
+    told = [event.session.id for event in events if event.session]
+    assert told == sessions
+    assert min(event.created for event in events) >= since
 
 
 # --- Amounts ---
@@ -234,8 +277,8 @@ def test_guard_refuses_to_ask_inside_a_transaction(
     [
         lambda: gateway.retrieve_session(""),
         lambda: gateway.expire_session("", idempotency_key="k"),
-        lambda: gateway.retrieve_charge(""),
-        lambda: gateway.refund(payment_intent_id="", payment_id="1", idempotency_key="k"),
+        lambda: gateway.list_refunds(""),
+        lambda: refund("", 1, "a"),
         lambda: gateway.create_price(
             product_id="", amount=Decimal(1), currency="RUB", idempotency_key="k"
         ),

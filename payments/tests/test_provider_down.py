@@ -4,6 +4,7 @@ word of what was sent or answered in the log."""
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -35,8 +36,15 @@ CALLS: dict[str, Callable[[], object]] = {
     ),
     "retrieve": lambda: stripe.retrieve_session("cs_test_1"),
     "expire": lambda: stripe.expire_session("cs_test_1", idempotency_key="d"),
-    "charge": lambda: stripe.retrieve_charge("pi_1"),
-    "refund": lambda: stripe.refund(payment_intent_id="pi_1", payment_id="17", idempotency_key="e"),
+    "refunds": lambda: stripe.list_refunds("pi_1"),
+    "events": lambda: list(stripe.list_events(since=datetime(2026, 11, 1, tzinfo=UTC))),
+    "refund": lambda: stripe.refund(
+        payment_intent_id="pi_1",
+        amount=Decimal(1),
+        currency="RUB",
+        payment_id="17",
+        refund_token="e",
+    ),
 }
 
 

@@ -18,8 +18,8 @@ from people.tests.factories import UserFactory
 pytestmark = pytest.mark.django_db
 
 PAYMENT_FIELDS = {
-    "id", "user_id", "course_id", "lesson_id", "title", "amount", "currency", "method", "status",
-    "payment_url", "created_at", "paid_at",
+    "id", "user_id", "course_id", "lesson_id", "title", "amount", "refunded_amount", "currency",
+    "method", "status", "is_disputed", "payment_url", "created_at", "paid_at",
 }  # fmt: skip
 SOME_DAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -43,9 +43,11 @@ def test_a_payment_shows_what_was_agreed_at_the_time_of_purchase(api, learner):
         "lesson_id": None,
         "title": payment.title,
         "amount": "10.50",
+        "refunded_amount": "0.00",
         "currency": "RUB",
         "method": "cash",
         "status": "paid",
+        "is_disputed": False,
         "payment_url": None,
         "created_at": "2026-05-01T12:00:00+00:00",
         "paid_at": "2026-05-01T12:00:00+00:00",

@@ -16,13 +16,14 @@ from payments.models import (
     MoveSource,
     Payment,
     PaymentMove,
+    Refund,
     StripeEvent,
     StripeOutcome,
     StripePrice,
 )
 from payments.provider import stripe
 from payments.provider.types import ProviderUnavailable
-from payments.services import purchase, reconciliation, staff, stripe_events, transitions
+from payments.services import purchase, reconciliation, refunds, staff, stripe_events, transitions
 from payments.services.importing import loading
 from payments.services.importing.rows import Row
 from payments.stripe_sandbox.webhooks import signed
@@ -180,8 +181,9 @@ def test_two_events_of_a_refund_at_once_are_applied_once_though_the_money_is_new
 ):
     order()
     session = patient.sandbox.pay(Payment.objects.get().session_id)
-    patient.sandbox.create_refund({"payment_intent": session["payment_intent"]})
-    event = next(it for it in patient.events if it["type"] == "charge.refunded")
+    known = {"metadata": {"payment_id": str(Payment.objects.get().token)}}
+    patient.sandbox.create_refund({"payment_intent": session["payment_intent"]} | known)
+    event = next(it for it in patient.events if it["type"] == "refund.created")
     events = [event, event | {"id": "evt_again"}]
     answers = at_once(
         *[lambda event=event: deliver(event) for event in events], before_writing=PaymentMove
@@ -272,7 +274,7 @@ def test_two_who_refund_at_once_give_the_money_back_once(
 
     def refund():
         mine = Payment.objects.get(pk=payment.pk)
-        return staff.refund_payment(payment=mine, by=administrator, reason="asked to")
+        return refunds.refund_payment(payment=mine, by=administrator, reason="asked to")
 
     # Where they all ask Stripe at once, it refuses to work twice on what has the same key.
     outcomes = at_once(
@@ -280,7 +282,7 @@ def test_two_who_refund_at_once_give_the_money_back_once(
         before_writing=PaymentMove,
         refused=(transitions.IllegalMove, ProviderUnavailable),
     )
-    assert kinds(outcomes)[Payment]
+    assert kinds(outcomes)[Refund]
     assert len(patient.sandbox.all("refund")) == 1
     assert Payment.objects.get().status == "refunded"
     assert PaymentMove.objects.filter(to_status="refunded").count() == 1

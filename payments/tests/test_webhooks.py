@@ -98,7 +98,7 @@ def test_event_of_a_refund(description: Description) -> None:
     description.check_object(subject)
     event = parsed(make_event("refund.failed", subject))
 
-    assert (event.refund.status, event.refund.charge_id) == ("failed", charge["id"])
+    assert event.refund.status == "failed"
     assert (event.refund.id, event.refund.payment_intent_id) == (
         subject["id"],
         charge["payment_intent"],

@@ -47,6 +47,7 @@ ELSEWHERE = {
         "title": "the name of the page",
         "amount": "amount_shown",
         "currency": "amount_shown",
+        "refunded_amount": "refunded",
         "payment_intent_id": "charge",
         "created_at": "the history below",
         "checked_at": "the history below",

@@ -86,6 +86,7 @@ TABLE = {
     "payments_payment_confirm": MONEY,
     "payments_payment_reject": MONEY,
     "payments_payment_refund": MONEY,
+    "payments_payment_undo_confirmation": MONEY,
     "payments_payment_grant_access": MONEY,
     "payments_payment_import": ADMINISTRATOR,
     "payments_payment_process_import": (405, 405, 405),
@@ -202,6 +203,7 @@ def address(moderators):
             "people_user_unblock": subjects["blocked"],
             "people_user_dismiss": subjects["colleague"],
             "payments_payment_refund": subjects["paid"],
+            "payments_payment_undo_confirmation": subjects["paid"],
             "payments_payment_ask_stripe": subjects["at_stripe"],
         }.get(name, subject)
         choices = ("_authors", "_courses", "_lessons", "_people", "_payers")

@@ -30,6 +30,7 @@ def test_what_runs_when() -> None:
         "canary": 1,
         "mail": 1,
         "course-updates": 1,
+        "stripe-events": "5 4 * * *",
         "payments": 10,
         "figures": 10,
         "inactivity": settings.INACTIVITY_SWEEP_CRON,

@@ -62,6 +62,7 @@ class Draft:
     lesson_id: int | None
     title: str | None
     amount: Decimal
+    refunded_amount: Decimal | None
     currency: str
     method: str
     status: str
@@ -98,6 +99,9 @@ def _contradictions(draft: Draft) -> list[str]:
     problems = []
     if (draft.course_id is None) == (draft.lesson_id is None):
         problems.append(_("there must be either a course or a lesson"))
+    whole = draft.amount if draft.status == PaymentStatus.REFUNDED else 0
+    if draft.refunded_amount not in {None, whole}:
+        problems.append(_("refunded_amount: a refund of a part can't be carried over"))
     is_paid = draft.status in {PaymentStatus.PAID, PaymentStatus.REFUNDED}
     if is_paid and draft.paid_at is None:
         problems.append(_("paid_at: is missing, but the payment was made"))
@@ -201,6 +205,7 @@ COLUMNS: dict[str, Callable[[object], object]] = {
     "lesson_id": _identifier,
     "title": partial(_text, Payment._meta.get_field("title").max_length or 0),
     "amount": _amount,
+    "refunded_amount": _amount,
     "currency": _currency,
     "method": partial(_choice, PaymentMethod.values),
     "status": partial(_choice, PaymentStatus.values),

@@ -1,0 +1,103 @@
+"""Money that goes back to the buyer."""
+
+import uuid
+from decimal import Decimal
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class RefundStatus(models.TextChoices):
+    REQUESTED = "requested", _("requested")
+    SUCCEEDED = "succeeded", _("succeeded")
+    FAILED = "failed", _("failed")
+
+
+# How far a refund has come. It never goes back: one that succeeded can still fail, days later.
+RANKS = {RefundStatus.REQUESTED: 0, RefundStatus.SUCCEEDED: 1, RefundStatus.FAILED: 2}
+
+
+class RefundQuerySet(models.QuerySet["Refund"]):
+    def promised(self) -> Self:
+        """Refunds whose money went back or is about to."""
+        return self.exclude(status=RefundStatus.FAILED)
+
+    def ending_access(self) -> Self:
+        return self.filter(status=RefundStatus.SUCCEEDED, ends_access=True)
+
+    def unanswered(self) -> Self:
+        """Refunds that Stripe was asked for, and of which it is unknown whether they were made."""
+        return self.filter(status=RefundStatus.REQUESTED, refund_id="")
+
+    def total(self) -> Decimal:
+        total: Decimal = self.aggregate(total=Coalesce(Sum("amount"), Decimal(0)))["total"]
+        return total
+
+
+class Refund(models.Model):
+    """One refund of a payment, of all of it or of a part."""
+
+    payment = models.ForeignKey(
+        "payments.Payment", models.CASCADE, related_name="refunds", verbose_name=_("payment")
+    )
+    amount = models.DecimalField(_("amount"), max_digits=10, decimal_places=2)
+    status = models.CharField(
+        _("status"), max_length=9, choices=RefundStatus, default=RefundStatus.REQUESTED
+    )
+    ends_access = models.BooleanField(
+        _("ends the access"),
+        default=False,
+        help_text=_("A refund of the whole amount always does."),
+    )
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by"),
+        help_text=_("Empty if it was made in Stripe's dashboard, or imported."),
+    )
+    # `token` names it at Stripe before we know `refund_id`, so that asking again gives one refund.
+    token = models.UUIDField(default=uuid.uuid4, editable=False)
+    refund_id = models.CharField(_("refund at Stripe"), max_length=255, blank=True, editable=False)
+    failure = models.CharField(_("why it failed"), max_length=100, blank=True, editable=False)
+    created_at = models.DateTimeField(_("requested at"), default=timezone.now)
+    settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+
+    objects = RefundQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("refund")
+        verbose_name_plural = _("refunds")
+        ordering = ("id",)
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_is_positive"),
+            models.CheckConstraint(
+                condition=Q(status__in=RefundStatus.values), name="refund_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="requested", settled_at=None)
+                | (~Q(status="requested") & Q(settled_at__isnull=False)),
+                name="refund_settled_has_time",
+            ),
+            models.UniqueConstraint(fields=["token"], name="refund_token_unique"),
+            models.UniqueConstraint(
+                fields=["refund_id"], condition=~Q(refund_id=""), name="refund_id_unique"
+            ),
+            # Asked for, and Stripe's answer did not come: the next try is this one again.
+            models.UniqueConstraint(
+                fields=["payment"],
+                condition=Q(status="requested", refund_id=""),
+                name="refund_one_unanswered",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.payment.currency}"

@@ -1,0 +1,29 @@
+"""Hearing from Stripe what no webhook told (docs/rules.md, 12.21)."""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from payments.models import MoveSource, StripeLook
+from payments.provider import stripe
+from payments.services.stripe_events import apply_event
+
+# Stripe keeps events for thirty days.
+GOES_BACK = timedelta(days=30)
+# An event may be listed a little later than it happened.
+OVERLAP = timedelta(hours=1)
+
+
+def catch_up(*, since: datetime | None = None, at: datetime | None = None) -> StripeLook:
+    """Apply every event since then, or since the last look, that was not applied yet, as if its
+    webhook had come. Raises ProviderError: then the next look begins where this one did."""
+    look = StripeLook(started_at=at or timezone.now())
+    last = StripeLook.objects.filter(started_at__lte=look.started_at).first()
+    if since is None and last is not None:
+        since = last.started_at - OVERLAP
+    earliest = look.started_at - GOES_BACK
+    for event in stripe.list_events(since=max(since or earliest, earliest)):
+        look.events += 1
+        look.missed += apply_event(event, source=MoveSource.RECONCILIATION)
+    look.save()
+    return look

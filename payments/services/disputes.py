@@ -1,0 +1,53 @@
+"""What Stripe says of disputes (docs/rules.md, 12.20)."""
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+
+from payments.models import (
+    AutomaticReason,
+    Dispute,
+    DisputeStatus,
+    MoveSource,
+    PaymentStatus,
+    StripeOutcome,
+)
+from payments.models.disputes import OPEN
+from payments.provider.types import ProviderDispute
+from payments.services.transitions import Cause, lock_payment, move_locked, settle_access
+
+logger = logging.getLogger(__name__)
+
+
+@transaction.atomic
+def apply_dispute(
+    *, payment_id: int, dispute: ProviderDispute, source: MoveSource, told_at: datetime
+) -> str:
+    """Keep how a dispute stands, and give or take the access that depends on it. What was told
+    before `told_at` changes nothing any more; one that comes before we heard of the money tells of
+    that, too. Returns what came of it (StripeOutcome)."""
+    payment = lock_payment(payment_id)
+    if dispute.amount is None or dispute.status not in DisputeStatus.values:
+        logger.error("Payment %s: dispute %s can't be understood", payment.pk, dispute.id)
+        return StripeOutcome.AMOUNT_DIFFERS
+    known = payment.disputes.filter(dispute_id=dispute.id).first()
+    if known is not None and _is_stale(known, dispute, told_at):
+        return StripeOutcome.UNMOVED.about(known.status)
+    cause = Cause(source=source, reason=AutomaticReason.DISPUTE.about(dispute.id, dispute.status))
+    if payment.status not in {PaymentStatus.PAID, PaymentStatus.REFUNDED}:
+        move_locked(payment, to=PaymentStatus.PAID, cause=cause, at=dispute.created)
+    row = known or Dispute(payment=payment, dispute_id=dispute.id, created_at=dispute.created)
+    row.amount, row.currency = dispute.amount, dispute.currency
+    row.status, row.reason = dispute.status, dispute.reason[:100]
+    row.evidence_due_by, row.told_at = dispute.evidence_due_by, told_at
+    row.save()
+    settle_access(payment, cause)
+    return StripeOutcome.DISPUTE.about(dispute.status)
+
+
+def _is_stale(known: Dispute, dispute: ProviderDispute, told_at: datetime) -> bool:
+    """Events of the same second come in any order: then the decision is the later one."""
+    if told_at == known.told_at:
+        return known.status not in OPEN
+    return told_at < known.told_at

@@ -1,0 +1,216 @@
+"""Giving money back, and what Stripe says of it (docs/rules.md, 12.9)."""
+
+import logging
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from payments.models import (
+    AutomaticReason,
+    MoveSource,
+    Payment,
+    PaymentMethod,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+    StripeOutcome,
+)
+from payments.models.refunds import RANKS
+from payments.provider import stripe
+from payments.provider.types import ProviderRefund, ProviderRefused, ProviderUnavailable
+from payments.services.transitions import (
+    Cause,
+    IllegalMove,
+    lock_payment,
+    move_locked,
+    settle_access,
+)
+from people.models import User
+from project.common.errors import Conflict
+
+logger = logging.getLogger(__name__)
+
+STATUSES = {
+    "pending": RefundStatus.REQUESTED,
+    "requires_action": RefundStatus.REQUESTED,
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.FAILED,
+}
+
+
+class TooMuch(Conflict):
+    code = "refund_too_high"
+    message = _("That is more than what is left of the payment.")
+
+
+class RefundUnanswered(Conflict):
+    code = "refund_unanswered"
+    message = _(
+        "Stripe has not answered to the last refund of this payment. Ask for the same amount again."
+    )
+
+
+class PaymentDisputed(Conflict):
+    code = "payment_disputed"
+    message = _("The buyer's bank disputes this payment: it can't be refunded as well.")
+
+
+def refund_payment(
+    *,
+    payment: Payment,
+    by: User,
+    reason: str,
+    amount: Decimal | None = None,
+    ends_access: bool = False,
+) -> Refund:
+    """Give money back (at Stripe, or note that it was given by hand): `amount`, or all that is
+    left. The access ends when all of it went back, or with this refund if it `ends_access`.
+
+    A second call after Stripe did not answer asks for the same refund. Raises IllegalMove for a
+    payment that is not paid, PaymentDisputed, TooMuch, RefundUnanswered, ProviderError.
+    """
+    refund = _note_request(payment.pk, by, reason, amount, ends_access=ends_access)
+    if refund.status == RefundStatus.REQUESTED:
+        _ask_for(refund)
+        refund.refresh_from_db()
+    return refund
+
+
+@transaction.atomic
+def _note_request(
+    payment_id: int, by: User, reason: str, amount: Decimal | None, *, ends_access: bool
+) -> Refund:
+    payment = lock_payment(payment_id)
+    if payment.status != PaymentStatus.PAID:
+        raise IllegalMove
+    if payment.disputes.standing().exists():
+        raise PaymentDisputed
+    unanswered = payment.refunds.unanswered().first()
+    if unanswered is not None:
+        if amount not in {None, unanswered.amount}:
+            raise RefundUnanswered
+        return unanswered
+    left = payment.amount - payment.refunds.promised().total()
+    refund = Refund(
+        payment=payment, amount=left if amount is None else amount, by=by, reason=reason[:200],
+        ends_access=ends_access,
+    )  # fmt: skip
+    if not 0 < refund.amount <= left:
+        raise TooMuch
+    if payment.method == PaymentMethod.STRIPE and payment.payment_intent_id:
+        refund.save()
+        return refund
+    refund.status, refund.settled_at = RefundStatus.SUCCEEDED, timezone.now()
+    refund.save()
+    _settle(payment, Cause(source=MoveSource.STAFF, by=by, reason=reason))
+    return refund
+
+
+def _ask_for(refund: Refund) -> None:
+    """Have Stripe make the refund: it may have done so before, and its answer was lost."""
+    payment = refund.payment
+    try:
+        answer = stripe.refund(
+            payment_intent_id=payment.payment_intent_id,
+            amount=refund.amount,
+            currency=payment.currency,
+            payment_id=str(payment.token),
+            refund_token=str(refund.token),
+        )
+    except ProviderRefused as error:
+        _fail(refund, error.reason)
+        # What was given back in Stripe's dashboard is told as well.
+        ask_about_refunds(payment, source=MoveSource.STAFF)
+        payment.refresh_from_db()
+        if payment.status != PaymentStatus.REFUNDED:
+            raise
+    except ProviderUnavailable as error:
+        if error.needs_new_key:
+            _name_anew(refund)
+        raise
+    else:
+        apply_refund(payment_id=payment.pk, refund=answer, source=MoveSource.STAFF)
+
+
+@transaction.atomic
+def _fail(refund: Refund, failure: str) -> None:
+    lock_payment(refund.payment_id)
+    Refund.objects.filter(pk=refund.pk, status=RefundStatus.REQUESTED).update(
+        status=RefundStatus.FAILED, failure=failure[:100] or "refused", settled_at=timezone.now()
+    )
+
+
+def _name_anew(refund: Refund) -> None:
+    """Stripe answers the token with an old failure for at least a day; whether it made the refund
+    is what the list of them says."""
+    ask_about_refunds(refund.payment, source=MoveSource.STAFF)
+    Refund.objects.unanswered().filter(pk=refund.pk).update(token=uuid4())
+
+
+def ask_about_refunds(payment: Payment, *, source: MoveSource) -> None:
+    """Take down what Stripe says of all refunds of the payment. Raises ProviderError."""
+    for refund in stripe.list_refunds(payment.payment_intent_id):
+        apply_refund(payment_id=payment.pk, refund=refund, source=source)
+
+
+@transaction.atomic
+def apply_refund(*, payment_id: int, refund: ProviderRefund, source: MoveSource) -> str:
+    """Take what Stripe says of a refund for a fact, whoever asked for it. One that comes before
+    we heard of the money itself tells of that, too. Returns what came of it (StripeOutcome)."""
+    payment = lock_payment(payment_id)
+    ours = _find(payment, refund)
+    to = STATUSES.get(refund.status)
+    if to is None or ours is None:
+        logger.error("Payment %s: its refund %s can't be its own", payment.pk, refund.id)
+        return StripeOutcome.AMOUNT_DIFFERS
+    if ours.pk and RANKS[to] <= RANKS[RefundStatus(ours.status)]:
+        ours.refund_id = refund.id
+        ours.save(update_fields=["refund_id"])
+        return StripeOutcome.UNMOVED.about(ours.status)
+    told = AutomaticReason.REFUND.about(refund.id, to)
+    cause = Cause(source=source, by=ours.by, reason=ours.reason or told)
+    if payment.status not in {PaymentStatus.PAID, PaymentStatus.REFUNDED}:
+        move_locked(payment, to=PaymentStatus.PAID, cause=cause, at=refund.created)
+    ours.refund_id, ours.status, ours.failure = refund.id, to, refund.failure[:100]
+    ours.settled_at = None if to == RefundStatus.REQUESTED else timezone.now()
+    ours.save()
+    _settle(payment, cause)
+    return StripeOutcome.REFUND.about(to)
+
+
+def _find(payment: Payment, refund: ProviderRefund) -> Refund | None:
+    """The row of a refund, or a new one; None for an amount that the payment can't have."""
+    names = Q(refund_id=refund.id) | Q(token=_uuid(refund.refund_token), refund_id="")
+    known = payment.refunds.filter(names).first()
+    if known is not None:
+        return known
+    left = payment.amount - payment.refunds.promised().total()
+    if refund.amount is None or not 0 < refund.amount <= left:
+        return None
+    if refund.currency != payment.currency:
+        return None
+    return Refund(payment=payment, amount=refund.amount, created_at=refund.created)
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+def _settle(payment: Payment, cause: Cause) -> None:
+    """Make the payment's state, its sum and its access follow from its refunds."""
+    succeeded = payment.refunds.filter(status=RefundStatus.SUCCEEDED)
+    payment.refunded_amount = succeeded.total()
+    to = PaymentStatus.PAID if payment.left_amount else PaymentStatus.REFUNDED
+    if payment.status != to:
+        move_locked(payment, to=to, cause=cause, back=to == PaymentStatus.PAID)
+    else:
+        payment.save(update_fields=["refunded_amount"])
+        settle_access(payment, cause)

@@ -1,0 +1,254 @@
+"""Giving money back: each refund is a row of its own (docs/rules.md, 12.9)."""
+
+from decimal import Decimal
+
+import pytest
+
+from lms.models import Access
+from payments.models import Payment, PaymentMove, Refund, RefundStatus, StripeLook
+from payments.provider.types import ProviderRefused, ProviderUnavailable
+from payments.services import catching_up, refunds, staff, transitions
+from payments.tasks import ask_about_refunds, catch_up_with_stripe
+from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
+from payments.tests.sandbox import Fault
+
+pytestmark = pytest.mark.django_db
+
+PRICE = Decimal(1990)
+
+
+@pytest.fixture
+def bought(api, learner, buy, stripe_sandbox):
+    """A payment that was made at Stripe."""
+    payment = Payment.objects.get(pk=buy().json()["id"])
+    stripe_sandbox.sandbox.pay(payment.session_id)
+    api(learner).get(f"payments/{payment.pk}/status")
+    payment.refresh_from_db()
+    assert payment.status == "paid"
+    return payment
+
+
+@pytest.fixture
+def in_cash(administrator):
+    return staff.confirm_payment(payment=PaymentFactory.create(), by=administrator, reason="came")
+
+
+@pytest.fixture
+def refund(administrator):
+    def give_back(payment, amount=None, **options):
+        amount = amount and Decimal(amount)
+        return refunds.refund_payment(
+            payment=payment, by=administrator, reason="asked to", amount=amount, **options
+        )
+
+    return give_back
+
+
+def state(payment):
+    payment.refresh_from_db()
+    has_access = Access.objects.held_by(payment.payer).exists()
+    return payment.status, payment.refunded_amount, has_access
+
+
+@pytest.mark.parametrize("where", ["bought", "in_cash"])
+def test_parts_add_up_to_the_whole_and_only_the_whole_ends_the_access(request, refund, where):
+    payment = request.getfixturevalue(where)
+    refund(payment, "90")
+    assert state(payment) == ("paid", 90, True)
+    refund(payment, "1000.50")
+    assert state(payment) == ("paid", Decimal("1090.50"), True)
+    refund(payment)
+    assert state(payment) == ("refunded", PRICE, False)
+    amounts = payment.refunds.values_list("amount", "status")
+    assert list(amounts) == [
+        (90, "succeeded"),
+        (Decimal("1000.50"), "succeeded"),
+        (Decimal("899.50"), "succeeded"),
+    ]
+    assert PaymentMove.objects.filter(to_status="refunded").count() == 1
+
+
+@pytest.mark.parametrize("where", ["bought", "in_cash"])
+def test_a_part_ends_the_access_if_the_person_says_so(request, refund, where, api, learner):
+    payment = request.getfixturevalue(where)
+    refund(payment, "90", ends_access=True)
+    assert state(payment) == ("paid", 90, False)
+    # The thing can be bought again.
+    if where == "bought":
+        body = {"course_id": payment.course_id, "method": "cash"}
+        assert api(learner).post("payments", body).status_code == 201
+
+
+@pytest.mark.parametrize("where", ["bought", "in_cash"])
+@pytest.mark.parametrize("amount", ["1990.01", "0", "-1"])
+def test_no_more_goes_back_than_is_left(request, refund, where, amount):
+    payment = request.getfixturevalue(where)
+    with pytest.raises(refunds.TooMuch):
+        refund(payment, Decimal(amount) if amount != "0" else Decimal("0.00"))
+    refund(payment, "1000")
+    with pytest.raises(refunds.TooMuch):
+        refund(payment, "990.01")
+    assert state(payment) == ("paid", 1000, True)
+
+
+def test_what_is_under_way_is_not_given_back_twice(bought, refund, stripe_sandbox):
+    stripe_sandbox.sandbox.refunds_wait = True
+    first = refund(bought, "1900")
+    assert (first.status, state(bought)) == ("requested", ("paid", 0, True))
+    with pytest.raises(refunds.TooMuch):
+        refund(bought, "91")
+
+
+def test_a_refund_under_way_counts_once_it_has_succeeded(bought, refund, deliver, stripe_sandbox):
+    stripe_sandbox.sandbox.refunds_wait = True
+    pending = refund(bought)
+    stripe_sandbox.sandbox.settle_refund(pending.refund_id, succeeds=True)
+    deliver(stripe_sandbox.events[-1])
+    pending.refresh_from_db()
+    assert (pending.status, state(bought)) == ("succeeded", ("refunded", PRICE, False))
+
+
+def test_a_failed_refund_can_be_made_anew(bought, refund, deliver, stripe_sandbox):
+    failed = refund(bought)
+    stripe_sandbox.sandbox.settle_refund(failed.refund_id, succeeds=False)
+    deliver(stripe_sandbox.events[-1])
+    assert state(bought) == ("paid", 0, True)
+    refund(bought)
+    assert state(bought) == ("refunded", PRICE, False)
+    statuses = bought.refunds.values_list("status", "failure")
+    assert list(statuses) == [("failed", "lost_or_stolen_card"), ("succeeded", "")]
+
+
+def lose_answers(stripe_sandbox, kind="drop_after"):
+    """The first try goes wrong like this, and those that the SDK makes by itself don't get through."""
+    faults = [Fault(kind, "create_refund"), Fault("drop", "create_refund", times=2)]
+    stripe_sandbox.api.faults.extend(faults)
+
+
+@pytest.mark.parametrize("kind", ["drop", "drop_after", "error", "unavailable"])
+def test_another_try_after_no_answer_is_the_same_refund(bought, refund, stripe_sandbox, kind):
+    lose_answers(stripe_sandbox, kind)
+    with pytest.raises(ProviderUnavailable):
+        refund(bought, "500")
+    assert state(bought) == ("paid", 0, True)
+    with pytest.raises(refunds.RefundUnanswered):
+        refund(bought, "400")
+    for _try in range(3):
+        try:
+            refund(bought, "500")
+        except ProviderUnavailable:
+            assert kind == "error", "Stripe says an old failure again"
+    assert state(bought)[1] >= 500
+    made = stripe_sandbox.sandbox.all("refund")
+    assert len(made) == bought.refunds.count() == bought.refunded_amount / 500
+
+
+def test_what_stripe_did_without_its_answer_coming_through_is_found(bought, refund, stripe_sandbox):
+    lose_answers(stripe_sandbox)
+    with pytest.raises(ProviderUnavailable):
+        refund(bought)
+    assert state(bought) == ("paid", 0, True)
+    assert catch_up_with_stripe() == "3 events, 3 of them not told before"
+    assert state(bought) == ("refunded", PRICE, False)
+    assert bought.refunds.get().by is not None
+
+
+def test_refunds_of_stripes_dashboard_are_rows_like_the_others(bought, stripe_sandbox):
+    for amount in ("50000", "149000"):
+        stripe_sandbox.sandbox.create_refund(
+            {"payment_intent": bought.payment_intent_id, "amount": amount}
+        )
+    ask_about_refunds(bought.pk)
+    assert state(bought) == ("refunded", PRICE, False)
+    assert set(bought.refunds.values_list("amount", "by")) == {(500, None), (1490, None)}
+    ask_about_refunds(bought.pk)
+    assert bought.refunds.count() == 2
+
+
+def test_a_disputed_payment_is_not_refunded(bought, refund, stripe_sandbox):
+    dispute = DisputeFactory.create(payment=bought)
+    asked = len(stripe_sandbox.api.calls)
+    with pytest.raises(refunds.PaymentDisputed):
+        refund(bought)
+    assert len(stripe_sandbox.api.calls) == asked
+    dispute.status = "won"
+    dispute.save()
+    refund(bought)
+    assert state(bought)[0] == "refunded"
+
+
+def test_what_stripe_refuses_is_kept_with_its_reason(bought, refund, stripe_sandbox):
+    """A dispute that we did not hear of."""
+    [charge] = stripe_sandbox.sandbox.all("charge")
+    stripe_sandbox.sandbox.open_dispute(charge["id"])
+    with pytest.raises(ProviderRefused):
+        refund(bought)
+    assert state(bought) == ("paid", 0, True)
+    assert bought.refunds.values_list("status", "failure").get() == ("failed", "charge_disputed")
+
+
+# --- A confirmation that was a mistake ---
+
+
+def test_an_undone_confirmation_is_a_correction_and_no_refund(in_cash, administrator):
+    staff.undo_confirmation(payment=in_cash, by=administrator, reason="Another Lev")
+    assert state(in_cash) == ("pending", 0, False)
+    assert (in_cash.paid_at, Refund.objects.count()) == (None, 0)
+    move = in_cash.moves.last()
+    assert (move.from_status, move.to_status, move.by) == ("paid", "pending", administrator)
+    staff.confirm_payment(payment=in_cash, by=administrator, reason="Now it came")
+    assert state(in_cash) == ("paid", 0, True)
+
+
+def test_only_a_paid_offline_payment_that_kept_its_money_is_corrected(administrator, in_cash):
+    RefundFactory.create(payment=in_cash, status=RefundStatus.SUCCEEDED)
+    for payment, error in (
+        (in_cash, transitions.IllegalMove),
+        (PaymentFactory.create(), transitions.IllegalMove),
+        (PaymentFactory.create(refunded=True), transitions.IllegalMove),
+        (PaymentFactory.create(paid=True, method="stripe"), staff.NotOffline),
+    ):
+        before = payment.status
+        with pytest.raises(error):
+            staff.undo_confirmation(payment=payment, by=administrator, reason="?")
+        payment.refresh_from_db()
+        assert payment.status == before
+
+
+# --- What no webhook told ---
+
+
+def test_lost_events_are_made_good_at_night(api, learner, buy, stripe_sandbox):
+    payment = Payment.objects.get(pk=buy().json()["id"])
+    session = stripe_sandbox.sandbox.pay(payment.session_id)
+    stripe_sandbox.sandbox.create_refund(
+        {"payment_intent": session["payment_intent"], "amount": "50000"}
+    )
+    [charge] = stripe_sandbox.sandbox.all("charge")
+    dispute = stripe_sandbox.sandbox.open_dispute(charge["id"])
+    stripe_sandbox.sandbox.change_dispute(dispute["id"], "lost")
+    look = catching_up.catch_up()
+    assert look.missed == look.events == 5
+    assert state(payment) == ("paid", 500, False)
+    assert payment.disputes.get().status == "lost"
+    again = catching_up.catch_up()
+    assert (again.missed, again.events) == (0, 5)
+    assert api(learner).get(f"payments/{payment.pk}").json()["is_disputed"] is True
+
+
+def test_an_event_that_came_before_its_intent_was_known_is_read_again(
+    buy, deliver, run_worker, stripe_sandbox
+):
+    payment = Payment.objects.get(pk=buy().json()["id"])
+    session = stripe_sandbox.sandbox.pay(payment.session_id)
+    [charge] = stripe_sandbox.sandbox.all("charge")
+    dispute = stripe_sandbox.sandbox.open_dispute(charge["id"])
+    stripe_sandbox.sandbox.change_dispute(dispute["id"], "lost")
+    early = [event for event in stripe_sandbox.events if "dispute" in event["type"]]
+    late = [event for event in stripe_sandbox.events if "session" in event["type"]]
+    StripeLook.objects.create(started_at="2100-01-01T00:00Z")
+    for event in [*early, *late]:
+        run_worker(lambda event=event: deliver(event))
+    assert session["payment_intent"]
+    assert payment.disputes.get().status == "lost"
+    assert state(payment) == ("paid", 0, False)
