@@ -162,16 +162,16 @@ def api() -> Callable[[User | None], ApiClient]:
 
 
 @pytest.fixture
-def desk() -> Callable[[User | None], Client]:
-    """The admin as somebody: `desk(moderator).get("/admin/")`, `desk(None)` for anonymous."""
+def client_of() -> Callable[[User | None], Client]:
+    """The admin as somebody: `client_of(moderator).get("/admin/")`, `client_of(None)` for anonymous."""
 
-    def sit_down(user: User | None) -> Client:
+    def log_in(user: User | None) -> Client:
         client = Client()
         if user is not None:
             client.force_login(user)
         return client
 
-    return sit_down
+    return log_in
 
 
 @pytest.fixture

@@ -54,11 +54,11 @@ def messages_of(response: Any) -> str:
 # --- Moderators -------------------------------------------------------------------------------
 
 
-def test_moderator_changes_anybody_s_course_and_lessons(desk, moderator):
+def test_moderator_changes_anybody_s_course_and_lessons(client_of, moderator):
     course = CourseFactory.create(title="Bread")
     lesson = LessonFactory.create(course=course, title="Flour")
     form = course_form(course, (lesson,), title="Better bread", **{"lessons-0-title": "Water"})
-    response = desk(moderator).post(page("course_change", course.pk), form)
+    response = client_of(moderator).post(page("course_change", course.pk), form)
     assert response.status_code == 302
     course.refresh_from_db()
     lesson.refresh_from_db()
@@ -67,13 +67,13 @@ def test_moderator_changes_anybody_s_course_and_lessons(desk, moderator):
     assert lesson.history.first().history_user == moderator
 
 
-def test_a_course_is_saved_although_a_lesson_of_it_was_deleted_meanwhile(desk, moderator):
+def test_a_course_is_saved_although_a_lesson_of_it_was_deleted_meanwhile(client_of, moderator):
     course = CourseFactory.create(title="Bread")
     kept, gone, last = LessonFactory.create_batch(3, course=course)
     changed = {"lessons-0-title": "Flour", "lessons-1-title": "Air", "lessons-2-title": "Salt"}
     form = course_form(course, (kept, gone, last), title="Better bread", **changed)
     gone.delete()
-    client = desk(moderator)
+    client = client_of(moderator)
     refused = client.post(page("course_change", course.pk), form | {"title": ""})
     rows = refused.context["inline_admin_formsets"][0].formset
     assert [row["title"].value() for row in rows.initial_forms] == ["Flour", "Salt"]
@@ -85,27 +85,27 @@ def test_a_course_is_saved_although_a_lesson_of_it_was_deleted_meanwhile(desk, m
 
 
 @pytest.mark.parametrize("field", ["title", "description"])
-def test_foreign_link_is_refused_at_its_field(desk, moderator, field):
+def test_foreign_link_is_refused_at_its_field(client_of, moderator, field):
     course = CourseFactory.create(title="Bread")
     form = course_form(course) | {field: FOREIGN}
-    response = desk(moderator).post(page("course_change", course.pk), form)
+    response = client_of(moderator).post(page("course_change", course.pk), form)
     assert field in errors_of(response)
     assert "evil.example" in errors_of(response)[field][0]
     course.refresh_from_db()
     assert course.title == "Bread"
 
 
-def test_foreign_video_is_refused_in_the_row_of_its_lesson(desk, moderator):
+def test_foreign_video_is_refused_in_the_row_of_its_lesson(client_of, moderator):
     lesson = LessonFactory.create()
     form = course_form(lesson.course, (lesson,)) | ({"lessons-0-video_url": "https://vimeo.com/1"})
-    response = desk(moderator).post(page("course_change", lesson.course_id), form)
+    response = client_of(moderator).post(page("course_change", lesson.course_id), form)
     rows = response.context["inline_admin_formsets"][0].formset
     assert "video_url" in rows.errors[0]
 
 
-def test_moderator_finds_no_way_to_add_or_delete(desk, moderator):
+def test_moderator_finds_no_way_to_add_or_delete(client_of, moderator):
     lesson = LessonFactory.create(course__owner=moderator)
-    client = desk(moderator)
+    client = client_of(moderator)
     listed = client.get(page("course_changelist")).content.decode()
     response = client.get(page("course_change", lesson.course_id))
     shown = response.content.decode()
@@ -116,7 +116,7 @@ def test_moderator_finds_no_way_to_add_or_delete(desk, moderator):
     assert not response.context["inline_admin_formsets"][0].has_add_permission
 
 
-def test_moderator_s_forged_rows_add_and_delete_nothing(desk, moderator):
+def test_moderator_s_forged_rows_add_and_delete_nothing(client_of, moderator):
     lesson = LessonFactory.create()
     form = course_form(lesson.course, (lesson,)) | {
         "lessons-TOTAL_FORMS": 2,
@@ -125,21 +125,21 @@ def test_moderator_s_forged_rows_add_and_delete_nothing(desk, moderator):
         "lessons-1-position": 1,
         "lessons-1-course": lesson.course_id,
     }
-    desk(moderator).post(page("course_change", lesson.course_id), form)
+    client_of(moderator).post(page("course_change", lesson.course_id), form)
     assert list(Lesson.objects.all()) == [lesson]
 
 
-def test_moderator_can_t_delete_in_bulk(desk, moderator):
+def test_moderator_can_t_delete_in_bulk(client_of, moderator):
     course = CourseFactory.create()
     form = {"action": "delete_selected", "_selected_action": course.pk, "post": "yes"}
-    desk(moderator).post(page("course_changelist"), form)
+    client_of(moderator).post(page("course_changelist"), form)
     assert Course.objects.filter(pk=course.pk).exists()
 
 
-def test_moderator_sees_the_public_part_of_an_author_only(desk, moderator):
+def test_moderator_sees_the_public_part_of_an_author_only(client_of, moderator):
     owner = UserFactory.create(first_name="Anna", last_name="Secret", email="anna@hidden.example")
     course = CourseFactory.create(owner=owner)
-    client = desk(moderator)
+    client = client_of(moderator)
     for address in (page("course_changelist"), page("course_change", course.pk)):
         text = client.get(address).content.decode()
         assert "Anna" in text
@@ -153,19 +153,21 @@ def test_moderator_sees_the_public_part_of_an_author_only(desk, moderator):
 # --- Authors and administrators ---------------------------------------------------------------
 
 
-def test_staff_author_meets_own_courses_only(desk, author, moderators):
+def test_staff_author_meets_own_courses_only(client_of, author, moderators):
     author.is_staff = True
     author.save(update_fields=["is_staff"])
     author.user_permissions.set(moderators_group().permissions.all())
     own, other = CourseFactory.create(owner=author), CourseFactory.create()
-    client = desk(author)
+    client = client_of(author)
     assert list(client.get(page("course_changelist")).context["cl"].result_list) == [own]
     assert client.get(page("course_change", own.pk)).status_code == 200
     assert client.get(page("course_change", other.pk)).status_code == 302
     assert client.get(page("course_history", other.pk)).status_code == 404
 
 
-def test_administrator_adds_a_course_for_somebody_with_its_lessons(desk, administrator, author):
+def test_administrator_adds_a_course_for_somebody_with_its_lessons(
+    client_of, administrator, author
+):
     form = course_form(None, owner=author.pk) | {
         "lessons-TOTAL_FORMS": 2,
         "lessons-0-title": "Flour",
@@ -174,7 +176,7 @@ def test_administrator_adds_a_course_for_somebody_with_its_lessons(desk, adminis
         "lessons-1-position": 0,
         "lessons-1-video_url": "https://youtu.be/dQw4w9WgXcQ",
     }
-    response = desk(administrator).post(page("course_add"), form)
+    response = client_of(administrator).post(page("course_add"), form)
     assert response.status_code == 302
     course = Course.objects.get()
     assert course.owner == author
@@ -183,12 +185,12 @@ def test_administrator_adds_a_course_for_somebody_with_its_lessons(desk, adminis
     assert lessons == [("Flour", 0, ""), ("Water", 1, video)]
 
 
-def test_dragging_lessons_changes_their_order(desk, moderator):
+def test_dragging_lessons_changes_their_order(client_of, moderator):
     course = CourseFactory.create()
     first = LessonFactory.create(course=course, position=0)
     second = LessonFactory.create(course=course, position=1)
     order: Any = {"lessons-0-position": 1, "lessons-1-position": 0}
-    desk(moderator).post(
+    client_of(moderator).post(
         page("course_change", course.pk), course_form(course, (first, second), **order)
     )
     assert list(course.lessons.order_by("position")) == [second, first]
@@ -200,9 +202,9 @@ def picture(width: int = 40) -> SimpleUploadedFile:
     return SimpleUploadedFile("a.jpg", file.getvalue(), "image/jpeg")
 
 
-def test_picture_is_cleaned_replaced_and_removed(desk, moderator):
+def test_picture_is_cleaned_replaced_and_removed(client_of, moderator):
     course = CourseFactory.create()
-    client = desk(moderator)
+    client = client_of(moderator)
     address = page("course_change", course.pk)
     client.post(address, course_form(course, preview=picture()))
     course.refresh_from_db()
@@ -217,29 +219,29 @@ def test_picture_is_cleaned_replaced_and_removed(desk, moderator):
     assert not course.preview
 
 
-def test_what_is_no_picture_is_refused_at_its_field(desk, moderator):
+def test_what_is_no_picture_is_refused_at_its_field(client_of, moderator):
     course = CourseFactory.create()
     upload = SimpleUploadedFile("a.png", b"<svg/>", "image/png")
-    response = desk(moderator).post(
+    response = client_of(moderator).post(
         page("course_change", course.pk), course_form(course, preview=upload)
     )
     assert "preview" in errors_of(response)
 
 
-def test_lesson_moves_to_a_course_where_one_may_add_lessons(desk, administrator, moderator):
+def test_lesson_moves_to_a_course_where_one_may_add_lessons(client_of, administrator, moderator):
     lesson, other = LessonFactory.create(), CourseFactory.create()
     form = {"course": other.pk, "title": lesson.title, "video_url": lesson.video_url}
-    desk(moderator).post(page("lesson_change", lesson.pk), form)
+    client_of(moderator).post(page("lesson_change", lesson.pk), form)
     lesson.refresh_from_db()
     assert lesson.course != other
-    desk(administrator).post(page("lesson_change", lesson.pk), form)
+    client_of(administrator).post(page("lesson_change", lesson.pk), form)
     lesson.refresh_from_db()
     assert lesson.course == other
 
 
-def test_deleting_what_is_not_paid_for_takes_lessons_along(desk, administrator):
+def test_deleting_what_is_not_paid_for_takes_lessons_along(client_of, administrator):
     lesson = LessonFactory.create()
-    client = desk(administrator)
+    client = client_of(administrator)
     client.post(page("course_delete", lesson.course_id), {"post": "yes"})
     assert not Lesson.objects.exists()
     course = CourseFactory.create()
@@ -248,9 +250,9 @@ def test_deleting_what_is_not_paid_for_takes_lessons_along(desk, administrator):
     assert not Course.objects.exists()
 
 
-def test_publishing_in_bulk(desk, moderator):
+def test_publishing_in_bulk(client_of, moderator):
     drafts = CourseFactory.create_batch(2)
-    client = desk(moderator)
+    client = client_of(moderator)
     form = {"_selected_action": [course.pk for course in drafts]}
     response = client.post(page("course_changelist"), form | {"action": "publish"}, follow=True)
     assert "2 courses were published." in messages_of(response)
@@ -260,12 +262,12 @@ def test_publishing_in_bulk(desk, moderator):
 
 
 @pytest.mark.parametrize(("minor", "told"), [({}, True), ({"minor_edit": "on"}, False)])
-def test_message_says_how_many_subscribers_hear_of_the_change(desk, moderator, minor, told):
+def test_message_says_how_many_subscribers_hear_of_the_change(client_of, moderator, minor, told):
     course = CourseFactory.create(published=True)
     SubscriptionFactory.create_batch(2, course=course)
     before = course.materials_updated_at
     form = course_form(course, title="Better bread", is_published="on", **minor)
-    response = desk(moderator).post(page("course_change", course.pk), form, follow=True)
+    response = client_of(moderator).post(page("course_change", course.pk), form, follow=True)
     assert ("2 subscribers will be notified" in messages_of(response)) is told
     # It was created just now, so that the change is collected.
     assert ("On " in messages_of(response)) is told
@@ -276,10 +278,10 @@ def test_message_says_how_many_subscribers_hear_of_the_change(desk, moderator, m
 # --- The lists --------------------------------------------------------------------------------
 
 
-def test_search_and_filters_find_courses(desk, moderator):
+def test_search_and_filters_find_courses(client_of, moderator):
     bread = CourseFactory.create(title="Хлеб дома", published=True, price=500)
     CourseFactory.create(title="Chess")
-    client = desk(moderator)
+    client = client_of(moderator)
     for query in (
         {"q": "хлеб"},
         {"is_published__exact": 1},
@@ -291,11 +293,11 @@ def test_search_and_filters_find_courses(desk, moderator):
 
 
 @pytest.mark.parametrize("number", [2, 20])
-def test_queries_for_the_lists_do_not_grow(desk, moderator, number, django_assert_num_queries):
+def test_queries_for_the_lists_do_not_grow(client_of, moderator, number, django_assert_num_queries):
     for course in CourseFactory.create_batch(number):
         LessonFactory.create(course=course)
         SubscriptionFactory.create(course=course)
-    client = desk(moderator)
+    client = client_of(moderator)
     # 1 session, 2 person, 3 moderator?, 4 own and 5 group rights, 6 count,
     # 7 keys of the page, 8 rows.
     with django_assert_num_queries(8):
@@ -305,33 +307,33 @@ def test_queries_for_the_lists_do_not_grow(desk, moderator, number, django_asser
         client.get(page("lesson_changelist"))
 
 
-def test_lists_count_up_to_a_limit(desk, moderator, monkeypatch):
+def test_lists_count_up_to_a_limit(client_of, moderator, monkeypatch):
     monkeypatch.setattr("project.common.admin.base.COUNTED", 3)
     CourseFactory.create_batch(5)
-    text = desk(moderator).get(page("course_changelist")).content.decode()
+    text = client_of(moderator).get(page("course_changelist")).content.decode()
     assert "More than" in text
 
 
 # --- History ----------------------------------------------------------------------------------
 
 
-def test_history_shows_what_was_struck_out_and_added(desk, moderator, author):
+def test_history_shows_what_was_struck_out_and_added(client_of, moderator, author):
     course = CourseFactory.create(owner=author, title="Bread at home")
-    desk(moderator).post(
+    client_of(moderator).post(
         page("course_change", course.pk), course_form(course, title="Bread at school")
     )
-    text = desk(moderator).get(page("course_history", course.pk)).content.decode()
+    text = client_of(moderator).get(page("course_history", course.pk)).content.decode()
     assert "Bread at <del>home</del><ins>school</ins>" in text
     assert f"Mira · {moderator.pk}" in text
 
 
-def test_administrator_puts_back_a_moderator_s_edit(desk, moderator, administrator):
+def test_administrator_puts_back_a_moderator_s_edit(client_of, moderator, administrator):
     lesson = LessonFactory.create(title="Flour", description="Rye")
     form = {"title": "Sand", "description": "Rye", "video_url": lesson.video_url}
-    desk(moderator).post(page("lesson_change", lesson.pk), form)
+    client_of(moderator).post(page("lesson_change", lesson.pk), form)
     change = lesson.history.first()
     address = page("lesson_put_back", lesson.pk, change.history_id)
-    client = desk(administrator)
+    client = client_of(administrator)
     assert "Sand" in client.get(address).content.decode()
     lesson.refresh_from_db()
     assert lesson.title == "Sand"
@@ -341,31 +343,33 @@ def test_administrator_puts_back_a_moderator_s_edit(desk, moderator, administrat
     assert lesson.history.first().history_user == administrator
 
 
-def test_what_breaks_the_rule_of_links_is_not_put_back(desk, moderator):
+def test_what_breaks_the_rule_of_links_is_not_put_back(client_of, moderator):
     course = CourseFactory.create(title="Bread", description=FOREIGN)
     authoring.update_course(course=course, changes={"description": ""}, by=moderator)
     address = page("course_put_back", course.pk, course.history.first().history_id)
-    response = desk(moderator).post(address, follow=True)
+    response = client_of(moderator).post(address, follow=True)
     assert "evil.example" in messages_of(response)
     course.refresh_from_db()
     assert course.description == ""
 
 
-def test_creation_and_changes_of_others_are_not_put_back(desk, moderator):
+def test_creation_and_changes_of_others_are_not_put_back(client_of, moderator):
     course, other = CourseFactory.create(), CourseFactory.create()
     authoring.update_course(course=other, changes={"title": "Other"}, by=moderator)
-    client = desk(moderator)
+    client = client_of(moderator)
     for change in (course.history.first(), other.history.first()):
         address = page("course_put_back", course.pk, change.history_id)
         assert client.post(address).status_code == 404
 
 
 @pytest.mark.parametrize("number", [2, 20])
-def test_queries_for_the_history_do_not_grow(desk, moderator, number, django_assert_num_queries):
+def test_queries_for_the_history_do_not_grow(
+    client_of, moderator, number, django_assert_num_queries
+):
     course = CourseFactory.create()
     for turn in range(number):
         authoring.update_course(course=course, changes={"title": f"Bread {turn}"}, by=moderator)
-    client = desk(moderator)
+    client = client_of(moderator)
     # 1 session, 2 person, 3 and 4 rights, 5 course, 6 its owner, 7 moderator?, 8 count, 9 keys of
     # the page, 10 states, 11 states before them.
     with django_assert_num_queries(11):

@@ -26,9 +26,11 @@ def paid(request):
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_what_is_paid_for_is_not_deleted_and_the_page_says_why(desk, administrator, paid, method):
+def test_what_is_paid_for_is_not_deleted_and_the_page_says_why(
+    client_of, administrator, paid, method
+):
     name, subject = paid
-    client = desk(administrator)
+    client = client_of(administrator)
     address = page(f"{name}_delete", subject.pk)
     response = getattr(client, method)(address, {"post": "yes"}, follow=True)
     assert response.redirect_chain == [(page(f"{name}_change", subject.pk), 302)]
@@ -38,17 +40,17 @@ def test_what_is_paid_for_is_not_deleted_and_the_page_says_why(desk, administrat
 
 
 @pytest.mark.parametrize("confirmed", [{}, {"post": "yes"}])
-def test_one_that_is_paid_for_keeps_all_and_is_named(desk, administrator, paid, confirmed):
+def test_one_that_is_paid_for_keeps_all_and_is_named(client_of, administrator, paid, confirmed):
     name, subject = paid
     other = CourseFactory.create() if name == "course" else LessonFactory.create()
     form = {"action": "delete_selected", "_selected_action": [subject.pk, other.pk], **confirmed}
-    response = desk(administrator).post(page(f"{name}_changelist"), form, follow=True)
+    response = client_of(administrator).post(page(f"{name}_changelist"), form, follow=True)
     [message] = response.context["messages"]
     assert str(message).startswith(f"{subject.title}: Someone has paid for this")
     assert type(subject).objects.filter(pk__in=[subject.pk, other.pk]).count() == 2
 
 
-def test_lesson_that_is_paid_for_is_not_deleted_on_the_page_of_its_course(desk, administrator):
+def test_lesson_that_is_paid_for_is_not_deleted_on_the_page_of_its_course(client_of, administrator):
     lesson = LessonFactory.create(course__published=True)
     PaymentFactory.create(course=None, lesson=lesson, title="Flour")
     course = lesson.course
@@ -63,19 +65,19 @@ def test_lesson_that_is_paid_for_is_not_deleted_on_the_page_of_its_course(desk, 
         "lessons-0-position": lesson.position,
         "lessons-0-DELETE": "on",
     }
-    response = desk(administrator).post(page("course_change", course.pk), form, follow=True)
+    response = client_of(administrator).post(page("course_change", course.pk), form, follow=True)
     assert response.status_code == 200
     assert Lesson.objects.filter(pk=lesson.pk).exists()
 
 
 @pytest.mark.parametrize("number", [2, 20])
 def test_page_that_asks_counts_what_goes_along(
-    desk, administrator, number, django_assert_num_queries
+    client_of, administrator, number, django_assert_num_queries
 ):
     course = CourseFactory.create(title="Bread")
     LessonFactory.create_batch(number, course=course, title="Flour")
     SubscriptionFactory.create_batch(number, course=course)
-    client = desk(administrator)
+    client = client_of(administrator)
     # 1 session, 2 person, 3 course, 4 its owner, 5 to 7 payments for the course and its lessons,
     # 8 to 10 the same for the page, 11 lessons, 12 subscriptions, 13 rights, 14 completed lessons.
     with django_assert_num_queries(14):

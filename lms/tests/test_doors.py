@@ -35,9 +35,9 @@ def lesson(administrator):
 class Doors:
     """What their owner, or `who`, sends to make, change or delete a course or lesson."""
 
-    def __init__(self, api: Any, desk: Any, lesson: Lesson, who: User | None = None) -> None:
+    def __init__(self, api: Any, client_of: Any, lesson: Lesson, who: User | None = None) -> None:
         self.owner, self.course, self.lesson = lesson.course.owner, lesson.course, lesson
-        self.api, self.desk = api(who or self.owner), desk(who or self.owner)
+        self.api, self.client = api(who or self.owner), client_of(who or self.owner)
 
     def api_new_course(self, fields: dict[str, Any]) -> Any:
         return self.api.post("courses", {"title": "New"} | fields)
@@ -47,11 +47,11 @@ class Doors:
 
     def page_of_new_course(self, fields: dict[str, Any]) -> Any:
         form = course_form(None, owner=self.owner.pk, title="New")
-        return self.desk.post(page("course_add"), form | fields)
+        return self.client.post(page("course_add"), form | fields)
 
     def page_of_course(self, fields: dict[str, Any]) -> Any:
         form = course_form(self.course, (self.lesson,))
-        return self.desk.post(page("course_change", self.course.pk), form | fields)
+        return self.client.post(page("course_change", self.course.pk), form | fields)
 
     def api_new_lesson(self, fields: dict[str, Any]) -> Any:
         return self.api.post("lessons", {"course_id": self.course.pk, "title": "New"} | fields)
@@ -61,11 +61,11 @@ class Doors:
 
     def page_of_new_lesson(self, fields: dict[str, Any]) -> Any:
         form = {"course": self.course.pk, "title": "New"}
-        return self.desk.post(page("lesson_add"), form | fields)
+        return self.client.post(page("lesson_add"), form | fields)
 
     def page_of_lesson(self, fields: dict[str, Any]) -> Any:
         form = {"course": self.course.pk, "title": self.lesson.title}
-        return self.desk.post(page("lesson_change", self.lesson.pk), form | fields)
+        return self.client.post(page("lesson_change", self.lesson.pk), form | fields)
 
     def new_row(self, fields: dict[str, Any], **form: Any) -> Any:
         row = {"course": self.course.pk, "title": "New", "position": 1} | fields
@@ -78,20 +78,20 @@ class Doors:
         return self.page_of_course(form)
 
     def delete_page_of_course(self) -> Any:
-        return self.desk.post(page("course_delete", self.course.pk), {"post": "yes"})
+        return self.client.post(page("course_delete", self.course.pk), {"post": "yes"})
 
     def delete_page_of_lesson(self) -> Any:
-        return self.desk.post(page("lesson_delete", self.lesson.pk), {"post": "yes"})
+        return self.client.post(page("lesson_delete", self.lesson.pk), {"post": "yes"})
 
     def in_bulk(self, model: str, action: str) -> Any:
         chosen = self.course if model == "course" else self.lesson
         form = {"action": action, "_selected_action": chosen.pk, "post": "yes"}
-        return self.desk.post(page(f"{model}_changelist"), form)
+        return self.client.post(page(f"{model}_changelist"), form)
 
 
 @pytest.fixture
-def doors(api, desk, lesson):
-    return Doors(api, desk, lesson)
+def doors(api, client_of, lesson):
+    return Doors(api, client_of, lesson)
 
 
 def everything() -> list[Any]:
@@ -228,41 +228,43 @@ def with_all_rights(user: User) -> User:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_owner_of_the_staff_has_every_way(api, desk, author, way):
+def test_the_owner_of_the_staff_has_every_way(api, client_of, author, way):
     lesson = LessonFactory.create(course__owner=with_all_rights(author))
     before = everything()
-    assert way(Doors(api, desk, lesson)).status_code == 302
+    assert way(Doors(api, client_of, lesson)).status_code == 302
     assert everything() != before
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_whatever_rights_they_have_beside_moderators_change_only(api, desk, moderator, way):
+def test_whatever_rights_they_have_beside_moderators_change_only(api, client_of, moderator, way):
     """Their own, too: the rights of the admin are no way round the policy."""
     lesson = LessonFactory.create(course__owner=with_all_rights(moderator))
     before = everything()
-    way(Doors(api, desk, lesson))
+    way(Doors(api, client_of, lesson))
     assert (everything() != before) is (way in CHANGING.values())
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_staff_find_no_way_to_what_somebody_else_owns(api, desk, author, stranger, way):
+def test_staff_find_no_way_to_what_somebody_else_owns(api, client_of, author, stranger, way):
     lesson = LessonFactory.create(course__owner=author)
     before = everything()
-    way(Doors(api, desk, lesson, with_all_rights(stranger)))
+    way(Doors(api, client_of, lesson, with_all_rights(stranger)))
     assert [row for row in everything()[0] if row["owner_id"] == author.pk] == before[0]
     assert everything()[1] == before[1]
 
 
-def test_a_lesson_is_not_taken_over_to_the_course_of_somebody_else(api, desk, author, stranger):
+def test_a_lesson_is_not_taken_over_to_the_course_of_somebody_else(
+    api, client_of, author, stranger
+):
     own = LessonFactory.create(course__owner=with_all_rights(stranger))
     foreign = CourseFactory.create(owner=author, published=True)
     before = everything()
-    Doors(api, desk, own).page_of_lesson({"course": foreign.pk})
+    Doors(api, client_of, own).page_of_lesson({"course": foreign.pk})
     assert everything() == before
 
 
 @pytest.mark.parametrize("right", ["view", "change"])
-def test_who_only_looks_puts_nothing_back(desk, author, right):
+def test_who_only_looks_puts_nothing_back(client_of, author, right):
     author.is_staff = True
     author.save(update_fields=["is_staff"])
     author.user_permissions.set(
@@ -271,18 +273,18 @@ def test_who_only_looks_puts_nothing_back(desk, author, right):
     course = CourseFactory.create(owner=author, title="Bread")
     authoring.update_course(course=course, changes={"title": "Rye"}, by=author)
     address = page("course_put_back", course.pk, course.history.latest().history_id)
-    status = desk(author).post(address).status_code
+    status = client_of(author).post(address).status_code
     course.refresh_from_db()
     assert (status, course.title) == ((302, "Bread") if right == "change" else (403, "Rye"))
 
 
 @pytest.mark.parametrize("minor", [False, True])
-def test_what_is_put_back_is_an_update_unless_it_is_a_minor_edit(desk, administrator, minor):
+def test_what_is_put_back_is_an_update_unless_it_is_a_minor_edit(client_of, administrator, minor):
     lesson = LessonFactory.create(title="Flour")
     authoring.update_lesson(lesson=lesson, changes={"title": "Sand"}, by=administrator)
     long_ago = timezone.now() - timedelta(days=1)
     Course.objects.update(materials_updated_at=long_ago)
     address = page("lesson_put_back", lesson.pk, lesson.history.latest().history_id)
-    desk(administrator).post(address, {"minor_edit": "on"} if minor else {})
+    client_of(administrator).post(address, {"minor_edit": "on"} if minor else {})
     assert Lesson.objects.get().title == "Flour"
     assert (Course.objects.get().materials_updated_at == long_ago) is minor

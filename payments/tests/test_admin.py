@@ -75,18 +75,18 @@ def viewer(*rights):
 
 
 @pytest.mark.parametrize(("method", "status"), OFFERED)
-def test_a_payment_offers_what_may_become_of_it(desk, administrator, method, status):
+def test_a_payment_offers_what_may_become_of_it(client_of, administrator, method, status):
     payment = make(method, status)
-    response = desk(administrator).get(page("change", payment.pk))
+    response = client_of(administrator).get(page("change", payment.pk))
     assert buttons_on(response) == OFFERED[method, status]
 
 
 @pytest.mark.parametrize(("method", "status"), OFFERED)
 @pytest.mark.parametrize("right", sorted(set(MONEY_RIGHTS.values())))
-def test_each_right_shows_its_own_buttons(desk, method, status, right):
+def test_each_right_shows_its_own_buttons(client_of, method, status, right):
     payment = make(method, status)
     own = {name for name, needed in MONEY_RIGHTS.items() if needed == right} | {"ask_stripe"}
-    response = desk(viewer(right)).get(page("change", payment.pk))
+    response = client_of(viewer(right)).get(page("change", payment.pk))
     assert buttons_on(response) == OFFERED[method, status] & own
 
 
@@ -98,9 +98,9 @@ def test_each_right_shows_its_own_buttons(desk, method, status, right):
         if name not in OFFERED[method, status]
     ],
 )
-def test_what_is_not_offered_is_not_done(desk, administrator, method, status, name):
+def test_what_is_not_offered_is_not_done(client_of, administrator, method, status, name):
     payment = make(method, status)
-    response = desk(administrator).post(page(name, payment.pk), {"reason": "because"})
+    response = client_of(administrator).post(page(name, payment.pk), {"reason": "because"})
     assert said(response) == ["This can't be done with the payment in its current state."]
     payment.refresh_from_db()
     assert payment.status == status
@@ -108,12 +108,12 @@ def test_what_is_not_offered_is_not_done(desk, administrator, method, status, na
 
 
 @pytest.mark.parametrize("name", MONEY_RIGHTS)
-def test_without_the_right_nothing_is_done(desk, moderator, name):
+def test_without_the_right_nothing_is_done(client_of, moderator, name):
     payment = PaymentFactory.create(paid=name == "refund")
     others = set(MONEY_RIGHTS.values()) - {MONEY_RIGHTS[name]}
     for user in (viewer(*others), moderator):
         for method in ("get", "post"):
-            response = getattr(desk(user), method)(page(name, payment.pk), {"reason": "mine"})
+            response = getattr(client_of(user), method)(page(name, payment.pk), {"reason": "mine"})
             assert response.status_code == 403
     payment.refresh_from_db()
     assert payment.status == ("paid" if name == "refund" else "pending")
@@ -121,9 +121,9 @@ def test_without_the_right_nothing_is_done(desk, moderator, name):
 
 
 @pytest.mark.parametrize("name", MONEY_RIGHTS)
-def test_looking_at_the_question_does_nothing(desk, administrator, name):
+def test_looking_at_the_question_does_nothing(client_of, administrator, name):
     payment = PaymentFactory.create(paid=name == "refund")
-    response = desk(administrator).get(page(name, payment.pk), {"reason": "mine"})
+    response = client_of(administrator).get(page(name, payment.pk), {"reason": "mine"})
     assert response.status_code == 200
     assert payment.title in response.text
     payment.refresh_from_db()
@@ -134,9 +134,9 @@ def test_looking_at_the_question_does_nothing(desk, administrator, name):
 
 @pytest.mark.parametrize("name", MONEY_RIGHTS)
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 201])
-def test_a_reason_is_asked_for(desk, administrator, name, reason):
+def test_a_reason_is_asked_for(client_of, administrator, name, reason):
     payment = PaymentFactory.create(paid=name == "refund")
-    response = desk(administrator).post(page(name, payment.pk), {"reason": reason})
+    response = client_of(administrator).post(page(name, payment.pk), {"reason": reason})
     assert response.status_code == 200
     assert not PaymentMove.objects.exists()
     assert not Access.objects.exists()
@@ -155,10 +155,10 @@ def test_a_form_of_another_site_is_refused(administrator, client, name):
 
 
 @pytest.mark.parametrize("who", ["support", "administrator"])
-def test_staff_confirm_reject_and_refund(desk, who, request):
+def test_staff_confirm_reject_and_refund(client_of, who, request):
     user = request.getfixturevalue(who)
     confirmed, rejected = PaymentFactory.create_batch(2)
-    client = desk(user)
+    client = client_of(user)
     client.post(page("confirm", confirmed.pk), {"reason": "Statement of 3 May"})
     access = Access.objects.active().get()
     assert (access.user, access.course, access.given_by) == (
@@ -178,9 +178,9 @@ def test_staff_confirm_reject_and_refund(desk, who, request):
     assert not Access.objects.active().exists()
 
 
-def test_access_is_granted_whatever_becomes_of_the_money(desk, support):
+def test_access_is_granted_whatever_becomes_of_the_money(client_of, support):
     payment = PaymentFactory.create()
-    client = desk(support)
+    client = client_of(support)
     client.post(page("grant_access", payment.pk), {"reason": "The bank is slow"})
     access = Access.objects.active().get()
     assert (access.user, access.course, access.source, access.given_by, access.reason) == (
@@ -194,28 +194,30 @@ def test_access_is_granted_whatever_becomes_of_the_money(desk, support):
     assert Access.objects.active().count() == 1
 
 
-def test_who_learns_the_course_needs_no_access_to_its_lesson(desk, administrator):
+def test_who_learns_the_course_needs_no_access_to_its_lesson(client_of, administrator):
     lesson = LessonFactory.create()
     payment = PaymentFactory.create(course=None, lesson=lesson)
     accesses.grant_access(user=payment.payer, target=lesson.course, source=AccessSource.ENROLLMENT)
-    assert "grant_access" not in buttons_on(desk(administrator).get(page("change", payment.pk)))
+    assert "grant_access" not in buttons_on(
+        client_of(administrator).get(page("change", payment.pk))
+    )
 
 
-def test_the_error_of_a_service_is_a_message(desk, administrator):
+def test_the_error_of_a_service_is_a_message(client_of, administrator):
     first = PaymentFactory.create()
     second = PaymentFactory.create(payer=first.payer, course=first.course)
     staff.confirm_payment(payment=first, by=administrator, reason="came")
-    response = desk(administrator).post(page("confirm", second.pk), {"reason": "came, too"})
+    response = client_of(administrator).post(page("confirm", second.pk), {"reason": "came, too"})
     assert said(response) == ["You already have this: it is paid for, or it is your own."]
     second.refresh_from_db()
     assert second.status == PaymentStatus.PENDING
 
 
-def test_stripe_is_asked_and_refunds(api, desk, learner, administrator, stripe_sandbox):
+def test_stripe_is_asked_and_refunds(api, client_of, learner, administrator, stripe_sandbox):
     course = CourseFactory.create(published=True, price=100)
     api(learner).post("payments", {"course_id": course.pk, "method": "stripe"})
     payment = Payment.objects.get(method="stripe")
-    client = desk(administrator)
+    client = client_of(administrator)
     assert client.get(page("ask_stripe", payment.pk)).status_code == 200
     stripe_sandbox.sandbox.pay(payment.session_id)
     response = client.post(page("ask_stripe", payment.pk))
@@ -228,12 +230,12 @@ def test_stripe_is_asked_and_refunds(api, desk, learner, administrator, stripe_s
     assert not Access.objects.active().exists()
 
 
-def test_a_silent_stripe_changes_nothing(api, desk, learner, administrator, stripe_sandbox):
+def test_a_silent_stripe_changes_nothing(api, client_of, learner, administrator, stripe_sandbox):
     course = CourseFactory.create(published=True, price=100)
     api(learner).post("payments", {"course_id": course.pk, "method": "stripe"})
     payment = Payment.objects.get(method="stripe")
     stripe_sandbox.shutdown()
-    response = desk(administrator).post(page("ask_stripe", payment.pk))
+    response = client_of(administrator).post(page("ask_stripe", payment.pk))
     assert said(response) == ["The payment provider gave an unexpected response. Try again later."]
     payment.refresh_from_db()
     assert payment.status == PaymentStatus.PENDING
@@ -242,7 +244,7 @@ def test_a_silent_stripe_changes_nothing(api, desk, learner, administrator, stri
 # --- The page ---------------------------------------------------------------------------------
 
 
-def test_the_page_tells_the_whole_life(desk, administrator):
+def test_the_page_tells_the_whole_life(client_of, administrator):
     payment = make("stripe", "pending")
     StripeEvent.objects.create(
         event_id="evt_1",
@@ -252,7 +254,7 @@ def test_the_page_tells_the_whole_life(desk, administrator):
         happened_at=timezone.now(),
     )
     Payment.objects.filter(pk=payment.pk).update(method="cash")
-    client = desk(administrator)
+    client = client_of(administrator)
     client.post(page("confirm", payment.pk), {"reason": "Statement of 3 May"})
     client.post(page("refund", payment.pk), {"reason": "Changed their mind"})
     text = client.get(page("change", payment.pk)).text
@@ -278,9 +280,9 @@ def test_the_page_tells_the_whole_life(desk, administrator):
         ({"status": "skipped", "error": "blocked"}, ["no longer wanted", "blocked"]),
     ],
 )
-def test_the_life_tells_what_became_of_the_mail(desk, administrator, change, told):
+def test_the_life_tells_what_became_of_the_mail(client_of, administrator, change, told):
     payment = make("cash", "pending")
-    client = desk(administrator)
+    client = client_of(administrator)
     client.post(page("confirm", payment.pk), {"reason": "Here it is"})
     Delivery.objects.update(**change)
     text = client.get(page("change", payment.pk)).text
@@ -288,9 +290,9 @@ def test_the_life_tells_what_became_of_the_mail(desk, administrator, change, tol
     assert [words for words in told if words not in text[start : start + 400]] == []
 
 
-def test_nothing_of_a_payment_is_edited_added_or_deleted(desk, administrator):
+def test_nothing_of_a_payment_is_edited_added_or_deleted(client_of, administrator):
     payment = PaymentFactory.create()
-    client = desk(administrator)
+    client = client_of(administrator)
     form = {"amount": "1.00", "title": "Cheaper", "status": "paid"}
     assert client.post(page("change", payment.pk), form).status_code == 403
     assert client.post(page("delete", payment.pk), {"post": "yes"}).status_code == 403
@@ -311,14 +313,14 @@ def listed(client, query=""):
     return set(response.context["cl"].queryset)
 
 
-def test_the_list_shows_words_and_money_as_people_write_them(desk, administrator):
+def test_the_list_shows_words_and_money_as_people_write_them(client_of, administrator):
     payment = PaymentFactory.create(method="transfer", amount="12990.00")
-    text = desk(administrator).get(page()).text
+    text = client_of(administrator).get(page()).text
     assert "12,990.00\N{NO-BREAK SPACE}RUB" in text
     assert payment.payer.email in text
 
 
-def test_filters_find_what_needs_attention(desk, administrator):
+def test_filters_find_what_needs_attention(client_of, administrator):
     old = timezone.now() - timedelta(days=31)
     waiting = PaymentFactory.create()
     stuck = PaymentFactory.create(method="transfer", created_at=old)
@@ -326,7 +328,7 @@ def test_filters_find_what_needs_attention(desk, administrator):
     left = make("stripe", "processing")
     Payment.objects.filter(pk=at_stripe.pk).update(created_at=old)
     paid = PaymentFactory.create(paid=True)
-    client = desk(administrator)
+    client = client_of(administrator)
     assert listed(client) == {waiting, stuck, at_stripe, left, paid}
     assert listed(client, "?attention=confirm") == {waiting, stuck}
     assert listed(client, "?attention=stuck") == {stuck, at_stripe}
@@ -336,11 +338,11 @@ def test_filters_find_what_needs_attention(desk, administrator):
     assert listed(client, f"?payer__id__exact={paid.payer_id}") == {paid}
 
 
-def test_filters_by_days_include_both_ends(desk, administrator):
+def test_filters_by_days_include_both_ends(client_of, administrator):
     today = timezone.localdate()
     payment = PaymentFactory.create(paid=True)
     PaymentFactory.create(created_at=timezone.now() - timedelta(days=9))
-    client = desk(administrator)
+    client = client_of(administrator)
     for field in ("created_at", "paid_at"):
         assert listed(client, f"?{field}_from={today}&{field}_to={today}") == {payment}
         yesterday = today - timedelta(days=1)
@@ -348,12 +350,12 @@ def test_filters_by_days_include_both_ends(desk, administrator):
         assert payment in listed(client, f"?{field}_from=nonsense&{field}_to=9999-12-31")
 
 
-def test_search_knows_every_name_of_a_payment(desk, administrator):
+def test_search_knows_every_name_of_a_payment(client_of, administrator):
     course = CourseFactory.create(title="Линейная алгебра", published=True)
     payment = PaymentFactory.create(course=course, external_id="LEDGER-7")
     Payment.objects.filter(pk=payment.pk).update(session_id="cs_test_a1B2")
     PaymentFactory.create()
-    client = desk(administrator)
+    client = client_of(administrator)
     names = ["алГебр", "LEDGER-7", "cs_test_a1B2", payment.payer.email[:8].upper(), payment.pk]
     for name in names:
         assert listed(client, f"?q={name}") >= {payment}, name
@@ -361,33 +363,37 @@ def test_search_knows_every_name_of_a_payment(desk, administrator):
         assert listed(client, f"?q={name}") == set(), name
 
 
-def test_what_the_filters_choose_from_is_for_those_who_see_the_book(desk, support, moderator):
+def test_what_the_filters_choose_from_is_for_those_who_see_the_book(client_of, support, moderator):
     payment = PaymentFactory.create()
     for name, term in (("payers", payment.payer.email), ("courses", payment.target.title)):
-        found = desk(support).get(page(name), {"term": term}).json()
+        found = client_of(support).get(page(name), {"term": term}).json()
         assert [row["id"] for row in found["results"]] == [
             str(payment.payer_id if name == "payers" else payment.course_id)
         ]
-        assert desk(moderator).get(page(name), {"term": term}).status_code == 403
+        assert client_of(moderator).get(page(name), {"term": term}).status_code == 403
 
 
-def test_a_payment_without_its_page_at_stripe_is_nobodys_to_see(desk, administrator):
+def test_a_payment_without_its_page_at_stripe_is_nobodys_to_see(client_of, administrator):
     payment = PaymentFactory.create(method="stripe")
-    assert listed(desk(administrator)) == set()
-    assert desk(administrator).get(page("change", payment.pk)).status_code == 302
+    assert listed(client_of(administrator)) == set()
+    assert client_of(administrator).get(page("change", payment.pk)).status_code == 302
 
 
 @pytest.mark.parametrize("number", [2, 20])
-def test_queries_for_the_list_do_not_grow(desk, administrator, number, django_assert_num_queries):
+def test_queries_for_the_list_do_not_grow(
+    client_of, administrator, number, django_assert_num_queries
+):
     PaymentFactory.create_batch(number)
-    client = desk(administrator)
+    client = client_of(administrator)
     # 1 session, 2 person, 3 count, 4 keys of the page, 5 rows with their payers.
     with django_assert_num_queries(5):
         client.get(page())
 
 
 @pytest.mark.parametrize("number", [2, 20])
-def test_queries_for_the_page_do_not_grow(desk, administrator, number, django_assert_num_queries):
+def test_queries_for_the_page_do_not_grow(
+    client_of, administrator, number, django_assert_num_queries
+):
     payment = PaymentFactory.create()
     for _time in range(number):
         PaymentMove.objects.create(
@@ -398,7 +404,7 @@ def test_queries_for_the_page_do_not_grow(desk, administrator, number, django_as
             user=payment.payer, target=payment.target, source=AccessSource.GRANT, given_by=administrator,
             reference=f"test:{_time}",
         )  # fmt: skip
-    client = desk(administrator)
+    client = client_of(administrator)
     ContentType.objects.get_for_model(Payment)  # asked for once in each process
     # 1 session, 2 person, 3 payment for the page, 4 payment for the buttons, 5 is there access,
     # 6 payer, 7 payer for the buttons, 8 course, 9 events, 10 moves, 11 refunds, 12 disputes,
@@ -408,7 +414,9 @@ def test_queries_for_the_page_do_not_grow(desk, administrator, number, django_as
 
 
 @pytest.mark.parametrize("number", [2, 20])
-def test_queries_for_the_events_do_not_grow(desk, administrator, number, django_assert_num_queries):
+def test_queries_for_the_events_do_not_grow(
+    client_of, administrator, number, django_assert_num_queries
+):
     for index in range(number):
         StripeEvent.objects.create(
             event_id=f"evt_{index}",
@@ -417,21 +425,23 @@ def test_queries_for_the_events_do_not_grow(desk, administrator, number, django_
             outcome="moved to: refunded",
             happened_at=timezone.now(),
         )
-    client = desk(administrator)
+    client = client_of(administrator)
     # 1 session, 2 person, 3 count, 4 keys of the page, 5 rows with their payments.
     with django_assert_num_queries(5):
         client.get(reverse("admin:payments_stripeevent_changelist"))
 
 
 @pytest.mark.parametrize("few", [0, 1, 10])
-def test_a_search_finds_the_same_among_few_and_many(desk, administrator, learner, monkeypatch, few):
+def test_a_search_finds_the_same_among_few_and_many(
+    client_of, administrator, learner, monkeypatch, few
+):
     for limit in ("FEW", "SOME"):
         monkeypatch.setattr(f"project.common.db.search.{limit}", few)
     by_title = [PaymentFactory.create(title="Rye bread"), PaymentFactory.create(title="BREAD")]
     by_payer = PaymentFactory.create(payer__email="bread@school.example", title="Chess")
     by_number = PaymentFactory.create(external_id="bread", title="Chess")
     PaymentFactory.create(title="Chess")
-    response = desk(administrator).get(page("changelist"), {"q": "bread"})
+    response = client_of(administrator).get(page("changelist"), {"q": "bread"})
     expected = {*by_title, by_payer, by_number}
     assert set(response.context["cl"].result_list) == expected
     assert response.context["cl"].result_count == len(expected)

@@ -84,9 +84,9 @@ def confirm(client, response):
 
 @pytest.mark.parametrize("kind", [CSV, XLSX])
 def test_a_table_is_checked_then_loaded_and_gives_access(
-    desk, administrator, learner, course, rows, kind
+    client_of, administrator, learner, course, rows, kind
 ):
-    client = desk(administrator)
+    client = client_of(administrator)
     response = upload(client, as_csv(rows, ";") if kind == CSV else as_xlsx(rows), kind)
     assert "All rows are valid" in response.text
     assert not Payment.objects.exists()
@@ -103,17 +103,17 @@ def test_a_table_is_checked_then_loaded_and_gives_access(
 
 
 @pytest.mark.parametrize("kind", [CSV, XLSX])
-def test_one_bad_row_is_named_and_nothing_is_loaded(desk, administrator, rows, kind):
+def test_one_bad_row_is_named_and_nothing_is_loaded(client_of, administrator, rows, kind):
     rows[2][3] = "cheap"
     content = as_csv(rows) if kind == CSV else as_xlsx(rows)
-    response = upload(desk(administrator), content, kind)
+    response = upload(client_of(administrator), content, kind)
     assert "Row 2 (line 3): amount: cheap is not an amount like 1990.00" in response.text
     assert "Load payments" not in response.text
     assert not Payment.objects.exists()
 
 
-def test_what_became_bad_since_the_preview_is_not_loaded(desk, administrator, rows, course):
-    client = desk(administrator)
+def test_what_became_bad_since_the_preview_is_not_loaded(client_of, administrator, rows, course):
+    client = client_of(administrator)
     response = upload(client, as_csv(rows))
     course.delete()
     messages = said(confirm(client, response))
@@ -130,35 +130,37 @@ def test_what_became_bad_since_the_preview_is_not_loaded(desk, administrator, ro
         (b"no archive", XLSX, "This is not an XLSX file."),
     ],
 )
-def test_a_file_without_payments_is_refused_in_words(desk, administrator, content, kind, reason):
-    response = upload(desk(administrator), content, kind)
+def test_a_file_without_payments_is_refused_in_words(
+    client_of, administrator, content, kind, reason
+):
+    response = upload(client_of(administrator), content, kind)
     assert response.status_code == 200
     assert reason in response.text
 
 
-def test_a_table_for_the_command_is_sent_there(desk, administrator, rows, monkeypatch):
+def test_a_table_for_the_command_is_sent_there(client_of, administrator, rows, monkeypatch):
     monkeypatch.setattr(formats, "MOST_ROWS", 1)
-    response = upload(desk(administrator), as_csv(rows))
+    response = upload(client_of(administrator), as_csv(rows))
     assert "There are more than 1 rows: use manage.py load_payments." in response.text
 
 
-def test_a_lost_file_is_asked_for_again(desk, administrator, rows):
-    client = desk(administrator)
+def test_a_lost_file_is_asked_for_again(client_of, administrator, rows):
+    client = client_of(administrator)
     response = upload(client, as_csv(rows))
     confirm(client, response)
     messages = said(confirm(client, response))
     assert messages[-1] == "The file is no longer available. Choose it again."
 
 
-def test_who_may_look_may_export_but_not_import(desk, support, moderator, rows):
-    client = desk(support)
+def test_who_may_look_may_export_but_not_import(client_of, support, moderator, rows):
+    client = client_of(support)
     assert "export/" in client.get(page("changelist")).text
     assert page("import") not in client.get(page("changelist")).text
     assert upload(client, as_csv(rows)).status_code == 403
     assert client.post(page("process_import"), {}).status_code == 403
     assert client.post(page("export"), {"format": CSV, "resource": ""}).status_code == 200
     for name in ("import", "export"):
-        assert desk(moderator).get(page(name)).status_code == 403
+        assert client_of(moderator).get(page(name)).status_code == 403
 
 
 # --- Out --------------------------------------------------------------------------------------
@@ -181,8 +183,8 @@ def export(client, kind, query=""):
 
 
 @pytest.mark.parametrize("kind", [CSV, XLSX])
-def test_an_export_has_words_and_no_formulas(desk, administrator, book, kind):
-    header, *lines = export(desk(administrator), kind)
+def test_an_export_has_words_and_no_formulas(client_of, administrator, book, kind):
+    header, *lines = export(client_of(administrator), kind)
     [line] = [line for line in lines if "B-7" in line]
     told = dict(zip(header, line, strict=True))
     assert told["method"] == "transfer"
@@ -192,31 +194,33 @@ def test_an_export_has_words_and_no_formulas(desk, administrator, book, kind):
     assert not told["title"].startswith("=")
 
 
-def test_an_export_is_written_in_the_language_of_the_reader(desk, administrator, book):
-    client = desk(administrator)
+def test_an_export_is_written_in_the_language_of_the_reader(client_of, administrator, book):
+    client = client_of(administrator)
     client.cookies["django_language"] = "ru"
     header, *lines = export(client, CSV)
     assert "состояние" in header
     assert "оплачен" in {line[header.index("состояние")] for line in lines}
 
 
-def test_an_export_has_what_the_list_shows(desk, administrator, book):
-    lines = export(desk(administrator), CSV, "?status__exact=paid")
+def test_an_export_has_what_the_list_shows(client_of, administrator, book):
+    lines = export(client_of(administrator), CSV, "?status__exact=paid")
     assert len(lines) == 2
 
 
-def test_an_export_of_too_much_asks_for_filters(desk, administrator, book, monkeypatch):
+def test_an_export_of_too_much_asks_for_filters(client_of, administrator, book, monkeypatch):
     monkeypatch.setattr(import_export, "MOST_EXPORTED", 1)
-    response = desk(administrator).post(page("export"), {"format": CSV, "resource": ""})
+    response = client_of(administrator).post(page("export"), {"format": CSV, "resource": ""})
     assert said(response) == [
         "There are more than 1 payments: narrow the list down with its filters."
     ]
 
 
 @pytest.mark.parametrize("number", [2, 20])
-def test_queries_of_an_export_do_not_grow(desk, administrator, number, django_assert_num_queries):
+def test_queries_of_an_export_do_not_grow(
+    client_of, administrator, number, django_assert_num_queries
+):
     PaymentFactory.create_batch(number)
-    client = desk(administrator)
+    client = client_of(administrator)
     # 1 session, 2 person, 3 are there too many, 4 rows with their payers.
     with django_assert_num_queries(4):
         export(client, CSV)
@@ -236,9 +240,9 @@ SHEET = "xl/worksheets/sheet1.xml"
         (SHEET, lambda text: text.replace(b'r="A2"', b'r="2A"')),
     ],
 )
-def test_a_damaged_xlsx_is_said_to_be_none(desk, administrator, rows, part, change):
+def test_a_damaged_xlsx_is_said_to_be_none(client_of, administrator, rows, part, change):
     content = damaged(as_xlsx(rows), part, change)
-    response = upload(desk(administrator), content, XLSX)
+    response = upload(client_of(administrator), content, XLSX)
     assert response.status_code == 200
     assert "This is not an XLSX file." in response.text
     assert not Payment.objects.exists()

@@ -51,14 +51,16 @@ def reread(person: User) -> User:
     return user
 
 
-def test_the_form_is_shown_again_although_an_access_came_meanwhile(desk, administrator, learner):
+def test_the_form_is_shown_again_although_an_access_came_meanwhile(
+    client_of, administrator, learner
+):
     lessons = LessonFactory.create_batch(2)
     first = accesses.grant_access(user=learner, target=lessons[0], source=AccessSource.GRANT)[0]
     taken = person_form(learner, email=administrator.email)
     row = {"TOTAL_FORMS": 1, "INITIAL_FORMS": 1, "0-id": first.pk, "0-user": learner.pk}
     taken |= {f"accesses-{name}": value for name, value in row.items()}
     first.delete()
-    response = desk(administrator).post(page("change", learner.pk), taken)
+    response = client_of(administrator).post(page("change", learner.pk), taken)
     assert response.status_code == 200
     assert "email" in response.context["adminform"].form.errors
 
@@ -69,10 +71,10 @@ def test_the_form_is_shown_again_although_an_access_came_meanwhile(desk, adminis
 @pytest.mark.parametrize(
     "rights", [{"is_superuser": "on"}, {"is_staff": "on"}, {"groups": "moderators"}]
 )
-def test_who_may_change_people_gives_no_rights(desk, support, learner, moderators, rights):
+def test_who_may_change_people_gives_no_rights(client_of, support, learner, moderators, rights):
     if "groups" in rights:
         rights = {"groups": moderators_group().pk}
-    desk(support).post(page("change", learner.pk), person_form(learner, city="Riga", **rights))
+    client_of(support).post(page("change", learner.pk), person_form(learner, city="Riga", **rights))
     learner = reread(learner)
     assert learner.city == "Riga"
     assert not learner.is_staff
@@ -81,10 +83,10 @@ def test_who_may_change_people_gives_no_rights(desk, support, learner, moderator
 
 
 @pytest.mark.parametrize("who", ["administrator", "moderator", "support"])
-def test_staff_accounts_are_for_administrators(desk, support, who, request):
+def test_staff_accounts_are_for_administrators(client_of, support, who, request):
     """With the e-mail or the password of a colleague comes all that the colleague may do."""
     colleague = request.getfixturevalue(who)
-    client = desk(support)
+    client = client_of(support)
     form = person_form(colleague, email="taken@over.example", is_superuser="on")
     assert client.post(page("change", colleague.pk), form).status_code == 403
     address = reverse("admin:auth_user_password_change", args=[colleague.pk])
@@ -95,61 +97,61 @@ def test_staff_accounts_are_for_administrators(desk, support, who, request):
     assert (again.email, again.password) == (colleague.email, colleague.password)
 
 
-def test_nobody_sets_a_password_of_who_is_erased(desk, administrator):
+def test_nobody_sets_a_password_of_who_is_erased(client_of, administrator):
     erased = UserFactory.create(erased=True)
     address = reverse("admin:auth_user_password_change", args=[erased.pk])
     new = {"password1": "another long one", "password2": "another long one"}
-    assert desk(administrator).post(address, new).status_code == 403
+    assert client_of(administrator).post(address, new).status_code == 403
     assert reread(erased).password == erased.password
 
 
-def test_password_of_a_learner_ends_their_tokens(desk, support, learner):
+def test_password_of_a_learner_ends_their_tokens(client_of, support, learner):
     address = reverse("admin:auth_user_password_change", args=[learner.pk])
     new = {"password1": "another long one", "password2": "another long one"}
-    desk(support).post(address, new)
+    client_of(support).post(address, new)
     assert reread(learner).check_password("another long one")
     assert reread(learner).token_version > learner.token_version
 
 
 @pytest.mark.parametrize("field", ["is_superuser", "is_staff"])
-def test_last_administrator_keeps_the_rights(desk, administrator, field):
+def test_last_administrator_keeps_the_rights(client_of, administrator, field):
     rights = {"is_superuser": "on", "is_staff": "on"}
     del rights[field]
     form = person_form(administrator, **rights)
-    response = desk(administrator).post(page("change", administrator.pk), form, follow=True)
+    response = client_of(administrator).post(page("change", administrator.pk), form, follow=True)
     assert "last administrator" in response.content.decode()
     assert reread(administrator).is_superuser
     assert reread(administrator).is_staff
     UserFactory.create(is_superuser=True, is_staff=True)
-    desk(administrator).post(page("change", administrator.pk), form)
+    client_of(administrator).post(page("change", administrator.pk), form)
     assert not getattr(reread(administrator), field)
 
 
-def test_groups_are_for_administrators(desk, support, administrator, moderators):
+def test_groups_are_for_administrators(client_of, support, administrator, moderators):
     support.user_permissions.set(Permission.objects.filter(content_type__app_label="auth"))
     group = moderators_group()
     address = reverse("admin:auth_group_change", args=[group.pk])
-    assert desk(support).get(address).status_code == 200
-    assert desk(support).post(address, {"name": "x"}).status_code == 403
+    assert client_of(support).get(address).status_code == 200
+    assert client_of(support).post(address, {"name": "x"}).status_code == 403
     right = Permission.objects.get(codename="view_payment")
-    desk(administrator).post(address, {"permissions": [right.pk]})
+    client_of(administrator).post(address, {"permissions": [right.pk]})
     assert list(group.permissions.all()) == [right]
     group.refresh_from_db()
     assert group.name == "moderators"
 
 
-def test_administrator_makes_a_group(desk, administrator):
+def test_administrator_makes_a_group(client_of, administrator):
     right = Permission.objects.get(codename="view_payment")
     form = {"name": "bookkeepers", "permissions": [right.pk]}
-    desk(administrator).post(reverse("admin:auth_group_add"), form)
+    client_of(administrator).post(reverse("admin:auth_group_add"), form)
     assert list(Group.objects.get(name="bookkeepers").permissions.all()) == [right]
 
 
 # --- What is done with people -----------------------------------------------------------------
 
 
-def test_blocking_asks_for_a_reason_and_keeps_it(desk, support, learner):
-    client = desk(support)
+def test_blocking_asks_for_a_reason_and_keeps_it(client_of, support, learner):
+    client = client_of(support)
     assert client.get(page("block", learner.pk)).status_code == 200
     client.post(page("block", learner.pk), confirmed(reason=""))
     assert reread(learner).is_active
@@ -162,26 +164,26 @@ def test_blocking_asks_for_a_reason_and_keeps_it(desk, support, learner):
     assert reread(learner).is_active
 
 
-def test_who_was_blocked_for_inactivity_can_be_blocked_by_staff(desk, support, learner):
+def test_who_was_blocked_for_inactivity_can_be_blocked_by_staff(client_of, support, learner):
     """They could open their account again by mail."""
     blocks.block(user=learner, by=None, reason=BlockReason.INACTIVITY)
-    client = desk(support)
+    client = client_of(support)
     assert page("block", learner.pk) in client.get(page("change", learner.pk)).text
     client.post(page("block", learner.pk), confirmed())
     assert reread(learner).blocked_reason == BlockReason.STAFF
     assert page("block", learner.pk) not in client.get(page("change", learner.pk)).text
 
 
-def test_what_an_old_page_offers_is_not_done(desk, support, learner):
-    response = desk(support).post(page("unblock", learner.pk), confirmed(), follow=True)
+def test_what_an_old_page_offers_is_not_done(client_of, support, learner):
+    response = client_of(support).post(page("unblock", learner.pk), confirmed(), follow=True)
     assert "something has changed in the meantime" in response.text
     assert not LogEntry.objects.exists()
 
 
-def test_of_many_those_that_it_does_not_fit_are_left_out(desk, support, learner):
+def test_of_many_those_that_it_does_not_fit_are_left_out(client_of, support, learner):
     blocked = UserFactory.create(blocked=True)
     form = {"action": "unblock_many", "_selected_action": [learner.pk, blocked.pk]}
-    client = desk(support)
+    client = client_of(support)
     asked = client.post(page("changelist"), form)
     assert blocked.email in asked.text
     assert learner.email not in asked.text
@@ -190,9 +192,9 @@ def test_of_many_those_that_it_does_not_fit_are_left_out(desk, support, learner)
     assert LogEntry.objects.get().object_id == str(blocked.pk)
 
 
-def test_many_are_blocked_after_one_question(desk, support):
+def test_many_are_blocked_after_one_question(client_of, support):
     people = UserFactory.create_batch(2)
-    client = desk(support)
+    client = client_of(support)
     form = {"action": "block_many", "_selected_action": [person.pk for person in people]}
     asked = client.post(page("changelist"), form)
     assert asked.status_code == 200
@@ -202,9 +204,9 @@ def test_many_are_blocked_after_one_question(desk, support):
 
 
 @pytest.mark.parametrize("who", ["support", "administrator"])
-def test_nobody_blocks_themselves(desk, who, request):
+def test_nobody_blocks_themselves(client_of, who, request):
     user = request.getfixturevalue(who)
-    client = desk(user)
+    client = client_of(user)
     assert client.post(page("block", user.pk), confirmed()).status_code == 403
     other = UserFactory.create()
     form = {"action": "block_many", "_selected_action": [user.pk, other.pk], **confirmed()}
@@ -214,13 +216,15 @@ def test_nobody_blocks_themselves(desk, who, request):
     assert reread(other).is_active
 
 
-def test_support_can_t_block_an_administrator(desk, support, administrator):
-    assert desk(support).post(page("block", administrator.pk), confirmed()).status_code == 403
+def test_support_can_t_block_an_administrator(client_of, support, administrator):
+    assert client_of(support).post(page("block", administrator.pk), confirmed()).status_code == 403
     assert reread(administrator).is_active
 
 
-def test_administrator_makes_and_dismisses_a_moderator(desk, administrator, learner, moderators):
-    client = desk(administrator)
+def test_administrator_makes_and_dismisses_a_moderator(
+    client_of, administrator, learner, moderators
+):
+    client = client_of(administrator)
     client.post(page("appoint", learner.pk), {"confirm": "1"})
     assert reread(learner).is_moderator
     assert reread(learner).is_staff
@@ -229,30 +233,32 @@ def test_administrator_makes_and_dismisses_a_moderator(desk, administrator, lear
     assert not reread(learner).is_staff
 
 
-def test_dismissed_moderator_with_other_rights_stays_in_the_staff(desk, administrator, moderator):
+def test_dismissed_moderator_with_other_rights_stays_in_the_staff(
+    client_of, administrator, moderator
+):
     moderator.user_permissions.add(Permission.objects.get(codename="view_payment"))
-    desk(administrator).post(page("dismiss", moderator.pk), {"confirm": "1"})
+    client_of(administrator).post(page("dismiss", moderator.pk), {"confirm": "1"})
     assert reread(moderator).is_staff
 
 
-def test_support_makes_no_moderators(desk, support, learner, moderators):
-    client = desk(support)
+def test_support_makes_no_moderators(client_of, support, learner, moderators):
+    client = client_of(support)
     assert client.post(page("appoint", learner.pk), {"confirm": "1"}).status_code == 403
     form = {"action": "appoint_many", "_selected_action": [learner.pk], "confirm": "1"}
     client.post(page("changelist"), form)
     assert not reread(learner).is_moderator
 
 
-def test_password_reset_goes_by_mail(desk, support, learner, mailoutbox, run_worker):
-    client = desk(support)
+def test_password_reset_goes_by_mail(client_of, support, learner, mailoutbox, run_worker):
+    client = client_of(support)
     run_worker(lambda: client.post(page("password_reset", learner.pk), {"confirm": "1"}))
     assert [mail.to for mail in mailoutbox] == [[learner.email]]
 
 
 @pytest.mark.parametrize("state", [{}, {"blocked": True}])
-def test_erasing_takes_the_place_of_deleting(desk, administrator, state):
+def test_erasing_takes_the_place_of_deleting(client_of, administrator, state):
     person = UserFactory.create(first_name="Lev", **state)
-    client = desk(administrator)
+    client = client_of(administrator)
     assert page("delete", person.pk) not in client.get(page("change", person.pk)).content.decode()
     client.post(page("erase", person.pk), confirmed("Asked by letter"))
     erased = reread(person)
@@ -263,7 +269,7 @@ def test_erasing_takes_the_place_of_deleting(desk, administrator, state):
     assert client.post(page("unblock", person.pk), confirmed()).status_code == 403
 
 
-def test_new_person_can_log_in(desk, administrator, api):
+def test_new_person_can_log_in(client_of, administrator, api):
     form = {
         "email": "new@school.example",
         "first_name": "Nina",
@@ -271,22 +277,22 @@ def test_new_person_can_log_in(desk, administrator, api):
         "password1": PASSWORD,
         "password2": PASSWORD,
     }
-    assert desk(administrator).post(page("add"), form).status_code == 302
+    assert client_of(administrator).post(page("add"), form).status_code == 302
     login = {"email": "New@school.example", "password": PASSWORD}
     assert api(None).post("auth/token", login).status_code == 200
-    again = desk(administrator).post(page("add"), form | {"email": "NEW@school.example"})
+    again = client_of(administrator).post(page("add"), form | {"email": "NEW@school.example"})
     assert "account with this email" in str(again.context["adminform"].form.errors)
 
 
 # --- The list and the page --------------------------------------------------------------------
 
 
-def test_filters_and_search_find_people(desk, support, settings):
+def test_filters_and_search_find_people(client_of, support, settings):
     now = timezone.now()
     old = now - settings.INACTIVITY_PERIOD + timedelta(days=3)
     sleepy = UserFactory.create(email="sleepy@school.example", last_login=old, city="Самара")
     blocked = UserFactory.create(blocked=True, last_login=now)
-    client = desk(support)
+    client = client_of(support)
     for query, expected in (
         ({"soon_blocked": "1"}, sleepy),
         ({"state": "blocked"}, blocked),
@@ -298,19 +304,19 @@ def test_filters_and_search_find_people(desk, support, settings):
         assert list(found) == [expected], query
 
 
-def test_page_of_a_person_shows_what_they_follow_and_teach(desk, support, learner):
+def test_page_of_a_person_shows_what_they_follow_and_teach(client_of, support, learner):
     SubscriptionFactory.create(user=learner, course__title="Chess")
     CourseFactory.create(owner=learner, title="Bread")
-    text = desk(support).get(page("change", learner.pk)).content.decode()
+    text = client_of(support).get(page("change", learner.pk)).content.decode()
     assert "Chess" in text
     assert "Bread" in text
 
 
-def test_page_of_a_person_shows_what_they_may_learn_and_paid_for(desk, support, learner):
+def test_page_of_a_person_shows_what_they_may_learn_and_paid_for(client_of, support, learner):
     course = CourseFactory.create(title="Chess")
     accesses.grant_access(user=learner, target=course, source=AccessSource.GRANT)
     PaymentFactory.create(payer=learner, title="Rye", amount="1990.00")
-    client = desk(support)
+    client = client_of(support)
     text = client.get(page("change", learner.pk)).text
     assert "Chess" in text
     assert "granted by staff" in text
@@ -324,8 +330,8 @@ def test_page_of_a_person_shows_what_they_may_learn_and_paid_for(desk, support, 
     assert "Rye" not in text
 
 
-def test_page_of_a_person_does_not_tell_how_the_password_is_kept(desk, administrator, learner):
-    text = desk(administrator).get(page("change", learner.pk)).text
+def test_page_of_a_person_does_not_tell_how_the_password_is_kept(client_of, administrator, learner):
+    text = client_of(administrator).get(page("change", learner.pk)).text
     _algorithm, _salt, encoded = learner.password.split("$")
     assert encoded[:6] not in text
     assert "algorithm" not in text
@@ -334,7 +340,7 @@ def test_page_of_a_person_does_not_tell_how_the_password_is_kept(desk, administr
 
 @pytest.mark.parametrize("number", [2, 20])
 def test_queries_for_the_page_do_not_grow(
-    desk, administrator, learner, number, django_assert_num_queries
+    client_of, administrator, learner, number, django_assert_num_queries
 ):
     for _row in range(number):
         lesson = LessonFactory.create()
@@ -342,7 +348,7 @@ def test_queries_for_the_page_do_not_grow(
         accesses.grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
         PaymentFactory.create(payer=learner)
         CourseFactory.create(owner=learner)
-    client = desk(administrator)
+    client = client_of(administrator)
     # 1 session, 2 administrator, 3 person for the buttons, 4 are they a moderator, 5 person,
     # 6 their groups, 7-14 number and first rows of four sections.
     ContentType.objects.get_for_model(User)  # known from the first page on
@@ -351,9 +357,9 @@ def test_queries_for_the_page_do_not_grow(
 
 
 @pytest.mark.parametrize("number", [2, 20])
-def test_queries_for_the_list_do_not_grow(desk, support, number, django_assert_num_queries):
+def test_queries_for_the_list_do_not_grow(client_of, support, number, django_assert_num_queries):
     UserFactory.create_batch(number)
-    client = desk(support)
+    client = client_of(support)
     # 1 session, 2 person, 3 own and 4 group rights, 5 groups of the filter, 6 count,
     # 7 keys of the page, 8 rows, 9 whether they are a moderator, who adds no courses.
     with django_assert_num_queries(9):

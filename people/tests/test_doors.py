@@ -29,8 +29,8 @@ class Doors:
     """Ways to a new account, or to another e-mail or password of one; each says whether it
     refused."""
 
-    def __init__(self, api: Any, desk: Any, administrator: User, learner: User) -> None:
-        self.api, self.desk = api(None), desk(administrator)
+    def __init__(self, api: Any, client_of: Any, administrator: User, learner: User) -> None:
+        self.api, self.client = api(None), client_of(administrator)
         self.learner = learner
 
     def registration(self, email: str, password: str) -> bool:
@@ -40,16 +40,16 @@ class Doors:
     def page_of_new_person(self, email: str, password: str) -> bool:
         form = {"email": email, "first_name": "Nina", "language": "ru"}
         form |= {"password1": password, "password2": password}
-        return int(self.desk.post(page("add"), form).status_code) == 200
+        return int(self.client.post(page("add"), form).status_code) == 200
 
     def page_of_person(self, email: str, _password: str) -> bool:
         form = person_form(self.learner, email=email)
-        return int(self.desk.post(page("change", self.learner.pk), form).status_code) == 200
+        return int(self.client.post(page("change", self.learner.pk), form).status_code) == 200
 
     def page_of_password(self, _email: str, password: str) -> bool:
         address = reverse("admin:auth_user_password_change", args=[self.learner.pk])
         form = {"password1": password, "password2": password}
-        return int(self.desk.post(address, form).status_code) == 200
+        return int(self.client.post(address, form).status_code) == 200
 
     def command(self, email: str, password: str) -> bool:
         try:
@@ -60,9 +60,9 @@ class Doors:
 
 
 @pytest.fixture
-def doors(api, desk, administrator, learner):
+def doors(api, client_of, administrator, learner):
     UserFactory.create(email="taken@school.example")
-    return Doors(api, desk, administrator, learner)
+    return Doors(api, client_of, administrator, learner)
 
 
 NEW = ["registration", "page_of_new_person", "command"]
@@ -95,9 +95,9 @@ def test_a_weak_password_is_refused_at_every_door(doors, door, password):
     [("phone", "89161234567"), ("language", "de"), ("city", "x" * 101), ("first_name", "a\0b")],
 )
 def test_a_wrong_field_of_a_profile_is_refused_in_the_admin_too(
-    desk, support, learner, field, value
+    client_of, support, learner, field, value
 ):
-    client = desk(support)
+    client = client_of(support)
     before = everything()
     form = person_form(learner, **{field: value})
     response = client.post(page("change", learner.pk), form)
@@ -149,8 +149,10 @@ def does(run_worker):
 
 
 @pytest.mark.parametrize(("name", "whose"), NOT_HERS)
-def test_what_is_not_for_the_support_is_done_by_no_door(desk, support, people, does, name, whose):
-    client, person = desk(support), people[whose]
+def test_what_is_not_for_the_support_is_done_by_no_door(
+    client_of, support, people, does, name, whose
+):
+    client, person = client_of(support), people[whose]
     other = UserFactory.create(blocked=name == "unblock")
     before = everything()
     assert does(client, name, person) == 403
@@ -161,11 +163,11 @@ def test_what_is_not_for_the_support_is_done_by_no_door(desk, support, people, d
 
 @pytest.mark.parametrize("right", ["view_user", "change_user"])
 @pytest.mark.parametrize("name", ["block", "unblock", "password_reset", "erase"])
-def test_each_of_it_is_a_right_of_its_own(desk, support, does, name, right):
+def test_each_of_it_is_a_right_of_its_own(client_of, support, does, name, right):
     """Who only looks at people does nothing with them; who changes them does not erase them."""
     support.user_permissions.set(Permission.objects.filter(codename__in=["view_user", right]))
     may = right == "change_user" and name != "erase"
-    client = desk(support)
+    client = client_of(support)
     people = UserFactory.create_batch(3, blocked=name == "unblock")
     before = everything()
     assert does(client, name, people[0]) == (302 if may else 403)
@@ -178,7 +180,7 @@ def test_each_of_it_is_a_right_of_its_own(desk, support, does, name, right):
 
 @pytest.mark.parametrize("name", sorted(MANY))
 def test_what_is_done_with_many_is_done_with_each_and_written_down(
-    desk, administrator, moderators, does, name
+    client_of, administrator, moderators, does, name
 ):
     people = UserFactory.create_batch(3, blocked=name == "unblock")
     if name == "dismiss":
@@ -186,7 +188,7 @@ def test_what_is_done_with_many_is_done_with_each_and_written_down(
             appoint_moderator(user=person, by=administrator)
     *chosen, bystander = people
     before = User.objects.filter(pk=bystander.pk).values().get()
-    does(desk(administrator), name, *chosen, many=True)
+    does(client_of(administrator), name, *chosen, many=True)
     done = {
         "block": lambda person: not person.is_active,
         "unblock": lambda person: person.is_active,

@@ -162,11 +162,11 @@ def test_a_command_that_waits_sets_no_password_of_who_is_no_administrator_any_mo
     assert not User.objects.get(pk=user.pk).check_password("another horse battery")
 
 
-def test_the_page_for_a_password_does_not_bring_back_who_is_erased_meanwhile(desk):
+def test_the_page_for_a_password_does_not_bring_back_who_is_erased_meanwhile(client_of):
     user, by = UserFactory.create(), UserFactory.create(is_superuser=True, is_staff=True)
     address = reverse("admin:auth_user_password_change", args=[user.pk])
     new = {"password1": "another long one", "password2": "another long one"}
-    client = desk(by)
+    client = client_of(by)
     answer = overtaken(lambda: erase(user), lambda: client.post(address, new))
     assert answer.status_code == 403
     erased = User.objects.get(pk=user.pk)

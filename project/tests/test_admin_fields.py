@@ -72,7 +72,9 @@ def test_each_field_is_on_the_page_of_its_row_or_named_here(label, administrator
     assert fields - {*shown, model._meta.pk.name} == set(ELSEWHERE[label])
 
 
-def test_a_column_that_is_added_to_the_rows_of_a_course_is_saved(desk, administrator, monkeypatch):
+def test_a_column_that_is_added_to_the_rows_of_a_course_is_saved(
+    client_of, administrator, monkeypatch
+):
     monkeypatch.setattr(LessonInline, "fields", (*LessonInline.fields, "description"))
     course = CourseFactory.create()
     form = {
@@ -84,7 +86,7 @@ def test_a_column_that_is_added_to_the_rows_of_a_course_is_saved(desk, administr
         "lessons-0-position": 0,
         "lessons-0-description": "Rye",
     }
-    desk(administrator).post(reverse("admin:lms_course_change", args=[course.pk]), form)
+    client_of(administrator).post(reverse("admin:lms_course_change", args=[course.pk]), form)
     assert Lesson.objects.get().description == "Rye"
 
 

@@ -186,8 +186,8 @@ PAGES = {
 }
 
 
-def test_pages_are_in_russian(world, desk, administrator):
-    client = desk(administrator)
+def test_pages_are_in_russian(world, client_of, administrator):
+    client = client_of(administrator)
     found = {}
     for name, subject in PAGES.items():
         address = reverse(f"admin:{name}", args=[world[subject].pk] if subject else [])
@@ -197,18 +197,18 @@ def test_pages_are_in_russian(world, desk, administrator):
     assert {name: words for name, words in found.items() if words} == {}
 
 
-def test_question_before_putting_back_is_in_russian(world, desk, administrator):
+def test_question_before_putting_back_is_in_russian(world, client_of, administrator):
     lesson = world["lesson"]
     change = lesson.history.first()
     address = reverse("admin:lms_lesson_put_back", args=[lesson.pk, change.history_id])
-    response = desk(administrator).get(address, headers={"Accept-Language": "ru"})
+    response = client_of(administrator).get(address, headers={"Accept-Language": "ru"})
     assert english_words(response.content.decode()) == []
 
 
-def test_import_is_in_russian(world, desk, administrator):
+def test_import_is_in_russian(world, client_of, administrator):
     """But for the columns, which are named as in the table that is loaded."""
     address = reverse("admin:payments_payment_import")
-    response = desk(administrator).get(address, headers={"Accept-Language": "ru"})
+    response = client_of(administrator).get(address, headers={"Accept-Language": "ru"})
     assert set(english_words(response.text)) <= {*response.context["columns"], "CSV", "XLSX"}
 
 

@@ -216,9 +216,9 @@ def address(moderators):
 
 
 @pytest.mark.parametrize("role", ["anonymous", "learner", *STAFF_ROLES])
-def test_addresses_answer_each_role_as_the_table_says(role, address, desk, request):
+def test_addresses_answer_each_role_as_the_table_says(role, address, client_of, request):
     user = None if role == "anonymous" else request.getfixturevalue(role)
-    client = desk(user)
+    client = client_of(user)
     for entry, of_staff in TABLE.items():
         response = client.get(address(entry))
         if role in STAFF_ROLES:

@@ -46,37 +46,37 @@ def waiting(django_capture_on_commit_callbacks):
     return OrmQ.objects.get()
 
 
-def test_a_waiting_task_tells_what_it_is(desk, administrator, waiting):
+def test_a_waiting_task_tells_what_it_is(client_of, administrator, waiting):
     OrmQ.objects.update(lock=timezone.now() - timedelta(seconds=1))
     for address in (page("ormq"), page("ormq", "change", waiting.pk)):
-        text = desk(administrator).get(address).text
+        text = client_of(administrator).get(address).text
         assert PATH in text
         assert "17, colour=&#x27;red&#x27;" in text
     assert "in progress" not in text
     OrmQ.objects.update(lock=timezone.now() + timedelta(minutes=5))
-    assert "in progress" in desk(administrator).get(page("ormq")).text
+    assert "in progress" in client_of(administrator).get(page("ormq")).text
 
 
-def test_a_task_that_cant_be_read_does_not_break_the_list(desk, administrator):
+def test_a_task_that_cant_be_read_does_not_break_the_list(client_of, administrator):
     OrmQ.objects.create(key="parta", payload="spoilt", lock=timezone.now())
-    response = desk(administrator).get(page("ormq"))
+    response = client_of(administrator).get(page("ormq"))
     assert response.status_code == 200
     assert "unreadable" in response.text
 
 
-def test_failures_tell_why(desk, administrator):
+def test_failures_tell_why(client_of, administrator):
     failed = finished()
-    client = desk(administrator)
+    client = client_of(administrator)
     assert "ValueError: &lt;b&gt;boom&lt;/b&gt;" in client.get(page("failure")).text
     text = client.get(page("failure", "change", failed.pk)).text
     assert "File &quot;x.py&quot;" in text
     assert failed not in client.get(page("success")).context["cl"].queryset
 
 
-def test_a_failed_task_is_tried_again(desk, administrator, django_capture_on_commit_callbacks):
+def test_a_failed_task_is_tried_again(client_of, administrator, django_capture_on_commit_callbacks):
     failed = finished(group="reconciliation")
     address = page("failure", "try_again", failed.pk)
-    client = desk(administrator)
+    client = client_of(administrator)
     assert client.get(address).status_code == 200
     assert not OrmQ.objects.exists()
     with django_capture_on_commit_callbacks(execute=True):
@@ -93,7 +93,7 @@ def test_a_failed_task_is_tried_again(desk, administrator, django_capture_on_com
 
 
 def test_many_are_tried_again_and_what_can_not_be_is_named(
-    desk, administrator, django_capture_on_commit_callbacks
+    client_of, administrator, django_capture_on_commit_callbacks
 ):
     finished(1)
     finished(2)
@@ -101,7 +101,7 @@ def test_many_are_tried_again_and_what_can_not_be_is_named(
     ids = list(Failure.objects.values_list("pk", flat=True))
     form = {"action": "try_again_many", "_selected_action": ids}
     with django_capture_on_commit_callbacks(execute=True):
-        response = desk(administrator).post(page("failure"), form)
+        response = client_of(administrator).post(page("failure"), form)
     assert said(response) == [
         "gone.for.good: This task no longer exists, so it can't be tried again.",
         "2 tasks were queued again.",
@@ -118,18 +118,18 @@ def test_only_what_failed_is_tried_again(success):
     assert Success.objects.exists()
 
 
-def test_schedules_tell_when_they_run_next(desk, administrator):
+def test_schedules_tell_when_they_run_next(client_of, administrator):
     done = finished(success=True)
     Schedule.objects.all().delete()
     Schedule.objects.create(name="often", func=PATH, schedule_type="I", minutes=15, task=done.pk)
     Schedule.objects.create(name="nightly", func=PATH, schedule_type="C", cron="30 4 * * *")
-    text = desk(administrator).get(page("schedule")).text
+    text = client_of(administrator).get(page("schedule")).text
     for words in ("every 15\N{NO-BREAK SPACE}minutes", "cron: 30 4 * * *", "none on record"):
         assert words in text
 
 
 @pytest.mark.parametrize("model", ["ormq", "success", "failure", "schedule"])
-def test_nothing_is_added_changed_or_deleted_by_hand(desk, administrator, waiting, model):
+def test_nothing_is_added_changed_or_deleted_by_hand(client_of, administrator, waiting, model):
     Schedule.objects.all().delete()
     subjects = {
         "ormq": waiting,
@@ -137,7 +137,7 @@ def test_nothing_is_added_changed_or_deleted_by_hand(desk, administrator, waitin
         "failure": finished(2),
         "schedule": Schedule.objects.create(name="x", func=PATH),
     }
-    client = desk(administrator)
+    client = client_of(administrator)
     pk = subjects[model].pk
     assert client.get(page(model, "add")).status_code == 403
     assert client.post(page(model, "delete", pk), {"post": "yes"}).status_code == 403
@@ -148,12 +148,12 @@ def test_nothing_is_added_changed_or_deleted_by_hand(desk, administrator, waitin
 
 @pytest.mark.parametrize("number", [2, 20])
 @pytest.mark.parametrize("model", ["success", "failure", "schedule"])
-def test_queries_do_not_grow(desk, administrator, model, number, django_assert_num_queries):
+def test_queries_do_not_grow(client_of, administrator, model, number, django_assert_num_queries):
     Schedule.objects.all().delete()
     for index in range(number):
         task = finished(index, success=model == "success")
         Schedule.objects.create(name=f"s{index}", func=PATH, task=task.pk)
-    client = desk(administrator)
+    client = client_of(administrator)
     # 1 session, 2 person, 3 count, 4 keys of the page, 5 rows.
     with django_assert_num_queries(5):
         client.get(page(model))

@@ -25,11 +25,11 @@ def clock():
 
 
 @pytest.fixture
-def drafts(desk, administrator):
+def drafts(client_of, administrator):
     """What the dashboard says at the moment of the number of drafts."""
 
     def read():
-        panels = desk(administrator).get(reverse("admin:index")).context["panels"]
+        panels = client_of(administrator).get(reverse("admin:index")).context["panels"]
         [figure] = [entry for panel in panels for entry in panel.figures if entry.title == "Drafts"]
         return figure.value
 
@@ -157,7 +157,7 @@ def test_worker_leaves_alone_what_is_quick_and_what_is_unknown(drafts):
     assert count_figures() == "0 figures"
 
 
-def test_each_panel_s_figures_survive_json(desk, administrator):
+def test_each_panel_s_figures_survive_json(client_of, administrator):
     for _time in range(2):  # as they were counted, and as they were kept
-        assert desk(administrator).get(reverse("admin:index")).status_code == 200
+        assert client_of(administrator).get(reverse("admin:index")).status_code == 200
     assert set(Figure.objects.values_list("name", flat=True)) == set(statistics.COUNTERS)

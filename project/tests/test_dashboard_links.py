@@ -59,9 +59,9 @@ def links(text):
 @pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.mark.parametrize(("who", "number"), [("administrator", 15), ("moderator", 4)])
 def test_each_link_leads_to_a_list_that_has_what_it_says(
-    school, desk, who, number, language, request
+    school, client_of, who, number, language, request
 ):
-    client = desk(request.getfixturevalue(who))
+    client = client_of(request.getfixturevalue(who))
     said = {"Accept-Language": language}
     found = links(client.get(reverse("admin:index"), headers=said).text)
     assert len(found) == number
@@ -89,14 +89,14 @@ def test_each_link_leads_to_a_list_that_has_what_it_says(
         "Blocked people",
     ],
 )
-def test_a_figure_is_the_length_of_its_list(school, desk, administrator, title):
-    client = desk(administrator)
+def test_a_figure_is_the_length_of_its_list(school, client_of, administrator, title):
+    client = client_of(administrator)
     panels = client.get(reverse("admin:index")).context["panels"]
     [figure] = [entry for panel in panels for entry in panel.figures if entry.title == title]
     assert client.get(figure.url).context["cl"].result_count == figure.value
 
 
-def test_completion_is_the_share_of_lessons_that_learners_finished(desk, moderator):
+def test_completion_is_the_share_of_lessons_that_learners_finished(client_of, moderator):
     course = CourseFactory.create(title="Bread", published=True)
     lessons = LessonFactory.create_batch(2, course=course)
     learners = UserFactory.create_batch(2)
@@ -107,7 +107,7 @@ def test_completion_is_the_share_of_lessons_that_learners_finished(desk, moderat
     learning.complete_lesson(user=learners[0], lesson=lessons[1])
     learning.complete_lesson(user=course.owner, lesson=lessons[0])  # who is no learner
     SubscriptionFactory.create(course__title="Without learners")
-    [panel] = desk(moderator).get(reverse("admin:index")).context["panels"]
+    [panel] = client_of(moderator).get(reverse("admin:index")).context["panels"]
     [_ranking, completion] = panel.charts
     assert (completion.title, completion.labels) == ("Completion", ["Bread"])
     assert list(completion.series.values()) == [[75]]

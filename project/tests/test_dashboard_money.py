@@ -29,7 +29,7 @@ def paid(amount, *, days=0, **fields):
     return PaymentFactory.create(amount=amount, status="paid", paid_at=at, **fields)
 
 
-def test_what_waits_for_staff_is_told_and_leads_there(desk, administrator):
+def test_what_waits_for_staff_is_told_and_leads_there(client_of, administrator):
     old = timezone.now() - timedelta(days=31)
     waiting = PaymentFactory.create()
     stuck = PaymentFactory.create(created_at=old)
@@ -40,12 +40,13 @@ def test_what_waits_for_staff_is_told_and_leads_there(desk, administrator):
         "1 payment has been open for too long.",
     ]
     lists = [
-        set(desk(administrator).get(entry.url).context["cl"].queryset) for entry in panel.attention
+        set(client_of(administrator).get(entry.url).context["cl"].queryset)
+        for entry in panel.attention
     ]
     assert lists == [{waiting, stuck}, {stuck}]
 
 
-def test_revenue_is_what_came_and_was_kept(desk, administrator):
+def test_revenue_is_what_came_and_was_kept(client_of, administrator):
     today = [paid("100.50"), paid("200.00", method="transfer"), paid("300.00", days=3)]
     paid("1000.00", days=31)
     dollars = paid("5000.00", currency="USD")
@@ -62,7 +63,7 @@ def test_revenue_is_what_came_and_was_kept(desk, administrator):
         "200.00\N{NO-BREAK SPACE}RUB",
     ]
     assert panel.figures[0].value == "600.50\N{NO-BREAK SPACE}RUB"
-    response = desk(administrator).get(panel.figures[0].url)
+    response = client_of(administrator).get(panel.figures[0].url)
     # The list knows no currencies.
     assert set(response.context["cl"].queryset) == {*today, dollars}
 
@@ -96,11 +97,11 @@ def test_an_empty_book_has_no_chart_and_nothing_to_do(administrator):
 
 
 @pytest.mark.parametrize("who", ["moderator", "learner"])
-def test_money_is_for_those_who_may_see_the_book(desk, support, who, request):
+def test_money_is_for_those_who_may_see_the_book(client_of, support, who, request):
     PaymentFactory.create()
     assert panel_of(request.getfixturevalue(who)) is None
     assert panel_of(support) is not None
-    assert "payment is waiting" in desk(support).get(reverse("admin:index")).text
+    assert "payment is waiting" in client_of(support).get(reverse("admin:index")).text
 
 
 @pytest.mark.parametrize("number", [2, 20])

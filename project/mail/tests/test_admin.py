@@ -46,9 +46,9 @@ def cells(response, name):
 
 
 @pytest.mark.parametrize("where", ["changelist", "change"])
-def test_a_mailing_tells_how_many_mails_became_what(mailing, desk, administrator, where):
+def test_a_mailing_tells_how_many_mails_became_what(mailing, client_of, administrator, where):
     arguments = [mailing.pk] if where == "change" else []
-    text = desk(administrator).get(page("mailing", where, *arguments)).text
+    text = client_of(administrator).get(page("mailing", where, *arguments)).text
     counts = {"sent": 3, "waiting": 1, "failed": 1}
     if where == "change":
         counts |= {"postponed": 1}
@@ -60,8 +60,8 @@ def test_a_mailing_tells_how_many_mails_became_what(mailing, desk, administrator
     assert "Bread at home" in text
 
 
-def test_the_state_of_a_mailing_follows_its_mails(mailing, desk, administrator, sink):
-    client = desk(administrator)
+def test_the_state_of_a_mailing_follows_its_mails(mailing, client_of, administrator, sink):
+    client = client_of(administrator)
     states = []
 
     def look():
@@ -84,8 +84,8 @@ def test_the_state_of_a_mailing_follows_its_mails(mailing, desk, administrator, 
     ]
 
 
-def test_a_mail_tells_tries_next_try_and_the_last_answer(mailing, desk, administrator):
-    client = desk(administrator)
+def test_a_mail_tells_tries_next_try_and_the_last_answer(mailing, client_of, administrator):
+    client = client_of(administrator)
     text = client.get(page("delivery")).text
     assert "450 4.2.0 Greylisted" in text
     refused, postponed = Delivery.objects.exclude(error="").order_by("status")
@@ -102,13 +102,15 @@ def test_a_mail_tells_tries_next_try_and_the_last_answer(mailing, desk, administ
     ("outcome", "number"),
     [("failed", 1), ("failed_lately", 1), ("postponed", 1), ("sent", 3), ("waiting", 1), ("x", 5)],
 )
-def test_mails_are_filtered_by_what_became_of_them(mailing, desk, administrator, outcome, number):
+def test_mails_are_filtered_by_what_became_of_them(
+    mailing, client_of, administrator, outcome, number
+):
     address = f"{page('delivery')}?mailing={mailing.pk}&outcome={outcome}"
-    assert len(shown(desk(administrator), address)) == number
+    assert len(shown(client_of(administrator), address)) == number
 
 
-def test_failures_of_more_than_a_week_ago_need_no_attention(mailing, desk, administrator):
-    client = desk(administrator)
+def test_failures_of_more_than_a_week_ago_need_no_attention(mailing, client_of, administrator):
+    client = client_of(administrator)
     assert (
         "1 email could not be delivered in the last seven days."
         in client.get(reverse("admin:index")).text
@@ -119,35 +121,35 @@ def test_failures_of_more_than_a_week_ago_need_no_attention(mailing, desk, admin
     assert not shown(client, f"{page('delivery')}?outcome=failed_lately")
 
 
-def test_a_mail_server_that_does_not_answer_is_told_of(desk, administrator):
+def test_a_mail_server_that_does_not_answer_is_told_of(client_of, administrator):
     MailServer.objects.create(pk=1, failures=3, failing_since=timezone.now() - timedelta(hours=2))
-    text = desk(administrator).get(reverse("admin:index")).text
+    text = client_of(administrator).get(reverse("admin:index")).text
     assert "The mail server has not responded for 2\N{NO-BREAK SPACE}hours" in text
 
 
 def test_a_mail_is_found_by_its_recipient_and_a_mailing_by_its_title(
-    mailing, people, desk, administrator
+    mailing, people, client_of, administrator
 ):
-    client = desk(administrator)
+    client = client_of(administrator)
     [found] = shown(client, f"{page('delivery')}?q={people[2].email[2:]}")
     assert found.recipient == people[2]
     assert shown(client, f"{page('mailing')}?q=BREAD") == {mailing}
     assert not shown(client, f"{page('mailing')}?q=water")
 
 
-def test_mailings_are_filtered_by_kind_and_trouble(mailing, desk, administrator):
+def test_mailings_are_filtered_by_kind_and_trouble(mailing, client_of, administrator):
     other = Mailing.objects.create(kind="gone", key="x", state=MailingState.PARKED)
     quiet = Mailing.objects.create(kind="gone", key="y", state=MailingState.LISTED)
-    client = desk(administrator)
+    client = client_of(administrator)
     assert shown(client, f"{page('mailing')}?kind=notice") == {mailing}
     assert shown(client, f"{page('mailing')}?attention=troubled") == {mailing, other}
     assert shown(client, f"{page('mailing')}?attention=parked") == {other}
     assert quiet in shown(client, page("mailing"))
 
 
-def test_a_mail_that_failed_is_tried_again(mailing, people, desk, administrator, sink):
+def test_a_mail_that_failed_is_tried_again(mailing, people, client_of, administrator, sink):
     failed = Delivery.objects.failed().get()
-    client = desk(administrator)
+    client = client_of(administrator)
     address = page("delivery", "try_again", failed.pk)
     assert "550 5.1.1 No such mailbox" in client.get(address).text
     assert Delivery.objects.failed().exists()
@@ -158,9 +160,9 @@ def test_a_mail_that_failed_is_tried_again(mailing, people, desk, administrator,
 
 
 def test_all_that_failed_of_a_mailing_is_tried_again_and_nothing_else(
-    mailing, people, desk, administrator, sink, django_capture_on_commit_callbacks
+    mailing, people, client_of, administrator, sink, django_capture_on_commit_callbacks
 ):
-    client = desk(administrator)
+    client = client_of(administrator)
     address = page("mailing", "try_again", mailing.pk)
     assert client.get(address).status_code == 200
     with django_capture_on_commit_callbacks(execute=True):
@@ -170,26 +172,26 @@ def test_all_that_failed_of_a_mailing_is_tried_again_and_nothing_else(
     assert sink.counts == {person.email: 1 for person in people if person != people[1]}
 
 
-def test_a_mailing_that_was_given_up_is_listed_again(people, desk, administrator, sink):
+def test_a_mailing_that_was_given_up_is_listed_again(people, client_of, administrator, sink):
     mailing = send_to_audience("notice", 1)
     Mailing.objects.update(state=MailingState.PARKED, listing_attempts=5)
-    response = desk(administrator).post(page("mailing", "try_again", mailing.pk))
+    response = client_of(administrator).post(page("mailing", "try_again", mailing.pk))
     assert "The recipients are being listed again." in said(response)
     deliver_mail()
     assert sink.counts.total() == 6  # the administrator, too
 
 
-def test_chosen_mails_are_tried_again_if_they_failed(mailing, desk, administrator):
+def test_chosen_mails_are_tried_again_if_they_failed(mailing, client_of, administrator):
     chosen = list(Delivery.objects.values_list("pk", flat=True))
     form = {"action": "try_again_many", "_selected_action": chosen}
-    response = desk(administrator).post(page("delivery"), form)
+    response = client_of(administrator).post(page("delivery"), form)
     assert said(response) == ["1 email will be sent again."]
     assert Delivery.objects.filter(status=DeliveryStatus.SENT).count() == 3
 
 
 @pytest.mark.parametrize("model", ["delivery", "mailing"])
-def test_try_again_is_offered_only_where_something_failed(mailing, desk, administrator, model):
-    client = desk(administrator)
+def test_try_again_is_offered_only_where_something_failed(mailing, client_of, administrator, model):
+    client = client_of(administrator)
     subjects = {"delivery": Delivery.objects.failed().get(), "mailing": mailing}
     address = page(model, "change", subjects[model].pk)
     again = page(model, "try_again", subjects[model].pk)
@@ -200,8 +202,8 @@ def test_try_again_is_offered_only_where_something_failed(mailing, desk, adminis
 
 @pytest.mark.parametrize("model", ["delivery", "mailing"])
 @pytest.mark.parametrize("who", ["moderator", "support"])
-def test_nobody_else_sees_or_repeats_mails(mailing, desk, who, model, request):
-    client = desk(request.getfixturevalue(who))
+def test_nobody_else_sees_or_repeats_mails(mailing, client_of, who, model, request):
+    client = client_of(request.getfixturevalue(who))
     failed = Delivery.objects.failed().get()
     pk = {"delivery": failed.pk, "mailing": mailing.pk}[model]
     assert client.get(page(model)).status_code == 403
@@ -212,8 +214,8 @@ def test_nobody_else_sees_or_repeats_mails(mailing, desk, who, model, request):
 
 
 @pytest.mark.parametrize("model", ["delivery", "mailing"])
-def test_nothing_is_added_changed_or_deleted_by_hand(mailing, desk, administrator, model):
-    client = desk(administrator)
+def test_nothing_is_added_changed_or_deleted_by_hand(mailing, client_of, administrator, model):
+    client = client_of(administrator)
     row = {"delivery": Delivery.objects.failed().get(), "mailing": mailing}[model]
     assert client.get(page(model, "add")).status_code == 403
     assert client.post(page(model, "delete", row.pk), {"post": "yes"}).status_code == 403
@@ -223,11 +225,11 @@ def test_nothing_is_added_changed_or_deleted_by_hand(mailing, desk, administrato
 
 @pytest.mark.parametrize("number", [2, 20])
 @pytest.mark.parametrize("model", ["delivery", "mailing"])
-def test_queries_do_not_grow(desk, administrator, model, number, django_assert_num_queries):
+def test_queries_do_not_grow(client_of, administrator, model, number, django_assert_num_queries):
     for index in range(number):
         mailing = Mailing.objects.create(kind="notice", key=str(index))
         Delivery.objects.create(mailing=mailing, recipient=UserFactory.create())
-    client = desk(administrator)
+    client = client_of(administrator)
     # 1 session, 2 person, 3 count, 4 keys of the page, 5 rows.
     with django_assert_num_queries(5):
         client.get(page(model))
