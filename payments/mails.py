@@ -1,7 +1,6 @@
 """The mail that says that money has come."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -20,7 +19,7 @@ class PaymentReceivedMail(MailKind):
     label = _("payment received")
     urgent = True
 
-    def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
+    def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
         payment = Payment.objects.filter(pk=subject_id or 0, status=PaymentStatus.PAID).first()
         return {person.pk: letter_to(person, payment) for person in people}
 

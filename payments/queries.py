@@ -1,7 +1,5 @@
 """Payments as the API shows them; compiled once, see `lms/queries.py`."""
 
-from typing import Any
-
 from payments.models import Payment
 from payments.models.payment import may_be_opened
 from people.models import User
@@ -24,7 +22,7 @@ PAYMENT = (
     "method", "status", "is_disputed", "session_url", "session_expires_at", "created_at", "paid_at",
 )  # fmt: skip
 # What stands for the value of each filter.
-FILTERS: dict[str, Any] = {
+FILTERS: dict[str, int | str] = {
     "course_id": placeholder(2),
     "lesson_id": placeholder(3),
     "method": text_placeholder("method"),
@@ -32,7 +30,7 @@ FILTERS: dict[str, Any] = {
 }
 
 
-def list_payments(user: User, *, conditions: dict[str, Any], ordering: str) -> RowList:
+def list_payments(user: User, *, conditions: dict[str, int | str], ordering: str) -> RowList:
     """The payments that `user` may see and that fulfil the conditions, by field."""
     payments = _payments(role_of(user), ordering, frozenset(conditions))
     values = {VIEWER: user.pk} | {FILTERS[name]: value for name, value in conditions.items()}

@@ -1,10 +1,11 @@
 """Payments as the API reads and writes them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from ninja import Field, Schema
 from pydantic import ConfigDict, StringConstraints, model_validator
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from payments.models import PaymentMethod, PaymentStatus
@@ -15,7 +16,7 @@ PaymentOrdering = Literal["-paid_at", "paid_at", "-amount", "amount"]
 IdempotencyKeyText = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$")]
 
 
-def _either(chosen: str, other: str) -> dict[str, Any]:
+def _either(chosen: str, other: str) -> JsonDict:
     return {
         "type": "object",
         "properties": {chosen: {"type": "integer"}, other: {"type": "null"}},
@@ -32,7 +33,7 @@ class PaymentFilters(Schema):
         "-paid_at", description="`-` for descending. What is not paid comes last either way."
     )
 
-    def conditions(self) -> dict[str, Any]:
+    def conditions(self) -> dict[str, int | str]:
         """The filters that were given, by the name of the model's field."""
         return self.model_dump(mode="json", exclude={"ordering"}, exclude_none=True)
 

@@ -1,7 +1,5 @@
 """What webhooks, workers and commands note, without knowing who will read it in which language."""
 
-from typing import Any
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -10,7 +8,7 @@ from payments.models.payment import PaymentStatus
 from payments.models.refunds import RefundStatus
 
 # What Stripe calls the states of a session, of its money and of a refund, beside our own words.
-STRIPE_STATES: dict[str, Any] = {
+STRIPE_STATES: dict[str, object] = {
     "open": _("open"),
     "complete": _("complete"),
     "unpaid": _("unpaid"),
