@@ -222,7 +222,7 @@ class User(AbstractUser):
 
         return hashers.check_password(raw_password, self.password, upgrade)
 
-    def set_fields(self, values: Mapping[str, Any]) -> list[str]:
+    def set_fields(self, values: Mapping[str, object]) -> list[str]:
         """Set what differs and check it; return the names. Raises ValidationError for a field.
         Saves nothing."""
         changed = [name for name, value in values.items() if getattr(self, name) != value]

@@ -44,7 +44,7 @@ def save_account(user: User, fields: Collection[str] | None = None) -> None:
 
 
 @transaction.atomic
-def update_profile(*, user: User, changes: Mapping[str, Any]) -> User:
+def update_profile(*, user: User, changes: Mapping[str, object]) -> User:
     """Change the given fields of a profile. Raises ValidationError for a field."""
     user = lock_active_account(user)
     if changed := user.set_fields(changes):

@@ -1,7 +1,6 @@
 """Who belongs to the staff: moderators, and the rights that administrators give."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -37,7 +36,7 @@ def dismiss_moderator(*, user: User, by: User) -> User:
 
 
 @transaction.atomic
-def update_account(*, user: User, by: User, changes: Mapping[str, Any]) -> User:
+def update_account(*, user: User, by: User, changes: Mapping[str, object]) -> User:
     """Change fields of another person's account; `is_staff` and `is_superuser` are rights.
 
     Raises PermissionDenied, LastAdministrator, AccountErased, EmailTaken, ValidationError for a

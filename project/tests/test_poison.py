@@ -221,7 +221,7 @@ def test_the_record_of_a_task_names_the_cluster_that_has_a_guard(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PARTA_CLUSTER", name)
-    record = {"id": "x"}
+    record: dict[str, object] = {"id": "x"}
     sign(record)
     assert record == {"id": "x"} | ({"cluster": name} if name else {})
 

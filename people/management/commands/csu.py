@@ -49,7 +49,11 @@ class Command(BaseCommand):
         if existing is not None and not reset_password:
             self.stdout.write(f"{existing.email} is already a superuser; nothing was changed.")
             return
-        password = password or os.environ.get("DJANGO_SUPERUSER_PASSWORD") or _new_password()
+        password = password or os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+        if not password:
+            password = _ask("Password: ", hidden=True)
+            if password != _ask("Password (again): ", hidden=True):
+                raise CommandError("The two passwords don't match.")
         try:
             if existing is None:
                 rights = {"is_staff": True, "is_superuser": True}
@@ -66,13 +70,6 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"{done} {user.email}."))
         if not user.is_active:
             self.stdout.write("The account is still blocked: unblock it in the admin.")
-
-
-def _new_password() -> str:
-    password = _ask("Password: ", hidden=True)
-    if password != _ask("Password (again): ", hidden=True):
-        raise CommandError("The two passwords don't match.")
-    return password
 
 
 def _ask(prompt: str, *, hidden: bool = False) -> str:

@@ -126,24 +126,19 @@ def _show_examples(operation: Part, schemas: Part) -> None:
             media["example"] = example_of(media["schema"], schemas)
     for status, response in operation["responses"].items():
         for kind, media in response.get("content", {}).items():
-            is_problem = kind == CONTENT_TYPE
-            media["example"] = (
-                _problem_example(status) if is_problem else example_of(media["schema"], schemas)
-            )
-
-
-def _problem_example(status: int) -> Part:
-    example: Part = {
-        "type": "about:blank",
-        "title": TITLES[status],
-        "status": status,
-        "code": CODES[status],
-        "detail": DETAILS.get(status, TITLES[status]),
-    }
-    if status == 422:
-        error = {"loc": ["body", "color"], "code": "extra_forbidden"}
-        example["errors"] = [error | {"msg": MESSAGES["extra_forbidden"]}]
-    return example
+            if kind != CONTENT_TYPE:
+                media["example"] = example_of(media["schema"], schemas)
+                continue
+            media["example"] = example = {
+                "type": "about:blank",
+                "title": TITLES[status],
+                "status": status,
+                "code": CODES[status],
+                "detail": DETAILS.get(status, TITLES[status]),
+            }
+            if status == 422:
+                error = {"loc": ["body", "color"], "code": "extra_forbidden"}
+                example["errors"] = [error | {"msg": MESSAGES["extra_forbidden"]}]
 
 
 def _drop_unused(document: Part) -> None:

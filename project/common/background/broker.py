@@ -7,7 +7,6 @@ import logging
 import os
 import resource
 from time import sleep
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -58,7 +57,7 @@ class Broker(ORM):  # type: ignore[misc]
         return bool(free.update(lock=self.timeout(row), payload=row.payload))
 
     @transaction.atomic
-    def _give_up(self, row: OrmQ, task: dict[str, Any], tries: int) -> None:
+    def _give_up(self, row: OrmQ, task: dict[str, object], tries: int) -> None:
         """Put the task with those that failed, unless another cluster did, or it was done."""
         deleted, _models = self.get_connection().filter(pk=row.pk, lock=row.lock).delete()
         if not deleted or Task.objects.filter(pk=task["id"], success=True).exists():
@@ -84,7 +83,7 @@ class Broker(ORM):  # type: ignore[misc]
 
 
 @receiver(post_execute_in_worker)
-def sign(task: dict[str, Any], **signal: object) -> None:
+def sign(task: dict[str, object], **signal: object) -> None:
     """Let the record of the task say which cluster did it: others work on this database, too."""
     if name := os.environ.get(NAME_VARIABLE):
         task["cluster"] = name

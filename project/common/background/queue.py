@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.apps.registry import Apps
 from django.contrib.contenttypes.models import ContentType
@@ -26,7 +25,7 @@ SILENCE_LIMIT = timedelta(minutes=2)
 SCHEDULE_PREFIX = "parta."
 
 
-def enqueue(path: str, *args: Any, **options: Any) -> None:
+def enqueue(path: str, *args: object, **options: object) -> None:
     """Run the function at the dotted `path` in a worker, once the present transaction commits.
 
     Arguments are primary keys and plain values. The broker delivers at least once: the task has

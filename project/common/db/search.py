@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -14,7 +14,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from project.common.db.counting import planned_rows
 
 if TYPE_CHECKING:
-    _Lookup = Lookup[Any]
+    _Lookup = Lookup[list[int]]
 else:
     _Lookup = Lookup
 
