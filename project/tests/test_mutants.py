@@ -75,7 +75,7 @@ def test_a_fault_of_each_kind_is_found(source: Source, change: tuple[str, str, s
 
 def test_a_transaction_can_be_left_out(source: Source) -> None:
     [mutant] = [one for one in source.mutants() if one.before.startswith("transaction.atomic in")]
-    assert (mutant.function, mutant.after) == ("keep", "∅")
+    assert (mutant.function, mutant.after, mutant.is_lock) == ("keep", "∅", True)
 
 
 def test_no_default_and_no_annotation_is_a_fault_to_plant(source: Source) -> None:

@@ -43,7 +43,9 @@ def main() -> int:
         mutant
         for source in sources.values()
         for mutant in source.mutants()
-        if mutant.is_lock == options.locks and options.only in mutant.function
+        if mutant.is_lock == options.locks
+        and options.only in mutant.function
+        and (mutant.function or any(lines_that_name(mutant.name, sources)))
     ][:: options.every]
     print(f"{len(mutants)} mutants of {len(modules)} modules", flush=True)
 

@@ -35,7 +35,10 @@ LINKS = {
 }  # fmt: skip
 # How much is taken at a time decides nothing: one more or less is no fault.
 SIZE = re.compile(r"BATCH|CHUNK|STEP|AT_ONCE")
-LOCKS = {"select_for_update", "held", "lock_account", "lock_payment", "skip_locked", "no_key", "of"}
+LOCK = re.compile(
+    r"\b(select_for_update|skip_locked|no_key|lock_[a-z]\w+|protected_from_deletion"
+    r"|transaction\.atomic)\b"
+)
 SKIPPED_CALLS = {"logger", "_", "gettext", "gettext_lazy", "gettext_noop", "cast"}
 # An alias of a type is no value.
 GENERICS = {"dict", "list", "set", "tuple", "Callable", "Iterator", "Mapping", "Sequence"}
@@ -299,6 +302,8 @@ def _is_skipped(child: ast.AST, parent: ast.AST) -> bool:  # noqa: PLR0911 - one
             return True
         case ast.If(test=ast.Name(id="TYPE_CHECKING")) | ast.Global() | ast.TypeAlias():
             return True
+        case ast.Raise(exc=ast.Name(id="NotImplementedError")):
+            return True
         case (
             ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(value=ast.Name(id=name)))
         ) if name in SKIPPED_CALLS:
@@ -362,7 +367,10 @@ def _comprehension(node: ast.comprehension) -> str:
 
 
 def _is_lock(slot: Slot) -> bool:
-    """Locks show on PostgreSQL only: SQLite has one writer at a time."""
+    """Locks show on PostgreSQL only, SQLite has one writer at a time; and what is not in a
+    transaction can't lock."""
+    if isinstance(slot.owner, ast.keyword):
+        return LOCK.fullmatch(slot.owner.arg or "") is not None
     before = ast.unparse(slot.old) if not isinstance(slot.old, ast.comprehension) else ""
     after = ast.unparse(slot.new) if isinstance(slot.new, ast.expr | ast.stmt) else ""
-    return any(before.count(word) > after.count(word) for word in LOCKS - {"of"})
+    return len(LOCK.findall(before)) > len(LOCK.findall(after))

@@ -120,8 +120,10 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def lines_that_name(name: str, sources: dict[str, Source]) -> Iterator[tuple[str, int]]:
-    """Where a value of a module is used."""
+    """Where functions use a value of a module. What is used at import only can't be changed."""
     for source in sources.values():
-        for node in ast.walk(ast.parse(source.text)):
-            if isinstance(node, ast.Name) and node.id == name:
-                yield source.module, node.lineno
+        for function in ast.walk(ast.parse(source.text)):
+            if isinstance(function, ast.FunctionDef):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Name) and node.id == name:
+                        yield source.module, node.lineno
