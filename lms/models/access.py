@@ -44,8 +44,8 @@ class AccessQuerySet(models.QuerySet["Access"]):
         same = Access.objects.active().filter(user=OuterRef("user"))
         earlier = same.filter(pk__lt=OuterRef("pk"))
         return self.exclude(
-            Exists(earlier.filter(course__isnull=False, course=OuterRef("course")))
-            | Exists(earlier.filter(lesson__isnull=False, lesson=OuterRef("lesson")))
+            Exists(earlier.filter(course=OuterRef("course")))
+            | Exists(earlier.filter(lesson=OuterRef("lesson")))
             | Exists(same.filter(course=OuterRef("lesson__course")))
         )
 

@@ -30,7 +30,7 @@ class ChangesOfMaterials(HistoricalRecords):  # type: ignore[misc]
         update_fields: Collection[str] | None = None,
         **kwargs: object,
     ) -> None:
-        if not created and update_fields and set(update_fields).issubset(self.excluded_fields):
+        if update_fields and set(update_fields).issubset(self.excluded_fields):
             return
         # Rows of a fixture are kept too: without their first state no change of them has a before.
         super().post_save(instance, created, using=using, **kwargs | {"raw": False})

@@ -1,6 +1,5 @@
 """Undoing a change of materials."""
 
-from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from lms.history import Change
@@ -18,7 +17,6 @@ class NothingToPutBack(Conflict):
     message = _("Nothing in this change can be put back.")
 
 
-@transaction.atomic
 def put_back[S: (Course, Lesson)](
     *, subject: S, change: Change, by: User, notify: bool = True
 ) -> S:

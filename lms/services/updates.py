@@ -69,10 +69,10 @@ def save_course(
     course.save(update_fields=[*fields, *times])
 
 
-def tell_collected(*, at: datetime | None = None) -> int:
+def tell_collected() -> int:
     """Send off the collected changes of courses that are quiet again, COURSES_AT_ONCE at most.
     Returns the number of courses."""
-    at = at or timezone.now()
+    at = timezone.now()
     # A clock that ran ahead and was set back left times in the future: the quiet period of these
     # courses starts now, or their subscribers would hear nothing until then.
     Course.objects.filter(

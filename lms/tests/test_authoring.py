@@ -451,6 +451,17 @@ def test_of_a_change_only_what_can_be_put_back_is(course, other, lesson, author)
     assert (lesson.title, lesson.position, lesson.course) == (title, 9, other)
 
 
+@pytest.mark.parametrize("kind", ["course", "lesson"])
+def test_a_replaced_picture_is_not_put_back(course, lesson, author, kind):
+    subject = course if kind == "course" else lesson
+    authoring.set_preview(subject=subject, picture=ContentFile(b"y", name="b.jpg"))
+    change = history.change_of(subject, subject.history.first().history_id)
+    assert change is not None
+    assert [field.name for field in change.fields] == ["preview"]
+    with pytest.raises(restoring.NothingToPutBack):
+        restoring.put_back(subject=subject, change=change, by=author)
+
+
 def test_what_was_created_has_nothing_to_put_back(course, author, nothing_else_changes):
     change = history.change_of(course, course.history.get().history_id)
     assert change is not None

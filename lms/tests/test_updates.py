@@ -96,6 +96,14 @@ def test_a_change_of_a_lesson_is_kept_with_its_title_at_that_time(moderator, cou
     assert (change.kind, change.changed_by) == (ChangeKind.LESSON_REMOVED, moderator)
 
 
+def test_a_change_is_called_by_its_lesson_or_else_by_its_course(course, clock):
+    lesson = LessonFactory.create(course=course, title="Flour")
+    authoring.delete_lesson(lesson=lesson, by=course.owner)
+    rename(course, "Rolls")
+    names = [str(change) for change in CourseChange.objects.order_by("id")]
+    assert names == ["lesson removed: Flour", "course renamed: Rolls"]
+
+
 def test_exactly_four_hours_are_not_more_than_four_hours(clock, course):
     Course.objects.update(materials_updated_at=START - QUIET)
     rename(course, "Rolls")

@@ -95,7 +95,7 @@ def _access_without_payment() -> Iterator[Disagreement]:
 
 
 def _paid_twice() -> Iterator[Disagreement]:
-    paid = Payment.objects.giving_access().order_by()
+    paid = Payment.objects.giving_access()
     twice = paid.values("payer", "course", "lesson").annotate(times=Count("pk")).filter(times__gt=1)
     for row in twice.iterator():
         detail = _("It has been paid for %(times)s times; refund the extra payment.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.conf import settings
@@ -118,10 +118,10 @@ def lock_payer(user: User) -> None:
     users.values_list("pk").get(pk=user.pk)
 
 
-def forget_old_keys(*, at: datetime | None = None) -> int:
+def forget_old_keys() -> int:
     """Delete the keys of requests that nobody repeats any more, KEYS_AT_ONCE in a statement.
     Returns how many."""
-    old = IdempotencyKey.objects.filter(created_at__lt=(at or timezone.now()) - KEYS_KEPT)
+    old = IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEYS_KEPT)
     oldest = old.order_by("created_at").values_list("pk", flat=True)[:KEYS_AT_ONCE]
     deleted = 0
     while count := IdempotencyKey.objects.filter(pk__in=list(oldest.all())).delete()[0]:
@@ -147,7 +147,7 @@ def _waiting_or_new(user: User, order: Order) -> Placed:
     waiting = Payment.objects.waiting_like(offer).first()
     if waiting is not None:
         return Placed(waiting, is_new=False, is_stale=_is_stale(waiting, offer))
-    offer.save(force_insert=True)
+    offer.save()
     return Placed(offer, is_new=True)
 
 

@@ -53,6 +53,9 @@ def at_stripe(api, learner, stripe_sandbox):
 
 
 def test_books_that_agree_are_no_error(paid, at_stripe):
+    # What came to nothing, or waits, is no second payment.
+    for status in (PaymentStatus.PENDING, PaymentStatus.FAILED):
+        PaymentFactory.create(payer=paid.payer, course=paid.course, status=status)
     assert check() == (0, [])
 
 
@@ -99,7 +102,9 @@ def test_access_without_a_payment_is_found_and_repaired(paid, learner, course, r
     accesses.grant_access(
         user=learner, target=course, source=AccessSource.GRANT, given_by=paid.payer
     )
-    assert found(with_stripe=False) == [("access_without_payment", number)]
+    [one] = consistency.find_disagreements(with_stripe=False)
+    assert (one.kind, one.payment_id) == ("access_without_payment", number)
+    assert f"({reference or f'access:{planted.pk}'})" in one.detail
     assert check() == (1, ["access_without_payment"])
     assert check("--fix") == (0, ["access_without_payment"])
     planted.refresh_from_db()
@@ -107,6 +112,39 @@ def test_access_without_a_payment_is_found_and_repaired(paid, learner, course, r
     assert planted.revoked_reason == AutomaticReason.NO_PAID_PAYMENT
     assert Access.objects.active().count() == 2
     assert check() == (0, [])
+
+
+def test_access_that_was_taken_before_it_is_repaired_stays_as_it_is(learner, course):
+    accesses.grant_access(
+        user=learner, target=course, source=AccessSource.PAYMENT, reference="payment:99"
+    )
+    [one] = consistency.find_disagreements(with_stripe=False)
+    accesses.revoke_access(reference="payment:99", reason="by staff")
+    assert one.repair
+    one.repair()
+    assert Access.objects.get().revoked_reason == "by staff"
+
+
+def test_what_came_first_is_told_first(administrator, learner):
+    payments = PaymentFactory.create_batch(3, payer=learner)
+    for number, payment in enumerate(reversed(payments)):
+        Payment.objects.filter(pk=payment.pk).update(
+            created_at=timezone.now() + timedelta(minutes=number)
+        )
+        staff.confirm_payment(payment=payment, by=administrator, reason="came")
+        accesses.revoke_access(reference=payment.reference, reason="planted")
+    for number in (98, 99):
+        accesses.grant_access(
+            user=learner,
+            target=payments[0].target,
+            source=AccessSource.PAYMENT,
+            reference=f"payment:{number}",
+        )
+    assert found(with_stripe=False) == [
+        *(("paid_without_access", payment.pk) for payment in payments),
+        ("access_without_payment", 98),
+        ("access_without_payment", 99),
+    ]
 
 
 def test_grants_and_enrolments_need_no_payment(learner):
@@ -253,13 +291,24 @@ def test_a_thing_that_is_paid_twice_is_found(administrator, learner, stranger, w
     later, first = PaymentFactory.create_batch(2, payer=learner, **target)
     cause = transitions.Cause(source=MoveSource.STAFF, reason="planted")
     # What else was paid since is no matter.
-    for days, payment in enumerate((first, *once[2:], later, *once[:2])):
+    for days, payment in enumerate((first, once[2], later, *once[:2], once[3])):
         at = timezone.now() + timedelta(days=days)
         with time_machine.travel(at):
             transitions.move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=cause)
     # The later one, by the time of the money, is the one to be given back.
     assert found(with_stripe=False) == [("paid_twice", later.pk)]
     assert check("--fix") == (1, ["paid_twice"])
+
+
+def test_of_two_that_were_paid_at_the_same_moment_the_newer_is_given_back(learner, course):
+    """As imported ones may be."""
+    at = timezone.now()
+    pair = PaymentFactory.create_batch(2, payer=learner, course=course, paid=True, paid_at=at)
+    for payment in pair:
+        accesses.grant_access(
+            user=learner, target=course, source=AccessSource.PAYMENT, reference=payment.reference
+        )
+    assert found(with_stripe=False) == [("paid_twice", pair[1].pk)]
 
 
 def test_silence_of_stripe_is_an_error(at_stripe, settings):

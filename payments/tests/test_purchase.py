@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from lms.models import Course, Lesson
@@ -252,7 +254,9 @@ def test_a_key_is_known_for_thirty_days(api, learner, course, monkeypatch):
         again = ask(api(learner), KEY, course_id=course.pk)
         assert (again.status_code, again.json()) == (201, first.json())
         clock.shift(timedelta(seconds=1))
-        assert forget_old_keys() == "5 idempotency keys forgotten"
+        with CaptureQueriesContext(connection) as captured:
+            assert forget_old_keys() == "5 idempotency keys forgotten"
+        assert sum("DELETE" in query["sql"] for query in captured) == 3, "two at a time"
     assert Payment.objects.exists()
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from lms.models import Access, Course, Lesson
+from lms.models import Access, Course, Lesson, Subscription
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import (
     IdempotencyKey,
@@ -29,7 +29,7 @@ from payments.services.importing.rows import Row
 from payments.stripe_sandbox.webhooks import signed
 from payments.tests.factories import PaymentFactory
 from payments.tests.sandbox import Fault
-from project.tests.races import LIMIT, at_once, statuses
+from project.tests.races import LIMIT, at_once, meanwhile, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -227,6 +227,16 @@ def test_a_page_that_is_just_written_down_is_not_replaced_by_an_older_one(
 
 def kinds(outcomes):
     return Counter(type(outcome) for outcome in outcomes)
+
+
+@pytest.mark.postgresql
+def test_who_orders_hinders_nobody_who_refers_to_them(learner, course):
+    _first, _second, waited = meanwhile(
+        lambda: purchase.lock_payer(learner),
+        lambda: Subscription.objects.create(user=learner, course=course),
+    )
+    assert waited is False
+    assert Subscription.objects.exists()
 
 
 def test_two_payments_for_the_same_thing_are_not_both_confirmed(administrator, course):

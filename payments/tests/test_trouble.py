@@ -51,6 +51,18 @@ def test_trouble_at_stripe_leaves_nothing_half_made_and_a_second_try_succeeds(
     assert (beside.attempt, beside.session_id) == (1, "")
 
 
+def test_what_was_shown_to_nobody_is_new_to_who_goes_on_with_a_key(
+    api, learner, course, stripe_sandbox
+):
+    half_made = PaymentFactory.create(
+        payer=learner, course=course, method="stripe", amount=course.price
+    )
+    body, key = {"course_id": course.pk, "method": "stripe"}, {"Idempotency-Key": "one"}
+    answers = [api(learner).post("payments", body, headers=key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert {answer.json()["id"] for answer in answers} == {half_made.pk}
+
+
 @pytest.mark.parametrize("operation", CREATIONS)
 def test_an_answer_that_comes_too_late_leads_to_no_second_session(buy, stripe_sandbox, operation):
     stripe_sandbox.api.faults.append(Fault("stall", operation, seconds=1.2))

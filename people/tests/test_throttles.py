@@ -220,7 +220,7 @@ def test_only_what_our_proxy_wrote_is_believed(api):
 
 def test_one_subscriber_of_ipv6_is_one_address(api):
     responses = [
-        log_in(api, f"p{number}@school.example", address=f"2001:db8:1:2::{number}")
+        log_in(api, f"p{number}@school.example", address=f"2001:db8:1:2:{0x5555 * number:x}::1")
         for number in range(4)
     ]
     assert statuses(responses) == [401, 401, 401, 429]

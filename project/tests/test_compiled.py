@@ -120,6 +120,16 @@ def test_who_is_answered_while_another_waits_for_the_database_is_not_taken_for_t
     assert answers == [stranger.pk, learner.pk]
 
 
+@pytest.mark.django_db
+def test_a_list_is_sliced_like_a_queryset(author: User) -> None:
+    CourseFactory.create_batch(5, owner=author)
+    rows = queries.list_courses(author, search="", ordering="created_at")
+    ids = list(Course.objects.order_by("pk").values_list("pk", flat=True))
+    assert [row["id"] for row in rows[:2]] == ids[:2]
+    assert [row["id"] for row in rows[2:4]] == ids[2:4]
+    assert rows.count() == 5
+
+
 # --- How many there are ---------------------------------------------------------------------------
 
 

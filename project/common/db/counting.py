@@ -47,7 +47,7 @@ def count_of(
     """How many rows the statement finds."""
     on_postgresql = connection.vendor == "postgresql"
     key = (connection.settings_dict["NAME"], sql, repr(parameters))
-    if on_postgresql and (known := _estimates.get(key)) and known[0] > time.monotonic():
+    if (known := _estimates.get(key)) and known[0] > time.monotonic():
         return known[1]
     limit = f" LIMIT {COUNTED + 1}" if on_postgresql else ""
     with open_cursor() as cursor:
