@@ -86,7 +86,7 @@ def _ensure_price(payment: Payment) -> str:
     product_id = stripe.create_product(
         name=payment.title,
         idempotency_key=_key(payment, "product"),
-        metadata={"course_id": str(payment.course_id), "lesson_id": str(payment.lesson_id)},
+        metadata=_ids_of_target(payment),
     )
     price_id = stripe.create_price(
         product_id=product_id,
@@ -98,6 +98,12 @@ def _ensure_price(payment: Payment) -> str:
         price_id=price_id, defaults={**terms, "product_id": product_id}
     )
     return price_id
+
+
+def _ids_of_target(payment: Payment) -> dict[str, str]:
+    if payment.lesson_id is not None:
+        return {"lesson_id": str(payment.lesson_id)}
+    return {"course_id": str(payment.course_id)}
 
 
 def _key(payment: Payment, purpose: str) -> str:

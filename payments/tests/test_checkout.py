@@ -75,8 +75,7 @@ def test_stripe_is_told_who_pays_for_what_and_where_to_go_on(
     (price,) = stripe_sandbox.sandbox.all("price")
     (session,) = stripe_sandbox.sandbox.all("checkout.session")
     assert product["name"] == payment.title == payment.target.title
-    ids = {"course_id": str(payment.course_id), "lesson_id": str(payment.lesson_id)}
-    assert product["metadata"] == ids
+    assert product["metadata"] == {f"{what}_id": str(payment.target.pk)}
     assert (price["product"], price["unit_amount"]) == (product["id"], payment.amount * 100)
     assert {name: session[name] for name in SAID} == {
         "amount_total": payment.amount * 100,
