@@ -88,6 +88,15 @@ def test_the_first_change_after_a_quiet_time_is_told_at_once(api, author, course
     assert (course.materials_updated_at, neighbour.materials_updated_at) == (START, LONG_AGO)
 
 
+def test_what_is_not_told_sends_nothing_however_quiet_the_course_was(author, course):
+    rename(course, "Rolls", notify=False)
+    authoring.update_course(course=course, changes={"price": 5}, by=author)
+    assert not CourseUpdate.objects.exists()
+    assert not Mailing.objects.exists()
+    course.refresh_from_db()
+    assert (course.title, course.materials_updated_at) == ("Rolls", LONG_AGO)
+
+
 def test_a_change_of_a_lesson_is_kept_with_its_title_at_that_time(moderator, course):
     lesson = LessonFactory.create(course=course, title="Flour")
     authoring.delete_lesson(lesson=lesson, by=moderator)
