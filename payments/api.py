@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Header, Query, Router, Status
@@ -12,6 +13,7 @@ from redis.exceptions import RedisError
 
 from payments import queries
 from payments.models import MoveSource, Payment
+from payments.permissions import can_cancel
 from payments.schemas import IdempotencyKeyText, PaymentFilters, PaymentIn, PaymentOut
 from payments.services import checkout, purchase, stripe_events
 from people.current_user import AuthenticatedRequest, current_user
@@ -103,6 +105,23 @@ def create_payment(
         idempotency_key=idempotency_key,
     )
     return Status(201 if created else 200, payment)
+
+
+@router.delete(
+    "/{int:payment_id}",
+    response={204: None, 403: Problem, 409: Problem, 502: Problem},
+    summary="Cancel an order",
+)
+def cancel_payment(request: AuthenticatedRequest, payment_id: int) -> Status[None]:
+    """Of the caller's own, while it is pending; its page at Stripe is closed first. The payment stays,
+    as `cancelled`, and a repeat is 204, too. The money came or is on its way, or the payment is
+    settled otherwise: 409 `illegal_move`. Stripe does not answer: 502, and nothing is changed.
+    """
+    payment = get_object_or_404(Payment.objects.visible_to(request.user), pk=payment_id)
+    if not can_cancel(request.user, payment):
+        raise PermissionDenied
+    checkout.cancel_payment(payment, by=request.user)
+    return Status(204, None)
 
 
 @router.post(

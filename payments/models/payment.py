@@ -53,7 +53,8 @@ MOVES: dict[str, frozenset[str]] = {
     PaymentStatus.PENDING: frozenset({"processing", "paid", "failed", "expired", "cancelled"}),
     PaymentStatus.PROCESSING: frozenset({"paid", "failed"}),
     PaymentStatus.FAILED: frozenset({"paid"}),
-    PaymentStatus.EXPIRED: frozenset({"processing", "paid"}),
+    # Stripe tells that a page is closed while the buyer who closes it waits for the answer.
+    PaymentStatus.EXPIRED: frozenset({"processing", "paid", "cancelled"}),
     PaymentStatus.CANCELLED: frozenset({"processing", "paid"}),
     PaymentStatus.PAID: frozenset({"refunded"}),
     PaymentStatus.REFUNDED: frozenset(),

@@ -17,6 +17,7 @@ class MoveSource(models.TextChoices):
     STAFF = "staff", _("staff")
     IMPORT = "import", _("import")
     CHECKOUT = "checkout", _("new purchase")
+    BUYER = "buyer", _("buyer")
 
 
 class PaymentMove(models.Model):

@@ -13,9 +13,9 @@ from django.urls import reverse
 
 from payments.models import AutomaticReason, MoveSource, Payment, PaymentStatus, StripePrice
 from payments.provider import stripe
-from payments.provider.types import ProviderError, ProviderRefused
-from payments.services.stripe_events import apply_session, remember_session
-from payments.services.transitions import Cause, lock_payment, move_payment
+from payments.provider.types import ProviderError, ProviderRefused, Session
+from payments.services.stripe_events import apply_session, remember_session, status_of
+from payments.services.transitions import Cause, IllegalMove, lock_payment, move_payment
 from people.models import User
 
 
@@ -56,12 +56,34 @@ def close_session(payment: Payment) -> Payment:
     if not payment.session_id:
         cause = Cause(source=MoveSource.CHECKOUT, reason=AutomaticReason.PAGE_NEVER_MADE)
         return move_payment(payment_id=payment.pk, to=PaymentStatus.EXPIRED, cause=cause)[0]
-    try:
-        session = stripe.expire_session(payment.session_id, idempotency_key=_key(payment, "close"))
-    except ProviderRefused:
-        session = stripe.retrieve_session(payment.session_id)
+    session = _end_session(payment)
     apply_session(payment_id=payment.pk, session=session, source=MoveSource.CHECKOUT)
     return Payment.objects.get(pk=payment.pk)
+
+
+def cancel_payment(payment: Payment, *, by: User) -> None:
+    """Call off an order that the buyer has not paid for, after closing its page at Stripe. One that
+    is cancelled stays so. Raises IllegalMove if it is settled, or money came or is on its way, which
+    is stored; ProviderError, and then nothing is changed."""
+    if payment.status == PaymentStatus.CANCELLED:
+        return
+    if payment.status != PaymentStatus.PENDING:
+        raise IllegalMove
+    cause = Cause(source=MoveSource.BUYER, by=by)
+    session = _end_session(payment) if payment.session_id else None
+    if session is None or status_of(session) == PaymentStatus.EXPIRED:
+        move_payment(payment_id=payment.pk, to=PaymentStatus.CANCELLED, cause=cause)
+        return
+    apply_session(payment_id=payment.pk, session=session, source=MoveSource.BUYER)
+    raise IllegalMove
+
+
+def _end_session(payment: Payment) -> Session:
+    """Close the page at Stripe; return the session as it is then."""
+    try:
+        return stripe.expire_session(payment.session_id, idempotency_key=_key(payment, "close"))
+    except ProviderRefused:
+        return stripe.retrieve_session(payment.session_id)
 
 
 def ask_stripe(payment: Payment, *, source: MoveSource) -> Payment:

@@ -29,7 +29,7 @@ from payments.services.importing.rows import Row
 from payments.stripe_sandbox.webhooks import signed
 from payments.tests.factories import PaymentFactory
 from payments.tests.sandbox import Fault
-from project.tests.races import LIMIT, at_once, meanwhile, statuses
+from project.tests.races import LIMIT, at_once, elsewhere, meanwhile, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -220,6 +220,60 @@ def test_a_page_that_is_just_written_down_is_not_replaced_by_an_older_one(
     assert outcome == StripeOutcome.OTHER_SESSION
     half_made.refresh_from_db()
     assert (half_made.status, half_made.payment_url) == ("pending", answer.json()["payment_url"])
+
+
+def test_a_buyer_who_cancels_while_the_money_comes_loses_nothing(
+    api, learner, order, patient, deliver
+):
+    page = order().json()
+    patient.sandbox.pay(Payment.objects.get().session_id)
+    event = next(it for it in patient.events if it["type"].startswith("checkout"))
+    told, cancelled = at_once(
+        lambda: deliver(event),
+        lambda: api(learner).delete(f"payments/{page['id']}"),
+        before_writing=PaymentMove,
+    )
+    assert (told.status_code, cancelled.status_code) == (200, 409)
+    assert Payment.objects.get().status == "paid"
+    assert Access.objects.active().count() == 1
+
+
+def test_stripe_may_tell_that_the_page_is_closed_before_it_answers_who_cancels(
+    api, learner, order, patient, deliver
+):
+    page = order().json()
+    patient.sandbox.on_event = lambda event: elsewhere(lambda: deliver(event))
+    assert api(learner).delete(f"payments/{page['id']}").status_code == 204
+    assert [str(move) for move in PaymentMove.objects.order_by("pk")] == [
+        "pending → expired",
+        "expired → cancelled",
+    ]
+
+
+def test_two_tabs_that_cancel_at_once_cancel_once(api, learner, order, patient):
+    page = order().json()
+    answers = at_once(
+        *[lambda: api(learner).delete(f"payments/{page['id']}")] * 2, before_writing=PaymentMove
+    )
+    # Stripe refuses to work twice at once on what has one key: one may have to try again.
+    assert set(statuses(answers)) <= {204, 502}
+    assert Payment.objects.get().status == "cancelled"
+    assert PaymentMove.objects.count() == 1
+
+
+@pytest.mark.postgresql
+def test_cash_that_staff_confirm_while_it_is_cancelled_is_one_of_the_two(
+    api, learner, administrator, course
+):
+    payment = PaymentFactory.create(payer=learner, course=course)
+    confirmed, cancelled = at_once(
+        partial(staff.confirm_payment, payment=payment, by=administrator, reason="Till"),
+        lambda: api(learner).delete(f"payments/{payment.pk}"),
+        before_writing=PaymentMove,
+    )
+    assert isinstance(confirmed, Payment)
+    assert cancelled.status_code == 409
+    assert Payment.objects.get().status == "paid"
 
 
 # --- Staff --------------------------------------------------------------------------------------

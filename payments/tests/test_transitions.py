@@ -18,6 +18,7 @@ LEGAL = {
     ("pending", "processing"), ("pending", "paid"), ("pending", "failed"), ("pending", "expired"),
     ("processing", "paid"), ("processing", "failed"),
     ("failed", "paid"), ("expired", "processing"), ("expired", "paid"),
+    ("expired", "cancelled"),
     ("pending", "cancelled"), ("cancelled", "processing"), ("cancelled", "paid"),
 }  # fmt: skip
 CAUSE = transitions.Cause(source=MoveSource.STAFF, reason="test")

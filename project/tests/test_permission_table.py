@@ -286,6 +286,8 @@ TABLE = [
     Row("get_payment", lambda w: ("GET", f"payments/{w.payment.pk}"), "401 404 200 404 200"),
     Row("get_payment_status", lambda w: ("GET", f"payments/{w.payment.pk}/status"),
         "401 404 200 404 200"),
+    Row("cancel_payment", lambda w: ("DELETE", f"payments/{w.payment.pk}"), "401 404 204 404 403",
+        state=lambda w: Payment.objects.get(pk=w.payment.pk).status),
     Row("create_payment", lambda w: ("POST", "payments", {"course_id": w.priced.pk, "method": "cash"}),
         "401 201 409 201 201", state=lambda w: Payment.objects.filter(payer=w.caller).count()),
     Row("create_payment", lambda w: ("POST", "payments", {"course_id": w.draft.pk, "method": "cash"}),

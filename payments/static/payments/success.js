@@ -2,7 +2,7 @@
 "use strict";
 
 const state = document.getElementById("state");
-const SETTLED = new Set(["paid", "failed", "expired", "refunded"]);
+const SETTLED = new Set(["paid", "failed", "expired", "cancelled", "refunded"]);
 
 function show(status) {
   state.dataset.status = status;
