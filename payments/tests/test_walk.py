@@ -1,0 +1,240 @@
+"""A random walk: people buy, pay, get their money back and dispute it while events are lost, late and
+doubled. Access follows from the rows at each step, and after the night nothing is left of what was
+lost."""
+
+import random
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from lms.models import Access
+from lms.tests.factories import CourseFactory, LessonFactory
+from payments.models import Payment, PaymentMethod, PaymentStatus, Refund, RefundStatus
+from payments.provider import stripe
+from payments.provider.types import ProviderError
+from payments.services import consistency, reconciliation, refunds, staff
+from payments.services.stripe_events import status_of
+from payments.stripe_sandbox.forms import StripeFault
+from payments.tasks import catch_up_with_stripe
+from people.services import accounts
+from people.tests.factories import UserFactory
+from project.common.errors import DomainError
+
+pytestmark = pytest.mark.django_db
+
+STEPS = 200
+PRICE = Decimal("1990.00")
+# What a step may be refused with: somebody asks for what can't be done now.
+REFUSED = (DomainError, ProviderError, StripeFault)
+
+
+class Walk:
+    """The school, its Stripe, and the events that are on their way."""
+
+    def __init__(self, *, seed, api, deliver, run_worker, stripe_sandbox, administrator):
+        self.chance = random.Random(seed)
+        self.api = api
+        self.deliver = deliver
+        self.run_worker = run_worker
+        self.server = stripe_sandbox
+        self.sandbox = stripe_sandbox.sandbox
+        self.administrator = administrator
+        self.people = UserFactory.create_batch(4)
+        courses = CourseFactory.create_batch(2, published=True, price=PRICE)
+        lessons = [LessonFactory.create(course=course, price=PRICE / 2) for course in courses]
+        self.targets = [{"course_id": course.pk} for course in courses]
+        self.targets += [{"lesson_id": lesson.pk} for lesson in lessons]
+        self.taken = 0
+        self.done = Counter()
+
+    def any_of(self, rows):
+        rows = list(rows)
+        return self.chance.choice(rows) if rows else None
+
+    def any_made(self, kind, **fields):
+        made = self.sandbox.all(kind)
+        return self.any_of(
+            one for one in made if all(one[name] == value for name, value in fields.items())
+        )
+
+    def step(self):
+        name = self.chance.choice(
+            ["buy"] * 5 + ["pay"] * 3 + ["pay_later", "tell", "tell", "tell", "ask_the_status"]
+            + ["confirm", "reject", "undo", "refund", "refund_a_part", "refund_in_the_dashboard"]
+            + ["settle_refund", "fail_refund", "dispute", "decide", "let_time_pass", "reconcile"]
+            + ["change_how_banks_are", "erase"]
+        )  # fmt: skip
+        try:
+            self.run_worker(getattr(self, name))
+        except REFUSED:
+            self.done["refused"] += 1
+        self.done[name] += 1
+
+    # --- What people do ---
+
+    def buy(self):
+        method = self.chance.choice(PaymentMethod.values)
+        person = self.any_of(person for person in self.people if person.is_active)
+        answer = self.api(person).post("payments", self.any_of(self.targets) | {"method": method})
+        assert answer.status_code in {200, 201, 409}, answer.json()
+
+    def pay(self):
+        if session := self.any_made("checkout.session", status="open"):
+            self.sandbox.pay(session["id"])
+
+    def pay_later(self):
+        if session := self.any_made("checkout.session", status="open"):
+            self.sandbox.pay_later(session["id"], succeeds=self.chance.random() < 0.7)
+
+    def ask_the_status(self):
+        payment = self.any_of(Payment.objects.filter(payer__is_active=True))
+        if payment is not None:
+            self.api(payment.payer).get(f"payments/{payment.pk}/status")
+
+    def erase(self):
+        person = self.any_of(person for person in self.people[1:] if person.is_active)
+        if person is not None and self.chance.random() < 0.2:
+            accounts.erase_account(user=person)
+            person.refresh_from_db()
+
+    # --- What staff do ---
+
+    def decide_about(self, status, decision, **options):
+        payment = self.any_of(Payment.objects.filter(status=status))
+        if payment is not None:
+            decision(payment=payment, by=self.administrator, reason="walking", **options)
+
+    def confirm(self):
+        self.decide_about("pending", staff.confirm_payment)
+
+    def reject(self):
+        self.decide_about("pending", staff.reject_payment)
+
+    def undo(self):
+        self.decide_about("paid", staff.undo_confirmation)
+
+    def refund(self):
+        self.decide_about("paid", refunds.refund_payment)
+
+    def refund_a_part(self):
+        ends_access = self.chance.random() < 0.3
+        amount = Decimal(self.chance.randrange(1, 500))
+        self.decide_about("paid", refunds.refund_payment, amount=amount, ends_access=ends_access)
+
+    # --- What happens at Stripe ---
+
+    def refund_in_the_dashboard(self):
+        if charge := self.any_made("charge", refunded=False):
+            self.sandbox.create_refund(
+                {"payment_intent": charge["payment_intent"], "amount": "10000"}
+            )
+
+    def settle_refund(self):
+        if refund := self.any_made("refund", status="pending"):
+            self.sandbox.settle_refund(refund["id"], succeeds=True)
+
+    def fail_refund(self):
+        if refund := self.any_made("refund", status=self.chance.choice(["pending", "succeeded"])):
+            self.sandbox.settle_refund(refund["id"], succeeds=False)
+
+    def dispute(self):
+        if charge := self.any_made("charge", disputed=False, amount_refunded=0):
+            self.sandbox.open_dispute(charge["id"])
+
+    def decide(self):
+        if dispute := self.any_made("dispute", status="needs_response"):
+            self.sandbox.advance(1)
+            self.sandbox.change_dispute(dispute["id"], self.chance.choice(["won", "lost"]))
+
+    def let_time_pass(self):
+        self.sandbox.advance(self.chance.choice([20, 3600, 30 * 3600]))
+
+    def change_how_banks_are(self):
+        self.sandbox.refunds_wait = not self.sandbox.refunds_wait
+
+    # --- What is told ---
+
+    def tell(self):
+        """Some of what happened since, in any order, some of it twice; a part is never told."""
+        new = self.server.events[self.taken :]
+        self.taken = len(self.server.events)
+        told = [event for event in new if self.chance.random() < 0.6]
+        told += [event for event in told if self.chance.random() < 0.3]
+        told += self.chance.sample(self.server.events, min(2, len(self.server.events)))
+        self.chance.shuffle(told)
+        for event in told:
+            assert self.deliver(event).status_code == 200
+
+    def reconcile(self):
+        reconciliation.reconcile_payments(at=timezone.now() + reconciliation.OVERDUE_AFTER * 2)
+
+    def night(self):
+        """The sandbox's time is ahead of ours: what is to be told is told by now."""
+        self.sandbox.advance(30 * 3600)
+        self.run_worker(catch_up_with_stripe)
+        for _round in range(3):
+            self.run_worker(self.reconcile)
+
+
+def assert_rows_agree():
+    for payment in Payment.objects.prefetch_related("moves", "refunds", "disputes"):
+        refunds_of = list(payment.refunds.all())
+        succeeded = [one for one in refunds_of if one.status == RefundStatus.SUCCEEDED]
+        assert payment.refunded_amount == sum(one.amount for one in succeeded)
+        assert payment.refunded_amount <= payment.amount
+        last = payment.moves.last()
+        assert payment.status == (last.to_status if last else PaymentStatus.PENDING)
+        gives = (
+            payment.status == PaymentStatus.PAID
+            and not any(one.ends_access for one in succeeded)
+            and not any(one.status == "lost" for one in payment.disputes.all())
+        )
+        given = Access.objects.active().filter(reference=payment.reference).exists()
+        assert given == gives, f"payment {payment.pk}: {payment.status}"
+
+
+def money_here():
+    """What came and was kept, of what was paid at Stripe."""
+    paid = Payment.objects.filter(method="stripe", paid_at__isnull=False)
+    return sum(payment.left_amount for payment in paid)
+
+
+def money_there(sandbox):
+    charges = sandbox.all("charge")
+    returned = sum(one["amount"] for one in sandbox.all("refund") if one["status"] == "succeeded")
+    return Decimal(sum(charge["amount"] for charge in charges) - returned) / 100
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_happens_access_follows_from_the_rows_and_the_night_heals(
+    api, deliver, run_worker, stripe_sandbox, administrator, seed
+):
+    walk = Walk(
+        seed=seed,
+        api=api,
+        deliver=deliver,
+        run_worker=run_worker,
+        stripe_sandbox=stripe_sandbox,
+        administrator=administrator,
+    )
+    for _step in range(STEPS):
+        walk.step()
+        assert_rows_agree()
+    walk.night()
+    assert_rows_agree()
+    assert money_here() == money_there(walk.sandbox)
+    for payment in Payment.objects.exclude(session_id=""):
+        session = stripe.retrieve_session(payment.session_id)
+        whole = PaymentStatus.REFUNDED if payment.refunded_amount else PaymentStatus.PAID
+        assert payment.status in {status_of(session), whole}, payment.pk
+    for refund in walk.sandbox.all("refund"):
+        ours = Refund.objects.get(refund_id=refund["id"])
+        assert (ours.status == "succeeded") == (refund["status"] == "succeeded")
+    needs_a_person = {"paid_twice", "open_too_long"}
+    found = {one.kind for one in consistency.find_disagreements()}
+    assert found <= needs_a_person
+    # Of everything there was something.
+    assert walk.done["refused"] < STEPS / 2
+    assert Refund.objects.exists()
