@@ -47,7 +47,7 @@ class Walk:
         self.targets = [{"course_id": course.pk} for course in courses]
         self.targets += [{"lesson_id": lesson.pk} for lesson in lessons]
         self.taken = 0
-        self.done = Counter()
+        self.done: Counter[str] = Counter()
 
     def any_of(self, rows):
         rows = list(rows)
