@@ -94,8 +94,8 @@ def create_payment(
     that the money came. 200: one for the same thing was open already, and this is it.
 
     A course or lesson that is not on sale for the caller: 404. Free, or a lesson that is not sold
-    on its own: 409 `nothing_to_pay`. Paid for (a course covers its lessons) or one's own: 409
-    `already_paid`. An `Idempotency-Key` that was used for another body: 409
+    on its own: 409 `nothing_to_pay`. What the caller may learn already, by whatever
+    right: 409 `already_paid`. An `Idempotency-Key` that was used for another body: 409
     `idempotency_key_reused`. Stripe does not answer: 502, and another try goes on from there.
     """
     payment, created = purchase.request_payment(

@@ -1,14 +1,7 @@
 """The policy of the payments book. Who sees a payment is `visible_to` in models.py."""
 
-from lms.models import Course, Lesson
 from payments.models import Payment
 from people.models import User
-
-
-def owns(user: User, target: Course | Lesson) -> bool:
-    """Authors have what is theirs without buying it."""
-    course = target if isinstance(target, Course) else target.course
-    return course.owner_id == user.pk
 
 
 def can_cancel(user: User, payment: Payment) -> bool:

@@ -40,7 +40,7 @@ def confirm_payment(*, payment: Payment, by: User, reason: str) -> Payment:
         payer=payment.payer, course=payment.course_id, lesson=payment.lesson_id
     )
     if same.filter(status=PaymentStatus.PAID).exclude(pk=payment.pk).exists():
-        raise AlreadyPaid
+        raise AlreadyPaid(_("This person has already paid for this."))
     return _decide(payment, PaymentStatus.PAID, by, reason)
 
 

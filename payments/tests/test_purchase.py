@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from lms.models import Course, Lesson
+from lms.models import Access, Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import IdempotencyKey, Payment, PaymentStatus
 from payments.tasks import forget_old_keys
@@ -119,6 +119,36 @@ def test_authors_do_not_buy_what_is_theirs(api, author, lesson):
         assert (response.status_code, response.json()["code"]) == (409, "already_paid")
     draft = CourseFactory.create(owner=author, price=Decimal(5))
     assert ask(api(author), course_id=draft.pk).json()["code"] == "already_paid"
+
+
+@pytest.mark.parametrize("source", ["enrollment", "grant"])
+@pytest.mark.parametrize("of", ["course", "lesson"])
+def test_who_has_access_by_another_right_is_not_charged(api, learner, lesson, source, of):
+    """A course covers its lessons; a lesson does not cover its course."""
+    right = Access.objects.create(user=learner, source=source, **{of: getattr(lesson, of, lesson)})
+    targets = [{"lesson_id": lesson.pk}] + [{"course_id": lesson.course_id}] * (of == "course")
+    for target in targets:
+        response = ask(api(learner), **target)
+        assert (response.status_code, response.json()["code"]) == (409, "already_paid")
+    assert of == "course" or ask(api(learner), course_id=lesson.course_id).status_code == 201
+    right.revoked_at = timezone.now()
+    right.save()
+    for target in targets:
+        assert ask(api(learner), **target).status_code == 201
+
+
+def test_moderators_and_administrators_who_see_everything_are_not_charged(
+    api, moderator, administrator, lesson
+):
+    for person in (moderator, administrator):
+        for target in ({"course_id": lesson.course_id}, {"lesson_id": lesson.pk}):
+            assert ask(api(person), **target).json()["code"] == "already_paid"
+
+
+def test_a_preview_that_is_open_to_everybody_is_not_paid_for(api, learner, lesson):
+    Lesson.objects.filter(pk=lesson.pk).update(is_preview=True)
+    assert ask(api(learner), lesson_id=lesson.pk).json()["code"] == "already_paid"
+    assert ask(api(learner), course_id=lesson.course_id).status_code == 201
 
 
 def test_a_paid_course_covers_its_lessons(api, learner, lesson):
@@ -296,5 +326,5 @@ def test_number_of_queries_of_a_request(api, learner, lesson, django_assert_num_
     client = api(learner)
     # The account of the token; begin, lock, key, course held, lesson with its course, paid already,
     # pending already, payment, key, commit.
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         assert ask(client, KEY, lesson_id=lesson.pk).status_code == 201
