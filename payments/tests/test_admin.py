@@ -208,7 +208,7 @@ def test_the_error_of_a_service_is_a_message(client_of, administrator):
     second = PaymentFactory.create(payer=first.payer, course=first.course)
     staff.confirm_payment(payment=first, by=administrator, reason="came")
     response = client_of(administrator).post(page("confirm", second.pk), {"reason": "came, too"})
-    assert said(response) == ["You already have this: it is paid for, or it is your own."]
+    assert said(response) == ["This person has already paid for this."]
     second.refresh_from_db()
     assert second.status == PaymentStatus.PENDING
 

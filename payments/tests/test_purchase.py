@@ -324,7 +324,7 @@ def test_twenty_requests_at_once_make_one_payment(api, learner, course, headers)
 
 def test_number_of_queries_of_a_request(api, learner, lesson, django_assert_num_queries):
     client = api(learner)
-    # The account of the token; begin, lock, key, course held, lesson with its course, paid already,
-    # pending already, payment, key, commit.
+    # The account of the token; begin, lock, key, course held, lesson with its course, open already,
+    # paid already, pending already, payment, key, commit.
     with django_assert_num_queries(12):
         assert ask(client, KEY, lesson_id=lesson.pk).status_code == 201
