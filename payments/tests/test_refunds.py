@@ -50,6 +50,7 @@ def state(payment):
     return payment.status, payment.refunded_amount, has_access
 
 
+@pytest.mark.reported("A part of the money was given back, and the whole course was taken.")
 @pytest.mark.parametrize("where", ["bought", "in_cash"])
 def test_parts_add_up_to_the_whole_and_only_the_whole_ends_the_access(request, refund, where):
     payment = request.getfixturevalue(where)
@@ -91,6 +92,9 @@ def test_no_more_goes_back_than_is_left(request, refund, where, amount):
     assert state(payment) == ("paid", 1000, True)
 
 
+@pytest.mark.reported(
+    "A refund that was pending was asked for again, and the money went back twice."
+)
 def test_what_is_under_way_is_not_given_back_twice(bought, refund, stripe_sandbox):
     stripe_sandbox.sandbox.refunds_wait = True
     first = refund(bought, "1900")
@@ -108,6 +112,9 @@ def test_a_refund_under_way_counts_once_it_has_succeeded(bought, refund, deliver
     assert (pending.status, state(bought)) == ("succeeded", ("refunded", PRICE, False))
 
 
+@pytest.mark.reported(
+    "A refund failed days later; the buyer had neither money nor course, and nobody knew."
+)
 def test_a_failed_refund_can_be_made_anew(bought, refund, deliver, stripe_sandbox):
     failed = refund(bought)
     stripe_sandbox.sandbox.settle_refund(failed.refund_id, succeeds=False)
@@ -125,6 +132,7 @@ def lose_answers(stripe_sandbox, kind="drop_after"):
     stripe_sandbox.api.faults.extend(faults)
 
 
+@pytest.mark.reported("A time-out while refunding, the second click, two refunds.")
 @pytest.mark.parametrize("kind", ["drop", "drop_after", "error", "unavailable"])
 def test_another_try_after_no_answer_is_the_same_refund(bought, refund, stripe_sandbox, kind):
     lose_answers(stripe_sandbox, kind)
@@ -143,6 +151,9 @@ def test_another_try_after_no_answer_is_the_same_refund(bought, refund, stripe_s
     assert len(made) == bought.refunds.count() == bought.refunded_amount / 500
 
 
+@pytest.mark.reported(
+    "Stripe made the refund, its answer was lost, and the shop still showed the payment as paid."
+)
 def test_what_stripe_did_without_its_answer_coming_through_is_found(bought, refund, stripe_sandbox):
     lose_answers(stripe_sandbox)
     with pytest.raises(ProviderUnavailable):
@@ -153,6 +164,7 @@ def test_what_stripe_did_without_its_answer_coming_through_is_found(bought, refu
     assert bought.refunds.get().by is not None
 
 
+@pytest.mark.reported("Refunds made in Stripe's dashboard were missing in the shop's books.")
 def test_refunds_of_stripes_dashboard_are_rows_like_the_others(bought, stripe_sandbox):
     for amount in ("50000", "149000"):
         stripe_sandbox.sandbox.create_refund(
@@ -177,6 +189,7 @@ def test_a_disputed_payment_is_not_refunded(bought, refund, stripe_sandbox):
     assert state(bought)[0] == "refunded"
 
 
+@pytest.mark.reported('A disputed charge can\'t be refunded, and the shop said "try again later".')
 def test_what_stripe_refuses_is_kept_with_its_reason(bought, refund, stripe_sandbox):
     """A dispute that we did not hear of."""
     [charge] = stripe_sandbox.sandbox.all("charge")
@@ -218,6 +231,9 @@ def test_only_a_paid_offline_payment_that_kept_its_money_is_corrected(administra
 # --- What no webhook told ---
 
 
+@pytest.mark.reported(
+    "The webhook was down for a day, and what Stripe told meanwhile was never heard."
+)
 def test_lost_events_are_made_good_at_night(api, learner, buy, stripe_sandbox):
     payment = Payment.objects.get(pk=buy().json()["id"])
     session = stripe_sandbox.sandbox.pay(payment.session_id)
@@ -236,6 +252,7 @@ def test_lost_events_are_made_good_at_night(api, learner, buy, stripe_sandbox):
     assert api(learner).get(f"payments/{payment.pk}").json()["is_disputed"] is True
 
 
+@pytest.mark.reported("A refund's event came before the payment's and was dropped as unknown.")
 def test_an_event_that_came_before_its_intent_was_known_is_read_again(
     buy, deliver, run_worker, stripe_sandbox
 ):

@@ -86,6 +86,7 @@ def noted():
 # --- What a session says ---
 
 
+@pytest.mark.reported("Events out of order put a paid order back to pending.")
 @pytest.mark.parametrize(
     ("start", "said", "end"),
     [
@@ -139,6 +140,7 @@ def test_a_delayed_payment_that_failed_is_told_by_its_event(deliver, learner, co
     assert payment.status == end
 
 
+@pytest.mark.reported("Another order's session was accepted as payment for this one.")
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -182,6 +184,7 @@ def test_a_later_session_without_its_intent_does_not_make_us_forget_it(deliver, 
 # --- What a charge says ---
 
 
+@pytest.mark.reported("Card refunds sent only charge.refunded, without an event of the refund.")
 @pytest.mark.parametrize("by", ["intent", "token", "both"])
 def test_a_refunded_charge_finds_its_payment_by_either_name(
     deliver, paid, by, django_capture_on_commit_callbacks
@@ -266,6 +269,7 @@ def test_a_refund_that_is_heard_of_before_the_money_is_the_end_of_it(
     assert Delivery.objects.get().error == "not paid any more"
 
 
+@pytest.mark.reported("A pending refund took the course, then it failed.")
 @pytest.mark.parametrize(
     ("status", "state"),
     [
@@ -322,6 +326,7 @@ def test_a_refund_that_the_payment_can_t_have_is_noted_only(deliver, paid, chang
 # --- What a dispute says ---
 
 
+@pytest.mark.reported("A dispute was lost, and the course stayed open for ever.")
 @pytest.mark.parametrize("taken_at", ["created", "lost"])
 @pytest.mark.parametrize(
     ("told", "keeps"),
@@ -431,6 +436,7 @@ def test_whatever_the_database_refuses_stripes_next_try_finds_nothing_half_done(
     assert payment.status == what
 
 
+@pytest.mark.reported("A webhook retried after three days put the payment into the wrong month.")
 def test_the_time_of_payment_is_when_stripe_says_that_it_was_paid(deliver, pending):
     session = a_session(pending, **PAID)
     deliver(an_event(COMPLETED, session, created=int(NOW.timestamp())))
