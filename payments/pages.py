@@ -8,10 +8,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from ninja.errors import Throttled
+from redis.exceptions import RedisError
 
 from payments.models import MoveSource, Payment
 from payments.provider.types import ProviderError
 from payments.services import checkout
+from people.throttles import limit_status_question
 
 
 @never_cache
@@ -34,8 +37,17 @@ def cancelled(request: HttpRequest, token: UUID) -> HttpResponse:
 @require_safe
 def status(request: HttpRequest, token: UUID) -> JsonResponse:
     """Tell the waiting page how the payment stands. Whoever knows the token may ask: it stands in
-    the address that Stripe sent the buyer to, and nowhere else."""
+    the address that Stripe sent the buyer to, and nowhere else. Who asks too often is told what is
+    stored, with 429."""
     payment = get_object_or_404(Payment.objects.whole(), token=token)
+    try:
+        # Who asks about their money while the cache is down is answered.
+        with suppress(RedisError):
+            limit_status_question(request, token=str(token))
+    except Throttled as error:
+        return JsonResponse(
+            {"status": payment.status}, status=429, headers={"Retry-After": str(error.wait)}
+        )
     # The page asks again; until Stripe answers, what is stored is the best that can be told.
     with suppress(ProviderError):
         payment = checkout.ask_stripe(payment, source=MoveSource.STATUS)

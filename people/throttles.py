@@ -49,6 +49,12 @@ def limit_link(request: HttpRequest, *, uid: str, token: str) -> None:
     _count("link", link=f"{uid}/{token}", rate=settings.THROTTLE_LOGIN)
 
 
+def limit_status_question(request: HttpRequest, *, token: str) -> None:
+    """Count a question of the page after the purchase. Raises Throttled."""
+    _count("status", address=_address(request), rate=settings.THROTTLE_STATUS)
+    _count("status", link=token, rate=settings.THROTTLE_STATUS)
+
+
 @contextmanager
 def login_attempt(request: HttpRequest, *, email: str) -> Iterator[None]:
     """Count an attempt to log in, as a failure of the account if an exception leaves the block.

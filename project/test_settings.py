@@ -23,6 +23,7 @@ os.environ.update(
     THROTTLE_LOGIN="1000/min",
     THROTTLE_REGISTER="1000/min",
     THROTTLE_RESET="1000/min",
+    THROTTLE_STATUS="1000/min",
     LOG_LEVEL="WARNING",
 )
 for name in (

@@ -1,6 +1,8 @@
 """Where the buyer lands after Stripe's page, without the application."""
 
 import pytest
+from django.core.cache import cache
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from payments.models import PaymentMove
 from payments.tests.factories import PaymentFactory
@@ -36,6 +38,43 @@ def test_the_success_page_is_told_what_stripe_says(
     assert client.get(path).json() == {"status": "paid"}
     assert can_learn(api, learner, lesson)
     assert PaymentMove.objects.get().source == "status"
+
+
+def test_who_asks_without_end_hears_what_is_known_and_stripe_is_left_alone(
+    client, settings, buy, stripe_sandbox, asked
+):
+    settings.THROTTLE_STATUS = "3/min"
+    settings.NINJA_NUM_PROXIES = 1
+    buy()
+    payment = the_payment()
+    asked.clear()
+    path = f"/payments/success/{payment.token}/status"
+
+    def ask(number):
+        return client.get(path, headers={"X-Forwarded-For": f"192.0.2.{number}"})
+
+    assert [ask(number).status_code for number in range(4)] == [200, 200, 200, 429]
+    stripe_sandbox.sandbox.pay(payment.session_id)
+    response = ask(5)
+    assert (response.status_code, response.json()) == (429, {"status": "pending"})
+    assert 1 <= int(response["Retry-After"]) <= 60
+    assert "no-store" in response["Cache-Control"]
+    assert len(asked) == 3
+
+
+def test_one_address_asks_about_many_payments_no_more_often(client, settings):
+    settings.THROTTLE_STATUS = "3/min"
+    paths = [f"/payments/success/{PaymentFactory.create().token}/status" for _ in range(4)]
+    assert [client.get(path).status_code for path in paths] == [200, 200, 200, 429]
+
+
+def test_who_asks_while_the_cache_is_down_is_answered(client, monkeypatch):
+    def down(*_arguments, **_options):
+        raise RedisConnectionError
+
+    path = f"/payments/success/{PaymentFactory.create().token}/status"
+    monkeypatch.setattr(cache, "get_or_set", down)
+    assert client.get(path).json() == {"status": "pending"}
 
 
 LANDING = ("success/{}/", "success/{}/status", "cancelled/{}/")
