@@ -65,5 +65,6 @@ class AutomaticReason(Note):
     SESSION = "session", _("session at Stripe: %s")
     REFUND = "refund", _("refund at Stripe: %s")
     DISPUTE = "dispute", _("dispute at Stripe: %s")
+    SESSION_UNKNOWN = "session unknown", _("Stripe doesn't know the session")
     PAGE_NEVER_MADE = "page never made", _("the payment page was never created")
     NO_PAID_PAYMENT = "no paid payment", _("no paid payment")

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from lms.models import Course, Lesson
+from payments.models.accounts import MadeAtStripe
 from payments.models.disputes import Dispute, DisputeStatus
 from payments.models.refunds import Refund
 from people.models import User
@@ -178,7 +179,7 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         return self.get(external_id=external_id)
 
 
-class Payment(models.Model):
+class Payment(MadeAtStripe):
     """A payment of one person for one course or one lesson.
 
     `title`, `amount` and `currency` are the ones at the time of purchase.

@@ -6,12 +6,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Course, Lesson
+from payments.models.accounts import MadeAtStripe
 from payments.models.payment import Payment
 
 
-class StripePrice(models.Model):
-    """A Product with its Price at Stripe, reused while title, amount and currency match. A price
-    never changes there: another amount is another row."""
+class StripePrice(MadeAtStripe):
+    """A Product with its Price at Stripe, reused while title, amount and currency match, in its
+    mode of its account. A price never changes there: another amount is another row."""
 
     course = models.ForeignKey(Course, models.CASCADE, null=True, related_name="+")
     lesson = models.ForeignKey(Lesson, models.CASCADE, null=True, related_name="+")

@@ -32,6 +32,13 @@ def read_id(answer: Json) -> str:
     return _name(answer["id"])
 
 
+def read_account(answer: Json) -> str:
+    if answer["object"] != "account":
+        msg = "not an account"
+        raise ValueError(msg)
+    return _name(answer["id"])
+
+
 def read_session(answer: Json) -> Session:
     currency = answer["currency"].upper() if answer["currency"] else None
     # Its id, or the whole of it if we asked for that.

@@ -22,12 +22,14 @@ from payments.provider.reading import (
     UNREADABLE,
     Json,
     is_live,
+    read_account,
     read_event,
     read_id,
     read_refund,
     read_session,
 )
 from payments.provider.types import (
+    Account,
     Event,
     InvalidEvent,
     InvalidSignature,
@@ -70,6 +72,26 @@ EVENTS = (
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
 )
+
+
+# Whose each key is: asked once per process.
+_accounts: dict[str, str] = {}
+
+
+def known_account() -> Account:
+    """Where our key leads, as far as this process knows. Asks nobody."""
+    return Account(is_live(), _accounts.get(settings.STRIPE_API_KEY, ""))
+
+
+def ask_account() -> Account:
+    """Where our key leads; asks Stripe the first time. Raises ProviderUnavailable."""
+    if settings.STRIPE_API_KEY not in _accounts:
+        try:
+            account_id = _ask(lambda client: client.v1.accounts.retrieve_current(), read_account)
+        except (ProviderMisconfigured, ProviderRefused):
+            account_id = ""
+        _accounts[settings.STRIPE_API_KEY] = account_id
+    return known_account()
 
 
 def create_product(*, name: str, idempotency_key: str, metadata: dict[str, str]) -> str:
@@ -312,7 +334,7 @@ def _translated(error: "stripe.StripeError") -> ProviderError:
         case stripe.IdempotencyError():
             return KeyUsedOtherwise()
         case stripe.InvalidRequestError() | stripe.CardError():
-            return ProviderRefused(error.code or "")
+            return ProviderRefused(error.code or "", error.param or "")
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     return ProviderUnavailable(needs_new_key=headers.get("idempotent-replayed") == "true")
 

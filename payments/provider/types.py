@@ -31,11 +31,23 @@ class ProviderUnavailable(ProviderError):
 
 class ProviderRefused(ProviderError):
     """The provider understood the request and refused it: nothing was done. `reason` is its own
-    code or empty."""
+    code and `param` the field that it did not take; either may be empty."""
 
-    def __init__(self, reason: str = "") -> None:
+    def __init__(self, reason: str = "", param: str = "") -> None:
         super().__init__()
         self.reason = reason
+        self.param = param
+
+    @property
+    def is_unknown(self) -> bool:
+        """What was asked about, or a part of what was sent, does not exist there: it is of the
+        other mode or of another account, or was deleted."""
+        return self.reason == "resource_missing"
+
+    @property
+    def is_about_price(self) -> bool:
+        """Another price is needed: this one is unknown there, or archived."""
+        return self.is_unknown or self.param.endswith("[price]")
 
 
 class KeyUsedOtherwise(ProviderRefused):
@@ -70,6 +82,15 @@ class InvalidEvent(DomainError):
 
     code = "invalid_event"
     message = _("The event can't be read.")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where our key leads: ids of one mode of one account are unknown in any other. `id` is empty
+    if the key may not tell."""
+
+    livemode: bool
+    id: str
 
 
 @dataclass(frozen=True, slots=True)

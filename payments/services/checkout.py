@@ -12,10 +12,17 @@ from django.db.models import F
 from django.urls import reverse
 
 from payments.models import AutomaticReason, MoveSource, Payment, PaymentStatus, StripePrice
+from payments.models.payment import OPEN_STATUSES
 from payments.provider import stripe
 from payments.provider.types import ProviderError, ProviderRefused, Session
 from payments.services.stripe_events import apply_session, remember_session, status_of
-from payments.services.transitions import Cause, IllegalMove, lock_payment, move_payment
+from payments.services.transitions import (
+    Cause,
+    IllegalMove,
+    lock_payment,
+    move_locked,
+    move_payment,
+)
 from people.models import User
 
 
@@ -25,9 +32,26 @@ def open_session(
     """Create what Stripe needs for the payment; return it with its page, and whether this call
     made the page and no parallel one. `absolute_url` completes the paths of our own pages. Raises
     ProviderError."""
+    try:
+        session = _create_session(payment, user, absolute_url)
+    except ProviderRefused as error:
+        if not error.is_about_price:
+            raise
+        _forget_price(payment)
+        session = _create_session(payment, user, absolute_url)
+    with transaction.atomic():
+        payment = lock_payment(payment.pk)
+        # A parallel request may have kept the page, or closed the payment.
+        is_first = payment.is_half_made
+        if is_first:
+            remember_session(payment, session)
+    return payment, is_first
+
+
+def _create_session(payment: Payment, user: User, absolute_url: Callable[[str], str]) -> Session:
     success = absolute_url(reverse("payments:success", args=[payment.token]))
     try:
-        session = stripe.create_session(
+        return stripe.create_session(
             payment_id=str(payment.token),
             price_id=_ensure_price(payment),
             success_url=f"{success}?session_id={{CHECKOUT_SESSION_ID}}",
@@ -38,16 +62,8 @@ def open_session(
         )
     except ProviderError as error:
         if error.needs_new_key:
-            same = Payment.objects.filter(pk=payment.pk, attempt=payment.attempt)
-            same.update(attempt=F("attempt") + 1)
+            _take_new_keys(payment)
         raise
-    with transaction.atomic():
-        payment = lock_payment(payment.pk)
-        # A parallel request may have kept the page, or closed the payment.
-        is_first = payment.is_half_made
-        if is_first:
-            remember_session(payment, session)
-    return payment, is_first
 
 
 def close_session(payment: Payment) -> Payment:
@@ -56,9 +72,7 @@ def close_session(payment: Payment) -> Payment:
     if not payment.session_id:
         cause = Cause(source=MoveSource.CHECKOUT, reason=AutomaticReason.PAGE_NEVER_MADE)
         return move_payment(payment_id=payment.pk, to=PaymentStatus.EXPIRED, cause=cause)[0]
-    session = _end_session(payment)
-    apply_session(payment_id=payment.pk, session=session, source=MoveSource.CHECKOUT)
-    return Payment.objects.get(pk=payment.pk)
+    return _store(payment, _end_session(payment), MoveSource.CHECKOUT)
 
 
 def cancel_payment(payment: Payment, *, by: User) -> None:
@@ -78,21 +92,44 @@ def cancel_payment(payment: Payment, *, by: User) -> None:
     raise IllegalMove
 
 
-def _end_session(payment: Payment) -> Session:
-    """Close the page at Stripe; return the session as it is then."""
+def _end_session(payment: Payment) -> Session | None:
+    """Close the page at Stripe; return the session as it is then, None if Stripe does not know it."""
     try:
         return stripe.expire_session(payment.session_id, idempotency_key=_key(payment, "close"))
     except ProviderRefused:
+        return _find_session(payment)
+
+
+def _find_session(payment: Payment) -> Session | None:
+    try:
         return stripe.retrieve_session(payment.session_id)
+    except ProviderRefused as error:
+        if error.is_unknown:
+            return None
+        raise
 
 
 def ask_stripe(payment: Payment, *, source: MoveSource) -> Payment:
     """Retrieve the session of a payment that is still open, store what it says, and return the
     payment. Raises ProviderError."""
     if payment.session_id and payment in Payment.objects.open_at_stripe():
-        session = stripe.retrieve_session(payment.session_id)
+        return _store(payment, _find_session(payment), source)
+    return payment
+
+
+@transaction.atomic
+def _store(payment: Payment, session: Session | None, source: MoveSource) -> Payment:
+    """Move the payment as its session says. Without one, as Stripe does not know it in this mode of
+    this account, it leads to nothing any more."""
+    payment = lock_payment(payment.pk)
+    if session is not None:
         apply_session(payment_id=payment.pk, session=session, source=source)
-        payment = Payment.objects.get(pk=payment.pk)
+        return Payment.objects.get(pk=payment.pk)
+    if payment.status in OPEN_STATUSES:
+        is_pending = payment.status == PaymentStatus.PENDING
+        to = PaymentStatus.EXPIRED if is_pending else PaymentStatus.FAILED
+        cause = Cause(source=source, reason=AutomaticReason.SESSION_UNKNOWN)
+        move_locked(payment, to=to, cause=cause)
     return payment
 
 
@@ -100,10 +137,7 @@ def _ensure_price(payment: Payment) -> str:
     """Return the id of a price at Stripe for the payment's thing, title and amount; create it if
     there is none yet. Two at once may create two: each is right, and the older one is used from
     then on."""
-    columns = ("course_id", "lesson_id", "title", "amount", "currency")
-    terms = {column: getattr(payment, column) for column in columns}
-    known = StripePrice.objects.filter(**terms).order_by("id").first()
-    if known is not None:
+    for known in _known_prices(payment):
         return known.price_id
     product_id = stripe.create_product(
         name=payment.title,
@@ -116,10 +150,43 @@ def _ensure_price(payment: Payment) -> str:
         currency=payment.currency,
         idempotency_key=_key(payment, "price"),
     )
+    here = stripe.known_account()
     StripePrice.objects.get_or_create(
-        price_id=price_id, defaults={**terms, "product_id": product_id}
+        price_id=price_id,
+        defaults=_terms(payment)
+        | {"product_id": product_id, "livemode": here.livemode, "account_id": here.id},
     )
     return price_id
+
+
+def _known_prices(payment: Payment) -> list[StripePrice]:
+    """Prices that the payment can be made with, the oldest first."""
+    here = stripe.known_account()
+    return [
+        price
+        for price in StripePrice.objects.filter(**_terms(payment)).order_by("id")
+        if price.may_be_in(livemode=here.livemode, account_id=here.id)
+    ]
+
+
+def _terms(payment: Payment) -> dict[str, object]:
+    columns = ("course_id", "lesson_id", "title", "amount", "currency")
+    return {column: getattr(payment, column) for column in columns}
+
+
+def _forget_price(payment: Payment) -> None:
+    """Let a new price be made: what our keys lead to, and perhaps our rows, is unknown at Stripe or
+    archived."""
+    for price in _known_prices(payment):
+        price.delete()
+    _take_new_keys(payment)
+
+
+def _take_new_keys(payment: Payment) -> None:
+    """Once for all that ask at the same time."""
+    same = Payment.objects.filter(pk=payment.pk, attempt=payment.attempt)
+    same.update(attempt=F("attempt") + 1)
+    payment.refresh_from_db(fields=["attempt"])
 
 
 def _ids_of_target(payment: Payment) -> dict[str, str]:

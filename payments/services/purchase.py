@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import Course, Lesson
 from payments.models import IdempotencyKey, Payment, PaymentMethod, PaymentStatus
+from payments.provider import stripe
 from payments.services.checkout import close_session, open_session
 from people.models import User
 from project.common.errors import Conflict, Missing
@@ -74,6 +75,8 @@ def request_payment(
     ProviderError if Stripe did not answer: then there is nothing that the user sees, and another
     try goes on where this one ended.
     """
+    if order.method == PaymentMethod.STRIPE:
+        stripe.ask_account()
     placed = _place(user, order, idempotency_key)
     if placed.is_stale:
         close_session(placed.payment)
@@ -158,12 +161,19 @@ def _may_learn(user: User, target: Course | Lesson) -> bool:
 
 
 def _is_stale(waiting: Payment, offer: Payment) -> bool:
-    """Say whether the page of a waiting payment is closed, or asks for another price than now.
-    While money is on its way it is too late to ask for another."""
+    """Say whether the page of a waiting payment is closed, is in another account or mode than our
+    key's, or asks for another price than now. While money is on its way it is too late to ask for
+    another."""
     if waiting.method != PaymentMethod.STRIPE or waiting.status != PaymentStatus.PENDING:
         return False
+    here = stripe.known_account()
     is_closed = not waiting.is_half_made and not waiting.payment_url
-    return is_closed or (waiting.amount, waiting.currency) != (offer.amount, offer.currency)
+    is_elsewhere = not waiting.may_be_in(livemode=here.livemode, account_id=here.id)
+    return (
+        is_closed
+        or is_elsewhere
+        or (waiting.amount, waiting.currency) != (offer.amount, offer.currency)
+    )
 
 
 def _find_target(user: User, order: Order) -> Course | Lesson:

@@ -84,12 +84,19 @@ def apply_session(
 
 
 def remember_session(payment: Payment, session: Session) -> None:
-    """Keep the page, and what later events will name the payment by."""
+    """Keep the page and where it is, and what later events will name the payment by."""
+    if not payment.session_id:
+        here = stripe.known_account()
+        payment.livemode, payment.account_id = here.livemode, here.id
     payment.session_id = session.id
     payment.session_url = session.url or payment.session_url
     payment.session_expires_at = session.expires_at
     payment.checked_at = timezone.now()
-    payment.save(update_fields=["session_id", "session_url", "session_expires_at", "checked_at"])
+    payment.save(
+        update_fields=[
+            "session_id", "session_url", "session_expires_at", "checked_at", "livemode", "account_id",
+        ]
+    )  # fmt: skip
     _remember_intent(payment, session.payment_intent_id)
 
 

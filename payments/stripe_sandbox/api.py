@@ -14,6 +14,7 @@ from payments.stripe_sandbox.state import Sandbox
 ROUTES = [
     (method, re.compile(pattern), operation)
     for method, pattern, operation in (
+        ("GET", r"/v1/account", "retrieve_account"),
         ("POST", r"/v1/products", "create_product"),
         ("GET", r"/v1/products/([^/]+)", "retrieve_product"),
         ("POST", r"/v1/prices", "create_price"),
@@ -99,6 +100,8 @@ class StripeAPI:
             match call.operation.split("_", 1):
                 case ["create", _]:
                     answer: Json = getattr(sandbox, call.operation)(call.form)
+                case ["retrieve", "account"]:
+                    answer = sandbox.account()
                 case ["expire", _]:
                     answer = sandbox.expire_session(call.object_id)
                 case ["list", "events"]:

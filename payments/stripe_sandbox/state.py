@@ -16,8 +16,12 @@ DAY = 24 * 3600
 TIME_TO_ANSWER = 9 * DAY
 
 
+NOTHING: dict[str, Json] = {"objects": {}, "lines": {}, "intent_metadata": {}, "outcomes": {}}
+
+
 class Sandbox:
-    """One account in test mode. Every public method is safe to call from any thread."""
+    """One account in one mode, test if not said otherwise. Every public method is safe to call from
+    any thread."""
 
     def __init__(
         self,
@@ -30,14 +34,16 @@ class Sandbox:
         self.delay = delay
         # Whether refunds are under way until `settle_refund`, as with many banks.
         self.refunds_wait = False
+        self.livemode = False
+        # Whether our key may ask whose it is: a restricted one may not.
+        self.tells_account = True
         self.lock = threading.RLock()
         self.on_event: Callable[[Json], object] = lambda event: None
         self._memory = memory
         # Lines and metadata for the payment intent are by session, and so are outcomes: when a
         # delayed payment will come to its end, and to which.
-        self._kept: dict[str, Json] = {
-            "objects": {}, "lines": {}, "intent_metadata": {}, "outcomes": {},
-        }  # fmt: skip
+        self._kept: dict[str, Json]
+        self.forget_everything()
         if memory and memory.exists():
             self._kept |= json.loads(memory.read_text())
 
@@ -101,6 +107,19 @@ class Sandbox:
                 self.expand(answer[place], inner)
         return answer
 
+    @property
+    def account_id(self) -> str:
+        return str(self._kept["account"]["id"])
+
+    def account(self) -> Json:
+        """Raises StripeFault."""
+        if not self.tells_account:
+            raise StripeFault(
+                "The provided key does not have the required permissions for this endpoint.",
+                status=HTTPStatus.FORBIDDEN,
+            )
+        return deepcopy(self._kept["account"])
+
     # --- What the API does ---
 
     def create_product(self, form: Json) -> Json:
@@ -133,7 +152,13 @@ class Sandbox:
         return self._keep(session)
 
     def _line(self, price_id: str, quantity: int) -> Json:
-        price = self.find("price", price_id, param="line_items[0][price]")
+        param = "line_items[0][price]"
+        price = self.find("price", price_id, param=param)
+        if not price["active"]:
+            raise StripeFault(
+                "The price specified is inactive. This field only accepts active prices.",
+                param=param,
+            )
         total = price["unit_amount"] * quantity
         return make(
             "item",
@@ -185,6 +210,18 @@ class Sandbox:
         changes = {"amount_refunded": refunded, "refunded": refunded == charge["amount"]}
         self._change(charge["id"], "charge.refunded", **changes)
         return refund
+
+    # --- What is done in the dashboard ---
+
+    def archive_price(self, price_id: str) -> Json:
+        """Take a price out of sale: no new session is made with it."""
+        return self._change(price_id, "price.updated", active=False)
+
+    def forget_everything(self, *, livemode: bool = False) -> None:
+        """Be another account, or the other mode: nothing of the one before is known there."""
+        with self.lock:
+            self.livemode = livemode
+            self._kept = deepcopy(NOTHING) | {"account": make("account", now=self.now())}
 
     # --- What banks do ---
 
@@ -293,6 +330,8 @@ class Sandbox:
 
     def _keep(self, made: Json, event: str | None = None) -> Json:
         with self.lock:
+            if "livemode" in made:
+                made["livemode"] = self.livemode
             self._kept["objects"][made["id"]] = made
             if event:
                 self._tell(event, made)
@@ -312,5 +351,6 @@ class Sandbox:
         data = {"object": deepcopy(subject)}
         request = {"id": new_id("req"), "idempotency_key": None}
         event = make("event", now=self.now(), type=kind, data=data, request=request)
+        event["livemode"] = self.livemode
         self._kept["objects"][event["id"]] = event
         self.on_event(deepcopy(event))

@@ -15,7 +15,9 @@ from payments.stripe_sandbox.server import SandboxHandler, SandboxServer, text_r
 from payments.stripe_sandbox.state import DAY, Sandbox
 from payments.tests.stripe_rules import check_request
 
-FaultKind = Literal["error", "unavailable", "rate_limit", "garbage", "stall", "drop", "drop_after"]
+FaultKind = Literal[
+    "error", "refuse", "unavailable", "rate_limit", "garbage", "stall", "drop", "drop_after"
+]
 FAULT_KINDS = get_args(FaultKind)
 
 
@@ -23,8 +25,8 @@ FAULT_KINDS = get_args(FaultKind)
 class Fault:
     """What shall go wrong, at which operation (`*`: any), after how many calls, how many times.
 
-    error: 500, kept under the key and replayed as Stripe does; unavailable: 503, and rate_limit:
-    429, nothing is kept; garbage: done, but the answer is HTML; stall: done, but the answer comes
+    error: 500, kept under the key and replayed as Stripe does; refuse: 400 with this code;
+    unavailable: 503, and rate_limit: 429, nothing is kept; garbage: done, but the answer is HTML; stall: done, but the answer comes
     `seconds` late; drop: the connection is cut before anything is done; drop_after: done, then cut.
     """
 
@@ -33,6 +35,7 @@ class Fault:
     skip: int = 0
     times: int = 1
     seconds: float = 0
+    code: str = "parameter_invalid"
 
     def __post_init__(self) -> None:
         if self.kind not in FAULT_KINDS:
@@ -121,6 +124,8 @@ class FaultyAPI(StripeAPI):
         match fault.kind if fault else None:
             case "drop":
                 return LateReply(0, b"", cut=True)
+            case "refuse" if fault:
+                raise StripeFault("It was planned to be refused.", code=fault.code)
             case "rate_limit":
                 return _failure(HTTPStatus.TOO_MANY_REQUESTS, "invalid_request_error")
             case "unavailable":
@@ -139,14 +144,16 @@ class FaultyAPI(StripeAPI):
         """Act, or say again what was said to the same key. A refusal (StripeFault) is not kept."""
         if not call.key:
             return act()
-        kept = self._take_key(call.key, call.asked)
+        # Each account has keys of its own.
+        key = f"{self.sandbox.account_id} {call.key}"
+        kept = self._take_key(key, call.asked)
         if kept.reply:
             return replace(kept.reply, headers={"Idempotent-Replayed": "true"})
         try:
             kept.reply = act()
         except StripeFault:
             with self._lock:
-                del self._kept[call.key]
+                del self._kept[key]
             raise
         return kept.reply
 

@@ -28,7 +28,13 @@ def at_stripe(name="1", **fields):
 # --- Which payments are asked about ---
 
 
-def test_only_what_is_open_at_stripe_for_a_while_is_asked_about(asked, caplog):
+@pytest.fixture
+def refusing(stripe_sandbox):
+    """A Stripe that refuses to tell of a session: what is open stays open."""
+    stripe_sandbox.api.faults.append(Fault("refuse", "retrieve_session", times=100))
+
+
+def test_only_what_is_open_at_stripe_for_a_while_is_asked_about(asked, refusing, caplog):
     old = {"created_at": NOW - timedelta(hours=2)}
     left = {"created_at": NOW - timedelta(minutes=20)}
     at_stripe("pending", **left)
@@ -46,15 +52,15 @@ def test_only_what_is_open_at_stripe_for_a_while_is_asked_about(asked, caplog):
     touched = Payment.objects.filter(checked_at=NOW).values_list("session_id", flat=True)
     assert set(touched) == set(asked)
     assert set(Payment.objects.exclude(session_id__in=asked).values_list("checked_at")) == {(None,)}
-    # Stripe knows none of them: somebody has to hear of it.
+    # Somebody has to hear of what is refused.
     errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     refused = [error for error in errors if error.startswith("Stripe refuses what payment")]
     pending = Payment.objects.get(session_id="cs_pending")
-    assert refused[0] == f"Stripe refuses what payment {pending.pk} needs: resource_missing"
+    assert refused[0] == f"Stripe refuses what payment {pending.pk} needs: parameter_invalid"
     assert len(refused) == 3
 
 
-def test_those_asked_about_longest_ago_come_first_and_some_at_a_time(asked, monkeypatch):
+def test_those_asked_about_longest_ago_come_first_and_some_at_a_time(asked, refusing, monkeypatch):
     monkeypatch.setattr("payments.services.reconciliation.BATCH", 2)
     old = {"created_at": NOW - timedelta(hours=2)}
     at_stripe("recent", checked_at=NOW - timedelta(minutes=5), **old)
@@ -74,7 +80,10 @@ def test_while_stripe_does_not_answer_the_rest_is_left_for_the_next_run(
     old = {"created_at": NOW - timedelta(hours=2)}
     for number in range(3):
         at_stripe(str(number), **old)
-    stripe_sandbox.api.faults.append(Fault("unavailable", "retrieve_session", skip=1, times=3))
+    stripe_sandbox.api.faults += [
+        Fault("unavailable", "retrieve_session", skip=1, times=3),
+        Fault("refuse", "retrieve_session", times=100),
+    ]
     assert reconciliation.reconcile_payments(at=NOW) == 1
     assert asked == ["cs_0", "cs_1", "cs_1", "cs_1"]
     assert "Stripe does not answer; 1 payments were settled" in caplog.text

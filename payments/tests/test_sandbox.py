@@ -170,6 +170,7 @@ def test_every_answer_is_as_stripe_describes_it(
         stripe_api, "/v1/refunds", {"payment_intent": paid["payment_intent"], "amount": "100"}
     )
     for path in (
+        "/v1/account",
         f"/v1/products/{stripe_api.sandbox.all('product')[0]['id']}",
         f"/v1/prices/{stripe_api.sandbox.all('price')[0]['id']}",
         f"/v1/checkout/sessions/{session['id']}",
@@ -184,6 +185,40 @@ def test_every_answer_is_as_stripe_describes_it(
         description.check_answer("GET", path, 200, reply.content)
     for event in stripe_api.sandbox.all("event"):
         description.check_object(event["data"]["object"])
+
+
+def test_archived_price_is_taken_for_no_new_session(stripe_api: FaultyAPI) -> None:
+    session = make_session(stripe_api)
+    [price] = stripe_api.sandbox.all("price")
+    assert not stripe_api.sandbox.archive_price(price["id"])["active"]
+    form = SESSION | {"line_items[0][price]": price["id"], "line_items[0][quantity]": "1"}
+    reply = ask(stripe_api, "POST", "/v1/checkout/sessions", form)
+    assert reply.status == 400
+    assert json.loads(reply.content)["error"]["param"] == "line_items[0][price]"
+    # Those that were made before can be paid.
+    assert stripe_api.sandbox.pay(session["id"])["payment_status"] == "paid"
+
+
+def test_another_account_knows_nothing_and_keeps_other_keys(stripe_api: FaultyAPI) -> None:
+    first = json.loads(ask(stripe_api, "POST", "/v1/products", {"name": "A"}, "k").content)
+    account = stripe_api.sandbox.account_id
+    stripe_api.sandbox.forget_everything(livemode=True)
+    assert stripe_api.sandbox.account_id != account
+    reply = ask(stripe_api, "GET", f"/v1/products/{first['id']}")
+    assert reply.status == 404
+    assert json.loads(reply.content)["error"]["code"] == "resource_missing"
+    second = json.loads(ask(stripe_api, "POST", "/v1/products", {"name": "A"}, "k").content)
+    assert (second["livemode"], first["livemode"]) == (True, False)
+    assert second["id"] != first["id"]
+
+
+def test_restricted_key_may_not_ask_whose_it_is(
+    stripe_api: FaultyAPI, description: Description
+) -> None:
+    stripe_api.sandbox.tells_account = False
+    reply = ask(stripe_api, "GET", "/v1/account")
+    assert reply.status == 403
+    description.check_answer("GET", "/v1/account", 403, reply.content)
 
 
 def test_event_keeps_what_was_so_when_it_happened(stripe_api: FaultyAPI) -> None:
