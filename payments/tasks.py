@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from payments.models import MoveSource, Payment
-from payments.services import catching_up, purchase, reconciliation, refunds
+from payments.models import Finding, MoveSource, Payment
+from payments.services import catching_up, consistency, purchase, reconciliation, refunds
+from project.common.background.queue import enqueue
 
 
 def reconcile_payments() -> str:
@@ -26,6 +27,23 @@ def catch_up_with_stripe(since: int | None = None) -> str:
     moment = None if since is None else datetime.fromtimestamp(since, UTC)
     look = catching_up.catch_up(since=moment)
     return f"{look.events} events, {look.missed} of them not told before"
+
+
+def check_payments() -> str:
+    """Find where payments, access and Stripe disagree, and repair what needs no decision; to be
+    scheduled once a night."""
+    consistency.check_payments(fix=True)
+    compare_with_stripe(*consistency.to_ask_about())
+    return f"{Finding.objects.open().count()} findings are open"
+
+
+def compare_with_stripe(*payment_ids: int) -> str:
+    """Compare these payments with what Stripe says, some at once and the others by a task that
+    follows, so that mails need not wait for all of them."""
+    consistency.compare_with_stripe(payment_ids[: consistency.AT_ONCE], fix=True)
+    if rest := payment_ids[consistency.AT_ONCE :]:
+        enqueue("payments.tasks.compare_with_stripe", *rest)
+    return f"{len(payment_ids) - len(rest)} payments compared, {len(rest)} left"
 
 
 def ask_about_refunds(payment_id: int) -> str:

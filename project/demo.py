@@ -51,7 +51,7 @@ def load() -> list[Account]:
             password=make_password(password), last_login=timezone.now()
         )
         # The payments of the fixture are written as they are: give what was paid for.
-        for found in list(consistency.find_disagreements(with_stripe=False)):
+        for found in list(consistency.find_in_books()):
             if found.repair is not None:
                 found.repair()
     return _accounts(password)

@@ -1,6 +1,7 @@
 """The payments book, what became of each payment, and what is kept of Stripe."""
 
 from payments.models.disputes import Dispute, DisputeStatus
+from payments.models.findings import Finding, FindingKind, FindingStatus
 from payments.models.idempotency import IdempotencyKey
 from payments.models.notes import AutomaticReason, StripeOutcome
 from payments.models.payment import Payment, PaymentMethod, PaymentStatus
@@ -12,6 +13,9 @@ __all__ = [
     "AutomaticReason",
     "Dispute",
     "DisputeStatus",
+    "Finding",
+    "FindingKind",
+    "FindingStatus",
     "IdempotencyKey",
     "MoveSource",
     "Payment",

@@ -5,13 +5,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Self
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -68,6 +69,10 @@ HALF_MADE = Q(method=PaymentMethod.STRIPE, status=PaymentStatus.PENDING, session
 # Stripe closes a page after a day; bank transfers take their time.
 STRIPE_OPEN_AT_MOST = timedelta(days=2)
 OFFLINE_OPEN_AT_MOST = timedelta(days=30)
+# Most bank debits and transfers are through within a week.
+PROCESSING_AT_MOST = timedelta(days=7)
+# Of the reference of the access that a payment gives.
+PREFIX = "payment:"
 
 
 class PaymentQuerySet(models.QuerySet["Payment"]):
@@ -133,6 +138,16 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         if text.isdecimal() and len(text) < len(str(2**63)):
             exact |= Q(pk=int(text))
         return find(self, exact, contains(text, "title"), of=Owners("payer", payers))
+
+    def processing_too_long(self, *, at: datetime | None = None) -> Self:
+        """Payments whose money has been on its way for over a week, with `moved_at`: since when."""
+        moves = apps.get_model("payments", "PaymentMove")  # in a module that imports this one
+        last = moves.objects.filter(payment=OuterRef("pk")).order_by("-id")
+        moved_at = Subquery(last.values("created_at")[:1])
+        since = Coalesce(moved_at, "created_at")
+        before = (at or timezone.now()) - PROCESSING_AT_MOST
+        processing = self.filter(status=PaymentStatus.PROCESSING, created_at__lt=before)
+        return processing.annotate(moved_at=since).filter(moved_at__lt=before)
 
     def revenue_per_day(self, *, since: datetime) -> list[tuple[date, str, Decimal]]:
         """Day (in the project's time zone), method and sum of the money that came since then and
@@ -246,6 +261,9 @@ class Payment(MadeAtStripe):
     session_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     payment_intent_id = models.CharField(max_length=255, blank=True, editable=False)
     checked_at = models.DateTimeField(_("asked Stripe at"), null=True, blank=True, editable=False)
+
+    # Answered by `processing_too_long`.
+    moved_at: datetime
 
     objects = PaymentQuerySet.as_manager()
 
@@ -384,10 +402,4 @@ def may_be_opened(status: str, session_url: str, expires_at: datetime | None) ->
 
 
 def reference_of(payment_id: int) -> str:
-    return f"payment:{payment_id}"
-
-
-def payment_id_of(reference: str) -> int | None:
-    """The reverse of `reference_of`; None for what is no such reference."""
-    number = reference.removeprefix("payment:")
-    return int(number) if number.isdecimal() else None
+    return f"{PREFIX}{payment_id}"

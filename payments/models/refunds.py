@@ -6,7 +6,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q, Sum
+from django.db.models import Exists, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -27,12 +27,25 @@ class RefundQuerySet(models.QuerySet["Refund"]):
         """Refunds whose money went back or is about to."""
         return self.exclude(status=RefundStatus.FAILED)
 
+    def requested(self) -> Self:
+        """Refunds of which it is not known yet whether the money went back."""
+        return self.filter(status=RefundStatus.REQUESTED)
+
+    def failed_for_good(self) -> Self:
+        """Refunds that Stripe made and that failed, where no later one took their place: the buyer
+        still waits for the money."""
+        later = Refund.objects.promised().filter(
+            payment=OuterRef("payment"), created_at__gt=OuterRef("created_at")
+        )
+        failed = self.filter(status=RefundStatus.FAILED, payment__status="paid")
+        return failed.exclude(refund_id="").filter(~Exists(later))
+
     def ending_access(self) -> Self:
         return self.filter(status=RefundStatus.SUCCEEDED, ends_access=True)
 
     def unanswered(self) -> Self:
         """Refunds that Stripe was asked for, and of which it is unknown whether they were made."""
-        return self.filter(status=RefundStatus.REQUESTED, refund_id="")
+        return self.requested().filter(refund_id="")
 
     def total(self) -> Decimal:
         total: Decimal = self.aggregate(total=Coalesce(Sum("amount"), Decimal(0)))["total"]
@@ -101,3 +114,8 @@ class Refund(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.payment.currency}"
+
+    @property
+    def reference(self) -> str:
+        """What a finding about it is known by."""
+        return f"refund:{self.pk}"

@@ -2,6 +2,7 @@
 
 import logging
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.models import (
     AutomaticReason,
+    FindingKind,
     MoveSource,
     Payment,
     PaymentMethod,
@@ -22,6 +24,7 @@ from payments.models import (
 from payments.models.refunds import RANKS
 from payments.provider import stripe
 from payments.provider.types import ProviderRefund, ProviderRefused, ProviderUnavailable
+from payments.services.findings import close_findings, note_finding
 from payments.services.transitions import (
     Cause,
     IllegalMove,
@@ -168,6 +171,12 @@ def apply_refund(*, payment_id: int, refund: ProviderRefund, source: MoveSource)
     if to is None or ours is None:
         logger.error("Payment %s: its refund %s can't be its own", payment.pk, refund.id)
         return StripeOutcome.AMOUNT_DIFFERS
+    if not ours.refund_id or to != RefundStatus.REQUESTED:
+        close_findings(
+            ours.payment.findings.filter(
+                kind=FindingKind.REFUND_UNANSWERED, reference=ours.reference
+            )
+        )
     if ours.pk and RANKS[to] <= RANKS[RefundStatus(ours.status)]:
         ours.refund_id = refund.id
         ours.save(update_fields=["refund_id"])
@@ -180,7 +189,30 @@ def apply_refund(*, payment_id: int, refund: ProviderRefund, source: MoveSource)
     ours.settled_at = None if to == RefundStatus.REQUESTED else timezone.now()
     ours.save()
     _settle(payment, cause)
+    _tell_failure(ours)
     return StripeOutcome.REFUND.about(to)
+
+
+def facts_of_failure(refund: Refund) -> dict[str, Any]:
+    """What the finding about a refund that failed has to say."""
+    return {
+        "amount": [str(refund.amount), refund.payment.currency],
+        "reason": refund.failure,
+    }
+
+
+def _tell_failure(refund: Refund) -> None:
+    """A person has to bring the money to the buyer, unless a later refund does."""
+    failed = FindingKind.REFUND_FAILED
+    if refund.status != RefundStatus.FAILED:
+        close_findings(refund.payment.findings.filter(kind=failed))
+    elif Refund.objects.failed_for_good().filter(pk=refund.pk).exists():
+        note_finding(
+            kind=failed,
+            reference=refund.reference,
+            payment_id=refund.payment_id,
+            params=facts_of_failure(refund),
+        )
 
 
 def _find(payment: Payment, refund: ProviderRefund) -> Refund | None:

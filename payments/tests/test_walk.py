@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from lms.models import Access
 from lms.tests.factories import CourseFactory, LessonFactory
-from payments.models import Payment, PaymentMethod, PaymentStatus, Refund, RefundStatus
+from payments.models import Finding, Payment, PaymentMethod, PaymentStatus, Refund, RefundStatus
 from payments.provider import stripe
 from payments.provider.types import ProviderError
 from payments.services import consistency, reconciliation, refunds, staff
@@ -232,8 +232,10 @@ def test_whatever_happens_access_follows_from_the_rows_and_the_night_heals(
     for refund in walk.sandbox.all("refund"):
         ours = Refund.objects.get(refund_id=refund["id"])
         assert (ours.status == "succeeded") == (refund["status"] == "succeeded")
-    needs_a_person = {"paid_twice", "open_too_long"}
-    found = {one.kind for one in consistency.find_disagreements()}
+    needs_a_person = {"paid_twice", "open_too_long", "processing_too_long", "refund_failed"}
+    consistency.check_payments()
+    consistency.compare_with_stripe(consistency.to_ask_about())
+    found = set(Finding.objects.open().values_list("kind", flat=True))
     assert found <= needs_a_person
     # Of everything there was something.
     assert walk.done["refused"] < STEPS / 2

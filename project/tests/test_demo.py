@@ -117,6 +117,6 @@ def test_fixture_holds_no_password(moderators: None) -> None:
 @pytest.mark.usefixtures("moderators")
 def test_the_money_and_the_access_of_the_demo_school_agree() -> None:
     demo.load()
-    found = [each.kind for each in consistency.find_disagreements(with_stripe=False)]
+    found = [each.kind for each in consistency.find_in_books()]
     assert set(found) <= {"open_too_long"}
     assert Access.objects.active().filter(source="payment").exists()

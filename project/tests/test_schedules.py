@@ -31,6 +31,7 @@ def test_what_runs_when() -> None:
         "mail": 1,
         "course-updates": 1,
         "stripe-events": "5 4 * * *",
+        "check-payments": "35 4 * * *",
         "payments": 10,
         "figures": 10,
         "inactivity": settings.INACTIVITY_SWEEP_CRON,

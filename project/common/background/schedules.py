@@ -30,6 +30,7 @@ SCHEDULES = (
     Schedule("course-updates", "lms.tasks.tell_collected_updates", minutes=1),
     Schedule("payments", "payments.tasks.reconcile_payments", minutes=10),
     Schedule("stripe-events", "payments.tasks.catch_up_with_stripe", cron="5 4 * * *"),
+    Schedule("check-payments", "payments.tasks.check_payments", cron="35 4 * * *"),
     Schedule("figures", "project.admin_site.tasks.count_figures", minutes=10),
     Schedule("inactivity", "people.tasks.sweep_inactive", cron=settings.INACTIVITY_SWEEP_CRON),
     Schedule("expired-tokens", "people.tasks.forget_expired_tokens", cron="15 4 * * *"),
