@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     """Keep what is found wrong, and what becomes of it."""
 
     dependencies = [
-        ("payments", "0013_buyer_cancels"),
+        ("payments", "0014_mode_and_account"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
