@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
@@ -22,6 +23,16 @@ class PaymentReceivedMail(MailKind):
     def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
         payment = Payment.objects.filter(pk=subject_id or 0, status=PaymentStatus.PAID).first()
         return {person.pk: letter_to(person, payment) for person in people}
+
+
+def school() -> dict[str, str]:
+    """Who sells, as receipts and mails say it."""
+    return {
+        "name": settings.SCHOOL_NAME,
+        "address": settings.SCHOOL_ADDRESS,
+        "tax_id": settings.SCHOOL_TAX_ID,
+        "email": settings.SCHOOL_EMAIL,
+    }
 
 
 def letter_to(person: User, payment: Payment | None) -> Letter | Skip:

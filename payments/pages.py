@@ -1,4 +1,5 @@
-"""Where the buyer lands after Stripe's page when there is no single-page application."""
+"""Pages for the buyer: where Stripe's page leads when there is no single-page application, and the
+receipt."""
 
 from contextlib import suppress
 from uuid import UUID
@@ -6,14 +7,17 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from ninja.errors import Throttled
 from redis.exceptions import RedisError
 
-from payments.models import MoveSource, Payment
+from payments.mails import school
+from payments.models import MoveSource, Payment, RefundStatus
 from payments.provider.types import ProviderError
 from payments.services import checkout
+from people.models import BlockReason
 from people.throttles import limit_status_question
 
 
@@ -52,6 +56,26 @@ def status(request: HttpRequest, token: UUID) -> JsonResponse:
     with suppress(ProviderError):
         payment = checkout.ask_stripe(payment, source=MoveSource.STATUS)
     return JsonResponse({"status": payment.status})
+
+
+@never_cache
+@require_safe
+def receipt(request: HttpRequest, token: UUID) -> HttpResponse:
+    """What was paid and what was given back, in the language of the buyer. Whoever knows the token
+    may read it: it stands in what the buyer got, and nowhere else."""
+    paid = Payment.objects.exclude(paid_at=None).select_related("payer")
+    payment = get_object_or_404(paid, token=token)
+    context = {
+        "payment": payment,
+        "buyer": "" if payment.payer.blocked_reason == BlockReason.ERASED else payment.payer,
+        "refunds": payment.refunds.filter(status=RefundStatus.SUCCEEDED),
+        "school": school(),
+    }
+    with translation.override(payment.payer.language):
+        response = render(request, "payments/receipt.html", context)
+        response["Content-Language"] = payment.payer.language
+    response["X-Robots-Tag"] = "noindex"
+    return response
 
 
 def _context(payment: Payment) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Payments as the API shows them; compiled once, see `lms/queries.py`."""
 
 from payments.models import Payment
-from payments.models.payment import may_be_opened
+from payments.models.payment import instructions_for, may_be_opened, receipt_address
 from people.models import User
 from project.common.db.compiled import (
     VIEWER,
@@ -20,6 +20,7 @@ from project.common.db.compiled import (
 PAYMENT = (
     "id", "payer_id", "course_id", "lesson_id", "title", "amount", "refunded_amount", "currency",
     "method", "status", "is_disputed", "session_url", "session_expires_at", "created_at", "paid_at",
+    "token",
 )  # fmt: skip
 # What stands for the value of each filter.
 FILTERS: dict[str, int | str] = {
@@ -56,4 +57,6 @@ def _with_addresses(payments: list[Row]) -> list[Row]:
     for row in payments:
         is_open = may_be_opened(row["status"], row["session_url"], row["session_expires_at"])
         row["payment_url"] = row["session_url"] if is_open else None
+        row["instructions"] = instructions_for(row["method"], row["status"])
+        row["receipt_url"] = receipt_address(row["status"], row["token"])
     return payments

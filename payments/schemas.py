@@ -61,6 +61,14 @@ class PaymentOut(OutputSchema):
         description="Where to send the buyer; null where there is nothing to open (any more).",
         examples=["https://checkout.stripe.com/c/pay/cs_test_a1"],
     )
+    instructions: str | None = Field(
+        description="What the school says about paying in cash or by transfer, as plain text.",
+        examples=["Account 40817810099910004312; give your name."],
+    )
+    receipt_url: str | None = Field(
+        description="A page to read, print or keep; null unless it is paid, or was refunded since.",
+        examples=[None],
+    )
     created_at: datetime
     paid_at: datetime | None
 

@@ -8,5 +8,6 @@ app_name = "payments"
 urlpatterns = [
     path("success/<uuid:token>/", pages.success, name="success"),
     path("success/<uuid:token>/status", pages.status, name="status"),
+    path("receipt/<uuid:token>/", pages.receipt, name="receipt"),
     path("cancelled/<uuid:token>/", pages.cancelled, name="cancelled"),
 ]

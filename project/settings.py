@@ -237,6 +237,14 @@ INACTIVITY_SWEEP_CRON = env.str("INACTIVITY_SWEEP_CRON", default="30 4 * * *")
 
 # --- Courses and payments -------------------------------------------------------------------
 
+# What stands on receipts, and what a buyer is told who pays in another way than online.
+SCHOOL_NAME = env.str("SCHOOL_NAME", default="Parta")
+SCHOOL_ADDRESS = env.str("SCHOOL_ADDRESS", default="", multiline=True)
+SCHOOL_TAX_ID = env.str("SCHOOL_TAX_ID", default="")
+SCHOOL_EMAIL = env.str("SCHOOL_EMAIL", default="")
+PAYMENT_INSTRUCTIONS_CASH = env.str("PAYMENT_INSTRUCTIONS_CASH", default="", multiline=True)
+PAYMENT_INSTRUCTIONS_TRANSFER = env.str("PAYMENT_INSTRUCTIONS_TRANSFER", default="", multiline=True)
+
 COURSE_UPDATE_QUIET_PERIOD = duration("COURSE_UPDATE_QUIET_PERIOD", "4h")
 CURRENCY = env.str("CURRENCY", default="RUB")
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")

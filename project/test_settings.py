@@ -32,6 +32,12 @@ for name in (
     "STRIPE_WEBHOOK_SECRET",
     "STRIPE_SANDBOX_PORT",
     "CORS_ALLOWED_ORIGINS",
+    "SCHOOL_NAME",
+    "SCHOOL_ADDRESS",
+    "SCHOOL_TAX_ID",
+    "SCHOOL_EMAIL",
+    "PAYMENT_INSTRUCTIONS_CASH",
+    "PAYMENT_INSTRUCTIONS_TRANSFER",
 ):
     os.environ.pop(name, None)
 

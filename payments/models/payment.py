@@ -13,6 +13,7 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, TruncDate
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +25,7 @@ from payments.models.disputes import Dispute, DisputeStatus
 from payments.models.refunds import Refund
 from people.models import User
 from project.common.db.search import Owners, contains, find
+from project.common.money import shown
 
 
 class PaymentMethod(models.TextChoices):
@@ -358,6 +360,16 @@ class Payment(MadeAtStripe):
         is_open = may_be_opened(self.status, self.session_url, self.session_expires_at)
         return self.session_url if is_open else None
 
+    @property
+    def instructions(self) -> str | None:
+        """What the school says about paying an order that waits for cash or a transfer."""
+        return instructions_for(self.method, self.status)
+
+    @property
+    def receipt_url(self) -> str | None:
+        """Where the receipt is; None for what is not paid."""
+        return receipt_address(self.status, self.token)
+
     @cached_property
     def is_disputed(self) -> bool:
         """The buyer's bank calls it into question, or has taken the money back."""
@@ -368,6 +380,15 @@ class Payment(MadeAtStripe):
         """The row is there and its session at Stripe is not (the same as HALF_MADE)."""
         is_pending = self.status == PaymentStatus.PENDING
         return self.method == PaymentMethod.STRIPE and is_pending and not self.session_id
+
+    @property
+    def shown_amount(self) -> str:
+        return shown(self.amount, self.currency)
+
+    @property
+    def shown_left(self) -> str:
+        """What is left of it after refunds."""
+        return shown(self.left_amount, self.currency)
 
     @property
     def left_amount(self) -> Decimal:
@@ -399,6 +420,23 @@ def may_be_opened(status: str, session_url: str, expires_at: datetime | None) ->
     """Say whether one can go to Stripe's page of such a payment now."""
     is_closed = expires_at is None or expires_at <= timezone.now()
     return status == PaymentStatus.PENDING and bool(session_url) and not is_closed
+
+
+def instructions_for(method: str, status: str) -> str | None:
+    """Raw text of the school's settings; None where there is nothing to pay, or where Stripe's page
+    says it all."""
+    if status != PaymentStatus.PENDING or method == PaymentMethod.STRIPE:
+        return None
+    is_cash = method == PaymentMethod.CASH
+    text = settings.PAYMENT_INSTRUCTIONS_CASH if is_cash else settings.PAYMENT_INSTRUCTIONS_TRANSFER
+    return text.strip() or None
+
+
+def receipt_address(status: str, token: uuid.UUID) -> str | None:
+    """The page that shows what was paid and given back; its address is known to the buyer only."""
+    if status not in {PaymentStatus.PAID, PaymentStatus.REFUNDED}:
+        return None
+    return f"{settings.SITE_URL}{reverse('payments:receipt', args=[token])}"
 
 
 def reference_of(payment_id: int) -> str:

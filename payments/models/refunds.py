@@ -11,6 +11,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from project.common.money import shown
+
 
 class RefundStatus(models.TextChoices):
     REQUESTED = "requested", _("requested")
@@ -111,6 +113,10 @@ class Refund(models.Model):
                 name="refund_one_unanswered",
             ),
         ]
+
+    @property
+    def shown_amount(self) -> str:
+        return shown(self.amount, self.payment.currency)
 
     def __str__(self) -> str:
         return f"{self.amount} {self.payment.currency}"

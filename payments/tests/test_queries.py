@@ -19,7 +19,8 @@ pytestmark = pytest.mark.django_db
 
 PAYMENT_FIELDS = {
     "id", "user_id", "course_id", "lesson_id", "title", "amount", "refunded_amount", "currency",
-    "method", "status", "is_disputed", "payment_url", "created_at", "paid_at",
+    "method", "status", "is_disputed", "payment_url", "instructions", "receipt_url", "created_at",
+    "paid_at",
 }  # fmt: skip
 SOME_DAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -49,6 +50,8 @@ def test_a_payment_shows_what_was_agreed_at_the_time_of_purchase(api, learner):
         "status": "paid",
         "is_disputed": False,
         "payment_url": None,
+        "instructions": None,
+        "receipt_url": f"https://parta.school.example/payments/receipt/{payment.token}/",
         "created_at": "2026-05-01T12:00:00+00:00",
         "paid_at": "2026-05-01T12:00:00+00:00",
     }
@@ -72,6 +75,26 @@ def test_a_payment_is_as_its_row_says(api, administrator, status, minutes):
     assert api(administrator).get(f"payments/{payment.pk}").json() == said
     assert api(administrator).get("payments").json()["items"] == [said]
     assert bool(said["payment_url"]) == (status == "pending" and minutes > 0)
+
+
+@pytest.mark.parametrize("status", PaymentStatus.values)
+@pytest.mark.parametrize("method", PaymentMethod.values)
+def test_the_school_says_how_to_pay_while_that_is_of_use(api, learner, settings, method, status):
+    settings.PAYMENT_INSTRUCTIONS_CASH = "At the desk.\nMondays."
+    settings.PAYMENT_INSTRUCTIONS_TRANSFER = "To account 1."
+    paid = {"paid_at": SOME_DAY} if status in {"paid", "refunded"} else {}
+    payment = PaymentFactory.create(
+        payer=learner, method=method, status=status, session_id="cs_1", **paid
+    )
+    texts = {"cash": "At the desk.\nMondays.", "transfer": "To account 1."}
+    said = api(learner).get("payments").json()["items"][0]
+    assert said == api(learner).get(f"payments/{payment.pk}").json()
+    if method != "stripe":
+        assert said == api(learner).get(f"payments/{payment.pk}/status").json()
+    assert said["instructions"] == (texts.get(method) if status == "pending" else None)
+    assert bool(said["receipt_url"]) == (status in {"paid", "refunded"})
+    settings.PAYMENT_INSTRUCTIONS_CASH = settings.PAYMENT_INSTRUCTIONS_TRANSFER = " "
+    assert api(learner).get(f"payments/{payment.pk}").json()["instructions"] is None
 
 
 @pytest.mark.parametrize("reader", ["author", "stranger", "moderator"])

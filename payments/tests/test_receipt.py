@@ -1,0 +1,93 @@
+"""The receipt: what was paid, by whom, to whom, and what went back."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+import pytest
+
+from payments.tests.factories import PaymentFactory, RefundFactory
+
+pytestmark = pytest.mark.django_db
+
+NIGHT = datetime(2026, 5, 1, 22, tzinfo=UTC)  # the 2nd of May in Moscow
+
+
+@pytest.fixture
+def payment(learner):
+    learner.last_name, learner.language = "Orlov", "en"
+    learner.save()
+    return PaymentFactory.create(
+        payer=learner, title="Bread <at home>", paid=True, paid_at=NIGHT, method="transfer"
+    )
+
+
+@pytest.fixture
+def read(api, client, learner):
+    """Open the address that the API gives."""
+
+    def go(payment):
+        return client.get(urlsplit(payment.receipt_url).path, headers={"Accept-Language": "de"})
+
+    return go
+
+
+def test_a_receipt_says_what_was_paid_by_whom_and_to_whom(read, payment, settings):
+    settings.SCHOOL_NAME, settings.SCHOOL_TAX_ID = "Parta School", "7701234567"
+    settings.SCHOOL_ADDRESS, settings.SCHOOL_EMAIL = "1 Oak St\nMoscow", "desk@school.example"
+    page = read(payment)
+    assert page.status_code == 200
+    for text in (
+        f"Receipt No. {payment.pk}", "May 2, 2026", "Bread &lt;at home&gt;", "Lev Orlov",
+        "transfer", "1,990.00\xa0RUB", "Parta School", "1 Oak St<br>Moscow",
+        "Tax ID: 7701234567", "desk@school.example",
+    ):  # fmt: skip
+        assert text in page.text
+    assert "efunded" not in page.text
+    assert "no-store" in page["Cache-Control"]
+    assert page["X-Robots-Tag"] == "noindex"
+    assert page["Content-Language"] == "en"
+
+
+def test_a_receipt_is_in_the_language_of_the_buyer(read, payment):
+    payment.payer.language = "ru"
+    payment.payer.save()
+    page = read(payment)
+    assert f"Квитанция № {payment.pk}" in page.text
+    assert "2 мая 2026" in page.text
+    assert '<html lang="ru">' in page.text
+    assert page["Content-Language"] == "ru"
+
+
+def test_a_receipt_says_what_went_back(read, payment):
+    for status in ("succeeded", "failed", "requested"):
+        RefundFactory.create(payment=payment, amount=Decimal(500), status=status, refund_id=status)
+    payment.refunded_amount = Decimal(500)
+    payment.save()
+    page = read(payment)
+    assert page.text.count("Refunded on") == 1
+    assert "−500.00\xa0RUB" in page.text
+    assert "1,490.00\xa0RUB" in page.text
+
+
+def test_the_receipt_of_who_was_erased_names_nobody(read, payment):
+    payment.payer.erase()
+    payment.payer.save()
+    page = read(payment)
+    assert page.status_code == 200
+    assert "Buyer" not in page.text
+    assert "erased" not in page.text
+
+
+@pytest.mark.parametrize("status", ["pending", "processing", "failed", "expired", "cancelled"])
+def test_there_is_no_receipt_for_what_is_not_paid(client, status):
+    payment = PaymentFactory.create(status=status)
+    assert payment.receipt_url is None
+    assert client.get(f"/payments/receipt/{payment.token}/").status_code == 404
+    assert client.get(f"/payments/receipt/{payment.pk}/").status_code == 404
+
+
+def test_a_refunded_payment_keeps_its_receipt(read, client):
+    payment = PaymentFactory.create(refunded=True)
+    assert read(payment).status_code == 200
+    assert client.post(f"/payments/receipt/{payment.token}/").status_code == 405
