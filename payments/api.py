@@ -97,6 +97,8 @@ def create_payment(
     on its own: 409 `nothing_to_pay`. What the caller may learn already, by whatever
     right: 409 `already_paid`. An `Idempotency-Key` that was used for another body: 409
     `idempotency_key_reused`. Stripe does not answer: 502, and another try goes on from there.
+    Stripe takes no such amount: 409 `unchargeable_amount`; anything else that it refuses: 502, and
+    another try does not help.
     """
     payment, created = purchase.request_payment(
         user=request.user,

@@ -95,7 +95,7 @@ class PaymentAdmin(
         return can_see_payments(current_user(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
-        return cast(PaymentQuerySet, super().get_queryset(request)).whole()
+        return cast(PaymentQuerySet, super().get_queryset(request)).shown_to_staff()
 
     def with_shown(self, rows: QuerySet[Payment], request: HttpRequest) -> QuerySet[Payment]:
         return rows.select_related("payer")

@@ -109,6 +109,14 @@ def _beginning(payment: Payment) -> Iterator[Step]:
             icon="shopping_cart",
             detail=detail,
         )
+    if payment.refused_at:
+        yield Step(
+            at=payment.refused_at,
+            title=_("Stripe refused to make a payment page"),
+            icon="error",
+            detail=payment.refusal,
+            tone="danger",
+        )
     if payment.checked_at:
         yield Step(at=payment.checked_at, title=_("Last reply from Stripe"), icon="question_answer")
     if payment.paid_at and payment.method != PaymentMethod.STRIPE and payment.external_id:

@@ -89,6 +89,10 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         """Leave out payments whose session at Stripe is not made yet."""
         return self.exclude(HALF_MADE)
 
+    def shown_to_staff(self) -> Self:
+        """The same, and those for which Stripe refused to make one."""
+        return self.exclude(HALF_MADE, refused_at=None)
+
     def open_at_stripe(self) -> Self:
         """Payments that a buyer may still be about to make at Stripe."""
         return self.filter(method=PaymentMethod.STRIPE, status__in=OPEN_STATUSES)
@@ -263,6 +267,11 @@ class Payment(MadeAtStripe):
     session_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     payment_intent_id = models.CharField(max_length=255, blank=True, editable=False)
     checked_at = models.DateTimeField(_("asked Stripe at"), null=True, blank=True, editable=False)
+    # Why Stripe made no page, in its own words.
+    refusal = models.CharField(
+        _("why Stripe refused the page"), max_length=500, blank=True, editable=False
+    )
+    refused_at = models.DateTimeField(_("refused at"), null=True, blank=True, editable=False)
 
     # Answered by `processing_too_long`.
     moved_at: datetime

@@ -7,6 +7,7 @@ and a row that is rolled back could not be matched with what was created for it.
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -334,7 +335,9 @@ def _translated(error: "stripe.StripeError") -> ProviderError:
         case stripe.IdempotencyError():
             return KeyUsedOtherwise()
         case stripe.InvalidRequestError() | stripe.CardError():
-            return ProviderRefused(error.code or "", error.param or "")
+            # An e-mail address in it would outlast the account.
+            words = re.sub(r"\S+@\S+", "…", error.user_message or "")
+            return ProviderRefused(error.code or "", error.param or "", words)
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     return ProviderUnavailable(needs_new_key=headers.get("idempotent-replayed") == "true")
 

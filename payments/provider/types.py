@@ -31,12 +31,19 @@ class ProviderUnavailable(ProviderError):
 
 class ProviderRefused(ProviderError):
     """The provider understood the request and refused it: nothing was done. `reason` is its own
-    code and `param` the field that it did not take; either may be empty."""
+    code and `param` the field that it did not take; `words` say why, for staff. Each may be empty.
 
-    def __init__(self, reason: str = "", param: str = "") -> None:
+    Refusals are kept under their key, too.
+    """
+
+    message = _("The payment provider refused this. Trying again will not help.")
+    needs_new_key = True
+
+    def __init__(self, reason: str = "", param: str = "", words: str = "") -> None:
         super().__init__()
         self.reason = reason
         self.param = param
+        self.words = words
 
     @property
     def is_unknown(self) -> bool:
@@ -49,11 +56,15 @@ class ProviderRefused(ProviderError):
         """Another price is needed: this one is unknown there, or archived."""
         return self.is_unknown or self.param.endswith("[price]")
 
+    @property
+    def is_about_amount(self) -> bool:
+        return self.reason in {"amount_too_small", "amount_too_large"}
+
 
 class KeyUsedOtherwise(ProviderRefused):
     """The idempotency key was used before, with other parameters."""
 
-    needs_new_key = True
+    message = ProviderError.message
 
 
 class ProviderMisconfigured(ProviderError):

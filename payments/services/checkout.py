@@ -10,11 +10,17 @@ from collections.abc import Callable
 from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
+from django.utils import timezone
 
 from payments.models import AutomaticReason, MoveSource, Payment, PaymentStatus, StripePrice
 from payments.models.payment import OPEN_STATUSES
 from payments.provider import stripe
-from payments.provider.types import ProviderError, ProviderRefused, Session
+from payments.provider.types import (
+    ProviderError,
+    ProviderRefused,
+    Session,
+    UnchargeableAmount,
+)
 from payments.services.stripe_events import apply_session, remember_session, status_of
 from payments.services.transitions import (
     Cause,
@@ -31,14 +37,16 @@ def open_session(
 ) -> tuple[Payment, bool]:
     """Create what Stripe needs for the payment; return it with its page, and whether this call
     made the page and no parallel one. `absolute_url` completes the paths of our own pages. Raises
-    ProviderError."""
+    UnchargeableAmount, ProviderError; what Stripe refuses is noted for staff."""
     try:
         session = _create_session(payment, user, absolute_url)
     except ProviderRefused as error:
-        if not error.is_about_price:
-            raise
-        _forget_price(payment)
-        session = _create_session(payment, user, absolute_url)
+        Payment.objects.filter(pk=payment.pk).update(
+            refusal=f"{error.words} ({error.reason})"[:500], refused_at=timezone.now()
+        )
+        if error.is_about_amount:
+            raise UnchargeableAmount from error
+        raise
     with transaction.atomic():
         payment = lock_payment(payment.pk)
         # A parallel request may have kept the page, or closed the payment.
@@ -49,6 +57,20 @@ def open_session(
 
 
 def _create_session(payment: Payment, user: User, absolute_url: Callable[[str], str]) -> Session:
+    """A price that Stripe does not take, as it is archived or of another account, is made anew."""
+    try:
+        return _try_to_create_session(payment, user, absolute_url)
+    except ProviderRefused as error:
+        if not error.is_about_price:
+            raise
+        for price in _known_prices(payment):
+            price.delete()
+        return _try_to_create_session(payment, user, absolute_url)
+
+
+def _try_to_create_session(
+    payment: Payment, user: User, absolute_url: Callable[[str], str]
+) -> Session:
     success = absolute_url(reverse("payments:success", args=[payment.token]))
     try:
         return stripe.create_session(
@@ -172,14 +194,6 @@ def _known_prices(payment: Payment) -> list[StripePrice]:
 def _terms(payment: Payment) -> dict[str, object]:
     columns = ("course_id", "lesson_id", "title", "amount", "currency")
     return {column: getattr(payment, column) for column in columns}
-
-
-def _forget_price(payment: Payment) -> None:
-    """Let a new price be made: what our keys lead to, and perhaps our rows, is unknown at Stripe or
-    archived."""
-    for price in _known_prices(payment):
-        price.delete()
-    _take_new_keys(payment)
 
 
 def _take_new_keys(payment: Payment) -> None:

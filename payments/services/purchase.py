@@ -72,8 +72,8 @@ def request_payment(
 
     A repeat with the same `idempotency_key` returns what the first request returned. Raises
     Missing, NothingToPay, AlreadyPaid; IdempotencyKeyReused for the key of another order;
-    ProviderError if Stripe did not answer: then there is nothing that the user sees, and another
-    try goes on where this one ended.
+    UnchargeableAmount; ProviderError if Stripe did not answer or refused: then there is nothing
+    that the user sees, and another try goes on where this one ended.
     """
     if order.method == PaymentMethod.STRIPE:
         stripe.ask_account()

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 OVERDUE_AFTER = timedelta(minutes=15)
 # Longer than any request that could still be making the session.
 ABANDONED_AFTER = timedelta(hours=1)
+# What Stripe refused to make a page for waits for staff to look into it.
+REFUSED_KEPT = timedelta(days=30)
 BATCH = 50
 
 
@@ -28,7 +30,9 @@ def reconcile_payments(*, at: datetime | None = None) -> int:
     now = at or timezone.now()
     with transaction.atomic():
         # What no page was ever made for. Locked: one that somebody goes on with stays.
-        abandoned = Payment.objects.filter(HALF_MADE, created_at__lt=now - ABANDONED_AFTER)
+        abandoned = Payment.objects.filter(HALF_MADE, created_at__lt=now - ABANDONED_AFTER).exclude(
+            refused_at__gt=now - REFUSED_KEPT
+        )
         found = list(abandoned.select_for_update().values_list("pk", flat=True))
         Payment.objects.filter(pk__in=found).delete()
     close_needless_pages(at=now)

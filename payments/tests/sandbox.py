@@ -25,7 +25,7 @@ FAULT_KINDS = get_args(FaultKind)
 class Fault:
     """What shall go wrong, at which operation (`*`: any), after how many calls, how many times.
 
-    error: 500, kept under the key and replayed as Stripe does; refuse: 400 with this code;
+    error: 500, kept under the key and replayed as Stripe does; refuse: 400 with this code and these words;
     unavailable: 503, and rate_limit: 429, nothing is kept; garbage: done, but the answer is HTML; stall: done, but the answer comes
     `seconds` late; drop: the connection is cut before anything is done; drop_after: done, then cut.
     """
@@ -36,6 +36,7 @@ class Fault:
     times: int = 1
     seconds: float = 0
     code: str = "parameter_invalid"
+    words: str = "It was planned to be refused."
 
     def __post_init__(self) -> None:
         if self.kind not in FAULT_KINDS:
@@ -125,7 +126,7 @@ class FaultyAPI(StripeAPI):
             case "drop":
                 return LateReply(0, b"", cut=True)
             case "refuse" if fault:
-                raise StripeFault("It was planned to be refused.", code=fault.code)
+                raise StripeFault(fault.words, code=fault.code)
             case "rate_limit":
                 return _failure(HTTPStatus.TOO_MANY_REQUESTS, "invalid_request_error")
             case "unavailable":
