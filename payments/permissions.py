@@ -1,7 +1,14 @@
 """The policy of the payments book. Who sees a payment is `visible_to` in models.py."""
 
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.backends import ModelBackend
+
 from payments.models import Payment
 from people.models import User
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 
 def can_cancel(user: User, payment: Payment) -> bool:
@@ -21,6 +28,21 @@ def can_confirm(user: User) -> bool:
 
 def can_refund(user: User) -> bool:
     return can_see_payments(user) and user.has_perm("payments.refund_payment")
+
+
+def who_may_refund() -> "QuerySet[User]":
+    """Those of whom `can_refund` is true, and who can do so in the admin."""
+    may_see, may_refund = (
+        ModelBackend().with_perm(right)
+        for right in ("payments.view_payment", "payments.refund_payment")
+    )
+    staff: QuerySet[User] = User.objects.filter(is_staff=True, pk__in=may_see)
+    return staff.filter(pk__in=may_refund)
+
+
+def can_settle(user: User) -> bool:
+    """Say that a finding is dealt with, or have it repaired: whoever decides about money."""
+    return can_refund(user) or can_confirm(user)
 
 
 def can_import(user: User) -> bool:

@@ -274,8 +274,10 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Who writes which kind of mail (project/mail/kinds.py).
 MAIL_KINDS = {
     "course_update": "lms.mails.CourseUpdateMail",
+    "dispute_opened": "payments.mails.DisputeOpenedMail",
     "inactivity_warning": "people.mails.InactivityWarningMail",
     "payment_received": "payments.mails.PaymentReceivedMail",
+    "refund_failed": "payments.mails.RefundFailedMail",
     "password_reset": "people.mails.PasswordResetMail",
     "reactivation": "people.mails.ReactivationMail",
 }

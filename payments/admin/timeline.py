@@ -140,7 +140,7 @@ def _moves(payment: Payment) -> Iterator[Step]:
 def _refunds(payment: Payment) -> Iterator[Step]:
     for refund in payment.refunds.select_related("by"):
         icon, tone = LOOKS_OF_REFUND[RefundStatus(refund.status)]
-        detail = (refund.reason, refund.failure, refund.refund_id)
+        detail = (refund.reason, refund.failure_in_words, refund.refund_id)
         yield Step(
             at=refund.settled_at or refund.created_at,
             title=_("Refund of %(amount)s: %(status)s")
@@ -158,7 +158,7 @@ def _refunds(payment: Payment) -> Iterator[Step]:
 def _disputes(payment: Payment) -> Iterator[Step]:
     for dispute in payment.disputes.all():
         icon, tone = LOOKS_OF_DISPUTE.get(DisputeStatus(dispute.status), ("gavel", "danger"))
-        detail = [dispute.reason, dispute.dispute_id]
+        detail = [dispute.reason_in_words, dispute.dispute_id]
         if dispute.status in TO_ANSWER and dispute.evidence_due_by:
             until = date_format(localtime(dispute.evidence_due_by), "SHORT_DATETIME_FORMAT")
             detail.insert(0, _("evidence is due by %s") % until)

@@ -29,6 +29,24 @@ class TakesAccess(models.TextChoices):
     LOST = "lost"
 
 
+# What the buyer's bank names as the reason, by Stripe's words for it.
+REASONS = {
+    "bank_cannot_process": _("the bank can't process the payment"),
+    "check_returned": _("the check was returned"),
+    "credit_not_processed": _("the refund did not arrive"),
+    "customer_initiated": _("the buyer disputes it"),
+    "debit_not_authorized": _("the debit was not authorized"),
+    "duplicate": _("charged twice"),
+    "fraudulent": _("fraud: the cardholder did not pay"),
+    "general": _("no reason given"),
+    "incorrect_account_details": _("wrong account details"),
+    "insufficient_funds": _("insufficient funds"),
+    "noncompliant": _("against the rules of the card network"),
+    "product_not_received": _("nothing was received"),
+    "product_unacceptable": _("not as described"),
+    "subscription_canceled": _("charged after a cancellation"),
+    "unrecognized": _("the cardholder does not recognize the payment"),
+}
 TO_ANSWER = (DisputeStatus.WARNING_NEEDS_RESPONSE, DisputeStatus.NEEDS_RESPONSE)
 OPEN = (*TO_ANSWER, DisputeStatus.WARNING_UNDER_REVIEW, DisputeStatus.UNDER_REVIEW)
 MONEY_HELD = (DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW)
@@ -84,3 +102,7 @@ class Dispute(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
+
+    @property
+    def reason_in_words(self) -> str:
+        return str(REASONS.get(self.reason, self.reason))

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.models.disputes import DisputeStatus
 from payments.models.payment import PaymentStatus
-from payments.models.refunds import RefundStatus
+from payments.models.refunds import FAILURES, RefundStatus
 
 # What Stripe calls the states of a session, of its money and of a refund, beside our own words.
 STRIPE_STATES: dict[str, object] = {
@@ -18,6 +18,7 @@ STRIPE_STATES: dict[str, object] = {
     "canceled": _("canceled"),
 }
 STATES = STRIPE_STATES | {
+    **FAILURES,
     **dict(DisputeStatus.choices),
     **dict(RefundStatus.choices),
     **dict(PaymentStatus.choices),

@@ -24,6 +24,18 @@ class RefundStatus(models.TextChoices):
 RANKS = {RefundStatus.REQUESTED: 0, RefundStatus.SUCCEEDED: 1, RefundStatus.FAILED: 2}
 
 
+# Why a refund failed, by Stripe's words for it.
+FAILURES = {
+    "charge_for_pending_refund_disputed": _("the payment was disputed"),
+    "declined": _("declined by the bank"),
+    "expired_or_canceled_card": _("the card has expired or was canceled"),
+    "insufficient_funds": _("insufficient funds"),
+    "lost_or_stolen_card": _("the card was lost or stolen"),
+    "merchant_request": _("canceled at our request"),
+    "unknown": _("unknown reason"),
+}
+
+
 class RefundQuerySet(models.QuerySet["Refund"]):
     def promised(self) -> Self:
         """Refunds whose money went back or is about to."""
@@ -125,3 +137,7 @@ class Refund(models.Model):
     def reference(self) -> str:
         """What a finding about it is known by."""
         return f"refund:{self.pk}"
+
+    @property
+    def failure_in_words(self) -> str:
+        return str(FAILURES.get(self.failure, self.failure))

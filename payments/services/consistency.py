@@ -114,7 +114,12 @@ def check_payments(*, fix: bool = False, at: datetime | None = None) -> None:
 def to_ask_about(*, settled: int = SETTLED_PER_NIGHT) -> list[int]:
     """The payments that Stripe is to be asked about: each that is open or has an open
     refund, and of the settled ones those that were asked about longest ago."""
+    here = stripe.known_account()
     known = Payment.objects.filter(method=PaymentMethod.STRIPE).exclude(session_id="")
+    # What was made in the other mode or in another account is unknown to our key.
+    known = known.exclude(livemode=not here.livemode)
+    if here.id:
+        known = known.filter(account_id__in=["", here.id])
     refunds = Refund.objects.filter(status=RefundStatus.REQUESTED, payment=OuterRef("pk"))
     is_open = Q(status__in=OPEN_STATUSES) | Exists(refunds)
     still_open = known.filter(is_open).order_by("pk")

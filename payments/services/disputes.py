@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from payments.mails import DISPUTE_OPENED
 from payments.models import (
     AutomaticReason,
     Dispute,
@@ -16,6 +17,7 @@ from payments.models import (
 from payments.models.disputes import OPEN
 from payments.provider.types import ProviderDispute
 from payments.services.transitions import Cause, lock_payment, move_locked, settle_access
+from project.mail.services import send_to_audience
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ logger = logging.getLogger(__name__)
 def apply_dispute(
     *, payment_id: int, dispute: ProviderDispute, source: MoveSource, told_at: datetime
 ) -> str:
-    """Keep how a dispute stands, and give or take the access that depends on it. What was told
+    """Keep how a dispute stands, give or take the access that depends on it, and tell the staff of one that is new. What was told
     before `told_at` changes nothing any more; one that comes before we heard of the money tells of
     that, too. Returns what came of it (StripeOutcome)."""
     payment = lock_payment(payment_id)
@@ -43,6 +45,8 @@ def apply_dispute(
     row.evidence_due_by, row.told_at = dispute.evidence_due_by, told_at
     row.save()
     settle_access(payment, cause)
+    if known is None and dispute.status in OPEN:
+        send_to_audience(DISPUTE_OPENED, row.pk, title=payment.title)
     return StripeOutcome.DISPUTE.about(dispute.status)
 
 

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from payments.mails import REFUND_FAILED
 from payments.models import (
     AutomaticReason,
     FindingKind,
@@ -34,6 +35,7 @@ from payments.services.transitions import (
 )
 from people.models import User
 from project.common.errors import Conflict
+from project.mail.services import send_to_audience
 
 logger = logging.getLogger(__name__)
 
@@ -213,6 +215,7 @@ def _tell_failure(refund: Refund) -> None:
             payment_id=refund.payment_id,
             params=facts_of_failure(refund),
         )
+        send_to_audience(REFUND_FAILED, refund.pk, title=refund.payment.title)
 
 
 def _find(payment: Payment, refund: ProviderRefund) -> Refund | None:

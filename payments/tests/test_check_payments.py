@@ -246,6 +246,7 @@ def test_stripe_is_asked_about_what_is_open_and_then_about_what_was_asked_longes
     RefundFactory.create(payment=refunding, status="requested", amount=1)
     at_stripe("", "failed", None, session_id="")
     at_stripe("cash", "paid", None, method="cash")
+    at_stripe("live", "pending", None, livemode=True)
     first = [*always, refunding, never]
     assert consistency.to_ask_about(settled=1) == [one.pk for one in first]
     consistency.compare_with_stripe(consistency.to_ask_about(settled=1), at=now + days)

@@ -242,7 +242,7 @@ def test_a_refund_that_fails_is_a_finding_at_once_and_stays_one(at_stripe):
     finding = Finding.objects.get()
     assert (finding.kind, finding.payment, finding.status) == ("refund_failed", at_stripe, OPEN)
     assert "1,990.00\N{NO-BREAK SPACE}RUB" in finding.detail
-    assert "lost_or_stolen_card" in finding.detail
+    assert "the card was lost or stolen" in finding.detail
     consistency.check_payments(fix=True)
     assert fates() == [("refund_failed", OPEN)]
 
