@@ -261,6 +261,8 @@ STRIPE_API_BASE = env.str(
     if STRIPE_SANDBOX
     else "https://api.stripe.com",
 )
+# What Stripe sends to who has paid: nothing (as its dashboard says), a receipt, or an invoice.
+STRIPE_RECEIPTS = choice("STRIPE_RECEIPTS", "off", {"off", "email", "invoice"})
 # Whether a dispute takes the access when it is `created` or only when it is `lost`.
 DISPUTE_TAKES_ACCESS = choice("DISPUTE_TAKES_ACCESS", "lost", {"created", "lost"})
 # Seconds to connect and to wait for an answer; the SDK would wait for eighty.

@@ -68,7 +68,7 @@ MOVES_BACK = {PaymentStatus.PAID: PaymentStatus.PENDING, PaymentStatus.REFUNDED:
 OPEN_STATUSES = (PaymentStatus.PENDING, PaymentStatus.PROCESSING)
 # A row that is there before its session is: nobody sees it until there is something to open.
 HALF_MADE = Q(method=PaymentMethod.STRIPE, status=PaymentStatus.PENDING, session_id="")
-# Stripe closes a page after a day; bank transfers take their time.
+# A page closes after two hours; bank transfers take their time.
 STRIPE_OPEN_AT_MOST = timedelta(days=2)
 OFFLINE_OPEN_AT_MOST = timedelta(days=30)
 # Most bank debits and transfers are through within a week.

@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from django.conf import settings
 from django.db import connections
@@ -49,6 +50,7 @@ from project.common.lazily import load_lazily
 if TYPE_CHECKING:
     import stripe
     from stripe.params import EventListParams
+    from stripe.params.checkout import SessionCreateParams
 else:
     # 20 MiB and an eighth of a second, for processes that speak to Stripe.
     stripe = load_lazily("stripe")
@@ -119,40 +121,59 @@ def create_price(*, product_id: str, amount: Decimal, currency: str, idempotency
     )
 
 
-def create_session(
+def create_session(  # noqa: PLR0913 - what Stripe shows, and for how long
     *,
     payment_id: str,
     price_id: str,
     success_url: str,
     cancel_url: str,
+    title: str,
     email: str,
     language: str,
+    expires_at: datetime,
     idempotency_key: str,
 ) -> Session:
     """Create the page where the payment is made; its address is `url`. Stripe puts the session's
     id in the place of `{CHECKOUT_SESSION_ID}` in `success_url`. Raises KeyUsedOtherwise if the key
     comes again with anything else changed, ProviderError."""
     metadata = {PAYMENT_KEY: payment_id}
+    parameters: SessionCreateParams = {
+        "mode": "payment",
+        "line_items": [{"price": price_id, "quantity": 1}],
+        "success_url": success_url,
+        "cancel_url": cancel_url,
+        "client_reference_id": payment_id,
+        "customer_email": email,
+        "locale": language,
+        "metadata": metadata,
+        "expires_at": int(expires_at.timestamp()),
+        # The account may add tax of itself: then the total would not be the price.
+        "automatic_tax": {"enabled": False},
+        # Stripe does not copy the session's metadata there, and a refund's event has only these.
+        "payment_intent_data": {"metadata": metadata, "description": title},
+    }
+    if suffix := statement_suffix(title):
+        parameters["payment_intent_data"]["statement_descriptor_suffix"] = suffix
+    if settings.STRIPE_RECEIPTS == "email":
+        parameters["payment_intent_data"]["receipt_email"] = email
+    elif settings.STRIPE_RECEIPTS == "invoice":
+        parameters["invoice_creation"] = {"enabled": True}
     return _ask(
         lambda client: client.v1.checkout.sessions.create(
-            {
-                "mode": "payment",
-                "line_items": [{"price": price_id, "quantity": 1}],
-                "success_url": success_url,
-                "cancel_url": cancel_url,
-                "client_reference_id": payment_id,
-                "customer_email": email,
-                "locale": language,
-                "metadata": metadata,
-                # Stripe does not copy the session's there, and a refund's event has only these.
-                "payment_intent_data": {"metadata": metadata},
-            },
-            {"idempotency_key": idempotency_key},
+            parameters, {"idempotency_key": idempotency_key}
         ),
         read_session,
         payment_id,
         price_id,
     )
+
+
+def statement_suffix(title: str) -> str:
+    """What the buyer's bank shows of a title: at most 22 characters of ASCII with a Latin letter
+    among them and none of `<>\\'"*`. Empty where a title leaves nothing of the kind."""
+    ascii_only = normalize("NFKD", title).encode("ascii", "ignore").decode()
+    suffix = " ".join(re.sub(r"[^ -~]|[<>\\'\"*]", " ", ascii_only).split())[:22].strip()
+    return suffix if re.search("[A-Za-z]", suffix) else ""
 
 
 def retrieve_session(session_id: str) -> Session:

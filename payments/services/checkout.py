@@ -6,6 +6,7 @@ try gets the same session, and nobody ever saw a second one.
 """
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -30,6 +31,11 @@ from payments.services.transitions import (
     move_payment,
 )
 from people.models import User
+
+# How long a page may be paid on. Stripe wants half an hour at the least when it makes one, and the
+# request may take a while.
+OPEN_FOR = timedelta(hours=2)
+OPEN_AT_LEAST = timedelta(minutes=35)
 
 
 def open_session(
@@ -78,14 +84,31 @@ def _try_to_create_session(
             price_id=_ensure_price(payment),
             success_url=f"{success}?session_id={{CHECKOUT_SESSION_ID}}",
             cancel_url=absolute_url(reverse("payments:cancelled", args=[payment.token])),
+            title=payment.title,
             email=user.email,
             language=user.language,
+            expires_at=_closing_time(payment),
             idempotency_key=_key(payment, "session"),
         )
     except ProviderError as error:
         if error.needs_new_key:
             _take_new_keys(payment)
         raise
+
+
+def _closing_time(payment: Payment) -> datetime:
+    """When the page will close: stored before it is asked for, so that another try asks for the
+    same. When too little is left of it, another page is asked for."""
+    planned, now = payment.session_expires_at, timezone.now()
+    if planned is None or planned < now + OPEN_AT_LEAST:
+        same = Payment.objects.filter(
+            pk=payment.pk, session_expires_at=planned, attempt=payment.attempt
+        )
+        attempt = payment.attempt if planned is None else F("attempt") + 1
+        same.update(session_expires_at=now + OPEN_FOR, attempt=attempt)
+        payment.refresh_from_db(fields=["session_expires_at", "attempt"])
+    assert payment.session_expires_at is not None  # noqa: S101 - whoever asked first stored it
+    return payment.session_expires_at
 
 
 def close_session(payment: Payment) -> Payment:

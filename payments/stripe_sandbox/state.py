@@ -16,7 +16,7 @@ DAY = 24 * 3600
 TIME_TO_ANSWER = 9 * DAY
 
 
-NOTHING: dict[str, Json] = {"objects": {}, "lines": {}, "intent_metadata": {}, "outcomes": {}}
+NOTHING: dict[str, Json] = {"objects": {}, "lines": {}, "intent_data": {}, "outcomes": {}}
 
 
 class Sandbox:
@@ -35,12 +35,14 @@ class Sandbox:
         # Whether refunds are under way until `settle_refund`, as with many banks.
         self.refunds_wait = False
         self.livemode = False
+        # What the account adds to a total of which nobody says that no tax shall be added.
+        self.tax_percent = 0
         # Whether our key may ask whose it is: a restricted one may not.
         self.tells_account = True
         self.lock = threading.RLock()
         self.on_event: Callable[[Json], object] = lambda event: None
         self._memory = memory
-        # Lines and metadata for the payment intent are by session, and so are outcomes: when a
+        # Lines and what the payment intent will have are by session, and so are outcomes: when a
         # delayed payment will come to its end, and to which.
         self._kept: dict[str, Json]
         self.forget_everything()
@@ -133,22 +135,26 @@ class Sandbox:
 
     def create_session(self, form: Json) -> Json:
         lines = [self._line(line["price"], int(line["quantity"])) for line in form["line_items"]]
-        total = sum(line["amount_total"] for line in lines)
+        net = sum(line["amount_total"] for line in lines)
+        taxed = form.get("automatic_tax", {}).get("enabled", "true") == "true"
+        tax = net * self.tax_percent // 100 if taxed else 0
         session_id = new_id("cs_test")
         session = make(
             "checkout.session",
             form,
             now=self.now(),
             id=session_id,
-            amount_subtotal=total,
-            amount_total=total,
+            amount_subtotal=net,
+            amount_total=net + tax,
             currency=lines[0]["currency"],
+            total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": tax},
+            automatic_tax=TEMPLATES["checkout.session"]["automatic_tax"],
+            invoice_creation=None,
             expires_at=int(form.get("expires_at", self.now() + DAY)),
             url=f"{self.base_url}/c/pay/{session_id}",
         )
         self._kept["lines"][session_id] = lines
-        metadata = form.get("payment_intent_data", {}).get("metadata", {})
-        self._kept["intent_metadata"][session_id] = metadata
+        self._kept["intent_data"][session_id] = form.get("payment_intent_data", {})
         return self._keep(session)
 
     def _line(self, price_id: str, quantity: int) -> Json:
@@ -276,10 +282,10 @@ class Sandbox:
             raise StripeFault(f"This Checkout Session is {session['status']}.")
         intent = make(
             "payment_intent",
+            self._kept["intent_data"].get(session_id),
             now=self.now(),
             amount=session["amount_total"],
             currency=session["currency"],
-            metadata=self._kept["intent_metadata"][session_id],
         )
         self._keep(intent, "payment_intent.created")
         if is_paid:

@@ -138,6 +138,9 @@ class FaultyAPI(StripeAPI):
         return reply if "Idempotent-Replayed" in reply.headers else _spoilt(reply, fault)
 
     def _perform_checked(self, call: Call) -> Reply:
+        if self.sandbox.offset and call.form.get("expires_at", "").isdecimal():
+            # It was reckoned by our clock.
+            call.form["expires_at"] = str(int(call.form["expires_at"]) + self.sandbox.offset)
         check_request(call.operation, call.form, now=self.sandbox.now())
         return super().perform(call)
 

@@ -33,7 +33,14 @@ PARAMETERS: dict[str, Json] = {
         "client_reference_id": str,
         "expires_at": str,
         "metadata": dict,
-        "payment_intent_data": {"metadata": dict},
+        "automatic_tax": {"enabled": str},
+        "invoice_creation": {"enabled": str},
+        "payment_intent_data": {
+            "metadata": dict,
+            "description": str,
+            "statement_descriptor_suffix": str,
+            "receipt_email": str,
+        },
     },
     "create_refund": {
         "charge": str, "payment_intent": str, "amount": str, "reason": str, "metadata": dict,
@@ -93,10 +100,23 @@ def check_session(form: Json) -> None:
         raise StripeFault(
             f"Invalid email address: {email}", param="customer_email", code="email_invalid"
         )
+    suffix = form.get("payment_intent_data", {}).get("statement_descriptor_suffix")
+    if suffix is not None and not is_suffix(suffix):
+        raise StripeFault(
+            "The statement descriptor suffix must contain at least one Latin character, be no longer"
+            " than 22 characters and have none of < > \\ ' \" *.",
+            param="payment_intent_data[statement_descriptor_suffix]",
+        )
     if form.get("locale", "auto") not in LOCALES:
         raise StripeFault("Invalid locale", param="locale")
     if len(form.get("client_reference_id", "")) > 200:
         raise StripeFault("Invalid string: too long", param="client_reference_id")
+
+
+def is_suffix(text: str) -> bool:
+    """What banks can show beside a payment."""
+    is_shown = re.fullmatch(r"[ -~]{1,22}", text) and re.search("[A-Za-z]", text)
+    return bool(is_shown) and not re.search(r"[<>\\'\"*]", text)
 
 
 def check_lines(form: Json) -> None:

@@ -102,6 +102,63 @@ def test_stripe_is_told_who_pays_for_what_and_where_to_go_on(
     assert (kept.title, kept.amount, kept.currency) == (payment.title, payment.amount, "RUB")
 
 
+def test_the_total_is_the_price_though_the_account_adds_tax(buy, stripe_sandbox):
+    stripe_sandbox.sandbox.tax_percent = 20
+    assert (
+        stripe_sandbox.sandbox.find("checkout.session", session_of(buy().json()))["amount_total"]
+        == 199_000
+    )
+
+
+def test_the_bank_of_the_buyer_hears_what_was_bought(buy, course, stripe_sandbox):
+    stripe_sandbox.sandbox.pay(session_of(buy().json()))
+    [intent] = stripe_sandbox.sandbox.all("payment_intent")
+    told = intent["description"], intent["statement_descriptor_suffix"]
+    assert told == (course.title, "Bread")
+    assert intent["metadata"] == {"payment_id": str(the_payment().token)}
+
+
+def test_a_title_without_latin_letters_is_left_out_of_the_statement(buy, course, stripe_sandbox):
+    Course.objects.update(title="Хлеб")
+    assert buy().status_code == 201
+    told = stripe_sandbox.api.calls[-1].form["payment_intent_data"]
+    assert (told["description"], "statement_descriptor_suffix" in told) == ("Хлеб", False)
+
+
+@pytest.mark.parametrize("receipts", ["off", "email", "invoice"])
+def test_stripe_sends_what_the_setting_says(buy, learner, stripe_sandbox, settings, receipts):
+    settings.STRIPE_RECEIPTS = receipts
+    assert buy().status_code == 201
+    form = stripe_sandbox.api.calls[-1].form
+    email = form["payment_intent_data"].get("receipt_email")
+    assert email == (learner.email if receipts == "email" else None)
+    invoice = {"enabled": "true"} if receipts == "invoice" else None
+    assert form.get("invoice_creation") == invoice
+
+
+def test_a_page_closes_after_two_hours(buy):
+    with time_machine.travel(NOW, tick=False):
+        buy()
+    assert the_payment().session_expires_at == NOW + timedelta(hours=2)
+
+
+@pytest.mark.parametrize(("minutes", "is_same"), [(84, True), (86, False)])
+def test_another_try_asks_for_the_same_page_while_it_would_stay_open_for_a_while(
+    buy, stripe_sandbox, minutes, is_same
+):
+    stripe_sandbox.api.faults.append(Fault("garbage", "create_session"))
+    with time_machine.travel(NOW, tick=False):
+        assert buy().status_code == 502
+    with time_machine.travel(NOW + timedelta(minutes=minutes), tick=False):
+        assert buy().status_code == 201
+    sessions = stripe_sandbox.sandbox.all("checkout.session")
+    assert len(sessions) == (1 if is_same else 2)
+    kept = the_payment()
+    assert kept.session_id == sessions[-1]["id"]
+    until = NOW + timedelta(hours=2) + (timedelta(0) if is_same else timedelta(minutes=minutes))
+    assert (kept.session_expires_at, kept.attempt) == (until, 1 if is_same else 2)
+
+
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "one"}], ids=["no key", "key"])
 def test_a_second_order_gets_the_same_open_page(api, learner, course, stripe_sandbox, headers):
     body = {"course_id": course.pk, "method": "stripe"}

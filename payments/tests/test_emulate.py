@@ -13,6 +13,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -70,6 +71,8 @@ def test_foreign_peer_understands_a_whole_purchase(
             price_id=price,
             success_url=success_url,
             cancel_url="https://a.example",
+            title="Основы",
+            expires_at=datetime.now(UTC) + timedelta(hours=2),
             email="lev@example.com",
             language="ru",
             idempotency_key="c",

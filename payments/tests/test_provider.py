@@ -1,7 +1,7 @@
 """The gateway against the sandbox, with Stripe's own description between them."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
@@ -22,6 +22,7 @@ from payments.provider.types import (
 )
 from payments.tests.sandbox import ControlledServer, Fault
 from payments.tests.stripe_description import Description
+from payments.tests.stripe_rules import is_suffix
 from payments.tests.transport import SpecCheckedClient
 
 
@@ -33,15 +34,21 @@ def make_price() -> str:
 
 
 def create_session(
-    price_id: str, *, payment_id: str = "17", idempotency_key: str = "k:session:1"
+    price_id: str,
+    *,
+    payment_id: str = "17",
+    idempotency_key: str = "k:session:1",
+    expires_at: datetime | None = None,
 ) -> Session:
     return gateway.create_session(
         payment_id=payment_id,
         price_id=price_id,
         success_url="https://school.example/done?session={CHECKOUT_SESSION_ID}",
         cancel_url="https://school.example/cancelled",
+        title="Python",
         email="lev@example.com",
         language="ru",
+        expires_at=expires_at or datetime.now(UTC) + timedelta(hours=2),
         idempotency_key=idempotency_key,
     )
 
@@ -104,9 +111,9 @@ def test_expired_session_can_be_neither_paid_nor_expired_again(
         gateway.expire_session(session.id, idempotency_key="k:expire:2")
 
 
-def test_session_runs_out_after_a_day(stripe_sandbox: ControlledServer) -> None:
+def test_session_runs_out_when_it_was_asked_to(stripe_sandbox: ControlledServer) -> None:
     session = open_session()
-    stripe_sandbox.sandbox.advance(24 * 3600)
+    stripe_sandbox.sandbox.advance(2 * 3600)
     assert gateway.retrieve_session(session.id).status == "expired"
 
 
@@ -162,6 +169,25 @@ def test_events_are_read_back_to_a_moment_page_by_page(stripe_sandbox: Controlle
     told = [event.session.id for event in events if event.session]
     assert told == sessions
     assert min(event.created for event in events) >= since
+
+
+@pytest.mark.parametrize(
+    ("title", "suffix"),
+    [
+        ("Python", "Python"),
+        ("Основы Python: часть 2", "Python: 2"),
+        ("Хлеб дома", ""),
+        ("2026", ""),
+        ("Crème brûlée", "Creme brulee"),
+        ("<b>\"Best\" * of 'C\\C'", "b Best of C C"),
+        ("A course of thirty-two letters now", "A course of thirty-two"),
+        ("Twenty one letters is x rest", "Twenty one letters is"),
+        ("\N{FULLWIDTH LATIN CAPITAL LETTER A}\n\tb", "A b"),
+    ],
+)
+def test_title_as_a_bank_shows_it(title: str, suffix: str) -> None:
+    assert gateway.statement_suffix(title) == suffix
+    assert not suffix or is_suffix(suffix)
 
 
 # --- Amounts ---
@@ -238,10 +264,11 @@ def test_second_try_of_the_caller_finds_what_the_first_made(
     stripe_sandbox: ControlledServer,
 ) -> None:
     price_id = make_price()
+    until = datetime.now(UTC) + timedelta(hours=2)
     stripe_sandbox.api.faults.append(Fault("garbage", operation="create_session", times=3))
     with pytest.raises(ProviderUnavailable):
-        create_session(price_id)
-    session = create_session(price_id)
+        create_session(price_id, expires_at=until)
+    session = create_session(price_id, expires_at=until)
 
     assert [made["id"] for made in stripe_sandbox.sandbox.all("checkout.session")] == [session.id]
 

@@ -106,6 +106,14 @@ def make_session(stripe_api: FaultyAPI, **changes: str) -> Json:
         ("/v1/checkout/sessions", {"locale": "tlh"}, "locale"),
         ("/v1/checkout/sessions", {"expires_at": "1000"}, "expires_at"),
         ("/v1/checkout/sessions", {"metadata": "a"}, "metadata"),
+        *(
+            (
+                "/v1/checkout/sessions",
+                {"payment_intent_data[statement_descriptor_suffix]": suffix},
+                "payment_intent_data[statement_descriptor_suffix]",
+            )
+            for suffix in ("A" * 23, "2026", "Хлеб", "a*b")
+        ),
         ("/v1/refunds", {"payment_intent": None}, "payment_intent"),
         ("/v1/refunds", {"payment_intent": "pi_none"}, "payment_intent"),
         ("/v1/refunds", {"reason": "sorry"}, "reason"),
