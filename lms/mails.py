@@ -1,4 +1,5 @@
-"""The mail to the subscribers of a course, and the link in it that ends a subscription."""
+"""The mail to the subscribers of a course, with the link in it that ends a subscription, and the one
+that says that staff gave access."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +14,19 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
+from lms.models import Access, ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
 from people.models import User
-from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Skip, render
+from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Skip, render, seller
 
 # A mail that tells more is not read; the rest is counted.
 LINES = 50
 # Changes that are looked at for one mail: more come from a program, not from an author.
 CHANGES = 2000
 SIGNER = Signer(salt="lms.unsubscribe")
+
+
+# Its name in settings.MAIL_KINDS; the key of the mail is the number of the access.
+GIVEN = "access_given"
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,33 @@ class LettersOfUpdate:
             "unsubscribe_url": UNSUBSCRIBE_MARK,
         }
         return render("course_update", language, context)
+
+
+class AccessGivenMail(MailKind):
+    """Staff let somebody learn something."""
+
+    label = _("access given")
+    urgent = True
+
+    def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
+        given = Access.objects.active().select_related("course", "lesson__course")
+        access = given.filter(pk=subject_id or 0).first()
+        return {person.pk: _letter_about(access, person) for person in people}
+
+
+def _letter_about(access: Access | None, person: User) -> Letter | Skip:
+    if not person.is_active:
+        return Skip(gettext_noop("blocked"))
+    if access is None:
+        return Skip(gettext_noop("access was taken back"))
+    target = access.target
+    context = {
+        "person": person,
+        "target": target,
+        "link": course_link(target.course_id if isinstance(target, Lesson) else target.pk),
+        "school": seller(),
+    }
+    return render(GIVEN, person.language, context)
 
 
 def lines_of(

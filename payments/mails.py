@@ -1,4 +1,5 @@
-"""The mail that says that money has come, and those to staff who have to do something about it."""
+"""The mails that tell buyers what became of their money, and of the access that it gave, and those to
+staff who have to do something about it."""
 
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
@@ -10,46 +11,125 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from payments.models import Dispute, Payment, PaymentStatus, Refund
+from lms.mails import course_link
+from lms.models import Course, Lesson
+from payments.models import Dispute, Payment, PaymentStatus, Refund, RefundStatus
 from payments.permissions import can_refund, who_may_refund
-from people.models import User
+from people.models import BlockReason, User
 from project.common.money import shown
-from project.mail.kinds import Letter, MailKind, Skip, render
+from project.mail.kinds import Letter, MailKind, Skip, render, seller
 
-# Its name in settings.MAIL_KINDS; the key of the mail is the payment's number.
+# Their names in settings.MAIL_KINDS. The key of the first two is the payment's number, that of the
+# third the refund's.
 RECEIVED = "payment_received"
+FAILED = "payment_failed"
+REFUNDED = "payment_refunded"
+ACCESS_TAKEN = "access_taken"
 # Their key is the number of the dispute or the refund.
 DISPUTE_OPENED = "dispute_opened"
 REFUND_FAILED = "refund_failed"
 
 
-class PaymentReceivedMail(MailKind):
-    """What was paid, and that it can be learnt now."""
+class PaymentMail(MailKind):
+    """A mail to the buyer about one payment."""
 
-    label = _("payment received")
     urgent = True
+    name: ClassVar[str]
+    # Who was blocked still hears of their money.
+    reaches_blocked: ClassVar[bool] = False
+    # Why nobody gets it when `facts` finds nothing to tell.
+    outdated: ClassVar[str]
+
+    def facts(self, subject_id: int) -> dict[str, object] | None:
+        """What the template needs besides the person, the payment among it; None if it is not true
+        any more."""
+        raise NotImplementedError(subject_id)
 
     def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
-        payment = Payment.objects.filter(pk=subject_id or 0, status=PaymentStatus.PAID).first()
-        return {person.pk: letter_to(person, payment) for person in people}
+        facts = self.facts(subject_id or 0)
+        return {person.pk: self.letter_to(person, facts) for person in people}
+
+    def letter_to(self, person: User, facts: dict[str, object] | None) -> Letter | Skip:
+        if person.blocked_reason == BlockReason.ERASED:
+            return Skip(gettext_noop("erased"))
+        if not person.is_active and not self.reaches_blocked:
+            return Skip(gettext_noop("blocked"))
+        if facts is None:
+            return Skip(self.outdated)
+        return render(self.name, person.language, {"person": person, "school": seller(), **facts})
 
 
-def school() -> dict[str, str]:
-    """Who sells, as receipts and mails say it."""
-    return {
-        "name": settings.SCHOOL_NAME,
-        "address": settings.SCHOOL_ADDRESS,
-        "tax_id": settings.SCHOOL_TAX_ID,
-        "email": settings.SCHOOL_EMAIL,
-    }
+class PaymentReceivedMail(PaymentMail):
+    """What was paid, and that it can be learnt now."""
+
+    name = RECEIVED
+    label = _("payment received")
+    reaches_blocked = True
+    outdated = gettext_noop("not paid any more")
+
+    def facts(self, subject_id: int) -> dict[str, object] | None:
+        return facts_of(_payment(subject_id, PaymentStatus.PAID))
 
 
-def letter_to(person: User, payment: Payment | None) -> Letter | Skip:
+class PaymentFailedMail(PaymentMail):
+    """A payment that was on its way for days did not come."""
+
+    name = FAILED
+    label = _("payment failed")
+    outdated = gettext_noop("paid after all")
+
+    def facts(self, subject_id: int) -> dict[str, object] | None:
+        return facts_of(_payment(subject_id, PaymentStatus.FAILED))
+
+
+class PaymentRefundedMail(PaymentMail):
+    """How much went back, of all of it or a part."""
+
+    name = REFUNDED
+    label = _("payment refunded")
+    reaches_blocked = True
+    outdated = gettext_noop("the refund failed")
+
+    def facts(self, subject_id: int) -> dict[str, object] | None:
+        done = Refund.objects.filter(pk=subject_id, status=RefundStatus.SUCCEEDED)
+        refund = done.select_related("payment__lesson").first()
+        if refund is None:
+            return None
+        return (facts_of(refund.payment) or {}) | {"refund": refund}
+
+
+class AccessTakenMail(PaymentMail):
+    """The access that a payment gave has ended, by a refund or a dispute."""
+
+    name = ACCESS_TAKEN
+    label = _("access taken")
+    outdated = gettext_noop("has access")
+
+    def facts(self, subject_id: int) -> dict[str, object] | None:
+        payment = _payment(subject_id, PaymentStatus.PAID, PaymentStatus.REFUNDED)
+        if payment is None or _may_learn(payment):
+            return None
+        by_dispute = payment.disputes.taking_access().exists()
+        return (facts_of(payment) or {}) | {"by_dispute": by_dispute}
+
+
+def facts_of(payment: Payment | None) -> dict[str, object] | None:
     if payment is None:
-        return Skip(gettext_noop("not paid any more"))
-    if not person.is_active:
-        return Skip(gettext_noop("blocked"))
-    return render(RECEIVED, person.language, {"person": person, "payment": payment})
+        return None
+    course_id = payment.lesson.course_id if payment.lesson else payment.course_id
+    return {"payment": payment, "link": course_link(course_id) if course_id else ""}
+
+
+def _payment(payment_id: int, *statuses: PaymentStatus) -> Payment | None:
+    found = Payment.objects.filter(pk=payment_id, status__in=statuses)
+    return found.select_related("payer", "lesson").first()
+
+
+def _may_learn(payment: Payment) -> bool:
+    """Say whether the payer has what was paid for, by whatever right."""
+    target = payment.target
+    materials = Course.objects if isinstance(target, Course) else Lesson.objects
+    return materials.open_to(payment.payer).filter(pk=target.pk).exists()
 
 
 class StaffMail(MailKind):

@@ -13,12 +13,12 @@ from django.views.decorators.http import require_safe
 from ninja.errors import Throttled
 from redis.exceptions import RedisError
 
-from payments.mails import school
 from payments.models import MoveSource, Payment, RefundStatus
 from payments.provider.types import ProviderError
 from payments.services import checkout
 from people.models import BlockReason
 from people.throttles import limit_status_question
+from project.mail.kinds import seller
 
 
 @never_cache
@@ -69,7 +69,7 @@ def receipt(request: HttpRequest, token: UUID) -> HttpResponse:
         "payment": payment,
         "buyer": "" if payment.payer.blocked_reason == BlockReason.ERASED else payment.payer,
         "refunds": payment.refunds.filter(status=RefundStatus.SUCCEEDED),
-        "school": school(),
+        "school": seller(),
     }
     with translation.override(payment.payer.language):
         response = render(request, "payments/receipt.html", context)

@@ -275,11 +275,15 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Parta <noreply@local
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Who writes which kind of mail (project/mail/kinds.py).
 MAIL_KINDS = {
+    "access_given": "lms.mails.AccessGivenMail",
+    "access_taken": "payments.mails.AccessTakenMail",
     "course_update": "lms.mails.CourseUpdateMail",
     "dispute_opened": "payments.mails.DisputeOpenedMail",
     "inactivity_warning": "people.mails.InactivityWarningMail",
+    "payment_failed": "payments.mails.PaymentFailedMail",
     "payment_received": "payments.mails.PaymentReceivedMail",
     "refund_failed": "payments.mails.RefundFailedMail",
+    "payment_refunded": "payments.mails.PaymentRefundedMail",
     "password_reset": "people.mails.PasswordResetMail",
     "reactivation": "people.mails.ReactivationMail",
 }

@@ -8,10 +8,12 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from lms.mails import GIVEN
 from lms.models import Access, AccessSource, Course, Lesson
 from people.models import User
 from project.common.db.bulk import insert_rows
 from project.common.errors import Conflict
+from project.mail.services import send_to_one
 
 
 class NotRevocable(Conflict):
@@ -33,15 +35,18 @@ def grant_access(
 ) -> tuple[Access, bool]:
     """Give a person the right to learn a course or a lesson; say whether it is a new one.
 
-    With a `reference` (as `payment:17`) there is one right for each reference, for ever: one that
+    What staff grant is told by mail. With a `reference` (as `payment:17`) there is one right for each reference, for ever: one that
     was revoked comes to life again. Without, there is one active right of each source.
     """
     place = {"course": target} if isinstance(target, Course) else {"lesson": target}
     details = {"given_by": given_by, "reason": reason}
     if not reference:
-        return Access.objects.get_or_create(
+        access, created = Access.objects.get_or_create(
             user=user, **place, source=source, reference="", revoked_at=None, defaults=details
         )
+        if created and source == AccessSource.GRANT:
+            send_to_one(GIVEN, user, subject_id=access.pk, key=str(access.pk), title=target.title)
+        return access, created
     access, created = Access.objects.select_for_update().get_or_create(
         reference=reference, defaults={"user": user, **place, "source": source, **details}
     )

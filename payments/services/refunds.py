@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from payments.mails import REFUND_FAILED
+from payments.mails import REFUND_FAILED, REFUNDED
 from payments.models import (
     AutomaticReason,
     FindingKind,
@@ -35,7 +35,7 @@ from payments.services.transitions import (
 )
 from people.models import User
 from project.common.errors import Conflict
-from project.mail.services import send_to_audience
+from project.mail.services import send_to_audience, send_to_one
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +113,7 @@ def _note_request(
     refund.status, refund.settled_at = RefundStatus.SUCCEEDED, timezone.now()
     refund.save()
     _settle(payment, Cause(source=MoveSource.STAFF, by=by, reason=reason))
+    _tell_payer(refund)
     return refund
 
 
@@ -191,8 +192,22 @@ def apply_refund(*, payment_id: int, refund: ProviderRefund, source: MoveSource)
     ours.settled_at = None if to == RefundStatus.REQUESTED else timezone.now()
     ours.save()
     _settle(payment, cause)
+    _tell_payer(ours)
     _tell_failure(ours)
     return StripeOutcome.REFUND.about(to)
+
+
+def _tell_payer(refund: Refund) -> None:
+    """Say so by mail, once, when the money went back."""
+    if refund.status == RefundStatus.SUCCEEDED:
+        payment = refund.payment
+        send_to_one(
+            REFUNDED,
+            payment.payer,
+            subject_id=refund.pk,
+            key=str(refund.pk),
+            title=payment.title,
+        )
 
 
 def facts_of_failure(refund: Refund) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import AccessSource
 from lms.services import accesses
-from payments.mails import RECEIVED
+from payments.mails import ACCESS_TAKEN, FAILED, RECEIVED
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus, Refund, RefundStatus
 from payments.models.payment import reference_of
 from people.models import User
@@ -89,15 +89,16 @@ def move_locked(
     if PaymentStatus.PAID in {came_from, to}:
         settle_access(payment, cause)
     if to == PaymentStatus.PAID and not back:
-        send_to_one(
-            RECEIVED,
-            payment.payer,
-            subject_id=payment.pk,
-            key=str(payment.pk),
-            title=payment.title,
-        )
+        _tell_payer(payment, RECEIVED, key=str(payment.pk))
         if Payment.objects.filter(payer=payment.payer_id).needless().exists():
             enqueue(CLOSE_PAGES)
+
+    if (came_from, to) == (PaymentStatus.PROCESSING, PaymentStatus.FAILED):
+        _tell_payer(payment, FAILED, key=str(payment.pk))
+
+
+def _tell_payer(payment: Payment, kind: str, *, key: str = "") -> None:
+    send_to_one(kind, payment.payer, subject_id=payment.pk, key=key, title=payment.title)
 
 
 def settle_access(payment: Payment, cause: Cause) -> None:
@@ -110,8 +111,11 @@ def settle_access(payment: Payment, cause: Cause) -> None:
             reference=payment.reference,
             given_by=cause.by,
         )
-    else:
-        accesses.revoke_access(reference=payment.reference, reason=cause.reason[:200])
+        return
+    taken = accesses.revoke_access(reference=payment.reference, reason=cause.reason[:200])
+    # A confirmation that staff undo took nothing that was paid for.
+    if taken and payment.status != PaymentStatus.PENDING:
+        _tell_payer(payment, ACCESS_TAKEN)
 
 
 PENDING = PaymentStatus.PENDING.value

@@ -75,6 +75,16 @@ def label_of(name: str) -> str:
     return str(label) or name
 
 
+def seller() -> dict[str, str]:
+    """The school, as receipts and mails name it."""
+    return {
+        "name": settings.SCHOOL_NAME,
+        "address": settings.SCHOOL_ADDRESS,
+        "tax_id": settings.SCHOOL_TAX_ID,
+        "email": settings.SCHOOL_EMAIL,
+    }
+
+
 def render(template: str, language: str, context: Mapping[str, object]) -> Letter:
     """Render `templates/mail/<template>.{subject.txt,txt,html}` in the language."""
     with translation.override(language):
