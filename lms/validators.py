@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from lms import links
-from project.common.money import fits_currency
+from project.common.money import fits_currency, highest_charge, lowest_charge, shown
 
 
 def validate_materials(text: str) -> None:
@@ -39,10 +39,24 @@ def foreign_link(link: str) -> ValidationError:
 
 
 def validate_price(price: Decimal) -> None:
-    """Refuse an amount finer than the smallest unit of the installation's currency."""
+    """Refuse an amount finer than the smallest unit of the installation's currency, and one that
+    nobody could be charged with. 0 is free."""
     if not fits_currency(price, settings.CURRENCY):
         raise ValidationError(
             _("This amount has too many decimal places for %(currency)s."),
             code="amount_too_fine",
             params={"currency": settings.CURRENCY},
+        )
+    lowest, highest = lowest_charge(settings.CURRENCY), highest_charge(settings.CURRENCY)
+    if price and price < lowest:
+        raise ValidationError(
+            _("A price can't be less than %(limit)s, except 0 for free."),
+            code="price_too_low",
+            params={"limit": shown(lowest, settings.CURRENCY)},
+        )
+    if price > highest:
+        raise ValidationError(
+            _("A price can't be more than %(limit)s."),
+            code="price_too_high",
+            params={"limit": shown(highest, settings.CURRENCY)},
         )

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import RangeNumericFilter
 
 from lms import permissions
-from lms.admin.forms import LessonFormSet, MaterialsForm
+from lms.admin.forms import LessonFormSet, MaterialsForm, PricedForm
 from lms.admin.materials import MaterialsAdmin, can_delete_any, person_label
 from lms.history import changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
@@ -34,6 +34,7 @@ class LessonInline(TabularInline[Lesson, Course]):
     extra = 0
     formset = LessonFormSet
     # The handle to drag a row by is drawn in the first column, so not in the hidden one.
+    form = PricedForm
     fields = ("title", "video_url", "price", "is_preview", "position")
     ordering_field = "position"
     hide_ordering_field = True

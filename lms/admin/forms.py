@@ -22,7 +22,16 @@ else:
     _LessonFormSet = forms.BaseInlineFormSet
 
 
-class MaterialsForm(_ModelForm):
+class PricedForm(_ModelForm):
+    def _get_validation_exclusions(self) -> set[str]:
+        """A price from the time before a limit may stay as it is."""
+        unchanged = {"price"} - set(self.changed_data) if self.instance.pk else set()
+        # Django's stubs don't know it.
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return excluded | unchanged
+
+
+class MaterialsForm(PricedForm):
     minor_edit = forms.BooleanField(
         label=_("Minor edit"),
         help_text=_("Subscribers will not be notified of this change."),

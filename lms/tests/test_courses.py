@@ -74,7 +74,7 @@ def test_a_wrong_value_is_named_with_its_place(api, author, field, value, code):
 
 
 def test_the_longest_and_greatest_values_are_kept(api, author):
-    body = {"title": "x" * 200, "description": "y" * 20_000, "price": "99999999.99"}
+    body = {"title": "x" * 200, "description": "y" * 20_000, "price": "999999.99"}
     assert api(author).post("courses", body).json().items() >= body.items()
 
 

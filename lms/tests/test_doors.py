@@ -104,6 +104,7 @@ BAD_TEXTS = [
     ("title", "x" * 201, "string_too_long"),
     ("price", "-1.00", "greater_than_equal"),
     ("price", TOO_FINE, "amount_too_fine"),
+    ("price", "49", "price_too_low"),
 ]
 BAD_DESCRIPTIONS = [
     ("description", FOREIGN, "foreign_link"),
@@ -136,6 +137,48 @@ def test_a_bad_value_is_refused_at_every_door(doors, settings, door, field, valu
         rows = response.context["inline_admin_formsets"]
         found = [*form, *(name for row in rows for one in row.formset.errors for name in one)]
         assert found == [field]
+
+
+@pytest.mark.parametrize("door", OF_COURSE + OF_LESSON + IN_ROWS)
+@pytest.mark.parametrize(
+    ("currency", "price", "limit"),
+    [("USD", "0.49", "0.50\xa0USD"), ("RUB", "1000000", "999,999.99\xa0RUB")],
+)
+def test_a_price_that_nobody_can_be_charged_with_is_refused_with_the_limit(
+    doors, settings, door, currency, price, limit
+):
+    settings.CURRENCY = currency
+    before = everything()
+    response = getattr(doors, door)({"price": price})
+    assert everything() == before
+    shown = (
+        response.json()["errors"][0]["msg"] if door.startswith("api") else response.content.decode()
+    )
+    assert limit in shown.replace("&nbsp;", "\xa0")
+
+
+@pytest.mark.parametrize("door", OF_COURSE + OF_LESSON + IN_ROWS)
+@pytest.mark.parametrize(
+    ("currency", "price"), [("USD", "0.50"), ("RUB", "999999.99"), ("USD", "0")]
+)
+def test_a_price_within_the_limits_is_taken(doors, settings, door, currency, price):
+    settings.CURRENCY = currency
+    getattr(doors, door)({"price": price})
+    saved = (Course if door in OF_COURSE else Lesson).objects.latest("pk")
+    assert saved.price == Decimal(price)
+
+
+@pytest.mark.parametrize(
+    "door", ["api_course", "page_of_course", "api_lesson", "page_of_lesson", "row"]
+)
+def test_a_price_from_before_a_limit_stays_until_it_is_changed(doors, settings, door):
+    settings.CURRENCY = "USD"
+    for model in (Course, Lesson):
+        model.objects.update(price=Decimal("0.10"))
+    kept = {} if door.startswith("api") else {"price": "0.10"}
+    getattr(doors, door)({"title": "Renamed"} | kept)
+    saved = (Course if door in OF_COURSE else Lesson).objects.latest("pk")
+    assert (saved.title, saved.price) == ("Renamed", Decimal("0.10"))
 
 
 @pytest.mark.parametrize("door", OF_COURSE + OF_LESSON + IN_ROWS)

@@ -57,8 +57,6 @@ else:
 
 logger = logging.getLogger(__name__)
 
-# The highest amount, in minor units, that Stripe takes in every currency (eight digits).
-HIGHEST_MINOR_AMOUNT = 99_999_999
 # The events that change something here: an endpoint of the webhook needs these.
 EVENTS = (
     "checkout.session.completed",
@@ -289,12 +287,13 @@ def to_minor_units(amount: Decimal, currency: str) -> int:
     is not positive, above Stripe's limit, finer than the unit (nothing is ever rounded), or in a
     currency outside our table."""
     try:
+        highest = money.highest_charge(currency)
         minor = amount.scaleb(money.exponent(currency))
     except KeyError:
         raise UnchargeableAmount from None
     # Stripe takes three-decimal currencies only in steps of ten of their smallest unit.
     step = 10 if currency in money.THREE_DECIMAL else 1
-    if not minor.is_finite() or not 0 < minor <= HIGHEST_MINOR_AMOUNT or minor % step:
+    if not minor.is_finite() or not 0 < amount <= highest or minor % step:
         raise UnchargeableAmount
     return int(minor)
 

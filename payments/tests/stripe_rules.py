@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from payments.stripe_sandbox.forms import Json, StripeFault
 from project.common import money
 
-HIGHEST_AMOUNT = 99_999_999
 CURRENCIES = money.EXPONENTS.keys()
 LOCALES = frozenset(
     (  # noqa: SIM905
@@ -79,7 +78,8 @@ def check_amount(form: Json) -> None:
     if currency != currency.lower() or currency.upper() not in CURRENCIES:
         raise StripeFault(f"Invalid currency: {currency}.", param="currency")
     required(form, "unit_amount")
-    amount = whole_number(form, "unit_amount", lowest=0, highest=HIGHEST_AMOUNT) or 0
+    highest = 10 ** (12 if currency == "idr" else 8) - 1
+    amount = whole_number(form, "unit_amount", lowest=0, highest=highest) or 0
     if currency.upper() in money.THREE_DECIMAL and amount % 10:
         raise StripeFault(
             "The last digit of an amount in this currency must be 0.", param="unit_amount"

@@ -203,6 +203,7 @@ def test_title_as_a_bank_shows_it(title: str, suffix: str) -> None:
         ("1.250", "KWD", 1250),
         ("999999.99", "RUB", 99_999_999),
         ("99999999", "JPY", 99_999_999),
+        ("9999999999.99", "IDR", 999_999_999_999),
     ],
 )
 def test_amount_in_minor_units(
@@ -224,6 +225,7 @@ def test_amount_in_minor_units(
         ("1.2505", "KWD"),
         ("1.255", "KWD"),
         ("1000000.00", "RUB"),
+        ("10000000000.00", "IDR"),
         ("1E+20", "RUB"),
         ("0", "RUB"),
         ("-1", "RUB"),

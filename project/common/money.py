@@ -20,6 +20,20 @@ TWO_DECIMAL = frozenset(
         "UZS WST XCD YER ZAR ZMW"
     ).split()
 )
+# What can be charged at once: as the card networks and Stripe have it, about half a dollar at the
+# least. RUB and every currency that is not listed: no such limit is known.
+LOWEST_CHARGES = {
+    currency: Decimal(amount)
+    for currency, amount in {
+        "AED": "2.00", "AUD": "0.50", "BGN": "1.00", "BRL": "0.50", "CAD": "0.50", "CHF": "0.50",
+        "CZK": "15.00", "DKK": "2.50", "EUR": "0.50", "GBP": "0.30", "HKD": "4.00",
+        "HUF": "175.00", "INR": "0.50", "JPY": "50", "MXN": "10", "MYR": "2", "NOK": "3.00",
+        "NZD": "0.50", "PLN": "2.00", "RON": "2.00", "SEK": "3.00", "SGD": "0.50", "THB": "10",
+        "USD": "0.50",
+    }.items()
+}  # fmt: skip
+# Digits of the smallest unit, at the most; eight of every other currency.
+DIGITS_OF_CHARGES = {"IDR": 12}
 EXPONENTS = (
     dict.fromkeys(TWO_DECIMAL, 2) | dict.fromkeys(ZERO_DECIMAL, 0) | dict.fromkeys(THREE_DECIMAL, 3)
 )
@@ -33,6 +47,16 @@ def exponent(currency: str) -> int:
 def fits_currency(amount: Decimal, currency: str) -> bool:
     """Say whether the amount is a whole number of the currency's smallest unit."""
     return amount == amount.quantize(Decimal(1).scaleb(-exponent(currency)))
+
+
+def lowest_charge(currency: str) -> Decimal:
+    """Return the least that a card can be charged with; 0 if no limit is known."""
+    return LOWEST_CHARGES.get(currency, Decimal(0))
+
+
+def highest_charge(currency: str) -> Decimal:
+    """Return the most that can be charged at once. Raises KeyError if the currency is unknown."""
+    return Decimal(10 ** DIGITS_OF_CHARGES.get(currency, 8) - 1).scaleb(-exponent(currency))
 
 
 def shown(amount: Decimal, currency: str) -> str:
