@@ -1,6 +1,8 @@
 """The payments book in the admin: read, decided about, never edited."""
 
+from payments.admin.disputes import DisputeAdmin, RefundAdmin
 from payments.admin.events import StripeEventAdmin
+from payments.admin.findings import FindingAdmin
 from payments.admin.payments import PaymentAdmin
 
-__all__ = ["PaymentAdmin", "StripeEventAdmin"]
+__all__ = ["DisputeAdmin", "FindingAdmin", "PaymentAdmin", "RefundAdmin", "StripeEventAdmin"]

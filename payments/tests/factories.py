@@ -12,6 +12,8 @@ from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import (
     Dispute,
     DisputeStatus,
+    Finding,
+    FindingKind,
     Payment,
     PaymentMethod,
     PaymentStatus,
@@ -75,6 +77,27 @@ class DisputeFactory(DjangoModelFactory[Dispute]):
     currency = "RUB"
     reason = "fraudulent"
     status = DisputeStatus.NEEDS_RESPONSE
+
+
+class FindingFactory(DjangoModelFactory[Finding]):
+    """An open finding, with the facts of any kind."""
+
+    class Meta:
+        model = Finding
+
+    kind = FindingKind.PAID_WITHOUT_ACCESS
+    reference = factory.Sequence(lambda number: f"payment:{number}")
+    params = factory.LazyFunction(
+        lambda: {
+            "reference": "payment:1",
+            "times": 2,
+            "ours": "paid",
+            "theirs": "expired",
+            "reason": "declined",
+            "date": "2026-11-20",
+            "amount": ["500.00", "RUB"],
+        }
+    )
 
 
 def place(target: Course | Lesson) -> dict[str, Any]:

@@ -26,7 +26,14 @@ MENU: "tuple[tuple[StrOrPromise, dict[str, str]], ...]" = (
     (gettext_lazy("People"), {"people.User": "group", "auth.Group": "shield_person"}),
     (
         gettext_lazy("Payments"),
-        {"payments.Payment": "payments", "lms.Access": "key", "payments.StripeEvent": "bolt"},
+        {
+            "payments.Payment": "payments",
+            "payments.Finding": "troubleshoot",
+            "payments.Dispute": "gavel",
+            "payments.Refund": "undo",
+            "lms.Access": "key",
+            "payments.StripeEvent": "bolt",
+        },
     ),
     (
         gettext_lazy("Background work"),

@@ -2,19 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db.models import Count, Min
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.timesince import timesince
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
 from lms.models.visibility import sees_all_content
-from payments.models import Payment, PaymentMethod
+from payments.models import Dispute, Finding, FindingKind, Payment, PaymentMethod
 from people.current_user import current_user
 from people.models import User
 from project.admin_site.menu import admin_of
@@ -62,6 +67,8 @@ def payments(request: HttpRequest) -> Panel | None:
     return Panel(
         title=_("Payments"),
         attention=[
+            *_disputes(),
+            *_findings(),
             *_if_any(to_confirm, to_confirm_text, to_confirm_url, "payments"),
             *_if_any(stuck, stuck_text, stuck_url, "hourglass_top"),
         ],
@@ -72,6 +79,39 @@ def payments(request: HttpRequest) -> Panel | None:
         ],
         charts=[_revenue_chart(revenue, recent)] if revenue else [],
     )
+
+
+def _disputes() -> list[Attention]:
+    """Those that are lost unless somebody answers in time."""
+    waiting = Dispute.objects.to_answer().order_by()
+    known = waiting.aggregate(number=Count("pk"), deadline=Min("evidence_due_by"))
+    text = ngettext_lazy(
+        "%(number)d dispute needs an answer.", "%(number)d disputes need an answer.", "number"
+    )
+    url = list_url("payments.Dispute", "?attention=answer")
+    found = _if_any(known["number"], text, url, "gavel", is_danger=True)
+    if not found or known["deadline"] is None:
+        return found
+    deadline = date_format(localtime(known["deadline"]), "SHORT_DATETIME_FORMAT")
+    until = _("Evidence is due by %s.") % deadline
+    return [replace(entry, text=f"{entry.text} {until}") for entry in found]
+
+
+def _findings() -> list[Attention]:
+    """Money that did not reach a buyer first. What is open for too long is counted beside."""
+    kinds = Finding.objects.open().exclude(kind=FindingKind.OPEN_TOO_LONG)
+    numbers = dict(kinds.order_by().values_list("kind").annotate(Count("pk")))
+    failed = FindingKind.REFUND_FAILED
+    return [
+        Attention(
+            f"{capfirst(kind.label)}: {numbers[kind]}",
+            list_url("payments.Finding", f"?status__exact=open&kind__exact={kind}"),
+            "undo" if kind == failed else "troubleshoot",
+            is_danger=kind == failed,
+        )
+        for kind in sorted(FindingKind, key=lambda kind: kind != failed)
+        if kind in numbers
+    ]
 
 
 def _if_any(

@@ -55,10 +55,27 @@ ELSEWHERE = {
         "session_url": "for the payer only",
         "token": "for the payer only",
         "attempt": "part of keys at Stripe",
+        "livemode": "where the ids at Stripe are known",
+        "account_id": "where the ids at Stripe are known",
+        "refusal": "the history below",
+        "refused_at": "the history below",
+    },
+    "payments.Finding": {"params": "detail_shown"},
+    "payments.Dispute": {
+        "amount": "amount_shown",
+        "currency": "amount_shown",
+        "reason": "reason_in_words",
+        "evidence_due_by": "deadline",
+        "told_at": "the history of the payment",
+    },
+    "payments.Refund": {
+        "amount": "amount_shown",
+        "failure": "failure_in_words",
+        "token": "part of keys at Stripe",
     },
 }
-# Whoever may see payments sees Stripe's events; mails are for administrators.
-WITHOUT_RIGHTS = {"stripeevent", "mailing", "delivery"}
+# Whoever may see payments sees what belongs to them; mails are for administrators.
+WITHOUT_RIGHTS = {"stripeevent", "finding", "dispute", "refund", "mailing", "delivery"}
 
 
 @pytest.mark.parametrize("label", ELSEWHERE)

@@ -13,9 +13,9 @@ from django_q.signing import SignedPackage
 from lms.models import AccessSource
 from lms.services import accesses, authoring
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
-from payments.models import StripeEvent, StripeOutcome
+from payments.models import FindingKind, StripeEvent, StripeOutcome
 from payments.services import staff
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import DisputeFactory, FindingFactory, PaymentFactory, RefundFactory
 from people.models import BlockReason
 from people.services import blocks
 from people.tests.factories import UserFactory
@@ -123,6 +123,24 @@ def world(moderators, administrator):
         "payment": payment,
         "paid": paid,
         "event": event,
+        "finding": FindingFactory.create(
+            kind=FindingKind.PAID_WITHOUT_ACCESS, payment=paid, reference="1"
+        ),
+        "dispute": DisputeFactory.create(
+            payment__payer=author,
+            payment__course__owner=administrator,
+            payment__course__title="Мёд",
+            dispute_id="1",
+            evidence_due_by=now,
+        ),
+        "given_back": RefundFactory.create(
+            payment__payer=author,
+            payment__course__owner=administrator,
+            payment__course__title="Мёд",
+            by=administrator,
+            status="failed",
+            failure="declined",
+        ),
         "waiting": OrmQ.objects.create(key="1", payload=SignedPackage.dumps(task), lock=now),
         "done": Success.objects.create(id="1" * 32, func="1", success=True, **times),
         "failure": Failure.objects.create(id="2" * 32, func="1", success=False, **times),
@@ -172,6 +190,14 @@ PAGES = {
     "payments_payment_undo_confirmation": "paid",
     "payments_payment_grant_access": "payment",
     "payments_payment_export": None,
+    "payments_finding_changelist": None,
+    "payments_finding_change": "finding",
+    "payments_finding_settle": "finding",
+    "payments_finding_repair": "finding",
+    "payments_dispute_changelist": None,
+    "payments_dispute_change": "dispute",
+    "payments_refund_changelist": None,
+    "payments_refund_change": "given_back",
     "payments_stripeevent_changelist": None,
     "payments_stripeevent_change": "event",
     "django_q_ormq_changelist": None,

@@ -12,8 +12,8 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from lms.models import AccessSource
 from lms.services import accesses, authoring
 from lms.tests.factories import CourseFactory, LessonFactory
-from payments.models import StripeEvent
-from payments.tests.factories import PaymentFactory
+from payments.models import FindingKind, StripeEvent
+from payments.tests.factories import DisputeFactory, FindingFactory, PaymentFactory, RefundFactory
 from people.models import moderators_group
 from people.tests.factories import UserFactory
 from project.mail.models import DeliveryStatus
@@ -96,6 +96,13 @@ TABLE = {
     "payments_stripeevent_change": MONEY,
     "payments_stripeevent_delete": NOBODY,
     "payments_stripeevent_history": MONEY,
+    **{
+        f"payments_{model}_{name}": NOBODY if name in {"add", "delete"} else MONEY
+        for model in ("finding", "dispute", "refund")
+        for name in ("changelist", "add", "change", "delete", "history")
+    },
+    "payments_finding_repair": MONEY,
+    "payments_finding_settle": MONEY,
     "app_list:django_q": (404, 404, 200),
     **{
         f"django_q_{model}_{name}": NOBODY if name in {"add", "delete"} else ADMINISTRATOR
@@ -124,6 +131,9 @@ SUBJECTS = {
     "people_user": "person",
     "payments_payment": "payment",
     "payments_stripeevent": "event",
+    "payments_finding": "finding",
+    "payments_dispute": "dispute",
+    "payments_refund": "given_back",
     **{f"django_q_{model}": model for model in ("ormq", "success", "failure", "schedule")},
     "mail_mailing": "mailing",
     "mail_delivery": "delivery",
@@ -182,6 +192,11 @@ def address(moderators):
         **background_work(),
         "mailing": mailing,
         "delivery": mailing.deliveries.get(),
+        "finding": FindingFactory.create(
+            kind=FindingKind.PAID_WITHOUT_ACCESS, reference="payment:1"
+        ),
+        "dispute": DisputeFactory.create(),
+        "given_back": RefundFactory.create(),
         "event": StripeEvent.objects.create(type="refund.created", happened_at=timezone.now()),
     }
 

@@ -11,7 +11,7 @@ from django_q.models import Failure
 
 from lms.services import learning
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import DisputeFactory, FindingFactory, PaymentFactory
 from people.tests.factories import UserFactory
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 from project.mail.services import send_to_one
@@ -37,6 +37,10 @@ def school(moderators):
     PaymentFactory.create(**of_old, created_at=long_ago)
     PaymentFactory.create(**of_old, paid=True)
     PaymentFactory.create(**of_old, status="paid", paid_at=long_ago)
+    for status in ("needs_response", "won"):
+        DisputeFactory.create(payment__payer=old, payment__course=course, status=status)
+    for kind in ("refund_failed", "paid_twice"):
+        FindingFactory.create(kind=kind, reference="payment:1")
     Failure.objects.create(id="1" * 32, func="x.y", success=False, started=now, stopped=now)
     mailing = send_to_one("password_reset", old)
     Mailing.objects.create(kind="course_update", key="given up", state=MailingState.PARKED)
@@ -57,7 +61,7 @@ def links(text):
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-@pytest.mark.parametrize(("who", "number"), [("administrator", 15), ("moderator", 4)])
+@pytest.mark.parametrize(("who", "number"), [("administrator", 18), ("moderator", 4)])
 def test_each_link_leads_to_a_list_that_has_what_it_says(
     school, client_of, who, number, language, request
 ):

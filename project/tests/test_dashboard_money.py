@@ -8,9 +8,10 @@ import time_machine
 from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
-from payments.models import Payment
-from payments.tests.factories import PaymentFactory
+from payments.models import FindingKind, Payment
+from payments.tests.factories import DisputeFactory, FindingFactory, PaymentFactory
 from project.admin_site.models import Figure
 from project.admin_site.panels import payments
 
@@ -44,6 +45,38 @@ def test_what_waits_for_staff_is_told_and_leads_there(client_of, administrator):
         for entry in panel.attention
     ]
     assert lists == [{waiting, stuck}, {stuck}]
+
+
+def test_what_needs_a_person_comes_first(client_of, administrator):
+    """Disputes with the nearest deadline, money that did not arrive, what else was found."""
+    soon, later = (timezone.now() + timedelta(days=days) for days in (2, 5))
+    urgent = DisputeFactory.create(evidence_due_by=soon)
+    waiting = DisputeFactory.create(evidence_due_by=later, status="warning_needs_response")
+    DisputeFactory.create(status="under_review", evidence_due_by=timezone.now())
+    DisputeFactory.create(status="won")
+    kinds = ("paid_twice", "refund_failed", "refund_failed", "open_too_long")
+    found = [
+        FindingFactory.create(kind=kind, reference=f"payment:{number}")
+        for number, kind in enumerate(kinds)
+    ]
+    FindingFactory.create(
+        kind="refund_failed", reference="refund:9", status="repaired", closed_at=timezone.now()
+    )
+    PaymentFactory.create()
+    attention = panel_of(administrator).attention
+    deadline = date_format(timezone.localtime(soon), "SHORT_DATETIME_FORMAT")
+    assert [entry.text for entry in attention] == [
+        f"2 disputes need an answer. Evidence is due by {deadline}.",
+        "Refund failed: 2",
+        "Paid twice: 1",
+        "1 payment is waiting to be confirmed.",
+    ]
+    assert [entry.is_danger for entry in attention] == [True, True, False, False]
+    lists = [
+        list(client_of(administrator).get(entry.url).context["cl"].queryset)
+        for entry in attention[:3]
+    ]
+    assert lists == [[urgent, waiting], [found[2], found[1]], [found[0]]]
 
 
 def test_revenue_is_what_came_and_was_kept(client_of, administrator):
@@ -110,8 +143,12 @@ def test_queries_of_the_panel_do_not_grow(administrator, number, django_assert_n
     panel_of(administrator)
     request = RequestFactory().get("/admin/")
     request.user = administrator
-    # 1 revenue as it was counted last, 2 to confirm, 3 open for too long.
-    with django_assert_num_queries(3):
+    DisputeFactory.create_batch(number)
+    for kind in FindingKind:
+        for reference in range(number):
+            FindingFactory.create(kind=kind, reference=f"payment:{reference}")
+    # 1 revenue as it was counted last, 2 to confirm, 3 open for too long, 4 disputes, 5 findings.
+    with django_assert_num_queries(5):
         payments(request)
 
 

@@ -1,0 +1,150 @@
+"""Disputes and refunds: to look at; what is done about them is done on the payment's page."""
+
+from datetime import timedelta
+
+from django.contrib import admin
+from django.db.models import Case, QuerySet, Value, When
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+
+from payments.admin.columns import payment_link
+from payments.models import Dispute, DisputeStatus, Refund, RefundStatus
+from payments.models.disputes import OPEN, TO_ANSWER
+from payments.permissions import can_see_payments
+from people.current_user import current_user
+from project.common.admin.base import Label, ReadOnlyAdmin, display
+from project.common.admin.filters import SubsetFilter
+from project.common.money import shown
+
+DISPUTE_COLOURS = {
+    **dict.fromkeys(DisputeStatus.values, "default"),
+    **dict.fromkeys(map(str, OPEN), "warning"),
+    DisputeStatus.WON.value: "success",
+    DisputeStatus.LOST.value: "danger",
+}
+REFUND_COLOURS = {
+    RefundStatus.REQUESTED.value: "warning",
+    RefundStatus.SUCCEEDED.value: "success",
+    RefundStatus.FAILED.value: "danger",
+}
+DEADLINE_COLOURS = {"soon": "danger", "later": "warning", "no matter": "default"}
+# Evidence takes a day or two to collect.
+SOON = timedelta(days=3)
+
+
+class DisputeFilter(SubsetFilter):
+    title = _("attention")
+    parameter_name = "attention"
+    subsets = {
+        "answer": ("to_answer", _("need an answer")),
+        "open": ("open", _("not decided")),
+    }
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ReadOnlyAdmin[Dispute]):
+    list_display = (
+        "amount_shown",
+        "payment_link",
+        "reason_in_words",
+        "status_label",
+        "deadline",
+        "created_at",
+    )
+    list_filter = (DisputeFilter, ("status", ChoicesDropdownFilter))
+    search_fields = ("dispute_id__exact",)
+    search_help_text = _("Full Stripe ID of the dispute")
+    # Those to answer come first, the most urgent one at the top.
+    ordering = (
+        Case(When(status__in=TO_ANSWER, then=0), When(status__in=OPEN, then=1), default=2).asc(),
+        Case(When(status__in=OPEN, then="evidence_due_by"), default=Value(None)).asc(
+            nulls_last=True
+        ),
+        "-id",
+    )
+    sortable_by = ()
+    fields = (
+        "payment",
+        ("amount_shown", "status"),
+        ("reason_in_words", "deadline"),
+        ("created_at", "dispute_id"),
+    )
+
+    payment_link = payment_link
+
+    def has_view_permission(self, request: HttpRequest, obj: Dispute | None = None) -> bool:
+        return can_see_payments(current_user(request))
+
+    def with_shown(self, rows: QuerySet[Dispute], request: HttpRequest) -> QuerySet[Dispute]:
+        return rows.select_related("payment")
+
+    @display(description=_("amount"))
+    def amount_shown(self, dispute: Dispute) -> str:
+        return shown(dispute.amount, dispute.currency)
+
+    @display(description=_("reason"))
+    def reason_in_words(self, dispute: Dispute) -> str:
+        return dispute.reason_in_words
+
+    @display(description=_("status"), label=DISPUTE_COLOURS)
+    def status_label(self, dispute: Dispute) -> Label:
+        return Label(dispute.status, dispute.get_status_display())
+
+    @display(description=_("evidence due by"), label=DEADLINE_COLOURS)
+    def deadline(self, dispute: Dispute) -> Label | str:
+        due_by = dispute.evidence_due_by
+        if due_by is None:
+            return "—"
+        text = date_format(localtime(due_by), "SHORT_DATETIME_FORMAT")
+        if dispute.status not in TO_ANSWER:
+            return Label("no matter", text)
+        return Label("soon" if due_by < timezone.now() + SOON else "later", text)
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnlyAdmin[Refund]):
+    list_display = (
+        "amount_shown",
+        "payment_link",
+        "status_label",
+        "reason",
+        "by",
+        "created_at",
+        "settled_at",
+    )
+    list_filter = (("status", ChoicesDropdownFilter),)
+    search_fields = ("refund_id__exact",)
+    search_help_text = _("Full Stripe ID of the refund")
+    ordering = ("-id",)
+    sortable_by = ()
+    fields = (
+        "payment",
+        ("amount_shown", "status"),
+        ("failure_in_words", "refund_id"),
+        ("reason", "ends_access"),
+        ("by", "created_at", "settled_at"),
+    )
+
+    payment_link = payment_link
+
+    def has_view_permission(self, request: HttpRequest, obj: Refund | None = None) -> bool:
+        return can_see_payments(current_user(request))
+
+    def with_shown(self, rows: QuerySet[Refund], request: HttpRequest) -> QuerySet[Refund]:
+        return rows.select_related("payment", "by")
+
+    @display(description=_("amount"))
+    def amount_shown(self, refund: Refund) -> str:
+        return shown(refund.amount, refund.payment.currency)
+
+    @display(description=_("status"), label=REFUND_COLOURS)
+    def status_label(self, refund: Refund) -> Label:
+        return Label(refund.status, refund.get_status_display())
+
+    @display(description=_("why it failed"))
+    def failure_in_words(self, refund: Refund) -> str:
+        return refund.failure_in_words or "—"

@@ -1,0 +1,97 @@
+"""What was found wrong: to repair, or to settle with a reason."""
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.enums import ActionVariant
+
+from payments.admin.columns import payment_link
+from payments.models import Finding, FindingStatus
+from payments.permissions import can_see_payments, can_settle
+from payments.services import consistency, findings
+from people.current_user import current_user
+from project.common.admin.actions import ActionsAdmin, Answers, Facts, ReasonForm, StaffAction
+from project.common.admin.base import Label, ReadOnlyAdmin, display
+
+if TYPE_CHECKING:
+    from people.models import User
+
+
+def _settle(finding: Finding, by: "User", answers: Answers) -> None:
+    findings.settle_finding(finding=finding, by=by, **answers)
+
+
+REPAIR = StaffAction[Finding](
+    name="repair",
+    title=_("Repair now"),
+    icon="build",
+    variant=ActionVariant.PRIMARY,
+    explanation=_("Looks at it once more, asks Stripe if need be, and does what the facts say."),
+    allows=can_settle,
+    fits=lambda finding: (
+        finding.status == FindingStatus.OPEN and finding.kind in consistency.REPAIRABLE
+    ),
+    run=lambda finding, _by, _answers: consistency.repair_finding(finding),
+    done=_("It was repaired."),
+    on_list=True,
+)
+SETTLE = StaffAction[Finding](
+    name="settle",
+    title=_("Settle"),
+    icon="task_alt",
+    explanation=_(
+        "You have dealt with it, or nothing is to be done. It stays settled unless the facts change."
+    ),
+    allows=can_settle,
+    fits=lambda finding: finding.status == FindingStatus.OPEN,
+    form=ReasonForm,
+    run=_settle,
+    done=_("Settled: %(rows)s."),
+    on_list=True,
+)
+COLOURS = {
+    FindingStatus.OPEN.value: "danger",
+    FindingStatus.REPAIRED.value: "success",
+    FindingStatus.SETTLED.value: "default",
+}
+
+
+@admin.register(Finding)
+class FindingAdmin(ReadOnlyAdmin[Finding], ActionsAdmin[Finding]):
+    list_display = ("kind", "payment_link", "detail_shown", "status_label", "first_seen_at")
+    list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
+    # Those that are open come first.
+    ordering = ("status", "-id")
+    sortable_by = ()
+    fieldsets = (
+        (None, {"fields": (("kind", "status"), ("payment", "reference"), "detail_shown")}),
+        (_("History"), {"fields": (("first_seen_at", "last_seen_at", "closed_at"),)}),
+        (_("Decision"), {"fields": (("settled_by", "settled_reason"),)}),
+    )
+    staff_actions = (REPAIR, SETTLE)
+
+    payment_link = payment_link
+
+    def has_view_permission(self, request: HttpRequest, obj: Finding | None = None) -> bool:
+        return can_see_payments(current_user(request))
+
+    def with_shown(self, rows: QuerySet[Finding], request: HttpRequest) -> QuerySet[Finding]:
+        return rows.select_related("payment")
+
+    @display(description=_("what is wrong"))
+    def detail_shown(self, finding: Finding) -> str:
+        return finding.detail
+
+    @display(description=_("status"), label=COLOURS)
+    def status_label(self, finding: Finding) -> Label:
+        return Label(finding.status, finding.get_status_display())
+
+    def facts_of(self, row: Finding) -> Facts:
+        return [
+            (self.opts.get_field("payment").verbose_name, str(row.payment or row.reference)),
+            (row.get_kind_display(), row.detail),
+        ]
