@@ -127,7 +127,9 @@ class CourseIn(InputSchema):
     title: Title = COURSE_TITLE
     description: Description = ""
     price: Price = Field(Decimal("0.00"), description="`0.00`: free.")
-    is_published: bool = Field(default=False, description="A draft is seen by its author only.")
+    is_published: bool = Field(
+        default=False, description="A draft is seen by its author and by moderators."
+    )
 
 
 class CourseChanges(InputSchema):

@@ -1,4 +1,5 @@
-"""The policy of the payments book. Who sees a payment is `visible_to` in models.py."""
+"""The policy of the payments book. Who sees a payment is `visible_to` in
+`payments/models/payment.py`."""
 
 from typing import TYPE_CHECKING
 

@@ -1,6 +1,7 @@
 """Who sees which courses; the querysets of the models beside it are written with these.
 
-The five methods that answer this for courses (docs/rules.md, 6.2):
+The five methods that answer this for courses (docs/rules.md, 6.2); for lessons there is
+`not_hidden_from` besides (11.6):
 
                       published, of others      own         drafts of others
 visible_to            moderators                yes         moderators

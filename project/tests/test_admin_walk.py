@@ -143,7 +143,7 @@ def test_administrator_confirms_a_transfer_and_refunds_it(page, enter, administr
     assert may_learn(api, learner, lesson)
 
     answer_with_reason(page, "Refund", "Bought by mistake")
-    expect(page.get_by_text("The payment was refunded.")).to_be_visible()
+    expect(page.get_by_text("The money was refunded.")).to_be_visible()
     expect(life).to_contain_text("Access revoked")
     payment.refresh_from_db()
     assert payment.status == PaymentStatus.REFUNDED

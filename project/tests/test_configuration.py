@@ -1,6 +1,7 @@
 """Settings, `.env.sample`, and the checks that report what is wrong with them."""
 
 import ast
+import json
 import re
 import secrets
 import sys
@@ -41,6 +42,37 @@ def test_sample_names_every_variable_and_no_other() -> None:
     assert "DATABASE_URL" in read
     assert len(named) == len(set(named))
     assert set(named) == read | NOT_SETTINGS
+
+
+def test_sample_has_the_defaults_except_where_a_value_is_an_example(tmp_path: Path) -> None:
+    given = dict(re.findall(r"^#([A-Z][A-Z0-9_]*)=(.+)$", SAMPLE, re.MULTILINE))
+    defaults = {
+        name: value
+        for name, value in given.items()
+        if "example" not in value and "://" not in value and name not in NOT_SETTINGS
+    }
+    assert len(defaults) > 20
+    code = """
+import json, django, project.settings as read
+django.setup()
+waiting_for_a_language = {"UNFOLD", "LANGUAGES"}
+print(json.dumps({
+    name: repr(value)
+    for name, value in vars(read).items()
+    if name.isupper() and name not in waiting_for_a_language
+}))
+"""
+    command = [sys.executable, "-c", code]
+    environment = processes.environment(tmp_path) | {
+        "SECRET_KEY": "s" * 60,
+        "DJANGO_SETTINGS_MODULE": "project.settings",
+    }
+    for name in given:
+        environment.pop(name, None)
+    without, with_them = (
+        json.loads(processes.run(command, environment | more).stdout) for more in ({}, defaults)
+    )
+    assert with_them == without
 
 
 def production(folder: Path) -> dict[str, str]:

@@ -27,7 +27,6 @@ OPEN = {
     "request_reactivation",
     "confirm_reactivation",
     "receive_stripe_event",
-    "unsubscribe_by_mail",
 }
 
 

@@ -56,7 +56,8 @@ async function buy(token: string, course: Course): Promise<string | null> {
   if (error) {
     return error.code === "already_paid" ? null : Promise.reject(new Error(explain(error)));
   }
-  const status: "pending" | "processing" | "paid" | "failed" | "expired" | "refunded" = data.status;
+  const status: "pending" | "processing" | "paid" | "failed" | "expired" | "cancelled" | "refunded" =
+    data.status;
   return status === "paid" ? null : data.payment_url;
 }
 
