@@ -1,4 +1,5 @@
-"""What the sandbox shows to people: the page where a buyer pays, and a list with refunds."""
+"""What the sandbox shows to people: the page where a buyer pays, and a list of
+what was paid, with buttons for what merchants and banks do later."""
 
 from decimal import Decimal
 
@@ -11,8 +12,12 @@ from project.common import money
 
 
 def _total(session: Json) -> str:
-    code = session["currency"].upper()
-    return f"{Decimal(session['amount_total']).scaleb(-money.exponent(code))} {code}"
+    return _shown({"amount": session["amount_total"], "currency": session["currency"]})
+
+
+def _shown(money_object: Json) -> str:
+    code = money_object["currency"].upper()
+    return f"{Decimal(money_object['amount']).scaleb(-money.exponent(code))} {code}"
 
 
 def checkout_page(sandbox: Sandbox, session_id: str) -> str:
@@ -32,14 +37,25 @@ def checkout_page(sandbox: Sandbox, session_id: str) -> str:
 
 
 def overview_page(sandbox: Sandbox) -> str:
-    """List the sessions, newest first, with a button that refunds what was paid."""
+    """List the sessions, newest first, with buttons for what is done with the money later."""
     charges = {charge["payment_intent"]: charge for charge in sandbox.all("charge")}
     rows = [
-        {
-            "session": session,
-            "total": _total(session),
-            "charge": charges.get(session["payment_intent"]),
-        }
+        _row(sandbox, session, charges.get(session["payment_intent"]))
         for session in reversed(sandbox.all("checkout.session"))
     ]
-    return render_to_string("payments/sandbox/overview.html", {"rows": rows})
+    context = {"rows": rows, "refunds_wait": sandbox.refunds_wait}
+    return render_to_string("payments/sandbox/overview.html", context)
+
+
+def _row(sandbox: Sandbox, session: Json, charge: Json | None) -> Json:
+    row: Json = {"session": session, "total": _total(session), "charge": charge}
+    if charge:
+        of_charge = {
+            kind: [one for one in sandbox.all(kind) if one["charge"] == charge["id"]]
+            for kind in ("refund", "dispute")
+        }
+        left = charge["amount"] - charge["amount_refunded"]
+        refunds = [refund | {"total": _shown(refund)} for refund in of_charge["refund"]]
+        row |= {"left": left, "part": left // 2, "refunds": refunds}
+        row["disputes"] = of_charge["dispute"]
+    return row

@@ -73,10 +73,10 @@ class SandboxHandler(BaseHTTPRequestHandler):
                 return html_reply(pages.checkout_page(sandbox, session_id))
             case "POST", ["c", "pay", session_id]:
                 return self._pay(session_id, body)
-            case "POST", ["refund"]:
-                intent = parse_qs(body).get("payment_intent", [""])[0]
+            case "POST", ["refund" | "refunds" | "disputes" as subject, *rest]:
+                fields = {name: values[0] for name, values in parse_qs(body).items()}
                 with sandbox.lock:
-                    sandbox.create_refund({"payment_intent": intent})
+                    self._act(subject, rest, fields)
                 return redirect("/")
         return text_reply(HTTPStatus.NOT_FOUND, "Not found")
 
@@ -91,6 +91,25 @@ class SandboxHandler(BaseHTTPRequestHandler):
             case _:
                 return text_reply(HTTPStatus.BAD_REQUEST, "Unknown outcome")
         return redirect(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session_id))
+
+    def _act(self, subject: str, about: list[str], fields: dict[str, str]) -> None:
+        """Do what a button of the overview says: what the merchant does in Stripe's dashboard, and
+        what banks do."""
+        sandbox = self.server.sandbox
+        match subject, about:
+            case "refund", []:
+                sandbox.create_refund(fields)
+            case "refunds", ["wait"]:
+                sandbox.refunds_wait = fields.get("wait") == "1"
+            case "refunds", [refund_id]:
+                succeeds = fields.get("outcome") == "succeeded"
+                sandbox.settle_refund(refund_id, succeeds=succeeds)
+            case "disputes", []:
+                sandbox.open_dispute(fields.get("charge", ""))
+            case "disputes", [dispute_id] if fields.get("status") in {"won", "lost"}:
+                sandbox.change_dispute(dispute_id, fields["status"])
+            case _:
+                raise StripeFault("There is no such button.")
 
     def send(self, reply: Reply) -> None:
         self.send_response(reply.status)

@@ -468,3 +468,40 @@ def test_sandbox_listens_on_loopback_only(settings: Settings, host: str) -> None
     settings.DEBUG = settings.STRIPE_SANDBOX = True
     with pytest.raises(CommandError, match="loopback"):
         call_command("stripe_sandbox", host=host, port=0)
+
+
+def press(server: ControlledServer, address: str, **fields: str) -> int:
+    status: int = fetch(f"{server.base_url}{address}", fields)[0]
+    assert fetch(f"{server.base_url}/")[0] == 200
+    return status
+
+
+def test_overview_lets_refunds_wait_succeed_and_fail(server: ControlledServer) -> None:
+    session = make_session(server.api)
+    server.sandbox.pay(session["id"])
+    [charge] = server.sandbox.all("charge")
+    press(server, "/refunds/wait", wait="1")
+    intent = charge["payment_intent"]
+    press(server, "/refund", payment_intent=intent, amount=str(charge["amount"] // 2))
+    [refund] = server.sandbox.all("refund")
+    assert (refund["status"], refund["amount"]) == ("pending", charge["amount"] // 2)
+    for outcome in ("succeeded", "failed"):
+        press(server, f"/refunds/{refund['id']}", outcome=outcome)
+        [refund] = server.sandbox.all("refund")
+        assert refund["status"] == outcome
+    press(server, "/refunds/wait", wait="0")
+    press(server, "/refund", payment_intent=intent)
+    assert [one["status"] for one in server.sandbox.all("refund")] == ["failed", "succeeded"]
+
+
+@pytest.mark.parametrize("status", ["won", "lost"])
+def test_overview_opens_and_decides_a_dispute(server: ControlledServer, status: str) -> None:
+    session = make_session(server.api)
+    server.sandbox.pay(session["id"])
+    [charge] = server.sandbox.all("charge")
+    press(server, "/disputes", charge=charge["id"])
+    [dispute] = server.sandbox.all("dispute")
+    assert dispute["status"] == "needs_response"
+    press(server, f"/disputes/{dispute['id']}", status=status)
+    assert [one["status"] for one in server.sandbox.all("dispute")] == [status]
+    assert press(server, f"/disputes/{dispute['id']}", status="forgotten") == 400
