@@ -13,7 +13,7 @@ def reconcile_payments() -> str:
 
 
 def close_needless_pages() -> str:
-    """Close the pages at Stripe for what has been paid for otherwise."""
+    """Close pages and orders that have lost their reason."""
     return f"{reconciliation.close_needless_pages()} pages closed"
 
 

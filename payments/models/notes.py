@@ -68,4 +68,5 @@ class AutomaticReason(Note):
     DISPUTE = "dispute", _("dispute at Stripe: %s")
     SESSION_UNKNOWN = "session unknown", _("Stripe doesn't know the session")
     PAGE_NEVER_MADE = "page never made", _("the payment page was never created")
+    PAID_OTHERWISE = "paid otherwise", _("paid for by another payment")
     NO_PAID_PAYMENT = "no paid payment", _("no paid payment")

@@ -19,7 +19,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from lms.models import Course, Lesson
+from lms.models import Access, Course, Lesson
 from payments.models.accounts import MadeAtStripe
 from payments.models.disputes import Dispute, DisputeStatus
 from payments.models.refunds import Refund
@@ -114,15 +114,27 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         return self.annotate(is_disputed=Exists(standing))
 
     def needless(self) -> Self:
-        """Open pages at Stripe for what the same person may learn by another payment."""
-        paid = Payment.objects.giving_access().filter(payer=OuterRef("payer"))
-        same = paid.filter(
-            Q(course=OuterRef("course"))
-            | Q(lesson=OuterRef("lesson"))
-            | Q(course=OuterRef("lesson__course"))
+        """Orders that wait and have lost their reason, those first that were dealt with longest ago:
+        what is paid for by another payment, and at Stripe, where the buyer could pay at any moment,
+        also what they may learn anyway, what is not on sale any more, and all of who was blocked
+        (docs/rules.md, 12.24)."""
+        same_course = Q(course=OuterRef("course")) | Q(course=OuterRef("lesson__course"))
+        same = same_course | Q(lesson=OuterRef("lesson"))
+        paid = Payment.objects.giving_access().filter(same, payer=OuterRef("payer"))
+        held = Access.objects.active().filter(same, user=OuterRef("payer"))
+        unsold = (
+            Q(course__price=0)
+            | Q(course__is_published=False)
+            | Q(lesson__isnull=False, lesson__price=None)
+            | Q(lesson__price=0)
+            | Q(lesson__is_preview=True)
+            | Q(lesson__course__is_published=False)
         )
-        pages = self.open_at_stripe().filter(status=PaymentStatus.PENDING).exclude(HALF_MADE)
-        return pages.filter(Exists(same))
+        at_stripe = Q(method=PaymentMethod.STRIPE)
+        no_reason = Exists(held) | unsold | Q(payer__is_active=False)
+        waiting = self.whole().filter(status=PaymentStatus.PENDING)
+        found = waiting.filter(Exists(paid) | (at_stripe & no_reason))
+        return found.order_by(F("checked_at").asc(nulls_first=True), "id")
 
     def to_confirm(self) -> Self:
         """Cash and transfers that wait for somebody of the staff to say whether the money came."""

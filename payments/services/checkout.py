@@ -13,7 +13,14 @@ from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
-from payments.models import AutomaticReason, MoveSource, Payment, PaymentStatus, StripePrice
+from payments.models import (
+    AutomaticReason,
+    MoveSource,
+    Payment,
+    PaymentMethod,
+    PaymentStatus,
+    StripePrice,
+)
 from payments.models.payment import OPEN_STATUSES
 from payments.provider import stripe
 from payments.provider.types import (
@@ -112,10 +119,13 @@ def _closing_time(payment: Payment) -> datetime:
 
 
 def close_session(payment: Payment) -> Payment:
-    """Make sure that nobody can pay on the page any more; if somebody has, the payment is paid.
-    Raises ProviderError, and then nothing is changed."""
+    """Make sure that nobody can pay on the page any more; if somebody has, the payment is paid. An
+    order in cash or by transfer needs nobody else. Raises ProviderError, and then nothing is
+    changed."""
     if not payment.session_id:
-        cause = Cause(source=MoveSource.CHECKOUT, reason=AutomaticReason.PAGE_NEVER_MADE)
+        at_stripe = payment.method == PaymentMethod.STRIPE
+        why = AutomaticReason.PAGE_NEVER_MADE if at_stripe else AutomaticReason.PAID_OTHERWISE
+        cause = Cause(source=MoveSource.CHECKOUT, reason=why)
         return move_payment(payment_id=payment.pk, to=PaymentStatus.EXPIRED, cause=cause)[0]
     return _store(payment, _end_session(payment), MoveSource.CHECKOUT)
 

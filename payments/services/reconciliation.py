@@ -41,7 +41,7 @@ def reconcile_payments(*, at: datetime | None = None) -> int:
 
 
 def close_needless_pages(*, at: datetime | None = None) -> int:
-    """Close the pages for what has been paid for otherwise, lest somebody pays twice. Returns how
+    """Close the pages and orders that have lost their reason, lest somebody pays in vain. Returns how
     many were dealt with; stops quietly while Stripe does not answer: the reconciliation goes on."""
     return _try_each(Payment.objects.needless(), close_session, at or timezone.now())
 

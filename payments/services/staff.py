@@ -11,6 +11,7 @@ from payments.services.purchase import AlreadyPaid, lock_payer
 from payments.services.transitions import (
     Cause,
     IllegalMove,
+    close_needless_soon,
     lock_payment,
     move_locked,
     move_payment,
@@ -79,6 +80,7 @@ def give_access(*, payment: Payment, by: User, reason: str) -> Access:
         given_by=by,
         reason=reason,
     )
+    close_needless_soon(payment.payer)
     return access
 
 

@@ -90,11 +90,16 @@ def move_locked(
         settle_access(payment, cause)
     if to == PaymentStatus.PAID and not back:
         _tell_payer(payment, RECEIVED, key=str(payment.pk))
-        if Payment.objects.filter(payer=payment.payer_id).needless().exists():
-            enqueue(CLOSE_PAGES)
+        close_needless_soon(payment.payer)
 
     if (came_from, to) == (PaymentStatus.PROCESSING, PaymentStatus.FAILED):
         _tell_payer(payment, FAILED, key=str(payment.pk))
+
+
+def close_needless_soon(payer: User) -> None:
+    """Have the worker close what this person has no reason to pay for any more."""
+    if Payment.objects.filter(payer=payer).needless().exists():
+        enqueue(CLOSE_PAGES)
 
 
 def _tell_payer(payment: Payment, kind: str, *, key: str = "") -> None:

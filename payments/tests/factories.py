@@ -37,11 +37,14 @@ class PaymentFactory(DjangoModelFactory[Payment]):
             paid_at=factory.LazyFunction(timezone.now),
         )
         for_lesson = factory.Trait(
-            course=None, lesson=factory.SubFactory(LessonFactory, course__is_published=True)
+            course=None,
+            lesson=factory.SubFactory(
+                LessonFactory, course__is_published=True, price=Decimal("1990.00")
+            ),
         )
 
     payer = factory.SubFactory(UserFactory)
-    course = factory.SubFactory(CourseFactory, published=True)
+    course = factory.SubFactory(CourseFactory, published=True, price=Decimal("1990.00"))
     title = factory.LazyAttribute(lambda payment: (payment.course or payment.lesson).title)
     amount = Decimal("1990.00")
     currency = "RUB"

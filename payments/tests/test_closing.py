@@ -8,13 +8,14 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from lms.models import Course
+from lms.models import Access, Course, Lesson
 from lms.tests.factories import LessonFactory
 from payments.models import Payment, PaymentMove
 from payments.services import reconciliation, staff
 from payments.tests.factories import PaymentFactory
 from payments.tests.sandbox import Fault
 from payments.tests.shop import session_of, the_payment
+from people.services import accounts, blocks
 
 pytestmark = pytest.mark.django_db
 
@@ -150,3 +151,118 @@ def test_pages_for_other_things_and_of_others_stay_open_when_something_is_paid(
         run_worker(paying)
     reconciliation.reconcile_payments()
     assert Payment.objects.get(pk=open_page).status == "pending"
+
+
+def _free(course, lesson):
+    Course.objects.update(price=0)
+
+
+def _unpublish(course, lesson):
+    Course.objects.update(is_published=False)
+
+
+def _keep_from_sale(course, lesson):
+    Lesson.objects.update(price=None)
+
+
+def _give_away(course, lesson):
+    Lesson.objects.update(price=0)
+
+
+def _open_to_all(course, lesson):
+    Lesson.objects.update(is_preview=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "of"),
+    [
+        (_free, "course"),
+        (_unpublish, "course"),
+        (_unpublish, "lesson"),
+        (_keep_from_sale, "lesson"),
+        (_give_away, "lesson"),
+        (_open_to_all, "lesson"),
+    ],
+)
+def test_the_page_for_what_is_not_on_sale_any_more_is_closed(
+    course, buy, stripe_sandbox, change, of
+):
+    lesson = LessonFactory.create(course=course, price=Decimal(10))
+    page = (buy() if of == "course" else buy(course_id=None, lesson_id=lesson.pk)).json()
+    reconciliation.reconcile_payments()
+    assert the_payment().status == "pending"
+    change(course, lesson)
+    reconciliation.reconcile_payments()
+    session = stripe_sandbox.sandbox.find("checkout.session", session_of(page))
+    assert (session["status"], the_payment().status) == ("expired", "expired")
+
+
+@pytest.mark.parametrize("source", ["grant", "enrollment"])
+def test_the_page_for_what_is_had_by_another_right_is_closed(
+    learner, course, buy, stripe_sandbox, source
+):
+    buy()
+    Access.objects.create(user=learner, course=course, source=source, revoked_at=timezone.now())
+    reconciliation.reconcile_payments()
+    assert the_payment().status == "pending"
+    Access.objects.create(user=learner, course=course, source=source)
+    reconciliation.reconcile_payments()
+    assert the_payment().status == "expired"
+
+
+def test_the_page_is_closed_at_once_where_staff_give_the_access(
+    administrator, buy, stripe_sandbox, run_worker
+):
+    buy()
+    run_worker(lambda: staff.give_access(payment=the_payment(), by=administrator, reason="a guest"))
+    assert the_payment().status == "expired"
+
+
+def test_who_is_blocked_pays_no_more(administrator, learner, buy, stripe_sandbox, run_worker):
+    page = buy().json()
+    run_worker(lambda: blocks.block(user=learner, by=administrator))
+    session = stripe_sandbox.sandbox.find("checkout.session", session_of(page))
+    assert (session["status"], the_payment().status) == ("expired", "expired")
+
+
+def test_who_leaves_pays_no_more_and_what_was_paid_meanwhile_counts(
+    learner, course, buy, stripe_sandbox, run_worker
+):
+    other = LessonFactory.create(course=course, price=Decimal(10))
+    paid, left = buy().json(), buy(course_id=None, lesson_id=other.pk).json()
+    stripe_sandbox.sandbox.pay(session_of(paid))
+    run_worker(lambda: accounts.erase_account(user=learner))
+    assert Payment.objects.get(pk=paid["id"]).status == "paid"
+    assert Payment.objects.get(pk=left["id"]).status == "expired"
+
+
+@pytest.mark.parametrize("method", ["cash", "transfer"])
+def test_what_waits_for_cash_ends_when_the_same_thing_is_paid_otherwise(
+    api, learner, stranger, course, buy, stripe_sandbox, run_worker, method
+):
+    lesson = LessonFactory.create(course=course, price=Decimal(10))
+    left = [
+        PaymentFactory.create(payer=learner, course=course, method=method),
+        PaymentFactory.create(payer=learner, course=None, lesson=lesson, method=method),
+    ]
+    stays = [
+        PaymentFactory.create(payer=stranger, course=course, method=method),
+        PaymentFactory.create(payer=learner, method=method),
+    ]
+    page = buy().json()
+    stripe_sandbox.sandbox.pay(session_of(page))
+    run_worker(lambda: api(learner).get(f"payments/{page['id']}/status"))
+    assert {Payment.objects.get(pk=payment.pk).status for payment in left} == {"expired"}
+    assert {Payment.objects.get(pk=payment.pk).status for payment in stays} == {"pending"}
+    reasons = PaymentMove.objects.filter(payment__in=left).values_list("reason", flat=True)
+    assert set(reasons) == {"paid otherwise"}
+
+
+def test_cash_of_who_is_blocked_or_was_given_access_is_for_staff_to_decide(
+    administrator, learner, course, run_worker
+):
+    payment = PaymentFactory.create(payer=learner, course=course)
+    run_worker(lambda: staff.give_access(payment=payment, by=administrator, reason="a guest"))
+    run_worker(lambda: blocks.block(user=learner, by=administrator))
+    reconciliation.reconcile_payments()
+    assert the_payment().status == "pending"

@@ -129,9 +129,9 @@ def test_rows_whose_page_was_never_made_are_cleared_away_after_an_hour(asked):
 def test_the_page_for_what_is_paid_otherwise_is_closed_and_no_other(
     asked, learner, stranger, course, what
 ):
-    lesson = LessonFactory.create(course=course)
-    other_lesson = LessonFactory.create(course=course)
-    other_course = CourseFactory.create()
+    lesson = LessonFactory.create(course=course, price=5)
+    other_lesson = LessonFactory.create(course=course, price=5)
+    other_course = CourseFactory.create(published=True, price=5)
     pages = {
         "course": at_stripe("course", payer=learner, course=course),
         "lesson": at_stripe("lesson", payer=learner, course=None, lesson=lesson),
@@ -141,9 +141,9 @@ def test_the_page_for_what_is_paid_otherwise_is_closed_and_no_other(
         "others'": at_stripe("others_lesson", payer=stranger, course=None, lesson=lesson),
     }
     # Where money is on its way, or the page is being made, there is nothing to close.
-    third = LessonFactory.create(course=course)
+    third = LessonFactory.create(course=course, price=5)
     at_stripe("on_its_way", payer=learner, course=None, lesson=third, status="processing")
-    fourth = LessonFactory.create(course=course)
+    fourth = LessonFactory.create(course=course, price=5)
     at_stripe(session_id="", payer=learner, course=None, lesson=fourth)
     for status in ("pending", "processing", "failed", "expired"):
         PaymentFactory.create(payer=learner, course=other_course, status=status)

@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 
 from lms.models import Subscription
+from payments.services.transitions import close_needless_soon
 from people.errors import EmailTaken, LastAdministrator
 from people.models import User
 from people.permissions import can_erase
@@ -79,6 +80,7 @@ def erase_account(*, user: User, by: User | None = None) -> None:
     user.groups.clear()
     user.user_permissions.clear()
     Subscription.objects.filter(user=user).delete()
+    close_needless_soon(user)
     # The log of the admin keeps a copy of the name or e-mail beside each change.
     changes = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User))
     changes.filter(object_id=str(user.pk)).update(object_repr=str(user))

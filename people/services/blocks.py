@@ -4,6 +4,7 @@ from secrets import token_hex
 
 from django.db import transaction
 
+from payments.services.transitions import close_needless_soon
 from people.errors import InvalidLink, LastAdministrator
 from people.models import BlockReason, User
 from people.one_time_links import reactivation_tokens, user_id_of
@@ -28,6 +29,7 @@ def block(*, user: User, by: User | None, reason: BlockReason = BlockReason.STAF
         raise LastAdministrator
     user.block(reason)
     user.save(update_fields=BLOCK_FIELDS)
+    close_needless_soon(user)
     return user
 
 
