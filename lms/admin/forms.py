@@ -9,6 +9,7 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from lms import permissions
 from lms.models import Course, Lesson
+from lms.services import authoring
 from people.models import User
 from project.common.images import clean_image
 
@@ -107,4 +108,6 @@ class LessonForm(MaterialsForm):
             raise forms.ValidationError(
                 _("You can only add lessons to your own courses."), code="permission_denied"
             )
+        if moved and self.instance.pk and authoring.is_kept(self.instance):
+            raise forms.ValidationError(authoring.LessonKept.message, code="has_payments")
         return course

@@ -43,7 +43,9 @@ def get_lesson_details(request: AuthenticatedRequest, lesson_id: int) -> Row:
 
 
 @router.patch(
-    "/{int:lesson_id}", response={200: LessonOut, 403: Problem}, summary="Change a lesson"
+    "/{int:lesson_id}",
+    response={200: LessonOut, 403: Problem, 409: Problem},
+    summary="Change a lesson",
 )
 def update_lesson(
     request: AuthenticatedRequest,
@@ -51,7 +53,8 @@ def update_lesson(
     payload: LessonChanges,
     options: Query[EditOptions],
 ) -> Row:
-    """Only the given fields change. It can move to another course of the caller only."""
+    """Only the given fields change. It can move to another course of the caller only; if
+    somebody has paid for it or its course, or the money is on its way: 409 `has_payments`."""
     lesson = get_lesson(request.user, lesson_id, to=permissions.can_update_lesson)
     changes = payload.model_dump(exclude_unset=True)
     course_id = changes.pop("course_id", lesson.course_id)

@@ -32,6 +32,14 @@ def published_or_own(user: User, prefix: str = "") -> Q:
     return Q(**{f"{prefix}is_published": True}) | Q(**{f"{prefix}owner": user})
 
 
+class KeepingQuerySet[M: models.Model](models.QuerySet[M]):
+    """Rows of another app with a protected key to courses or lessons."""
+
+    def keeping(self) -> Self:
+        """Those because of which a lesson has to stay in its course."""
+        raise NotImplementedError
+
+
 class MaterialQuerySet[M: models.Model](models.QuerySet[M]):
     """Courses or lessons; `owner` leads to who owns the course."""
 

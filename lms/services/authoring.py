@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import ChangeKind, Course, Lesson
 from lms.models.courses import LAST_POSITION
+from lms.models.visibility import KeepingQuerySet
 from lms.services.updates import save_course
 from lms.validators import normalize_video_url
 from people.models import User
@@ -23,6 +24,11 @@ from project.common.images import discard_file, replace_image
 class HasPayments(Conflict):
     code = "has_payments"
     message = _("Someone has paid for this, so it can't be deleted. Unpublish it instead.")
+
+
+class LessonKept(Conflict):
+    code = "has_payments"
+    message = _("Someone has paid for this lesson or its course, so it can't be moved to another.")
 
 
 # What subscribers are told of; prices, order and pictures are not materials.
@@ -120,9 +126,11 @@ def update_lesson(
     *, lesson: Lesson, changes: Mapping[str, object], by: User, notify: bool = True
 ) -> Lesson:
     """Change the given fields of a lesson; a minor edit (`notify` false) is no update for the
-    subscribers of its course. Raises ValidationError for a field."""
+    subscribers of its course. Raises ValidationError for a field, LessonKept."""
     target = changes.get("course")
     lesson, courses = _locked(lesson, *([target.pk] if isinstance(target, Course) else []))
+    if isinstance(target, Course) and target.pk != lesson.course_id and is_kept(lesson):
+        raise LessonKept
     lesson.changed_by = by
     changed = _apply(lesson, _normalized(changes))
     if changed:
@@ -164,11 +172,25 @@ def has_payments(subject: Course | Lesson) -> bool:
     return any(rows.exists() for rows in protecting)
 
 
+def is_kept(lesson: Lesson) -> bool:
+    """Whether somebody has paid for the lesson or its course, or is about to, so that it can't be
+    moved to another course."""
+    materials: list[QuerySet[Model]] = [
+        Lesson.objects.filter(pk=lesson.pk),
+        Course.objects.filter(pk=lesson.course_id),
+    ]
+    protecting = (others for rows in materials for others in _protecting(rows))
+    return any(
+        rows.keeping().exists() if isinstance(rows, KeepingQuerySet) else rows.exists()
+        for rows in protecting
+    )
+
+
 def _protecting(rows: QuerySet[Model]) -> Iterator[QuerySet[Model]]:
     """Rows with a protected key to these, whichever app they belong to."""
     for relation in rows.model._meta.related_objects:
         if relation.on_delete is PROTECT:
-            others = relation.related_model._base_manager  # noqa: SLF001 - documented
+            others = relation.related_model._default_manager  # noqa: SLF001 - documented
             yield others.filter(**{f"{relation.field.name}__in": rows})
 
 

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from lms.models import Access, Course, Lesson
+from lms.models.visibility import KeepingQuerySet
 from payments.models.accounts import MadeAtStripe
 from payments.models.disputes import Dispute, DisputeStatus
 from payments.models.refunds import Refund
@@ -77,13 +78,17 @@ PROCESSING_AT_MOST = timedelta(days=7)
 PREFIX = "payment:"
 
 
-class PaymentQuerySet(models.QuerySet["Payment"]):
+class PaymentQuerySet(KeepingQuerySet["Payment"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Payments this person may see through the API: their own; administrators: all."""
         if isinstance(user, AnonymousUser):
             return self.none()
         whole = self.whole()
         return whole if user.is_superuser else whole.filter(payer=user)
+
+    def keeping(self) -> Self:
+        """Payments that are paid or may be soon; an order that came to nothing keeps nothing."""
+        return self.filter(status__in=(*OPEN_STATUSES, PaymentStatus.PAID))
 
     def whole(self) -> Self:
         """Leave out payments whose session at Stripe is not made yet."""
