@@ -1,5 +1,6 @@
 """What staff do with a payment."""
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django import forms
@@ -14,6 +15,7 @@ from payments.models.payment import OPEN_STATUSES
 from payments.permissions import can_confirm, can_refund, can_see_payments
 from payments.services import checkout, refunds, staff
 from project.common.admin.actions import Answers, ReasonForm, StaffAction
+from project.common.money import shown
 
 if TYPE_CHECKING:
     from people.models import User
@@ -104,9 +106,30 @@ REFUND = StaffAction[Payment](
         else _("Records that the money was given back manually.")
     ),
     allows=can_refund,
-    fits=lambda payment: payment.status == PaymentStatus.PAID and not payment.is_disputed,
+    fits=lambda payment: (
+        (payment.status == PaymentStatus.PAID or payment.awaits_decision)
+        and not payment.is_disputed
+    ),
     form=RefundForm,
     run=_refund,
+)
+ACCEPT_AMOUNT = StaffAction[Payment](
+    name="accept_amount",
+    title=gettext_lazy("Accept the sum"),
+    icon="price_check",
+    variant=ActionVariant.PRIMARY,
+    explanation=lambda payment: (
+        _("%(received)s came where %(asked)s was asked for. The learner will get access.")
+        % {
+            "received": shown(payment.received_amount or Decimal(0), payment.received_currency),
+            "asked": shown(payment.amount, payment.currency),
+        }
+    ),
+    allows=can_confirm,
+    fits=lambda payment: payment.awaits_decision,
+    form=ReasonForm,
+    run=lambda payment, by, answers: staff.accept_amount(payment=payment, by=by, **answers),
+    done=gettext_lazy("The sum was accepted."),
 )
 UNDO_CONFIRMATION = StaffAction[Payment](
     name="undo_confirmation",
@@ -141,4 +164,6 @@ GRANT_ACCESS = StaffAction[Payment](
     done=gettext_lazy("Access was granted."),
 )
 
-PAYMENT_ACTIONS = (ASK_STRIPE, CONFIRM, REJECT, REFUND, GRANT_ACCESS, UNDO_CONFIRMATION)
+PAYMENT_ACTIONS = (
+    ASK_STRIPE, CONFIRM, REJECT, ACCEPT_AMOUNT, REFUND, GRANT_ACCESS, UNDO_CONFIRMATION,
+)  # fmt: skip

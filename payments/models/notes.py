@@ -66,6 +66,7 @@ class AutomaticReason(Note):
     SESSION = "session", _("session at Stripe: %s")
     REFUND = "refund", _("refund at Stripe: %s")
     DISPUTE = "dispute", _("dispute at Stripe: %s")
+    OTHER_SUM = "other sum", _("another sum came than was asked for: %s")
     SESSION_UNKNOWN = "session unknown", _("Stripe doesn't know the session")
     PAGE_NEVER_MADE = "page never made", _("the payment page was never created")
     PAID_OTHERWISE = "paid otherwise", _("paid for by another payment")

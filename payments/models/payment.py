@@ -284,6 +284,13 @@ class Payment(MadeAtStripe):
     session_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     payment_intent_id = models.CharField(max_length=255, blank=True, editable=False)
     checked_at = models.DateTimeField(_("asked Stripe at"), null=True, blank=True, editable=False)
+    # What came if it was another sum than was asked for: staff accept it or give it back.
+    received_amount = models.DecimalField(
+        _("received"), max_digits=10, decimal_places=2, null=True, blank=True, editable=False
+    )
+    received_currency = models.CharField(
+        _("currency received"), max_length=3, blank=True, editable=False
+    )
     # Why Stripe made no page, in its own words.
     refusal = models.CharField(
         _("why Stripe refused the page"), max_length=500, blank=True, editable=False
@@ -415,6 +422,17 @@ class Payment(MadeAtStripe):
     def shown_left(self) -> str:
         """What is left of it after refunds."""
         return shown(self.left_amount, self.currency)
+
+    @property
+    def awaits_decision(self) -> bool:
+        """Another sum came than was asked for, and staff have not decided what becomes of it."""
+        return self.received_amount is not None and self.can_move(PaymentStatus.PAID)
+
+    def book_received(self) -> None:
+        """Let the sum be the one that came."""
+        assert self.received_amount is not None  # noqa: S101 - `awaits_decision`
+        self.amount, self.currency = self.received_amount, self.received_currency
+        self.save(update_fields=["amount", "currency"])
 
     @property
     def left_amount(self) -> Decimal:

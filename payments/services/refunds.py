@@ -29,6 +29,7 @@ from payments.services.findings import close_findings, note_finding
 from payments.services.transitions import (
     Cause,
     IllegalMove,
+    book_received,
     lock_payment,
     move_locked,
     settle_access,
@@ -77,7 +78,8 @@ def refund_payment(
     left. The access ends when all of it went back, or with this refund if it `ends_access`.
 
     A second call after Stripe did not answer asks for the same refund. Raises IllegalMove for a
-    payment that is not paid, PaymentDisputed, TooMuch, RefundUnanswered, ProviderError.
+    payment that is not paid (another sum than was asked for can be given back before staff
+    accept it), PaymentDisputed, TooMuch, RefundUnanswered, ProviderError.
     """
     refund = _note_request(payment.pk, by, reason, amount, ends_access=ends_access)
     if refund.status == RefundStatus.REQUESTED:
@@ -91,7 +93,9 @@ def _note_request(
     payment_id: int, by: User, reason: str, amount: Decimal | None, *, ends_access: bool
 ) -> Refund:
     payment = lock_payment(payment_id)
-    if payment.status != PaymentStatus.PAID:
+    if payment.awaits_decision:
+        book_received(payment)
+    elif payment.status != PaymentStatus.PAID:
         raise IllegalMove
     if payment.disputes.standing().exists():
         raise PaymentDisputed
@@ -169,6 +173,8 @@ def apply_refund(*, payment_id: int, refund: ProviderRefund, source: MoveSource)
     """Take what Stripe says of a refund for a fact, whoever asked for it. One that comes before
     we heard of the money itself tells of that, too. Returns what came of it (StripeOutcome)."""
     payment = lock_payment(payment_id)
+    if payment.awaits_decision:
+        book_received(payment)
     ours = _find(payment, refund)
     to = STATUSES.get(refund.status)
     if to is None or ours is None:

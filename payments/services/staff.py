@@ -11,6 +11,7 @@ from payments.services.purchase import AlreadyPaid, lock_payer
 from payments.services.transitions import (
     Cause,
     IllegalMove,
+    book_received,
     close_needless_soon,
     lock_payment,
     move_locked,
@@ -51,6 +52,19 @@ def reject_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     somebody else just did it."""
     _require_offline(payment)
     return _decide(payment, PaymentStatus.FAILED, by, reason)
+
+
+@transaction.atomic
+def accept_amount(*, payment: Payment, by: User, reason: str) -> Payment:
+    """Take the sum that came for the price, though another was asked for; the learner has access.
+    Raises IllegalMove, also if somebody else just decided."""
+    payment = lock_payment(payment.pk)
+    if not payment.awaits_decision:
+        raise IllegalMove
+    book_received(payment)
+    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
+    move_locked(payment, to=PaymentStatus.PAID, cause=cause)
+    return payment
 
 
 @transaction.atomic

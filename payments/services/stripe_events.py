@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from payments.models import (
     AutomaticReason,
+    FindingKind,
     MoveSource,
     Payment,
     PaymentMethod,
@@ -20,8 +21,9 @@ from payments.models import (
 from payments.provider import stripe
 from payments.provider.types import Charge, Event, Session
 from payments.services.disputes import apply_dispute
+from payments.services.findings import note_finding
 from payments.services.refunds import apply_refund
-from payments.services.transitions import Cause, lock_payment, move_payment
+from payments.services.transitions import Cause, lock_payment, move_locked, move_payment
 from project.common.background.queue import enqueue
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,8 @@ def apply_session(
         logger.error(
             "Payment %s and session %s disagree: %s", payment.pk, session.id, contradiction
         )
+        if contradiction == StripeOutcome.AMOUNT_DIFFERS and session.payment_status == "paid":
+            _keep_other_sum(payment, session, source)
         return contradiction
     remember_session(payment, session)
     to = status_of(session)
@@ -81,6 +85,31 @@ def apply_session(
         payment_id=payment.pk, to=to, cause=cause, at=session.paid_at or told_at
     )
     return (StripeOutcome.MOVED if moved else StripeOutcome.UNMOVED).about(to)
+
+
+def _keep_other_sum(payment: Payment, session: Session, source: MoveSource) -> None:
+    """Money came, and another sum than was asked for: the buyer can't pay again, and staff see both
+    sums at once and decide."""
+    if (
+        session.amount is None
+        or session.currency is None
+        or not payment.can_move(PaymentStatus.PAID)
+    ):
+        return
+    remember_session(payment, session)
+    payment.received_amount, payment.received_currency = session.amount, session.currency
+    payment.save(update_fields=["received_amount", "received_currency"])
+    ours, theirs = [str(payment.amount), payment.currency], [str(session.amount), session.currency]
+    note_finding(
+        kind=FindingKind.AMOUNT_DIFFERS,
+        reference=payment.reference,
+        payment_id=payment.pk,
+        params={"ours": ours, "theirs": theirs},
+    )
+    others = Payment.objects.waiting_like(payment).exclude(pk=payment.pk)
+    if payment.can_move(PaymentStatus.PROCESSING) and not others.exists():
+        reason = AutomaticReason.OTHER_SUM.about(" ".join(theirs), " ".join(ours))
+        move_locked(payment, to=PaymentStatus.PROCESSING, cause=Cause(source=source, reason=reason))
 
 
 def remember_session(payment: Payment, session: Session) -> None:
@@ -181,7 +210,10 @@ def _outcome_of(event: Event, payment: Payment, source: MoveSource) -> str:
 def _look_at_charge(payment: Payment, charge: Charge) -> str:
     """A charge says only that some of its money is on its way back: the worker asks which refunds
     there are."""
-    if (charge.amount, charge.currency) != (payment.amount, payment.currency):
+    taken = payment.amount, payment.currency
+    if payment.awaits_decision and payment.received_amount is not None:
+        taken = payment.received_amount, payment.received_currency
+    if (charge.amount, charge.currency) != taken:
         logger.error("Payment %s and charge %s disagree on the amount", payment.pk, charge.id)
         return StripeOutcome.AMOUNT_DIFFERS
     _remember_intent(payment, charge.payment_intent_id)

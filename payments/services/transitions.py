@@ -15,8 +15,17 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import AccessSource
 from lms.services import accesses
 from payments.mails import ACCESS_TAKEN, FAILED, RECEIVED
-from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus, Refund, RefundStatus
+from payments.models import (
+    FindingKind,
+    MoveSource,
+    Payment,
+    PaymentMove,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+)
 from payments.models.payment import reference_of
+from payments.services.findings import close_findings
 from people.models import User
 from project.common.background.queue import enqueue
 from project.common.db.bulk import insert_rows, reserve_ids
@@ -104,6 +113,12 @@ def close_needless_soon(payer: User) -> None:
 
 def _tell_payer(payment: Payment, kind: str, *, key: str = "") -> None:
     send_to_one(kind, payment.payer, subject_id=payment.pk, key=key, title=payment.title)
+
+
+def book_received(payment: Payment) -> None:
+    """Let a payment that `awaits_decision` be of the sum that came."""
+    payment.book_received()
+    close_findings(payment.findings.filter(kind=FindingKind.AMOUNT_DIFFERS))
 
 
 def settle_access(payment: Payment, cause: Cause) -> None:

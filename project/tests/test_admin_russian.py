@@ -188,6 +188,7 @@ PAGES = {
     "payments_payment_reject": "payment",
     "payments_payment_refund": "paid",
     "payments_payment_undo_confirmation": "paid",
+    "payments_payment_accept_amount": "other_sum",
     "payments_payment_grant_access": "payment",
     "payments_payment_export": None,
     "payments_finding_changelist": None,

@@ -87,6 +87,7 @@ TABLE = {
     "payments_payment_reject": MONEY,
     "payments_payment_refund": MONEY,
     "payments_payment_undo_confirmation": MONEY,
+    "payments_payment_accept_amount": MONEY,
     "payments_payment_grant_access": MONEY,
     "payments_payment_import": ADMINISTRATOR,
     "payments_payment_process_import": (405, 405, 405),
@@ -188,6 +189,9 @@ def address(moderators):
             0
         ],
         "paid": PaymentFactory.create(paid=True),
+        "other_sum": PaymentFactory.create(
+            method="stripe", status="processing", received_amount=5, received_currency="RUB"
+        ),
         "at_stripe": PaymentFactory.create(method="stripe", session_id="cs_test_1"),
         **background_work(),
         "mailing": mailing,
@@ -219,6 +223,7 @@ def address(moderators):
             "people_user_dismiss": subjects["colleague"],
             "payments_payment_refund": subjects["paid"],
             "payments_payment_undo_confirmation": subjects["paid"],
+            "payments_payment_accept_amount": subjects["other_sum"],
             "payments_payment_ask_stripe": subjects["at_stripe"],
         }.get(name, subject)
         choices = ("_authors", "_courses", "_lessons", "_people", "_payers")
