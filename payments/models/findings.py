@@ -26,6 +26,7 @@ class FindingKind(models.TextChoices):
     PROCESSING_TOO_LONG = "processing_too_long", _("processing for too long")
     REFUND_FAILED = "refund_failed", _("refund failed")
     REFUND_UNANSWERED = "refund_unanswered", _("refund without an outcome")
+    WEBHOOK_DIFFERS = "webhook_differs", _("webhook set up differently")
     PRICE_REFUSED = "price_refused", _("price refused by Stripe")
 
 
@@ -58,6 +59,12 @@ WORDS = {
         "The refund of %(amount)s did not reach the buyer (%(reason)s): pay it out in another way."
     ),
     "refund_unanswered": _("It is unknown what became of the refund of %(amount)s."),
+    "webhook_differs": _(
+        "Stripe's webhook sends events of the version %(theirs)s, and Parta reads %(ours)s: set it at the webhook in Stripe's dashboard."
+    ),
+    "thin_events": _(
+        "Stripe's webhook sends thin events, which Parta can't use: choose snapshot events in Stripe's dashboard."
+    ),
     "price_refused": _("Stripe does not accept the price of %(amount)s (%(reason)s)."),
     StripeOutcome.OTHER_PAYMENT.value: StripeOutcome.OTHER_PAYMENT.label,
     StripeOutcome.OTHER_SESSION.value: StripeOutcome.OTHER_SESSION.label,

@@ -55,6 +55,7 @@ class StripeOutcome(Note):
     AMOUNT_DIFFERS = "amount differs", _("the amount or currency differs")
     NOT_OURS = "not ours", _("not about one of our payments")
     OTHER_TYPE = "other type", _("of a type that changes nothing")
+    THIN = "thin", _("thin event: says nothing of what happened")
     ASKED = "asked", _("Stripe is asked which refunds there are")
     REFUND = "refund", _("refund at Stripe: %s")
     DISPUTE = "dispute", _("dispute at Stripe: %s")

@@ -111,12 +111,24 @@ def _read_dispute(answer: Mapping[str, Any]) -> ProviderDispute:
     )
 
 
+def read_thin_event(answer: Json) -> Event:
+    """An event that names what happened, and nothing of it."""
+    return Event(
+        id=_name(answer["id"]),
+        type=_name(answer["type"]),
+        created=datetime.fromisoformat(answer["created"]),
+        livemode=answer.get("livemode", is_live()),
+        is_thin=True,
+    )
+
+
 def read_event(answer: Json) -> Event:
     event = Event(
         id=_name(answer["id"]),
         type=_name(answer["type"]),
         created=_moment(answer["created"]),
         livemode=answer["livemode"],
+        api_version=answer.get("api_version") or "",
     )
     if event.livemode != is_live():
         logger.warning("Event %s is of the other mode than our key", event.id)

@@ -29,6 +29,7 @@ from payments.provider.reading import (
     read_id,
     read_refund,
     read_session,
+    read_thin_event,
 )
 from payments.provider.types import (
     Account,
@@ -277,9 +278,16 @@ def parse_event(raw_body: bytes, signature_header: str) -> Event:
     except (ValueError, TypeError, stripe.SignatureVerificationError):
         raise InvalidSignature from None
     try:
-        return read_event(json.loads(raw_body))
+        answer = json.loads(raw_body)
+        is_thin = answer["object"] == "v2.core.event"
+        return read_thin_event(answer) if is_thin else read_event(answer)
     except UNREADABLE:
         raise InvalidEvent from None
+
+
+def own_version() -> str:
+    """The version of Stripe's API that we read."""
+    return str(stripe.api_version)
 
 
 def to_minor_units(amount: Decimal, currency: str) -> int:

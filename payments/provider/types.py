@@ -185,6 +185,9 @@ class Event:
     charge: Charge | None = None
     refund: ProviderRefund | None = None
     dispute: ProviderDispute | None = None
+    # Of the webhook that sent it; a thin event names what happened, and nothing of it.
+    api_version: str = ""
+    is_thin: bool = False
 
     @property
     def payment_intent_id(self) -> str | None:

@@ -63,8 +63,9 @@ REPAIRABLE = (
     FindingKind.STRIPE_SAYS_OTHERWISE,
     FindingKind.REFUND_UNANSWERED,
 )
-# Not found in our books: asking Stripe tells the first, and who is refused a price tells the other.
-NOT_IN_BOOKS = (*AT_STRIPE, FindingKind.PRICE_REFUSED)
+# Not found in our books: they are told by Stripe.
+NOT_IN_BOOKS = (*AT_STRIPE, FindingKind.PRICE_REFUSED, FindingKind.WEBHOOK_DIFFERS)
+WEBHOOK_SILENT_FOR = timedelta(days=3)
 # The reference of an access that has none of its own.
 NAMELESS = "access:"
 BATCH = 1000
@@ -107,6 +108,9 @@ def check_payments(*, fix: bool = False, at: datetime | None = None) -> None:
     now = at or timezone.now()
     for found in find_in_books(at=now):
         _keep(found, fix=fix and not found.repair_asks_stripe, at=now)
+    # A webhook that was set right sends nothing of the kind any more.
+    silent = Finding.objects.filter(kind=FindingKind.WEBHOOK_DIFFERS)
+    close_findings(silent.filter(last_seen_at__lt=now - WEBHOOK_SILENT_FOR), at=now)
     gone = Finding.objects.exclude(kind__in=NOT_IN_BOOKS).filter(last_seen_at__lt=now)
     close_findings(gone, at=now)
 

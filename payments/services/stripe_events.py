@@ -142,8 +142,16 @@ def _remember_intent(payment: Payment, intent_id: str | None) -> None:
 
 
 def receive_event(raw_body: bytes, signature: str) -> None:
-    """Deal with an event that Stripe sent. Raises InvalidSignature, InvalidEvent."""
-    apply_event(stripe.parse_event(raw_body, signature), source=MoveSource.WEBHOOK)
+    """Deal with an event that Stripe sent, and note if its webhook is set up for another version
+    or for thin events. Raises InvalidSignature, InvalidEvent."""
+    event = stripe.parse_event(raw_body, signature)
+    ours = stripe.own_version()
+    if event.is_thin or event.api_version not in {"", ours}:
+        reference = "webhook:thin" if event.is_thin else "webhook:version"
+        versions = {"theirs": event.api_version, "ours": ours}
+        params = {"as": "thin_events"} if event.is_thin else versions
+        note_finding(kind=FindingKind.WEBHOOK_DIFFERS, reference=reference, params=params)
+    apply_event(event, source=MoveSource.WEBHOOK)
 
 
 @transaction.atomic
@@ -157,7 +165,9 @@ def apply_event(event: Event, *, source: MoveSource) -> bool:
     if not is_new:
         return False
     record.payment = payment = _payment_of(event)
-    if payment is None:
+    if event.is_thin:
+        record.outcome = StripeOutcome.THIN
+    elif payment is None:
         record.outcome, record.intent_id = StripeOutcome.NOT_OURS, event.payment_intent_id or ""
     else:
         record.outcome = _outcome_of(event, payment, source)

@@ -10,11 +10,11 @@ from django.utils import timezone, translation
 from lms.models import Access, AccessSource
 from lms.services import accesses
 from payments import tasks
-from payments.models import Finding, FindingKind, MoveSource, Payment, PaymentMove
+from payments.models import Finding, FindingKind, MoveSource, Payment, PaymentMove, StripeEvent
 from payments.models.findings import WORDS
 from payments.provider.reading import read_refund
 from payments.services import consistency, findings, refunds, staff
-from payments.tests.events import a_refund
+from payments.tests.events import a_refund, an_event
 from payments.tests.factories import PaymentFactory, RefundFactory
 
 pytestmark = pytest.mark.django_db
@@ -154,6 +154,42 @@ def test_each_kind_has_words_in_both_languages():
 def detail_in(language, params):
     with translation.override(language):
         return str(Finding(params=params).detail)
+
+
+# --- The webhook ---
+
+
+def test_thin_events_are_answered_and_named_to_the_staff(deliver):
+    event = {
+        "id": "evt_thin",
+        "object": "v2.core.event",
+        "type": "v1.charge.refunded",
+        "created": "2026-11-20T12:00:00.000Z",
+        "livemode": False,
+        "related_object": {"id": "ch_1", "type": "charge", "url": "/v1/charges/ch_1"},
+    }
+    for _time in range(2):
+        assert deliver(event).status_code == 200
+    finding, record = Finding.objects.get(), StripeEvent.objects.get()
+    assert (finding.kind, finding.status, record.outcome) == ("webhook_differs", OPEN, "thin")
+    assert (record.happened_at, record.type) == (NOW, "v1.charge.refunded")
+    assert "snapshot events" in finding.detail
+
+
+def test_a_webhook_of_another_version_is_named_until_it_is_set_right(deliver, at_stripe):
+    event = an_event("charge.refunded", {}, api_version="2020-08-27", livemode=True)
+    assert deliver(event).status_code == 200
+    finding = Finding.objects.get()
+    assert "2020-08-27" in finding.detail
+    consistency.check_payments(at=finding.last_seen_at + timedelta(days=3))
+    assert fates() == [("webhook_differs", OPEN)]
+    consistency.check_payments(at=finding.last_seen_at + timedelta(days=3, seconds=1))
+    assert fates() == [("webhook_differs", REPAIRED)]
+
+
+def test_a_webhook_of_our_version_is_no_finding(deliver, at_stripe):
+    assert deliver(an_event("refund.created", a_refund(at_stripe))).status_code == 200
+    assert fates() == []
 
 
 # --- The night ---

@@ -93,7 +93,7 @@ def _disputes() -> list[Attention]:
     if not found or known["deadline"] is None:
         return found
     deadline = date_format(localtime(known["deadline"]), "SHORT_DATETIME_FORMAT")
-    until = _("Evidence is due by %s.") % deadline
+    until = capfirst(_("evidence is due by %s") % deadline)
     return [replace(entry, text=f"{entry.text} {until}") for entry in found]
 
 

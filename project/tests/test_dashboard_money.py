@@ -66,7 +66,7 @@ def test_what_needs_a_person_comes_first(client_of, administrator):
     attention = panel_of(administrator).attention
     deadline = date_format(timezone.localtime(soon), "SHORT_DATETIME_FORMAT")
     assert [entry.text for entry in attention] == [
-        f"2 disputes need an answer. Evidence is due by {deadline}.",
+        f"2 disputes need an answer. Evidence is due by {deadline}",
         "Refund failed: 2",
         "Paid twice: 1",
         "1 payment is waiting to be confirmed.",
