@@ -152,6 +152,8 @@ def delete_lesson(*, lesson: Lesson, by: User, notify: bool = True) -> None:
     """Delete a lesson with its picture; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises HasPayments."""
     lesson, courses = _locked(lesson)
+    if is_kept(lesson):
+        raise HasPayments
     removed = copy(lesson)  # keeps its key
     lesson.changed_by = by
     try:
@@ -165,6 +167,8 @@ def delete_lesson(*, lesson: Lesson, by: User, notify: bool = True) -> None:
 
 def has_payments(subject: Course | Lesson) -> bool:
     """Whether somebody has paid for it or for a part of it, so that it can't be deleted."""
+    if isinstance(subject, Lesson) and is_kept(subject):
+        return True
     itself: QuerySet[Model] = type(subject).objects.filter(pk=subject.pk)
     protecting = [*_protecting(itself)]
     if isinstance(subject, Course):

@@ -43,6 +43,15 @@ def test_a_lesson_moves_only_if_nobody_has_paid_or_is_about_to(
         assert lesson.course_id == elsewhere.pk
 
 
+@pytest.mark.parametrize("status", PaymentStatus.values)
+def test_a_lesson_of_a_course_that_somebody_has_paid_for_is_not_deleted(
+    api, author, lesson, status
+):
+    pay(lesson.course, status)
+    response = api(author).delete(f"lessons/{lesson.pk}")
+    assert response.status_code == (409 if status in KEEPING else 204)
+
+
 def test_a_lesson_that_is_paid_for_is_changed_where_it_is(api, author, lesson):
     pay(lesson.course, "paid")
     PaymentFactory.create(paid=True)
