@@ -64,7 +64,10 @@ def order(api, learner, course, patient):
 @pytest.fixture
 def half_made(learner, course):
     """What is left of an order during which Stripe did not answer."""
-    return PaymentFactory.create(payer=learner, course=course, method="stripe", amount=course.price)
+    return PaymentFactory.create(
+        payer=learner, course=course, method="stripe", amount=course.price,
+        session_expires_at=timezone.now() + timedelta(hours=2),
+    )  # fmt: skip
 
 
 # --- Ordering -----------------------------------------------------------------------------------
