@@ -57,6 +57,8 @@ ELSEWHERE = {
         "attempt": "part of keys at Stripe",
         "livemode": "where the ids at Stripe are known",
         "account_id": "where the ids at Stripe are known",
+        "received_amount": "the question before it is accepted",
+        "received_currency": "the question before it is accepted",
         "refusal": "the history below",
         "refused_at": "the history below",
     },
