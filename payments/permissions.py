@@ -1,5 +1,5 @@
 """The policy of the payments book. Who sees a payment is `visible_to` in
-`payments/models/payment.py`."""
+`payments/models/querysets.py`."""
 
 from typing import TYPE_CHECKING
 

@@ -11,7 +11,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldBooleanSwitchWid
 
 from lms.permissions import can_grant_access
 from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus, RefundStatus
-from payments.models.payment import OPEN_STATUSES
+from payments.models.states import OPEN_STATUSES
 from payments.permissions import can_confirm, can_refund, can_see_payments
 from payments.services import checkout, refunds, staff
 from project.common.admin.actions import Answers, ReasonForm, StaffAction

@@ -16,7 +16,7 @@ from payments.admin.filters import AttentionFilter
 from payments.admin.import_export import PaymentImportExportMixin
 from payments.admin.timeline import timeline
 from payments.models import Payment, PaymentStatus
-from payments.models.payment import PaymentQuerySet
+from payments.models.querysets import PaymentQuerySet
 from payments.permissions import can_see_payments
 from people.current_user import current_user
 from project.common.admin.actions import ActionsAdmin, Facts

@@ -4,8 +4,9 @@ from payments.models.disputes import Dispute, DisputeStatus
 from payments.models.findings import Finding, FindingKind, FindingStatus
 from payments.models.idempotency import IdempotencyKey
 from payments.models.notes import AutomaticReason, StripeOutcome
-from payments.models.payment import Payment, PaymentMethod, PaymentStatus
+from payments.models.payment import Payment
 from payments.models.refunds import Refund, RefundStatus
+from payments.models.states import PaymentMethod, PaymentStatus
 from payments.models.stripe import StripeEvent, StripeLook, StripePrice
 from payments.models.transitions import MoveSource, PaymentMove
 

@@ -4,8 +4,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from payments.models.disputes import DisputeStatus
-from payments.models.payment import PaymentStatus
 from payments.models.refunds import FAILURES, RefundStatus
+from payments.models.states import PaymentStatus
 
 # What Stripe calls the states of a session, of its money and of a refund, beside our own words.
 STRIPE_STATES: dict[str, object] = {

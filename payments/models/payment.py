@@ -1,220 +1,30 @@
 """The payments book: who paid, for what, how much and how."""
 
 import uuid
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from typing import Self
 
-from django.apps import apps
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AnonymousUser
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from lms.models import Access, Course, Lesson
-from lms.models.visibility import KeepingQuerySet
+from lms.models import Course, Lesson
 from payments.models.accounts import MadeAtStripe
-from payments.models.disputes import Dispute, DisputeStatus
-from payments.models.refunds import Refund
-from people.models import User
-from project.common.db.search import Owners, contains, find
+from payments.models.querysets import EARLIEST_PAID, LATEST_PAID, PaymentQuerySet
+from payments.models.states import (
+    MOVES,
+    MOVES_BACK,
+    PREFIX,
+    PaymentMethod,
+    PaymentStatus,
+)
 from project.common.money import shown
-
-
-class PaymentMethod(models.TextChoices):
-    CASH = "cash", _("cash")
-    TRANSFER = "transfer", _("transfer")
-    STRIPE = "stripe", _("Stripe")
-
-
-class PaymentStatus(models.TextChoices):
-    PENDING = "pending", _("pending")
-    PROCESSING = "processing", _("processing")
-    PAID = "paid", _("paid")
-    FAILED = "failed", _("failed")
-    EXPIRED = "expired", _("expired")
-    CANCELLED = "cancelled", _("cancelled")
-    REFUNDED = "refunded", _("refunded")
-
-
-# Sorting by this first puts what is not paid last; a column's own NULLS LAST can't be indexed on
-# SQLite.
-IS_UNPAID = models.ExpressionWrapper(Q(paid_at=None), output_field=models.BooleanField())
-LATEST_PAID = (IS_UNPAID, F("paid_at").desc(), F("id").desc())
-EARLIEST_PAID = (IS_UNPAID, F("paid_at").asc(), F("id").asc())
-
-
-# What may become of a payment. Facts come in any order: a payment that we gave up may turn out to be
-# paid, and a paid one never goes back.
-MOVES: dict[str, frozenset[str]] = {
-    PaymentStatus.PENDING: frozenset({"processing", "paid", "failed", "expired", "cancelled"}),
-    PaymentStatus.PROCESSING: frozenset({"paid", "failed"}),
-    PaymentStatus.FAILED: frozenset({"paid"}),
-    # Stripe tells that a page is closed while the buyer who closes it waits for the answer.
-    PaymentStatus.EXPIRED: frozenset({"processing", "paid", "cancelled"}),
-    PaymentStatus.CANCELLED: frozenset({"processing", "paid"}),
-    PaymentStatus.PAID: frozenset({"refunded"}),
-    PaymentStatus.REFUNDED: frozenset(),
-}
-# What undoes a move: staff confirmed by mistake, or a refund failed after all.
-MOVES_BACK = {PaymentStatus.PAID: PaymentStatus.PENDING, PaymentStatus.REFUNDED: PaymentStatus.PAID}
-OPEN_STATUSES = (PaymentStatus.PENDING, PaymentStatus.PROCESSING)
-# A row that is there before its session is: nobody sees it until there is something to open.
-HALF_MADE = Q(method=PaymentMethod.STRIPE, status=PaymentStatus.PENDING, session_id="")
-# A page closes after two hours; bank transfers take their time.
-STRIPE_OPEN_AT_MOST = timedelta(days=2)
-OFFLINE_OPEN_AT_MOST = timedelta(days=30)
-# Most bank debits and transfers are through within a week.
-PROCESSING_AT_MOST = timedelta(days=7)
-# Of the reference of the access that a payment gives.
-PREFIX = "payment:"
-
-
-class PaymentQuerySet(KeepingQuerySet["Payment"]):
-    def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Payments this person may see through the API: their own; administrators: all."""
-        if isinstance(user, AnonymousUser):
-            return self.none()
-        whole = self.whole()
-        return whole if user.is_superuser else whole.filter(payer=user)
-
-    def keeping(self) -> Self:
-        """Payments that are paid or may be soon; an order that came to nothing keeps nothing."""
-        return self.filter(status__in=(*OPEN_STATUSES, PaymentStatus.PAID))
-
-    def whole(self) -> Self:
-        """Leave out payments whose session at Stripe is not made yet."""
-        return self.exclude(HALF_MADE)
-
-    def shown_to_staff(self) -> Self:
-        """The same, and those for which Stripe refused to make one."""
-        return self.exclude(HALF_MADE, refused_at=None)
-
-    def open_at_stripe(self) -> Self:
-        """Payments that a buyer may still be about to make at Stripe."""
-        return self.filter(method=PaymentMethod.STRIPE, status__in=OPEN_STATUSES)
-
-    def to_reconcile(self, *, created_before: datetime) -> Self:
-        """Payments open at Stripe for too long, those first that were asked about longest ago."""
-        overdue = self.open_at_stripe().filter(created_at__lt=created_before).exclude(HALF_MADE)
-        return overdue.order_by(F("checked_at").asc(nulls_first=True), "id")
-
-    def giving_access(self) -> Self:
-        """Payments that give their payer the right to learn: paid, and neither a refund nor a
-        dispute takes it (docs/rules.md, 12.7)."""
-        refunds = Refund.objects.ending_access().filter(payment=OuterRef("pk"))
-        disputes = Dispute.objects.taking_access().filter(payment=OuterRef("pk"))
-        return self.filter(~Exists(refunds), ~Exists(disputes), status=PaymentStatus.PAID)
-
-    def with_is_disputed(self) -> Self:
-        standing = Dispute.objects.standing().filter(payment=OuterRef("pk"))
-        return self.annotate(is_disputed=Exists(standing))
-
-    def needless(self) -> Self:
-        """Orders that wait and have lost their reason, those first that were dealt with longest ago:
-        what is paid for by another payment, and at Stripe, where the buyer could pay at any moment,
-        also what they may learn anyway, what is not on sale any more, and all of who was blocked
-        (docs/rules.md, 12.24)."""
-        same_course = Q(course=OuterRef("course")) | Q(course=OuterRef("lesson__course"))
-        same = same_course | Q(lesson=OuterRef("lesson"))
-        paid = Payment.objects.giving_access().filter(same, payer=OuterRef("payer"))
-        held = Access.objects.active().filter(same, user=OuterRef("payer"))
-        unsold = (
-            Q(course__price=0)
-            | Q(course__is_published=False)
-            | Q(lesson__isnull=False, lesson__price=None)
-            | Q(lesson__price=0)
-            | Q(lesson__is_preview=True)
-            | Q(lesson__course__is_published=False)
-        )
-        at_stripe = Q(method=PaymentMethod.STRIPE)
-        no_reason = Exists(held) | unsold | Q(payer__is_active=False)
-        waiting = self.whole().filter(status=PaymentStatus.PENDING)
-        found = waiting.filter(Exists(paid) | (at_stripe & no_reason))
-        return found.order_by(F("checked_at").asc(nulls_first=True), "id")
-
-    def to_confirm(self) -> Self:
-        """Cash and transfers that wait for somebody of the staff to say whether the money came."""
-        return self.filter(status=PaymentStatus.PENDING).exclude(method=PaymentMethod.STRIPE)
-
-    def open_too_long(self, *, at: datetime | None = None) -> Self:
-        """Payments that wait for longer than money takes: somebody has to look at them."""
-        now = at or timezone.now()
-        at_stripe = Q(method=PaymentMethod.STRIPE, created_at__lt=now - STRIPE_OPEN_AT_MOST)
-        offline = ~Q(method=PaymentMethod.STRIPE) & Q(created_at__lt=now - OFFLINE_OPEN_AT_MOST)
-        return self.whole().filter(at_stripe | offline, status=PaymentStatus.PENDING)
-
-    def found_by_staff(self, text: str) -> Self:
-        """Payments with `text` in their title or the payer's e-mail, or with exactly this number,
-        external id, or id at Stripe."""
-        people = get_user_model()._base_manager  # noqa: SLF001 - payments of those who left, too
-        payers = people.filter(contains(text, "email"))
-        exact = Q(external_id=text) | Q(session_id=text) | Q(payment_intent_id=text)
-        if text.isdecimal() and len(text) < len(str(2**63)):
-            exact |= Q(pk=int(text))
-        return find(self, exact, contains(text, "title"), of=Owners("payer", payers))
-
-    def processing_too_long(self, *, at: datetime | None = None) -> Self:
-        """Payments whose money has been on its way for over a week, with `moved_at`: since when."""
-        moves = apps.get_model("payments", "PaymentMove")  # in a module that imports this one
-        last = moves.objects.filter(payment=OuterRef("pk")).order_by("-id")
-        moved_at = Subquery(last.values("created_at")[:1])
-        since = Coalesce(moved_at, "created_at")
-        before = (at or timezone.now()) - PROCESSING_AT_MOST
-        processing = self.filter(status=PaymentStatus.PROCESSING, created_at__lt=before)
-        return processing.annotate(moved_at=since).filter(moved_at__lt=before)
-
-    def revenue_per_day(self, *, since: datetime) -> list[tuple[date, str, Decimal]]:
-        """Day (in the project's time zone), method and sum of the money that came since then and
-        was neither given back nor lost in a dispute."""
-        lost = Dispute.objects.filter(payment=OuterRef("pk"), status=DisputeStatus.LOST)
-        paid = self.filter(~Exists(lost), status=PaymentStatus.PAID, paid_at__gte=since)
-        kept = paid.filter(currency=settings.CURRENCY)
-        daily = kept.annotate(day=TruncDate("paid_at")).values("day", "method")
-        summed = daily.annotate(total=Sum(F("amount") - F("refunded_amount")))
-        summed = summed.order_by("day", "method")
-        return list(summed.values_list("day", "method", "total"))
-
-    def newest_first(self) -> Self:
-        return self.order_by("-created_at", "-id")
-
-    def in_order(self, ordering: str) -> Self:
-        """Order by `paid_at` or `amount`, with `-` for descending. What is not paid comes last
-        either way; ties are broken by id."""
-        unpaid_last = [IS_UNPAID] if ordering.endswith("paid_at") else []
-        direction = "-" if ordering.startswith("-") else ""
-        return self.order_by(*unpaid_last, ordering, f"{direction}id")
-
-    def waiting_like(self, offer: "Payment") -> Self:
-        """Payments of the same person for the same thing that wait for the same kind of money. At
-        Stripe there is one at the most, whatever its price."""
-        same = self.filter(payer=offer.payer, course=offer.course, lesson=offer.lesson)
-        if offer.method == PaymentMethod.STRIPE:
-            return same.open_at_stripe()
-        return same.filter(
-            amount=offer.amount,
-            currency=offer.currency,
-            method=offer.method,
-            status=PaymentStatus.PENDING,
-        )
-
-    def paying_for(self, target: Course | Lesson) -> Self:
-        """Payments that give access to it: a paid course covers its lessons."""
-        paid = self.giving_access()
-        if isinstance(target, Course):
-            return paid.filter(course=target)
-        return paid.filter(Q(lesson=target) | Q(course=target.course_id))
-
-    def get_by_natural_key(self, external_id: str) -> "Payment":
-        return self.get(external_id=external_id)
 
 
 class Payment(MadeAtStripe):

@@ -5,7 +5,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from payments.models.payment import Payment, PaymentStatus
+from payments.models.payment import Payment
+from payments.models.states import PaymentStatus
 
 
 class MoveSource(models.TextChoices):

@@ -21,7 +21,7 @@ from payments.models import (
     PaymentStatus,
     StripePrice,
 )
-from payments.models.payment import OPEN_STATUSES
+from payments.models.states import OPEN_STATUSES
 from payments.provider import stripe
 from payments.provider.types import (
     ProviderError,

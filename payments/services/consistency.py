@@ -39,7 +39,8 @@ from payments.models import (
     StripeOutcome,
 )
 from payments.models.findings import AT_STRIPE
-from payments.models.payment import OPEN_STATUSES, PREFIX, PaymentQuerySet
+from payments.models.querysets import PaymentQuerySet
+from payments.models.states import OPEN_STATUSES, PREFIX
 from payments.provider import stripe
 from payments.provider.types import ProviderRefused, Session
 from payments.services.findings import close_findings, note_finding

@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 def apply_dispute(
     *, payment_id: int, dispute: ProviderDispute, source: MoveSource, told_at: datetime
 ) -> str:
-    """Keep how a dispute stands, give or take the access that depends on it, and tell the staff of one that is new. What was told
-    before `told_at` changes nothing any more; one that comes before we heard of the money tells of
-    that, too. Returns what came of it (StripeOutcome)."""
+    """Keep how a dispute stands, give or take the access that depends on it, and tell the staff of
+    one that is new. What was told before `told_at` changes nothing any more; one that comes before
+    we heard of the money tells of that, too. Returns what came of it (StripeOutcome)."""
     payment = lock_payment(payment_id)
     if dispute.amount is None or dispute.status not in DisputeStatus.values:
         logger.error("Payment %s: dispute %s can't be understood", payment.pk, dispute.id)

@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from payments.models import MoveSource, Payment
-from payments.models.payment import HALF_MADE, PaymentQuerySet
+from payments.models.querysets import PaymentQuerySet
+from payments.models.states import HALF_MADE
 from payments.provider.types import ProviderRefused, ProviderUnavailable
 from payments.services.checkout import ask_stripe, close_session
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import Access, Course, Subscription
 from lms.permissions import can_see_accesses
 from payments.models import Payment
-from payments.models.payment import PaymentQuerySet
+from payments.models.querysets import PaymentQuerySet
 from payments.permissions import can_see_payments
 from people.current_user import current_user
 from people.models import User

@@ -14,7 +14,7 @@ from django.utils.timezone import is_naive, make_aware
 from django.utils.translation import gettext as _
 
 from payments.models import Payment, PaymentMethod, PaymentStatus
-from payments.models.payment import OPEN_STATUSES
+from payments.models.states import OPEN_STATUSES
 from project.common.money import fits_currency
 
 REQUIRED_COLUMNS = ("external_id", "user", "amount", "currency", "method", "status")

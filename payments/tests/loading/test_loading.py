@@ -17,7 +17,7 @@ from django.db import OperationalError, connection
 from lms.models import Access, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment
-from payments.models.payment import MOVES
+from payments.models.states import MOVES
 from payments.services import consistency, refunds
 from payments.services.importing import files, json_list, loading
 from payments.services.importing.json_list import JSONList
