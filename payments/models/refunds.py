@@ -47,9 +47,12 @@ class RefundQuerySet(models.QuerySet["Refund"]):
 
     def failed_for_good(self) -> Self:
         """Refunds that Stripe made and that failed, where no later one took their place: the buyer
-        still waits for the money."""
+        still waits for the money. One that was under way when it failed takes no other's place;
+        of those made in Stripe's dashboard we may hear before we hear of the failure."""
         later = Refund.objects.promised().filter(
-            payment=OuterRef("payment"), created_at__gt=OuterRef("created_at")
+            Q(created_at__gt=OuterRef("settled_at")) | Q(by=None, amount=OuterRef("amount")),
+            payment=OuterRef("payment"),
+            created_at__gt=OuterRef("created_at"),
         )
         failed = self.filter(status=RefundStatus.FAILED, payment__status="paid")
         return failed.exclude(refund_id="").filter(~Exists(later))
@@ -60,6 +63,9 @@ class RefundQuerySet(models.QuerySet["Refund"]):
     def unanswered(self) -> Self:
         """Refunds that Stripe was asked for, and of which it is unknown whether they were made."""
         return self.requested().filter(refund_id="")
+
+    def answered(self) -> Self:
+        return self.exclude(status=RefundStatus.REQUESTED, refund_id="")
 
     def total(self) -> Decimal:
         total: Decimal = self.aggregate(total=Coalesce(Sum("amount"), Decimal(0)))["total"]

@@ -19,11 +19,14 @@ def catch_up(*, since: datetime | None = None, at: datetime | None = None) -> St
     webhook had come. Raises ProviderError: then the next look begins where this one did."""
     look = StripeLook(started_at=at or timezone.now())
     last = StripeLook.objects.filter(started_at__lte=look.started_at).first()
-    if since is None and last is not None:
-        since = last.started_at - OVERLAP
-    earliest = look.started_at - GOES_BACK
-    for event in stripe.list_events(since=max(since or earliest, earliest)):
+    earliest = begin = look.started_at - GOES_BACK
+    if last is not None:
+        begin = max(last.started_at - OVERLAP, earliest)
+    since = begin if since is None else max(since, earliest)
+    for event in stripe.list_events(since=since):
         look.events += 1
         look.missed += apply_event(event, source=MoveSource.RECONCILIATION)
-    look.save()
+    # After a shorter look the next one begins where this one would have, or it would leave a gap.
+    if since <= begin:
+        look.save()
     return look

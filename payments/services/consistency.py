@@ -118,8 +118,9 @@ def check_payments(*, fix: bool = False, at: datetime | None = None) -> None:
 
 def to_ask_about(*, settled: int = SETTLED_PER_NIGHT) -> list[int]:
     """The payments that Stripe is to be asked about: each that is open or has an open
-    refund, and of the settled ones those that were asked about longest ago."""
-    here = stripe.known_account()
+    refund, and of the settled ones those that were asked about longest ago. Raises
+    ProviderUnavailable."""
+    here = stripe.ask_account()
     known = Payment.objects.filter(method=PaymentMethod.STRIPE).exclude(session_id="")
     # What was made in the other mode or in another account is unknown to our key.
     known = known.exclude(livemode=not here.livemode)

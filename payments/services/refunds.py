@@ -1,6 +1,8 @@
 """Giving money back, and what Stripe says of it (docs/rules.md, 12.9)."""
 
 import logging
+from contextlib import suppress
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,7 +24,7 @@ from payments.models import (
     RefundStatus,
     StripeOutcome,
 )
-from payments.models.refunds import RANKS
+from payments.models.refunds import RANKS, RefundQuerySet
 from payments.provider import stripe
 from payments.provider.types import ProviderRefund, ProviderRefused, ProviderUnavailable
 from payments.services.findings import close_findings, note_finding
@@ -40,6 +42,8 @@ from project.mail.services import send_to_audience, send_to_one
 
 logger = logging.getLogger(__name__)
 
+# Stripe knows a key for a day at least: after that, asking again may make a second refund.
+KEYS_LAST = timedelta(hours=12)
 STATUSES = {
     "pending": RefundStatus.REQUESTED,
     "requires_action": RefundStatus.REQUESTED,
@@ -79,10 +83,13 @@ def refund_payment(
 
     A second call after Stripe did not answer asks for the same refund. Raises IllegalMove for a
     payment that is not paid (another sum than was asked for can be given back before staff
-    accept it), PaymentDisputed, TooMuch, RefundUnanswered, ProviderError.
+    accept it), PaymentDisputed, TooMuch, RefundUnanswered, UnchargeableAmount, ProviderError.
     """
     refund = _note_request(payment.pk, by, reason, amount, ends_access=ends_access)
-    if refund.status == RefundStatus.REQUESTED:
+    if refund.created_at < timezone.now() - KEYS_LAST:
+        ask_about_refunds(refund.payment, source=MoveSource.STAFF)
+        refund.refresh_from_db()
+    if refund.status == RefundStatus.REQUESTED and not refund.refund_id:
         _ask_for(refund)
         refund.refresh_from_db()
     return refund
@@ -112,6 +119,8 @@ def _note_request(
     if not 0 < refund.amount <= left:
         raise TooMuch
     if payment.method == PaymentMethod.STRIPE and payment.payment_intent_id:
+        # Before the row is there: what Stripe can't be asked for would wait for its answer for ever.
+        stripe.to_minor_units(refund.amount, payment.currency)
         refund.save()
         return refund
     refund.status, refund.settled_at = RefundStatus.SUCCEEDED, timezone.now()
@@ -133,11 +142,12 @@ def _ask_for(refund: Refund) -> None:
             refund_token=str(refund.token),
         )
     except ProviderRefused as error:
-        _fail(refund, error.reason)
-        # What was given back in Stripe's dashboard is told as well.
-        ask_about_refunds(payment, source=MoveSource.STAFF)
+        # It may have been made before, or another one in Stripe's dashboard.
+        with suppress(ProviderRefused):
+            ask_about_refunds(payment, source=MoveSource.STAFF)
+        has_failed = _fail(refund, error.reason)
         payment.refresh_from_db()
-        if payment.status != PaymentStatus.REFUNDED:
+        if has_failed and payment.status != PaymentStatus.REFUNDED:
             raise
     except ProviderUnavailable as error:
         if error.needs_new_key:
@@ -148,9 +158,14 @@ def _ask_for(refund: Refund) -> None:
 
 
 @transaction.atomic
-def _fail(refund: Refund, failure: str) -> None:
-    lock_payment(refund.payment_id)
-    Refund.objects.filter(pk=refund.pk, status=RefundStatus.REQUESTED).update(
+def _fail(refund: Refund, failure: str) -> bool:
+    """Note that it was never made, unless we have heard of it meanwhile."""
+    payment = lock_payment(refund.payment_id)
+    return bool(_give_up(payment.refunds.filter(pk=refund.pk), failure))
+
+
+def _give_up(refunds: RefundQuerySet, failure: str) -> int:
+    return refunds.unanswered().update(
         status=RefundStatus.FAILED, failure=failure[:100] or "refused", settled_at=timezone.now()
     )
 
@@ -164,7 +179,11 @@ def _name_anew(refund: Refund) -> None:
 
 def ask_about_refunds(payment: Payment, *, source: MoveSource) -> None:
     """Take down what Stripe says of all refunds of the payment. Raises ProviderError."""
-    for refund in stripe.list_refunds(payment.payment_intent_id):
+    told = stripe.list_refunds(payment.payment_intent_id)
+    # What failed makes room for the one that took its place.
+    for refund in sorted(
+        told, key=lambda refund: STATUSES.get(refund.status) != RefundStatus.FAILED
+    ):
         apply_refund(payment_id=payment.pk, refund=refund, source=source)
 
 
@@ -228,7 +247,10 @@ def _tell_failure(refund: Refund) -> None:
     """A person has to bring the money to the buyer, unless a later refund does."""
     failed = FindingKind.REFUND_FAILED
     if refund.status != RefundStatus.FAILED:
-        close_findings(refund.payment.findings.filter(kind=failed))
+        waiting = Refund.objects.failed_for_good().filter(payment=refund.payment_id)
+        references = [one.reference for one in waiting]
+        findings = refund.payment.findings.filter(kind=failed)
+        close_findings(findings.exclude(reference__in=references))
     elif Refund.objects.failed_for_good().filter(pk=refund.pk).exists():
         note_finding(
             kind=failed,
@@ -245,7 +267,8 @@ def _find(payment: Payment, refund: ProviderRefund) -> Refund | None:
     known = payment.refunds.filter(names).first()
     if known is not None:
         return known
-    left = payment.amount - payment.refunds.promised().total()
+    # Of one without an answer nobody knows whether it was made; this one was.
+    left = payment.amount - payment.refunds.promised().answered().total()
     if refund.amount is None or not 0 < refund.amount <= left:
         return None
     if refund.currency != payment.currency:
@@ -265,6 +288,8 @@ def _settle(payment: Payment, cause: Cause) -> None:
     succeeded = payment.refunds.filter(status=RefundStatus.SUCCEEDED)
     payment.refunded_amount = succeeded.total()
     to = PaymentStatus.PAID if payment.left_amount else PaymentStatus.REFUNDED
+    if to == PaymentStatus.REFUNDED and payment.payment_intent_id:
+        _give_up(payment.refunds.all(), "charge_already_refunded")
     if payment.status != to:
         move_locked(payment, to=to, cause=cause, back=to == PaymentStatus.PAID)
     else:

@@ -41,7 +41,8 @@ def confirm_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     same = Payment.objects.filter(
         payer=payment.payer, course=payment.course_id, lesson=payment.lesson_id
     )
-    if same.filter(status=PaymentStatus.PAID).exclude(pk=payment.pk).exists():
+    # One whose access a refund or a dispute ended is no obstacle.
+    if same.giving_access().exclude(pk=payment.pk).exists():
         raise AlreadyPaid(_("This person has already paid for this."))
     return _decide(payment, PaymentStatus.PAID, by, reason)
 

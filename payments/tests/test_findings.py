@@ -20,6 +20,7 @@ from payments.tests.factories import PaymentFactory, RefundFactory
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
 REPAIRED, SETTLED, OPEN = "repaired", "settled", "open"
 
 
@@ -297,6 +298,26 @@ def test_another_refund_ends_the_finding_of_the_one_that_failed(at_stripe):
     assert fates() == [("refund_failed", OPEN)]
     tell(at_stripe, "pending", id="re_2", created=created)
     assert fates() == [("refund_failed", REPAIRED)]
+    consistency.check_payments()
+    assert fates() == [("refund_failed", REPAIRED)]
+
+
+@pytest.mark.reported("The first of two partial refunds failed days later, and nobody was told.")
+def test_a_refund_that_was_under_way_already_takes_no_others_place():
+    payment = PaymentFactory.create(paid=True, method="stripe", payment_intent_id="pi_1")
+    before = timezone.now() - timedelta(days=5)
+    first = RefundFactory.create(payment=payment, amount=500, refund_id="re_1", created_at=before)
+    second = RefundFactory.create(
+        payment=payment, amount=300, refund_id="re_2", status="requested", created_at=before + DAY
+    )
+    for refund, status in ((first, "failed"), (second, "succeeded")):
+        told = a_refund(payment, id=refund.refund_id, amount=50000, status=status)
+        refunds.apply_refund(
+            payment_id=payment.pk, refund=read_refund(told), source=MoveSource.WEBHOOK
+        )
+    assert fates() == [("refund_failed", OPEN)]
+    # Stripe's dashboard made the same again before we heard that the first one failed.
+    RefundFactory.create(payment=payment, amount=500, refund_id="re_3", created_at=before + DAY)
     consistency.check_payments()
     assert fates() == [("refund_failed", REPAIRED)]
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from payments.models import Payment, PaymentMove, StripePrice
 from payments.provider import stripe
-from payments.services import reconciliation
+from payments.services import consistency, reconciliation
 from payments.tests.factories import PaymentFactory
 from payments.tests.shop import session_of, the_payment
 
@@ -115,6 +115,15 @@ def test_an_account_is_asked_for_once(buy, stripe_sandbox, stripe_settings):
         stripe.ask_account()
     asked = [call.operation for call in stripe_sandbox.api.calls]
     assert asked == ["retrieve_account"]
+
+
+def test_a_worker_that_sold_nothing_leaves_out_payments_of_another_account(buy, stripe_sandbox):
+    buy()
+    stripe._accounts.clear()
+    assert consistency.to_ask_about() == [the_payment().pk]
+    Payment.objects.update(account_id="acct_other")
+    stripe._accounts.clear()
+    assert consistency.to_ask_about() == []
 
 
 def test_an_archived_price_of_a_half_made_payment_is_not_made_again_by_its_key(

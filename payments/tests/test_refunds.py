@@ -1,16 +1,19 @@
 """Giving money back: each refund is a row of its own (docs/rules.md, 12.9)."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from lms.models import Access
 from payments.models import Payment, PaymentMove, Refund, RefundStatus, StripeLook
-from payments.provider.types import ProviderRefused, ProviderUnavailable
+from payments.provider.types import ProviderRefused, ProviderUnavailable, UnchargeableAmount
 from payments.services import catching_up, refunds, staff, transitions
 from payments.tasks import ask_about_refunds, catch_up_with_stripe
 from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
 from payments.tests.sandbox import Fault
+from payments.tests.shop import events_of
 
 pytestmark = pytest.mark.django_db
 
@@ -177,6 +180,59 @@ def test_refunds_of_stripes_dashboard_are_rows_like_the_others(bought, stripe_sa
     assert bought.refunds.count() == 2
 
 
+@pytest.mark.reported("A refund timed out, was made in Stripe's dashboard, and the access stayed.")
+def test_a_refund_of_the_dashboard_takes_the_place_of_one_without_an_answer(
+    bought, refund, deliver, stripe_sandbox
+):
+    lose_answers(stripe_sandbox, "drop")
+    with pytest.raises(ProviderUnavailable):
+        refund(bought)
+    stripe_sandbox.sandbox.create_refund(
+        {"payment_intent": bought.payment_intent_id, "amount": "199000"}
+    )
+    [event] = events_of(stripe_sandbox, "refund.created")
+    deliver(event)
+    assert state(bought) == ("refunded", PRICE, False)
+    rows = bought.refunds.values_list("status", "failure")
+    assert list(rows) == [("failed", "charge_already_refunded"), ("succeeded", "")]
+
+
+@pytest.mark.reported("Days after a time-out the refund was tried again, and made a second time.")
+@pytest.mark.parametrize(
+    ("amount", "status", "days"),
+    [("500", "paid", 3), (None, "refunded", 3), (None, "refunded", 0)],
+)
+def test_a_refund_is_known_again_when_stripe_has_forgotten_its_key(
+    bought, refund, stripe_sandbox, amount, status, days
+):
+    lose_answers(stripe_sandbox)
+    with pytest.raises(ProviderUnavailable):
+        refund(bought, amount)
+    bought.refunds.update(created_at=timezone.now() - timedelta(days=days))
+    stripe_sandbox.api._kept.clear()
+    assert refund(bought, amount).status == "succeeded"
+    assert state(bought)[0] == status
+    assert len(stripe_sandbox.sandbox.all("refund")) == bought.refunds.count() == 1
+
+
+def test_a_refund_that_took_the_place_of_a_failed_one_is_heard_of_at_once(bought, stripe_sandbox):
+    form = {"payment_intent": bought.payment_intent_id, "amount": "199000"}
+    failed = stripe_sandbox.sandbox.create_refund(form)
+    ask_about_refunds(bought.pk)
+    stripe_sandbox.sandbox.settle_refund(failed["id"], succeeds=False)
+    stripe_sandbox.sandbox.create_refund(form)
+    ask_about_refunds(bought.pk)
+    assert state(bought) == ("refunded", PRICE, False)
+
+
+def test_what_stripe_cannot_be_asked_for_leaves_no_refund_behind(bought, refund):
+    Payment.objects.update(currency="JPY")
+    bought.refresh_from_db()
+    with pytest.raises(UnchargeableAmount):
+        refund(bought, "0.50")
+    assert not bought.refunds.exists()
+
+
 def test_a_disputed_payment_is_not_refunded(bought, refund, stripe_sandbox):
     dispute = DisputeFactory.create(payment=bought)
     asked = len(stripe_sandbox.api.calls)
@@ -250,6 +306,16 @@ def test_lost_events_are_made_good_at_night(api, learner, buy, stripe_sandbox):
     again = catching_up.catch_up()
     assert (again.missed, again.events) == (0, 5)
     assert api(learner).get(f"payments/{payment.pk}").json()["is_disputed"] is True
+
+
+def test_a_short_look_leaves_no_gap_before_the_nightly_one(stripe_sandbox):
+    now = timezone.now()
+    catching_up.catch_up(since=now)
+    assert not StripeLook.objects.exists()
+    catching_up.catch_up(at=now - timedelta(hours=20))
+    catching_up.catch_up(since=now)
+    catching_up.catch_up(since=now - timedelta(hours=22))
+    assert StripeLook.objects.count() == 2
 
 
 @pytest.mark.reported("A refund's event came before the payment's and was dropped as unknown.")

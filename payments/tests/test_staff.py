@@ -15,7 +15,7 @@ from payments import permissions
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus, Refund
 from payments.provider.types import ProviderRefused
 from payments.services import purchase, refunds, staff, transitions
-from payments.tests.factories import PaymentFactory, place
+from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory, place
 from payments.tests.failures import everything, failing_at
 from people.models import User
 from people.tests.factories import UserFactory
@@ -154,6 +154,19 @@ def test_a_refund_takes_the_right_that_its_payment_gave_and_no_other(
     statuses = Payment.objects.order_by("pk").values_list("status", flat=True)
     assert list(statuses) == ["refunded", "paid", "paid", "paid"]
     assert Access.objects.active().count() == 4
+
+
+@pytest.mark.reported("The access was refunded and the course bought again, but not confirmed.")
+@pytest.mark.parametrize("why", ["refund", "dispute"])
+def test_what_gives_no_access_any_more_does_not_hinder_another_payment(administrator, why):
+    old = PaymentFactory.create(paid=True, method="stripe")
+    if why == "refund":
+        RefundFactory.create(payment=old, ends_access=True)
+    else:
+        DisputeFactory.create(payment=old, status="lost")
+    new = PaymentFactory.create(payer=old.payer, course=old.course)
+    staff.confirm_payment(payment=new, by=administrator, reason="came")
+    assert Access.objects.active().get().reference == new.reference
 
 
 @pytest.fixture
