@@ -1,6 +1,7 @@
 """Where money, access and Stripe disagree, and what can be repaired of it (docs/rules.md, 12.19)."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -142,7 +143,9 @@ def compare_with_stripe(
     now = at or timezone.now()
     for payment in Payment.objects.filter(pk__in=payment_ids).order_by("pk"):
         if fix and payment.payment_intent_id and payment.refunds.requested().exists():
-            ask_about_refunds(payment, source=SOURCE)
+            # If Stripe does not know it, that is found next.
+            with suppress(ProviderRefused):
+                ask_about_refunds(payment, source=SOURCE)
         found = list(_at_stripe(payment))
         Payment.objects.filter(pk=payment.pk).update(checked_at=now)
         for one in found:
@@ -305,18 +308,18 @@ def _refunds(scope: Scope) -> Iterator[Disagreement]:
 def _at_stripe(payment: Payment) -> Iterator[Disagreement]:
     try:
         session = stripe.retrieve_session(payment.session_id)
+        contradiction = contradiction_of(payment, session)
+        compared = [] if contradiction else list(_compare(payment, session))
     except ProviderRefused as error:
         yield _about(FindingKind.UNKNOWN_AT_STRIPE, payment, {"reason": error.reason})
         return
-    contradiction = contradiction_of(payment, session)
-    if contradiction is None:
-        yield from _compare(payment, session)
-    elif contradiction == StripeOutcome.AMOUNT_DIFFERS:
+    yield from compared
+    if contradiction == StripeOutcome.AMOUNT_DIFFERS:
         ours, theirs = [str(payment.amount), payment.currency], None
         if session.amount is not None:
             theirs = [str(session.amount), session.currency]
         yield _about(FindingKind.AMOUNT_DIFFERS, payment, {"ours": ours, "theirs": theirs})
-    else:
+    elif contradiction:
         yield _about(FindingKind.STRIPE_SAYS_OTHERWISE, payment, {"as": contradiction.value})
 
 
@@ -333,14 +336,15 @@ def _compare(payment: Payment, session: Session) -> Iterator[Disagreement]:
         if succeeded == payment.amount:
             theirs = PaymentStatus.REFUNDED
         if succeeded != payment.refunds.filter(status=RefundStatus.SUCCEEDED).total():
-            # What only we know of, Stripe can't tell us.
+            # What only we know of, Stripe can't tell us, unless it failed since.
             is_more = succeeded > payment.refunded_amount
+            can_tell = is_more or any(refund.status in {"failed", "canceled"} for refund in told)
             params = {
                 "as": "refunds_differ",
                 "ours": [str(payment.refunded_amount), payment.currency],
                 "theirs": [str(succeeded), payment.currency],
             }
-            yield _about(kind, payment, params, repair if is_more else None)
+            yield _about(kind, payment, params, repair if can_tell else None)
             return
     # Where nobody says that it is paid, ours may be a step ahead.
     is_behind = not can_follow and PaymentStatus.PAID not in {payment.status, theirs}

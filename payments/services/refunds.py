@@ -106,12 +106,15 @@ def _note_request(
         raise IllegalMove
     if payment.disputes.standing().exists():
         raise PaymentDisputed
+    left = payment.amount - payment.refunds.promised().total()
     unanswered = payment.refunds.unanswered().first()
     if unanswered is not None:
-        if amount not in {None, unanswered.amount}:
+        rest = left + unanswered.amount
+        if amount != unanswered.amount and (amount is not None or unanswered.amount < rest):
             raise RefundUnanswered
+        unanswered.ends_access = ends_access
+        unanswered.save(update_fields=["ends_access"])
         return unanswered
-    left = payment.amount - payment.refunds.promised().total()
     refund = Refund(
         payment=payment, amount=left if amount is None else amount, by=by, reason=reason[:200],
         ends_access=ends_access,
@@ -155,6 +158,8 @@ def _ask_for(refund: Refund) -> None:
         raise
     else:
         apply_refund(payment_id=payment.pk, refund=answer, source=MoveSource.STAFF)
+        if STATUSES.get(answer.status) == RefundStatus.FAILED:
+            raise ProviderRefused(answer.failure)
 
 
 @transaction.atomic
@@ -264,7 +269,9 @@ def _tell_failure(refund: Refund) -> None:
 def _find(payment: Payment, refund: ProviderRefund) -> Refund | None:
     """The row of a refund, or a new one; None for an amount that the payment can't have."""
     names = Q(refund_id=refund.id) | Q(token=_uuid(refund.refund_token), refund_id="")
-    known = payment.refunds.filter(names).first()
+    # One of before refunds had rows has no name.
+    nameless = Q(refund_id="", status=RefundStatus.SUCCEEDED, amount=refund.amount)
+    known = payment.refunds.filter(names).first() or payment.refunds.filter(nameless).first()
     if known is not None:
         return known
     # Of one without an answer nobody knows whether it was made; this one was.

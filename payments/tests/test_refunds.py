@@ -2,15 +2,19 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
 from lms.models import Access
 from payments.models import Payment, PaymentMove, Refund, RefundStatus, StripeLook
+from payments.provider import stripe
+from payments.provider.reading import read_refund
 from payments.provider.types import ProviderRefused, ProviderUnavailable, UnchargeableAmount
-from payments.services import catching_up, refunds, staff, transitions
+from payments.services import catching_up, consistency, refunds, staff, transitions
 from payments.tasks import ask_about_refunds, catch_up_with_stripe
+from payments.tests.events import a_refund
 from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
 from payments.tests.sandbox import Fault
 from payments.tests.shop import events_of
@@ -231,6 +235,57 @@ def test_what_stripe_cannot_be_asked_for_leaves_no_refund_behind(bought, refund)
     with pytest.raises(UnchargeableAmount):
         refund(bought, "0.50")
     assert not bought.refunds.exists()
+
+
+def test_who_tries_again_decides_about_the_access_and_gets_no_less_than_asked_for(
+    bought, refund, stripe_sandbox
+):
+    lose_answers(stripe_sandbox, "drop")
+    with pytest.raises(ProviderUnavailable):
+        refund(bought, "500")
+    with pytest.raises(refunds.RefundUnanswered):
+        refund(bought)
+    refund(bought, "500", ends_access=True)
+    assert state(bought) == ("paid", 500, False)
+
+
+def test_a_refund_that_fails_at_once_is_not_said_to_be_made(bought, refund, monkeypatch):
+    def fail(*, refund_token, **_asked):
+        metadata = {"refund_token": refund_token}
+        return read_refund(a_refund(bought, status="failed", metadata=metadata))
+
+    monkeypatch.setattr(stripe, "refund", fail)
+    with pytest.raises(ProviderRefused):
+        refund(bought)
+    assert state(bought) == ("paid", 0, True)
+
+
+@pytest.mark.parametrize("how", ["event", "night"])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_refund_that_failed_gives_everything_back_however_it_is_heard_of(
+    bought, refund, deliver, stripe_sandbox, how, named
+):
+    """Refunds of before they had rows have no name."""
+    made = refund(bought)
+    stripe_sandbox.sandbox.settle_refund(made.refund_id, succeeds=False)
+    if not named:
+        bought.refunds.update(refund_id="", token=uuid4())
+    if how == "event":
+        deliver(stripe_sandbox.events[-1])
+    else:
+        consistency.compare_with_stripe([bought.pk], fix=True)
+    assert state(bought) == ("paid", 0, True)
+
+
+def test_refunds_that_stripe_does_not_list_are_no_end_of_the_night(bought, monkeypatch):
+    RefundFactory.create(payment=bought, status=RefundStatus.REQUESTED)
+
+    def refuse(_intent):
+        raise ProviderRefused("resource_missing")
+
+    monkeypatch.setattr(stripe, "list_refunds", refuse)
+    consistency.compare_with_stripe([bought.pk], fix=True)
+    assert bought.findings.get().kind == "unknown_at_stripe"
 
 
 def test_a_disputed_payment_is_not_refunded(bought, refund, stripe_sandbox):
