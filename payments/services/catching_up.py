@@ -1,12 +1,17 @@
 """Hearing from Stripe what no webhook told (docs/rules.md, 12.21)."""
 
+import logging
 from datetime import datetime, timedelta
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from payments.models import MoveSource, StripeLook
 from payments.provider import stripe
+from payments.provider.reading import UNREADABLE
 from payments.services.stripe_events import apply_event
+
+logger = logging.getLogger(__name__)
 
 # Stripe keeps events for thirty days.
 GOES_BACK = timedelta(days=30)
@@ -23,10 +28,16 @@ def catch_up(*, since: datetime | None = None, at: datetime | None = None) -> St
     if last is not None:
         begin = max(last.started_at - OVERLAP, earliest)
     since = begin if since is None else max(since, earliest)
+    is_whole = True
     for event in stripe.list_events(since=since):
         look.events += 1
-        look.missed += apply_event(event, source=MoveSource.RECONCILIATION)
+        try:
+            look.missed += apply_event(event, source=MoveSource.RECONCILIATION)
+        except (DatabaseError, *UNREADABLE):
+            # Those after it are not to wait for it; the next look tries it again.
+            logger.exception("Event %s can't be applied", event.id)
+            is_whole = False
     # After a shorter look the next one begins where this one would have, or it would leave a gap.
-    if since <= begin:
+    if is_whole and since <= begin:
         look.save()
     return look

@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.db import IntegrityError
 from django.utils import timezone
 
 from lms.models import Access
@@ -12,7 +13,14 @@ from payments.models import Payment, PaymentMove, Refund, RefundStatus, StripeLo
 from payments.provider import stripe
 from payments.provider.reading import read_refund
 from payments.provider.types import ProviderRefused, ProviderUnavailable, UnchargeableAmount
-from payments.services import catching_up, consistency, refunds, staff, transitions
+from payments.services import (
+    catching_up,
+    consistency,
+    refunds,
+    staff,
+    stripe_events,
+    transitions,
+)
 from payments.tasks import ask_about_refunds, catch_up_with_stripe
 from payments.tests.events import a_refund
 from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
@@ -371,6 +379,31 @@ def test_a_short_look_leaves_no_gap_before_the_nightly_one(stripe_sandbox):
     catching_up.catch_up(since=now)
     catching_up.catch_up(since=now - timedelta(hours=22))
     assert StripeLook.objects.count() == 2
+
+
+def test_an_event_that_cannot_be_applied_does_not_hold_up_those_after_it(
+    buy, stripe_sandbox, monkeypatch
+):
+    payment = Payment.objects.get(pk=buy().json()["id"])
+    stripe_sandbox.sandbox.pay(payment.session_id)
+    [charge] = stripe_sandbox.sandbox.all("charge")
+    stripe_sandbox.sandbox.open_dispute(charge["id"])
+    apply = stripe_events.apply_event
+    refused: list[object] = []
+
+    def refuse_the_first(event, *, source):
+        if not refused:
+            refused.append(event)
+            raise IntegrityError
+        return apply(event, source=source)
+
+    monkeypatch.setattr(catching_up, "apply_event", refuse_the_first)
+    first = catching_up.catch_up()
+    assert 0 < first.missed < first.events
+    assert not StripeLook.objects.exists()
+    catching_up.catch_up()
+    assert state(payment)[0] == "paid"
+    assert StripeLook.objects.exists()
 
 
 @pytest.mark.reported("A refund's event came before the payment's and was dropped as unknown.")
