@@ -48,7 +48,7 @@ def validate_price(price: Decimal) -> None:
             params={"currency": settings.CURRENCY},
         )
     lowest, highest = lowest_charge(settings.CURRENCY), highest_charge(settings.CURRENCY)
-    if price and price < lowest:
+    if 0 < price < lowest:
         raise ValidationError(
             _("A price can't be less than %(limit)s, except 0 for free."),
             code="price_too_low",

@@ -75,9 +75,10 @@ def request_payment(
     UnchargeableAmount; ProviderError if Stripe did not answer or refused: then there is nothing
     that the user sees, and another try goes on where this one ended.
     """
-    if order.method == PaymentMethod.STRIPE:
-        stripe.ask_account()
     placed = _place(user, order, idempotency_key)
+    if order.method == PaymentMethod.STRIPE and stripe.known_account() != stripe.ask_account():
+        # What waits may be of another account.
+        placed = _place(user, order, idempotency_key)
     if placed.is_stale:
         close_session(placed.payment)
         placed = _place(user, order, idempotency_key)

@@ -361,10 +361,11 @@ def test_a_dispute_takes_the_access_when_the_school_says_so(
 @pytest.mark.parametrize("seconds", [0, -1, -3600])
 def test_what_was_told_of_a_dispute_before_changes_nothing_later(deliver, paid, seconds):
     dispute = a_dispute(paid, status="lost")
-    deliver(an_event("charge.dispute.closed", dispute))
+    closed = an_event("charge.dispute.closed", dispute)
+    deliver(closed)
     earlier = dispute | {"status": "needs_response"}
-    moment = an_event("charge.dispute.updated", earlier)
-    deliver(moment | {"created": moment["created"] + seconds})
+    moment = closed["created"] + seconds
+    deliver(an_event("charge.dispute.updated", earlier, created=moment))
     assert Dispute.objects.get().status == "lost"
     assert noted() == (paid, "nothing to do: lost")
 

@@ -122,6 +122,15 @@ def world(moderators, administrator):
         "access": access,
         "payment": payment,
         "paid": paid,
+        "other_sum": PaymentFactory.create(
+            payer=author,
+            course__owner=administrator,
+            course__title="Мёд",
+            method="stripe",
+            status="processing",
+            received_amount=5,
+            received_currency="RUB",
+        ),
         "event": event,
         "finding": FindingFactory.create(
             kind=FindingKind.PAID_WITHOUT_ACCESS, payment=paid, reference="1"
