@@ -34,11 +34,13 @@ SELECT course.id * 3 + n - 3,
 FROM lms_course course, generate_series(1, 3) n WHERE course.id >= {courses_from};
 
 INSERT INTO payments_payment (id, payer_id, course_id, title, amount, currency, method, status,
-    created_at, paid_at, external_id, token, attempt, session_id, session_url, payment_intent_id)
+    created_at, paid_at, external_id, token, attempt, session_id, session_url, payment_intent_id,
+    refunded_amount, account_id, refusal, received_currency)
 SELECT n, payer, course.id, course.title, 990 + n % 1000, 'RUB', way, state, at,
     CASE WHEN state IN ('paid', 'refunded') THEN at END, 'B-' || n, gen_random_uuid(), 1,
     CASE WHEN way = 'stripe' THEN 'cs_test_' || n ELSE '' END, '',
-    CASE WHEN way = 'stripe' THEN 'pi_' || n ELSE '' END
+    CASE WHEN way = 'stripe' THEN 'pi_' || n ELSE '' END,
+    CASE WHEN state = 'refunded' THEN 990 + n % 1000 ELSE 0 END, '', '', ''
 FROM (SELECT n, 1 + n / 20 * 13 % {people} AS payer, 1 + n * 17 % {courses} AS target,
         (ARRAY['cash', 'transfer', 'stripe', 'stripe'])[1 + n % 4] AS way,
         CASE WHEN n > {payments} - 100 AND n % 4 < 2 THEN 'pending' WHEN n % 40 = 0 THEN 'failed'
@@ -77,9 +79,10 @@ SELECT course_id, payer_id, CASE WHEN id > {payments} - 50 THEN 'refused' ELSE '
 FROM payments_payment WHERE id >= {payments_from}
 ON CONFLICT DO NOTHING;
 
-INSERT INTO payments_stripeevent (event_id, type, payment_id, outcome, happened_at, received_at)
+INSERT INTO payments_stripeevent (event_id, type, payment_id, outcome, happened_at, received_at,
+    intent_id)
 SELECT 'evt_' || id, CASE status WHEN 'refunded' THEN 'charge.refunded'
-    ELSE 'checkout.session.completed' END, id, 'moved to paid', created_at, created_at
+    ELSE 'checkout.session.completed' END, id, 'moved to: paid', created_at, created_at, ''
 FROM payments_payment WHERE id >= {payments_from} AND method = 'stripe';
 
 ANALYZE;
