@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
+from payments.models import Payment
 from payments.provider import stripe as gateway
 from payments.stripe_sandbox.api import Reply, Request
 from payments.stripe_sandbox.forms import Json
@@ -108,6 +109,19 @@ def buy(
         return api(learner).post("payments", body)
 
     return ask
+
+
+@pytest.fixture
+def bought(
+    api: Any, learner: User, buy: Callable[..., Any], stripe_sandbox: ControlledServer
+) -> Payment:
+    """A payment that was made at Stripe."""
+    payment = Payment.objects.get(pk=buy().json()["id"])
+    stripe_sandbox.sandbox.pay(payment.session_id)
+    api(learner).get(f"payments/{payment.pk}/status")
+    payment.refresh_from_db()
+    assert payment.status == "paid"
+    return payment
 
 
 @pytest.fixture

@@ -33,17 +33,6 @@ PRICE = Decimal(1990)
 
 
 @pytest.fixture
-def bought(api, learner, buy, stripe_sandbox):
-    """A payment that was made at Stripe."""
-    payment = Payment.objects.get(pk=buy().json()["id"])
-    stripe_sandbox.sandbox.pay(payment.session_id)
-    api(learner).get(f"payments/{payment.pk}/status")
-    payment.refresh_from_db()
-    assert payment.status == "paid"
-    return payment
-
-
-@pytest.fixture
 def in_cash(administrator):
     return staff.confirm_payment(payment=PaymentFactory.create(), by=administrator, reason="came")
 

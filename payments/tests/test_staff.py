@@ -169,17 +169,6 @@ def test_what_gives_no_access_any_more_does_not_hinder_another_payment(administr
     assert Access.objects.active().get().reference == new.reference
 
 
-@pytest.fixture
-def bought(api, learner, buy, stripe_sandbox):
-    """A payment that was made at Stripe."""
-    payment = Payment.objects.get(pk=buy().json()["id"])
-    stripe_sandbox.sandbox.pay(payment.session_id)
-    api(learner).get(f"payments/{payment.pk}/status")
-    payment.refresh_from_db()
-    assert payment.status == "paid"
-    return payment
-
-
 def test_stripe_is_told_which_payment_is_refunded_and_why(bought, administrator, stripe_sandbox):
     refunds.refund_payment(payment=bought, by=administrator, reason="changed their mind")
     [refund] = stripe_sandbox.sandbox.all("refund")
