@@ -12,11 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from lms.mails import course_link
-from lms.models import Course, Lesson
 from payments.models import Dispute, Payment, PaymentStatus, Refund, RefundStatus
-from payments.permissions import can_refund, who_may_refund
+from payments.permissions import can_refund, may_learn, who_may_refund
 from people.models import BlockReason, User
-from project.common.money import shown
 from project.mail.kinds import Letter, MailKind, Skip, render, seller
 
 # Their names in settings.MAIL_KINDS. The key of the first two is the payment's number, that of the
@@ -107,7 +105,7 @@ class AccessTakenMail(PaymentMail):
 
     def facts(self, subject_id: int) -> dict[str, object] | None:
         payment = _payment(subject_id, PaymentStatus.PAID, PaymentStatus.REFUNDED)
-        if payment is None or _may_learn(payment):
+        if payment is None or may_learn(payment.payer, payment.target):
             return None
         by_dispute = payment.disputes.taking_access().exists()
         return (facts_of(payment) or {}) | {"by_dispute": by_dispute}
@@ -123,13 +121,6 @@ def facts_of(payment: Payment | None) -> dict[str, object] | None:
 def _payment(payment_id: int, *statuses: PaymentStatus) -> Payment | None:
     found = Payment.objects.filter(pk=payment_id, status__in=statuses)
     return found.select_related("payer", "lesson").first()
-
-
-def _may_learn(payment: Payment) -> bool:
-    """Say whether the payer has what was paid for, by whatever right."""
-    target = payment.target
-    materials = Course.objects if isinstance(target, Course) else Lesson.objects
-    return materials.open_to(payment.payer).filter(pk=target.pk).exists()
 
 
 class StaffMail(MailKind):
@@ -157,7 +148,7 @@ class StaffMail(MailKind):
         payment = subject.payment
         link = settings.SITE_URL + reverse("admin:payments_payment_change", args=[payment.pk])
         with translation.override(person.language):
-            amount = shown(subject.amount, payment.currency)
+            amount = subject.shown_amount
         context = {"person": person, "subject": subject, "payment": payment}
         return render(self.name, person.language, {**context, "amount": amount, "link": link})
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth.backends import ModelBackend
 
+from lms.models import Course, Lesson
 from payments.models import Payment
 from people.models import User
 
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 def can_cancel(user: User, payment: Payment) -> bool:
     """Call off an order: its buyer. Staff reject what they know will not come."""
     return payment.payer_id == user.pk
+
+
+def may_learn(user: User, target: Course | Lesson) -> bool:
+    """Have it already, and so no reason to pay for it: by a right, as its author or moderator, or
+    because it is open to everybody."""
+    materials = Course.objects if isinstance(target, Course) else Lesson.objects
+    return materials.open_to(user).filter(pk=target.pk).exists()
 
 
 def can_see_payments(user: User) -> bool:

@@ -122,7 +122,7 @@ ACCEPT_AMOUNT = StaffAction[Payment](
         _("%(received)s came where %(asked)s was asked for. The learner will get access.")
         % {
             "received": shown(payment.received_amount or Decimal(0), payment.received_currency),
-            "asked": shown(payment.amount, payment.currency),
+            "asked": payment.shown_amount,
         }
     ),
     allows=can_confirm,

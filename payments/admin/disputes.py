@@ -11,14 +11,12 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
+from payments.admin.base import PaymentsBookAdmin
 from payments.admin.columns import payment_link
 from payments.models import Dispute, DisputeStatus, Refund, RefundStatus
 from payments.models.disputes import OPEN, TO_ANSWER
-from payments.permissions import can_see_payments
-from people.current_user import current_user
-from project.common.admin.base import Label, ReadOnlyAdmin, display
+from project.common.admin.base import Label, column, display
 from project.common.admin.filters import SubsetFilter
-from project.common.money import shown
 
 DISPUTE_COLOURS = {
     **dict.fromkeys(DisputeStatus.values, "default"),
@@ -46,7 +44,7 @@ class DisputeFilter(SubsetFilter):
 
 
 @admin.register(Dispute)
-class DisputeAdmin(ReadOnlyAdmin[Dispute]):
+class DisputeAdmin(PaymentsBookAdmin[Dispute]):
     list_display = (
         "amount_shown",
         "payment_link",
@@ -74,21 +72,12 @@ class DisputeAdmin(ReadOnlyAdmin[Dispute]):
         ("created_at", "dispute_id"),
     )
 
+    amount_shown = column("shown_amount", _("amount"))
     payment_link = payment_link
-
-    def has_view_permission(self, request: HttpRequest, obj: Dispute | None = None) -> bool:
-        return can_see_payments(current_user(request))
+    reason_in_words = column("reason_in_words", _("reason"))
 
     def with_shown(self, rows: QuerySet[Dispute], request: HttpRequest) -> QuerySet[Dispute]:
         return rows.select_related("payment")
-
-    @display(description=_("amount"))
-    def amount_shown(self, dispute: Dispute) -> str:
-        return shown(dispute.amount, dispute.currency)
-
-    @display(description=_("reason"))
-    def reason_in_words(self, dispute: Dispute) -> str:
-        return dispute.reason_in_words
 
     @display(description=_("status"), label=DISPUTE_COLOURS)
     def status_label(self, dispute: Dispute) -> Label:
@@ -106,7 +95,7 @@ class DisputeAdmin(ReadOnlyAdmin[Dispute]):
 
 
 @admin.register(Refund)
-class RefundAdmin(ReadOnlyAdmin[Refund]):
+class RefundAdmin(PaymentsBookAdmin[Refund]):
     list_display = (
         "amount_shown",
         "payment_link",
@@ -129,17 +118,11 @@ class RefundAdmin(ReadOnlyAdmin[Refund]):
         ("by", "created_at", "settled_at"),
     )
 
+    amount_shown = column("shown_amount", _("amount"))
     payment_link = payment_link
-
-    def has_view_permission(self, request: HttpRequest, obj: Refund | None = None) -> bool:
-        return can_see_payments(current_user(request))
 
     def with_shown(self, rows: QuerySet[Refund], request: HttpRequest) -> QuerySet[Refund]:
         return rows.select_related("payment", "by")
-
-    @display(description=_("amount"))
-    def amount_shown(self, refund: Refund) -> str:
-        return shown(refund.amount, refund.payment.currency)
 
     @display(description=_("status"), label=REFUND_COLOURS)
     def status_label(self, refund: Refund) -> Label:

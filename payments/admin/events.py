@@ -5,16 +5,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from payments.admin.base import PaymentsBookAdmin
 from payments.admin.filters import EventTypeFilter
 from payments.models import StripeEvent, StripeOutcome
-from payments.permissions import can_see_payments
-from people.current_user import current_user
-from project.common.admin.base import ReadOnlyAdmin, display
+from project.common.admin.base import display
 from project.common.admin.filters import DaysFilter
 
 
 @admin.register(StripeEvent)
-class StripeEventAdmin(ReadOnlyAdmin[StripeEvent]):
+class StripeEventAdmin(PaymentsBookAdmin[StripeEvent]):
     list_display = ("type", "event_id", "payment", "outcome_in_words", "received_at")
     list_filter = (EventTypeFilter, ("received_at", DaysFilter))
     search_fields = ("event_id__exact",)
@@ -22,9 +21,6 @@ class StripeEventAdmin(ReadOnlyAdmin[StripeEvent]):
     ordering = ("-id",)
     sortable_by = ()
     fields = ("type", "event_id", "payment", "outcome_in_words", "happened_at", "received_at")
-
-    def has_view_permission(self, request: HttpRequest, obj: StripeEvent | None = None) -> bool:
-        return can_see_payments(current_user(request))
 
     def with_shown(
         self, rows: QuerySet[StripeEvent], request: HttpRequest

@@ -1,7 +1,5 @@
 """What was found wrong: to repair, or to settle with a reason."""
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -9,21 +7,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
+from payments.admin.base import PaymentsBookAdmin
 from payments.admin.columns import payment_link
 from payments.models import Finding, FindingStatus
-from payments.permissions import can_see_payments, can_settle
+from payments.permissions import can_settle
 from payments.services import consistency, findings
-from people.current_user import current_user
-from project.common.admin.actions import ActionsAdmin, Answers, Facts, ReasonForm, StaffAction
-from project.common.admin.base import Label, ReadOnlyAdmin, display
-
-if TYPE_CHECKING:
-    from people.models import User
-
-
-def _settle(finding: Finding, by: "User", answers: Answers) -> None:
-    findings.settle_finding(finding=finding, by=by, **answers)
-
+from project.common.admin.actions import ActionsAdmin, Facts, ReasonForm, StaffAction
+from project.common.admin.base import Label, display
 
 REPAIR = StaffAction[Finding](
     name="repair",
@@ -49,7 +39,7 @@ SETTLE = StaffAction[Finding](
     allows=can_settle,
     fits=lambda finding: finding.status == FindingStatus.OPEN,
     form=ReasonForm,
-    run=_settle,
+    run=lambda finding, by, answers: findings.settle_finding(finding=finding, by=by, **answers),
     done=_("Settled: %(rows)s."),
     on_list=True,
 )
@@ -61,7 +51,7 @@ COLOURS = {
 
 
 @admin.register(Finding)
-class FindingAdmin(ReadOnlyAdmin[Finding], ActionsAdmin[Finding]):
+class FindingAdmin(PaymentsBookAdmin[Finding], ActionsAdmin[Finding]):
     list_display = ("kind", "payment_link", "detail_shown", "status_label", "first_seen_at")
     list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
     # Those that are open come first.
@@ -75,9 +65,6 @@ class FindingAdmin(ReadOnlyAdmin[Finding], ActionsAdmin[Finding]):
     staff_actions = (REPAIR, SETTLE)
 
     payment_link = payment_link
-
-    def has_view_permission(self, request: HttpRequest, obj: Finding | None = None) -> bool:
-        return can_see_payments(current_user(request))
 
     def with_shown(self, rows: QuerySet[Finding], request: HttpRequest) -> QuerySet[Finding]:
         return rows.select_related("payment")

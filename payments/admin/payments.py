@@ -12,15 +12,14 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from lms.models import Course
 from payments.admin.actions import PAYMENT_ACTIONS
+from payments.admin.base import PaymentsBookAdmin
 from payments.admin.filters import AttentionFilter
 from payments.admin.import_export import PaymentImportExportMixin
 from payments.admin.timeline import timeline
 from payments.models import Payment, PaymentStatus
 from payments.models.querysets import PaymentQuerySet
-from payments.permissions import can_see_payments
-from people.current_user import current_user
 from project.common.admin.actions import ActionsAdmin, Facts
-from project.common.admin.base import Label, ReadOnlyAdmin, column, display
+from project.common.admin.base import Label, column, display
 from project.common.admin.filters import (
     Choices,
     ChoosingAdmin,
@@ -43,7 +42,10 @@ STATUS_COLOURS = {
 
 @admin.register(Payment)
 class PaymentAdmin(
-    PaymentImportExportMixin, ChoosingAdmin[Payment], ReadOnlyAdmin[Payment], ActionsAdmin[Payment]
+    PaymentImportExportMixin,
+    ChoosingAdmin[Payment],
+    PaymentsBookAdmin[Payment],
+    ActionsAdmin[Payment],
 ):
     choices = {
         "courses": Choices(Course.objects.all, ["title"]),
@@ -88,11 +90,9 @@ class PaymentAdmin(
     staff_actions = PAYMENT_ACTIONS
     misfit = gettext_lazy("This can't be done with the payment in its current state.")
 
+    amount_shown = column("shown_amount", gettext_lazy("amount"))
     payer_email = column("payer.email", gettext_lazy("payer's email"))
     number = column("pk", gettext_lazy("number"))
-
-    def has_view_permission(self, request: HttpRequest, obj: Payment | None = None) -> bool:
-        return can_see_payments(current_user(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
         return cast(PaymentQuerySet, super().get_queryset(request)).shown_to_staff()
@@ -102,10 +102,6 @@ class PaymentAdmin(
 
     def found(self, rows: QuerySet[Payment], text: str) -> QuerySet[Payment]:
         return cast(PaymentQuerySet, rows).found_by_staff(text)
-
-    @display(description=gettext_lazy("amount"))
-    def amount_shown(self, payment: Payment) -> str:
-        return shown(payment.amount, payment.currency)
 
     @display(description=gettext_lazy("refunded"))
     def refunded(self, payment: Payment) -> str:
@@ -130,7 +126,7 @@ class PaymentAdmin(
         return [
             (_("Payer"), f"{row.payer} ({row.payer.email})"),
             (_("For"), row.title),
-            (_("Amount"), self.amount_shown(row)),
+            (_("Amount"), row.shown_amount),
             (_("Refunded"), self.refunded(row)),
             (_("Method"), row.get_method_display()),
             (_("Status"), row.get_status_display()),

@@ -22,7 +22,6 @@ from payments.models import (
 )
 from payments.models.disputes import TO_ANSWER
 from people.models import User
-from project.common.money import shown
 from project.mail.models import Delivery, DeliveryStatus
 
 # Symbol and tone of a move, by where it led.
@@ -89,11 +88,10 @@ def timeline(payment: Payment) -> list[Step]:
 
 
 def _beginning(payment: Payment) -> Iterator[Step]:
-    amount = shown(payment.amount, payment.currency)
     yield Step(
         at=payment.created_at,
         title=_("Created: %(amount)s, %(method)s")
-        % {"amount": amount, "method": payment.get_method_display()},
+        % {"amount": payment.shown_amount, "method": payment.get_method_display()},
         icon="add_circle",
         detail=_("Imported as %s") % payment.external_id if payment.external_id else "",
         by="" if payment.external_id else _name(payment.payer),
@@ -145,7 +143,7 @@ def _refunds(payment: Payment) -> Iterator[Step]:
             at=refund.settled_at or refund.created_at,
             title=_("Refund of %(amount)s: %(status)s")
             % {
-                "amount": shown(refund.amount, payment.currency),
+                "amount": refund.shown_amount,
                 "status": refund.get_status_display(),
             },
             icon=icon,
@@ -166,7 +164,7 @@ def _disputes(payment: Payment) -> Iterator[Step]:
             at=dispute.told_at,
             title=_("Dispute about %(amount)s: %(status)s")
             % {
-                "amount": shown(dispute.amount, dispute.currency),
+                "amount": dispute.shown_amount,
                 "status": dispute.get_status_display(),
             },
             icon=icon,

@@ -8,6 +8,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from project.common.money import shown
+
 
 class DisputeStatus(models.TextChoices):
     """Stripe's own states; the first three are questions of a bank that has not taken the money."""
@@ -102,6 +104,10 @@ class Dispute(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
+
+    @property
+    def shown_amount(self) -> str:
+        return shown(self.amount, self.currency)
 
     @property
     def reason_in_words(self) -> str:

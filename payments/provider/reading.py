@@ -80,7 +80,7 @@ def _read_charge(answer: Json) -> Charge:
     )
 
 
-def read_refund(answer: Mapping[str, Any]) -> ProviderRefund:
+def read_refund(answer: Json) -> ProviderRefund:
     currency = answer["currency"].upper()
     metadata = answer["metadata"] or {}
     return ProviderRefund(
@@ -96,7 +96,7 @@ def read_refund(answer: Mapping[str, Any]) -> ProviderRefund:
     )
 
 
-def _read_dispute(answer: Mapping[str, Any]) -> ProviderDispute:
+def _read_dispute(answer: Json) -> ProviderDispute:
     currency = answer["currency"].upper()
     due_by = answer["evidence_details"]["due_by"]
     return ProviderDispute(

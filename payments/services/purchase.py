@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import Course, Lesson
 from payments.models import IdempotencyKey, Payment, PaymentMethod, PaymentStatus
+from payments.permissions import may_learn
 from payments.provider import stripe
 from payments.services.checkout import close_session, open_session
 from people.models import User
@@ -136,7 +137,7 @@ def _waiting_or_new(user: User, order: Order) -> Placed:
     target = _find_target(user, order)
     if not target.price:
         raise NothingToPay
-    if _may_learn(user, target) or Payment.objects.filter(payer=user).paying_for(target).exists():
+    if may_learn(user, target) or Payment.objects.filter(payer=user).paying_for(target).exists():
         raise AlreadyPaid
     offer = Payment(
         payer=user,
@@ -152,13 +153,6 @@ def _waiting_or_new(user: User, order: Order) -> Placed:
         return Placed(waiting, is_new=False, is_stale=_is_stale(waiting, offer))
     offer.save()
     return Placed(offer, is_new=True)
-
-
-def _may_learn(user: User, target: Course | Lesson) -> bool:
-    """Say whether the user has it already: by a right, as its author or moderator, or because it is
-    open to everybody."""
-    materials = Course.objects if isinstance(target, Course) else Lesson.objects
-    return materials.open_to(user).filter(pk=target.pk).exists()
 
 
 def _is_stale(waiting: Payment, offer: Payment) -> bool:

@@ -100,7 +100,6 @@ def move_locked(
     if to == PaymentStatus.PAID and not back:
         _tell_payer(payment, RECEIVED, key=str(payment.pk))
         close_needless_soon(payment.payer)
-
     if (came_from, to) == (PaymentStatus.PROCESSING, PaymentStatus.FAILED):
         _tell_payer(payment, FAILED, key=str(payment.pk))
 

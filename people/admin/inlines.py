@@ -13,7 +13,7 @@ from payments.models.querysets import PaymentQuerySet
 from payments.permissions import can_see_payments
 from people.current_user import current_user
 from people.models import User
-from project.common.admin.base import ReadOnlyInline, display
+from project.common.admin.base import ReadOnlyInline, column, display
 from project.common.money import shown
 
 
@@ -75,12 +75,10 @@ class PaymentInline(ReadOnlyInline[Payment, User]):
     show_change_link = True
     verbose_name_plural = _("payments")
 
+    amount_shown = column("shown_amount", _("amount"))
+
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return can_see_payments(current_user(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
         return cast(PaymentQuerySet, super().get_queryset(request)).whole()
-
-    @display(description=_("amount"))
-    def amount_shown(self, payment: Payment) -> str:
-        return shown(payment.amount, payment.currency)
