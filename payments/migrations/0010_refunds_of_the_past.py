@@ -14,27 +14,28 @@ def add_refunds(apps, schema_editor):
     refunds = apps.get_model("payments", "Refund").objects
     events = apps.get_model("payments", "StripeEvent").objects
     accesses = apps.get_model("lms", "Access").objects.filter(source="payment")
-    payments.filter(status="refunded").update(refunded_amount=F("amount"))
-    known = {move.payment_id: move for move in moves.filter(to_status="refunded").order_by("id")}
-    refunds.bulk_create(
-        (
-            refunds.model(
-                payment_id=payment.pk,
-                amount=payment.amount,
-                status="succeeded",
-                reason=known[payment.pk].reason if payment.pk in known else "",
-                by_id=known[payment.pk].by_id if payment.pk in known else None,
-                created_at=known[payment.pk].created_at if payment.pk in known else timezone.now(),
-                settled_at=known[payment.pk].created_at if payment.pk in known else timezone.now(),
-            )
-            for payment in payments.filter(status="refunded", amount__gt=0)
-        ),
-        batch_size=1000,
-    )
     for rows, column in ((moves.filter(by=None), "reason"), (accesses, "revoked_reason")):
         rest = Concat(Value(REFUND), Substr(column, len(CHARGE) + 1), Value(", succeeded"))
         rows.filter(**{f"{column}__startswith": CHARGE}).update(**{column: rest})
     events.filter(outcome="partly refunded").update(outcome="nothing to do: paid")
+    payments.filter(status="refunded").update(refunded_amount=F("amount"))
+    known = {move.payment_id: move for move in moves.filter(to_status="refunded").order_by("id")}
+    made = []
+    for payment in payments.filter(status="refunded", amount__gt=0):
+        move = known.get(payment.pk)
+        at = move.created_at if move else timezone.now()
+        made.append(
+            refunds.model(
+                payment_id=payment.pk,
+                amount=payment.amount,
+                status="succeeded",
+                reason=move.reason if move else "",
+                by_id=move.by_id if move else None,
+                created_at=at,
+                settled_at=at,
+            )
+        )
+    refunds.bulk_create(made, batch_size=1000)
 
 
 class Migration(migrations.Migration):

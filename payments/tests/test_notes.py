@@ -106,3 +106,15 @@ def test_what_staff_wrote_stays_as_they_wrote_it(administrator, text):
 def test_what_only_begins_like_a_note_is_none(text):
     with override("ru"):
         assert AutomaticReason.in_words(text) == text
+
+
+def test_a_refund_of_the_past_has_the_reason_of_its_move_as_it_is_noted_now():
+    payment = PaymentFactory.create(refunded=True)
+    PaymentMove.objects.create(
+        payment=payment,
+        from_status="paid",
+        to_status="refunded",
+        reason="charge refunded: ch_3P",
+    )
+    migrate()
+    assert payment.refunds.get().reason == payment.moves.get().reason == "refund: ch_3P, succeeded"
