@@ -248,7 +248,8 @@ class ControlledHandler(SandboxHandler):
 
 class ControlledServer(SandboxServer):
     """`.sandbox.pay(id)` is the buyer, `.api.faults` what shall go wrong, `.api.calls` what was
-    asked, `.events` what Stripe would have told us; only an address gets them sent."""
+    asked, `.events` what Stripe would have told us; only an address gets them sent. Delayed money
+    comes after an hour: what a test does meanwhile may take long on a busy machine."""
 
     handler_class = ControlledHandler
     sandbox_class = MovableSandbox
@@ -257,7 +258,7 @@ class ControlledServer(SandboxServer):
     api: FaultyAPI
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(**{"delay": 3600} | options)
         self.events: list[Json] = []
         if self.webhooks is None:
             self.sandbox.on_event = self.events.append

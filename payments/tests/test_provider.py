@@ -98,7 +98,7 @@ def test_delayed_money_comes_or_not(
     assert (on_its_way.status, on_its_way.payment_status) == ("complete", "unpaid")
     assert (on_its_way.payment_intent_id is not None, on_its_way.paid_at) == (True, None)
 
-    stripe_sandbox.sandbox.advance(10)
+    stripe_sandbox.sandbox.advance(3600)
     assert gateway.retrieve_session(session.id).payment_status == payment_status
 
 
