@@ -105,7 +105,7 @@ class AccessTakenMail(PaymentMail):
 
     def facts(self, subject_id: int) -> dict[str, object] | None:
         payment = _payment(subject_id, PaymentStatus.PAID, PaymentStatus.REFUNDED)
-        if payment is None or may_learn(payment.payer, payment.target):
+        if payment is None or (payment.target and may_learn(payment.payer, payment.target)):
             return None
         by_dispute = payment.disputes.taking_access().exists()
         return (facts_of(payment) or {}) | {"by_dispute": by_dispute}

@@ -44,7 +44,10 @@ class PaymentOut(OutputSchema):
 
     id: int
     user_id: int = Field(validation_alias="payer_id", description="Who pays.", examples=[7])
-    course_id: int | None = Field(examples=[3])
+    course_id: int | None = Field(
+        description="Either this or `lesson_id`; both are null if it was deleted since.",
+        examples=[3],
+    )
     lesson_id: int | None = Field(examples=[None])
     title: str = Field(examples=["Bread at home"])
     amount: Money

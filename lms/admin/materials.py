@@ -258,7 +258,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     ) -> HttpResponse:
         """What is paid for is not even asked about."""
         subject = self._seen(request, object_id)
-        if self.has_delete_permission(request, subject) and authoring.has_payments(subject):
+        if self.has_delete_permission(request, subject) and authoring.is_kept(subject):
             self.message_user(request, str(authoring.HasPayments.message), messages.ERROR)
             return HttpResponseRedirect(self.url("change", subject.pk))
         return super().delete_view(request, object_id, *args)
@@ -269,7 +269,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         """Count what goes along: Django would load and list each lesson, subscription and right."""
         subjects = list(objs)
         for subject in subjects:
-            if authoring.has_payments(subject):
+            if authoring.is_kept(subject):
                 raise authoring.HasPayments(f"{subject}: {authoring.HasPayments.message}")
         numbers = {str(self.opts.verbose_name_plural): len(subjects)}
         for part in self.goes_along(subjects):

@@ -73,7 +73,7 @@ def update_course(
     summary="Delete a course",
 )
 def delete_course(request: AuthenticatedRequest, course_id: int) -> Status[None]:
-    """With its lessons and pictures. Somebody has paid for it: 409 `has_payments`."""
+    """With its lessons and pictures. Somebody has paid for it or a lesson of it, or is about to: 409 `has_payments`."""
     course = get_course(request.user, course_id, to=permissions.can_delete_course)
     authoring.delete_course(course=course, by=request.user)
     return Status(204, None)

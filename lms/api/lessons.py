@@ -70,7 +70,7 @@ def update_lesson(
     summary="Delete a lesson",
 )
 def delete_lesson(request: AuthenticatedRequest, lesson_id: int) -> Status[None]:
-    """With its picture. Somebody has paid for it or its course: 409 `has_payments`."""
+    """With its picture. Somebody has paid for it or its course, or is about to: 409 `has_payments`."""
     lesson = get_lesson(request.user, lesson_id, to=permissions.can_delete_lesson)
     authoring.delete_lesson(lesson=lesson, by=request.user)
     return Status(204, None)

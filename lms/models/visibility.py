@@ -11,11 +11,12 @@ open_to               by a right, moderators    yes         by a right, moderato
 on_sale_to            yes                       yes         nobody
 """
 
-from typing import Self
+from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, ProtectedError, Q
+from django.db.models.deletion import Collector
 
 from people.models import User
 
@@ -33,11 +34,23 @@ def published_or_own(user: User, prefix: str = "") -> Q:
 
 
 class KeepingQuerySet[M: models.Model](models.QuerySet[M]):
-    """Rows of another app with a protected key to courses or lessons."""
+    """Rows of another app with a key to courses or lessons that is `protect_or_set_null`."""
 
     def keeping(self) -> Self:
-        """Those because of which a lesson has to stay in its course."""
+        """Those because of which a course or lesson is not deleted, and a lesson not moved."""
         raise NotImplementedError
+
+
+def protect_or_set_null(
+    collector: Collector, field: Any, sub_objs: models.QuerySet[models.Model], using: str
+) -> None:
+    """An `on_delete`: PROTECT while some of the rows are `keeping()`, SET_NULL when none is."""
+    rows = field.model._default_manager.using(using)  # noqa: SLF001 - documented
+    kept = rows.filter(pk__in=[row.pk for row in sub_objs]).keeping()
+    if kept.exists():
+        message = f"{field.model.__name__} keeps what it refers to."
+        raise ProtectedError(message, set(kept))
+    models.SET_NULL(collector, field, sub_objs, using)
 
 
 class MaterialQuerySet[M: models.Model](models.QuerySet[M]):

@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from functools import wraps
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.db import transaction
-from django.db.models import PROTECT, Max, Model, ProtectedError, QuerySet
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import ChangeKind, Course, Lesson
 from lms.models.courses import LAST_POSITION
-from lms.models.visibility import KeepingQuerySet
+from lms.models.visibility import KeepingQuerySet, protect_or_set_null
 from lms.services.updates import save_course
 from lms.validators import normalize_video_url
 from people.models import User
@@ -70,15 +71,15 @@ def update_course(
 @transaction.atomic
 def delete_course(*, course: Course, by: User) -> None:
     """Delete a course with its lessons and pictures. Raises HasPayments."""
+    _lock_referring(course)
     course = Course.objects.select_for_update().get(pk=course.pk)
     course.changed_by = by
     # The lessons locked as well: a picture that just comes for one of them is among these.
     lessons = course.lessons.select_for_update()
     pictures = [course.preview, *(lesson.preview for lesson in lessons)]
-    try:
-        course.delete()
-    except ProtectedError:
-        raise HasPayments from None
+    if is_kept(course):
+        raise HasPayments
+    course.delete()
     for picture in pictures:
         discard_file(picture)
 
@@ -151,51 +152,43 @@ def update_lesson(
 def delete_lesson(*, lesson: Lesson, by: User, notify: bool = True) -> None:
     """Delete a lesson with its picture; a minor edit (`notify` false) is no update for the
     subscribers of its course. Raises HasPayments."""
+    _lock_referring(lesson)
     lesson, courses = _locked(lesson)
     if is_kept(lesson):
         raise HasPayments
     removed = copy(lesson)  # keeps its key
     lesson.changed_by = by
-    try:
-        lesson.delete()
-    except ProtectedError:
-        raise HasPayments from None
+    lesson.delete()
     discard_file(lesson.preview)
     told = [ChangeKind.LESSON_REMOVED] if notify else []
     save_course(course=courses[lesson.course_id], by=by, told=told, lesson=removed)
 
 
-def has_payments(subject: Course | Lesson) -> bool:
-    """Whether somebody has paid for it or for a part of it, so that it can't be deleted."""
-    if isinstance(subject, Lesson) and is_kept(subject):
-        return True
-    itself: QuerySet[Model] = type(subject).objects.filter(pk=subject.pk)
-    protecting = [*_protecting(itself)]
+def is_kept(subject: Course | Lesson) -> bool:
+    """Whether somebody has paid for it, for a lesson of the course or for the course of the lesson,
+    or is about to: then it is not deleted, and a lesson not moved to another course."""
     if isinstance(subject, Course):
-        protecting += _protecting(subject.lessons.all())
-    return any(rows.exists() for rows in protecting)
+        course, lessons = subject.pk, subject.lessons.all()
+    else:
+        course, lessons = subject.course_id, Lesson.objects.filter(pk=subject.pk)
+    materials = Course.objects.filter(pk=course), lessons
+    return any(rows.keeping().exists() for of in materials for rows in _referring(of))
 
 
-def is_kept(lesson: Lesson) -> bool:
-    """Whether somebody has paid for the lesson or its course, or is about to, so that it can't be
-    moved to another course."""
-    materials: list[QuerySet[Model]] = [
-        Lesson.objects.filter(pk=lesson.pk),
-        Course.objects.filter(pk=lesson.course_id),
-    ]
-    protecting = (others for rows in materials for others in _protecting(rows))
-    return any(
-        rows.keeping().exists() if isinstance(rows, KeepingQuerySet) else rows.exists()
-        for rows in protecting
-    )
+def _lock_referring(subject: Course | Lesson) -> None:
+    """Before the course is locked: who moves a payment locks it first, and then gives the access."""
+    lessons = subject.lessons.all() if isinstance(subject, Course) else Lesson.objects.none()
+    for of in (type(subject)._default_manager.filter(pk=subject.pk), lessons):  # noqa: SLF001 - documented
+        for rows in _referring(of):
+            list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
 
 
-def _protecting(rows: QuerySet[Model]) -> Iterator[QuerySet[Model]]:
-    """Rows with a protected key to these, whichever app they belong to."""
-    for relation in rows.model._meta.related_objects:
-        if relation.on_delete is PROTECT:
+def _referring(materials: QuerySet[Any]) -> Iterator[KeepingQuerySet[Any]]:
+    """Rows with a key to these that may keep them, whichever app they belong to."""
+    for relation in materials.model._meta.related_objects:
+        if relation.on_delete is protect_or_set_null:
             others = relation.related_model._default_manager  # noqa: SLF001 - documented
-            yield others.filter(**{f"{relation.field.name}__in": rows})
+            yield others.filter(**{f"{relation.field.name}__in": materials})
 
 
 def set_preview(*, subject: Course | Lesson, picture: "ContentFile[bytes] | None") -> None:

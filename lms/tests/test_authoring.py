@@ -361,10 +361,10 @@ def test_what_is_paid_for_stays_with_all_it_has(
     what = {"course": course} if paid == "course" else {"course": None, "lesson": lesson}
     PaymentFactory.create(**what, title="Paid")
     other_lesson = course.lessons.latest("pk")
-    assert authoring.has_payments(course) is True
-    assert authoring.has_payments(lesson) is True
-    assert authoring.has_payments(other_lesson) is (paid == "course")
-    assert not any(map(authoring.has_payments, Course.objects.exclude(pk=course.pk)))
+    assert authoring.is_kept(course) is True
+    assert authoring.is_kept(lesson) is True
+    assert authoring.is_kept(other_lesson) is (paid == "course")
+    assert not any(map(authoring.is_kept, Course.objects.exclude(pk=course.pk)))
     before = pictures()
     with django_capture_on_commit_callbacks(execute=True):
         with pytest.raises(authoring.HasPayments):

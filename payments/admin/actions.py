@@ -73,7 +73,9 @@ CONFIRM = StaffAction[Payment](
     ),
     allows=can_confirm,
     fits=lambda payment: (
-        payment.method != PaymentMethod.STRIPE and payment.can_move(PaymentStatus.PAID)
+        payment.method != PaymentMethod.STRIPE
+        and payment.can_move(PaymentStatus.PAID)
+        and payment.has_target
     ),
     form=ReasonForm,
     run=lambda payment, by, answers: staff.confirm_payment(payment=payment, by=by, **answers),
@@ -126,7 +128,7 @@ ACCEPT_AMOUNT = StaffAction[Payment](
         }
     ),
     allows=can_confirm,
-    fits=lambda payment: payment.awaits_decision,
+    fits=lambda payment: payment.awaits_decision and payment.has_target,
     form=ReasonForm,
     run=lambda payment, by, answers: staff.accept_amount(payment=payment, by=by, **answers),
     done=gettext_lazy("The sum was accepted."),
@@ -143,6 +145,7 @@ UNDO_CONFIRMATION = StaffAction[Payment](
     fits=lambda payment: (
         payment.method != PaymentMethod.STRIPE
         and payment.status == PaymentStatus.PAID
+        and payment.has_target
         and not payment.refunds.promised().exists()
     ),
     form=ReasonForm,
@@ -158,7 +161,7 @@ GRANT_ACCESS = StaffAction[Payment](
         "The payer will have access whatever happens to this payment, until the access is revoked."
     ),
     allows=lambda user: can_see_payments(user) and can_grant_access(user),
-    fits=lambda payment: not staff.has_access(payment),
+    fits=lambda payment: payment.has_target and not staff.has_access(payment),
     form=ReasonForm,
     run=lambda payment, by, answers: staff.give_access(payment=payment, by=by, **answers),
     done=gettext_lazy("Access was granted."),

@@ -28,6 +28,7 @@ class FindingKind(models.TextChoices):
     REFUND_UNANSWERED = "refund_unanswered", _("refund without an outcome")
     WEBHOOK_DIFFERS = "webhook_differs", _("webhook set up differently")
     PRICE_REFUSED = "price_refused", _("price refused by Stripe")
+    PAID_FOR_DELETED = "paid_for_deleted", _("paid for what was deleted")
 
 
 class FindingStatus(models.TextChoices):
@@ -66,6 +67,7 @@ WORDS = {
         "Stripe's webhook sends thin events, which Parta can't use: choose snapshot events in Stripe's dashboard."
     ),
     "price_refused": _("Stripe does not accept the price of %(amount)s (%(reason)s)."),
+    "paid_for_deleted": _("What it was for has been deleted: give the money back."),
     StripeOutcome.OTHER_PAYMENT.value: StripeOutcome.OTHER_PAYMENT.label,
     StripeOutcome.OTHER_SESSION.value: StripeOutcome.OTHER_SESSION.label,
 }

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from lms.models import Course, Lesson
+from lms.models.visibility import protect_or_set_null
 from payments.models.accounts import MadeAtStripe
 from payments.models.querysets import EARLIEST_PAID, LATEST_PAID, PaymentQuerySet
 from payments.models.states import (
@@ -30,7 +31,8 @@ from project.common.money import shown
 class Payment(MadeAtStripe):
     """A payment of one person for one course or one lesson.
 
-    `title`, `amount` and `currency` are the ones at the time of purchase.
+    `title`, `amount` and `currency` are the ones at the time of purchase. An order that came to
+    nothing keeps them when what it was for is deleted.
     """
 
     # Indexes of these three: payment_payer_paid and its like, which begin with them.
@@ -43,7 +45,7 @@ class Payment(MadeAtStripe):
     )
     course = models.ForeignKey(
         Course,
-        models.PROTECT,
+        protect_or_set_null,
         db_index=False,
         null=True,
         blank=True,
@@ -52,7 +54,7 @@ class Payment(MadeAtStripe):
     )
     lesson = models.ForeignKey(
         Lesson,
-        models.PROTECT,
+        protect_or_set_null,
         db_index=False,
         null=True,
         blank=True,
@@ -122,9 +124,12 @@ class Payment(MadeAtStripe):
             ("refund_payment", gettext_noop("refund")),
         ]
         constraints = [
+            # None only once it was deleted, and nobody can order that any more. Money may still be
+            # told of: late, or when a refund of it fails.
             models.CheckConstraint(
                 condition=Q(course__isnull=False, lesson=None)
-                | Q(course=None, lesson__isnull=False),
+                | Q(course=None, lesson__isnull=False)
+                | Q(course=None, lesson=None) & ~Q(status="pending"),
                 name="payment_has_one_target",
             ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="payment_amount_not_negative"),
@@ -258,11 +263,13 @@ class Payment(MadeAtStripe):
         return MOVES_BACK.get(PaymentStatus(self.status)) == to
 
     @property
-    def target(self) -> Course | Lesson:
-        """What is paid for."""
-        target = self.course or self.lesson
-        assert target is not None  # noqa: S101 - the database holds it (payment_has_one_target)
-        return target
+    def target(self) -> Course | Lesson | None:
+        """What is paid for; None if it was deleted since."""
+        return self.course or self.lesson
+
+    @property
+    def has_target(self) -> bool:
+        return self.course_id is not None or self.lesson_id is not None
 
     @property
     def reference(self) -> str:

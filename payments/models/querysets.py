@@ -48,7 +48,8 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         return whole if user.is_superuser else whole.filter(payer=user)
 
     def keeping(self) -> Self:
-        """Payments that are paid or may be soon; an order that came to nothing keeps nothing."""
+        """Payments that are paid or may be soon; an order that came to nothing keeps nothing
+        (docs/rules.md, 6.8)."""
         return self.filter(status__in=(*OPEN_STATUSES, PaymentStatus.PAID))
 
     def whole(self) -> Self:
@@ -69,8 +70,15 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         return overdue.order_by(F("checked_at").asc(nulls_first=True), "id")
 
     def giving_access(self) -> Self:
-        """Payments that give their payer the right to learn: paid, and neither a refund nor a
-        dispute takes it (docs/rules.md, 12.7)."""
+        """Payments that give their payer the right to learn: paid, for what is still there, and
+        neither a refund nor a dispute takes it (docs/rules.md, 12.7)."""
+        return self.owing_access().exclude(course=None, lesson=None)
+
+    def for_what_is_deleted(self) -> Self:
+        """Payments that would give access if what they are for were still there."""
+        return self.owing_access().filter(course=None, lesson=None)
+
+    def owing_access(self) -> Self:
         refunds = Refund.objects.ending_access().filter(payment=OuterRef("pk"))
         disputes = Dispute.objects.taking_access().filter(payment=OuterRef("pk"))
         return self.filter(~Exists(refunds), ~Exists(disputes), status=PaymentStatus.PAID)

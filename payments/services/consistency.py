@@ -203,6 +203,7 @@ def find_in_books(
     scope = scope or Scope(Payment.objects.all(), Access.objects.all(), at or timezone.now())
     yield from _paid_without_access(scope)
     yield from _access_without_payment(scope)
+    yield from _paid_for_deleted(scope)
     yield from _paid_twice(scope)
     yield from _too_long(scope)
     yield from _refunds(scope)
@@ -250,6 +251,11 @@ def _access_without_payment(scope: Scope) -> Iterator[Disagreement]:
             {"reference": reference},
             repair,
         )
+
+
+def _paid_for_deleted(scope: Scope) -> Iterator[Disagreement]:
+    for payment in scope.payments.for_what_is_deleted().order_by("pk").iterator(BATCH):
+        yield _about(FindingKind.PAID_FOR_DELETED, payment, {})
 
 
 def _paid_twice(scope: Scope) -> Iterator[Disagreement]:

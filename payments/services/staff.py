@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from lms.models import Access, AccessSource
+from lms.models import Access, AccessSource, Course, Lesson
 from lms.services import accesses
 from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
 from payments.services.purchase import AlreadyPaid, lock_payer
@@ -31,13 +31,20 @@ class AlreadyOpen(Conflict):
     message = _("This person already has access.")
 
 
+class TargetDeleted(Conflict):
+    code = "target_deleted"
+    message = _("What this payment is for has been deleted.")
+
+
 @transaction.atomic
 def confirm_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     """Note that the cash or the transfer came; the learner has access. Raises NotOffline,
     IllegalMove, also if somebody else just did it, AlreadyPaid if the same thing is paid for by
-    another payment."""
+    another payment, TargetDeleted."""
     _require_offline(payment)
     lock_payer(payment.payer)
+    payment = lock_payment(payment.pk)
+    _require_target(payment)
     same = Payment.objects.filter(
         payer=payment.payer, course=payment.course_id, lesson=payment.lesson_id
     )
@@ -58,8 +65,9 @@ def reject_payment(*, payment: Payment, by: User, reason: str) -> Payment:
 @transaction.atomic
 def accept_amount(*, payment: Payment, by: User, reason: str) -> Payment:
     """Take the sum that came for the price, though another was asked for; the learner has access.
-    Raises IllegalMove, also if somebody else just decided."""
+    Raises IllegalMove, also if somebody else just decided, TargetDeleted."""
     payment = lock_payment(payment.pk)
+    _require_target(payment)
     if not payment.awaits_decision:
         raise IllegalMove
     book_received(payment)
@@ -71,9 +79,11 @@ def accept_amount(*, payment: Payment, by: User, reason: str) -> Payment:
 @transaction.atomic
 def undo_confirmation(*, payment: Payment, by: User, reason: str) -> Payment:
     """Let a payment wait again that was confirmed by mistake: no money came, so none goes back.
-    The access ends. Raises NotOffline, IllegalMove, also when some of it was refunded."""
+    The access ends. Raises NotOffline, IllegalMove, also when some of it was refunded,
+    TargetDeleted."""
     _require_offline(payment)
     payment = lock_payment(payment.pk)
+    _require_target(payment)
     if payment.refunds.promised().exists():
         raise IllegalMove
     cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
@@ -84,13 +94,15 @@ def undo_confirmation(*, payment: Payment, by: User, reason: str) -> Payment:
 @transaction.atomic
 def give_access(*, payment: Payment, by: User, reason: str) -> Access:
     """Let the payer learn what the payment is for, whatever becomes of the money: the access does
-    not depend on the payment. Raises AlreadyOpen if they have access to it already."""
+    not depend on the payment. Raises AlreadyOpen if they have access to it already,
+    TargetDeleted."""
     lock_payer(payment.payer)
+    target = _require_target(lock_payment(payment.pk))
     if has_access(payment):
         raise AlreadyOpen
     access, _is_new = accesses.grant_access(
         user=payment.payer,
-        target=payment.target,
+        target=target,
         source=AccessSource.GRANT,
         given_by=by,
         reason=reason,
@@ -110,6 +122,12 @@ def has_access(payment: Payment) -> bool:
 def _require_offline(payment: Payment) -> None:
     if payment.method == PaymentMethod.STRIPE:
         raise NotOffline
+
+
+def _require_target(payment: Payment) -> Course | Lesson:
+    if payment.target is None:
+        raise TargetDeleted
+    return payment.target
 
 
 def _decide(payment: Payment, to: PaymentStatus, by: User, reason: str) -> Payment:

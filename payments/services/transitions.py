@@ -25,7 +25,7 @@ from payments.models import (
     RefundStatus,
 )
 from payments.models.payment import reference_of
-from payments.services.findings import close_findings
+from payments.services.findings import close_findings, note_finding
 from people.models import User
 from project.common.background.queue import enqueue
 from project.common.db.bulk import insert_rows, reserve_ids
@@ -122,10 +122,19 @@ def book_received(payment: Payment) -> None:
 
 def settle_access(payment: Payment, cause: Cause) -> None:
     """Give what the payment pays for, or take it, and nothing else, as its rows say now."""
-    if Payment.objects.giving_access().filter(pk=payment.pk).exists():
+    if Payment.objects.owing_access().filter(pk=payment.pk).exists():
+        target = payment.target
+        if target is None:
+            note_finding(
+                kind=FindingKind.PAID_FOR_DELETED,
+                reference=payment.reference,
+                payment_id=payment.pk,
+                params={},
+            )
+            return
         accesses.grant_access(
             user=payment.payer,
-            target=payment.target,
+            target=target,
             source=AccessSource.PAYMENT,
             reference=payment.reference,
             given_by=cause.by,

@@ -365,7 +365,7 @@ def test_search_knows_every_name_of_a_payment(client_of, administrator):
 
 def test_what_the_filters_choose_from_is_for_those_who_see_the_book(client_of, support, moderator):
     payment = PaymentFactory.create()
-    for name, term in (("payers", payment.payer.email), ("courses", payment.target.title)):
+    for name, term in (("payers", payment.payer.email), ("courses", payment.title)):
         found = client_of(support).get(page(name), {"term": term}).json()
         assert [row["id"] for row in found["results"]] == [
             str(payment.payer_id if name == "payers" else payment.course_id)
@@ -394,14 +394,15 @@ def test_queries_for_the_list_do_not_grow(
 def test_queries_for_the_page_do_not_grow(
     client_of, administrator, number, django_assert_num_queries
 ):
-    payment = PaymentFactory.create()
+    course = CourseFactory.create(published=True)
+    payment = PaymentFactory.create(course=course)
     for _time in range(number):
         PaymentMove.objects.create(
             payment=payment, from_status="pending", to_status="paid", source="staff",
             by=UserFactory.create(),
         )  # fmt: skip
         accesses.grant_access(
-            user=payment.payer, target=payment.target, source=AccessSource.GRANT, given_by=administrator,
+            user=payment.payer, target=course, source=AccessSource.GRANT, given_by=administrator,
             reference=f"test:{_time}",
         )  # fmt: skip
     client = client_of(administrator)

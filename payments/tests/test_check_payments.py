@@ -144,7 +144,7 @@ def test_what_came_first_is_told_first(administrator, learner):
     for number in (98, 99):
         accesses.grant_access(
             user=learner,
-            target=payments[0].target,
+            target=CourseFactory.create(),
             source=AccessSource.PAYMENT,
             reference=f"payment:{number}",
         )

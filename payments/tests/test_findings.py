@@ -90,7 +90,7 @@ def test_what_a_person_settled_stays_settled_until_the_facts_change(paid_twice, 
     )
     accesses.grant_access(
         user=third.payer,
-        target=third.target,
+        target=first.course,
         source=AccessSource.PAYMENT,
         reference=third.reference,
     )

@@ -189,6 +189,8 @@ class References:
             # The e-mail of somebody whose account was erased meanwhile leads nowhere any more.
             payer_id = self.users.get(draft.user, known[0])
             target = (draft.course_id, draft.lesson_id)
+            if known[1:3] == (None, None):  # deleted since
+                target = (None, None)
             if known != (payer_id, *target, draft.amount, draft.currency):
                 message = _(
                     "external_id: %s is already recorded with a different person, item or amount"
