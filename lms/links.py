@@ -27,24 +27,14 @@ import ada_url
 from publicsuffixlist import PublicSuffixList
 
 from lms import link_words
-
-# The strict spelling for a lesson's video, without credentials, port and anything to forgive.
-VIDEO = re.compile(
-    r"(?i)https?://(?P<host>(?:[a-z0-9\-]+\.)*youtube\.com|youtu\.be)(?P<rest>[/?#][!-\[\]-~]*)?"
-)
-SHORT_VIDEO = re.compile(r"/(?P<id>[\w\-]+)/?(?:\?(?P<query>[^#]*))?(?P<fragment>#.*)?", re.ASCII)
+from lms.youtube import is_forwarding_page, is_youtube, stored_address
 
 # Longer ones are refused unread: no address of a video comes near.
 LONGEST_ADDRESS = 2000
-LONGEST_HOST = 253
 LONGEST_QUOTE = 200
 
 # Kept for documentation: they never exist in the net, and yet are what an example looks like.
 RESERVED_ENDINGS = frozenset({"example", "invalid", "test"})
-# Pages of YouTube that send the reader on to an address given in the query.
-FORWARDING_PAGES = frozenset(
-    {"attribution_link", "linkredirect", "logout", "redirect", "servicelogin", "signin", "url"}
-)
 LOOK_ALIKES = str.maketrans("асеорхуіјѕһԁԛԝвкмнт", "aceopxyijshdqwbkmht")
 
 INVISIBLE = re.compile(
@@ -139,21 +129,7 @@ def leads_to_youtube(address: str, base: str | None = None) -> bool:
 
 def video_address(url: str) -> str | None:
     """Return the address of a video as it is stored, or None if it is not on YouTube."""
-    match = VIDEO.fullmatch(url)
-    if match is None or not leads_to_youtube(url):
-        return None
-    host, rest = match["host"].lower(), match["rest"] or ""
-    if host == "youtu.be" and rest.startswith("/watch?"):
-        host = "www.youtube.com"
-    if host != "youtu.be":
-        return f"https://{host}{rest}"
-    short = SHORT_VIDEO.fullmatch(rest)
-    if short is None:
-        return None
-    # The id is the path's: a second `v` in the query would name another video.
-    query = [part for part in (short["query"] or "").split("&") if part and part[:2] != "v="]
-    fragment = short["fragment"] or ""
-    return f"https://www.youtube.com/watch?{'&'.join([f'v={short["id"]}', *query])}{fragment}"
+    return stored_address(url) if leads_to_youtube(url) else None
 
 
 def readings(text: str) -> list[str]:
@@ -370,17 +346,9 @@ def parsed(address: str, base: str | None = None) -> ada_url.URL | None:
         return None
 
 
-def is_youtube(host: str) -> bool:
-    host = host.removesuffix(".")
-    return len(host) <= LONGEST_HOST and (
-        host in {"youtube.com", "youtu.be"} or host.endswith(".youtube.com")
-    )
-
-
 def forwards(url: ada_url.URL) -> bool:
     """Say whether this page of YouTube may send the reader on to somewhere else."""
-    page = unquote_plus(url.pathname).strip("/\\ ").lower()
-    if page.partition("/")[0] in FORWARDING_PAGES:
+    if is_forwarding_page(url.pathname):
         return True
     rest = url.pathname + url.search + url.hash
     for _round in range(3):
