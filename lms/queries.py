@@ -10,7 +10,8 @@ from functools import partial
 from django.conf import settings
 
 from lms import permissions
-from lms.models import Course, Lesson
+from lms.models import Access, Course, Lesson, Subscription
+from lms.models.access import Progress
 from people.models import User
 from project.common.db.compiled import (
     VIEWER,
@@ -43,6 +44,23 @@ CATALOG = (
     "lessons_count", "is_subscribed", "has_access", "updated_at",
 )  # fmt: skip
 OUTLINE = ("id", "title", "position", "price", "has_access")
+SUBSCRIPTION = ("course_id", "course__title", "created_at")
+RIGHT = (
+    "course_id", "course__title", "course__preview", "lesson_id", "lesson__title",
+    "lesson__preview", "lesson__course_id", "lesson__course__title", "is_completed", "created_at",
+)  # fmt: skip
+PROGRESS = ("lessons_completed", "lessons_total", "next_lesson_id")
+LEARNING_COURSE = ("id", "title", "preview", "price", "is_open_in_part", *PROGRESS)
+LEARNING_OUTLINE = (
+    "id", "title", "position", "preview", "is_preview", "has_access", "is_completed",
+)  # fmt: skip
+LEARNING_LESSON = (
+    "id", "course_id", "course__title", "course__price", "title", "description", "preview",
+    "video_url", "position", "is_preview", "has_access", "is_completed", "previous_lesson_id",
+    "next_lesson_id", "updated_at",
+)  # fmt: skip
+# The first placeholder for the courses of a page.
+FIRST_COURSE = 2
 
 
 def list_courses(user: User, *, search: str, ordering: str) -> RowList:
@@ -84,6 +102,38 @@ def read_catalog_course(user: User, course_id: int) -> Row:
     role = role_of(user)
     course = _with_owners([_catalog(role).one.get(values)])[0]
     return course | {"lessons": _outline(role).rows(values)}
+
+
+def list_subscriptions(user: User) -> RowList:
+    """Courses whose updates this person hears of."""
+    return RowList(_subscriptions(role_of(user)), {VIEWER: user.pk}, list)
+
+
+def list_learning(user: User) -> RowList:
+    """What this person has a right to learn, with the progress."""
+    return RowList(_rights(role_of(user)), {VIEWER: user.pk}, partial(_with_progress, user))
+
+
+def read_learning_course(user: User, course_id: int) -> Row:
+    """A course this person may know of, with the outline for its learner; `is_open_in_part` says
+    whether they are one. Raises DoesNotExist."""
+    values: Values = {VIEWER: user.pk, WANTED: course_id}
+    role = role_of(user)
+    course = _learning_course(role).get(values)
+    return course | _progress(course) | {"lessons": _learning_outline(role).rows(values)}
+
+
+def read_learning_lesson(user: User, lesson_id: int) -> Row:
+    """A lesson this person may know of; `has_access` says whether they may learn it. Raises
+    DoesNotExist."""
+    lesson = _learning_lesson(role_of(user)).get({VIEWER: user.pk, WANTED: lesson_id})
+    return lesson | {"course": {"id": lesson["course_id"], "title": lesson["course__title"]}}
+
+
+def read_progress(user: User, course_id: int) -> Row:
+    """How far this person has come in a course. Raises DoesNotExist."""
+    query = _progress_in(role_of(user), 1)
+    return _progress(query.get({VIEWER: user.pk, placeholder(FIRST_COURSE): course_id}))
 
 
 def _values(user: User, search: str) -> Values:
@@ -147,6 +197,49 @@ def _outline(role: Role) -> CompiledQuery:
     return CompiledQuery(lessons.order_by("position", "id"), *OUTLINE)
 
 
+@compiled_once
+def _subscriptions(role: Role) -> CompiledList:
+    seen = Subscription.objects.visible_to(placeholder_user(role))
+    return CompiledList(seen.order_by("-created_at", "-id"), *SUBSCRIPTION)
+
+
+@compiled_once
+def _rights(role: Role) -> CompiledList:
+    rights = Access.objects.held_by(placeholder_user(role)).one_for_each_target()
+    return CompiledList(rights.with_is_completed().order_by("-id"), *RIGHT)
+
+
+@compiled_once
+def _progress_in(role: Role, number: int) -> CompiledQuery:
+    ids = [placeholder(FIRST_COURSE + index) for index in range(number)]
+    courses = Course.objects.filter(pk__in=ids).with_progress(placeholder_user(role))
+    return CompiledQuery(courses.order_by(), "id", *PROGRESS)
+
+
+@compiled_once
+def _learning_course(role: Role) -> CompiledQuery:
+    viewer = placeholder_user(role)
+    courses = Course.objects.not_hidden_from(viewer).filter(pk=WANTED).order_by()
+    shown = courses.with_is_open_in_part(viewer).with_progress(viewer)
+    return CompiledQuery(shown, *LEARNING_COURSE)
+
+
+@compiled_once
+def _learning_outline(role: Role) -> CompiledQuery:
+    viewer = placeholder_user(role)
+    lessons = Lesson.objects.filter(course_id=WANTED).order_by("position", "id")
+    shown = lessons.with_has_access(viewer).with_is_completed(viewer)
+    return CompiledQuery(shown, *LEARNING_OUTLINE)
+
+
+@compiled_once
+def _learning_lesson(role: Role) -> CompiledQuery:
+    viewer = placeholder_user(role)
+    lessons = Lesson.objects.not_hidden_from(viewer).filter(pk=WANTED).order_by()
+    shown = lessons.with_has_access(viewer).with_is_completed(viewer).with_neighbours(viewer)
+    return CompiledQuery(shown, *LEARNING_LESSON)
+
+
 # --- What is no column ------------------------------------------------------------------------
 
 
@@ -190,3 +283,28 @@ def _with_owners(courses: list[Row]) -> list[Row]:
         course["owner"] = {"id": course["owner_id"], "first_name": course["owner__first_name"]}
         course["currency"] = settings.CURRENCY
     return courses
+
+
+def _with_progress(user: User, rights: list[Row]) -> list[Row]:
+    ids = [right["course_id"] for right in rights if right["course_id"]]
+    values: dict[int | str, int] = {VIEWER: user.pk}
+    values |= {placeholder(FIRST_COURSE + index): pk for index, pk in enumerate(ids)}
+    found = _progress_in(role_of(user), len(ids)).rows(values) if ids else []
+    in_courses = {course["id"]: _progress(course) for course in found}
+    for right in rights:
+        kind = "course" if right["course_id"] else "lesson"
+        right["title"], right["preview"] = right[f"{kind}__title"], right[f"{kind}__preview"]
+        if kind == "course":
+            right["course"] = {"id": right["course_id"], "title": right["course__title"]}
+            right |= in_courses[right["course_id"]]
+        else:
+            course = {"id": right["lesson__course_id"], "title": right["lesson__course__title"]}
+            right["course"] = course
+            right["progress"] = Progress.of(int(right["is_completed"]), 1)
+            right["next_lesson_id"] = None if right["is_completed"] else right["lesson_id"]
+    return rights
+
+
+def _progress(course: Row) -> Row:
+    progress = Progress.of(course["lessons_completed"], course["lessons_total"])
+    return {"progress": progress, "next_lesson_id": course["next_lesson_id"]}

@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from ninja import Schema
-from pydantic import AliasPath, Field, StringConstraints, field_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 
 from lms.models.courses import LAST_POSITION
 from lms.models.materials import DESCRIPTION_MAX_LENGTH
+from lms.youtube import video_at
 from project.common.api.schemas import (
     STORABLE,
     BlankAsNull,
@@ -18,6 +19,7 @@ from project.common.api.schemas import (
     Money,
     OutputSchema,
     Price,
+    Problem,
     Search,
     Title,
     omitted,
@@ -35,6 +37,10 @@ VideoUrl = Annotated[
     STORABLE,
     VIDEO,
 ]
+NEXT_TO_LEARN = Field(
+    description="The first lesson that is not completed and that the caller may learn; null if there"
+    " is none."
+)
 Position = Annotated[int, Field(ge=0, le=LAST_POSITION)]
 
 CourseOrdering = Literal[
@@ -177,7 +183,7 @@ class SubscriptionOut(OutputSchema):
 
     course_id: int
     title: Annotated[str, COURSE_TITLE] = Field(
-        validation_alias=AliasPath("course", "title"), description="Title of the course."
+        validation_alias="course__title", description="Title of the course."
     )
     since: datetime = Field(validation_alias="created_at")
 
@@ -229,17 +235,69 @@ class ProgressOut(OutputSchema):
     percent: int = Field(ge=0, le=100, description="Rounded down; 0 where there is no lesson.")
 
 
+class CourseNameOut(OutputSchema):
+    """The course that a lesson belongs to."""
+
+    id: int
+    title: str = COURSE_TITLE
+
+
 class LearningItemOut(OutputSchema):
     """A course or a single lesson that the caller may learn."""
 
     course_id: int | None = Field(description="null for a single lesson.")
     lesson_id: int | None = Field(description="null for a whole course.")
-    title: Annotated[str, COURSE_TITLE] = Field(validation_alias=AliasPath("target", "title"))
-    preview: ImageUrl = Field(
-        validation_alias=AliasPath("target", "preview"), description="Address of the picture."
-    )
-    progress: ProgressOut
+    title: str = COURSE_TITLE
+    preview: ImageUrl = Field(description="Address of the picture.")
+    course: CourseNameOut = Field(description="The course, of a single lesson too.")
+    progress: ProgressOut = Field(description="Of the course, or of the single lesson.")
+    next_lesson_id: int | None = NEXT_TO_LEARN
     since: datetime = Field(validation_alias="created_at")
+
+
+class ProgressChangeOut(OutputSchema):
+    """How far the caller has come in the course now."""
+
+    progress: ProgressOut
+    next_lesson_id: int | None = NEXT_TO_LEARN
+
+
+class LearningOutlineLessonOut(OutputSchema):
+    """A lesson in the outline of a course for its learner."""
+
+    id: int
+    title: str = LESSON_TITLE
+    position: int
+    preview: ImageUrl = Field(description="Address of the picture.")
+    is_preview: bool = Field(description="Open to everyone who can see the course.")
+    has_access: bool = Field(description="Whether the caller may learn it.")
+    is_completed: bool = Field(description="Whether the caller has completed it.")
+
+
+class LearningCourseOut(OutputSchema):
+    """A course with all its lessons in order, for those who may learn something of it."""
+
+    id: int
+    title: str = COURSE_TITLE
+    preview: ImageUrl = Field(description="Address of the picture.")
+    progress: ProgressOut = Field(description="Of all lessons of the course.")
+    next_lesson_id: int | None = NEXT_TO_LEARN
+    lessons: list[LearningOutlineLessonOut]
+
+
+class VideoOut(OutputSchema):
+    """What a player needs to show a video."""
+
+    provider: Literal["youtube"]
+    id: str = Field(description="Of the video or playlist.", examples=["dQw4w9WgXcQ"])
+    start: int = Field(description="Seconds from its beginning.")
+    embed_url: str = Field(
+        description="For a frame; the start is in it.",
+        examples=["https://www.youtube.com/embed/dQw4w9WgXcQ"],
+    )
+
+
+Video = Annotated[VideoOut | None, BeforeValidator(video_at)]
 
 
 class LearningLessonOut(OutputSchema):
@@ -247,14 +305,41 @@ class LearningLessonOut(OutputSchema):
 
     id: int
     course_id: int
+    course: CourseNameOut
     title: str = LESSON_TITLE
     description: str = PROSE
     preview: ImageUrl = Field(description="Address of the picture.")
     video_url: BlankAsNull = VIDEO
+    video: Video = Field(
+        validation_alias="video_url", description="null if there is nothing to show."
+    )
     position: int
     is_preview: bool
     is_completed: bool = Field(description="Whether the caller has completed it.")
+    previous_lesson_id: int | None = Field(
+        description="The nearest lesson before it that the caller may learn."
+    )
+    next_lesson_id: int | None = Field(
+        description="The nearest lesson after it that the caller may learn."
+    )
     updated_at: datetime
+
+
+class CourseToBuyOut(OutputSchema):
+    """The course that the caller has no access to."""
+
+    id: int
+    title: str = COURSE_TITLE
+    price: Money = Field(description="`0.00`: free, to enrol in.")
+    currency: str = Field(examples=["RUB"])
+
+
+class NoAccessProblem(Problem):
+    """403 `no_access`: an error that says which course gives access."""
+
+    code: Literal["no_access"]
+    detail: str = Field(examples=["You don't have access to this lesson."])
+    course: CourseToBuyOut
 
 
 class FieldChangeOut(OutputSchema):

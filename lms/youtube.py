@@ -73,7 +73,9 @@ def video_at(address: str) -> Video | None:
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     path = parts.path.rstrip("/")
     listed = query.get("list", "")
-    if path in {"/playlist", "/embed/videoseries"} and ID.fullmatch(listed):
+    if path in {"/playlist", "/embed/videoseries"}:
+        if not ID.fullmatch(listed):
+            return None
         embed_url = f"https://www.youtube.com/embed/videoseries?list={listed}"
         return Video("youtube", listed, 0, embed_url)
     in_path = VIDEO_IN_PATH.fullmatch(parts.path)
@@ -82,7 +84,9 @@ def video_at(address: str) -> Video | None:
         return None
     start = _seconds(query.get("start") or query.get("t") or parts.fragment.removeprefix("t="))
     from_there = f"?start={start}" if start else ""
-    return Video("youtube", video_id, start, f"https://www.youtube.com/embed/{video_id}{from_there}")
+    return Video(
+        "youtube", video_id, start, f"https://www.youtube.com/embed/{video_id}{from_there}"
+    )
 
 
 def _seconds(text: str) -> int:

@@ -103,7 +103,7 @@ def status_of(error: Exception) -> int:
 
 @api.exception_handler(DomainError)
 def answer_domain_error(request: HttpRequest, error: DomainError) -> HttpResponse:
-    return problem(status_of(error), code=error.code, detail=str(error))
+    return problem(status_of(error), code=error.code, detail=str(error), members=error.members)
 
 
 def answer_by_status(request: HttpRequest, error: Any) -> HttpResponse:

@@ -1,34 +1,61 @@
 """The learner's side: what one may learn, the lessons, and how far one has come."""
 
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from ninja import Router, Status
 from ninja.pagination import paginate
 
-from lms.models import Access, Course, Lesson
-from lms.schemas import EnrollmentOut, LearningItemOut, LearningLessonOut
+from lms import queries
+from lms.models import Course, Lesson
+from lms.schemas import (
+    EnrollmentOut,
+    LearningCourseOut,
+    LearningItemOut,
+    LearningLessonOut,
+    NoAccessProblem,
+    ProgressChangeOut,
+)
 from lms.services import learning
 from people.current_user import AuthenticatedRequest
+from people.models import User
 from project.common.api.pagination import PageNumberPagination
+from project.common.api.responses import revalidated
 from project.common.api.schemas import Problem
+from project.common.db.compiled import Row, RowList
 
 router = Router()
 
 
-def _get_known_lesson(request: AuthenticatedRequest, lesson_id: int) -> Lesson:
-    """Return a lesson the caller may know of, with or without access to it. Raises Http404."""
-    user = request.user
-    lessons = Lesson.objects.not_hidden_from(user).with_has_access(user).with_is_completed(user)
+def _get_known_lesson(user: User, lesson_id: int) -> Lesson:
+    """Return a lesson the user may know of, with or without access to it. Raises Http404."""
+    lessons = Lesson.objects.not_hidden_from(user).select_related("course")
     return get_object_or_404(lessons, pk=lesson_id)
 
 
 @router.get("/courses", response=list[LearningItemOut], summary="List what one learns")
 @paginate(PageNumberPagination)
-def list_learning(request: AuthenticatedRequest) -> QuerySet[Access]:
+def list_learning(request: AuthenticatedRequest) -> RowList:
     """Courses and single lessons the caller has a right to, each with the progress, the latest
-    right first. Own courses, and what moderators may see, are under `courses`."""
-    rights = Access.objects.held_by(request.user).one_for_each_target()
-    return rights.with_progress().select_related("course", "lesson").order_by("-id")
+    right first; also of courses that their author has unpublished since. Own courses, and what
+    moderators may see, are under `courses`."""
+    return queries.list_learning(request.user)
+
+
+@router.get(
+    "/courses/{int:course_id}",
+    response={200: LearningCourseOut, 403: NoAccessProblem},
+    summary="Learn a course",
+)
+@revalidated
+def get_learning_course(request: AuthenticatedRequest, course_id: int) -> Row:
+    """The outline of a course for whoever has a right to it or to one of its lessons, also when its
+    author has unpublished it since. Authors and moderators see their drafts as a learner would.
+    Without a right: 403 `no_access`, 404 for a draft."""
+    course = queries.read_learning_course(request.user, course_id)
+    if not course["is_open_in_part"]:
+        raise learning.NoCourseAccess(
+            Course(pk=course_id, title=course["title"], price=course["price"])
+        )
+    return course
 
 
 @router.post(
@@ -43,38 +70,53 @@ def enroll_in_course(request: AuthenticatedRequest, course_id: int) -> Status[di
     return Status(201 if created else 200, {"course_id": course.pk, "has_access": True})
 
 
+@router.delete(
+    "/courses/{int:course_id}/enrollment",
+    response={204: None, 409: Problem},
+    summary="Leave a free course",
+)
+def leave_course(request: AuthenticatedRequest, course_id: int) -> Status[None]:
+    """Also answers 204 if the caller was not enrolled. Completed lessons are remembered, and the
+    subscription stays. Who has the course by a payment or from the school: 409
+    `access_not_by_enrollment`."""
+    learning.leave(user=request.user, course_id=course_id)
+    return Status(204, None)
+
+
 @router.get(
     "/lessons/{int:lesson_id}",
-    response={200: LearningLessonOut, 403: Problem},
+    response={200: LearningLessonOut, 403: NoAccessProblem},
     summary="Learn a lesson",
 )
-def get_learning_lesson(request: AuthenticatedRequest, lesson_id: int) -> Lesson:
-    """The whole lesson, with its video. Without access: 403 `no_access`."""
-    lesson = _get_known_lesson(request, lesson_id)
-    if not lesson.has_access:
-        raise learning.NoAccess
+@revalidated
+def get_learning_lesson(request: AuthenticatedRequest, lesson_id: int) -> Row:
+    """The whole lesson, with its video. Without access: 403 `no_access`, which says what course it
+    is of and what that costs."""
+    lesson = queries.read_learning_lesson(request.user, lesson_id)
+    if not lesson["has_access"]:
+        raise learning.NoAccess(Course(**lesson["course"], price=lesson["course__price"]))
     return lesson
 
 
 @router.put(
     "/lessons/{int:lesson_id}/completion",
-    response={204: None, 403: Problem},
+    response={200: ProgressChangeOut, 403: NoAccessProblem},
     summary="Mark a lesson as completed",
 )
-def complete_lesson(request: AuthenticatedRequest, lesson_id: int) -> Status[None]:
-    """Also answers 204 if it already was. Without access: 403 `no_access`."""
-    lesson = _get_known_lesson(request, lesson_id)
+def complete_lesson(request: AuthenticatedRequest, lesson_id: int) -> Row:
+    """Answers the same if it already was. Without access: 403 `no_access`."""
+    lesson = _get_known_lesson(request.user, lesson_id)
     learning.complete_lesson(user=request.user, lesson=lesson)
-    return Status(204, None)
+    return queries.read_progress(request.user, lesson.course_id)
 
 
 @router.delete(
     "/lessons/{int:lesson_id}/completion",
-    response={204: None, 403: Problem},
+    response={200: ProgressChangeOut, 403: NoAccessProblem},
     summary="Mark a lesson as not completed",
 )
-def reopen_lesson(request: AuthenticatedRequest, lesson_id: int) -> Status[None]:
-    """Also answers 204 if it was not completed. Without access: 403 `no_access`."""
-    lesson = _get_known_lesson(request, lesson_id)
+def reopen_lesson(request: AuthenticatedRequest, lesson_id: int) -> Row:
+    """Answers the same if it was not completed. Without access: 403 `no_access`."""
+    lesson = _get_known_lesson(request.user, lesson_id)
     learning.reopen_lesson(user=request.user, lesson=lesson)
-    return Status(204, None)
+    return queries.read_progress(request.user, lesson.course_id)

@@ -2,16 +2,14 @@
 
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, Q, When
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from people.models import User
-from project.common.db.counting import number_of
 from project.common.db.search import Owners, contains, find
 
 if TYPE_CHECKING:
@@ -49,25 +47,20 @@ class AccessQuerySet(models.QuerySet["Access"]):
             | Exists(same.filter(course=OuterRef("lesson__course")))
         )
 
-    def with_progress(self) -> Self:
-        """Answer `lessons_total` and `lessons_completed` of the course, or of the one lesson."""
-        completions = Completion.objects.filter(user=OuterRef("user"))
-        in_course = completions.filter(lesson__course=OuterRef("course"))
-        of_lesson = completions.filter(lesson=OuterRef("lesson"))
-        lessons = apps.get_model("lms", "Lesson")  # in a module that imports this one
-        total = number_of(lessons.objects.filter(course=OuterRef("course")))
-        return self.annotate(
-            lessons_total=Case(When(course=None, then=1), default=total),
-            lessons_completed=Case(
-                When(course=None, then=number_of(of_lesson)), default=number_of(in_course)
-            ),
-        )
+    def with_is_completed(self) -> Self:
+        """Answer `is_completed` of rights to a single lesson."""
+        completion = Completion.objects.filter(user=OuterRef("user"), lesson=OuterRef("lesson"))
+        return self.annotate(is_completed=Exists(completion))
 
 
 class Progress(NamedTuple):
     completed: int
     total: int
     percent: int
+
+    @classmethod
+    def of(cls, completed: int, total: int) -> Self:
+        return cls(completed, total, completed * 100 // total if total else 0)
 
 
 class Access(models.Model):
@@ -117,10 +110,6 @@ class Access(models.Model):
         _("reason for the revocation"), max_length=200, blank=True, editable=False
     )
 
-    # Answered by `with_progress`.
-    lessons_completed: int
-    lessons_total: int
-
     objects = AccessQuerySet.as_manager()
 
     class Meta:
@@ -163,12 +152,6 @@ class Access(models.Model):
     def is_revocable(self) -> bool:
         """What a payment gave goes with the payment, by a refund."""
         return self.revoked_at is None and self.source != AccessSource.PAYMENT
-
-    @property
-    def progress(self) -> Progress:
-        """How far the person has come; for rows of `with_progress`."""
-        completed, total = self.lessons_completed, self.lessons_total
-        return Progress(completed, total, completed * 100 // total if total else 0)
 
     @property
     def target(self) -> "Course | Lesson":

@@ -5,7 +5,7 @@ from typing import Self
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -42,6 +42,40 @@ class CourseQuerySet(MaterialQuerySet["Course"]):
         by_right = Access.objects.held_by(user).filter(course__isnull=False)
         # An OR of the two would have PostgreSQL look at every course.
         return self.filter(pk__in=own.union(by_right.order_by().values("course_id"), all=True))
+
+    def open_in_part_to(self, user: User) -> Self:
+        """Courses of which this person may learn something: those that are open to them as a whole,
+        and those of single lessons they have a right to. A preview lesson is no right."""
+        if sees_all_content(user):
+            return self
+        single = Access.objects.held_by(user).filter(lesson__isnull=False).order_by()
+        whole = Course.objects.open_to(user).order_by().values("pk")
+        return self.filter(pk__in=whole.union(single.values("lesson__course_id"), all=True))
+
+    def not_hidden_from(self, user: User) -> Self:
+        """Courses whose existence this person may know of: published and own ones, and those they
+        have a right in, also when the course is a draft again."""
+        if sees_all_content(user):
+            return self
+        return self.filter(
+            published_or_own(user) | Q(pk__in=Course.objects.open_in_part_to(user).values("pk"))
+        )
+
+    def with_is_open_in_part(self, user: User) -> Self:
+        opened = Course.objects.open_in_part_to(user).filter(pk=OuterRef("pk"))
+        return self.annotate(is_open_in_part=Exists(opened))
+
+    def with_progress(self, user: User) -> Self:
+        """Answer `lessons_total`, `lessons_completed` by this person, and `next_lesson_id`: the first
+        lesson they have not completed and may learn, None if there is none."""
+        completions = Completion.objects.filter(user_id=user.pk)
+        done = completions.filter(lesson_id=OuterRef("pk"))
+        left = Lesson.objects.open_to(user).filter(~Exists(done), course_id=OuterRef("pk"))
+        return self.annotate(
+            lessons_total=number_of(Lesson.objects.filter(course_id=OuterRef("pk"))),
+            lessons_completed=number_of(completions.filter(lesson__course_id=OuterRef("pk"))),
+            next_lesson_id=Subquery(left.order_by("position", "pk").values("pk")[:1]),
+        )
 
     def with_lessons_count(self) -> Self:
         lessons = Lesson.objects.filter(course_id=OuterRef("pk"))
@@ -194,6 +228,22 @@ class LessonQuerySet(MaterialQuerySet["Lesson"]):
         until = course.filter(Q(position__lt=OuterRef("position")) | same)
         return self.annotate(number=number_of(until))
 
+    def with_neighbours(self, user: User) -> Self:
+        """Answer `previous_lesson_id` and `next_lesson_id`: the nearest lessons of the course, in its
+        order, that this person may learn; None at an end."""
+        around = Lesson.objects.open_to(user).filter(course_id=OuterRef("course_id"))
+        here = Q(position=OuterRef("position"))
+        before = around.filter(
+            Q(position__lt=OuterRef("position")) | here & Q(pk__lt=OuterRef("pk"))
+        )
+        after = around.filter(
+            Q(position__gt=OuterRef("position")) | here & Q(pk__gt=OuterRef("pk"))
+        )
+        return self.annotate(
+            previous_lesson_id=Subquery(before.order_by("-position", "-pk").values("pk")[:1]),
+            next_lesson_id=Subquery(after.order_by("position", "pk").values("pk")[:1]),
+        )
+
     def with_is_completed(self, user: User) -> Self:
         completion = Completion.objects.filter(lesson_id=OuterRef("pk"), user_id=user.pk)
         return self.annotate(is_completed=Exists(completion))
@@ -228,9 +278,6 @@ class Lesson(Material):
         default=False,
         help_text=_("Open to everyone who can see the course."),
     )
-
-    # Answered by `with_is_completed`.
-    is_completed: bool
 
     objects = LessonQuerySet.as_manager()
     history = ChangesOfMaterials(

@@ -1,13 +1,15 @@
 """Who sees which courses; the querysets of the models beside it are written with these.
 
-The five methods that answer this for courses (docs/rules.md, 6.2); for lessons there is
-`not_hidden_from` besides (11.6):
+The methods that answer this for courses (docs/rules.md, 6.2); for lessons there are `visible_to`,
+`open_to` and `not_hidden_from` (11.6):
 
                       published, of others      own         drafts of others
 visible_to            moderators                yes         moderators
 published             yes                       published   nobody
 open_to_subscribers   yes                       yes         moderators
 open_to               by a right, moderators    yes         by a right, moderators
+open_in_part_to       the same; also by a right to one of the lessons
+not_hidden_from       yes                       yes         as open_in_part_to
 on_sale_to            yes                       yes         nobody
 """
 

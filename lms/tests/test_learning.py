@@ -1,12 +1,25 @@
 """The learner's side, through the API."""
 
 import pytest
+from django.utils import timezone
 
-from lms.models import Access, AccessSource, Completion
-from lms.services import accesses
+from lms.models import Access, AccessSource, Completion, Course, Lesson, Subscription
+from lms.services import accesses, learning
 from lms.tests.factories import CourseFactory, LessonFactory
 
 pytestmark = pytest.mark.django_db
+
+
+def progress(completed, total, *, next_lesson_id):
+    percent = completed * 100 // total if total else 0
+    return {
+        "progress": {"completed": completed, "total": total, "percent": percent},
+        "next_lesson_id": next_lesson_id,
+    }
+
+
+def named(course):
+    return {"id": course.pk, "title": course.title}
 
 
 def test_a_free_course_is_open_after_enrolment(api, learner):
@@ -80,11 +93,14 @@ def test_completing_and_reopening_are_idempotent(api, learner):
     lesson = LessonFactory.create(course__published=True, is_preview=True)
     path = f"learning/lessons/{lesson.pk}/completion"
     for _attempt in range(2):
-        assert api(learner).put(path).status_code == 204
+        done = api(learner).put(path)
+        assert (done.status_code, done.json()) == (200, progress(1, 1, next_lesson_id=None))
     assert Completion.objects.count() == 1
     assert api(learner).get(f"learning/lessons/{lesson.pk}").json()["is_completed"] is True
     for _attempt in range(2):
-        assert api(learner).delete(path).status_code == 204
+        reopened = api(learner).delete(path)
+        assert reopened.status_code == 200
+        assert reopened.json() == progress(0, 1, next_lesson_id=lesson.pk)
     assert not Completion.objects.exists()
 
 
@@ -108,13 +124,193 @@ def test_what_one_learns_is_listed_with_the_progress(api, learner, stranger):
     for person, lesson in ((learner, lessons[0]), (learner, single), (stranger, lessons[1])):
         Completion.objects.create(user=person, lesson=lesson)
     items = api(learner).get("learning/courses").json()["items"]
-    assert [
-        (item["title"], item["course_id"], item["lesson_id"], item["progress"]) for item in items
-    ] == [
-        ("Empty", empty.pk, None, {"completed": 0, "total": 0, "percent": 0}),
-        ("Single", None, single.pk, {"completed": 1, "total": 1, "percent": 100}),
-        ("Course", course.pk, None, {"completed": 1, "total": 3, "percent": 33}),
+    assert [(item["title"], item["course_id"], item["lesson_id"]) for item in items] == [
+        ("Empty", empty.pk, None),
+        ("Single", None, single.pk),
+        ("Course", course.pk, None),
     ]
+    assert [
+        {"progress": item["progress"], "next_lesson_id": item["next_lesson_id"]} for item in items
+    ] == [
+        progress(0, 0, next_lesson_id=None),
+        progress(1, 1, next_lesson_id=None),
+        progress(1, 3, next_lesson_id=lessons[1].pk),
+    ]
+    assert [item["course"] for item in items] == [
+        named(target) for target in (empty, single.course, course)
+    ]
+
+
+def test_a_single_lesson_that_is_not_completed_is_next(api, learner):
+    lesson = LessonFactory.create(preview="lessons/a.jpg")
+    accesses.grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
+    (item,) = api(learner).get("learning/courses").json()["items"]
+    assert item.items() >= progress(0, 1, next_lesson_id=lesson.pk).items()
+    assert item["preview"] == "/media/lessons/a.jpg"
+
+
+def test_a_course_that_its_author_unpublished_stays_with_its_learners(
+    api, author, learner, stranger
+):
+    course = CourseFactory.create(owner=author, published=True, price=10)
+    lesson = LessonFactory.create(course=course)
+    accesses.grant_access(user=learner, target=course, source=AccessSource.GRANT)
+    api(author).patch(f"courses/{course.pk}", {"is_published": False})
+    (item,) = api(learner).get("learning/courses").json()["items"]
+    assert item["course_id"] == course.pk
+    read = api(learner).get(f"learning/courses/{course.pk}").json()
+    assert [one["has_access"] for one in read["lessons"]] == [True]
+    assert api(learner).get(f"learning/lessons/{lesson.pk}").status_code == 200
+    done = api(learner).put(f"learning/lessons/{lesson.pk}/completion")
+    assert done.json() == progress(1, 1, next_lesson_id=None)
+    assert api(stranger).get(f"learning/courses/{course.pk}").status_code == 404
+
+
+def test_the_outline_tells_what_is_open_and_what_is_completed(api, learner, author, moderator):
+    course = CourseFactory.create(title="Bread", owner=author, price=10, preview="courses/a.jpg")
+    lessons = LessonFactory.create_batch(4, course=course)
+    Lesson.objects.filter(pk=lessons[3].pk).update(is_preview=True)
+    for lesson in lessons[1:3]:
+        accesses.grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
+    api(learner).put(f"learning/lessons/{lessons[1].pk}/completion")
+    read = api(learner).get(f"learning/courses/{course.pk}").json()
+    assert read | {"lessons": []} == named(course) | {"preview": "/media/courses/a.jpg"} | {
+        "lessons": [],
+        **progress(1, 4, next_lesson_id=lessons[2].pk),
+    }
+    assert [(one["id"], one["has_access"], one["is_completed"]) for one in read["lessons"]] == [
+        (lessons[0].pk, False, False),
+        (lessons[1].pk, True, True),
+        (lessons[2].pk, True, False),
+        (lessons[3].pk, False, False),  # a preview is one while the course is published
+    ]
+    assert set(read["lessons"][0]) == {
+        "id", "title", "position", "preview", "is_preview", "has_access", "is_completed"
+    }  # fmt: skip
+    # A draft, as a learner would see it.
+    for person in (author, moderator):
+        seen = api(person).get(f"learning/courses/{course.pk}").json()
+        assert {one["has_access"] for one in seen["lessons"]} == {True}
+        assert seen["next_lesson_id"] == lessons[0].pk
+
+
+def test_the_outline_has_a_tag_of_its_own_for_each_state(api, learner):
+    lesson = LessonFactory.create(course__published=True)
+    api(learner).post(f"learning/courses/{lesson.course_id}/enrollment")
+    for path in (f"learning/courses/{lesson.course_id}", f"learning/lessons/{lesson.pk}"):
+        known = {"If-None-Match": api(learner).get(path)["ETag"]}
+        assert api(learner).get(path, headers=known).status_code == 304
+        api(learner).put(f"learning/lessons/{lesson.pk}/completion")
+        assert api(learner).get(path, headers=known).status_code == 200
+        api(learner).delete(f"learning/lessons/{lesson.pk}/completion")
+
+
+@pytest.mark.parametrize(
+    "path", ["courses/{course}", "lessons/{lesson}", "lessons/{lesson}/completion"]
+)
+def test_who_has_no_access_is_told_what_the_course_costs(api, learner, path):
+    course = CourseFactory.create(title="Bread", published=True, price=1990)
+    lesson = LessonFactory.create(course=course, price=5)
+    path = path.format(course=course.pk, lesson=lesson.pk)
+    client = api(learner)
+    refused = (client.put if "completion" in path else client.get)(f"learning/{path}")
+    assert refused.status_code == 403
+    assert refused.json()["code"] == "no_access"
+    assert refused.json()["course"] == named(course) | {"price": "1990.00", "currency": "RUB"}
+
+
+def test_a_preview_lesson_is_no_right_to_the_course(api, learner):
+    lesson = LessonFactory.create(course__published=True, course__price=10, is_preview=True)
+    assert api(learner).get(f"learning/courses/{lesson.course_id}").status_code == 403
+
+
+def test_a_lesson_tells_its_video_and_its_neighbours(api, learner):
+    course = CourseFactory.create(title="Bread")
+    first, second, third, fourth = (
+        LessonFactory.create(course=course, position=position) for position in (0, 1, 1, 2)
+    )
+    Lesson.objects.filter(pk=third.pk).update(
+        video_url="https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=90", title="Third"
+    )
+    Lesson.objects.filter(pk=fourth.pk).update(video_url="")
+    accesses.grant_access(user=learner, target=course, source=AccessSource.GRANT)
+
+    def read(lesson):
+        return api(learner).get(f"learning/lessons/{lesson.pk}").json()
+
+    def around(lesson):
+        shown = read(lesson)
+        return shown["previous_lesson_id"], shown["next_lesson_id"]
+
+    assert read(third)["video"] == {
+        "provider": "youtube",
+        "id": "dQw4w9WgXcQ",
+        "start": 90,
+        "embed_url": "https://www.youtube.com/embed/dQw4w9WgXcQ?start=90",
+    }
+    assert read(third)["course"] == named(course)
+    assert (read(fourth)["video"], read(fourth)["video_url"]) == (None, None)
+    assert around(first) == (None, second.pk)
+    assert around(second) == (first.pk, third.pk)
+    assert around(third) == (second.pk, fourth.pk)
+    assert around(fourth) == (third.pk, None)
+    # What one may not learn is passed over.
+    Access.objects.update(revoked_at=timezone.now())
+    for lesson in (first, fourth):
+        accesses.grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
+    assert around(first) == (None, fourth.pk)
+    assert around(fourth) == (first.pk, None)
+
+
+def test_who_leaves_a_free_course_can_come_back_to_where_they_were(api, learner):
+    lesson = LessonFactory.create(course__published=True)
+    path = f"learning/courses/{lesson.course_id}/enrollment"
+    Subscription.objects.create(user=learner, course=lesson.course)
+    api(learner).post(path)
+    api(learner).put(f"learning/lessons/{lesson.pk}/completion")
+    for _attempt in range(2):
+        assert api(learner).delete(path).status_code == 204
+    assert api(learner).get("learning/courses").json()["count"] == 0
+    assert api(learner).get(f"learning/lessons/{lesson.pk}").status_code == 403
+    assert Subscription.objects.filter(user=learner).exists()
+    left = Access.objects.get()
+    assert (left.revoked_at is None, left.revoked_reason) == (False, learning.LEFT)
+    assert api(learner).post(path).status_code == 201
+    (item,) = api(learner).get("learning/courses").json()["items"]
+    assert item["progress"] == {"completed": 1, "total": 1, "percent": 100}
+
+
+def test_also_a_course_that_was_unpublished_or_got_a_price_can_be_left(api, learner):
+    course = CourseFactory.create(published=True)
+    path = f"learning/courses/{course.pk}/enrollment"
+    api(learner).post(path)
+    Course.objects.update(is_published=False, price=10)
+    assert api(learner).delete(path).status_code == 204
+    assert not Access.objects.active().exists()
+
+
+@pytest.mark.parametrize("source", [AccessSource.PAYMENT, AccessSource.GRANT])
+@pytest.mark.parametrize("with_enrolment", [True, False])
+def test_a_course_that_was_paid_for_or_given_can_not_be_left(
+    api, learner, stranger, source, with_enrolment
+):
+    course = CourseFactory.create(published=True)
+    path = f"learning/courses/{course.pk}/enrollment"
+    api(stranger).post(path)
+    if with_enrolment:
+        api(learner).post(path)
+    accesses.grant_access(user=learner, target=course, source=source, reference="payment:1")
+    refused = api(learner).delete(path)
+    assert (refused.status_code, refused.json()["code"]) == (409, "access_not_by_enrollment")
+    assert not Access.objects.revoked().exists()
+    assert api(stranger).delete(path).status_code == 204
+
+
+@pytest.mark.parametrize("identifier", [0, 10**30])
+def test_an_id_that_no_course_can_have_is_absent(api, learner, identifier):
+    for kind in ("courses", "lessons"):
+        assert api(learner).get(f"learning/{kind}/{identifier}").status_code == 404
+    assert api(learner).delete(f"learning/courses/{identifier}/enrollment").status_code == 204
 
 
 @pytest.mark.parametrize("rows", [2, 20])
@@ -124,6 +320,22 @@ def test_the_list_needs_the_same_queries_for_any_number_of_rows(
     for lesson in LessonFactory.create_batch(rows):
         accesses.grant_access(user=learner, target=lesson.course, source=AccessSource.GRANT)
     client = api(learner)
-    # The account; count; the page with what the rights are for.
-    with django_assert_num_queries(3):
+    # The account; count; the page with what the rights are for; the progress in its courses.
+    with django_assert_num_queries(4):
         assert len(client.get(f"learning/courses?page_size={rows}").json()["items"]) == rows
+
+
+@pytest.mark.parametrize("rows", [2, 20])
+def test_a_course_and_a_lesson_need_the_same_queries_for_any_number_of_lessons(
+    api, learner, rows, django_assert_num_queries
+):
+    course = CourseFactory.create(published=True)
+    lessons = LessonFactory.create_batch(rows, course=course)
+    client = api(learner)
+    client.post(f"learning/courses/{course.pk}/enrollment")
+    # The account; the course with the progress; its outline.
+    with django_assert_num_queries(3):
+        assert len(client.get(f"learning/courses/{course.pk}").json()["lessons"]) == rows
+    # The account; the lesson with its neighbours.
+    with django_assert_num_queries(2):
+        client.get(f"learning/lessons/{lessons[1].pk}")

@@ -95,6 +95,8 @@ def test_what_is_deleted_meanwhile_is_not_there(
         (Subscription, "post courses/{course}/subscription"),
         (Access, "post learning/courses/{course}/enrollment"),
         (Completion, "put learning/lessons/{lesson}/completion"),
+        (Completion, "delete learning/lessons/{lesson}/completion"),
+        (Access, "delete learning/courses/{course}/enrollment"),
     ],
 )
 @pytest.mark.parametrize("what", [Course, Lesson])
@@ -282,6 +284,33 @@ def test_access_is_taken_back_once(learner, course):
         refused=(accesses.NotRevocable,),
     )
     assert Counter(map(type, outcomes)) == {type(None): 1, accesses.NotRevocable: 1}
+
+
+def test_who_leaves_while_completing_a_lesson_has_done_it_before_or_not_at_all(
+    api, learner, course
+):
+    lesson = LessonFactory.create(course=course)
+    api(learner).post(f"learning/courses/{course.pk}/enrollment")
+    left, completed = at_once(
+        lambda: api(learner).delete(f"learning/courses/{course.pk}/enrollment"),
+        lambda: api(learner).put(f"learning/lessons/{lesson.pk}/completion"),
+        before_writing=Access,
+    )
+    assert left.status_code == 204
+    assert not Access.objects.active().exists()
+    assert completed.status_code == (200 if Completion.objects.exists() else 403)
+
+
+def test_who_leaves_and_enrols_at_once_is_in_or_out(api, learner, course):
+    path = f"learning/courses/{course.pk}/enrollment"
+    api(learner).post(path)
+    left, enrolled = at_once(
+        lambda: api(learner).delete(path),
+        lambda: api(learner).post(path),
+        before_writing=Access,
+    )
+    assert (left.status_code, enrolled.status_code) in {(204, 200), (204, 201)}
+    assert Access.objects.active().count() == (enrolled.status_code == 201)
 
 
 @pytest.mark.parametrize("path", ["learning/courses/{}/enrollment", "courses/{}/subscription"])

@@ -82,6 +82,7 @@ def with_previews(courses: set[str]) -> set[str]:
 OWN = {"author": OF_AUTHOR, "rival": OF_RIVAL}
 LEARNT_COURSES = OWN | {"learner": {"bought", "kept"}, "stranger": {"lost"}}
 PREVIEWS = {f"{title}+" for title in PUBLISHED}
+PARTLY_LEARNT_COURSES = LEARNT_COURSES | {"learner": {"bought", "kept", "single", "kept single"}}
 LEARNT_LESSONS = {
     "author": with_previews(OF_AUTHOR) | PREVIEWS,
     "rival": with_previews(OF_RIVAL) | PREVIEWS,
@@ -131,6 +132,17 @@ def test_one_learns_own_courses_and_those_one_has_a_right_to(person):
     answered: Any = Course.objects.with_has_access(user)
     assert titles(answered.filter(has_access=True)) == learnt
     assert answered.count() == len(ALL)
+
+
+def test_one_knows_of_courses_one_has_a_right_in(person):
+    name, user = person
+    in_part = expected(name, PARTLY_LEARNT_COURSES)
+    assert titles(Course.objects.open_in_part_to(user)) == in_part
+    answered: Any = Course.objects.with_is_open_in_part(user)
+    assert titles(answered.filter(is_open_in_part=True)) == in_part
+    assert answered.count() == len(ALL)
+    known = {*expected(name, KNOWN_COURSES), *in_part}
+    assert titles(Course.objects.not_hidden_from(user)) == sorted(known)
 
 
 def test_one_learns_lessons_by_a_right_as_the_author_and_for_a_preview(person):

@@ -63,6 +63,7 @@ def test_a_playlist_is_embedded_as_a_series(typed):
         "https://www.youtube.com/watch?v=%22%3E",
         "https://www.youtube.com/watch?v=a%2F..%2Fb",
         "https://www.youtube.com/playlist?list=",
+        "https://www.youtube.com/embed/videoseries",
         "https://www.youtube.com/shorts/a/b",
     ],
 )

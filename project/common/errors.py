@@ -1,11 +1,14 @@
 """What can go wrong in the domain. An error knows its code and its words, never an HTTP status:
 `project/api.py` has the table of statuses, the admin shows the same words as a message."""
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django_stubs_ext import StrOrPromise
 
 
@@ -14,6 +17,8 @@ class DomainError(Exception):
 
     code: ClassVar[str] = "error"
     message: "StrOrPromise" = _("This can't be done.")
+    # What the problem document says beside; its schema has to name it.
+    members: "Mapping[str, object]" = MappingProxyType({})
 
     def __init__(self, message: "StrOrPromise | None" = None) -> None:
         if message is not None:

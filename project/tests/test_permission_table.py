@@ -10,7 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 from PIL import Image
 
-from lms.models import Completion, Course, Lesson, Subscription
+from lms.models import Access, AccessSource, Completion, Course, Lesson, Subscription
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment
 from payments.tests.factories import PaymentFactory
@@ -62,6 +62,11 @@ class World:
         )
         self.blocked = UserFactory.create(inactive=True)
         self.refresh = issue_pair(self.caller).refresh
+
+    def enrol(self) -> None:
+        Access.objects.get_or_create(
+            user=self.caller, course=self.course, source=AccessSource.ENROLLMENT, revoked_at=None
+        )
 
 
 def _picture() -> bytes:
@@ -145,6 +150,11 @@ def subscribed(world: World) -> tuple[Any, ...]:
 def completed(world: World) -> tuple[Any, ...]:
     Completion.objects.get_or_create(user=world.caller, lesson=world.lesson)
     return "DELETE", f"learning/lessons/{world.lesson.pk}/completion"
+
+
+def enrolled(world: World) -> tuple[Any, ...]:
+    world.enrol()
+    return "DELETE", f"learning/courses/{world.course.pk}/enrollment"
 
 
 def with_avatar(world: World) -> tuple[Any, ...]:
@@ -270,14 +280,20 @@ TABLE = [
         "401 201 200 200 200"),
     Row("enroll_in_course", lambda w: ("POST", f"learning/courses/{w.priced.pk}/enrollment"),
         "401 402 200 200 200", variant="with a price"),
+    Row("leave_course", enrolled, "401 204 204 204 204",
+        state=lambda w: Access.objects.filter(user=w.caller, revoked_at=None).exists()),
     Row("list_learning", lambda w: ("GET", "learning/courses"), SIGNED_IN),
+    Row("get_learning_course", lambda w: ("GET", f"learning/courses/{w.course.pk}"),
+        "401 403 200 200 200"),
+    Row("get_learning_course", lambda w: ("GET", f"learning/courses/{w.draft.pk}"),
+        "401 404 200 200 200", variant="draft"),
     Row("get_learning_lesson", lambda w: ("GET", f"learning/lessons/{w.lesson.pk}"),
         "401 403 200 200 200"),
     Row("get_learning_lesson", lambda w: ("GET", f"learning/lessons/{w.draft_lesson.pk}"),
         "401 404 200 200 200", variant="draft"),
     Row("complete_lesson", lambda w: ("PUT", f"learning/lessons/{w.lesson.pk}/completion"),
-        "401 403 204 204 204", state=own(Completion)),
-    Row("reopen_lesson", completed, "401 403 204 204 204", state=own(Completion)),
+        "401 403 200 200 200", state=own(Completion)),
+    Row("reopen_lesson", completed, "401 403 200 200 200", state=own(Completion)),
     # --- payments: one's own; administrators see all -----------------------------------------------
     Row("list_payments", lambda w: ("GET", "payments"), SIGNED_IN, shows=titles,
         shown={"stranger": set(), "author": {"Paid by the author"},

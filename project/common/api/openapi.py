@@ -92,7 +92,9 @@ def _describe_answers(path: str, operation: Part) -> None:
     for status, response in responses.items():
         response["description"] = TITLES.get(status) or SUCCESSES.get(status, "Answered")
         if status in TITLES:
-            response["content"] = {CONTENT_TYPE: {"schema": {"$ref": f"{REFERENCE}Problem"}}}
+            declared = response.get("content", {}).get("application/json", {})
+            schema = declared.get("schema", {"$ref": f"{REFERENCE}Problem"})
+            response["content"] = {CONTENT_TYPE: {"schema": schema}}
         if status in HEADERS:
             response["headers"] = HEADERS[status]
     if 304 in responses:
@@ -136,6 +138,10 @@ def _show_examples(operation: Part, schemas: Part) -> None:
                 "code": CODES[status],
                 "detail": DETAILS.get(status, TITLES[status]),
             }
+            if media["schema"]["$ref"] != f"{REFERENCE}Problem":
+                own: Any = example_of(media["schema"], schemas)
+                example |= own
+                del example["errors"]
             if status == 422:
                 error = {"loc": ["body", "color"], "code": "extra_forbidden"}
                 example["errors"] = [error | {"msg": MESSAGES["extra_forbidden"]}]

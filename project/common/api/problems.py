@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TypedDict
 
@@ -87,8 +87,10 @@ def problem(
     detail: str | None = None,
     errors: list[FieldError] | None = None,
     retry_after: float | None = None,
+    members: Mapping[str, object] | None = None,
 ) -> HttpResponse:
-    """Answer with a problem document; `code` and `detail` default to those of the status."""
+    """Answer with a problem document; `code` and `detail` default to those of the status. `members`
+    are its further ones."""
     kind = 500 if status >= 500 else 400
     body: dict[str, object] = {
         "type": "about:blank",
@@ -99,6 +101,7 @@ def problem(
     }
     if errors is not None:
         body["errors"] = errors
+    body |= members or {}
     # Half a surrogate pair can come back in the name of an unknown field; UTF-8 has none.
     content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
     response = HttpResponse(content, status=status, content_type=CONTENT_TYPE)
