@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from django.conf import settings
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +16,7 @@ from payments.models import Dispute, Payment, PaymentStatus, Refund, RefundStatu
 from payments.permissions import can_refund, may_learn, who_may_refund
 from people.models import BlockReason, User
 from project.mail.kinds import Letter, MailKind, Skip, render, seller
+from project.mail.models import Delivery, Mailing, mailing_key
 
 # Their names in settings.MAIL_KINDS. The key of the first two is the payment's number, that of the
 # third the refund's.
@@ -23,9 +24,22 @@ RECEIVED = "payment_received"
 FAILED = "payment_failed"
 REFUNDED = "payment_refunded"
 ACCESS_TAKEN = "access_taken"
-# Their key is the number of the dispute or the refund.
+# Their key is the number of the payment, the dispute or the refund.
+AMOUNT_DIFFERS = "amount_differs"
 DISPUTE_OPENED = "dispute_opened"
 REFUND_FAILED = "refund_failed"
+
+
+def mails_about(payment: Payment) -> QuerySet[Delivery]:
+    """What buyer and staff were told of the payment, its refunds and its disputes."""
+    told = [(kind, payment.pk) for kind in (RECEIVED, FAILED, AMOUNT_DIFFERS)]
+    refunds = payment.refunds.values_list("pk", flat=True)
+    told += [(kind, pk) for pk in refunds for kind in (REFUNDED, REFUND_FAILED)]
+    told += [(DISPUTE_OPENED, pk) for pk in payment.disputes.values_list("pk", flat=True)]
+    # Access may be taken more than once: that has no key to be known by.
+    taken = Q(kind=ACCESS_TAKEN, subject_id=payment.pk)
+    mailings = Mailing.objects.filter(taken | Q(key__in=[mailing_key(*one) for one in told]))
+    return Delivery.objects.filter(mailing__in=mailings)
 
 
 class PaymentMail(MailKind):
@@ -136,21 +150,30 @@ class StaffMail(MailKind):
         subject = self.find(subject_id or 0)
         return {person.pk: self.letter_to(person, subject) for person in people}
 
-    def find(self, subject_id: int) -> Dispute | Refund | None:
+    def find(self, subject_id: int) -> Dispute | Refund | Payment | None:
         """What it is about; None if nobody needs to look at it any more."""
         raise NotImplementedError(subject_id)
 
-    def letter_to(self, person: User, subject: Dispute | Refund | None) -> Letter | Skip:
+    def letter_to(self, person: User, subject: Dispute | Refund | Payment | None) -> Letter | Skip:
         if subject is None:
             return Skip(gettext_noop("dealt with"))
         if not can_refund(person):
             return Skip(gettext_noop("may not refund"))
-        payment = subject.payment
+        payment = subject if isinstance(subject, Payment) else subject.payment
         link = settings.SITE_URL + reverse("admin:payments_payment_change", args=[payment.pk])
         with translation.override(person.language):
-            amount = subject.shown_amount
-        context = {"person": person, "subject": subject, "payment": payment}
-        return render(self.name, person.language, {**context, "amount": amount, "link": link})
+            amounts = {"amount": subject.shown_amount, "received": payment.shown_received}
+        context = {"person": person, "subject": subject, "payment": payment, "link": link}
+        return render(self.name, person.language, context | amounts)
+
+
+class AmountDiffersMail(StaffMail):
+    label = _("another amount came")
+    name = AMOUNT_DIFFERS
+
+    def find(self, subject_id: int) -> Payment | None:
+        found = Payment.objects.filter(pk=subject_id).first()
+        return found if found and found.awaits_decision else None
 
 
 class DisputeOpenedMail(StaffMail):

@@ -277,6 +277,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 MAIL_KINDS = {
     "access_given": "lms.mails.AccessGivenMail",
     "access_taken": "payments.mails.AccessTakenMail",
+    "amount_differs": "payments.mails.AmountDiffersMail",
     "course_update": "lms.mails.CourseUpdateMail",
     "dispute_opened": "payments.mails.DisputeOpenedMail",
     "inactivity_warning": "people.mails.InactivityWarningMail",

@@ -1,6 +1,5 @@
 """What staff do with a payment."""
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django import forms
@@ -15,7 +14,6 @@ from payments.models.states import OPEN_STATUSES
 from payments.permissions import can_confirm, can_refund, can_see_payments
 from payments.services import checkout, refunds, staff
 from project.common.admin.actions import Answers, ReasonForm, StaffAction
-from project.common.money import shown
 
 if TYPE_CHECKING:
     from people.models import User
@@ -123,7 +121,7 @@ ACCEPT_AMOUNT = StaffAction[Payment](
     explanation=lambda payment: (
         _("%(received)s came where %(asked)s was asked for. The learner will get access.")
         % {
-            "received": shown(payment.received_amount or Decimal(0), payment.received_currency),
+            "received": payment.shown_received,
             "asked": payment.shown_amount,
         }
     ),

@@ -7,9 +7,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
+from payments.admin.actions import ACCEPT_AMOUNT, REFUND
 from payments.admin.base import PaymentsBookAdmin
 from payments.admin.columns import payment_link
-from payments.models import Finding, FindingStatus
+from payments.models import Finding, FindingKind, FindingStatus, Payment
 from payments.permissions import can_settle
 from payments.services import consistency, findings
 from project.common.admin.actions import ActionsAdmin, Facts, ReasonForm, StaffAction
@@ -43,6 +44,36 @@ SETTLE = StaffAction[Finding](
     done=_("Settled: %(rows)s."),
     on_list=True,
 )
+
+
+def _of_payment(action: StaffAction[Payment]) -> StaffAction[Finding]:
+    """What decides about a payment whose sum differs, beside the finding."""
+
+    def payment_of(finding: Finding) -> Payment:
+        assert finding.payment is not None  # noqa: S101 - `fits`
+        return finding.payment
+
+    return StaffAction[Finding](
+        name=action.name,
+        title=action.title,
+        icon=action.icon,
+        explanation=lambda finding: action.explain(payment_of(finding)),
+        allows=action.allows,
+        fits=lambda finding: (
+            finding.status == FindingStatus.OPEN
+            and finding.kind == FindingKind.AMOUNT_DIFFERS
+            and finding.payment is not None
+            and finding.payment.awaits_decision
+            and action.fits(finding.payment)
+        ),
+        form=action.form,
+        run=lambda finding, by, answers: action.run(payment_of(finding), by, answers),
+        done=action.done,
+        variant=action.variant,
+        is_danger=action.is_danger,
+    )
+
+
 COLOURS = {
     FindingStatus.OPEN.value: "danger",
     FindingStatus.REPAIRED.value: "success",
@@ -62,7 +93,7 @@ class FindingAdmin(PaymentsBookAdmin[Finding], ActionsAdmin[Finding]):
         (_("History"), {"fields": (("first_seen_at", "last_seen_at", "closed_at"),)}),
         (_("Decision"), {"fields": (("settled_by", "settled_reason"),)}),
     )
-    staff_actions = (REPAIR, SETTLE)
+    staff_actions = (_of_payment(ACCEPT_AMOUNT), _of_payment(REFUND), REPAIR, SETTLE)
 
     payment_link = payment_link
 

@@ -10,7 +10,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from lms.models import Access, AccessSource
-from payments.mails import RECEIVED
+from payments.mails import mails_about
 from payments.models import (
     AutomaticReason,
     DisputeStatus,
@@ -22,7 +22,8 @@ from payments.models import (
 )
 from payments.models.disputes import TO_ANSWER
 from people.models import User
-from project.mail.models import Delivery, DeliveryStatus
+from project.mail.kinds import label_of
+from project.mail.models import DeliveryStatus
 
 # Symbol and tone of a move, by where it led.
 LOOKS = {
@@ -203,14 +204,18 @@ def _accesses(payment: Payment) -> Iterator[Step]:
 
 
 def _mails(payment: Payment) -> Iterator[Step]:
-    """The mail that says that the money came; the ledger forgets it after a while."""
-    told = Delivery.objects.of(RECEIVED, payment.pk).select_related("mailing", "recipient")
+    """What buyer and staff were told of it; the outbox forgets it after a while."""
+    told = mails_about(payment).select_related("mailing", "recipient")
     for delivery in told:
         icon, tone = LOOKS_OF_MAIL.get(DeliveryStatus(delivery.status), ("mail", ""))
         yield Step(
             at=delivery.finished_at or delivery.mailing.created_at,
-            title=_("Email to %(address)s: %(outcome)s")
-            % {"address": delivery.recipient.email, "outcome": delivery.get_status_display()},
+            title=_("Email “%(kind)s” to %(address)s: %(outcome)s")
+            % {
+                "kind": label_of(delivery.mailing.kind),
+                "address": delivery.recipient.email,
+                "outcome": delivery.get_status_display(),
+            },
             icon=icon,
             detail=delivery.reason,
             tone=tone,

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
@@ -76,6 +76,12 @@ WORDS = {
 class FindingQuerySet(models.QuerySet["Finding"]):
     def open(self) -> Self:
         return self.filter(status=FindingStatus.OPEN)
+
+    def pressing(self) -> Self:
+        """Those for the dashboard: a price is one once Stripe refused it to a second buyer, or to one
+        who tried again."""
+        once = Q(kind=FindingKind.PRICE_REFUSED, last_seen_at=F("first_seen_at"))
+        return self.open().exclude(once)
 
 
 class Finding(models.Model):

@@ -239,6 +239,11 @@ class Payment(MadeAtStripe):
         return shown(self.left_amount, self.currency)
 
     @property
+    def shown_received(self) -> str:
+        """What came, where it is another sum."""
+        return shown(self.received_amount or Decimal(0), self.received_currency)
+
+    @property
     def awaits_decision(self) -> bool:
         """Another sum came than was asked for, and staff have not decided what becomes of it."""
         return self.received_amount is not None and self.can_move(PaymentStatus.PAID)

@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from payments.models import (
     AutomaticReason,
+    Finding,
+    FindingKind,
     MoveSource,
     Payment,
     PaymentMethod,
@@ -24,11 +26,13 @@ from payments.models import (
 from payments.models.states import OPEN_STATUSES
 from payments.provider import stripe
 from payments.provider.types import (
+    KeyUsedOtherwise,
     ProviderError,
     ProviderRefused,
     Session,
     UnchargeableAmount,
 )
+from payments.services.findings import close_findings, note_refused_price, target_reference
 from payments.services.stripe_events import apply_session, remember_session, status_of
 from payments.services.transitions import (
     Cause,
@@ -57,6 +61,8 @@ def open_session(
         Payment.objects.filter(pk=payment.pk).update(
             refusal=f"{error.words} ({error.reason})"[:500], refused_at=timezone.now()
         )
+        if not isinstance(error, KeyUsedOtherwise):
+            note_refused_price(payment, error.reason)
         if error.is_about_amount:
             raise UnchargeableAmount from error
         raise
@@ -66,6 +72,8 @@ def open_session(
         is_first = payment.is_half_made
         if is_first:
             remember_session(payment, session)
+            taken = Finding.objects.filter(reference=target_reference(payment))
+            close_findings(taken.filter(kind=FindingKind.PRICE_REFUSED))
     return payment, is_first
 
 

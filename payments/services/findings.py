@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from payments.models import Finding, FindingKind, FindingStatus
+from lms.models import Course, Lesson
+from payments.models import Finding, FindingKind, FindingStatus, Payment
 from payments.models.findings import FindingQuerySet
 from people.models import User
 from project.common.errors import Conflict
@@ -54,6 +56,41 @@ def close_findings(findings: FindingQuerySet, *, at: datetime | None = None) -> 
     """Note of those that are open that nothing is wrong any more; return how many they were."""
     now = at or timezone.now()
     return findings.open().update(status=FindingStatus.REPAIRED, closed_at=now)
+
+
+def note_refused_price(payment: Payment, reason: str) -> None:
+    """Keep that nobody can buy a course or lesson at its present price: one finding however many
+    try."""
+    note_finding(
+        kind=FindingKind.PRICE_REFUSED,
+        reference=target_reference(payment),
+        payment_id=payment.pk,
+        params={"amount": [str(payment.amount), payment.currency], "reason": reason},
+    )
+
+
+def close_changed_prices(*, at: datetime | None = None) -> int:
+    """Close the findings about prices that are others by now, or gone; return how many they were."""
+    changed = [
+        finding.pk
+        for finding in Finding.objects.open().filter(kind=FindingKind.PRICE_REFUSED)
+        if not _has_price(finding)
+    ]
+    return close_findings(Finding.objects.filter(pk__in=changed), at=at)
+
+
+def target_reference(payment: Payment) -> str:
+    """What is sold, as `course:3` or `lesson:5`."""
+    is_course = payment.course_id is not None
+    return f"course:{payment.course_id}" if is_course else f"lesson:{payment.lesson_id}"
+
+
+def _has_price(finding: Finding) -> bool:
+    amount, currency = finding.params["amount"]
+    model, _colon, number = finding.reference.partition(":")
+    materials = Course.objects if model == "course" else Lesson.objects
+    same = materials.filter(pk=number, price=amount)
+    return currency == settings.CURRENCY and same.exists()
 
 
 def settle_finding(*, finding: Finding, by: User, reason: str) -> None:

@@ -13,6 +13,7 @@ from payments.models.querysets import PaymentQuerySet
 from payments.models.states import HALF_MADE
 from payments.provider.types import ProviderRefused, ProviderUnavailable
 from payments.services.checkout import ask_stripe, close_session
+from payments.services.findings import close_changed_prices
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def reconcile_payments(*, at: datetime | None = None) -> int:
         )
         found = list(abandoned.select_for_update().values_list("pk", flat=True))
         Payment.objects.filter(pk__in=found).delete()
+    close_changed_prices(at=now)
     close_needless_pages(at=now)
     overdue = Payment.objects.to_reconcile(created_before=now - OVERDUE_AFTER)
     return _try_each(overdue, partial(ask_stripe, source=MoveSource.RECONCILIATION), now)

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Min, Q
 from django.utils import timezone
 
+from payments.mails import AMOUNT_DIFFERS
 from payments.models import (
     AutomaticReason,
     FindingKind,
@@ -25,6 +26,7 @@ from payments.services.findings import note_finding
 from payments.services.refunds import apply_refund
 from payments.services.transitions import Cause, lock_payment, move_locked, move_payment
 from project.common.background.queue import enqueue
+from project.mail.services import send_to_audience
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +108,7 @@ def _keep_other_sum(payment: Payment, session: Session, source: MoveSource) -> N
         payment_id=payment.pk,
         params={"ours": ours, "theirs": theirs},
     )
+    send_to_audience(AMOUNT_DIFFERS, payment.pk, title=payment.title)
     others = Payment.objects.waiting_like(payment).exclude(pk=payment.pk)
     if payment.can_move(PaymentStatus.PROCESSING) and not others.exists():
         reason = AutomaticReason.OTHER_SUM.about(" ".join(theirs), " ".join(ours))

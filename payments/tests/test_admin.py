@@ -16,9 +16,11 @@ from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment, PaymentMove, PaymentStatus, StripeEvent
 from payments.services import staff
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
 from people.tests.factories import UserFactory
+from project.mail.kinds import label_of
 from project.mail.models import Delivery
+from project.mail.services import send_to_one
 
 pytestmark = pytest.mark.django_db
 
@@ -286,8 +288,28 @@ def test_the_life_tells_what_became_of_the_mail(client_of, administrator, change
     client.post(page("confirm", payment.pk), {"reason": "Here it is"})
     Delivery.objects.update(**change)
     text = client.get(page("change", payment.pk)).text
-    start = text.index(f"Email to {payment.payer.email}")
+    start = text.index(f"Email “payment received” to {payment.payer.email}")
     assert [words for words in told if words not in text[start : start + 400]] == []
+
+
+def test_the_life_tells_of_every_mail_about_the_payment(client_of, administrator, support):
+    payment = make("stripe", "paid")
+    refund = RefundFactory.create(payment=payment)
+    dispute = DisputeFactory.create(payment=payment)
+    kinds = {
+        "payment_received": payment, "payment_failed": payment, "access_taken": payment,
+        "amount_differs": payment, "payment_refunded": refund, "refund_failed": refund,
+        "dispute_opened": dispute,
+    }  # fmt: skip
+    other = make("cash", "paid")
+    for kind, subject in kinds.items():
+        for of, person in ((subject.pk, support), (other.pk + 1000, other.payer)):
+            send_to_one(kind, person, subject_id=of, key=str(of))
+    text = client_of(administrator).get(page("change", payment.pk)).text
+    for kind in kinds:
+        assert f"Email “{label_of(kind)}” to {support.email}" in text, kind
+    assert text.count(f"to {support.email}: ") == len(kinds)
+    assert f"to {other.payer.email}" not in text
 
 
 def test_nothing_of_a_payment_is_edited_added_or_deleted(client_of, administrator):

@@ -9,8 +9,9 @@ from payments.models import Finding, PaymentMove
 from payments.services import refunds, staff
 from payments.services.transitions import IllegalMove
 from payments.tests.events import a_session, an_event
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import FindingFactory, PaymentFactory
 from payments.tests.shop import can_learn, events_of, session_of, the_payment
+from project.mail.tasks import deliver_mail
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +90,58 @@ def test_what_came_can_be_given_back(
     assert not can_learn(api, learner, lesson)
     assert not Finding.objects.open().exists()
     assert buy().status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"), [("accept_amount", "paid"), ("refund", "refunded")]
+)
+def test_staff_decide_beside_the_finding(
+    pay_with_tax, client_of, administrator, action, expected, stripe_sandbox
+):
+    payment = pay_with_tax()
+    finding = Finding.objects.get()
+    client = client_of(administrator)
+    address = reverse(f"admin:payments_finding_{action}", args=[finding.pk])
+    shown = client.get(reverse("admin:payments_finding_change", args=[finding.pk])).text
+    assert address in shown
+    client.post(address, REASON)
+    payment.refresh_from_db()
+    finding.refresh_from_db()
+    assert (payment.status, finding.status) == (expected, "repaired")
+    assert (
+        address not in client.get(reverse("admin:payments_finding_change", args=[finding.pk])).text
+    )
+
+
+def test_beside_other_findings_nobody_refunds(client_of, administrator):
+    paid = PaymentFactory.create(paid=True)
+    finding = FindingFactory.create(kind="paid_twice", payment=paid)
+    address = reverse("admin:payments_finding_refund", args=[finding.pk])
+    client_of(administrator).post(address, REASON)
+    paid.refresh_from_db()
+    assert paid.status == "paid"
+
+
+def test_staff_get_a_mail_and_see_it_in_the_payment_s_life(
+    pay_with_tax, administrator, client_of, mailoutbox
+):
+    payment = pay_with_tax()
+    deliver_mail()
+    [message] = mailoutbox
+    assert message.to == [administrator.email]
+    assert message.subject == "Another amount came for “Bread”"
+    for text in (message.body, message.alternatives[0][0]):
+        for told in ("1,990.00", "2,388.00", payment.payer.email):
+            assert told in text
+    page = client_of(administrator).get(f"/admin/payments/payment/{payment.pk}/change/").text
+    assert f"Email “another amount came” to {administrator.email}: sent" in page
+
+
+def test_what_was_decided_is_no_mail(pay_with_tax, administrator, mailoutbox):
+    payment = pay_with_tax()
+    staff.accept_amount(payment=payment, by=administrator, **REASON)
+    deliver_mail()
+    assert {message.to[0] for message in mailoutbox} == {payment.payer.email}
 
 
 def test_a_refund_in_the_dashboard_of_another_sum_is_understood(

@@ -5,8 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from payments.models import Payment
+from lms.models import Course
+from lms.tests.factories import LessonFactory
+from payments.models import Finding, Payment
 from payments.services import reconciliation
+from payments.services.findings import settle_finding
 from payments.tests.sandbox import Fault
 from payments.tests.shop import the_payment
 
@@ -67,6 +70,72 @@ def test_the_next_try_goes_on_with_new_keys(buy, refuse, stripe_sandbox):
     ]
     assert first != second
     assert (Payment.objects.count(), len(stripe_sandbox.sandbox.all("price"))) == (1, 1)
+
+
+# --- What staff see first -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["amount_too_small", "amount_too_large", "currency_not_supported"])
+@pytest.mark.parametrize("what", ["course", "lesson"])
+def test_a_price_that_is_refused_is_one_finding_and_pressing_when_it_repeats(
+    buy, refuse, client_of, administrator, course, what, code
+):
+    lesson = LessonFactory.create(course=course, price=course.price)
+    target = {} if what == "course" else {"course_id": None, "lesson_id": lesson.pk}
+    client = client_of(administrator)
+    refuse(code)
+    buy(**target)
+    finding = Finding.objects.open().get()
+    sold = course if what == "course" else lesson
+    assert (finding.kind, finding.reference) == ("price_refused", f"{what}:{sold.pk}")
+    assert (
+        finding.detail
+        == f"Stripe does not accept the price of 1,990.00\N{NO-BREAK SPACE}RUB ({code})."
+    )
+    assert "Price refused by Stripe" not in client.get("/admin/").text
+    refuse(code)
+    buy(**target)
+    assert Finding.objects.get() == finding
+    assert "Price refused by Stripe: 1" in client.get("/admin/").text
+
+
+def test_an_answer_that_will_heal_is_no_refused_price(buy, stripe_sandbox):
+    stripe_sandbox.api.faults.append(Fault("unavailable", "create_session", times=3))
+    buy()
+    assert not Finding.objects.exists()
+
+
+def test_the_finding_closes_when_stripe_takes_the_price(buy, refuse):
+    refuse()
+    buy()
+    assert buy().status_code == 201
+    assert Finding.objects.get().status == "repaired"
+
+
+@pytest.mark.parametrize("change", ["price", "deleted", "title"])
+def test_the_finding_closes_when_the_price_is_another_or_gone(buy, refuse, course, change):
+    refuse("amount_too_small")
+    buy()
+    if change == "deleted":
+        Payment.objects.update(status="failed")
+        course.delete()
+    else:
+        Course.objects.update(**{change: 2500})
+    reconciliation.reconcile_payments()
+    assert Finding.objects.get().status == ("open" if change == "title" else "repaired")
+
+
+def test_what_staff_settled_stays_so_until_the_price_is_another(buy, refuse, administrator, course):
+    refuse()
+    buy()
+    settle_finding(finding=Finding.objects.get(), by=administrator, reason="We know")
+    refuse()
+    buy()
+    assert Finding.objects.get().status == "settled"
+    Course.objects.update(price=2500)
+    refuse()
+    buy()
+    assert Finding.objects.open().get().params["amount"] == ["2500.00", "RUB"]
 
 
 @pytest.mark.parametrize(("days", "is_kept"), [(29, True), (31, False)])

@@ -99,7 +99,7 @@ def _disputes() -> list[Attention]:
 
 def _findings() -> list[Attention]:
     """Money that did not reach a buyer first. What is open for too long is counted beside."""
-    kinds = Finding.objects.open().exclude(kind=FindingKind.OPEN_TOO_LONG)
+    kinds = Finding.objects.pressing().exclude(kind=FindingKind.OPEN_TOO_LONG)
     numbers = dict(kinds.order_by().values_list("kind").annotate(Count("pk")))
     failed = FindingKind.REFUND_FAILED
     return [

@@ -102,6 +102,8 @@ TABLE = {
         for model in ("finding", "dispute", "refund")
         for name in ("changelist", "add", "change", "delete", "history")
     },
+    "payments_finding_accept_amount": MONEY,
+    "payments_finding_refund": MONEY,
     "payments_finding_repair": MONEY,
     "payments_finding_settle": MONEY,
     "app_list:django_q": (404, 404, 200),
