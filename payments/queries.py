@@ -38,6 +38,11 @@ def list_payments(user: User, *, conditions: dict[str, int | str], ordering: str
     return RowList(payments, values, _with_addresses)
 
 
+def payment_history(payer: User) -> RowList:
+    """All payments of a person, the newest first."""
+    return RowList(_history(), {VIEWER: payer.pk}, _with_addresses)
+
+
 def read_payment(user: User, payment_id: int) -> Row:
     """A payment that `user` may see. Raises DoesNotExist."""
     row = _payments(role_of(user)).one.get({VIEWER: user.pk, WANTED: payment_id})
@@ -51,6 +56,12 @@ def _payments(
     payments = Payment.objects.visible_to(placeholder_user(role)).with_is_disputed()
     payments = payments.filter(**{name: FILTERS[name] for name in sorted(filtered)})
     return CompiledList(payments.in_order(ordering), *PAYMENT)
+
+
+@compiled_once
+def _history() -> CompiledList:
+    payments = Payment.objects.whole().filter(payer_id=VIEWER).with_is_disputed()
+    return CompiledList(payments.newest_first(), *PAYMENT)
 
 
 def _with_addresses(payments: list[Row]) -> list[Row]:

@@ -9,6 +9,7 @@ from ninja import Schema
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from payments.queries import payment_history
 from payments.schemas import PaymentOut
 from people.models import Language
 from project.common.api.schemas import (
@@ -20,6 +21,8 @@ from project.common.api.schemas import (
     Search,
     omitted,
 )
+
+LATEST_PAYMENTS = 20
 
 
 def _email(text: str) -> str:
@@ -186,8 +189,11 @@ class ProfileOut(OutputSchema):
     is_moderator: bool
     payments: Annotated[
         list[PaymentOut],
-        BeforeValidator(lambda payments: list(payments.whole().with_is_disputed().newest_first())),
-    ] = Field(description="The full history, newest first.")
+        BeforeValidator(lambda payments: payment_history(payments.instance)[:LATEST_PAYMENTS]),
+    ] = Field(description=f"The latest {LATEST_PAYMENTS}, newest first; `GET payments` has all.")
+    payments_count: Annotated[
+        int, BeforeValidator(lambda payments: payment_history(payments.instance).count())
+    ] = Field(validation_alias="payments", description="How many there are in all.")
 
 
 class ProfileChanges(InputSchema):

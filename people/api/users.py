@@ -28,7 +28,7 @@ def list_users(request: AuthenticatedRequest, filters: Query[UserFilters]) -> Qu
 
 @router.get("/me", response=ProfileOut, summary="Read your own profile")
 def get_own_profile(request: AuthenticatedRequest) -> User:
-    """Everything about the caller, with the full payment history, newest first."""
+    """Everything about the caller, with the latest payments, newest first."""
     return request.user
 
 

@@ -22,6 +22,7 @@ FULL = PUBLIC | {
     "last_login",
     "is_moderator",
     "payments",
+    "payments_count",
 }
 
 
@@ -57,6 +58,20 @@ def test_payments_are_the_own_ones_newest_first(api, learner, stranger):
     payments = api(learner).get("users/me").json()["payments"]
     assert [payment["id"] for payment in payments] == [newer.pk, older.pk]
     assert {payment["user_id"] for payment in payments} == {learner.pk}
+
+
+def test_of_many_payments_the_profile_shows_the_latest_twenty_and_their_number(
+    api, learner, stranger, administrator
+):
+    payments = PaymentFactory.create_batch(22, payer=learner)
+    PaymentFactory.create(payer=stranger)
+    profile = api(learner).get("users/me").json()
+    latest = sorted((payment.pk for payment in payments), reverse=True)[:20]
+    assert [payment["id"] for payment in profile["payments"]] == latest
+    assert profile["payments_count"] == 22
+    assert profile["payments"][0] == api(learner).get(f"payments/{latest[0]}").json()
+    # Administrators, who see all payments in the list, have only their own in the profile.
+    assert api(administrator).get("users/me").json()["payments_count"] == 0
 
 
 def test_texts_that_are_not_given_are_null(api, stranger, db):
@@ -129,9 +144,9 @@ def test_queries_do_not_grow_with_the_rows(
         assert api(learner).get(f"users?page_size={count}").json()["count"] == count + 2
     PaymentFactory.create_batch(count, payer=learner)
     PaymentFactory.create(payer=stranger)
-    with django_assert_num_queries(2):  # the caller; the payments
+    with django_assert_num_queries(3):  # the caller; the payments; their number
         assert len(api(learner).get("users/me").json()["payments"]) == count
-    with django_assert_num_queries(3):  # the caller; the person; the payments
+    with django_assert_num_queries(4):  # the caller; the person; the payments; their number
         assert len(api(learner).get(f"users/{learner.pk}").json()["payments"]) == count
     with django_assert_num_queries(2):  # the caller; the person
         api(learner).get(f"users/{stranger.pk}")
