@@ -112,6 +112,15 @@ def world(moderators, administrator):
     )
     times = {"started": now, "stopped": now, "name": "1"}
     task = {"id": "3" * 32, "name": "1", "func": "1", "args": (), "kwargs": {}, "started": now}
+    other_sum = PaymentFactory.create(
+        payer=author,
+        course__owner=administrator,
+        course__title="Мёд",
+        method="stripe",
+        status="processing",
+        received_amount=5,
+        received_currency="RUB",
+    )
     return {
         "course": course,
         "lesson": lesson,
@@ -122,16 +131,14 @@ def world(moderators, administrator):
         "access": access,
         "payment": payment,
         "paid": paid,
-        "other_sum": PaymentFactory.create(
-            payer=author,
-            course__owner=administrator,
-            course__title="Мёд",
-            method="stripe",
-            status="processing",
-            received_amount=5,
-            received_currency="RUB",
-        ),
+        "other_sum": other_sum,
         "event": event,
+        "finding_of_sum": FindingFactory.create(
+            kind=FindingKind.AMOUNT_DIFFERS,
+            reference="2",
+            payment=other_sum,
+            params={"ours": ["1.00", "RUB"], "theirs": ["2.00", "RUB"]},
+        ),
         "finding": FindingFactory.create(
             kind=FindingKind.PAID_WITHOUT_ACCESS, payment=paid, reference="1"
         ),
@@ -202,6 +209,8 @@ PAGES = {
     "payments_payment_export": None,
     "payments_finding_changelist": None,
     "payments_finding_change": "finding",
+    "payments_finding_accept_amount": "finding_of_sum",
+    "payments_finding_refund": "finding_of_sum",
     "payments_finding_settle": "finding",
     "payments_finding_repair": "finding",
     "payments_dispute_changelist": None,

@@ -9,7 +9,7 @@ import time_machine
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.utils import timezone
 
@@ -120,3 +120,20 @@ def test_the_money_and_the_access_of_the_demo_school_agree() -> None:
     found = [each.kind for each in consistency.find_in_books()]
     assert set(found) <= {"open_too_long"}
     assert Access.objects.active().filter(source="payment").exists()
+
+
+def test_the_demo_school_takes_no_account_that_is_there_already(moderators: None) -> None:
+    call_command("csu", email="boss@school.example", password="Str0ng-pass-9x")
+    before = User.objects.values().get()
+    call_command("loaddata", "demo", verbosity=0)
+    assert User.objects.values().get(email="boss@school.example") == before
+    assert User.objects.get(pk=before["id"]).check_password("Str0ng-pass-9x")
+    assert User.objects.count() == 9
+    call_command("load_payments")
+
+
+def test_the_default_file_says_what_it_needs_first(moderators: None) -> None:
+    call_command("csu", email="boss@school.example", password="Str0ng-pass-9x")
+    with pytest.raises(CommandError, match="loaddata demo"):
+        call_command("load_payments")
+    assert not Payment.objects.exists()

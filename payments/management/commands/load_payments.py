@@ -60,15 +60,17 @@ A .csv file (UTF-8, commas or semicolons) has a line with the names of its colum
         except (OSError, files.UnreadableFile, loading.PaymentsChanged, DatabaseError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise CommandError(f"{file}: {reason}") from error
-        self._tell(report, dry_run=dry_run)
+        self._tell(report, file, dry_run=dry_run)
 
-    def _tell(self, report: loading.ImportReport, *, dry_run: bool) -> None:
+    def _tell(self, report: loading.ImportReport, file: Path, *, dry_run: bool) -> None:
         if report.bad_rows:
             for bad_row in report.bad_rows:
                 self.stderr.write(str(bad_row))
             if not report.is_complete:
                 self.stderr.write(_("There may be more invalid rows after these."))
-            raise CommandError(_("Nothing was loaded."))
+            of_demo = _("The default file is of the demo school: `loaddata demo` loads that first.")
+            hint = f" {of_demo}" if file == DEFAULT_FILE else ""
+            raise CommandError(_("Nothing was loaded.") + hint)
         message = ngettext("%(count)s payment loaded", "%(count)s payments loaded", report.new)
         if dry_run:
             message = ngettext(
