@@ -50,7 +50,7 @@ from project.common.lazily import load_lazily
 
 if TYPE_CHECKING:
     import stripe
-    from stripe.params import EventListParams
+    from stripe.params import EventListParams, RefundListParams
     from stripe.params.checkout import SessionCreateParams
 else:
     # 20 MiB and an eighth of a second, for processes that speak to Stripe.
@@ -148,6 +148,9 @@ def create_session(  # noqa: PLR0913 - what Stripe shows, and for how long
         "expires_at": int(expires_at.timestamp()),
         # The account may add tax of itself: then the total would not be the price.
         "automatic_tax": {"enabled": False},
+        # It may let the buyer pay in another currency. Whatever else changes a total (discounts,
+        # shipping, quantities, options) has to be asked for.
+        "adaptive_pricing": {"enabled": False},
         # Stripe does not copy the session's metadata there, and a refund's event has only these.
         "payment_intent_data": {"metadata": metadata, "description": title},
     }
@@ -227,11 +230,21 @@ def refund(
 
 def list_refunds(payment_intent_id: str) -> list[ProviderRefund]:
     """Every refund of a payment, whoever asked for it. Raises ProviderError."""
-    return _ask(
-        lambda client: client.v1.refunds.list({"payment_intent": payment_intent_id, "limit": 100}),
-        lambda answer: [read_refund(refund) for refund in answer["data"]],
-        payment_intent_id,
-    )
+    refunds: list[ProviderRefund] = []
+    parameters: RefundListParams = {"payment_intent": payment_intent_id, "limit": 100}
+    more = True
+    while more:
+        found, more = _ask(
+            lambda client: client.v1.refunds.list(parameters),
+            lambda answer: (
+                [read_refund(refund) for refund in answer["data"]], answer["has_more"] is True,
+            ),
+            payment_intent_id,
+        )  # fmt: skip
+        refunds += found
+        if found:
+            parameters["starting_after"] = found[-1].id
+    return refunds
 
 
 def list_events(*, since: datetime) -> list[Event]:
@@ -299,9 +312,8 @@ def to_minor_units(amount: Decimal, currency: str) -> int:
         minor = amount.scaleb(money.exponent(currency))
     except KeyError:
         raise UnchargeableAmount from None
-    # Stripe takes three-decimal currencies only in steps of ten of their smallest unit.
-    step = 10 if currency in money.THREE_DECIMAL else 1
-    if not minor.is_finite() or not 0 < amount <= highest or minor % step:
+    is_within = minor.is_finite() and 0 < amount <= highest
+    if not is_within or not money.fits_currency(amount, currency):
         raise UnchargeableAmount
     return int(minor)
 

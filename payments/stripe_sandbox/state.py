@@ -37,6 +37,8 @@ class Sandbox:
         self.livemode = False
         # What the account adds to a total of which nobody says that no tax shall be added.
         self.tax_percent = 0
+        # What the account lets buyers pay in, where nobody says that prices are not to be adapted.
+        self.local_currency = ""
         # Whether our key may ask whose it is: a restricted one may not.
         self.tells_account = True
         self.lock = threading.RLock()
@@ -138,6 +140,7 @@ class Sandbox:
         net = sum(line["amount_total"] for line in lines)
         taxed = form.get("automatic_tax", {}).get("enabled", "true") == "true"
         tax = net * self.tax_percent // 100 if taxed else 0
+        adapted = form.get("adaptive_pricing", {}).get("enabled", "true") == "true"
         session_id = new_id("cs_test")
         session = make(
             "checkout.session",
@@ -146,8 +149,9 @@ class Sandbox:
             id=session_id,
             amount_subtotal=net,
             amount_total=net + tax,
-            currency=lines[0]["currency"],
+            currency=(adapted and self.local_currency) or lines[0]["currency"],
             total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": tax},
+            adaptive_pricing={"enabled": adapted},
             automatic_tax=TEMPLATES["checkout.session"]["automatic_tax"],
             invoice_creation=None,
             expires_at=int(form.get("expires_at", self.now() + DAY)),

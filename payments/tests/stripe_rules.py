@@ -10,6 +10,7 @@ from payments.stripe_sandbox.forms import Json, StripeFault
 from project.common import money
 
 CURRENCIES = money.EXPONENTS.keys()
+THREE_DECIMAL = dict.fromkeys(["bhd", "jod", "kwd", "omr", "tnd"], 10)
 LOCALES = frozenset(
     (  # noqa: SIM905
         "auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb "
@@ -33,6 +34,7 @@ PARAMETERS: dict[str, Json] = {
         "expires_at": str,
         "metadata": dict,
         "automatic_tax": {"enabled": str},
+        "adaptive_pricing": {"enabled": str},
         "invoice_creation": {"enabled": str},
         "payment_intent_data": {
             "metadata": dict,
@@ -78,12 +80,10 @@ def check_amount(form: Json) -> None:
     if currency != currency.lower() or currency.upper() not in CURRENCIES:
         raise StripeFault(f"Invalid currency: {currency}.", param="currency")
     required(form, "unit_amount")
-    highest = 10 ** (12 if currency == "idr" else 8) - 1
+    highest = 10 ** {"idr": 12, "cop": 10, "inr": 9}.get(currency, 8) - 1
     amount = whole_number(form, "unit_amount", lowest=0, highest=highest) or 0
-    if currency.upper() in money.THREE_DECIMAL and amount % 10:
-        raise StripeFault(
-            "The last digit of an amount in this currency must be 0.", param="unit_amount"
-        )
+    if amount % {**dict.fromkeys(["isk", "ugx"], 100), **THREE_DECIMAL}.get(currency, 1):
+        raise StripeFault("Such an amount can't be charged exactly.", param="unit_amount")
 
 
 def check_session(form: Json) -> None:

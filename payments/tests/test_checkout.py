@@ -110,6 +110,20 @@ def test_the_total_is_the_price_though_the_account_adds_tax(buy, stripe_sandbox)
     )
 
 
+@pytest.mark.reported(
+    "Adaptive Pricing made the total another currency, and the order was never paid."
+)
+def test_the_currency_is_the_price_s_though_the_account_adapts_prices(
+    buy, api, learner, stripe_sandbox
+):
+    stripe_sandbox.sandbox.local_currency = "eur"
+    session_id = session_of(buy().json())
+    session = stripe_sandbox.sandbox.pay(session_id)
+    assert (session["currency"], session["adaptive_pricing"]) == ("rub", {"enabled": False})
+    api(learner).get(f"payments/{the_payment().pk}/status")
+    assert the_payment().status == "paid"
+
+
 def test_the_bank_of_the_buyer_hears_what_was_bought(buy, course, stripe_sandbox):
     stripe_sandbox.sandbox.pay(session_of(buy().json()))
     [intent] = stripe_sandbox.sandbox.all("payment_intent")

@@ -204,6 +204,10 @@ def test_title_as_a_bank_shows_it(title: str, suffix: str) -> None:
         ("999999.99", "RUB", 99_999_999),
         ("99999999", "JPY", 99_999_999),
         ("9999999999.99", "IDR", 999_999_999_999),
+        ("99999999.99", "COP", 9_999_999_999),
+        ("9999999.99", "INR", 999_999_999),
+        ("5", "ISK", 500),
+        ("5", "UGX", 500),
     ],
 )
 def test_amount_in_minor_units(
@@ -231,7 +235,9 @@ def test_amount_in_minor_units(
         ("-1", "RUB"),
         ("NaN", "RUB"),
         ("Infinity", "RUB"),
-        ("10", "UGX"),
+        ("10.50", "UGX"),
+        ("0.01", "ISK"),
+        ("10", "XTS"),
         ("10", "rub"),
     ],
 )

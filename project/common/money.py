@@ -1,15 +1,24 @@
-"""Currencies and their smallest units. Amounts are exact decimals, never floats."""
+"""Currencies and their smallest units. Amounts are exact decimals, never floats.
+
+The tables are those of https://docs.stripe.com/currencies as of September 2026: *Zero-decimal
+currencies*, *Special cases*, *Minimum and maximum charge amounts*. Three-decimal currencies stood
+there until 2022 (https://web.archive.org/web/20221231002856/https://stripe.com/docs/currencies);
+accounts that have them still use them like that.
+"""
 
 from decimal import Decimal
 
 from django.utils.formats import number_format
 
-# Decimal places of the smallest unit, by ISO 4217; two for every other currency listed.
-# UGX and ISK, which Stripe treats in a way of its own, are left out on purpose.
+# Decimal places of the smallest unit that Stripe is told amounts in; two for every other currency
+# listed.
 ZERO_DECIMAL = frozenset(
     "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split()  # noqa: SIM905
 )
+# Stripe takes them in steps of ten of their smallest unit only.
 THREE_DECIMAL = frozenset("BHD JOD KWD OMR TND".split())  # noqa: SIM905
+# Stripe is told their hundredths, and takes whole ones only.
+WHOLE_UNITS = frozenset({"ISK", "UGX"})
 TWO_DECIMAL = frozenset(
     (  # noqa: SIM905
         "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BWP BYN BZD "
@@ -20,23 +29,30 @@ TWO_DECIMAL = frozenset(
         "UZS WST XCD YER ZAR ZMW"
     ).split()
 )
-# What can be charged at once: as the card networks and Stripe have it, about half a dollar at the
-# least. RUB and every currency that is not listed: no such limit is known.
+# The least that can be charged, if the account is paid out in the same currency; if in another, the
+# least of that one, which nobody here knows: then Stripe refuses what is too small. For every currency
+# that is not listed no limit is known.
 LOWEST_CHARGES = {
     currency: Decimal(amount)
     for currency, amount in {
-        "AED": "2.00", "AUD": "0.50", "BGN": "1.00", "BRL": "0.50", "CAD": "0.50", "CHF": "0.50",
-        "CZK": "15.00", "DKK": "2.50", "EUR": "0.50", "GBP": "0.30", "HKD": "4.00",
-        "HUF": "175.00", "INR": "0.50", "JPY": "50", "MXN": "10", "MYR": "2", "NOK": "3.00",
-        "NZD": "0.50", "PLN": "2.00", "RON": "2.00", "SEK": "3.00", "SGD": "0.50", "THB": "10",
-        "USD": "0.50",
+        "AED": "2.00", "ARS": "0.50", "AUD": "0.50", "BRL": "0.50", "CAD": "0.50", "CHF": "0.50",
+        "COP": "0.50", "CZK": "15.00", "DKK": "2.50", "EUR": "0.50", "GBP": "0.30", "HKD": "4.00",
+        "HUF": "175.00", "IDR": "0.50", "ILS": "0.50", "INR": "0.50", "JPY": "50", "KRW": "50",
+        "MXN": "10", "MYR": "2.00", "NOK": "3.00", "NZD": "0.50", "PHP": "0.50", "PLN": "2.00",
+        "RON": "2.00", "RUB": "0.50", "SEK": "3.00", "SGD": "0.50", "THB": "10", "USD": "0.50",
+        "ZAR": "0.50",
     }.items()
 }  # fmt: skip
-# Digits of the smallest unit, at the most; eight of every other currency.
-DIGITS_OF_CHARGES = {"IDR": 12}
+# Digits of the smallest unit, at the most, that every method of payment takes; eight of every other
+# currency. Most cards take twelve.
+DIGITS_OF_CHARGES = {"IDR": 12, "COP": 10, "INR": 9}
 EXPONENTS = (
-    dict.fromkeys(TWO_DECIMAL, 2) | dict.fromkeys(ZERO_DECIMAL, 0) | dict.fromkeys(THREE_DECIMAL, 3)
+    dict.fromkeys(TWO_DECIMAL | WHOLE_UNITS, 2)
+    | dict.fromkeys(ZERO_DECIMAL, 0)
+    | dict.fromkeys(THREE_DECIMAL, 3)
 )
+# What amounts are multiples of, in smallest units; one of every other currency.
+STEPS = dict.fromkeys(WHOLE_UNITS, 100) | dict.fromkeys(THREE_DECIMAL, 10)
 
 
 def exponent(currency: str) -> int:
@@ -45,8 +61,8 @@ def exponent(currency: str) -> int:
 
 
 def fits_currency(amount: Decimal, currency: str) -> bool:
-    """Say whether the amount is a whole number of the currency's smallest unit."""
-    return amount == amount.quantize(Decimal(1).scaleb(-exponent(currency)))
+    """Say whether exactly this amount can be charged, as far as its digits go."""
+    return amount.scaleb(exponent(currency)) % STEPS.get(currency, 1) == 0
 
 
 def lowest_charge(currency: str) -> Decimal:
@@ -62,5 +78,6 @@ def highest_charge(currency: str) -> Decimal:
 def shown(amount: Decimal, currency: str) -> str:
     """An amount as people read it in the present language, as `1 990,00 RUB`."""
     # The book takes any code; what it can't know is shown with the places that are stored.
-    digits = number_format(amount, EXPONENTS.get(currency, 2), force_grouping=True)
+    places = 0 if currency in WHOLE_UNITS else EXPONENTS.get(currency, 2)
+    digits = number_format(amount, places, force_grouping=True)
     return f"{digits}\N{NO-BREAK SPACE}{currency}"

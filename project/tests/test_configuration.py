@@ -111,7 +111,7 @@ def test_settings_of_the_tests_have_no_fault() -> None:
         ("SECRET_KEY_IS_SET", False, "parta.E001"),
         ("SECRET_KEY", "k" * 31, "parta.E002"),
         ("CURRENCY", "rub", "parta.E003"),
-        ("CURRENCY", "ISK", "parta.E003"),
+        ("CURRENCY", "XTS", "parta.E003"),
         ("STRIPE_WEBHOOK_SECRET", "whsec_x\n", "parta.E004"),
         ("STRIPE_API_BASE", " https://api.stripe.com", "parta.E004"),
         ("STRIPE_API_KEY", "sk_test_x", "parta.W001"),
