@@ -80,7 +80,10 @@ class PaymentReceivedMail(PaymentMail):
     outdated = gettext_noop("not paid any more")
 
     def facts(self, subject_id: int) -> dict[str, object] | None:
-        return facts_of(_payment(subject_id, PaymentStatus.PAID))
+        payment = _payment(subject_id, PaymentStatus.PAID)
+        # With the money the news may have come that the buyer's bank took it back.
+        gives_access = Payment.objects.giving_access().filter(pk=subject_id).exists()
+        return facts_of(payment) if gives_access else None
 
 
 class PaymentFailedMail(PaymentMail):

@@ -22,6 +22,8 @@ class DisputeStatus(models.TextChoices):
     PREVENTED = "prevented", _("prevented")
     WON = "won", _("won")
     LOST = "lost", _("lost")
+    # For whatever Stripe calls otherwise.
+    OTHER = "other", _("unknown to Parta")
 
 
 class TakesAccess(models.TextChoices):
@@ -50,7 +52,9 @@ REASONS = {
     "unrecognized": _("the cardholder does not recognize the payment"),
 }
 TO_ANSWER = (DisputeStatus.WARNING_NEEDS_RESPONSE, DisputeStatus.NEEDS_RESPONSE)
-OPEN = (*TO_ANSWER, DisputeStatus.WARNING_UNDER_REVIEW, DisputeStatus.UNDER_REVIEW)
+OPEN = (
+    *TO_ANSWER, DisputeStatus.WARNING_UNDER_REVIEW, DisputeStatus.UNDER_REVIEW, DisputeStatus.OTHER,
+)  # fmt: skip
 MONEY_HELD = (DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW)
 
 
@@ -111,4 +115,9 @@ class Dispute(models.Model):
 
     @property
     def reason_in_words(self) -> str:
-        return str(REASONS.get(self.reason, self.reason))
+        return str(REASONS.get(self.reason or "general", self.reason))
+
+    @property
+    def waits_for_us(self) -> bool:
+        """Evidence may be asked for."""
+        return self.status in {*TO_ANSWER, DisputeStatus.OTHER}

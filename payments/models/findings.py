@@ -29,6 +29,7 @@ class FindingKind(models.TextChoices):
     WEBHOOK_DIFFERS = "webhook_differs", _("webhook set up differently")
     PRICE_REFUSED = "price_refused", _("price refused by Stripe")
     PAID_FOR_DELETED = "paid_for_deleted", _("paid for what was deleted")
+    NOT_UNDERSTOOD = "not_understood", _("not understood")
 
 
 class FindingStatus(models.TextChoices):
@@ -68,6 +69,15 @@ WORDS = {
     ),
     "price_refused": _("Stripe does not accept the price of %(amount)s (%(reason)s)."),
     "paid_for_deleted": _("What it was for has been deleted: give the money back."),
+    "refund_not_understood": _(
+        "Stripe tells of a refund of %(theirs)s that Parta does not understand (%(id)s, status: %(status)s): look at it in Stripe's dashboard."
+    ),
+    "dispute_not_understood": _(
+        "Stripe tells of a dispute of %(theirs)s that Parta does not understand (%(id)s, status: %(status)s): look at it in Stripe's dashboard."
+    ),
+    "event_not_understood": _(
+        "Stripe's event %(id)s (%(type)s) can't be read: look at it in Stripe's dashboard."
+    ),
     StripeOutcome.OTHER_PAYMENT.value: StripeOutcome.OTHER_PAYMENT.label,
     StripeOutcome.OTHER_SESSION.value: StripeOutcome.OTHER_SESSION.label,
 }

@@ -248,6 +248,13 @@ class Payment(MadeAtStripe):
         """Another sum came than was asked for, and staff have not decided what becomes of it."""
         return self.received_amount is not None and self.can_move(PaymentStatus.PAID)
 
+    @property
+    def taken(self) -> tuple[Decimal, str]:
+        """The sum that was taken from the buyer, as far as we have heard of it, and its currency."""
+        if self.awaits_decision and self.received_amount is not None:
+            return self.received_amount, self.received_currency
+        return self.amount, self.currency
+
     def book_received(self) -> None:
         """Let the sum be the one that came."""
         assert self.received_amount is not None  # noqa: S101 - `awaits_decision`

@@ -24,6 +24,8 @@ class RefundStatus(models.TextChoices):
 RANKS = {RefundStatus.REQUESTED: 0, RefundStatus.SUCCEEDED: 1, RefundStatus.FAILED: 2}
 
 
+# Our own word for one that was asked for, and that Stripe does not list.
+NEVER_MADE = "never_made"
 # Why a refund failed, by Stripe's words for it.
 FAILURES = {
     "charge_for_pending_refund_disputed": _("the payment was disputed"),
@@ -32,6 +34,7 @@ FAILURES = {
     "insufficient_funds": _("insufficient funds"),
     "lost_or_stolen_card": _("the card was lost or stolen"),
     "merchant_request": _("canceled at our request"),
+    NEVER_MADE: _("Stripe has never made it"),
     "unknown": _("unknown reason"),
 }
 
@@ -143,6 +146,11 @@ class Refund(models.Model):
     def reference(self) -> str:
         """What a finding about it is known by."""
         return f"refund:{self.pk}"
+
+    @property
+    def is_given_up(self) -> bool:
+        """Failed as far as we know, and Stripe has told nothing of it."""
+        return self.status == RefundStatus.FAILED and not self.refund_id
 
     @property
     def failure_in_words(self) -> str:

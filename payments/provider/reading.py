@@ -40,21 +40,22 @@ def read_account(answer: Json) -> str:
 
 
 def read_session(answer: Json) -> Session:
-    currency = answer["currency"].upper() if answer["currency"] else None
+    currency = (answer.get("currency") or "").upper() or None
     # Its id, or the whole of it if we asked for that.
-    intent = answer["payment_intent"]
+    intent = answer.get("payment_intent")
+    status = answer.get("status") or ""
     return Session(
         id=_name(answer["id"]),
-        status=answer["status"],
+        status=status,
         payment_status=answer["payment_status"],
-        url=answer["url"],
+        url=answer.get("url"),
         expires_at=_moment(answer["expires_at"]),
-        amount=_from_minor_units(answer["amount_total"], currency),
+        amount=_from_minor_units(answer.get("amount_total"), currency),
         currency=currency,
-        client_reference_id=answer["client_reference_id"],
+        client_reference_id=answer.get("client_reference_id"),
         payment_intent_id=_id_of(intent),
         payment_failed=(
-            answer["status"] == "complete"
+            status == "complete"
             and isinstance(intent, Mapping)
             and intent["status"] in {"requires_payment_method", "canceled"}
         ),
@@ -71,8 +72,8 @@ def _read_charge(answer: Json) -> Charge:
     currency = answer["currency"].upper()
     return Charge(
         id=answer["id"],
-        payment_intent_id=_id_of(answer["payment_intent"]),
-        payment_id=(answer["metadata"] or {}).get(PAYMENT_KEY),
+        payment_intent_id=_intent_of(answer),
+        payment_id=_metadata(answer).get(PAYMENT_KEY),
         amount=_from_minor_units(answer["amount"], currency),
         amount_refunded=_from_minor_units(answer["amount_refunded"], currency),
         currency=currency,
@@ -82,11 +83,11 @@ def _read_charge(answer: Json) -> Charge:
 
 def read_refund(answer: Json) -> ProviderRefund:
     currency = answer["currency"].upper()
-    metadata = answer["metadata"] or {}
+    metadata = _metadata(answer)
     return ProviderRefund(
         id=_name(answer["id"]),
-        status=answer["status"],
-        payment_intent_id=_id_of(answer["payment_intent"]),
+        status=answer.get("status") or "",
+        payment_intent_id=_intent_of(answer),
         payment_id=metadata.get(PAYMENT_KEY),
         refund_token=metadata.get(REFUND_KEY),
         amount=_from_minor_units(answer["amount"], currency),
@@ -98,12 +99,12 @@ def read_refund(answer: Json) -> ProviderRefund:
 
 def _read_dispute(answer: Json) -> ProviderDispute:
     currency = answer["currency"].upper()
-    due_by = answer["evidence_details"]["due_by"]
+    due_by = (answer.get("evidence_details") or {}).get("due_by")
     return ProviderDispute(
         id=_name(answer["id"]),
         status=answer["status"],
-        reason=answer["reason"],
-        payment_intent_id=_id_of(answer["payment_intent"]),
+        reason=answer.get("reason") or "",
+        payment_intent_id=_intent_of(answer),
         amount=_from_minor_units(answer["amount"], currency),
         currency=currency,
         created=_moment(answer["created"]),
@@ -133,6 +134,14 @@ def read_event(answer: Json) -> Event:
     if event.livemode != is_live():
         logger.warning("Event %s is of the other mode than our key", event.id)
         return event
+    try:
+        return _with_object(event, answer)
+    except UNREADABLE as error:
+        logger.error("Event %s can't be read: %s", event.id, type(error).__name__)  # noqa: TRY400
+        return replace(event, is_unreadable=True)
+
+
+def _with_object(event: Event, answer: Json) -> Event:
     match event.type.split("."):
         case ["checkout", "session", kind]:
             session = read_session(answer["data"]["object"])
@@ -145,6 +154,19 @@ def read_event(answer: Json) -> Event:
         case ["charge", "dispute", _]:
             return replace(event, dispute=_read_dispute(answer["data"]["object"]))
     return event
+
+
+def _metadata(answer: Json) -> Json:
+    metadata: Json = answer.get("metadata") or {}
+    return metadata
+
+
+def _intent_of(answer: Json) -> str | None:
+    """The payment intent of a charge, a refund or a dispute; that of the charge, if only this is
+    told, and as a whole."""
+    charge = answer.get("charge")
+    of_charge = charge.get("payment_intent") if isinstance(charge, Mapping) else None
+    return _id_of(answer.get("payment_intent") or of_charge)
 
 
 def _id_of(reference: str | Json | None) -> str | None:

@@ -144,7 +144,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class ProviderRefund:
-    """`status` is pending, requires_action, succeeded, failed or canceled; `failure` says why.
+    """`status` is pending, requires_action, succeeded, failed or canceled, or empty; `failure` says why.
     `refund_token` is what we named it when we asked for it; None for one that we did not ask for."""
 
     id: str
@@ -188,6 +188,8 @@ class Event:
     # Of the webhook that sent it; a thin event names what happened, and nothing of it.
     api_version: str = ""
     is_thin: bool = False
+    # Of a type that we know, and what it is about is not as Stripe describes it.
+    is_unreadable: bool = False
 
     @property
     def payment_intent_id(self) -> str | None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from payments.models import MoveSource, StripeLook
 from payments.provider import stripe
 from payments.provider.reading import UNREADABLE
-from payments.services.stripe_events import apply_event
+from payments.services.stripe_events import apply_event, note_unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,9 @@ def catch_up(*, since: datetime | None = None, at: datetime | None = None) -> St
     is_whole = True
     for event in stripe.list_events(since=since):
         look.events += 1
+        if event.is_unreadable:
+            note_unreadable(event)
+            continue
         try:
             look.missed += apply_event(event, source=MoveSource.RECONCILIATION)
         except (DatabaseError, *UNREADABLE):

@@ -66,7 +66,12 @@ REPAIRABLE = (
     FindingKind.REFUND_UNANSWERED,
 )
 # Not found in our books: they are told by Stripe.
-NOT_IN_BOOKS = (*AT_STRIPE, FindingKind.PRICE_REFUSED, FindingKind.WEBHOOK_DIFFERS)
+NOT_IN_BOOKS = (
+    *AT_STRIPE,
+    FindingKind.PRICE_REFUSED,
+    FindingKind.WEBHOOK_DIFFERS,
+    FindingKind.NOT_UNDERSTOOD,
+)
 WEBHOOK_SILENT_FOR = timedelta(days=3)
 # The reference of an access that has none of its own.
 NAMELESS = "access:"

@@ -11,12 +11,12 @@ from payments.models import (
     Dispute,
     DisputeStatus,
     MoveSource,
-    PaymentStatus,
     StripeOutcome,
 )
 from payments.models.disputes import OPEN
 from payments.provider.types import ProviderDispute
-from payments.services.transitions import Cause, lock_payment, move_locked, settle_access
+from payments.services.not_understood import note_not_understood, note_understood
+from payments.services.transitions import Cause, lock_payment, note_money_came, settle_access
 from project.mail.services import send_to_audience
 
 logger = logging.getLogger(__name__)
@@ -30,24 +30,34 @@ def apply_dispute(
     one that is new. What was told before `told_at` changes nothing any more; one that comes before
     we heard of the money tells of that, too. Returns what came of it (StripeOutcome)."""
     payment = lock_payment(payment_id)
-    if dispute.amount is None or dispute.status not in DisputeStatus.values:
+    status = dispute.status if dispute.status in DisputeStatus.values else DisputeStatus.OTHER
+    if dispute.amount is None or status == DisputeStatus.OTHER:
         logger.error("Payment %s: dispute %s can't be understood", payment.pk, dispute.id)
+        note_not_understood(
+            "dispute",
+            dispute.id,
+            payment_id=payment.pk,
+            status=dispute.status,
+            theirs=dispute.amount and [str(dispute.amount), dispute.currency],
+        )
+    else:
+        note_understood(dispute.id)
+    if dispute.amount is None:
         return StripeOutcome.AMOUNT_DIFFERS
     known = payment.disputes.filter(dispute_id=dispute.id).first()
     if known is not None and _is_stale(known, dispute, told_at):
         return StripeOutcome.UNMOVED.about(known.status)
-    cause = Cause(source=source, reason=AutomaticReason.DISPUTE.about(dispute.id, dispute.status))
-    if payment.status not in {PaymentStatus.PAID, PaymentStatus.REFUNDED}:
-        move_locked(payment, to=PaymentStatus.PAID, cause=cause, at=dispute.created)
+    cause = Cause(source=source, reason=AutomaticReason.DISPUTE.about(dispute.id, status))
+    note_money_came(payment, cause=cause, at=dispute.created)
     row = known or Dispute(payment=payment, dispute_id=dispute.id, created_at=dispute.created)
     row.amount, row.currency = dispute.amount, dispute.currency
-    row.status, row.reason = dispute.status, dispute.reason[:100]
+    row.status, row.reason = status, dispute.reason[:100]
     row.evidence_due_by, row.told_at = dispute.evidence_due_by, told_at
     row.save()
     settle_access(payment, cause)
-    if known is None and dispute.status in OPEN:
+    if known is None and status in OPEN:
         send_to_audience(DISPUTE_OPENED, row.pk, title=payment.title)
-    return StripeOutcome.DISPUTE.about(dispute.status)
+    return StripeOutcome.DISPUTE.about(status)
 
 
 def _is_stale(known: Dispute, dispute: ProviderDispute, told_at: datetime) -> bool:

@@ -24,25 +24,29 @@ from payments.models import (
     RefundStatus,
     StripeOutcome,
 )
-from payments.models.refunds import RANKS, RefundQuerySet
+from payments.models.refunds import NEVER_MADE, RANKS, RefundQuerySet
 from payments.provider import stripe
 from payments.provider.types import ProviderRefund, ProviderRefused, ProviderUnavailable
 from payments.services.findings import close_findings, note_finding
+from payments.services.not_understood import note_not_understood, note_understood
 from payments.services.transitions import (
     Cause,
     IllegalMove,
     book_received,
     lock_payment,
     move_locked,
+    note_money_came,
     settle_access,
+    tell_payer,
 )
 from people.models import User
 from project.common.errors import Conflict
-from project.mail.services import send_to_audience, send_to_one
+from project.mail.services import send_to_audience
 
 logger = logging.getLogger(__name__)
 
-# Stripe knows a key for a day at least: after that, asking again may make a second refund.
+# Stripe knows a key for a day at least: after that, asking again may make a second refund. Before we
+# come near it, the key says what became of a refund; then, whether Stripe lists it.
 KEYS_LAST = timedelta(hours=12)
 STATUSES = {
     "pending": RefundStatus.REQUESTED,
@@ -89,6 +93,8 @@ def refund_payment(
     if refund.created_at < timezone.now() - KEYS_LAST:
         ask_about_refunds(refund.payment, source=MoveSource.STAFF)
         refund.refresh_from_db()
+        if refund.failure == NEVER_MADE:
+            refund = _note_request(payment.pk, by, reason, amount, ends_access=ends_access)
     if refund.status == RefundStatus.REQUESTED and not refund.refund_id:
         _ask_for(refund)
         refund.refresh_from_db()
@@ -129,7 +135,7 @@ def _note_request(
     refund.status, refund.settled_at = RefundStatus.SUCCEEDED, timezone.now()
     refund.save()
     _settle(payment, Cause(source=MoveSource.STAFF, by=by, reason=reason))
-    _tell_payer(refund)
+    tell_payer(payment, REFUNDED, subject_id=refund.pk, key=str(refund.pk))
     return refund
 
 
@@ -166,6 +172,7 @@ def _ask_for(refund: Refund) -> None:
 def _fail(refund: Refund, failure: str) -> bool:
     """Note that it was never made, unless we have heard of it meanwhile."""
     payment = lock_payment(refund.payment_id)
+    _close_unanswered(refund)
     return bool(_give_up(payment.refunds.filter(pk=refund.pk), failure))
 
 
@@ -183,13 +190,17 @@ def _name_anew(refund: Refund) -> None:
 
 
 def ask_about_refunds(payment: Payment, *, source: MoveSource) -> None:
-    """Take down what Stripe says of all refunds of the payment. Raises ProviderError."""
+    """Take down what Stripe says of all refunds of the payment, and give up what we asked for long
+    ago and Stripe does not list. Raises ProviderError."""
+    forgotten = timezone.now() - KEYS_LAST
     told = stripe.list_refunds(payment.payment_intent_id)
     # What failed makes room for the one that took its place.
     for refund in sorted(
         told, key=lambda refund: STATUSES.get(refund.status) != RefundStatus.FAILED
     ):
         apply_refund(payment_id=payment.pk, refund=refund, source=source)
+    for never_made in payment.refunds.unanswered().filter(created_at__lt=forgotten):
+        _fail(never_made, NEVER_MADE)
 
 
 @transaction.atomic
@@ -197,47 +208,45 @@ def apply_refund(*, payment_id: int, refund: ProviderRefund, source: MoveSource)
     """Take what Stripe says of a refund for a fact, whoever asked for it. One that comes before
     we heard of the money itself tells of that, too. Returns what came of it (StripeOutcome)."""
     payment = lock_payment(payment_id)
-    if payment.awaits_decision:
-        book_received(payment)
-    ours = _find(payment, refund)
-    to = STATUSES.get(refund.status)
-    if to is None or ours is None:
-        logger.error("Payment %s: its refund %s can't be its own", payment.pk, refund.id)
+    # Whatever Stripe calls otherwise is not settled yet.
+    to = STATUSES.get(refund.status, RefundStatus.REQUESTED)
+    ours = _known(payment, refund) or _new(payment, refund)
+    if ours is None or refund.status not in STATUSES:
+        logger.error("Payment %s: its refund %s can't be understood", payment.pk, refund.id)
+        note_not_understood(
+            "refund",
+            refund.id,
+            payment_id=payment.pk,
+            status=refund.status,
+            theirs=refund.amount and [str(refund.amount), refund.currency],
+        )
+    else:
+        note_understood(refund.id)
+    if ours is None:
         return StripeOutcome.AMOUNT_DIFFERS
     if not ours.refund_id or to != RefundStatus.REQUESTED:
-        close_findings(
-            ours.payment.findings.filter(
-                kind=FindingKind.REFUND_UNANSWERED, reference=ours.reference
-            )
-        )
-    if ours.pk and RANKS[to] <= RANKS[RefundStatus(ours.status)]:
+        _close_unanswered(ours)
+    if ours.pk and not ours.is_given_up and RANKS[to] <= RANKS[RefundStatus(ours.status)]:
         ours.refund_id = refund.id
         ours.save(update_fields=["refund_id"])
         return StripeOutcome.UNMOVED.about(ours.status)
     told = AutomaticReason.REFUND.about(refund.id, to)
     cause = Cause(source=source, by=ours.by, reason=ours.reason or told)
-    if payment.status not in {PaymentStatus.PAID, PaymentStatus.REFUNDED}:
-        move_locked(payment, to=PaymentStatus.PAID, cause=cause, at=refund.created)
+    note_money_came(payment, cause=cause, at=refund.created)
     ours.refund_id, ours.status, ours.failure = refund.id, to, refund.failure[:100]
     ours.settled_at = None if to == RefundStatus.REQUESTED else timezone.now()
     ours.save()
     _settle(payment, cause)
-    _tell_payer(ours)
+    if to == RefundStatus.SUCCEEDED:
+        tell_payer(payment, REFUNDED, subject_id=ours.pk, key=str(ours.pk))
     _tell_failure(ours)
     return StripeOutcome.REFUND.about(to)
 
 
-def _tell_payer(refund: Refund) -> None:
-    """Say so by mail, once, when the money went back."""
-    if refund.status == RefundStatus.SUCCEEDED:
-        payment = refund.payment
-        send_to_one(
-            REFUNDED,
-            payment.payer,
-            subject_id=refund.pk,
-            key=str(refund.pk),
-            title=payment.title,
-        )
+def _close_unanswered(refund: Refund) -> None:
+    unanswered = FindingKind.REFUND_UNANSWERED
+    findings = refund.payment.findings.filter(kind=unanswered, reference=refund.reference)
+    close_findings(findings)
 
 
 def facts_of_failure(refund: Refund) -> dict[str, Any]:
@@ -266,19 +275,19 @@ def _tell_failure(refund: Refund) -> None:
         send_to_audience(REFUND_FAILED, refund.pk, title=refund.payment.title)
 
 
-def _find(payment: Payment, refund: ProviderRefund) -> Refund | None:
-    """The row of a refund, or a new one; None for an amount that the payment can't have."""
+def _known(payment: Payment, refund: ProviderRefund) -> Refund | None:
     names = Q(refund_id=refund.id) | Q(token=_uuid(refund.refund_token), refund_id="")
     # One of before refunds had rows has no name.
     nameless = Q(refund_id="", status=RefundStatus.SUCCEEDED, amount=refund.amount)
-    known = payment.refunds.filter(names).first() or payment.refunds.filter(nameless).first()
-    if known is not None:
-        return known
-    # Of one without an answer nobody knows whether it was made; this one was.
-    left = payment.amount - payment.refunds.promised().answered().total()
-    if refund.amount is None or not 0 < refund.amount <= left:
-        return None
-    if refund.currency != payment.currency:
+    return payment.refunds.filter(names).first() or payment.refunds.filter(nameless).first()
+
+
+def _new(payment: Payment, refund: ProviderRefund) -> Refund | None:
+    """A row for it; None for an amount that the payment can't have. Of one without an answer nobody
+    knows whether it was made; this one was."""
+    taken, currency = payment.taken
+    left = taken - payment.refunds.promised().answered().total()
+    if refund.amount is None or not 0 < refund.amount <= left or refund.currency != currency:
         return None
     return Refund(payment=payment, amount=refund.amount, created_at=refund.created)
 

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
@@ -20,9 +21,10 @@ from payments.models import (
     StripeOutcome,
 )
 from payments.provider import stripe
-from payments.provider.types import Charge, Event, Session
+from payments.provider.types import Charge, Event, InvalidEvent, Session
 from payments.services.disputes import apply_dispute
-from payments.services.findings import note_finding
+from payments.services.findings import close_findings, note_finding
+from payments.services.not_understood import note_not_understood, note_understood
 from payments.services.refunds import apply_refund
 from payments.services.transitions import Cause, lock_payment, move_locked, move_payment
 from project.common.background.queue import enqueue
@@ -75,11 +77,27 @@ def apply_session(
             "Payment %s and session %s disagree: %s", payment.pk, session.id, contradiction
         )
         if contradiction == StripeOutcome.AMOUNT_DIFFERS and session.payment_status == "paid":
-            _keep_other_sum(payment, session, source)
+            if payment.can_move(PaymentStatus.PAID):
+                remember_session(payment, session)
+            _keep_other_sum(payment, session.amount, session.currency, source)
         return contradiction
     remember_session(payment, session)
     to = status_of(session)
+    on_its_way = payment.findings.filter(
+        kind=FindingKind.STRIPE_SAYS_OTHERWISE, params__theirs=PaymentStatus.PROCESSING
+    )
+    if to != PaymentStatus.PROCESSING:
+        close_findings(on_its_way)
     if payment.status != to and not payment.can_move(to):
+        return StripeOutcome.UNMOVED.about(payment.status)
+    if to == PaymentStatus.PROCESSING and _is_replaced(payment):
+        # If it comes, it counts; until then there can't be two that are open.
+        note_finding(
+            kind=FindingKind.STRIPE_SAYS_OTHERWISE,
+            reference=payment.reference,
+            payment_id=payment.pk,
+            params={"ours": payment.status, "theirs": to.value},
+        )
         return StripeOutcome.UNMOVED.about(payment.status)
     reason = AutomaticReason.SESSION.about(session.status, session.payment_status)
     cause = Cause(source=source, reason=reason)
@@ -89,29 +107,32 @@ def apply_session(
     return (StripeOutcome.MOVED if moved else StripeOutcome.UNMOVED).about(to)
 
 
-def _keep_other_sum(payment: Payment, session: Session, source: MoveSource) -> None:
+def _is_replaced(payment: Payment) -> bool:
+    """Say whether another order for the same is open at Stripe, where there is one at the most."""
+    return Payment.objects.waiting_like(payment).exclude(pk=payment.pk).exists()
+
+
+def _keep_other_sum(
+    payment: Payment, amount: Decimal | None, currency: str | None, source: MoveSource
+) -> None:
     """Money came, and another sum than was asked for: the buyer can't pay again, and staff see both
-    sums at once and decide."""
-    if (
-        session.amount is None
-        or session.currency is None
-        or not payment.can_move(PaymentStatus.PAID)
-    ):
-        return
-    remember_session(payment, session)
-    payment.received_amount, payment.received_currency = session.amount, session.currency
-    payment.save(update_fields=["received_amount", "received_currency"])
-    ours, theirs = [str(payment.amount), payment.currency], [str(session.amount), session.currency]
+    sums at once and decide. None stands for a currency that we can't count in."""
+    ours = [str(payment.amount), payment.currency]
+    theirs = None if amount is None or currency is None else [str(amount), currency]
     note_finding(
         kind=FindingKind.AMOUNT_DIFFERS,
         reference=payment.reference,
         payment_id=payment.pk,
         params={"ours": ours, "theirs": theirs},
     )
-    send_to_audience(AMOUNT_DIFFERS, payment.pk, title=payment.title)
-    others = Payment.objects.waiting_like(payment).exclude(pk=payment.pk)
-    if payment.can_move(PaymentStatus.PROCESSING) and not others.exists():
-        reason = AutomaticReason.OTHER_SUM.about(" ".join(theirs), " ".join(ours))
+    if not payment.can_move(PaymentStatus.PAID):
+        return
+    if amount is not None and currency is not None:
+        payment.received_amount, payment.received_currency = amount, currency
+        payment.save(update_fields=["received_amount", "received_currency"])
+        send_to_audience(AMOUNT_DIFFERS, payment.pk, title=payment.title)
+    if payment.can_move(PaymentStatus.PROCESSING) and not _is_replaced(payment):
+        reason = AutomaticReason.OTHER_SUM.about(" ".join(theirs or ["?"]), " ".join(ours))
         move_locked(payment, to=PaymentStatus.PROCESSING, cause=Cause(source=source, reason=reason))
 
 
@@ -146,7 +167,8 @@ def _remember_intent(payment: Payment, intent_id: str | None) -> None:
 
 def receive_event(raw_body: bytes, signature: str) -> None:
     """Deal with an event that Stripe sent, and note if its webhook is set up for another version
-    or for thin events. Raises InvalidSignature, InvalidEvent."""
+    or for thin events. Raises InvalidSignature; InvalidEvent, also for one that is noted as not
+    understood: Stripe will send it again."""
     event = stripe.parse_event(raw_body, signature)
     ours = stripe.own_version()
     if event.is_thin or event.api_version not in {"", ours}:
@@ -154,7 +176,16 @@ def receive_event(raw_body: bytes, signature: str) -> None:
         versions = {"theirs": event.api_version, "ours": ours}
         params = {"as": "thin_events"} if event.is_thin else versions
         note_finding(kind=FindingKind.WEBHOOK_DIFFERS, reference=reference, params=params)
+    if event.is_unreadable:
+        note_unreadable(event)
+        raise InvalidEvent
     apply_event(event, source=MoveSource.WEBHOOK)
+
+
+def note_unreadable(event: Event) -> None:
+    """Have staff look at what it is about, until it can be read."""
+    if not StripeEvent.objects.filter(event_id=event.id).exists():
+        note_not_understood("event", event.id, type=event.type)
 
 
 @transaction.atomic
@@ -167,6 +198,7 @@ def apply_event(event: Event, *, source: MoveSource) -> bool:
     )
     if not is_new:
         return False
+    note_understood(event.id)
     record.payment = payment = _payment_of(event)
     if event.is_thin:
         record.outcome = StripeOutcome.THIN
@@ -210,7 +242,7 @@ def _outcome_of(event: Event, payment: Payment, source: MoveSource) -> str:
             payment_id=payment.pk, session=event.session, source=source, told_at=event.created
         )
     if event.charge:
-        return _look_at_charge(payment, event.charge)
+        return _look_at_charge(payment, event.charge, source)
     if event.refund:
         return apply_refund(payment_id=payment.pk, refund=event.refund, source=source)
     if event.dispute:
@@ -220,16 +252,16 @@ def _outcome_of(event: Event, payment: Payment, source: MoveSource) -> str:
     return StripeOutcome.OTHER_TYPE
 
 
-def _look_at_charge(payment: Payment, charge: Charge) -> str:
+def _look_at_charge(payment: Payment, charge: Charge, source: MoveSource) -> str:
     """A charge says only that some of its money is on its way back: the worker asks which refunds
-    there are."""
-    taken = payment.amount, payment.currency
-    if payment.awaits_decision and payment.received_amount is not None:
-        taken = payment.received_amount, payment.received_currency
-    if (charge.amount, charge.currency) != taken:
-        logger.error("Payment %s and charge %s disagree on the amount", payment.pk, charge.id)
-        return StripeOutcome.AMOUNT_DIFFERS
+    there are, and each of them says that the money came."""
+    payment = lock_payment(payment.pk)
     _remember_intent(payment, charge.payment_intent_id)
+    if (charge.amount, charge.currency) != payment.taken:
+        logger.error("Payment %s and charge %s disagree on the amount", payment.pk, charge.id)
+        _keep_other_sum(payment, charge.amount, charge.currency, source)
+        if (charge.amount, charge.currency) != payment.taken:
+            return StripeOutcome.AMOUNT_DIFFERS
     if charge.amount_refunded == payment.refunds.promised().total():
         return StripeOutcome.UNMOVED.about(payment.status)
     enqueue(ASK_ABOUT_REFUNDS, payment.pk)

@@ -75,13 +75,15 @@ def move_locked(
     cause: Cause,
     at: datetime | None = None,
     back: bool = False,
+    settles: bool = True,
 ) -> None:
     """Do so with a payment that `lock_payment` returned, in the same transaction. `back` undoes a
-    move (MOVES_BACK)."""
+    move (MOVES_BACK). Unless it `settles`, the caller does (`settle_access`), once it has written
+    down what else it knows."""
     came_from = PaymentStatus(payment.status)
     if not (payment.can_move_back(to) if back else payment.can_move(to)):
         raise IllegalMove
-    PaymentMove.objects.create(
+    move = PaymentMove.objects.create(
         payment=payment,
         from_status=came_from,
         to_status=to,
@@ -95,13 +97,14 @@ def move_locked(
     elif to == PaymentStatus.PAID:
         payment.paid_at = payment.paid_at or at or timezone.now()
     payment.save(update_fields=["status", "paid_at", "refunded_amount"])
-    if PaymentStatus.PAID in {came_from, to}:
+    if settles and PaymentStatus.PAID in {came_from, to}:
         settle_access(payment, cause)
     if to == PaymentStatus.PAID and not back:
-        _tell_payer(payment, RECEIVED, key=str(payment.pk))
+        # Confirmed once more after a mistake, it is news again.
+        tell_payer(payment, RECEIVED, key=f"move:{move.pk}")
         close_needless_soon(payment.payer)
     if (came_from, to) == (PaymentStatus.PROCESSING, PaymentStatus.FAILED):
-        _tell_payer(payment, FAILED, key=str(payment.pk))
+        tell_payer(payment, FAILED, key=str(payment.pk))
 
 
 def close_needless_soon(payer: User) -> None:
@@ -110,14 +113,28 @@ def close_needless_soon(payer: User) -> None:
         enqueue(CLOSE_PAGES)
 
 
-def _tell_payer(payment: Payment, kind: str, *, key: str = "") -> None:
-    send_to_one(kind, payment.payer, subject_id=payment.pk, key=key, title=payment.title)
+def tell_payer(
+    payment: Payment, kind: str, *, subject_id: int | None = None, key: str = ""
+) -> None:
+    """Send the buyer a mail about the payment, or about what `subject_id` is the number of."""
+    subject_id = subject_id or payment.pk
+    send_to_one(kind, payment.payer, subject_id=subject_id, key=key, title=payment.title)
 
 
 def book_received(payment: Payment) -> None:
     """Let a payment that `awaits_decision` be of the sum that came."""
     payment.book_received()
     close_findings(payment.findings.filter(kind=FindingKind.AMOUNT_DIFFERS))
+
+
+def note_money_came(payment: Payment, *, cause: Cause, at: datetime) -> None:
+    """Let a payment be paid because of a fact that there is only after the money (a refund, a
+    dispute): events come in any order. Its sum is the one that came. The caller settles the access:
+    the fact may take it at once, and then it was never given."""
+    if payment.awaits_decision:
+        book_received(payment)
+    if payment.status not in {PaymentStatus.PAID, PaymentStatus.REFUNDED}:
+        move_locked(payment, to=PaymentStatus.PAID, cause=cause, at=at, settles=False)
 
 
 def settle_access(payment: Payment, cause: Cause) -> None:
@@ -143,7 +160,7 @@ def settle_access(payment: Payment, cause: Cause) -> None:
     taken = accesses.revoke_access(reference=payment.reference, reason=cause.reason[:200])
     # A confirmation that staff undo took nothing that was paid for.
     if taken and payment.status != PaymentStatus.PENDING:
-        _tell_payer(payment, ACCESS_TAKEN)
+        tell_payer(payment, ACCESS_TAKEN)
 
 
 PENDING = PaymentStatus.PENDING.value

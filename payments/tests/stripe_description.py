@@ -8,6 +8,7 @@ import importlib.util
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -29,6 +30,14 @@ class Violation(Exception):
     def __init__(self, where: str, words: str) -> None:
         super().__init__(f"{where}: {words}")
         self.where = where
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Whether it may be null or not there, and whether a whole object may stand for its id."""
+
+    is_optional: bool
+    is_expandable: bool
 
 
 def load(cache: Path) -> "Description":
@@ -72,6 +81,18 @@ class Description:
     def check_object(self, made: Json) -> None:
         """Check an object by the kind that it names itself."""
         self.check(made, {"$ref": f"#/components/schemas/{made['object']}"})
+
+    def fields_of(self, kind: str) -> dict[str, Field]:
+        """The fields of an object, as `refund` or `checkout.session`."""
+        schema = self._schemas[kind]
+        required = schema.get("required", [])
+        return {
+            name: Field(
+                is_optional=bool(field.get("nullable")) or name not in required,
+                is_expandable="x-expansionResources" in field or "expansionResources" in field,
+            )
+            for name, field in schema["properties"].items()
+        }
 
     def check(self, value: Any, schema: Json) -> None:
         error = best_match(self._validator(schema).iter_errors(value))

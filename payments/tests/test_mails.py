@@ -170,6 +170,30 @@ def test_who_keeps_the_access_by_another_right_is_not_told_that_it_ended(
     assert not [subject for subject, _text, _html in letters() if "ended" in subject]
 
 
+def test_money_that_is_confirmed_after_a_mistake_is_told_anew(
+    letters, administrator, learner, course
+):
+    payment = PaymentFactory.create(payer=learner, course=course)
+    payment = staff.confirm_payment(payment=payment, by=administrator, reason="Till")
+    assert len(letters()) == 1
+    staff.undo_confirmation(payment=payment, by=administrator, reason="a mistake")
+    staff.confirm_payment(payment=payment, by=administrator, reason="now it came")
+    first, second = (subject for subject, _text, _html in letters())
+    assert first == second
+
+
+def test_a_lost_dispute_that_is_heard_of_before_the_money_tells_of_no_access(
+    letters, deliver, learner, course
+):
+    payment = PaymentFactory.create(
+        payer=learner, course=course, method="stripe", payment_intent_id="pi_1"
+    )
+    deliver(an_event("charge.dispute.closed", a_dispute(payment, status="lost")))
+    payment.refresh_from_db()
+    assert payment.status == "paid"
+    assert letters() == []
+
+
 def test_undoing_a_confirmation_is_not_told(letters, administrator, learner, course):
     payment = PaymentFactory.create(payer=learner, course=course)
     payment = staff.confirm_payment(payment=payment, by=administrator, reason="Till")

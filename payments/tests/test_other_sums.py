@@ -181,6 +181,22 @@ def test_a_page_with_another_sum_that_nobody_paid_changes_nothing(deliver, learn
         staff.accept_amount(payment=payment, by=learner, **REASON)
 
 
+@pytest.mark.parametrize("unknown", [{"amount_total": None}, {"currency": "xts"}])
+def test_a_sum_that_we_cannot_read_is_found_and_keeps_the_buyer_from_paying_again(
+    deliver, learner, course, unknown, buy, api, lesson
+):
+    payment = PaymentFactory.create(
+        payer=learner, course=course, method="stripe", session_id="cs_1"
+    )
+    paid = {"status": "complete", "payment_status": "paid", "payment_intent": "pi_1"}
+    deliver(an_event("checkout.session.completed", a_session(payment, **paid | unknown)))
+    payment.refresh_from_db()
+    assert (payment.status, payment.received_amount) == ("processing", None)
+    assert "1,990.00" in Finding.objects.open().get().detail
+    assert buy().json()["id"] == payment.pk
+    assert not can_learn(api, learner, lesson)
+
+
 def test_a_paid_payment_is_not_doubted_by_another_sum(deliver, learner, course):
     payment = PaymentFactory.create(
         payer=learner, course=course, method="stripe", paid=True, session_id="cs_1"
@@ -189,3 +205,4 @@ def test_a_paid_payment_is_not_doubted_by_another_sum(deliver, learner, course):
     deliver(an_event("checkout.session.completed", a_session(payment, amount_total=1, **paid)))
     payment.refresh_from_db()
     assert (payment.status, payment.received_amount) == ("paid", None)
+    assert Finding.objects.open().get().kind == "amount_differs"

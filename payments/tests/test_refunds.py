@@ -22,7 +22,7 @@ from payments.services import (
     transitions,
 )
 from payments.tasks import ask_about_refunds, catch_up_with_stripe
-from payments.tests.events import a_refund
+from payments.tests.events import a_refund, an_event
 from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
 from payments.tests.sandbox import Fault
 from payments.tests.shop import events_of
@@ -214,6 +214,59 @@ def test_a_refund_is_known_again_when_stripe_has_forgotten_its_key(
     assert refund(bought, amount).status == "succeeded"
     assert state(bought)[0] == status
     assert len(stripe_sandbox.sandbox.all("refund")) == bought.refunds.count() == 1
+
+
+@pytest.mark.reported(
+    "A refund that timed out and was never made blocked every other refund for ever."
+)
+@pytest.mark.parametrize("how", ["night", "click"])
+def test_a_refund_that_stripe_never_made_is_given_up_when_its_key_is_old(
+    bought, refund, stripe_sandbox, how
+):
+    lose_answers(stripe_sandbox, "drop")
+    with pytest.raises(ProviderUnavailable):
+        refund(bought, "500")
+    lost = bought.refunds.get()
+    # Until then it may be asked for again by its key.
+    consistency.compare_with_stripe([bought.pk], fix=True)
+    lost.refresh_from_db()
+    assert lost.status == "requested"
+    bought.refunds.update(created_at=timezone.now() - refunds.KEYS_LAST - timedelta(minutes=1))
+    consistency.check_payments(at=timezone.now() + timedelta(days=1))
+    assert bought.findings.open().get().kind == "refund_unanswered"
+    if how == "night":
+        consistency.compare_with_stripe([bought.pk], fix=True)
+    made = refund(bought, "600" if how == "night" else "500")
+    lost.refresh_from_db()
+    assert (lost.status, lost.failure_in_words) == ("failed", "Stripe has never made it")
+    assert (made.status, made.pk != lost.pk, made.token != lost.token) == ("succeeded", True, True)
+    assert len(stripe_sandbox.sandbox.all("refund")) == 1
+    assert not bought.findings.open().exists()
+
+
+def test_a_list_that_does_not_come_gives_no_refund_up(bought, refund, stripe_sandbox):
+    lose_answers(stripe_sandbox, "drop")
+    with pytest.raises(ProviderUnavailable):
+        refund(bought, "500")
+    bought.refunds.update(created_at=timezone.now() - timedelta(days=3))
+    stripe_sandbox.api.faults.append(Fault("unavailable", "list_refunds", times=9))
+    with pytest.raises(ProviderUnavailable):
+        refund(bought, "500")
+    assert bought.refunds.get().status == "requested"
+
+
+@pytest.mark.parametrize("end", ["succeeded", "pending", "failed"])
+def test_stripes_word_about_a_refund_that_was_given_up_is_the_last(bought, deliver, end):
+    given_up = RefundFactory.create(
+        payment=bought, amount=500, status="failed", failure="never_made", settled_at=timezone.now()
+    )
+    metadata = {"refund_token": str(given_up.token)}
+    made = a_refund(bought, amount=50_000, status=end, metadata=metadata)
+    deliver(an_event("refund.updated", made))
+    given_up.refresh_from_db()
+    assert given_up.status == {"pending": "requested"}.get(end, end)
+    assert (given_up.refund_id, bought.refunds.count()) == (made["id"], 1)
+    assert state(bought) == ("paid", 500 if end == "succeeded" else 0, True)
 
 
 def test_a_refund_that_took_the_place_of_a_failed_one_is_heard_of_at_once(bought, stripe_sandbox):

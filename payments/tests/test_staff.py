@@ -285,7 +285,7 @@ def test_each_payer_hears_of_their_own_payment_unless_it_became_void(
     refunds.refund_payment(payment=refunded, by=administrator, reason="returned")
     assert set(Delivery.objects.values_list("urgent", flat=True)) == {True}
     mailings = Mailing.objects.values_list("subject_id", "title", "key")
-    assert (english.pk, "Bread", f"payment_received:{english.pk}") in mailings
+    assert (english.pk, "Bread", f"payment_received:move:{english.moves.get().pk}") in mailings
     deliver_mail()
     sent = {message.to[0]: message for message in mailoutbox}
     people = (russian.payer, english.payer, refunded.payer, blocked.payer)

@@ -139,8 +139,8 @@ def test_objects_without_metadata_and_with_the_longest_names_are_read() -> None:
 
 
 def test_foreign_currency_has_no_amount() -> None:
-    event = parsed(make_event("checkout.session.completed", make_session(currency="ugx")))
-    assert (event.session.amount, event.session.currency) == (None, "UGX")
+    event = parsed(make_event("checkout.session.completed", make_session(currency="xts")))
+    assert (event.session.amount, event.session.currency) == (None, "XTS")
 
 
 @pytest.mark.parametrize("kind", ["customer.created", "charge.succeeded", "brand.new.kind", "x"])
@@ -209,11 +209,6 @@ def test_without_a_secret_every_webhook_is_refused(stripe_settings: Settings, se
         b'{"id": "evt_1", "type": "x", "created": "then", "livemode": false}',
         b'{"id": "evt_1", "type": "x", "created": 1e400, "livemode": false}',
         b'{"id": "evt_1", "type": null, "created": 1, "livemode": false}',
-        (
-            b'{"id": "evt_1", "type": "checkout.session.completed", "created": 1, "livemode": false,'
-            b' "data": {"object": {"id": "cs_1"}}}'
-        ),
-        b'{"id": "evt_1", "type": "charge.refunded", "created": 1, "livemode": false}',
         pytest.param(
             b'{"id": "%s", "type": "x", "created": 1, "livemode": false}' % (b"e" * 256), id="long"
         ),
@@ -226,7 +221,15 @@ def test_signed_garbage_is_refused_as_such(body: bytes) -> None:
         gateway.parse_event(body, signed(body))
 
 
-@pytest.mark.parametrize("field", ["id", "payment_intent"])
-def test_a_session_by_a_name_that_can_not_be_stored_is_refused(field: str) -> None:
-    with pytest.raises(InvalidEvent):
-        parsed(make_event("checkout.session.completed", make_session(**{field: "cs_\x00"})))
+@pytest.mark.parametrize(
+    "event",
+    [
+        make_event("checkout.session.completed", {"id": "cs_1"}),
+        make_event("checkout.session.completed", make_session(id="cs_\x00")),
+        make_event("checkout.session.completed", make_session(payment_intent="cs_\x00")),
+        make_event("charge.refunded", {}) | {"data": {}},
+        make_event("charge.dispute.created", {"id": "dp_1", "amount": 100}),
+    ],
+)
+def test_what_is_not_as_stripe_describes_it_is_named_as_such(event: Any) -> None:
+    assert parsed(event).is_unreadable
