@@ -82,8 +82,9 @@ class PaymentReceivedMail(PaymentMail):
     def facts(self, subject_id: int) -> dict[str, object] | None:
         payment = _payment(subject_id, PaymentStatus.PAID)
         # With the money the news may have come that the buyer's bank took it back.
-        gives_access = Payment.objects.giving_access().filter(pk=subject_id).exists()
-        return facts_of(payment) if gives_access else None
+        if payment is None or payment.disputes.taking_access().exists():
+            return None
+        return facts_of(payment)
 
 
 class PaymentFailedMail(PaymentMail):

@@ -75,7 +75,7 @@ WORDS = {
     "dispute_not_understood": _(
         "Stripe tells of a dispute of %(theirs)s that Parta does not understand (%(id)s, status: %(status)s): look at it in Stripe's dashboard."
     ),
-    "event_not_understood": _(
+    "not_understood": _(
         "Stripe's event %(id)s (%(type)s) can't be read: look at it in Stripe's dashboard."
     ),
     StripeOutcome.OTHER_PAYMENT.value: StripeOutcome.OTHER_PAYMENT.label,

@@ -132,7 +132,8 @@ def create_session(  # noqa: PLR0913 - what Stripe shows, and for how long
     expires_at: datetime,
     idempotency_key: str,
 ) -> Session:
-    """Create the page where the payment is made; its address is `url`. Stripe puts the session's
+    """Create the page where the payment is made; its address is `url`. It asks for an `email` that is
+    empty. Stripe puts the session's
     id in the place of `{CHECKOUT_SESSION_ID}` in `success_url`. Raises KeyUsedOtherwise if the key
     comes again with anything else changed, ProviderError."""
     metadata = {PAYMENT_KEY: payment_id}
@@ -142,7 +143,6 @@ def create_session(  # noqa: PLR0913 - what Stripe shows, and for how long
         "success_url": success_url,
         "cancel_url": cancel_url,
         "client_reference_id": payment_id,
-        "customer_email": email,
         "locale": language,
         "metadata": metadata,
         "expires_at": int(expires_at.timestamp()),
@@ -154,9 +154,11 @@ def create_session(  # noqa: PLR0913 - what Stripe shows, and for how long
         # Stripe does not copy the session's metadata there, and a refund's event has only these.
         "payment_intent_data": {"metadata": metadata, "description": title},
     }
+    if email:
+        parameters["customer_email"] = email
     if suffix := statement_suffix(title):
         parameters["payment_intent_data"]["statement_descriptor_suffix"] = suffix
-    if settings.STRIPE_RECEIPTS == "email":
+    if settings.STRIPE_RECEIPTS == "email" and email:
         parameters["payment_intent_data"]["receipt_email"] = email
     elif settings.STRIPE_RECEIPTS == "invoice":
         parameters["invoice_creation"] = {"enabled": True}

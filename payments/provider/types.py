@@ -57,6 +57,11 @@ class ProviderRefused(ProviderError):
         return self.is_unknown or self.param.endswith("[price]")
 
     @property
+    def is_about_email(self) -> bool:
+        """The buyer's address is not one that the provider takes."""
+        return self.reason == "email_invalid" or self.param.endswith(("email", "email]"))
+
+    @property
     def is_about_amount(self) -> bool:
         return self.reason in {"amount_too_small", "amount_too_large"}
 

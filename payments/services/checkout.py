@@ -78,19 +78,24 @@ def open_session(
 
 
 def _create_session(payment: Payment, user: User, absolute_url: Callable[[str], str]) -> Session:
-    """A price that Stripe does not take, as it is archived or of another account, is made anew."""
+    """A price that Stripe does not take, as it is archived or of another account, is made anew; for
+    an address that it does not take it asks the buyer."""
+    email = user.email
     try:
-        return _try_to_create_session(payment, user, absolute_url)
+        return _try_to_create_session(payment, email, user.language, absolute_url)
     except ProviderRefused as error:
-        if not error.is_about_price:
+        if error.is_about_email:
+            email = ""
+        elif error.is_about_price:
+            for price in _known_prices(payment):
+                price.delete()
+        else:
             raise
-        for price in _known_prices(payment):
-            price.delete()
-        return _try_to_create_session(payment, user, absolute_url)
+    return _try_to_create_session(payment, email, user.language, absolute_url)
 
 
 def _try_to_create_session(
-    payment: Payment, user: User, absolute_url: Callable[[str], str]
+    payment: Payment, email: str, language: str, absolute_url: Callable[[str], str]
 ) -> Session:
     success = absolute_url(reverse("payments:success", args=[payment.token]))
     try:
@@ -100,8 +105,8 @@ def _try_to_create_session(
             success_url=f"{success}?session_id={{CHECKOUT_SESSION_ID}}",
             cancel_url=absolute_url(reverse("payments:cancelled", args=[payment.token])),
             title=payment.title,
-            email=user.email,
-            language=user.language,
+            email=email,
+            language=language,
             expires_at=_closing_time(payment),
             idempotency_key=_key(payment, "session"),
         )

@@ -16,7 +16,9 @@ def note_not_understood(
     **facts: Any,
 ) -> None:
     """Keep it as a finding until it is understood, or a person has dealt with it."""
-    params = {"as": f"{what}_not_understood", "id": stripe_id, **facts}
+    params = {"id": stripe_id, **facts}
+    if what != "event":
+        params["as"] = f"{what}_not_understood"
     note_finding(kind=KIND, reference=_reference(stripe_id), payment_id=payment_id, params=params)
 
 

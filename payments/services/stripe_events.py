@@ -109,7 +109,8 @@ def apply_session(
 
 def _is_replaced(payment: Payment) -> bool:
     """Say whether another order for the same is open at Stripe, where there is one at the most."""
-    return Payment.objects.waiting_like(payment).exclude(pk=payment.pk).exists()
+    others = Payment.objects.waiting_like(payment).exclude(pk=payment.pk)
+    return payment.has_target and others.exists()
 
 
 def _keep_other_sum(

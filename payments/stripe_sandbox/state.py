@@ -208,6 +208,11 @@ class Sandbox:
                 f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded"
             )
         amount = int(form.get("amount", left))
+        if amount > left:
+            raise StripeFault(
+                f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})",
+                param="amount",
+            )
         fields = {
             "amount": amount,
             "charge": charge["id"],

@@ -99,6 +99,8 @@ class FindingFactory(DjangoModelFactory[Finding]):
             "reason": "declined",
             "date": "2026-11-20",
             "amount": ["500.00", "RUB"],
+            "id": "evt_1",
+            "type": "refund.created",
         }
     )
 

@@ -142,6 +142,9 @@ def test_each_kind_has_words_in_both_languages():
         "reason": "",
         "date": "2026-11-20",
         "amount": ["1990.00", "RUB"],
+        "id": "re_1",
+        "type": "refund.created",
+        "status": "brand_new",
     }
     said = {
         language: [detail_in(language, facts | {"as": name}) for name in WORDS]
