@@ -33,12 +33,15 @@ REFUND_FAILED = "refund_failed"
 def mails_about(payment: Payment) -> QuerySet[Delivery]:
     """What buyer and staff were told of the payment, its refunds and its disputes."""
     told = [(kind, payment.pk) for kind in (RECEIVED, FAILED, AMOUNT_DIFFERS)]
+    moves = payment.moves.filter(to_status=PaymentStatus.PAID).values_list("pk", flat=True)
+    told_of_moves = [mailing_key(RECEIVED, f"move:{pk}") for pk in moves]
     refunds = payment.refunds.values_list("pk", flat=True)
     told += [(kind, pk) for pk in refunds for kind in (REFUNDED, REFUND_FAILED)]
     told += [(DISPUTE_OPENED, pk) for pk in payment.disputes.values_list("pk", flat=True)]
     # Access may be taken more than once: that has no key to be known by.
     taken = Q(kind=ACCESS_TAKEN, subject_id=payment.pk)
-    mailings = Mailing.objects.filter(taken | Q(key__in=[mailing_key(*one) for one in told]))
+    keys = [*told_of_moves, *(mailing_key(*one) for one in told)]
+    mailings = Mailing.objects.filter(taken | Q(key__in=keys))
     return Delivery.objects.filter(mailing__in=mailings)
 
 
