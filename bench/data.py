@@ -103,7 +103,14 @@ def make_courses() -> None:
 
 def make_bonds() -> None:
     """Who follows and who may learn what."""
-    from lms.models import Access, AccessSource, Course, Subscription  # noqa: PLC0415
+    from lms.models import (  # noqa: PLC0415
+        Access,
+        AccessSource,
+        Completion,
+        Course,
+        Lesson,
+        Subscription,
+    )
 
     courses, learners = list(Course.objects.order_by("pk")), people("learner")
 
@@ -120,6 +127,15 @@ def make_bonds() -> None:
         for number, person in enumerate(learners)
         for course in chosen(number, ACCESSES)
     )
+    first_lessons: dict[int, list[int]] = {course.pk: [] for course in courses}
+    for pk, course_id in Lesson.objects.order_by("position").values_list("pk", "course_id"):
+        first_lessons[course_id].append(pk)
+    Completion.objects.bulk_create(
+        Completion(user=person, lesson_id=lesson_id, created_at=START)
+        for number, person in enumerate(learners)
+        for course in chosen(number, ACCESSES)
+        for lesson_id in first_lessons[course.pk][: (number + course.pk) % (LESSONS + 1)]
+    )
 
 
 def make_payments() -> None:
@@ -135,11 +151,13 @@ def make_payments() -> None:
         status = STATUSES[(number * 7 + step) % len(STATUSES)]
         created_at = START + timedelta(minutes=number * 4801 % 200_000)
         session = f"cs_test_{number}" if method == "stripe" else ""
+        amount = Decimal(990 + number % 50 * 100)
         return Payment(
             payer=learners[number % LEARNERS],
             course=course,
             title=course.title,
-            amount=Decimal(990 + number % 50 * 100),
+            amount=amount,
+            refunded_amount=amount if status == "refunded" else 0,
             currency="RUB",
             method=method,
             status=status,

@@ -22,6 +22,11 @@ def all_jobs() -> dict[str, list[Request]]:
         "lesson list": _about_own_courses("lessons?course_id={}"),
         "payments list": _asked("learner", 32, [f"payments?{one}" for one in payments]),
         "catalog search": _asked("learner", 16, [f"catalog/courses?search={one}" for one in words]),
+        "learning list": _asked("learner", 64, ["learning/courses"]),
+        "learning course": _about_learnt("learning/courses/{}", "pk"),
+        "learning lesson": _about_learnt("learning/lessons/{}", "lessons"),
+        "own profile": _asked("learner", 64, ["users/me"]),
+        "subscriptions": _asked("learner", 32, ["subscriptions", "subscriptions?page=2"]),
     }
     return {
         name: random.Random(1).sample(requests, len(requests))  # noqa: S311 - the same each time
@@ -55,4 +60,14 @@ def _about_own_courses(path: str) -> list[Request]:
         Request(f"{API}/{path.format(course_id)}", token)
         for pk, token in tokens_of("author", 16)
         for course_id in Course.objects.filter(owner=pk).values_list("pk", flat=True)
+    ]
+
+
+def _about_learnt(path: str, field: str) -> list[Request]:
+    from lms.models import Course  # noqa: PLC0415
+
+    return [
+        Request(f"{API}/{path.format(found)}", token)
+        for pk, token in tokens_of("learner", 16)
+        for found in Course.objects.filter(accesses__user=pk).values_list(field, flat=True)
     ]

@@ -9,7 +9,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
@@ -20,12 +20,42 @@ import orjson
 import psycopg
 
 from bench.limit_sql import FOR_POSTGRESQL, FOR_SQLITE, ORDERS, WHOLE
+from lms.youtube import video_at
 
 Row = tuple[Any, ...]
 
 CURRENCY = os.environ.get("CURRENCY", "RUB")
 KEY = os.environ["SECRET_KEY"]
-PAGE_SIZE = 10
+PAGE_SIZE, LATEST_PAYMENTS = 10, 20
+# What the columns of the statements are called.
+LESSON = (
+    "id", "course_id", "title", "description", "preview", "video_url", "price", "position",
+    "is_preview", "created_at", "updated_at",
+)  # fmt: skip
+COURSE = (
+    "id", "title", "description", "preview", "price", "is_published", "owner_id", "owner",
+    "is_subscribed", "created_at", "updated_at",
+)  # fmt: skip
+CATALOG = (
+    "id", "title", "description", "preview", "price", "owner_id", "owner", "lessons_count",
+    "is_subscribed", "has_access", "updated_at",
+)  # fmt: skip
+PAYMENT = (
+    "id", "user_id", "course_id", "lesson_id", "title", "amount", "currency", "method", "status",
+    "payment_url", "is_good", "created_at", "paid_at",
+)  # fmt: skip
+RIGHT = (
+    "course_id", "lesson_id", "title", "preview", "of_id", "of_title", "is_completed", "since",
+)  # fmt: skip
+OUTLINE = ("id", "title", "position", "preview", "is_preview", "is_completed")
+LEARNT = (
+    "id", "course_id", "course", "title", "description", "preview", "video_url", "position",
+    "is_preview", "is_completed", "previous_lesson_id", "next_lesson_id", "updated_at",
+)  # fmt: skip
+PROFILE = (
+    "id", "email", "first_name", "last_name", "phone", "city", "avatar", "language", "date_joined",
+    "last_login",
+)  # fmt: skip
 
 
 class Database:
@@ -130,42 +160,41 @@ def list_lessons(call: Call) -> Any:
 
 
 def lesson_of(call: Call, row: Row) -> dict[str, Any]:
-    may_delete = call.is_superuser or (row[11] == call.user_id and not call.sees_all)
-    return {
-        "id": row[0],
-        "course_id": row[1],
-        "title": row[2],
-        "description": row[3],
-        "preview": f"/media/{row[4]}" if row[4] else None,
-        "video_url": row[5] or None,
-        "price": None if row[6] is None else f"{row[6]:.2f}",
-        "currency": CURRENCY,
-        "position": row[7],
-        "is_preview": bool(row[8]),
-        "abilities": {"update": True, "delete": may_delete},
-        "created_at": row[9],
-        "updated_at": row[10],
-    }
+    *values, owner_id = row
+    lesson = shown(LESSON, values)
+    lesson["video_url"] = lesson["video_url"] or None
+    may_delete = call.is_superuser or (owner_id == call.user_id and not call.sees_all)
+    lesson["abilities"] = {"update": True, "delete": may_delete}
+    return lesson
 
 
 def course_of(call: Call, row: Row, lessons: list[dict[str, Any]]) -> dict[str, Any]:
     may_delete = call.is_superuser or (row[6] == call.user_id and not call.sees_all)
-    return {
-        "id": row[0],
-        "title": row[1],
-        "description": row[2],
-        "preview": f"/media/{row[3]}" if row[3] else None,
-        "price": f"{row[4]:.2f}",
-        "currency": CURRENCY,
-        "is_published": bool(row[5]),
-        "owner": {"id": row[6], "first_name": row[7] or None},
-        "lessons_count": len(lessons),
-        "lessons": lessons,
-        "is_subscribed": bool(row[8]),
-        "abilities": {"update": True, "delete": may_delete, "add_lesson": may_delete},
-        "created_at": row[9],
-        "updated_at": row[10],
-    }
+    course = shown(COURSE, row)
+    course["is_published"], course["lessons"] = bool(row[5]), lessons
+    course["lessons_count"] = len(lessons)
+    course["abilities"] = {"update": True, "delete": may_delete, "add_lesson": may_delete}
+    return owned(course)
+
+
+def owned(course: dict[str, Any]) -> dict[str, Any]:
+    course["owner"] = {"id": course.pop("owner_id"), "first_name": course.pop("owner") or None}
+    course["is_subscribed"] = bool(course["is_subscribed"])
+    return course
+
+
+def shown(names: tuple[str, ...], row: Sequence[Any]) -> dict[str, Any]:
+    """A row of courses or lessons with what needs another form, where it has that."""
+    found = dict(zip(names, row, strict=True))
+    found["preview"] = f"/media/{found['preview']}" if found["preview"] else None
+    if "price" in found:
+        found["price"] = None if found["price"] is None else f"{found['price']:.2f}"
+        found["currency"] = CURRENCY
+    if "is_preview" in found:
+        found["is_preview"] = bool(found["is_preview"])
+    if "is_completed" in found:
+        found["is_completed"] = bool(found["is_completed"])
+    return found
 
 
 def search_catalog(call: Call) -> Any:
@@ -174,22 +203,11 @@ def search_catalog(call: Call) -> Any:
         needle = "%" + re.sub(r"([%_\\])", r"\\\1", needle) + "%"
     ((count,),) = call.database.rows(call.sql.count_catalog, needle, needle)
     rows = call.database.rows(call.sql.catalog, user, user, needle, needle, *call.window)
-    items = [
-        {
-            "id": row[0],
-            "title": row[1],
-            "description": row[2],
-            "preview": f"/media/{row[3]}" if row[3] else None,
-            "price": f"{row[4]:.2f}",
-            "currency": CURRENCY,
-            "owner": {"id": row[5], "first_name": row[6] or None},
-            "lessons_count": row[7],
-            "is_subscribed": bool(row[8]),
-            "has_access": call.sees_all or row[5] == user or bool(row[9]),
-            "updated_at": row[10],
-        }
-        for row in rows
-    ]
+    items = [owned(shown(CATALOG, row)) for row in rows]
+    for item in items:
+        item["has_access"] = (
+            call.sees_all or item["owner"]["id"] == user or bool(item["has_access"])
+        )
     return paged(call, items, count)
 
 
@@ -215,22 +233,102 @@ def list_payments(call: Call) -> Any:
 
 
 def payment_of(row: Row) -> dict[str, Any]:
+    payment = dict(zip(PAYMENT, row, strict=True))
+    is_open = payment.pop("is_good") and payment["status"] == "pending"
+    payment["payment_url"] = (payment["payment_url"] or None) if is_open else None
+    payment["amount"] = f"{payment['amount']:.2f}"
+    return payment
+
+
+def progress_of(done: list[tuple[int, bool]]) -> dict[str, Any]:
+    """Of lessons in order, each with whether it is completed."""
+    completed, total = sum(is_done for _id, is_done in done), len(done)
+    percent = completed * 100 // total if total else 0
     return {
-        "id": row[0],
-        "user_id": row[1],
-        "course_id": row[2],
-        "lesson_id": row[3],
-        "title": row[4],
-        "amount": f"{row[5]:.2f}",
-        "currency": row[6],
-        "method": row[7],
-        "status": row[8],
-        "payment_url": row[9] if row[8] == "pending" and row[9] and row[10] else None,
-        "created_at": row[11],
-        "paid_at": row[12],
+        "progress": {"completed": completed, "total": total, "percent": percent},
+        "next_lesson_id": next((lesson_id for lesson_id, is_done in done if not is_done), None),
     }
 
 
+def list_learning(call: Call) -> Any:
+    ((count,),) = call.database.rows(call.sql.count_rights, call.user_id)
+    rows = call.database.rows(call.sql.rights, call.user_id, *call.window)
+    done: dict[int, list[tuple[int, bool]]] = {row[0]: [] for row in rows if row[0]}
+    courses = call.database.many(list(done))
+    for course_id, lesson_id, is_done in call.database.rows(
+        call.sql.done_in, call.user_id, courses
+    ):
+        done[course_id].append((lesson_id, bool(is_done)))
+    items = []
+    for row in rows:
+        item = shown(RIGHT, row)
+        is_completed = item.pop("is_completed")
+        of_lesson = {"id": item.pop("of_id"), "title": item.pop("of_title")}
+        if item["course_id"]:
+            item["course"] = {"id": item["course_id"], "title": item["title"]}
+            item |= progress_of(done[item["course_id"]])
+        else:
+            item["course"] = of_lesson
+            item |= progress_of([(item["lesson_id"], is_completed)])
+        items.append(item)
+    return paged(call, items, count)
+
+
+def read_learning_course(call: Call, course_id: str) -> Any:
+    """For who has the whole course."""
+    row = call.database.row(call.sql.learnt_course, call.user_id, int(course_id))
+    rows = call.database.rows(call.sql.outline, call.user_id, row[0])
+    lessons = [shown(OUTLINE, lesson) | {"has_access": True} for lesson in rows]
+    course = shown(("id", "title", "preview"), row) | {"lessons": lessons}
+    return course | progress_of([(one["id"], one["is_completed"]) for one in lessons])
+
+
+def read_learning_lesson(call: Call, lesson_id: str) -> Any:
+    """The same; of a single lesson the neighbours would not be open."""
+    user = call.user_id
+    row = call.database.row(call.sql.learnt_lesson, user, user, int(lesson_id))
+    lesson, video = shown(LEARNT, row), video_at(row[6])
+    lesson["course"] = {"id": lesson["course_id"], "title": lesson.pop("course")}
+    lesson["video_url"], lesson["video"] = lesson["video_url"] or None, video and video._asdict()
+    return lesson
+
+
+def read_profile(call: Call) -> Any:
+    row = call.database.row(call.sql.profile, call.user_id)
+    condition = f"{WHOLE} AND p.payer_id = " + ("?" if call.database.is_sqlite else "%s")
+    statement = call.sql.count_payments.format(conditions=condition)
+    ((count,),) = call.database.rows(statement, call.user_id)
+    statement = call.sql.payments.format(conditions=condition, order=ORDERS["-created_at"])
+    payments = call.database.rows(statement, call.user_id, LATEST_PAYMENTS, 0)
+    profile = {name: value or None for name, value in zip(PROFILE, row, strict=True)}
+    profile["avatar"] = f"/media/{row[6]}" if row[6] else None
+    profile["is_moderator"] = call.sees_all and not call.is_superuser
+    profile["payments"] = [payment_of(payment) for payment in payments]
+    return profile | {"payments_count": count}
+
+
+def list_subscriptions(call: Call) -> Any:
+    user = call.user_id
+    ((count,),) = call.database.rows(call.sql.count_subscriptions, user, user)
+    rows = call.database.rows(call.sql.subscriptions, user, user, *call.window)
+    items = [{"course_id": row[0], "title": row[1], "since": row[2]} for row in rows]
+    return paged(call, items, count)
+
+
+LISTS = {
+    "courses": list_courses,
+    "lessons": list_lessons,
+    "catalog/courses": search_catalog,
+    "payments": list_payments,
+    "learning/courses": list_learning,
+    "users/me": read_profile,
+    "subscriptions": list_subscriptions,
+}
+DETAILS = {
+    "courses": read_course,
+    "learning/courses": read_learning_course,
+    "learning/lessons": read_learning_lesson,
+}
 _local = threading.local()
 
 
@@ -254,17 +352,12 @@ def answer(environ: dict[str, Any]) -> Any:
     sql = FOR_SQLITE if database.is_sqlite else FOR_POSTGRESQL
     call = Call(database, sql, environ, dict(parse_qsl(environ.get("QUERY_STRING", ""))))
     call.authenticate()
-    match environ["PATH_INFO"].removeprefix("/api/v1/").split("/"):
-        case ["courses"]:
-            return list_courses(call)
-        case ["courses", course_id]:
-            return read_course(call, course_id)
-        case ["lessons"]:
-            return list_lessons(call)
-        case ["catalog", "courses"]:
-            return search_catalog(call)
-        case ["payments"]:
-            return list_payments(call)
+    path = environ["PATH_INFO"].removeprefix("/api/v1/")
+    if path in LISTS:
+        return LISTS[path](call)
+    kind, _slash, number = path.rpartition("/")
+    if kind in DETAILS:
+        return DETAILS[kind](call, number)
     raise Problem(404)
 
 

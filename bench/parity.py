@@ -13,6 +13,7 @@ from bench.load import Request
 Answer = tuple[int, Any]
 Asker = Callable[[Request], Answer]
 SAMPLE = 30
+MOMENTS = {"since", "last_login", "date_joined"}
 
 
 class Disagreement(Exception):
@@ -69,6 +70,6 @@ def plain(value: Any, key: str = "") -> Any:
         return {name: plain(part, name) for name, part in value.items()}
     if isinstance(value, list):
         return [plain(part) for part in value]
-    if key.endswith("_at") and isinstance(value, str):
+    if (key.endswith("_at") or key in MOMENTS) and isinstance(value, str):
         return datetime.fromisoformat(value).astimezone(UTC)
     return value

@@ -4,7 +4,7 @@ nothing in it is slower than it has to be."""
 
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import ImageField, Model, Prefetch
 from django.urls import include, path
 from rest_framework import mixins, pagination, serializers, viewsets
 from rest_framework.permissions import IsAuthenticated
@@ -16,7 +16,8 @@ from rest_framework_simplejwt.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.tokens import Token
 
 from lms import permissions
-from lms.models import Course, Lesson
+from lms.models import Access, Course, Lesson, Subscription
+from lms.youtube import video_at
 from payments.models import Payment
 from people.models import User
 from project.common.db.search import contains
@@ -52,6 +53,10 @@ class Pagination(pagination.PageNumberPagination):
         )
 
 
+def shows(model: type[Model], fields: str) -> Any:
+    return type("Meta", (), {"model": model, "fields": fields.split()})
+
+
 class RelativeImageField(serializers.ImageField):
     def to_representation(self, value: Any) -> str | None:
         return value.url if value else None
@@ -62,46 +67,48 @@ class BlankAsNull(serializers.CharField):
         return str(value) or None
 
 
-class OwnerSerializer(serializers.ModelSerializer):
+class Serializer(serializers.ModelSerializer):
+    """Pictures by their address; what the queryset has annotated, as it is."""
+
+    serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
+        ImageField: RelativeImageField
+    }
+
+    def build_unknown_field(self, field_name: str, model_class: Any) -> Any:
+        return serializers.ReadOnlyField, {}
+
+
+class OwnerSerializer(Serializer):
     first_name = BlankAsNull()
 
-    class Meta:
-        model = User
-        fields = ["id", "first_name"]
+    Meta = shows(User, "id first_name")
 
 
-class LessonSerializer(serializers.ModelSerializer):
-    preview = RelativeImageField()
+class LessonSerializer(Serializer):
     video_url = BlankAsNull()
-    currency = serializers.CharField()
     abilities = serializers.SerializerMethodField()
 
-    class Meta:
-        model = Lesson
-        fields = [
-            "id", "course_id", "title", "description", "preview", "video_url", "price", "currency",
-            "position", "is_preview", "abilities", "created_at", "updated_at",
-        ]  # fmt: skip
+    Meta = shows(
+        Lesson,
+        "id course_id title description preview video_url price currency position is_preview "
+        "abilities created_at updated_at",
+    )
 
     def get_abilities(self, lesson: Lesson) -> dict[str, bool]:
         return permissions.lesson_abilities(self.context["request"].user, lesson)
 
 
-class CourseSerializer(serializers.ModelSerializer):
-    preview = RelativeImageField()
-    currency = serializers.CharField()
+class CourseSerializer(Serializer):
     owner = OwnerSerializer()
     lessons_count = serializers.SerializerMethodField()
     lessons = LessonSerializer(many=True)
-    is_subscribed = serializers.BooleanField()
     abilities = serializers.SerializerMethodField()
 
-    class Meta:
-        model = Course
-        fields = [
-            "id", "title", "description", "preview", "price", "currency", "is_published", "owner",
-            "lessons_count", "lessons", "is_subscribed", "abilities", "created_at", "updated_at",
-        ]  # fmt: skip
+    Meta = shows(
+        Course,
+        "id title description preview price currency is_published owner lessons_count "
+        "lessons is_subscribed abilities created_at updated_at",
+    )
 
     def get_lessons_count(self, course: Course) -> int:
         return len(course.lessons.all())
@@ -110,32 +117,109 @@ class CourseSerializer(serializers.ModelSerializer):
         return permissions.course_abilities(self.context["request"].user, course)
 
 
-class CatalogSerializer(serializers.ModelSerializer):
-    preview = RelativeImageField()
-    currency = serializers.CharField()
+class CatalogSerializer(Serializer):
     owner = OwnerSerializer()
-    lessons_count = serializers.IntegerField()
-    is_subscribed = serializers.BooleanField()
-    has_access = serializers.BooleanField()
 
-    class Meta:
-        model = Course
-        fields = [
-            "id", "title", "description", "preview", "price", "currency", "owner", "lessons_count",
-            "is_subscribed", "has_access", "updated_at",
-        ]  # fmt: skip
+    Meta = shows(
+        Course,
+        "id title description preview price currency owner lessons_count is_subscribed "
+        "has_access updated_at",
+    )
 
 
-class PaymentSerializer(serializers.ModelSerializer):
+class PaymentSerializer(Serializer):
     user_id = serializers.IntegerField(source="payer_id")
-    payment_url = serializers.CharField()
 
-    class Meta:
-        model = Payment
-        fields = [
-            "id", "user_id", "course_id", "lesson_id", "title", "amount", "currency", "method",
-            "status", "payment_url", "created_at", "paid_at",
-        ]  # fmt: skip
+    Meta = shows(
+        Payment,
+        "id user_id course_id lesson_id title amount currency method status payment_url "
+        "created_at paid_at",
+    )
+
+
+class CourseNameSerializer(Serializer):
+    Meta = shows(Course, "id title")
+
+
+def progress_of(lessons: Any) -> dict[str, Any]:
+    """Of lessons in order, with `is_completed`."""
+    left = [one.pk for one in lessons if not one.is_completed]
+    completed, total = len(lessons) - len(left), len(lessons)
+    progress = {"completed": completed, "total": total, "percent": 100 * completed // (total or 1)}
+    return {"progress": progress, "next_lesson_id": left[0] if left else None}
+
+
+class RightSerializer(Serializer):
+    title = serializers.CharField(source="target.title")
+    preview = RelativeImageField(source="target.preview")
+    course = serializers.SerializerMethodField()
+    since = serializers.DateTimeField(source="created_at")
+
+    Meta = shows(Access, "course_id lesson_id title preview course since")
+
+    def get_course(self, right: Access) -> Any:
+        course = right.lesson.course if right.lesson else right.course
+        return CourseNameSerializer(course).data
+
+    def to_representation(self, right: Any) -> Any:
+        lessons = right.course.lessons.all() if right.course else [right.lesson]
+        if right.lesson:
+            right.lesson.is_completed = right.is_completed
+        return super().to_representation(right) | progress_of(lessons)
+
+
+class OutlineSerializer(Serializer):
+    Meta = shows(Lesson, "id title position preview is_preview has_access is_completed")
+
+
+class LearningCourseSerializer(Serializer):
+    lessons = OutlineSerializer(many=True)
+
+    Meta = shows(Course, "id title preview lessons")
+
+    def to_representation(self, course: Any) -> Any:
+        return super().to_representation(course) | progress_of(course.lessons.all())
+
+
+class LearningLessonSerializer(Serializer):
+    course = CourseNameSerializer()
+    video_url = BlankAsNull()
+    video = serializers.SerializerMethodField()
+
+    Meta = shows(
+        Lesson,
+        "id course_id course title description preview video_url video position is_preview "
+        "is_completed previous_lesson_id next_lesson_id updated_at",
+    )
+
+    def get_video(self, lesson: Lesson) -> Any:
+        video = video_at(lesson.video_url)
+        return video and video._asdict()
+
+
+class ProfileSerializer(Serializer):
+    first_name, last_name, phone, city = (BlankAsNull() for _name in range(4))
+    payments = serializers.SerializerMethodField()
+    payments_count = serializers.SerializerMethodField()
+
+    Meta = shows(
+        User,
+        "id email first_name last_name phone city avatar language date_joined last_login "
+        "is_moderator payments payments_count",
+    )
+
+    def get_payments(self, user: User) -> Any:
+        return PaymentSerializer(user.payments.whole().newest_first()[:20], many=True).data
+
+    def get_payments_count(self, user: User) -> int:
+        return int(user.payments.whole().count())
+
+
+class SubscriptionSerializer(Serializer):
+    title = serializers.CharField(source="course.title")
+    since = serializers.DateTimeField(source="created_at")
+
+    Meta = shows(Subscription, "course_id title since")
 
 
 class View(viewsets.GenericViewSet):
@@ -186,9 +270,57 @@ class Payments(mixins.ListModelMixin, View):
         return payments.in_order(self.request.query_params.get("ordering", "-paid_at"))
 
 
+class Learning(mixins.ListModelMixin, mixins.RetrieveModelMixin, View):
+    def get_serializer_class(self) -> Any:
+        return RightSerializer if self.action == "list" else LearningCourseSerializer
+
+    def get_queryset(self) -> Any:
+        user = self.request.user
+        lessons = Lesson.objects.with_is_completed(user).order_by("position", "id")
+        if self.action == "list":
+            rights = Access.objects.held_by(user).one_for_each_target().with_is_completed()
+            rights = rights.select_related("course", "lesson__course").order_by("-id")
+            return rights.prefetch_related(Prefetch("course__lessons", lessons))
+        outline = Prefetch("lessons", lessons.with_has_access(user))
+        return Course.objects.open_in_part_to(user).prefetch_related(outline)
+
+
+class LearningLessons(mixins.RetrieveModelMixin, View):
+    serializer_class = LearningLessonSerializer
+
+    def get_queryset(self) -> Any:
+        user = self.request.user
+        lessons = Lesson.objects.open_to(user).with_is_completed(user).with_neighbours(user)
+        return lessons.select_related("course")
+
+
+class Profile(mixins.RetrieveModelMixin, View):
+    serializer_class = ProfileSerializer
+
+    def get_object(self) -> Any:
+        return self.request.user
+
+
+class Subscriptions(mixins.ListModelMixin, View):
+    serializer_class = SubscriptionSerializer
+
+    def get_queryset(self) -> Any:
+        followed = Subscription.objects.visible_to(self.request.user)
+        return followed.select_related("course").order_by("-created_at", "-id")
+
+
 router = DefaultRouter(trailing_slash=False)
-router.register("courses", Courses, "course")
-router.register("lessons", Lessons, "lesson")
-router.register("catalog/courses", Catalog, "catalog")
-router.register("payments", Payments, "payment")
-urlpatterns = [path("api/v1/", include(router.urls))]
+for prefix, view in {
+    "courses": Courses,
+    "lessons": Lessons,
+    "catalog/courses": Catalog,
+    "payments": Payments,
+    "learning/courses": Learning,
+    "learning/lessons": LearningLessons,
+    "subscriptions": Subscriptions,
+}.items():
+    router.register(prefix, view, prefix.replace("/", "-"))
+urlpatterns = [
+    path("api/v1/users/me", Profile.as_view({"get": "retrieve"})),
+    path("api/v1/", include(router.urls)),
+]

@@ -15,7 +15,7 @@ from bench import large, parity
 from bench.load import Request
 from bench.results import compare, verdicts
 from bench.usual_settings import MIDDLEWARE
-from lms.models import Access, AccessSource, Subscription
+from lms.models import Access, AccessSource, Completion, Subscription
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.tests.factories import PaymentFactory
 from people.models import User
@@ -70,6 +70,10 @@ def test_application_limit_and_usual_way_give_the_same_answers(
     CourseFactory(title="Bread, a draft", is_published=False, preview="courses/draft.jpg")
     Subscription.objects.create(user=author, course=course)
     Access.objects.create(user=learner, course=course, source=AccessSource.GRANT)
+    single = LessonFactory.create(preview="lessons/a.jpg")
+    Access.objects.create(user=learner, lesson=single, source=AccessSource.GRANT)
+    Completion.objects.create(user=learner, lesson=course.lessons.earliest("position"))
+    Subscription.objects.create(user=learner, course=course)
     PaymentFactory(payer=learner, course=course, status="pending", method="cash")
     PaymentFactory(
         payer=learner,
@@ -84,9 +88,11 @@ def test_application_limit_and_usual_way_give_the_same_answers(
     others = "catalog/courses?search=bread payments?status=pending&ordering=-amount "
     others += "payments?method=stripe&ordering=paid_at"
     asked = {author: courses, moderator: courses, administrator: f"{courses} {others}"}
+    learnt = f"learning/courses learning/courses/{course.pk} users/me subscriptions "
+    learnt += " ".join(f"learning/lessons/{lesson.pk}" for lesson in course.lessons.all())
     requests = [
         Request(f"/api/v1/{path}", issue_access_token(user))
-        for user, paths in (asked | {learner: others}).items()
+        for user, paths in (asked | {learner: f"{others} {learnt}"}).items()
         for path in paths.split()
     ]
     askers = {"application": ask_django, "twin": twin}
