@@ -118,12 +118,13 @@ class ApiClient:
     def delete(self, path: str, **options: Any) -> Any:
         return self._call("delete", path, **options)
 
-    def upload(self, path: str, content: bytes, *, name: str = "picture.jpg") -> Any:
+    def upload(
+        self, path: str, content: bytes, *, name: str = "picture.jpg", **options: Any
+    ) -> Any:
         """PUT a form with one part named `file`."""
         form = {"file": SimpleUploadedFile(name, content)}
-        return self._call(
-            "put", path, data=encode_multipart(BOUNDARY, form), content_type=MULTIPART_CONTENT
-        )
+        options |= {"data": encode_multipart(BOUNDARY, form), "content_type": MULTIPART_CONTENT}
+        return self._call("put", path, **options)
 
     def _call(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         headers = dict(options.pop("headers", {}))

@@ -138,7 +138,7 @@ def list_courses(call: Call) -> Any:
     identities = call.database.many([row[0] for row in rows])
     lessons: dict[int, list[dict[str, Any]]] = {row[0]: [] for row in rows}
     for row in call.database.rows(call.sql.lessons_of, identities):
-        lessons[row[1]].append(lesson_of(call, row))
+        lessons[row[1]].append(light_lesson_of(call, row))
     return paged(call, [course_of(call, row, lessons[row[0]]) for row in rows], count)
 
 
@@ -147,7 +147,7 @@ def read_course(call: Call, course_id: str) -> Any:
     if not call.sees_all and row[6] != call.user_id:
         raise Problem(404)
     rows = call.database.rows(call.sql.lessons_of, call.database.many([row[0]]))
-    return course_of(call, row, [lesson_of(call, lesson) for lesson in rows])
+    return course_of(call, row, [light_lesson_of(call, lesson) for lesson in rows])
 
 
 def list_lessons(call: Call) -> Any:
@@ -165,6 +165,12 @@ def lesson_of(call: Call, row: Row) -> dict[str, Any]:
     lesson["video_url"] = lesson["video_url"] or None
     may_delete = call.is_superuser or (owner_id == call.user_id and not call.sees_all)
     lesson["abilities"] = {"update": True, "delete": may_delete}
+    return lesson
+
+
+def light_lesson_of(call: Call, row: Row) -> dict[str, Any]:
+    lesson = lesson_of(call, row)
+    del lesson["description"]
     return lesson
 
 

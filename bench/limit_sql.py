@@ -24,6 +24,8 @@ WHERE m.user_id = u.id AND g.name = 'moderators')"""
 LESSON_COLUMNS = """l.id, l.course_id, l.title, l.description, l.preview, l.video_url, l.price,
 l.position, l.is_preview, l.created_at, l.updated_at, c.owner_id
 FROM lms_lesson l JOIN lms_course c ON c.id = l.course_id"""
+# Among those of its course a lesson is shown without its text.
+LIGHT_LESSON_COLUMNS = LESSON_COLUMNS.replace("l.description", "NULL")
 COURSE_COLUMNS = """c.id, c.title, c.description, c.preview, c.price, c.is_published, c.owner_id,
 u.first_name, EXISTS (SELECT 1 FROM lms_subscription s WHERE s.course_id = c.id AND s.user_id = %s),
 c.created_at, c.updated_at
@@ -51,7 +53,7 @@ SQL = {
     "courses": f"SELECT {COURSE_COLUMNS} {NEWEST}",
     "own_courses": f"SELECT {COURSE_COLUMNS} WHERE c.owner_id = %s {NEWEST}",
     "course": f"SELECT {COURSE_COLUMNS} WHERE c.id = %s",
-    "lessons_of": f"""SELECT {LESSON_COLUMNS} WHERE l.course_id = ANY(%s)
+    "lessons_of": f"""SELECT {LIGHT_LESSON_COLUMNS} WHERE l.course_id = ANY(%s)
         ORDER BY l.course_id, l.position, l.id""",
     "lessons_of_one": f"""SELECT {LESSON_COLUMNS} WHERE l.course_id = %s
         ORDER BY l.position, l.id LIMIT %s OFFSET %s""",

@@ -98,10 +98,18 @@ class LessonSerializer(Serializer):
         return permissions.lesson_abilities(self.context["request"].user, lesson)
 
 
+class LessonInCourseSerializer(LessonSerializer):
+    Meta = shows(
+        Lesson,
+        "id course_id title preview video_url price currency position is_preview abilities "
+        "created_at updated_at",
+    )
+
+
 class CourseSerializer(Serializer):
     owner = OwnerSerializer()
     lessons_count = serializers.SerializerMethodField()
-    lessons = LessonSerializer(many=True)
+    lessons = LessonInCourseSerializer(many=True)
     abilities = serializers.SerializerMethodField()
 
     Meta = shows(

@@ -1,17 +1,20 @@
 """What was changed in a course and its lessons, by whom, and what it was before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import FileField, Model, OuterRef, QuerySet, Subquery, Value
 
 from lms.models import Course, Lesson
 from people.models import User
 
-# Kept with each state, but never changed by an edit.
-NOT_TOLD = frozenset({"id", "owner_id"})
+# Kept with each state, but never changed by an edit of it: a lesson's position changes with its
+# neighbours. The order of the lessons is told of their course, as LESSONS.
+NOT_TOLD = frozenset({"id", "owner_id", "position"})
+LESSONS = "lessons"
 KINDS = {"+": "created", "~": "changed", "-": "deleted"}
 
 type Plain = str | int | bool | Decimal | None
@@ -39,6 +42,13 @@ class Change:
     lesson_id: int | None
     title: str
     fields: list[FieldChange]
+    # The keys of the lessons in the order of before, if they were put in another one.
+    lessons_before: list[int] | None = None
+
+    @property
+    def key(self) -> str:
+        """Names the change among those of its course."""
+        return f"{'lesson' if self.lesson_id else 'course'}-{self.id}"
 
 
 class Changes:
@@ -80,6 +90,17 @@ def change_of(subject: Course | Lesson, change_id: int) -> Change | None:
     return _read(model, [change_id])[change_id] if found else None
 
 
+def change_of_course(course: Course, key: str) -> Change | None:
+    """One change of a course or of a lesson that was in it then; None if it has no such change."""
+    kind, _dash, number = key.partition("-")
+    if kind not in {"course", "lesson"} or not (number.isascii() and number.isdecimal()):
+        return None
+    if kind == "course":
+        return change_of(course, int(number))
+    records = Lesson.history.filter(course_id=course.pk, history_id=int(number))
+    return _read(Lesson, [int(number)])[int(number)] if records.exists() else None
+
+
 def _keys(model: type[Course | Lesson], **conditions: int) -> Keys:
     # Without an order of its own, which the parts of a union may not have.
     records = model.history.filter(**conditions).order_by().annotate(subject=Value(model.__name__))
@@ -100,6 +121,7 @@ def _read(model: type[Course | Lesson], ids: Iterable[int]) -> dict[int, Change]
     )
     earlier_states = records.in_bulk({state.before_id for state in states if state.before_id})
     names = told_fields(model)
+    orders = _orders([state for state in states if getattr(state, "lessons_before", None)])
     return {
         state.history_id: Change(
             id=state.history_id,
@@ -110,8 +132,26 @@ def _read(model: type[Course | Lesson], ids: Iterable[int]) -> dict[int, Change]
             title=state.title,
             fields=_differences(
                 KINDS[state.history_type], names, state, earlier_states.get(state.before_id)
-            ),
+            )
+            + orders.get(state.history_id, []),
+            lessons_before=getattr(state, "lessons_before", None),
         )
+        for state in states
+    }
+
+
+def _orders(states: Sequence[Any]) -> dict[int, list[FieldChange]]:
+    """What was changed in the order of lessons, by the titles that they have now."""
+    ids = {pk for state in states for pk in state.lessons_before}
+    titles = dict(Lesson.objects.filter(pk__in=ids).values_list("pk", "title")) if ids else {}
+
+    def listed(order: list[int]) -> str:
+        return "\n".join(titles.get(pk, f"№ {pk}") for pk in order)
+
+    return {
+        state.history_id: [
+            FieldChange(LESSONS, listed(state.lessons_before), listed(state.lessons_after))
+        ]
         for state in states
     }
 

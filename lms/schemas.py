@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from ninja import Schema
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 
+from lms.models import AccessSource
 from lms.models.courses import LAST_POSITION
 from lms.models.materials import DESCRIPTION_MAX_LENGTH
 from lms.youtube import video_at
@@ -90,26 +91,32 @@ class LessonAbilities(OutputSchema):
     delete: bool
 
 
-class LessonOut(OutputSchema):
-    """A lesson as its author and moderators see it."""
+class LessonInCourse(OutputSchema):
+    """A lesson in the answers about its course: all but its text."""
 
     id: int
     course_id: int
     title: str = LESSON_TITLE
-    description: str = PROSE
     preview: ImageUrl = Field(description="Address of the picture.")
     video_url: BlankAsNull = VIDEO
     price: Money | None = Field(description="null: not sold on its own.")
     currency: str = Field(examples=["RUB"])
-    position: int
+    position: int = Field(description="0, 1, 2 … without gaps.")
     is_preview: bool = Field(description="Open to everyone who can see the course.")
     abilities: LessonAbilities
     created_at: datetime
     updated_at: datetime
 
 
+class LessonOut(LessonInCourse):
+    """A lesson as its author and moderators see it."""
+
+    description: str = PROSE
+
+
 class CourseOut(OutputSchema):
-    """A course as its author and moderators see it, with all its lessons in order."""
+    """A course as its author and moderators see it, with all its lessons in order. The text of a
+    lesson is in the lesson's own answers."""
 
     id: int
     title: str = COURSE_TITLE
@@ -120,7 +127,7 @@ class CourseOut(OutputSchema):
     is_published: bool
     owner: OwnerOut
     lessons_count: int
-    lessons: list[LessonOut]
+    lessons: list[LessonInCourse]
     is_subscribed: bool = Field(description="Whether the caller hears of updates.")
     abilities: CourseAbilities
     created_at: datetime
@@ -155,7 +162,9 @@ class LessonIn(InputSchema):
     description: Description = ""
     video_url: VideoUrl | None = Field(None, description="A page of YouTube.")
     price: Price | None = Field(None, description="null: not sold on its own.")
-    position: Position | None = Field(None, description="Default: last.")
+    position: Position | None = Field(
+        None, description="The others make room; default, and where there is no such place: last."
+    )
     is_preview: bool = Field(default=False, description="Open to everyone who can see the course.")
 
 
@@ -167,8 +176,20 @@ class LessonChanges(InputSchema):
     description: Description = omitted()
     video_url: VideoUrl | None = Field(None, description="null: no video.")
     price: Price | None = Field(None, description="null: not sold on its own.")
-    position: Position = omitted()
+    position: Annotated[
+        Position, Field(description="The others make room; greater than the last is the last.")
+    ] = omitted()
     is_preview: bool = omitted()
+
+
+class LessonOrder(InputSchema):
+    """The order of the lessons of a course."""
+
+    lesson_ids: list[Identifier] = Field(
+        max_length=10_000,
+        description="All lessons of the course, each once.",
+        examples=[[12, 10, 11]],
+    )
 
 
 class SubscriptionState(OutputSchema):
@@ -360,10 +381,39 @@ class FieldChangeOut(OutputSchema):
 
 
 class ChangeOut(OutputSchema):
-    """A change of a course (`lesson_id` null) or of one of its lessons."""
+    """A change of a course (`lesson_id` null) or of one of its lessons. `lessons` among the fields is
+    the order of the lessons: their titles, each on a line."""
 
+    id: str = Field(
+        validation_alias="key", description="For `revert_change`.", examples=["lesson-17"]
+    )
     at: datetime
     by: OwnerOut | None = Field(description="Who made it; null if that is not known.")
     kind: Literal["created", "changed", "deleted"]
     lesson_id: int | None
     fields: list[FieldChangeOut]
+
+
+class RightOut(OutputSchema):
+    """How somebody got access."""
+
+    source: AccessSource
+    lesson_id: int | None = Field(description="null: to the whole course.")
+    since: datetime = Field(validation_alias="created_at")
+
+
+class LearnerOut(OutputSchema):
+    """Somebody who learns a course."""
+
+    id: int
+    first_name: BlankAsNull = Field(examples=["Anna"])
+    progress: ProgressOut
+    rights: list[RightOut]
+
+
+class LessonCompletionsOut(OutputSchema):
+    """How many learners have completed a lesson."""
+
+    lesson_id: int = Field(validation_alias="pk")
+    title: str = LESSON_TITLE
+    completions: int = Field(validation_alias="completions_count")

@@ -11,10 +11,19 @@ from ninja.pagination import paginate
 from ninja.throttling import BaseThrottle
 from redis.exceptions import RedisError
 
+from lms.api.loaders import get_course
+from lms.permissions import can_update_course
+from lms.statistics import figures_of
 from payments import queries
 from payments.models import MoveSource, Payment
-from payments.permissions import can_cancel
-from payments.schemas import IdempotencyKeyText, PaymentFilters, PaymentIn, PaymentOut
+from payments.permissions import can_cancel, can_see_earnings
+from payments.schemas import (
+    CourseStatisticsOut,
+    IdempotencyKeyText,
+    PaymentFilters,
+    PaymentIn,
+    PaymentOut,
+)
 from payments.services import checkout, purchase, stripe_events
 from people.current_user import AuthenticatedRequest, current_user
 from project.common.api.pagination import PageNumberPagination
@@ -23,6 +32,8 @@ from project.common.api.schemas import Problem
 from project.common.db.compiled import Row, RowList
 
 router = Router()
+# What is told of a course and needs to know of money.
+course_router = Router()
 
 
 class QuestionThrottle(BaseThrottle):
@@ -54,6 +65,19 @@ def list_payments(request: AuthenticatedRequest, filters: Query[PaymentFilters])
     )
 
 
+@course_router.get(
+    "/{int:course_id}/statistics",
+    response=CourseStatisticsOut,
+    summary="Read how a course is learned and sold",
+)
+def get_course_statistics(request: AuthenticatedRequest, course_id: int) -> dict[str, object]:
+    """Learners, subscribers and completions of each lesson, for those who may change the course;
+    payments by state for its author and administrators."""
+    course = get_course(request.user, course_id, to=can_update_course)
+    sums = Payment.objects.sums_of(course) if can_see_earnings(request.user, course) else None
+    return {**figures_of(course)._asdict(), "payments": sums}
+
+
 @router.get("/{int:payment_id}", response=PaymentOut, summary="Read a payment")
 @revalidated
 def get_payment(request: AuthenticatedRequest, payment_id: int) -> Row:
@@ -67,6 +91,7 @@ def get_payment(request: AuthenticatedRequest, payment_id: int) -> Row:
     summary="Ask how a payment stands",
     throttle=[QuestionThrottle()],
 )
+@revalidated
 def get_payment_status(request: AuthenticatedRequest, payment_id: int) -> Payment:
     """A payment that is open at Stripe is asked about there, and what Stripe says is stored.
     More than once a second for a minute: 429."""
@@ -79,6 +104,7 @@ def get_payment_status(request: AuthenticatedRequest, payment_id: int) -> Paymen
     response={200: PaymentOut, 201: PaymentOut, 404: Problem, 409: Problem, 502: Problem},
     summary="Ask to pay for a course or lesson",
 )
+@revalidated
 def create_payment(
     request: AuthenticatedRequest,
     payload: PaymentIn,

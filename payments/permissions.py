@@ -25,6 +25,11 @@ def may_learn(user: User, target: Course | Lesson) -> bool:
     return materials.open_to(user).filter(pk=target.pk).exists()
 
 
+def can_see_earnings(user: User, course: Course) -> bool:
+    """How much was paid for a course: its author, and administrators."""
+    return course.owner_id == user.pk or user.is_superuser
+
+
 def can_see_payments(user: User) -> bool:
     """Look through everybody's payments, in the admin. Each of the rights below needs it."""
     return user.has_perm("payments.view_payment")

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, StringConstraints, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
+from lms.schemas import LessonCompletionsOut
 from payments.models import PaymentMethod, PaymentStatus
 from project.common.api.schemas import Identifier, InputSchema, Money, OutputSchema
 
@@ -95,3 +96,23 @@ class PaymentIn(InputSchema):
         if (self.course_id is None) == (self.lesson_id is None):
             raise PydanticCustomError("not_one_target", "Either a course or a lesson.")
         return self
+
+
+class PaymentSumOut(OutputSchema):
+    """Payments for a course and its lessons that are in the same state."""
+
+    status: PaymentStatus
+    currency: str = Field(examples=["RUB"])
+    count: int
+    amount: Money = Field(description="Their sum, refunds of a part included.")
+
+
+class CourseStatisticsOut(OutputSchema):
+    """How a course is learned and sold."""
+
+    learners: int = Field(description="Active people with a right to it or to one of its lessons.")
+    subscribers: int
+    lessons: list[LessonCompletionsOut]
+    payments: list[PaymentSumOut] | None = Field(
+        description="null for who may not see them: all but the author and administrators."
+    )

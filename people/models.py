@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from people.validators import ERASED_DOMAIN, validate_mailbox, validate_phone
 from project.common.db.search import FEW, contains, find
 from project.common.images import random_name
+from project.common.versions import version_of
 
 MODERATORS = "moderators"
 
@@ -127,6 +128,10 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
 
+# What changes by itself, or is never shown.
+NO_EDIT = frozenset({"password", "last_login", "warned_at", "token_version"})
+
+
 class User(AbstractUser):
     """A person. `is_active` is False while blocked; `blocked_reason` says by whom."""
 
@@ -189,6 +194,15 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.email
+
+    @property
+    def version(self) -> str:
+        """Changes with what people know and say of the person; not with each log-in."""
+        return version_of(
+            getattr(self, field.attname)
+            for field in self._meta.concrete_fields
+            if field.attname not in NO_EDIT
+        )
 
     @property
     def last_seen(self) -> datetime:

@@ -20,7 +20,6 @@ from django.http import (
     RawPostDataException,
     UnreadablePostError,
 )
-from django.views.decorators.gzip import gzip_page
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from redis.exceptions import RedisError
 
@@ -35,8 +34,9 @@ from project.common.api import messages
 from project.common.api.openapi import DescribedAPI
 from project.common.api.problems import problem
 from project.common.api.request_body import JSONParser, UnsupportedMediaType, is_multipart
-from project.common.api.responses import JSONRenderer
+from project.common.api.responses import JSONRenderer, compressed
 from project.common.errors import (
+    ChangedMeanwhile,
     Conflict,
     DomainError,
     Missing,
@@ -57,10 +57,11 @@ api = DescribedAPI(
     renderer=JSONRenderer(),
 )
 # For who asks for it: the pages of courses shrink to an eighth.
-api.add_decorator(gzip_page, mode="view")
+api.add_decorator(compressed, mode="view")
 api.add_router("/auth", "people.api.auth.router", tags=["auth"])
 api.add_router("/users", "people.api.users.router", tags=["users"])
 api.add_router("/courses", "lms.api.courses.router", tags=["courses"])
+api.add_router("/courses", "payments.api.course_router", tags=["courses"])
 api.add_router("/lessons", "lms.api.lessons.router", tags=["lessons"])
 api.add_router("/subscriptions", "lms.api.subscriptions.router", tags=["subscriptions"])
 api.add_router("/catalog", "lms.api.catalog.router", tags=["catalog"])
@@ -74,6 +75,7 @@ STATUSES: dict[type[Exception], int] = {
     Refused: 403,
     Missing: 404,
     Conflict: 409,
+    ChangedMeanwhile: 412,
     InvalidSignature: 400,
     InvalidEvent: 400,
     ProviderError: 502,

@@ -20,7 +20,7 @@ from lms.admin.materials import MaterialsAdmin, can_delete_any, person_label
 from lms.history import changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
 from lms.models.courses import CourseQuerySet
-from lms.services import authoring
+from lms.services import authoring, ordering
 from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import FieldNames, Label, TabularInline, column, display
@@ -166,7 +166,11 @@ class CourseAdmin(MaterialsAdmin[Course]):
 
     def update(self, subject: Course, form: MaterialsForm, by: User) -> Course:
         return authoring.update_course(
-            course=subject, changes=form.changes(), by=by, notify=form.notify
+            course=subject,
+            changes=form.changes(),
+            by=by,
+            notify=form.notify,
+            expected=form.expected,
         )
 
     @override
@@ -189,6 +193,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         for row in formset.initial_forms:
             if row.has_changed() and row not in formset.deleted_forms:
                 changes = {name: row.cleaned_data[name] for name in row.changed_data}
+                changes.pop(LessonInline.ordering_field, None)
                 lesson = authoring.update_lesson(
                     lesson=row.instance, changes=changes, by=by, notify=notify
                 )
@@ -202,6 +207,8 @@ class CourseAdmin(MaterialsAdmin[Course]):
                     course=form.instance, fields=fields, by=by, notify=notify
                 )
                 formset.new_objects.append(lesson)
+        if formset.is_dragged:
+            ordering.order_lessons(course=form.instance, lesson_ids=formset.order(), by=by)
 
     def delete_model(self, request: HttpRequest, obj: Course) -> None:
         authoring.delete_course(course=obj, by=current_user(request))

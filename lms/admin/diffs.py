@@ -13,12 +13,11 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lms.history import Change, Plain
+from lms.history import LESSONS, Change, Plain
 from lms.models import Course, Lesson
-from lms.services import restoring
 
 # Of what was created or deleted these say nothing without their surroundings.
-ONLY_CHANGED = frozenset({"course_id", "position", "is_published", "is_preview", "preview"})
+ONLY_CHANGED = frozenset({"course_id", "is_published", "is_preview", "preview"})
 KINDS = {
     "created": gettext_lazy("Created"),
     "changed": gettext_lazy("Changed"),
@@ -46,6 +45,10 @@ def differences(change: Change) -> list[Difference]:
         told = [one for one in told if one.name not in ONLY_CHANGED and (one.before or one.after)]
     shown = []
     for one in told:
+        if one.name == LESSONS:
+            text = marked(_words(one.name, one.before), _words(one.name, one.after))
+            shown.append(Difference(_("Order of lessons"), text))
+            continue
         field = model._meta.get_field(one.name.removesuffix("_id"))
         before, after = _words(one.name, one.before), _words(one.name, one.after)
         if isinstance(field, FileField):
@@ -59,12 +62,6 @@ def differences(change: Change) -> list[Difference]:
     return shown
 
 
-def can_be_put_back(change: Change) -> bool:
-    return change.kind == "changed" and any(
-        field.name not in restoring.NOT_PUT_BACK for field in change.fields
-    )
-
-
 def _words(name: str, value: Plain) -> str:
     if value is None or value == "":
         return ""
@@ -72,8 +69,6 @@ def _words(name: str, value: Plain) -> str:
         return _("yes") if value else _("no")
     if isinstance(value, Decimal):
         return f"{localize(value)} {settings.CURRENCY}"
-    if name == "position" and isinstance(value, int):
-        return str(value + 1)
     return str(value)
 
 

@@ -11,6 +11,7 @@ from lms import permissions
 from lms.models import Course, Lesson
 from lms.services import authoring
 from people.models import User
+from project.common.admin.versions import SEEN, VersionedForm, show_saved
 from project.common.images import clean_image
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ class PricedForm(_ModelForm):
         unchanged = {"price"} - set(self.changed_data) if self.instance.pk else set()
         # Django's stubs don't know it.
         excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
-        return excluded | unchanged
+        # Rows that were dragged stand in each other's places until all of them are saved.
+        return excluded | unchanged | {"position"}
 
 
-class MaterialsForm(PricedForm):
+class MaterialsForm(PricedForm, VersionedForm):
     minor_edit = forms.BooleanField(
         label=_("Minor edit"),
         help_text=_("Subscribers will not be notified of this change."),
@@ -64,6 +66,26 @@ class LessonFormSet(_LessonFormSet):
     """Leaves out lessons that are gone since the page was opened, so that the rest can be saved."""
 
     number_gone = 0
+
+    def clean(self) -> None:
+        """Show what is saved in the rows of a page that is out of date; its form refuses the save."""
+        super().clean()
+        seen = self.data.get(SEEN)
+        if seen and seen != self.instance.version:
+            for row in self.initial_forms:
+                show_saved(row)
+
+    @property
+    def is_dragged(self) -> bool:
+        return any("position" in row.changed_data for row in self.initial_forms)
+
+    def order(self) -> list[int]:
+        """The lessons as they were put in order, then those that the page did not show."""
+        kept = [row for row in self.initial_forms if row not in self.deleted_forms]
+        kept.sort(key=lambda row: int(row.cleaned_data["position"]))
+        known = [row.instance.pk for row in kept]
+        others = self.instance.lessons.exclude(pk__in=known).order_by("position", "id")
+        return [*known, *others.values_list("pk", flat=True)]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

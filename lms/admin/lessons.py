@@ -98,7 +98,11 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
 
     def update(self, subject: Lesson, form: MaterialsForm, by: User) -> Lesson:
         return authoring.update_lesson(
-            lesson=subject, changes=form.changes(), by=by, notify=form.notify
+            lesson=subject,
+            changes=form.changes(),
+            by=by,
+            notify=form.notify,
+            expected=form.expected,
         )
 
     def delete_model(self, request: HttpRequest, obj: Lesson) -> None:

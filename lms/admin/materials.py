@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from lms import permissions
-from lms.admin.diffs import KINDS, can_be_put_back, differences
+from lms.admin.diffs import KINDS, differences
 from lms.admin.forms import LessonFormSet, MaterialsForm
 from lms.history import Change, Changes, change_of
 from lms.models import Course, Lesson
@@ -28,7 +28,8 @@ from lms.models.visibility import MaterialQuerySet
 from lms.services import authoring, restoring, updates
 from people.current_user import current_user
 from people.models import User
-from project.common.admin.base import FieldNames, Fieldsets, StaffAdmin, display
+from project.common.admin.base import FieldNames, Fieldsets, display
+from project.common.admin.versions import VersionedAdmin
 from project.common.db.search import contains, find
 from project.common.errors import DomainError
 from project.common.money import shown
@@ -45,7 +46,7 @@ def person_label(viewer: User, person: User | None) -> str:
     return f"{person.first_name} · {person.pk}" if person.first_name else f"№ {person.pk}"
 
 
-class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
+class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
     form = MaterialsForm
     search_help_text = gettext_lazy("Text in the title or description")
     search_fields = ("title",)  # opens the search box; `found` searches
@@ -58,6 +59,9 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     can_update: Callable[[User, M], bool]
     can_delete: Callable[[User, M], bool]
     changes: Callable[[M], Changes]
+
+    def version_of(self, row: M) -> str:
+        return row.version
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         rows = cast("MaterialQuerySet[M]", super().get_queryset(request))
@@ -120,7 +124,8 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         by = current_user(request)
         saved = self.update(obj, form, by) if change else self.create(form, by)
         if "preview" in form.changed_data:
-            authoring.set_preview(subject=saved, picture=form.cleaned_data["preview"] or None)
+            picture = form.cleaned_data["preview"] or None
+            saved = authoring.set_preview(subject=saved, picture=picture)
         vars(obj).update(vars(saved))
 
     @override
@@ -195,7 +200,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
         if not self.has_change_permission(request, subject):
             raise PermissionDenied
         change = change_of(subject, change_id)
-        if change is None or not can_be_put_back(change):
+        if change is None or not restoring.can_be_put_back(change):
             raise Http404
         if request.method != "POST":
             context = {
@@ -242,7 +247,7 @@ class MaterialsAdmin[M: (Course, Lesson)](StaffAdmin[M]):
     def _entry(self, request: HttpRequest, subject: M, change: Change) -> dict[str, object]:
         user = current_user(request)
         model, pk = ("lesson", change.lesson_id) if change.lesson_id else ("course", subject.pk)
-        may = can_be_put_back(change) and self.can_update(user, subject)
+        may = restoring.can_be_put_back(change) and self.can_update(user, subject)
         return {
             "change": change,
             "by": person_label(user, change.by),

@@ -1,14 +1,15 @@
 """Courses in authoring, their history, and who hears of them."""
 
 from django.core.exceptions import PermissionDenied
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from ninja import File, Query, Router, Status, UploadedFile
 from ninja.pagination import paginate
 
 from lms import permissions, queries
-from lms.api.loaders import get_course
-from lms.history import Changes, changes_of_course
-from lms.models import Course
+from lms.api.loaders import get_course, get_lesson
+from lms.history import Changes, change_of_course, changes_of_course
+from lms.models import Course, Lesson
 from lms.schemas import (
     ChangeOut,
     CourseChanges,
@@ -16,17 +17,22 @@ from lms.schemas import (
     CourseIn,
     CourseOut,
     EditOptions,
+    LearnerOut,
+    LessonOrder,
     SubscriptionState,
 )
-from lms.services import authoring, subscriptions
+from lms.services import authoring, ordering, restoring, subscriptions
+from lms.statistics import Learners
 from people.current_user import AuthenticatedRequest
 from project.common.api.pagination import PageNumberPagination
-from project.common.api.responses import revalidated
+from project.common.api.responses import IfMatch, note_version, tagged, versions_in
 from project.common.api.schemas import Problem
 from project.common.db.compiled import Row, RowList
 from project.common.images import read_upload
+from project.common.versions import version_at
 
 router = Router()
+with_tag = tagged(lambda course: version_at(course["updated_at"]))
 
 
 @router.get("", response=list[CourseOut], summary="List courses")
@@ -37,6 +43,7 @@ def list_courses(request: AuthenticatedRequest, filters: Query[CourseFilters]) -
 
 
 @router.post("", response={201: CourseOut, 403: Problem}, summary="Create a course")
+@with_tag
 def create_course(request: AuthenticatedRequest, payload: CourseIn) -> Status[Row]:
     """The caller becomes the author. Moderators can't: 403."""
     user = request.user
@@ -47,23 +54,31 @@ def create_course(request: AuthenticatedRequest, payload: CourseIn) -> Status[Ro
 
 
 @router.get("/{int:course_id}", response=CourseOut, summary="Read a course")
-@revalidated
+@with_tag
 def get_course_details(request: AuthenticatedRequest, course_id: int) -> Row:
     """One course in authoring, with its lessons."""
     return queries.read_course(request.user, course_id)
 
 
 @router.patch("/{int:course_id}", response=CourseOut, summary="Change a course")
+@with_tag
 def update_course(
     request: AuthenticatedRequest,
     course_id: int,
     payload: CourseChanges,
     options: Query[EditOptions],
+    if_match: IfMatch = "",
 ) -> Row:
     """Only the given fields change. A link to anything but YouTube: 422 `foreign_link`."""
     course = get_course(request.user, course_id, to=permissions.can_update_course)
     changes = payload.model_dump(exclude_unset=True)
-    authoring.update_course(course=course, changes=changes, by=request.user, notify=options.notify)
+    authoring.update_course(
+        course=course,
+        changes=changes,
+        by=request.user,
+        notify=options.notify,
+        expected=versions_in(if_match),
+    )
     return queries.read_course(request.user, course_id)
 
 
@@ -72,31 +87,60 @@ def update_course(
     response={204: None, 403: Problem, 409: Problem},
     summary="Delete a course",
 )
-def delete_course(request: AuthenticatedRequest, course_id: int) -> Status[None]:
-    """With its lessons and pictures. Somebody has paid for it or a lesson of it, or is about to: 409 `has_payments`."""
+def delete_course(
+    request: AuthenticatedRequest, course_id: int, if_match: IfMatch = ""
+) -> Status[None]:
+    """With its lessons and pictures. Somebody has paid for it or a lesson of it, or is about to: 409
+    `has_payments`."""
     course = get_course(request.user, course_id, to=permissions.can_delete_course)
-    authoring.delete_course(course=course, by=request.user)
+    authoring.delete_course(course=course, by=request.user, expected=versions_in(if_match))
     return Status(204, None)
 
 
 @router.put("/{int:course_id}/preview", response=CourseOut, summary="Set the picture of a course")
+@with_tag
 def set_course_preview(
-    request: AuthenticatedRequest, course_id: int, file: File[UploadedFile]
+    request: AuthenticatedRequest, course_id: int, file: File[UploadedFile], if_match: IfMatch = ""
 ) -> Row:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; metadata is not stored."""
     course = get_course(request.user, course_id, to=permissions.can_update_course)
-    authoring.set_preview(subject=course, picture=read_upload(file))
+    expected = versions_in(if_match)
+    authoring.set_preview(subject=course, picture=read_upload(file), expected=expected)
     return queries.read_course(request.user, course_id)
 
 
 @router.delete(
     "/{int:course_id}/preview", response={204: None}, summary="Remove the picture of a course"
 )
-def delete_course_preview(request: AuthenticatedRequest, course_id: int) -> Status[None]:
+@with_tag
+def delete_course_preview(
+    request: AuthenticatedRequest, course_id: int, if_match: IfMatch = ""
+) -> Status[None]:
     """Also answers 204 if there was none."""
     course = get_course(request.user, course_id, to=permissions.can_update_course)
-    authoring.set_preview(subject=course, picture=None)
+    expected = versions_in(if_match)
+    course = authoring.set_preview(subject=course, picture=None, expected=expected)
+    note_version(request, course.version)
     return Status(204, None)
+
+
+@router.put(
+    "/{int:course_id}/lessons/order",
+    response={200: CourseOut, 409: Problem},
+    summary="Put the lessons of a course in order",
+)
+@with_tag
+def order_lessons(
+    request: AuthenticatedRequest, course_id: int, payload: LessonOrder, if_match: IfMatch = ""
+) -> Row:
+    """All at once: exactly the lessons of the course, each once, or 409 `lessons_changed`. It is a
+    minor edit: one entry in the history, and nobody is told."""
+    course = get_course(request.user, course_id, to=permissions.can_update_course)
+    expected = versions_in(if_match)
+    ordering.order_lessons(
+        course=course, lesson_ids=payload.lesson_ids, by=request.user, expected=expected
+    )
+    return queries.read_course(request.user, course_id)
 
 
 @router.get(
@@ -110,6 +154,41 @@ def list_course_changes(request: AuthenticatedRequest, course_id: int) -> Change
     For those who may change the course."""
     course = get_course(request.user, course_id, to=permissions.can_update_course)
     return changes_of_course(course)
+
+
+@router.post(
+    "/{int:course_id}/history/{entry}/revert",
+    response={200: CourseOut, 409: Problem},
+    summary="Put back a change of a course",
+)
+@with_tag
+def revert_change(
+    request: AuthenticatedRequest, course_id: int, entry: str, options: Query[EditOptions]
+) -> Row:
+    """What was changed gets the values that it had before, whoever changed it; `entry` is the `id` in
+    the history. It is an edit like any other. What was created, deleted or moved, and pictures:
+    409 `nothing_to_put_back`; an order of other lessons than there are now: 409 `lessons_changed`."""
+    course = get_course(request.user, course_id, to=permissions.can_update_course)
+    change = change_of_course(course, entry)
+    if change is None:
+        raise Http404
+    subject: Course | Lesson = course
+    if change.lesson_id and restoring.can_be_put_back(change):
+        subject = get_lesson(request.user, change.lesson_id, to=permissions.can_update_lesson)
+    restoring.put_back(subject=subject, change=change, by=request.user, notify=options.notify)
+    return queries.read_course(request.user, course_id)
+
+
+@router.get(
+    "/{int:course_id}/people",
+    response=list[LearnerOut],
+    summary="List people who learn a course",
+)
+@paginate(PageNumberPagination)
+def list_course_people(request: AuthenticatedRequest, course_id: int) -> Learners:
+    """Active people with a right to the course or to one of its lessons, how they got it and how far
+    they have come. For those who may change the course."""
+    return Learners(get_course(request.user, course_id, to=permissions.can_update_course))
 
 
 @router.post(

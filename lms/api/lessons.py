@@ -7,12 +7,14 @@ from lms.schemas import EditOptions, LessonChanges, LessonFilters, LessonIn, Les
 from lms.services import authoring
 from people.current_user import AuthenticatedRequest
 from project.common.api.pagination import PageNumberPagination
-from project.common.api.responses import revalidated
+from project.common.api.responses import IfMatch, note_version, tagged, versions_in
 from project.common.api.schemas import Problem
 from project.common.db.compiled import Row, RowList
 from project.common.images import read_upload
+from project.common.versions import version_at
 
 router = Router()
+with_tag = tagged(lambda lesson: version_at(lesson["updated_at"]))
 
 
 @router.get("", response=list[LessonOut], summary="List lessons")
@@ -23,6 +25,7 @@ def list_lessons(request: AuthenticatedRequest, filters: Query[LessonFilters]) -
 
 
 @router.post("", response={201: LessonOut, 403: Problem, 404: Problem}, summary="Add a lesson")
+@with_tag
 def create_lesson(
     request: AuthenticatedRequest, payload: LessonIn, options: Query[EditOptions]
 ) -> Status[Row]:
@@ -36,7 +39,7 @@ def create_lesson(
 
 
 @router.get("/{int:lesson_id}", response=LessonOut, summary="Read a lesson")
-@revalidated
+@with_tag
 def get_lesson_details(request: AuthenticatedRequest, lesson_id: int) -> Row:
     """One lesson in authoring. Learners read lessons under `learning/lessons`."""
     return queries.read_lesson(request.user, lesson_id)
@@ -47,11 +50,13 @@ def get_lesson_details(request: AuthenticatedRequest, lesson_id: int) -> Row:
     response={200: LessonOut, 403: Problem, 409: Problem},
     summary="Change a lesson",
 )
+@with_tag
 def update_lesson(
     request: AuthenticatedRequest,
     lesson_id: int,
     payload: LessonChanges,
     options: Query[EditOptions],
+    if_match: IfMatch = "",
 ) -> Row:
     """Only the given fields change. It can move to another course of the caller only; if
     somebody has paid for it or its course, or the money is on its way: 409 `has_payments`."""
@@ -60,7 +65,13 @@ def update_lesson(
     course_id = changes.pop("course_id", lesson.course_id)
     if course_id != lesson.course_id:
         changes["course"] = get_course(request.user, course_id, to=permissions.can_add_lesson)
-    authoring.update_lesson(lesson=lesson, changes=changes, by=request.user, notify=options.notify)
+    authoring.update_lesson(
+        lesson=lesson,
+        changes=changes,
+        by=request.user,
+        notify=options.notify,
+        expected=versions_in(if_match),
+    )
     return queries.read_lesson(request.user, lesson_id)
 
 
@@ -69,28 +80,38 @@ def update_lesson(
     response={204: None, 403: Problem, 409: Problem},
     summary="Delete a lesson",
 )
-def delete_lesson(request: AuthenticatedRequest, lesson_id: int) -> Status[None]:
-    """With its picture. Somebody has paid for it or its course, or is about to: 409 `has_payments`."""
+def delete_lesson(
+    request: AuthenticatedRequest, lesson_id: int, if_match: IfMatch = ""
+) -> Status[None]:
+    """With its picture. Somebody has paid for it or its course, or is about to: 409
+    `has_payments`."""
     lesson = get_lesson(request.user, lesson_id, to=permissions.can_delete_lesson)
-    authoring.delete_lesson(lesson=lesson, by=request.user)
+    authoring.delete_lesson(lesson=lesson, by=request.user, expected=versions_in(if_match))
     return Status(204, None)
 
 
 @router.put("/{int:lesson_id}/preview", response=LessonOut, summary="Set the picture of a lesson")
+@with_tag
 def set_lesson_preview(
-    request: AuthenticatedRequest, lesson_id: int, file: File[UploadedFile]
+    request: AuthenticatedRequest, lesson_id: int, file: File[UploadedFile], if_match: IfMatch = ""
 ) -> Row:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; metadata is not stored."""
     lesson = get_lesson(request.user, lesson_id, to=permissions.can_update_lesson)
-    authoring.set_preview(subject=lesson, picture=read_upload(file))
+    expected = versions_in(if_match)
+    authoring.set_preview(subject=lesson, picture=read_upload(file), expected=expected)
     return queries.read_lesson(request.user, lesson_id)
 
 
 @router.delete(
     "/{int:lesson_id}/preview", response={204: None}, summary="Remove the picture of a lesson"
 )
-def delete_lesson_preview(request: AuthenticatedRequest, lesson_id: int) -> Status[None]:
+@with_tag
+def delete_lesson_preview(
+    request: AuthenticatedRequest, lesson_id: int, if_match: IfMatch = ""
+) -> Status[None]:
     """Also answers 204 if there was none."""
     lesson = get_lesson(request.user, lesson_id, to=permissions.can_update_lesson)
-    authoring.set_preview(subject=lesson, picture=None)
+    expected = versions_in(if_match)
+    lesson = authoring.set_preview(subject=lesson, picture=None, expected=expected)
+    note_version(request, lesson.version)
     return Status(204, None)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models.access import Access, Completion
-from lms.models.materials import SEARCHED_FIELDS, ChangesOfMaterials, Material
+from lms.models.materials import SEARCHED_FIELDS, ChangesOfMaterials, Material, OrderOfLessons
 from lms.models.subscriptions import Subscription
 from lms.models.visibility import MaterialQuerySet, published_or_own, sees_all_content
 from lms.validators import validate_price, validate_video_url
@@ -167,6 +167,7 @@ class Course(Material):
     history = ChangesOfMaterials(
         verbose_name=_("change of a course"),
         verbose_name_plural=_("changes of courses"),
+        bases=[OrderOfLessons],
         excluded_fields=["created_at", "updated_at", "materials_updated_at"],
     )
 
@@ -294,6 +295,12 @@ class Lesson(Material):
             *Material.Meta.constraints,
             models.CheckConstraint(
                 condition=Q(price=None) | Q(price__gte=0), name="lesson_price_not_negative"
+            ),
+            # SQLite, which checks such a constraint row by row, is left without it.
+            models.UniqueConstraint(
+                fields=["course", "position"],
+                name="lesson_position_unique",
+                deferrable=models.Deferrable.DEFERRED,
             ),
         ]
         indexes = [

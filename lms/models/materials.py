@@ -11,6 +11,7 @@ from simple_history.models import HistoricalRecords
 
 from lms.validators import validate_materials
 from people.models import User
+from project.common.versions import version_at
 
 DESCRIPTION_MAX_LENGTH = 20_000
 # Where a search looks, in courses and lessons.
@@ -40,6 +41,16 @@ class ChangesOfMaterials(HistoricalRecords):  # type: ignore[misc]
         return instance.changed_by or super().get_history_user(instance)
 
 
+class OrderOfLessons(models.Model):
+    """Kept with a state of a course if its lessons were put in another order then: their keys."""
+
+    lessons_before = models.JSONField(null=True)
+    lessons_after = models.JSONField(null=True)
+
+    class Meta:
+        abstract = True
+
+
 class Material(models.Model):
     """A course or a lesson."""
 
@@ -66,6 +77,12 @@ class Material(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def version(self) -> str:
+        """Changes with each edit: of a course, also with those of its lessons and their order; of a
+        lesson, not when others push it aside."""
+        return version_at(self.updated_at)
 
     @property
     def currency(self) -> str:

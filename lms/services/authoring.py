@@ -8,18 +8,18 @@ from typing import Any
 
 from django.core.files.base import ContentFile
 from django.db import transaction
-from django.db.models import Max, QuerySet
-from django.utils import timezone
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import ChangeKind, Course, Lesson
-from lms.models.courses import LAST_POSITION
 from lms.models.visibility import KeepingQuerySet, protect_or_set_null
+from lms.services.ordering import close_gaps, move_lesson
 from lms.services.updates import save_course
 from lms.validators import normalize_video_url
 from people.models import User
 from project.common.errors import Conflict
-from project.common.images import discard_file, replace_image
+from project.common.images import discard_file, exchange_image, stored_image
+from project.common.versions import Expected, check_version, now_after
 
 
 class HasPayments(Conflict):
@@ -55,11 +55,17 @@ def create_course(*, owner: User, fields: Mapping[str, object], by: User | None 
 
 @transaction.atomic
 def update_course(
-    *, course: Course, changes: Mapping[str, object], by: User, notify: bool = True
+    *,
+    course: Course,
+    changes: Mapping[str, object],
+    by: User,
+    notify: bool = True,
+    expected: Expected = None,
 ) -> Course:
     """Change the given fields of a course; a minor edit (`notify` false) is no update for its
-    subscribers. Raises ValidationError for a field."""
+    subscribers. Raises ValidationError for a field, ChangedMeanwhile."""
     course = Course.objects.select_for_update().get(pk=course.pk)
+    check_version(course, expected)
     course.changed_by = by
     changed = _apply(course, changes)
     if changed:
@@ -69,10 +75,11 @@ def update_course(
 
 
 @transaction.atomic
-def delete_course(*, course: Course, by: User) -> None:
-    """Delete a course with its lessons and pictures. Raises HasPayments."""
+def delete_course(*, course: Course, by: User, expected: Expected = None) -> None:
+    """Delete a course with its lessons and pictures. Raises HasPayments, ChangedMeanwhile."""
     _lock_referring(course)
     course = Course.objects.select_for_update().get(pk=course.pk)
+    check_version(course, expected)
     course.changed_by = by
     # The lessons locked as well: a picture that just comes for one of them is among these.
     lessons = course.lessons.select_for_update()
@@ -92,14 +99,12 @@ def create_lesson(
     false) is no update for its subscribers. Raises ValidationError for a field."""
     course = Course.objects.select_for_update().get(pk=course.pk)
     fields = _normalized(fields)
-    if fields.get("position") is None:
-        last = course.lessons.aggregate(last=Max("position"))["last"]
-        # Of lessons in one place the newest comes last.
-        fields["position"] = 0 if last is None else min(last + 1, LAST_POSITION)
-    lesson = Lesson(course=course, **fields)
+    place = fields.pop("position", None)
+    lesson = Lesson(course=course, position=course.lessons.count(), **fields)
     lesson.changed_by = by
     lesson.clean_fields(exclude={"course"})
     lesson.save()
+    move_lesson(lesson, to=place)
     told = [ChangeKind.LESSON_ADDED] if notify else []
     save_course(course=course, by=by, told=told, lesson=lesson)
     return lesson
@@ -124,44 +129,63 @@ def again_if_moved[**P, R](service: Callable[P, R]) -> Callable[P, R]:
 
 @again_if_moved
 def update_lesson(
-    *, lesson: Lesson, changes: Mapping[str, object], by: User, notify: bool = True
+    *,
+    lesson: Lesson,
+    changes: Mapping[str, object],
+    by: User,
+    notify: bool = True,
+    expected: Expected = None,
 ) -> Lesson:
     """Change the given fields of a lesson; a minor edit (`notify` false) is no update for the
-    subscribers of its course. Raises ValidationError for a field, LessonKept."""
+    subscribers of its course. Raises ValidationError for a field, LessonKept, ChangedMeanwhile."""
     target = changes.get("course")
     lesson, courses = _locked(lesson, *([target.pk] if isinstance(target, Course) else []))
+    check_version(lesson, expected)
     if isinstance(target, Course) and target.pk != lesson.course_id and is_kept(lesson):
         raise LessonKept
     lesson.changed_by = by
-    changed = _apply(lesson, _normalized(changes))
-    if changed:
-        lesson.updated_at = timezone.now()
+    changes = _normalized(changes)
+    place = changes.pop("position", None)
+    changed = _apply(lesson, changes)
+    is_moved = "course" in changed
+    reorders = place is not None and not is_moved and move_lesson(lesson, to=place, by=by)
+    if changed or reorders:
+        lesson.updated_at = now_after(lesson.updated_at)
         lesson.save(update_fields=[*changed, "updated_at"])
+        if is_moved:
+            for course in courses.values():
+                close_gaps(course)
+            move_lesson(lesson, to=place)
         told = [kind for field, kind in LESSON_MATERIALS.items() if field in changed]
         for course in courses.values():
             # A lesson that moved is gone from one course and new in the other.
             if course.pk != lesson.course_id:
                 told = [ChangeKind.LESSON_REMOVED]
-            elif "course" in changed:
+            elif is_moved:
                 told = [ChangeKind.LESSON_ADDED]
             save_course(course=course, by=by, told=told if notify else [], lesson=lesson)
     return lesson
 
 
 @again_if_moved
-def delete_lesson(*, lesson: Lesson, by: User, notify: bool = True) -> None:
+def delete_lesson(
+    *, lesson: Lesson, by: User, notify: bool = True, expected: Expected = None
+) -> None:
     """Delete a lesson with its picture; a minor edit (`notify` false) is no update for the
-    subscribers of its course. Raises HasPayments."""
+    subscribers of its course. Raises HasPayments, ChangedMeanwhile."""
     _lock_referring(lesson)
     lesson, courses = _locked(lesson)
+    check_version(lesson, expected)
     if is_kept(lesson):
         raise HasPayments
     removed = copy(lesson)  # keeps its key
     lesson.changed_by = by
     lesson.delete()
     discard_file(lesson.preview)
+    course = courses[lesson.course_id]
+    close_gaps(course)
     told = [ChangeKind.LESSON_REMOVED] if notify else []
-    save_course(course=courses[lesson.course_id], by=by, told=told, lesson=removed)
+    save_course(course=course, by=by, told=told, lesson=removed)
 
 
 def is_kept(subject: Course | Lesson) -> bool:
@@ -191,12 +215,32 @@ def _referring(materials: QuerySet[Any]) -> Iterator[KeepingQuerySet[Any]]:
             yield others.filter(**{f"{relation.field.name}__in": materials})
 
 
-def set_preview(*, subject: Course | Lesson, picture: "ContentFile[bytes] | None") -> None:
-    """Replace the preview of a course or lesson by a cleaned picture; None removes it.
+def set_preview[S: (Course, Lesson)](
+    *, subject: S, picture: "ContentFile[bytes] | None", expected: Expected = None
+) -> S:
+    """Replace the preview of a course or lesson by a cleaned picture; None removes it. Raises
+    ChangedMeanwhile.
 
-    Not in a transaction of its own: storing may be slow, and `replace_image` holds the row.
+    Not in a transaction of its own: storing may be slow.
     """
-    replace_image(subject, "preview", picture, updated_at=timezone.now())
+    with stored_image(subject, "preview", picture) as name:
+        return _exchange_preview(subject, name, expected)
+
+
+@again_if_moved
+def _exchange_preview[S: (Course, Lesson)](subject: S, name: str, expected: Expected) -> S:
+    if isinstance(subject, Lesson):
+        row, courses = _locked(subject)
+        course = courses[row.course_id]
+    else:
+        row = course = Course.objects.select_for_update().get(pk=subject.pk)
+    check_version(row, expected)
+    if name or row.preview:
+        exchange_image(row, "preview", name, updated_at=now_after(row.updated_at))
+        if isinstance(row, Lesson):
+            course.updated_at = now_after(course.updated_at)
+            course.save(update_fields=["updated_at"])
+    return row
 
 
 def _locked(lesson: Lesson, *targets: int) -> tuple[Lesson, dict[int, Course]]:
@@ -212,6 +256,7 @@ def _locked(lesson: Lesson, *targets: int) -> tuple[Lesson, dict[int, Course]]:
     found = Lesson.objects.select_for_update().get(pk=lesson.pk)
     if found.course_id not in courses:
         raise LessonMoved
+    found.course = courses[found.course_id]
     return found, {pk: courses[pk] for pk in {found.course_id, *targets}}
 
 

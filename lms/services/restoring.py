@@ -2,14 +2,15 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from lms.history import Change
+from lms.history import LESSONS, Change
 from lms.models import Course, Lesson
 from lms.services.authoring import update_course, update_lesson
+from lms.services.ordering import order_lessons
 from people.models import User
 from project.common.errors import Conflict
 
-# A replaced picture is gone from the storage; order and moves are a matter of several lessons.
-NOT_PUT_BACK = frozenset({"course_id", "position", "preview"})
+# A replaced picture is gone from the storage; a move is a matter of two courses.
+NOT_PUT_BACK = frozenset({"course_id", "preview"})
 
 
 class NothingToPutBack(Conflict):
@@ -17,18 +18,27 @@ class NothingToPutBack(Conflict):
     message = _("Nothing in this change can be put back.")
 
 
-def put_back[S: (Course, Lesson)](
-    *, subject: S, change: Change, by: User, notify: bool = True
-) -> S:
-    """Give the fields that `change` changed the values that they had before it.
+def can_be_put_back(change: Change) -> bool:
+    return change.kind == "changed" and any(
+        field.name not in NOT_PUT_BACK for field in change.fields
+    )
+
+
+def put_back(
+    *, subject: Course | Lesson, change: Change, by: User, notify: bool = True
+) -> Course | Lesson:
+    """Give the fields that `change` changed the values that they had before it, or the lessons their
+    order.
 
     It is an edit like any other: checked, kept in the history, told to subscribers.
-    Raises NothingToPutBack, ValidationError for a field.
+    Raises NothingToPutBack, LessonsChanged, ValidationError for a field.
     """
-    fields = change.fields if change.kind == "changed" else []
-    changes = {field.name: field.before for field in fields if field.name not in NOT_PUT_BACK}
-    if not changes:
+    if not can_be_put_back(change):
         raise NothingToPutBack
-    if isinstance(subject, Course):
-        return update_course(course=subject, changes=changes, by=by, notify=notify)
-    return update_lesson(lesson=subject, changes=changes, by=by, notify=notify)
+    left_out = {*NOT_PUT_BACK, LESSONS}
+    changes = {field.name: field.before for field in change.fields if field.name not in left_out}
+    if isinstance(subject, Lesson):
+        return update_lesson(lesson=subject, changes=changes, by=by, notify=notify)
+    if change.lessons_before:
+        return order_lessons(course=subject, lesson_ids=change.lessons_before, by=by)
+    return update_course(course=subject, changes=changes, by=by, notify=notify)

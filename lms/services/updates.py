@@ -20,6 +20,7 @@ from django.utils import timezone
 from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson
 from lms.models.updates import courses_to_tell
 from people.models import User
+from project.common.versions import now_after
 from project.mail.services import send_to_audience
 
 MAIL = "course_update"
@@ -46,7 +47,7 @@ def save_course(
     """
     now = timezone.now()
     was_quiet = now - course.materials_updated_at > settings.COURSE_UPDATE_QUIET_PERIOD
-    course.updated_at = now
+    course.updated_at = now_after(course.updated_at)
     times = ["updated_at"]
     if told:
         course.materials_updated_at = now

@@ -138,7 +138,7 @@ def test_the_response_carries_the_lessons_in_order_and_their_number(api, author)
     course = CourseFactory.create(owner=author)
     last = LessonFactory.create(course=course, position=7)
     first = LessonFactory.create(course=course, position=1)
-    second = LessonFactory.create(course=course, position=1)
+    second = LessonFactory.create(course=course, position=2)
     read = api(author).get(f"courses/{course.pk}").json()
     assert read["lessons_count"] == 3
     assert [lesson["id"] for lesson in read["lessons"]] == [first.pk, second.pk, last.pk]

@@ -40,23 +40,71 @@ def test_author_adds_a_lesson_and_reads_it_back(api, author):
     assert read["abilities"] == {"update": True, "delete": True}
 
 
-def test_a_new_lesson_comes_last_unless_its_position_is_given(api, author):
-    course = CourseFactory.create(owner=author)
-    add = {"course_id": course.pk, "title": "Lesson"}
-    positions = [
-        api(author).post("lessons", add | extra).json()["position"]
-        for extra in ({}, {}, {"position": 0}, {"position": 10}, {}, {"position": None})
-    ]
-    assert positions == [0, 1, 0, 10, 11, 12]
+def in_order(course):
+    """The titles of the lessons; that their positions are 0, 1, 2 … is asserted."""
+    lessons = list(course.lessons.order_by("position").values_list("title", "position"))
+    assert [position for _title, position in lessons] == [*range(len(lessons))]
+    return "".join(title for title, _position in lessons)
 
 
-def test_a_new_lesson_comes_last_behind_the_greatest_position_too(api, author):
+@pytest.fixture
+def course(author):
+    """With the lessons A, B, C and D."""
     course = CourseFactory.create(owner=author)
-    for title, extra in (("Epilogue", {"position": 2**31 - 1}), ("Postscript", {})):
-        body = {"course_id": course.pk, "title": title} | extra
-        assert api(author).post("lessons", body).status_code == 201
-    lessons = api(author).get(f"courses/{course.pk}").json()["lessons"]
-    assert [lesson["title"] for lesson in lessons] == ["Epilogue", "Postscript"]
+    for position, title in enumerate("ABCD"):
+        LessonFactory.create(course=course, title=title, position=position)
+    return course
+
+
+@pytest.mark.parametrize(
+    ("given", "order"),
+    [
+        ({}, "ABCDN"),
+        ({"position": None}, "ABCDN"),
+        ({"position": 0}, "NABCD"),
+        ({"position": 2}, "ABNCD"),
+        ({"position": 4}, "ABCDN"),
+        ({"position": 2**31 - 1}, "ABCDN"),
+    ],
+)
+def test_a_new_lesson_comes_last_or_where_it_is_put_and_the_others_make_room(
+    api, author, course, given, order
+):
+    added = api(author).post("lessons", {"course_id": course.pk, "title": "N"} | given)
+    assert added.status_code == 201
+    assert in_order(course) == order
+    assert added.json()["position"] == order.index("N")
+
+
+@pytest.mark.parametrize(
+    ("title", "position", "order"),
+    [("D", 0, "DABC"), ("A", 3, "BCDA"), ("B", 2, "ACBD"), ("C", 2, "ABCD"), ("A", 99, "BCDA")],
+)
+def test_a_lesson_that_is_moved_moves_the_others(api, author, course, title, position, order):
+    lesson = course.lessons.get(title=title)
+    entries = api(author).get(f"courses/{course.pk}/history").json()["count"]
+    moved = api(author).patch(f"lessons/{lesson.pk}", {"position": position})
+    assert moved.json()["position"] == order.index(title)
+    assert in_order(course) == order
+    more = api(author).get(f"courses/{course.pk}/history").json()["count"] - entries
+    assert more == (1 if order != "ABCD" else 0)
+
+
+def test_a_lesson_that_is_deleted_leaves_no_gap(api, author, course):
+    api(author).delete(f"lessons/{course.lessons.get(title='B').pk}")
+    assert in_order(course) == "ACD"
+
+
+@pytest.mark.parametrize(("given", "order"), [({}, "XB"), ({"position": 0}, "BX")])
+def test_a_lesson_that_moves_to_another_course_leaves_no_gap_and_gets_a_place(
+    api, author, course, given, order
+):
+    other = LessonFactory.create(course__owner=author, title="X", position=0).course
+    lesson = course.lessons.get(title="B")
+    moved = api(author).patch(f"lessons/{lesson.pk}", {"course_id": other.pk} | given)
+    assert moved.json()["position"] == order.index("B")
+    assert in_order(course) == "ACD"
+    assert in_order(other) == order
 
 
 def test_a_lesson_is_added_to_an_own_course_only(api, stranger, moderator):

@@ -26,7 +26,6 @@ from lms.services import accesses, authoring, learning, subscriptions, updates
 from lms.tests.factories import CourseFactory, LessonFactory
 from people.models import User
 from project.common.errors import PaymentRequired
-from project.common.images import replace_image
 from project.tests.processes import wait_until
 from project.tests.races import Runner, meanwhile
 
@@ -213,7 +212,7 @@ def test_a_picture_that_arrives_while_all_is_deleted_leaves_the_storage(course, 
     known = type(subject).objects.get(pk=subject.pk)
     argument: Any = {kind: known}
     meanwhile(
-        lambda: replace_image(subject, "preview", ContentFile(b"x", name="a.jpg")),
+        lambda: authoring.set_preview(subject=subject, picture=ContentFile(b"x", name="a.jpg")),
         lambda: delete(**argument, by=course.owner),
     )
     assert subject.preview.name
@@ -227,7 +226,7 @@ def test_history_knows_of_a_picture_that_arrives_meanwhile(course, lesson, kind)
     known = type(subject).objects.get(pk=subject.pk)
     argument: Any = {kind: known}
     meanwhile(
-        lambda: replace_image(subject, "preview", ContentFile(b"x", name="a.jpg")),
+        lambda: authoring.set_preview(subject=subject, picture=ContentFile(b"x", name="a.jpg")),
         lambda: update(**argument, changes={"title": "New"}, by=course.owner),
     )
     last = subject.history.latest("history_id")

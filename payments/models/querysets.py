@@ -2,14 +2,14 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
@@ -151,6 +151,12 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         summed = daily.annotate(total=Sum(F("amount") - F("refunded_amount")))
         summed = summed.order_by("day", "method")
         return list(summed.values_list("day", "method", "total"))
+
+    def sums_of(self, course: Course) -> list[dict[str, Any]]:
+        """How many payments for a course and its lessons are in which state, and their sums."""
+        of_course = self.whole().filter(Q(course=course) | Q(lesson__course=course))
+        grouped = of_course.order_by("status", "currency").values("status", "currency")
+        return [{**row} for row in grouped.annotate(count=Count("pk"), amount=Sum("amount"))]
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")

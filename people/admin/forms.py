@@ -10,6 +10,7 @@ from unfold.forms import UserChangeForm as UnfoldUserChangeForm
 from unfold.forms import UserCreationForm as UnfoldUserCreationForm
 
 from people.models import User
+from project.common.admin.versions import VersionedForm
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import (
@@ -36,7 +37,7 @@ class PasswordButton(ReadOnlyPasswordHashWidget):
         return render_to_string("admin/people/password.html", context)
 
 
-class PersonForm(_ChangeForm):
+class PersonForm(_ChangeForm, VersionedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if field := self.fields.get("password"):

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from people.current_user import current_user
 from people.models import MODERATORS
 from people.permissions import can_give_rights
-from project.common.admin.base import StaffAdmin
+from project.common.admin.versions import VersionedAdmin
 
 if TYPE_CHECKING:
     _PermissionsField = forms.ModelMultipleChoiceField[Permission]
@@ -55,7 +55,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(StaffAdmin[Group]):
+class GroupAdmin(VersionedAdmin[Group]):
     list_display = ("name",)
     search_fields = ("name",)
     ordering = ("name",)

@@ -23,6 +23,9 @@ from people.services.staff import update_account
 from project.common.admin.actions import ActionsAdmin, Facts
 from project.common.admin.base import Label, display
 from project.common.admin.filters import DaysFilter
+from project.common.admin.versions import VersionedAdmin
+from project.common.errors import ChangedMeanwhile
+from project.common.versions import version_of
 
 if TYPE_CHECKING:
     _DjangoUserAdmin = DjangoUserAdmin[User]
@@ -38,7 +41,7 @@ STATE_COLOURS = {
 
 
 @admin.register(User)
-class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
+class UserAdmin(_DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):  # type: ignore[misc]
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = PasswordForm
@@ -139,8 +142,21 @@ class UserAdmin(_DjangoUserAdmin, ActionsAdmin[User]):
         names = [name for name in form.changed_data if name not in {"groups", "password"}]
         changes = {name: form.cleaned_data[name] for name in names}
         before = User.objects.get(pk=obj.pk)
-        saved = update_account(user=before, by=current_user(request), changes=changes)
+        seen, _dot, groups = form.seen.partition(".")
+        expected = frozenset({seen}) if seen else None
+        saved = update_account(
+            user=before, by=current_user(request), changes=changes, expected=expected
+        )
+        # The account is locked now, and whoever gives it another group locks it first.
+        if groups and groups != self.version_of_groups(saved):
+            raise ChangedMeanwhile
         vars(obj).update(vars(saved))
+
+    def version_of(self, row: User) -> str:
+        return f"{row.version}.{self.version_of_groups(row)}"
+
+    def version_of_groups(self, person: User) -> str:
+        return version_of(person.groups.order_by("pk").values_list("pk", flat=True))
 
     def facts_of(self, row: User) -> Facts:
         return [(str(row), row.email if row.email != str(row) else "")]

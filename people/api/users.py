@@ -10,10 +10,12 @@ from people.models import User, UserQuerySet
 from people.schemas import ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
 from people.services import accounts
 from project.common.api.pagination import PageNumberPagination
+from project.common.api.responses import IfMatch, note_version, tagged, versions_in
 from project.common.api.schemas import Problem
 from project.common.images import read_upload
 
 router = Router()
+with_tag = tagged(lambda person: person.version)
 
 
 @router.get("", response=list[PublicProfileOut], summary="List people")
@@ -27,6 +29,7 @@ def list_users(request: AuthenticatedRequest, filters: Query[UserFilters]) -> Qu
 
 
 @router.get("/me", response=ProfileOut, summary="Read your own profile")
+@with_tag
 def get_own_profile(request: AuthenticatedRequest) -> User:
     """Everything about the caller, with the latest payments, newest first."""
     return request.user
@@ -37,10 +40,12 @@ EitherProfile = InstanceOf[ProfileOut] | InstanceOf[PublicProfileOut]
 
 
 @router.get("/{int:user_id}", response=EitherProfile, summary="Read a person's profile")
+@tagged()
 def get_user(request: AuthenticatedRequest, user_id: int) -> ProfileOut | PublicProfileOut:
     """Your own profile is shown in full (`ProfileOut`), everybody else's only in its public part
     (`PublicProfileOut`), even to moderators. A blocked or erased account gives 404."""
     person = get_person(request.user, user_id)
+    note_version(request, person.version)
     in_full = permissions.can_read_in_full(request.user, person)
     return ProfileOut.model_validate(person) if in_full else PublicProfileOut.model_validate(person)
 
@@ -50,10 +55,14 @@ def get_user(request: AuthenticatedRequest, user_id: int) -> ProfileOut | Public
     response={200: ProfileOut, 403: Problem},
     summary="Change your own profile",
 )
-def update_user(request: AuthenticatedRequest, user_id: int, payload: ProfileChanges) -> User:
+@with_tag
+def update_user(
+    request: AuthenticatedRequest, user_id: int, payload: ProfileChanges, if_match: IfMatch = ""
+) -> User:
     """Only the given fields change. Somebody else's profile gives 403, whoever asks."""
     person = get_person(request.user, user_id, to=permissions.can_change_profile)
-    return accounts.update_profile(user=person, changes=payload.model_dump(exclude_unset=True))
+    changes = payload.model_dump(exclude_unset=True)
+    return accounts.update_profile(user=person, changes=changes, expected=versions_in(if_match))
 
 
 @router.delete(
@@ -61,24 +70,33 @@ def update_user(request: AuthenticatedRequest, user_id: int, payload: ProfileCha
     response={204: None, 403: Problem, 409: Problem},
     summary="Erase your own account",
 )
-def delete_user(request: AuthenticatedRequest, user_id: int) -> Status[None]:
+def delete_user(
+    request: AuthenticatedRequest, user_id: int, if_match: IfMatch = ""
+) -> Status[None]:
     """This can't be undone: name, email, phone, city and avatar are erased, subscriptions end, and
     no token works any more. Payments stay in the books, and courses with those who bought them. The
     email can be registered again. Somebody else's account gives 403, the last administrator 409
     `last_administrator`."""
     person = get_person(request.user, user_id, to=permissions.can_change_profile)
-    accounts.erase_account(user=person)
+    accounts.erase_account(user=person, expected=versions_in(if_match))
     return Status(204, None)
 
 
 @router.put("/me/avatar", response=ProfileOut, summary="Set your own avatar")
-def set_avatar(request: AuthenticatedRequest, file: File[UploadedFile]) -> User:
+@with_tag
+def set_avatar(
+    request: AuthenticatedRequest, file: File[UploadedFile], if_match: IfMatch = ""
+) -> User:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; metadata is not stored."""
-    return accounts.set_avatar(user=request.user, picture=read_upload(file))
+    expected = versions_in(if_match)
+    return accounts.set_avatar(user=request.user, picture=read_upload(file), expected=expected)
 
 
 @router.delete("/me/avatar", response={204: None}, summary="Remove your own avatar")
-def delete_avatar(request: AuthenticatedRequest) -> Status[None]:
+@with_tag
+def delete_avatar(request: AuthenticatedRequest, if_match: IfMatch = "") -> Status[None]:
     """Also answers 204 if there was none."""
-    accounts.set_avatar(user=request.user, picture=None)
+    expected = versions_in(if_match)
+    person = accounts.set_avatar(user=request.user, picture=None, expected=expected)
+    note_version(request, person.version)
     return Status(204, None)

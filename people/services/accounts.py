@@ -16,6 +16,7 @@ from people.permissions import can_erase
 from people.services.locks import has_other_administrator, lock_active_account, lock_for_staff
 from people.services.passwords import checked_hash
 from project.common.images import discard_file, exchange_image, stored_image
+from project.common.versions import Expected, check_version
 
 
 def register(*, email: str, password: str, profile: Mapping[str, Any]) -> User:
@@ -45,33 +46,39 @@ def save_account(user: User, fields: Collection[str] | None = None) -> None:
 
 
 @transaction.atomic
-def update_profile(*, user: User, changes: Mapping[str, object]) -> User:
-    """Change the given fields of a profile. Raises ValidationError for a field."""
+def update_profile(*, user: User, changes: Mapping[str, object], expected: Expected = None) -> User:
+    """Change the given fields of a profile. Raises ValidationError for a field, ChangedMeanwhile."""
     user = lock_active_account(user)
+    check_version(user, expected)
     if changed := user.set_fields(changes):
         user.save(update_fields=changed)
     return user
 
 
-def set_avatar(*, user: User, picture: "ContentFile[bytes] | None") -> User:
-    """Replace the avatar by a cleaned picture; None removes it."""
+def set_avatar(
+    *, user: User, picture: "ContentFile[bytes] | None", expected: Expected = None
+) -> User:
+    """Replace the avatar by a cleaned picture; None removes it. Raises ChangedMeanwhile."""
     with stored_image(user, "avatar", picture) as name, transaction.atomic():
         user = lock_active_account(user)
+        check_version(user, expected)
         exchange_image(user, "avatar", name)
         return user
 
 
 @transaction.atomic
-def erase_account(*, user: User, by: User | None = None) -> None:
+def erase_account(*, user: User, by: User | None = None, expected: Expected = None) -> None:
     """Erase a person's data for good and let nobody in by this account any more.
 
     At the person's own wish, or, with `by`, by staff on their behalf, of a blocked account too.
 
     What the school needs stays, without a name: payments for the books, and courses of an author,
-    which others may have paid for. Raises LastAdministrator, PermissionDenied, AccountErased.
+    which others may have paid for. Raises LastAdministrator, PermissionDenied, AccountErased,
+    ChangedMeanwhile.
     """
     another_stays = user.is_superuser and has_other_administrator(user)
     user = lock_for_staff(user, by=by, to=can_erase) if by else lock_active_account(user)
+    check_version(user, expected)
     if user.is_superuser and not another_stays:
         raise LastAdministrator
     discard_file(user.avatar)

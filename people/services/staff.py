@@ -10,6 +10,7 @@ from people.models import User, moderators_group
 from people.permissions import can_give_rights, can_manage
 from people.services.accounts import save_account
 from people.services.locks import has_other_administrator, lock_for_staff
+from project.common.versions import Expected, check_version
 
 
 @transaction.atomic
@@ -36,17 +37,20 @@ def dismiss_moderator(*, user: User, by: User) -> User:
 
 
 @transaction.atomic
-def update_account(*, user: User, by: User, changes: Mapping[str, object]) -> User:
+def update_account(
+    *, user: User, by: User, changes: Mapping[str, object], expected: Expected = None
+) -> User:
     """Change fields of another person's account; `is_staff` and `is_superuser` are rights.
 
     Raises PermissionDenied, LastAdministrator, AccountErased, EmailTaken, ValidationError for a
-    field.
+    field, ChangedMeanwhile.
     """
     if not can_give_rights(by) and not changes.keys().isdisjoint({"is_staff", "is_superuser"}):
         raise PermissionDenied
     takes_rights = changes.get("is_superuser") is False or changes.get("is_staff") is False
     another_stays = takes_rights and has_other_administrator(user)
     user = lock_for_staff(user, by=by, to=can_manage)
+    check_version(user, expected)
     if takes_rights and user.is_superuser and not another_stays:
         raise LastAdministrator
     if changed := user.set_fields(changes):

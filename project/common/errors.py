@@ -62,3 +62,10 @@ class PaymentRequired(DomainError):
 
     code = "payment_required"
     message = _("This has to be paid for first.")
+
+
+class ChangedMeanwhile(DomainError):
+    """Somebody changed it since the person who asks last saw it."""
+
+    code = "changed_meanwhile"
+    message = _("This has changed since you last loaded it.")

@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile
 from PIL import Image
 
 from lms.models import Access, AccessSource, Completion, Course, Lesson, Subscription
+from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment
 from payments.tests.factories import PaymentFactory
@@ -95,6 +96,12 @@ class Row:
 
 def titles(body: Any) -> set[str]:
     return {item["title"] for item in body["items"]}
+
+
+def edit_of(course: Course) -> str:
+    """Of the title; the id of its entry in the history."""
+    authoring.update_course(course=course, changes={"title": "Edited"}, by=course.owner)
+    return f"course-{course.history.latest('history_id').history_id}"
 
 
 def course_state(course: str) -> Callable[[World], Any]:
@@ -236,7 +243,17 @@ TABLE = [
         "401 404 204 403 204", state=course_state("course")),
     Row("delete_course", lambda w: ("DELETE", f"courses/{w.foreign.pk}"),
         "401 404 404 403 204", state=course_state("foreign"), variant="a moderator's own"),
+    Row("order_lessons",
+        lambda w: ("PUT", f"courses/{w.course.pk}/lessons/order", {"lesson_ids": [w.lesson.pk]}),
+        "401 404 200 200 200"),
     Row("list_course_changes", lambda w: ("GET", f"courses/{w.course.pk}/history"),
+        "401 404 200 200 200"),
+    Row("revert_change",
+        lambda w: ("POST", f"courses/{w.course.pk}/history/{edit_of(w.course)}/revert"),
+        "401 404 200 200 200", state=course_state("course")),
+    Row("list_course_people", lambda w: ("GET", f"courses/{w.course.pk}/people"),
+        "401 404 200 200 200"),
+    Row("get_course_statistics", lambda w: ("GET", f"courses/{w.course.pk}/statistics"),
         "401 404 200 200 200"),
     Row("set_course_preview", lambda w: ("UPLOAD", f"courses/{w.course.pk}/preview"),
         "401 404 200 200 200", state=course_state("course")),

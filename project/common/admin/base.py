@@ -87,7 +87,7 @@ def column(path: str, description: "StrOrPromise") -> Callable[..., object]:
     return shown
 
 
-def _tells_errors[V: Callable[..., HttpResponse]](view: V) -> V:
+def tells_errors[V: Callable[..., HttpResponse]](view: V) -> V:
     """An error of the domain becomes a message on the same page."""
 
     @wraps(view)
@@ -154,9 +154,10 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
     compressed_fields = True
     warn_unsaved_form = True
 
-    changelist_view = _tells_errors(_ModelAdmin.changelist_view)
-    changeform_view = _tells_errors(_ModelAdmin.changeform_view)
-    delete_view = _tells_errors(_ModelAdmin.delete_view)
+    undecorated_changeform_view = _ModelAdmin.changeform_view
+    changelist_view = tells_errors(_ModelAdmin.changelist_view)
+    changeform_view = tells_errors(_ModelAdmin.changeform_view)
+    delete_view = tells_errors(_ModelAdmin.delete_view)
 
     def url(self, name: str, *args: object) -> str:
         """The address of a page of this model's."""

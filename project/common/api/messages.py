@@ -48,6 +48,8 @@ MESSAGES = {
     "literal_error": gettext_noop("This must be one of: %(expected)s."),
     "model_attributes_type": gettext_noop("This must be an object."),
     "model_type": gettext_noop("This must be an object."),
+    "list_type": gettext_noop("This must be a list."),
+    "too_long": gettext_noop("This can't have more than %(max_length)s items."),
     "dict_type": gettext_noop("This must be an object."),
     "unstorable_text": gettext_noop("This text contains characters that can't be stored."),
     "invalid_email": gettext_noop("Enter a valid email address."),

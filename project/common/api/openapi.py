@@ -27,7 +27,6 @@ HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "`Bearer`."}},
     429: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
 }
-ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Changes with the content."}}
 
 
 class DescribedAPI(NinjaAPI):
@@ -97,8 +96,6 @@ def _describe_answers(path: str, operation: Part) -> None:
             response["content"] = {CONTENT_TYPE: {"schema": schema}}
         if status in HEADERS:
             response["headers"] = HEADERS[status]
-    if 304 in responses:
-        responses[200]["headers"] = responses[304]["headers"] = ETAG
     operation["responses"] = dict(sorted(responses.items()))
 
 
@@ -114,6 +111,8 @@ def _undeclared(path: str, operation: Part) -> set[int]:
         media = operation["requestBody"]["content"].values()
         statuses |= {413, 415, 422} if all(one["schema"] for one in media) else {413}
     for parameter in operation["parameters"]:
+        if parameter["name"] == "If-Match":
+            statuses.add(412)
         schema = parameter["schema"]
         limited = schema.get("type") != "string" or {"pattern", "maxLength"} & schema.keys()
         # A path with another thing in it is another path: 404.

@@ -25,7 +25,7 @@ CODES = {
     404: "not_found",
     405: "method_not_allowed",
     409: "conflict",
-    412: "precondition_failed",
+    412: "changed_meanwhile",
     413: "body_too_large",
     415: "unsupported_media_type",
     422: "validation_error",
