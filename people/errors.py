@@ -15,6 +15,16 @@ class InvalidToken(Unauthenticated):
     message = _("This token is invalid, has expired or was revoked.")
 
 
+class TokenExpired(InvalidToken):
+    code = "token_expired"
+    message = _("This token has expired.")
+
+
+class TokenReused(InvalidToken):
+    code = "token_reused"
+    message = _("This token was already exchanged. For safety its log-in has been ended.")
+
+
 class AccountBlocked(Refused):
     code = "account_blocked"
     message = _("This account is blocked.")

@@ -137,6 +137,7 @@ class TokenPairOut(OutputSchema):
     refresh: str = Field(
         description="Valid for days, and for one exchange.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.r"]
     )
+    expires_in: int = Field(description="Seconds that `access` is good for.", examples=[900])
 
 
 class PasswordChangeIn(InputSchema):

@@ -1,25 +1,31 @@
 """Access and refresh tokens (docs/rules.md, 3); the only module that knows the JWT library.
 
-The library by itself looks at the account on access only, lets one refresh token be used several
-times at once, and forgets rotated ones; what is written here closes these gaps.
+The library by itself looks at the account on access only, and forgets what became of a refresh
+token; here each has its place in a family (`TokenFamily`), which the database keeps.
 """
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from jwt import ExpiredSignatureError
 from ninja.security import HttpBearer
 from ninja_jwt import tokens as library
 from ninja_jwt.exceptions import TokenError
-from ninja_jwt.token_blacklist.models import OutstandingToken
+from ninja_jwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from people.errors import InvalidToken
-from people.models import User
+from people.errors import InvalidToken, TokenExpired
+from people.models import TokenFamily, TokenFamilyQuerySet, User
 from project.common.db.compiled import WANTED, CompiledQuery, compiled_once, placeholder
 
+FAMILY_CLAIM = "family"
+GENERATION_CLAIM = "generation"
 VERSION_CLAIM = "version"
 VERSION = placeholder(2)
 ACCOUNT = [field.attname for field in User._meta.concrete_fields]
@@ -39,16 +45,41 @@ class AccessToken(library.AccessToken, VersionedToken):
     pass
 
 
-class RefreshToken(library.RefreshToken, VersionedToken):
-    """Every one is on record from its first second (OutstandingToken), so it can be revoked."""
+class RefreshToken(VersionedToken):
+    """One generation of a family. Its text is made of the row alone, so that it can be made again."""
 
-    access_token_class = AccessToken
+    token_type = library.RefreshToken.token_type
+    lifetime = library.RefreshToken.lifetime
+
+    @classmethod
+    def of_family(cls, family: TokenFamily, user: User) -> "RefreshToken":
+        token: RefreshToken = cls.for_user(user)
+        token[FAMILY_CLAIM] = family.pk.hex
+        token[GENERATION_CLAIM] = family.generation
+        token["jti"] = f"{family.pk.hex}-{family.generation}"
+        token.set_iat(at_time=family.issued_at)
+        token["exp"] = int(family.expires_at.timestamp())
+        return token
 
 
 @dataclass(frozen=True)
 class TokenPair:
     access: str
     refresh: str
+    # Seconds that `access` is good for.
+    expires_in: int
+
+
+@dataclass(frozen=True)
+class RefreshClaims:
+    """What a refresh token that we signed says of itself."""
+
+    user_id: int
+    version: int
+    family_id: UUID
+    generation: int
+    # From before there were families; a record of its own says whether it was exchanged.
+    is_old: bool
 
 
 class AccessTokenAuth(HttpBearer):
@@ -59,15 +90,57 @@ class AccessTokenAuth(HttpBearer):
         return user
 
 
-def user_of_refresh_token(token: str) -> User:
-    """Return the active account the token was issued to. Raises InvalidToken."""
-    return _user_of(_read(RefreshToken, token))
-
-
 def verify(token: str) -> None:
-    """Check an access or a refresh token, its account too. Raises InvalidToken."""
+    """Check an access or a refresh token, its account and its family too. Raises InvalidToken."""
     kind = _read(library.UntypedToken, token).get("token_type")
-    _user_of(_read(RefreshToken if kind == RefreshToken.token_type else AccessToken, token))
+    if kind == RefreshToken.token_type:
+        user_of_refresh_token(token)
+    else:
+        _user_of(_read(AccessToken, token))
+
+
+def user_of_refresh_token(token: str) -> User:
+    """Return the active account of a token that could be exchanged now. Raises InvalidToken."""
+    claims = read_refresh_token(token)
+    user = _user_of(_read(RefreshToken, token))
+    family = _families(claims).first()
+    if family is None:
+        is_good = claims.is_old and _old_records(claims).exists()
+    else:
+        is_good = family.accepts(claims.generation, at=family.now)
+    if not is_good:
+        raise InvalidToken
+    return user
+
+
+def read_refresh_token(token: str, *, even_expired: bool = False) -> RefreshClaims:
+    """Return what a refresh token says, whatever became of its family. Raises InvalidToken."""
+    try:
+        payload = _read(RefreshToken, token).payload
+    except TokenExpired:
+        if not even_expired:
+            raise
+        # The time is looked at when the signature has been found good.
+        payload = RefreshToken(token, verify=False).payload
+    is_old = FAMILY_CLAIM not in payload
+    family = payload["jti"] if is_old else payload[FAMILY_CLAIM]
+    numbers = payload.get("user_id"), payload.get(VERSION_CLAIM), payload.get(GENERATION_CLAIM, 0)
+    if not (isinstance(family, str) and all(type(number) is int for number in numbers)):
+        raise InvalidToken
+    user_id, version, generation = numbers
+    try:
+        return RefreshClaims(user_id, version, UUID(hex=family), generation, is_old)
+    except ValueError:
+        raise InvalidToken from None
+
+
+def lock_family(claims: RefreshClaims) -> TokenFamily | None:
+    """Return the family of a token as it is now, held until the transaction ends; None if it has
+    ended. Hold the account before."""
+    if claims.is_old and (record := _old_records(claims).first()):
+        BlacklistedToken.objects.create(token=record)
+        _found_family(claims.user_id, claims.family_id)
+    return _families(claims).select_for_update().first()
 
 
 def issue_access_token(user: User) -> str:
@@ -75,36 +148,57 @@ def issue_access_token(user: User) -> str:
     return str(AccessToken.for_user(user))
 
 
-def issue_pair(user: User) -> TokenPair:
-    """Return new tokens of the present version of the account."""
-    refresh = RefreshToken.for_user(user)  # type: ignore[misc]
-    return TokenPair(access=str(refresh.access_token), refresh=str(refresh))
+def issue_next_pair(user: User, family: TokenFamily) -> TokenPair:
+    """Replace the newest token of a locked family."""
+    family.advance(at=family.now, lifetime=RefreshToken.lifetime)
+    family.save(update_fields=["generation", "issued_at", "expires_at"])
+    return issue_pair(user, family)
 
 
-def revoke(token: str, *, of: User) -> None:
-    """Refuse a refresh token from now on; only one call for it succeeds, however many come at
-    once. Raises InvalidToken: garbage, somebody else's, an old version, or revoked before."""
-    claims = _read(RefreshToken, token)
-    if claims.get("user_id") != of.pk or claims.get(VERSION_CLAIM) != of.token_version:
-        raise InvalidToken
-    _blacklisted, is_first = claims.blacklist()
-    if not is_first:
-        raise InvalidToken
+def issue_pair(user: User, family: TokenFamily | None = None) -> TokenPair:
+    """Return an access token and the newest refresh token of a family; by default of a new one."""
+    family = family or _found_family(user.pk, uuid4())
+    return TokenPair(
+        access=issue_access_token(user),
+        refresh=str(RefreshToken.of_family(family, user)),
+        expires_in=int(AccessToken.lifetime.total_seconds()),
+    )
 
 
 def forget_expired() -> int:
     """Delete the records of refresh tokens that time has ended; return how many there were."""
-    expired = OutstandingToken.objects.filter(expires_at__lte=timezone.now())
-    _all, deleted = expired.delete()
-    return int(deleted.get(OutstandingToken._meta.label, 0))
+    past = timezone.now() - settings.CLOCK_TOLERANCE
+    families, _each = TokenFamily.objects.filter(expires_at__lte=past).delete()
+    _all, old = OutstandingToken.objects.filter(expires_at__lte=past).delete()
+    return families + int(old.get(OutstandingToken._meta.label, 0))
+
+
+def _found_family(user_id: int, family_id: UUID) -> TokenFamily:
+    now = timezone.now()
+    return TokenFamily.objects.create(
+        pk=family_id, user_id=user_id, issued_at=now, expires_at=now + RefreshToken.lifetime
+    )
+
+
+def _families(claims: RefreshClaims) -> TokenFamilyQuerySet:
+    families = TokenFamily.objects.with_now()
+    return families.filter(pk=claims.family_id, user_id=claims.user_id)
+
+
+def _old_records(claims: RefreshClaims) -> QuerySet[OutstandingToken]:
+    """The record of a token from before there were families, while it was not exchanged."""
+    return OutstandingToken.objects.filter(jti=claims.family_id.hex, blacklistedtoken=None)
 
 
 def _read(kind: type[library.Token], token: str) -> Any:
-    """Check signature, time, type and revocation of a token."""
+    """Check signature, time and type of a token. Raises TokenExpired, InvalidToken."""
     try:
         return kind(token)
-    except (TokenError, ValueError, RecursionError):
-        # The last two: the JWT library reads JSON of any depth before it looks at the signature.
+    except TokenError as error:
+        cause = error.__cause__ and error.__cause__.__cause__
+        raise (TokenExpired if isinstance(cause, ExpiredSignatureError) else InvalidToken) from None
+    except (ValueError, RecursionError):
+        # The JWT library reads JSON of any depth before it looks at the signature.
         raise InvalidToken from None
 
 

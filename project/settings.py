@@ -197,6 +197,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_RESET_TIMEOUT = int(duration("PASSWORD_RESET_TIMEOUT", "3h").total_seconds())
 
+# By how much the clocks of two hosts may differ.
+CLOCK_TOLERANCE = timedelta(minutes=1)
 # Every key is set: the library reads a key that is missing here from an environment variable of
 # the same name (ISSUER, LEEWAY, ALGORITHM, …), whoever set it and for whatever purpose.
 NINJA_JWT = {
@@ -211,7 +213,7 @@ NINJA_JWT = {
     "AUDIENCE": None,
     "ISSUER": None,
     "JWK_URL": None,
-    "LEEWAY": 0,
+    "LEEWAY": CLOCK_TOLERANCE,
     "USER_ID_FIELD": "id",
     "USER_ID_CLAIM": "user_id",
     "USER_AUTHENTICATION_RULE": "ninja_jwt.authentication.default_user_authentication_rule",

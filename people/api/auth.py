@@ -65,8 +65,11 @@ def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
     summary="Exchange a refresh token",
 )
 def refresh_token(request: HttpRequest, payload: RefreshIn) -> TokenPair:
-    """Returns new tokens; the old refresh token is no longer accepted. Of several simultaneous
-    exchanges of one token, exactly one succeeds. A blocked or erased account gives 401."""
+    """Returns new tokens; the old refresh token is no longer accepted. For 30 seconds it still gives
+    the same new refresh token: tabs of a browser may exchange one token at once, and an answer that
+    was lost can be asked for again. After that it is a sign of theft: 401 `token_reused`, and every
+    token that descends from this log-in ends. A token whose time is over gives 401 `token_expired`;
+    anything else, a blocked or erased account too, 401 `invalid_token`."""
     return sessions.refresh(token=payload.refresh)
 
 
@@ -79,24 +82,35 @@ def verify_token(request: HttpRequest, payload: TokenIn) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/logout", response={204: None}, summary="Log out")
-def logout(request: AuthenticatedRequest, payload: RefreshIn) -> Status[None]:
-    """Revokes this refresh token of the caller; one that has already been revoked gives 401. The
-    access token expires by itself within minutes."""
-    sessions.log_out(user=request.user, token=payload.refresh)
+@router.post("/logout", auth=None, response={204: None}, summary="Log out")
+def logout(request: HttpRequest, payload: RefreshIn) -> Status[None]:
+    """Ends every refresh token that descends from the same log-in as this one; the access token
+    expires by itself within minutes. The answer is 204 whatever the token is, the second time, too.
+    """
+    sessions.log_out(token=payload.refresh)
     return Status(204, None)
 
 
-@router.post("/password/change", response={204: None, 429: Problem}, summary="Change your password")
-def change_password(request: AuthenticatedRequest, payload: PasswordChangeIn) -> Status[None]:
-    """Revokes all tokens of the caller, who then has to log in again. A wrong old password or a
-    weak new one gives 422."""
+@router.post("/logout/everywhere", response={204: None}, summary="Log out on all devices")
+def logout_everywhere(request: AuthenticatedRequest) -> Status[None]:
+    """Ends all tokens of the caller at once, access tokens too."""
+    sessions.log_out_everywhere(user=request.user)
+    return Status(204, None)
+
+
+@router.post(
+    "/password/change",
+    response={200: TokenPairOut, 429: Problem},
+    summary="Change your password",
+)
+def change_password(request: AuthenticatedRequest, payload: PasswordChangeIn) -> TokenPair:
+    """Ends all tokens of the caller and returns new ones. A wrong old password or a weak new one
+    gives 422."""
     user = request.user
     with throttles.password_attempt(user):
-        passwords.change_password(
+        return passwords.change_password(
             user=user, old_password=payload.old_password, new_password=payload.new_password
         )
-    return Status(204, None)
 
 
 @router.post(

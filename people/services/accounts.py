@@ -87,6 +87,7 @@ def erase_account(*, user: User, by: User | None = None, expected: Expected = No
     user.groups.clear()
     user.user_permissions.clear()
     Subscription.objects.filter(user=user).delete()
+    user.token_families.all().delete()
     close_needless_soon(user)
     # The log of the admin keeps a copy of the name or e-mail beside each change.
     changes = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User))

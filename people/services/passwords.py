@@ -8,15 +8,17 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from people import tokens
 from people.errors import InvalidLink, NotAdministrator
-from people.models import User
+from people.models import TokenFamily, User
 from people.one_time_links import password_reset_tokens, user_id_of
 from people.services.locks import lock_account
+from people.tokens import TokenPair
 from project.common.background.queue import enqueue
 
 
-def change_password(*, user: User, old_password: str, new_password: str) -> None:
-    """Give the account a new password and end all its tokens.
+def change_password(*, user: User, old_password: str, new_password: str) -> TokenPair:
+    """Give the account a new password and end all its tokens; return the first new ones.
 
     Raises ValidationError of `old_password` or `new_password`.
     """
@@ -29,6 +31,8 @@ def change_password(*, user: User, old_password: str, new_password: str) -> None
             raise _wrong_old_password()  # changed meanwhile
         current.set_password_hash(encoded)
         current.save(update_fields=["password", "token_version"])
+        TokenFamily.objects.filter(user=current).delete()
+        return tokens.issue_pair(current)
 
 
 def request_password_reset(*, email: str) -> None:

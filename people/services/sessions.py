@@ -5,9 +5,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from people import tokens
-from people.errors import AccountBlocked, InvalidCredentials, InvalidToken
-from people.models import User
-from people.services.locks import lock_account
+from people.errors import AccountBlocked, InvalidCredentials, InvalidToken, TokenReused
+from people.models import TokenFamily, User
+from people.services.locks import lock_account, lock_active_account
 from people.tokens import TokenPair
 
 
@@ -29,28 +29,53 @@ def log_in(*, email: str, password: str) -> TokenPair:
             raise AccountBlocked
         if current.token_version != user.token_version:
             raise InvalidCredentials  # the password was changed while we compared it
-        return _issue(current)
+        _note_activity(current)
+        return tokens.issue_pair(current)
 
 
 def refresh(*, token: str) -> TokenPair:
-    """Exchange a refresh token for a new pair; of simultaneous exchanges of one token exactly one
-    succeeds. Counts as activity. Raises InvalidToken."""
-    user = tokens.user_of_refresh_token(token)
+    """Exchange a refresh token for a new pair; whoever comes with it again within GRACE_PERIOD gets
+    the same refresh token. Counts as activity. Raises TokenReused, which ends the family, and
+    InvalidToken."""
+    claims = tokens.read_refresh_token(token)
     with transaction.atomic():
-        current = lock_account(user.pk)
-        if not current.is_active:
+        user = User.objects.select_for_update().filter(pk=claims.user_id).first()
+        if user is None or not user.is_active or user.token_version != claims.version:
             raise InvalidToken
-        tokens.revoke(token, of=current)
-        return _issue(current)
+        family = tokens.lock_family(claims)
+        if family is None:
+            raise InvalidToken
+        if family.accepts(claims.generation, at=family.now):
+            _note_activity(user)
+            if claims.generation == family.generation:
+                return tokens.issue_next_pair(user, family)
+            return tokens.issue_pair(user, family)
+        family.delete()
+    raise TokenReused
+
+
+def log_out(*, token: str) -> None:
+    """Refuse every token of this family from now on. What is no token, or none any more, ends
+    nothing: whoever logs out has no use for an error."""
+    try:
+        claims = tokens.read_refresh_token(token, even_expired=True)
+    except InvalidToken:
+        return
+    with transaction.atomic():
+        User.objects.select_for_update().filter(pk=claims.user_id).first()
+        if family := tokens.lock_family(claims):
+            family.delete()
 
 
 @transaction.atomic
-def log_out(*, user: User, token: str) -> None:
-    """Refuse this refresh token of the person from now on. Raises InvalidToken."""
-    tokens.revoke(token, of=user)
+def log_out_everywhere(*, user: User) -> None:
+    """Refuse every token of the account from now on. Raises InvalidToken."""
+    current = lock_active_account(user)
+    current.token_version += 1
+    current.save(update_fields=["token_version"])
+    TokenFamily.objects.filter(user=current).delete()
 
 
-def _issue(user: User) -> TokenPair:
+def _note_activity(user: User) -> None:
     user.last_login = timezone.now()
     user.save(update_fields=["last_login"])
-    return tokens.issue_pair(user)

@@ -1,6 +1,8 @@
 """Several requests at once: each decides on what is there when its turn comes."""
 
+from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from io import BytesIO
 from threading import Event
@@ -11,12 +13,12 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
-from ninja_jwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from django.db.models import F
 from PIL import Image
 
 from people import one_time_links
 from people.errors import AccountErased, LastAdministrator
-from people.models import BlockReason, User
+from people.models import BlockReason, TokenFamily, User
 from people.services import accounts, blocks, passwords, staff
 from people.tests.factories import PASSWORD, UserFactory
 from project.tests.races import at_once, statuses
@@ -50,20 +52,72 @@ def stored() -> set[str]:
 # --- Tokens and links -----------------------------------------------------------------------------
 
 
-def test_one_refresh_token_is_exchanged_once(api, learner):
+def test_exchanges_of_one_token_at_once_give_one_and_the_same_successor(api, learner):
     token = log_in(api, learner).json()["refresh"]
-    answers = at_once(*[lambda: refresh(api, token)] * THREADS, before_writing=BlacklistedToken)
-    assert statuses(answers) == {200: 1, 401: 7}
-    (winner,) = [answer for answer in answers if answer.status_code == 200]
-    assert refresh(api, winner.json()["refresh"]).status_code == 200
+    answers = at_once(*[lambda: refresh(api, token)] * THREADS, before_writing=TokenFamily)
+    assert statuses(answers) == {200: THREADS}
+    (successor,) = {answer.json()["refresh"] for answer in answers}
+    assert successor != token
+    assert TokenFamily.objects.get().generation == 1
+    assert refresh(api, successor).status_code == 200
 
 
-def test_one_refresh_token_is_given_back_once(api, learner):
+def test_of_exchanges_of_a_stolen_token_at_once_none_leaves_a_good_one(api, learner):
+    stolen = log_in(api, learner).json()["refresh"]
+    successor = refresh(api, stolen).json()["refresh"]
+    TokenFamily.objects.update(issued_at=F("issued_at") - timedelta(seconds=31))
+    answers = at_once(
+        *[lambda: refresh(api, stolen), lambda: refresh(api, successor)] * (THREADS // 2),
+        before_writing=TokenFamily,
+    )
+    codes = Counter(answer.json().get("code") for answer in answers)
+    assert codes["token_reused"] == 1
+    assert not TokenFamily.objects.exists()
+    for token in {stolen, successor, *(answer.json().get("refresh") for answer in answers)} - {
+        None
+    }:
+        assert refresh(api, token).status_code == 401
+
+
+@pytest.mark.parametrize("first", ["log out", "refresh"])
+def test_an_exchange_during_the_log_out_leaves_no_good_token(api, learner, first):
+    token = log_in(api, learner).json()["refresh"]
+    acts = {
+        "log out": lambda: api(None).post("auth/logout", {"refresh": token}),
+        "refresh": lambda: refresh(api, token),
+    }
+    order = sorted(acts, key=lambda name: name != first)
+    answers = dict(
+        zip(order, at_once(*(acts[name] for name in order), before_writing=User), strict=True)
+    )
+    assert answers["log out"].status_code == 204
+    successor = answers["refresh"].json().get("refresh", token)
+    assert not TokenFamily.objects.exists()
+    assert refresh(api, token).status_code == refresh(api, successor).status_code == 401
+
+
+@pytest.mark.parametrize("act", ["password/change", "logout/everywhere"])
+@pytest.mark.parametrize("first", [True, False])
+def test_an_exchange_while_all_tokens_end_leaves_none_of_before(api, learner, act, first):
+    token = log_in(api, learner).json()["refresh"]
+    body = {"old_password": PASSWORD, "new_password": NEW_PASSWORD} if "change" in act else None
+    acts = [lambda: api(learner).post(f"auth/{act}", body), lambda: refresh(api, token)]
+    outcomes = at_once(*(acts if first else acts[::-1]), before_writing=User)
+    ended, exchanged = outcomes if first else outcomes[::-1]
+    assert ended.status_code in {200, 204}
+    for kept in {token, exchanged.json().get("refresh", token)}:
+        assert refresh(api, kept).status_code == 401
+    if body:
+        assert refresh(api, ended.json()["refresh"]).status_code == 200
+    assert TokenFamily.objects.count() == (1 if body else 0)
+
+
+def test_log_outs_at_once_are_all_done(api, learner):
     body = {"refresh": log_in(api, learner).json()["refresh"]}
     answers = at_once(
-        *[lambda: api(learner).post("auth/logout", body)] * THREADS, before_writing=BlacklistedToken
+        *[lambda: api(None).post("auth/logout", body)] * THREADS, before_writing=TokenFamily
     )
-    assert statuses(answers) == {204: 1, 401: 7}
+    assert statuses(answers) == {204: THREADS}
 
 
 def test_one_email_registers_once(api):
@@ -105,12 +159,12 @@ def test_one_password_is_changed_once(api, learner):
         *[lambda: api(learner).post("auth/password/change", change)] * 2, before_writing=User
     )
     # On SQLite one may begin when the other is done: then the token has ended.
-    assert statuses(answers) in ({204: 1, 422: 1}, {204: 1, 401: 1})
+    assert statuses(answers) in ({200: 1, 422: 1}, {200: 1, 401: 1})
 
 
 def _change(api: Any, user: User) -> None:
     change = {"old_password": PASSWORD, "new_password": NEW_PASSWORD}
-    assert api(user).post("auth/password/change", change).status_code == 204
+    assert api(user).post("auth/password/change", change).status_code == 200
 
 
 def _reset_by_link(api: Any, user: User) -> None:
@@ -137,9 +191,8 @@ def test_log_in_while_the_password_changes_leaves_no_token_of_the_old_one(
     assert entered.status_code in {200, 401}
     if connection.vendor == "postgresql":  # which tells who is first
         assert entered.status_code == (401 if first == "change" else 200)
-    assert OutstandingToken.objects.count() == (entered.status_code == 200)
-    for token in OutstandingToken.objects.values_list("token", flat=True):
-        assert refresh(api, token).status_code == 401
+    if entered.status_code == 200:
+        assert refresh(api, entered.json()["refresh"]).status_code == 401
 
 
 class SlowHasher(MD5PasswordHasher):

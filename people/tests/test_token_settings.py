@@ -35,4 +35,4 @@ def test_hostile_environment_changes_nothing():
     probe = subprocess.run(
         [sys.executable, "-c", PROBE], env=environment, capture_output=True, text=True, check=True
     )
-    assert probe.stdout.split() == ["HS256", "None", "None", "0", "0:15:00", "True"]
+    assert probe.stdout.split() == ["HS256", "None", "None", "0:01:00", "0:15:00", "True"]

@@ -57,7 +57,8 @@ def enter(page: Page, live_server) -> Callable[[User], None]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("server"))
+    settings_module = "project.tests.failing_settings"
+    server = Server(tmp_path_factory.mktemp("server"), DJANGO_SETTINGS_MODULE=settings_module)
     yield server
     server.process.terminate()
     assert server.process.wait(timeout=60) == 0

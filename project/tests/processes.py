@@ -125,19 +125,18 @@ class Running:
 class Server:
     """Gunicorn as in production, with its log in a file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, workers: int = 1, **variables: str) -> None:
         self.log = folder / "log"
-        variables = environment(
-            folder,
-            DJANGO_SETTINGS_MODULE="project.tests.failing_settings",
-            SECRET_KEY="only-for-tests-and-long-enough-for-a-signature",
-            ALLOWED_HOSTS="127.0.0.1",
-            HTTPS="off",
-        )
+        given = {
+            "SECRET_KEY": KEY,
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "HTTPS": "off",
+        }
+        variables = environment(folder, **given | variables)
         command = [sys.executable, "-m", "gunicorn", "-c", "project/gunicorn.py", "project.wsgi"]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [*command, "--bind", "127.0.0.1:0", "--workers", "1"],
+                [*command, "--bind", "127.0.0.1:0", "--workers", str(workers)],
                 env=variables,
                 cwd=settings.BASE_DIR,
                 stdout=log,

@@ -22,6 +22,7 @@ OPEN = {
     "obtain_token",
     "refresh_token",
     "verify_token",
+    "logout",
     "request_password_reset",
     "confirm_password_reset",
     "request_reactivation",
