@@ -26,8 +26,14 @@ class TokenReused(InvalidToken):
 
 
 class AccountBlocked(Refused):
+    """Says by whom, so that a client offers the way back only where there is one."""
+
     code = "account_blocked"
     message = _("This account is blocked.")
+
+    def __init__(self, *, by_sweep: bool) -> None:
+        super().__init__()
+        self.members = {"reason": "inactivity" if by_sweep else "staff"}
 
 
 class EmailTaken(Conflict):

@@ -1,7 +1,7 @@
 """What goes in and out of the operations on accounts."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -18,6 +18,7 @@ from project.common.api.schemas import (
     ImageUrl,
     InputSchema,
     OutputSchema,
+    Problem,
     Search,
     omitted,
 )
@@ -138,6 +139,15 @@ class TokenPairOut(OutputSchema):
         description="Valid for days, and for one exchange.", examples=["eyJhbGciOiJIUzI1NiJ9.e30.r"]
     )
     expires_in: int = Field(description="Seconds that `access` is good for.", examples=[900])
+
+
+class AccountBlockedProblem(Problem):
+    """403 `account_blocked`: an error that says who blocked the account. Who was away for too long can
+    lift the block by `auth/reactivation`."""
+
+    code: Literal["account_blocked"]
+    detail: str = Field(examples=["This account is blocked."])
+    reason: Literal["inactivity", "staff"]
 
 
 class PasswordChangeIn(InputSchema):

@@ -33,6 +33,7 @@ from people.tokens import AccessTokenAuth
 from project.common.api import messages
 from project.common.api.openapi import DescribedAPI
 from project.common.api.problems import problem
+from project.common.api.query import exact_query
 from project.common.api.request_body import JSONParser, UnsupportedMediaType, is_multipart
 from project.common.api.responses import JSONRenderer, compressed
 from project.common.errors import (
@@ -56,6 +57,7 @@ api = DescribedAPI(
     parser=JSONParser(),
     renderer=JSONRenderer(),
 )
+api.add_decorator(exact_query, mode="view")
 # For who asks for it: the pages of courses shrink to an eighth.
 api.add_decorator(compressed, mode="view")
 api.add_router("/auth", "people.api.auth.router", tags=["auth"])

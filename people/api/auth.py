@@ -6,6 +6,7 @@ from people import login_queue, throttles, tokens
 from people.current_user import AuthenticatedRequest
 from people.models import Language, User
 from people.schemas import (
+    AccountBlockedProblem,
     CredentialsIn,
     EmailIn,
     PasswordChangeIn,
@@ -43,12 +44,12 @@ def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
 @router.post(
     "/token",
     auth=None,
-    response={200: TokenPairOut, 401: Problem, 403: Problem, 429: Problem},
+    response={200: TokenPairOut, 401: Problem, 403: AccountBlockedProblem, 429: Problem},
     summary="Log in",
 )
 def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
     """A wrong email or password gives 401 `invalid_credentials`, the right password of a blocked
-    account 403 `account_blocked`. The letter case of the email does not matter. While too many
+    account 403 `account_blocked`, whose `reason` says whether there is a way back. The letter case of the email does not matter. While too many
     people log in at once, the answer is 429: try again after a second."""
     with (
         login_queue.place_in_queue() as turn,

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from people import tokens
 from people.errors import AccountBlocked, InvalidCredentials, InvalidToken, TokenReused
-from people.models import TokenFamily, User
+from people.models import BlockReason, TokenFamily, User
 from people.services.locks import lock_account, lock_active_account
 from people.tokens import TokenPair
 
@@ -26,7 +26,7 @@ def log_in(*, email: str, password: str) -> TokenPair:
     with transaction.atomic():
         current = lock_account(user.pk)
         if not current.is_active:
-            raise AccountBlocked
+            raise AccountBlocked(by_sweep=current.blocked_reason == BlockReason.INACTIVITY)
         if current.token_version != user.token_version:
             raise InvalidCredentials  # the password was changed while we compared it
         _note_activity(current)

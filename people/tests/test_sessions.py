@@ -80,10 +80,13 @@ def test_a_password_is_hashed_even_for_an_unknown_email(api, monkeypatch, email)
     assert hashed == ["wrong"]
 
 
-def test_blocked_account_is_told_so_only_with_the_right_password(api, learner):
-    blocks.block(user=learner, by=None)
+@pytest.mark.parametrize("reason", ["inactivity", "staff"])
+def test_blocked_account_is_told_so_and_why_only_with_the_right_password(api, learner, reason):
+    blocks.block(user=learner, by=None, reason=BlockReason(reason))
     right, wrong = log_in(api, learner), log_in(api, learner, "wrong")
     assert (right.status_code, right.json()["code"]) == (403, "account_blocked")
+    assert right.json()["reason"] == reason
+    assert "reason" not in wrong.json()
     assert (wrong.status_code, wrong.json()["code"]) == (401, "invalid_credentials")
 
 

@@ -1,6 +1,7 @@
 """The permission table of the contract: who gets which answer from which operation, and that what
 was refused was not done. An operation of the API that has no row here fails."""
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -169,6 +170,7 @@ def with_avatar(world: World) -> tuple[Any, ...]:
     return "DELETE", "users/me/avatar"
 
 
+OPERATION = operator.attrgetter("operation")
 EVERYBODY = "200 200 200 200 200"
 SIGNED_IN = "401 200 200 200 200"
 COURSES_SHOWN = {
@@ -340,6 +342,26 @@ def test_anonymous_gets_nothing_but_the_open_operations():
         if OPERATIONS[row.operation]["security"]:
             assert row.statuses.startswith("401"), row.operation
         assert len(row.statuses.split()) == len(ROLES)
+
+
+@pytest.mark.parametrize("row", {row.operation: row for row in TABLE}.values(), ids=OPERATION)
+def test_an_operation_refuses_a_parameter_that_it_does_not_know(
+    row, api, author, moderator, administrator
+):
+    world = World(
+        "administrator",
+        {"author": author, "moderator": moderator, "administrator": administrator},
+    )
+    method, path, *body = row.request(world)
+    before = row.state(world) if row.state else None
+    path += "&colour=red" if "?" in path else "?colour=red"
+    client = api(administrator)
+    call = client.upload if method == "UPLOAD" else getattr(client, method.lower())
+    response = call(path, *([PICTURE] if method == "UPLOAD" else body))
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["loc"] == ["query", "colour"]
+    if row.state:
+        assert row.state(world) == before
 
 
 @pytest.mark.parametrize("role", ROLES)

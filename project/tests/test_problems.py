@@ -345,10 +345,55 @@ def test_a_wrong_value_in_the_query_is_a_problem_that_names_it(api, author, quer
     assert [error["loc"] for error in body["errors"]] == [["query", query.partition("=")[0]]]
 
 
-@pytest.mark.parametrize("query", ["search=%ff", "search=%ed%a0%80", "%00=1", "&&=&", "search=%25"])
+@pytest.mark.parametrize("query", ["search=%ff", "search=%ed%a0%80", "&&", "search=%25"])
 def test_other_odd_queries_are_answered(api, author, query):
     response = api(author).get(f"courses?{query}")
     assert (response.status_code, response.json()["count"]) == (200, 0)
+
+
+UNKNOWN, REPEATED = "unknown_parameter", "repeated_parameter"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("serach=bread", [("serach", UNKNOWN)]),
+        ("Search=bread", [("Search", UNKNOWN)]),
+        ("page=1&page=1", [("page", REPEATED)]),
+        ("search=a&search=b&x=1&x=2", [("search", REPEATED), ("x", UNKNOWN), ("x", REPEATED)]),
+        ("%00=1", [("\0", UNKNOWN)]),
+        ("=", [("", UNKNOWN)]),
+        ("filters=x", [("filters", UNKNOWN)]),
+        ("&".join(f"x{number}=1" for number in range(200)), [(f"x{n}", UNKNOWN) for n in range(100)]),
+    ],
+)  # fmt: skip
+def test_a_parameter_that_is_unknown_or_given_twice_is_refused(api, author, query, expected):
+    body = assert_problem(api(author).get(f"courses?{query}"), 422, "validation_error")
+    assert [(error["loc"], error["code"]) for error in body["errors"]] == [
+        (["query", name], code) for name, code in expected
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("get", "users/me", None),
+        ("post", "auth/logout", {"refresh": "x"}),
+        ("delete", "users/me/avatar", None),
+        ("patch", "users/{pk}", {"city": "Kazan"}),
+    ],
+)
+def test_it_is_the_same_where_there_are_no_parameters(api, author, method, path, body):
+    options = {"body": body} if body else {}
+    call = getattr(api(author), method)
+    answer = call(f"{path.format(pk=author.pk)}?city=Kazan", **options)
+    assert_problem(answer, 422, "validation_error")
+    author.refresh_from_db()
+    assert author.city != "Kazan"
+
+
+def test_who_is_not_let_in_hears_of_that_first(api):
+    assert_problem(api(None).get("courses?serach=bread"), 401, "not_authenticated")
 
 
 # --- Failures -----------------------------------------------------------------------------------

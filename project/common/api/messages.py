@@ -51,6 +51,8 @@ MESSAGES = {
     "list_type": gettext_noop("This must be a list."),
     "too_long": gettext_noop("This can't have more than %(max_length)s items."),
     "dict_type": gettext_noop("This must be an object."),
+    "unknown_parameter": gettext_noop("Unknown query parameter."),
+    "repeated_parameter": gettext_noop("This parameter was given more than once."),
     "unstorable_text": gettext_noop("This text contains characters that can't be stored."),
     "invalid_email": gettext_noop("Enter a valid email address."),
     "not_one_target": gettext_noop("Specify either a course or a lesson."),
