@@ -65,6 +65,10 @@ class UserQuerySet(models.QuerySet["User"]):
         """People whose profile `user` may read: everyone active."""
         return self.active().with_is_moderator()
 
+    def listed(self) -> Self:
+        """Those who let themselves be found."""
+        return self.filter(is_listed=True)
+
     def matching(self, text: str) -> Self:
         """People with `text` in the public part of their profile."""
         return self.filter(contains(text, "first_name", "city"))
@@ -147,6 +151,12 @@ class User(AbstractUser):
     language = models.CharField(
         _("language"), max_length=2, choices=Language, default=Language.ENGLISH
     )
+    is_listed = models.BooleanField(
+        _("listed"),
+        default=True,
+        db_default=True,
+        help_text=_("Whether others find this person in the list of people."),
+    )
     blocked_at = models.DateTimeField(_("blocked at"), null=True, blank=True, editable=False)
     blocked_reason = models.CharField(
         _("reason for the block"), max_length=10, choices=BlockReason, blank=True, editable=False
@@ -212,6 +222,10 @@ class User(AbstractUser):
     def last_seen(self) -> datetime:
         """The last log-in; before the first one, the moment of joining."""
         return self.last_login or self.date_joined
+
+    @property
+    def is_administrator(self) -> bool:
+        return self.is_superuser
 
     @cached_property
     def is_moderator(self) -> bool:

@@ -6,12 +6,22 @@ from typing import Annotated, Any, Literal
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from ninja import Schema
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from lms.models.visibility import sees_all_content
+from lms.permissions import can_create_course
 from payments.queries import payment_history
 from payments.schemas import PaymentOut
-from people.models import Language
+from people.models import Language, User
+from people.permissions import can_give_rights
 from project.common.api.schemas import (
     STORABLE,
     BlankAsNull,
@@ -184,6 +194,14 @@ class PublicProfileOut(OutputSchema):
     date_joined: datetime
 
 
+class ProfileAbilitiesOut(OutputSchema):
+    """What the caller may do on the platform as a whole."""
+
+    create_course: bool
+    moderate: bool = Field(description="See and change everybody's courses and lessons.")
+    administer: bool
+
+
 class ProfileOut(OutputSchema):
     """A person's own profile. Texts that were not given are null."""
 
@@ -198,6 +216,9 @@ class ProfileOut(OutputSchema):
     date_joined: datetime
     last_login: datetime | None
     is_moderator: bool
+    is_administrator: bool
+    is_listed: bool = Field(description="Whether others find the person in the list of people.")
+    abilities: ProfileAbilitiesOut
     payments: Annotated[
         list[PaymentOut],
         BeforeValidator(lambda payments: payment_history(payments.instance)[:LATEST_PAYMENTS]),
@@ -205,6 +226,17 @@ class ProfileOut(OutputSchema):
     payments_count: Annotated[
         int, BeforeValidator(lambda payments: payment_history(payments.instance).count())
     ] = Field(validation_alias="payments", description="How many there are in all.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ask_the_policies(cls, person: object) -> object:
+        if isinstance(person, User):
+            vars(person)["abilities"] = ProfileAbilitiesOut(
+                create_course=can_create_course(person),
+                moderate=sees_all_content(person),
+                administer=can_give_rights(person),
+            )
+        return person
 
 
 class ProfileChanges(InputSchema):
@@ -215,6 +247,7 @@ class ProfileChanges(InputSchema):
     phone: Phone = omitted()
     city: City = omitted()
     language: Language = omitted()
+    is_listed: bool = omitted()
 
 
 class UserFilters(Schema):

@@ -77,7 +77,12 @@ class UserAdmin(_DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):  # 
         return facts if can_give_rights(current_user(request)) else facts + rights
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        person = ["email", ["first_name", "last_name"], ["phone", "city"], "language"]
+        person = [
+            "email",
+            ["first_name", "last_name"],
+            ["phone", "city"],
+            ["language", "is_listed"],
+        ]
         if obj is None:
             password = ["password1", "password2"]
             new = ["email", ["first_name", "last_name"], "language"]

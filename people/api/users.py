@@ -21,8 +21,8 @@ with_tag = tagged(lambda person: person.version)
 @router.get("", response=list[PublicProfileOut], summary="List people")
 @paginate(PageNumberPagination)
 def list_users(request: AuthenticatedRequest, filters: Query[UserFilters]) -> QuerySet[User]:
-    """Public profiles of all active people, in order of registration."""
-    people: UserQuerySet = User.objects.visible_to(request.user)
+    """Public profiles of all active people who let themselves be listed, in order of registration."""
+    people: UserQuerySet = User.objects.visible_to(request.user).listed()
     if filters.search:
         people = people.matching(filters.search)
     return people.order_by("id")

@@ -36,6 +36,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "log-in",
                 "verbose_name_plural": "log-ins",
+                "default_permissions": (),
             },
         ),
     ]

@@ -21,6 +21,9 @@ FULL = PUBLIC | {
     "language",
     "last_login",
     "is_moderator",
+    "is_administrator",
+    "is_listed",
+    "abilities",
     "payments",
     "payments_count",
 }
@@ -48,6 +51,36 @@ def test_profile_says_who_moderates(api, learner, moderator, administrator):
     changed = api(moderator).patch(f"users/{moderator.pk}", {"city": "Perm"})
     assert changed.json()["is_moderator"] is True
     assert api(administrator).get("users/me").json()["is_moderator"] is False
+
+
+def test_profile_says_what_the_person_may_do(api, learner, moderator, administrator):
+    profiles = [api(user).get("users/me").json() for user in (learner, moderator, administrator)]
+    assert [profile["is_administrator"] for profile in profiles] == [False, False, True]
+    assert [profile["abilities"] for profile in profiles] == [
+        {"create_course": True, "moderate": False, "administer": False},
+        {"create_course": False, "moderate": True, "administer": False},
+        {"create_course": True, "moderate": True, "administer": True},
+    ]
+    # They are the answers of the operations.
+    statuses = [
+        api(user).post("courses", {"title": "Bread"}).status_code
+        for user in (learner, moderator, administrator)
+    ]
+    assert statuses == [201, 403, 201]
+
+
+def test_who_does_not_want_to_be_listed_is_read_but_not_found(api, learner, stranger):
+    changed = api(stranger).patch(f"users/{stranger.pk}", {"is_listed": False})
+    assert (changed.status_code, changed.json()["is_listed"]) == (200, False)
+    for query in ("", f"?search={stranger.first_name}"):
+        found = api(learner).get(f"users{query}").json()["items"]
+        assert stranger.pk not in [person["id"] for person in found]
+    public = api(learner).get(f"users/{stranger.pk}")
+    assert (public.status_code, set(public.json())) == (200, PUBLIC)
+    assert api(stranger).patch(f"users/{stranger.pk}", {"is_listed": None}).status_code == 422
+    assert api(learner).patch(f"users/{stranger.pk}", {"is_listed": True}).status_code == 403
+    api(stranger).patch(f"users/{stranger.pk}", {"is_listed": True})
+    assert stranger.pk in [person["id"] for person in api(learner).get("users").json()["items"]]
 
 
 def test_payments_are_the_own_ones_newest_first(api, learner, stranger):

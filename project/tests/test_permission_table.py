@@ -182,7 +182,8 @@ COURSES_SHOWN = {
 PUBLISHED = {role: {"Bread", "Pie", "Rules"} for role in ROLES[1:]}
 PUBLIC_PROFILE = {"id", "first_name", "city", "avatar", "date_joined"}
 FULL_PROFILE = PUBLIC_PROFILE | {
-    "email", "last_name", "phone", "language", "last_login", "is_moderator"
+    "email", "last_name", "phone", "language", "last_login", "is_moderator",
+    "is_administrator", "is_listed", "abilities",
 }  # fmt: skip
 PROFILES_SHOWN = {role: FULL_PROFILE if role == "author" else PUBLIC_PROFILE for role in ROLES[1:]}
 
