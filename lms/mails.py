@@ -16,6 +16,7 @@ from django.utils.translation import gettext_noop
 
 from lms.models import Access, ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
 from people.models import User
+from project.common.frontend import course_page, lesson_page
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Skip, render, seller
 
 # A mail that tells more is not read; the rest is counted.
@@ -96,7 +97,7 @@ class LettersOfUpdate:
         context = {
             "course": self.course,
             "title": Truncator(self.course.title).chars(80),
-            "link": course_link(self.course.pk),
+            "link": course_page(self.course.pk),
             "lines": lines[:LINES],
             "more": max(len(lines) - LINES, 0),
             "unsubscribe_url": UNSUBSCRIBE_MARK,
@@ -125,7 +126,7 @@ def _letter_about(access: Access | None, person: User) -> Letter | Skip:
     context = {
         "person": person,
         "target": target,
-        "link": course_link(target.course_id if isinstance(target, Lesson) else target.pk),
+        "link": course_page(target.course_id if isinstance(target, Lesson) else target.pk),
         "school": seller(),
     }
     return render(GIVEN, person.language, context)
@@ -149,21 +150,13 @@ def lines_of(
         told = came_or_went or found.keys()
         for kind in [kind for kind in ChangeKind if kind in told]:
             if lesson_id is None:
-                lines.append(Line(kind, "", course_link(course.pk)))
+                lines.append(Line(kind, "", course_page(course.pk)))
                 continue
             lesson = lessons.get(lesson_id)
             gone = kind == ChangeKind.LESSON_REMOVED or lesson is None
             title = lesson.title if lesson else found[kind].lesson_title
-            lines.append(Line(kind, title, "" if gone else lesson_link(lesson_id)))
+            lines.append(Line(kind, title, "" if gone else lesson_page(course.pk, lesson_id)))
     return lines
-
-
-def course_link(course_id: int) -> str:
-    return f"{settings.FRONTEND_URL}/courses/{course_id}"
-
-
-def lesson_link(lesson_id: int) -> str:
-    return f"{settings.FRONTEND_URL}/lessons/{lesson_id}"
 
 
 def unsubscribe_url(token: str) -> str:

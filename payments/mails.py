@@ -11,10 +11,10 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from lms.mails import course_link
 from payments.models import Dispute, Payment, PaymentStatus, Refund, RefundStatus
 from payments.permissions import can_refund, may_learn, who_may_refund
 from people.models import BlockReason, User
+from project.common.frontend import course_page
 from project.mail.kinds import Letter, MailKind, Skip, render, seller
 from project.mail.models import Delivery, Mailing, mailing_key
 
@@ -136,7 +136,7 @@ def facts_of(payment: Payment | None) -> dict[str, object] | None:
     if payment is None:
         return None
     course_id = payment.lesson.course_id if payment.lesson else payment.course_id
-    return {"payment": payment, "link": course_link(course_id) if course_id else ""}
+    return {"payment": payment, "link": course_page(course_id) if course_id else ""}
 
 
 def _payment(payment_id: int, *statuses: PaymentStatus) -> Payment | None:

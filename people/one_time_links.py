@@ -1,13 +1,11 @@
 """Links that a person gets by mail: each works once, for `PASSWORD_RESET_TIMEOUT`.
 
-The addresses are pages of the front end, `/password-reset/{uid}/{token}` and
-`/reactivation/{uid}/{token}`; what they carry is what the two `…/confirm` operations take.
+The addresses are pages of the front end; what they carry is what the two `…/confirm` operations take.
 """
 
 from datetime import datetime
 from typing import override
 
-from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.utils import timezone
@@ -15,6 +13,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from people.models import User
+from project.common.frontend import password_reset_page, reactivation_page
 
 
 class LinkTokenGenerator(PasswordResetTokenGenerator):
@@ -54,11 +53,11 @@ reactivation_tokens = LinkTokenGenerator("reactivation")
 
 
 def password_reset_link(user: User) -> str:
-    return _link("password-reset", user, password_reset_tokens)
+    return password_reset_page(_uid(user), password_reset_tokens.make_token(user))
 
 
 def reactivation_link(user: User) -> str:
-    return _link("reactivation", user, reactivation_tokens)
+    return reactivation_page(_uid(user), reactivation_tokens.make_token(user))
 
 
 def user_id_of(uid: str) -> int | None:
@@ -69,6 +68,5 @@ def user_id_of(uid: str) -> int | None:
         return None
 
 
-def _link(page: str, user: User, tokens: LinkTokenGenerator) -> str:
-    uid = urlsafe_base64_encode(force_bytes(user.pk))
-    return f"{settings.FRONTEND_URL}/{page}/{uid}/{tokens.make_token(user)}"
+def _uid(user: User) -> str:
+    return urlsafe_base64_encode(force_bytes(user.pk))

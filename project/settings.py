@@ -164,6 +164,8 @@ TEMPLATES = [
 ]
 
 FRONTEND_URL = env.str("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
+# Without a front end a buyer comes back to pages of the application itself.
+FRONTEND_URL_IS_SET = bool(env.str("FRONTEND_URL", default=""))
 # Where this application itself is reached: the unsubscribe link of a mail leads here.
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
 

@@ -12,7 +12,7 @@ from people.models import BlockReason
 from people.tests.factories import UserFactory
 from project.mail.kinds import Letter, Skip, mail_kind
 
-COURSE, LESSON = "https://school.example/courses/1", "https://school.example/lessons"
+COURSE, LESSON = "https://school.example/courses/1", "https://school.example/learn/1"
 RENAMED, TEXT = ChangeKind.COURSE_RENAMED, ChangeKind.COURSE_TEXT
 ADDED, REMOVED = ChangeKind.LESSON_ADDED, ChangeKind.LESSON_REMOVED
 LESSON_RENAMED, LESSON_TEXT = ChangeKind.LESSON_RENAMED, ChangeKind.LESSON_TEXT

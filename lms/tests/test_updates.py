@@ -382,7 +382,7 @@ def test_subscribers_get_the_mail_each_in_their_language(course, sink):
     assert message["Subject"] == "Course “Bread” was updated"
     assert "- Lesson renamed: Flour & water" in text
     assert "- Video replaced: Flour & water" in text
-    assert f"https://school.example/lessons/{lesson.pk}" in text
+    assert f"https://school.example/learn/{lesson.course_id}/{lesson.pk}" in text
     assert "Flour &amp; water" in html
     assert "<img" not in html
     assert "List-Unsubscribe=One-Click" in message["List-Unsubscribe-Post"]

@@ -8,6 +8,7 @@ try gets the same session, and nobody ever saw a second one.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
@@ -42,6 +43,7 @@ from payments.services.transitions import (
     move_payment,
 )
 from people.models import User
+from project.common.frontend import payment_page
 
 # How long a page may be paid on. Stripe wants half an hour at the least when it makes one, and the
 # request may take a while.
@@ -97,13 +99,13 @@ def _create_session(payment: Payment, user: User, absolute_url: Callable[[str], 
 def _try_to_create_session(
     payment: Payment, email: str, language: str, absolute_url: Callable[[str], str]
 ) -> Session:
-    success = absolute_url(reverse("payments:success", args=[payment.token]))
+    success_url, cancel_url = _way_back(payment, absolute_url)
     try:
         return stripe.create_session(
             payment_id=str(payment.token),
             price_id=_ensure_price(payment),
-            success_url=f"{success}?session_id={{CHECKOUT_SESSION_ID}}",
-            cancel_url=absolute_url(reverse("payments:cancelled", args=[payment.token])),
+            success_url=success_url,
+            cancel_url=cancel_url,
             title=payment.title,
             email=email,
             language=language,
@@ -114,6 +116,19 @@ def _try_to_create_session(
         if error.needs_new_key:
             _take_new_keys(payment)
         raise
+
+
+def _way_back(payment: Payment, absolute_url: Callable[[str], str]) -> tuple[str, str]:
+    """Where Stripe sends the buyer who has paid, and who has not: to the payment in the front end,
+    or to pages of ours where there is none."""
+    if settings.FRONTEND_URL_IS_SET:
+        page = payment_page(payment.pk)
+        return page, page
+    success, cancelled = (
+        absolute_url(reverse(f"payments:{name}", args=[payment.token]))
+        for name in ("success", "cancelled")
+    )
+    return f"{success}?session_id={{CHECKOUT_SESSION_ID}}", cancelled
 
 
 def _closing_time(payment: Payment) -> datetime:

@@ -38,6 +38,14 @@ CREATIONS = ["create_product", "create_price", "create_session"]
 # --- The way as it should be ---
 
 
+def test_with_a_front_end_the_buyer_comes_back_to_the_payment_there(buy, settings, stripe_sandbox):
+    settings.FRONTEND_URL_IS_SET = True
+    payment = buy().json()
+    (session,) = stripe_sandbox.sandbox.all("checkout.session")
+    page = f"https://school.example/payments/{payment['id']}"
+    assert (session["success_url"], session["cancel_url"]) == (page, page)
+
+
 def test_the_whole_purchase_gives_access(api, learner, lesson, buy, deliver, stripe_sandbox):
     bought = buy()
     assert bought.status_code == 201, bought.content

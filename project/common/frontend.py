@@ -1,0 +1,24 @@
+"""The pages of the front end that we send people to; docs/frontend.md is the contract about them."""
+
+from django.conf import settings
+
+
+def course_page(course_id: int) -> str:
+    return f"{settings.FRONTEND_URL}/courses/{course_id}"
+
+
+def lesson_page(course_id: int, lesson_id: int) -> str:
+    return f"{settings.FRONTEND_URL}/learn/{course_id}/{lesson_id}"
+
+
+def payment_page(payment_id: int) -> str:
+    """Where a buyer comes back to from Stripe."""
+    return f"{settings.FRONTEND_URL}/payments/{payment_id}"
+
+
+def password_reset_page(uid: str, token: str) -> str:
+    return f"{settings.FRONTEND_URL}/password-reset/{uid}/{token}"
+
+
+def reactivation_page(uid: str, token: str) -> str:
+    return f"{settings.FRONTEND_URL}/reactivation/{uid}/{token}"

@@ -1,0 +1,36 @@
+"""The addresses that mails and Stripe lead to are those that the front end is promised."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+
+from project.common import frontend
+
+PAGES: dict[str, Callable[..., Any]] = {
+    "/courses/{course_id}": frontend.course_page,
+    "/learn/{course_id}/{lesson_id}": frontend.lesson_page,
+    "/payments/{payment_id}": frontend.payment_page,
+    "/password-reset/{uid}/{token}": frontend.password_reset_page,
+    "/reactivation/{uid}/{token}": frontend.reactivation_page,
+}
+
+
+def test_the_documented_addresses_are_the_ones_that_are_made():
+    text = (settings.BASE_DIR / "docs" / "frontend.md").read_text()
+    assert re.findall(r"^\| `(/[^`]+)`", text, re.MULTILINE) == list(PAGES)
+    for path, make in PAGES.items():
+        names = re.findall(r"\{(\w+)\}", path)
+        values = dict(zip(names, "78", strict=False))
+        assert make(**values) == "https://school.example" + path.format(**values)
+
+
+def test_no_other_module_makes_an_address_of_the_front_end():
+    found = {
+        str(path.relative_to(settings.BASE_DIR))
+        for app in ("lms", "payments", "people", "project")
+        for path in (settings.BASE_DIR / app).rglob("*.py")
+        if "tests" not in path.parts and "FRONTEND_URL}/" in path.read_text()
+    }
+    assert found == {"project/common/frontend.py"}
