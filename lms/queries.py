@@ -12,6 +12,7 @@ from django.conf import settings
 from lms import permissions
 from lms.models import Access, Course, Lesson, Subscription
 from lms.models.access import Progress
+from people.current_user import NOBODY
 from people.models import User
 from project.common.db.compiled import (
     VIEWER,
@@ -103,7 +104,10 @@ def read_catalog_course(user: User, course_id: int) -> Row:
     values: Values = {VIEWER: user.pk, WANTED: course_id}
     role = role_of(user)
     course = _with_owners([_catalog(role).one.get(values)])[0]
-    return course | {"lessons": _outline(role).rows(values)}
+    lessons = _outline(role).rows(values)
+    if user.pk == NOBODY:  # to learn even a preview lesson, one has to be somebody
+        lessons = [lesson | {"has_access": False} for lesson in lessons]
+    return course | {"lessons": lessons}
 
 
 def list_subscriptions(user: User) -> RowList:

@@ -13,6 +13,17 @@ class AuthenticatedRequest(HttpRequest):
     user: User
 
 
+# No row has this number.
+NOBODY = 0
+
+
+def visitor() -> User:
+    """Stands for somebody who is not known: a person with no row, to whom nothing belongs."""
+    nobody = User(pk=NOBODY)
+    nobody.is_moderator = False
+    return nobody
+
+
 def current_user(request: HttpRequest) -> User:
     """The person of a request that was let in, where the annotation of the request is Django's: in
     the admin, for example."""

@@ -36,6 +36,11 @@ class AccountBlocked(Refused):
         self.members = {"reason": "inactivity" if by_sweep else "staff"}
 
 
+class RegistrationClosed(Refused):
+    code = "registration_closed"
+    message = _("Registration is closed. Ask the school for an account.")
+
+
 class EmailTaken(Conflict):
     code = "email_taken"
     message = _("An account with this email already exists.")

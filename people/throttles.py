@@ -55,6 +55,11 @@ def limit_status_question(request: HttpRequest, *, token: str) -> None:
     _count("status", link=token, rate=settings.THROTTLE_STATUS)
 
 
+def limit_visitor(request: HttpRequest) -> None:
+    """Count a look into the catalog by somebody without a token. Raises Throttled."""
+    _count("catalog", address=_address(request), rate=settings.THROTTLE_CATALOG)
+
+
 @contextmanager
 def login_attempt(request: HttpRequest, *, email: str) -> Iterator[None]:
     """Count an attempt to log in, as a failure of the account if an exception leaves the block.

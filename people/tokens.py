@@ -4,6 +4,7 @@ The library by itself looks at the account on access only, and forgets what beca
 token; here each has its place in a family (`TokenFamily`), which the database keeps.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +21,7 @@ from ninja_jwt import tokens as library
 from ninja_jwt.exceptions import TokenError
 from ninja_jwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from people.current_user import visitor
 from people.errors import InvalidToken, TokenExpired
 from people.models import TokenFamily, TokenFamilyQuerySet, User
 from project.common.db.compiled import WANTED, CompiledQuery, compiled_once, placeholder
@@ -83,7 +85,21 @@ class RefreshClaims:
 
 
 class AccessTokenAuth(HttpBearer):
-    """Let in who shows an access token of an active account, issued under its present version."""
+    """Let in who shows an access token of an active account, issued under its present version.
+    Where the school wishes so (`PUBLIC_CATALOG`), also who shows none, as a visitor, if the operation
+    names what counts visitors."""
+
+    def __init__(self, *, count_visitor: Callable[[HttpRequest], None] | None = None) -> None:
+        super().__init__()
+        self.count_visitor = count_visitor
+
+    def __call__(self, request: HttpRequest) -> User | None:
+        if self.count_visitor and settings.PUBLIC_CATALOG and self.header not in request.headers:
+            self.count_visitor(request)
+            request.user = visitor()
+            return request.user
+        user: User | None = super().__call__(request)
+        return user
 
     def authenticate(self, request: HttpRequest, token: str) -> User:
         request.user = user = _user_of(_read(AccessToken, token))

@@ -31,6 +31,7 @@ from payments.provider.types import (
 )
 from people.tokens import AccessTokenAuth
 from project.common.api import messages
+from project.common.api.caching import kept_by_its_reader
 from project.common.api.openapi import DescribedAPI
 from project.common.api.problems import problem
 from project.common.api.query import exact_query
@@ -60,6 +61,8 @@ api = DescribedAPI(
 api.add_decorator(exact_query, mode="view")
 # For who asks for it: the pages of courses shrink to an eighth.
 api.add_decorator(compressed, mode="view")
+api.add_decorator(kept_by_its_reader, mode="view")
+api.add_router("/meta", "project.meta.router", tags=["meta"])
 api.add_router("/auth", "people.api.auth.router", tags=["auth"])
 api.add_router("/users", "people.api.users.router", tags=["users"])
 api.add_router("/courses", "lms.api.courses.router", tags=["courses"])

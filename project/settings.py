@@ -240,6 +240,13 @@ THROTTLE_REGISTER = rate("THROTTLE_REGISTER", "20/h")
 THROTTLE_RESET = rate("THROTTLE_RESET", "5/h")
 THROTTLE_STATUS = rate("THROTTLE_STATUS", "60/min")
 
+THROTTLE_CATALOG = rate("THROTTLE_CATALOG", "60/min")
+
+# Whether people may register by themselves; otherwise staff make their accounts.
+REGISTRATION = switch("REGISTRATION", default=True)
+# Whether the catalog answers anybody, without a token.
+PUBLIC_CATALOG = switch("PUBLIC_CATALOG", default=False)
+
 INACTIVITY_PERIOD = duration("INACTIVITY_PERIOD", "30d")
 INACTIVITY_SWEEP_CRON = env.str("INACTIVITY_SWEEP_CRON", default="30 4 * * *")
 

@@ -1,4 +1,4 @@
-"""The courses that everyone signed in can find."""
+"""The courses that everyone signed in can find; with `PUBLIC_CATALOG` everyone."""
 
 from ninja import Query, Router
 from ninja.pagination import paginate
@@ -6,24 +6,37 @@ from ninja.pagination import paginate
 from lms import queries
 from lms.schemas import CatalogCourseDetailsOut, CatalogCourseOut, CatalogFilters
 from people.current_user import AuthenticatedRequest
+from people.throttles import limit_visitor
+from people.tokens import AccessTokenAuth
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import revalidated
+from project.common.api.schemas import Problem
 from project.common.db.compiled import Row, RowList
 
 router = Router()
 
 
-@router.get("/courses", response=list[CatalogCourseOut], summary="List published courses")
+@router.get(
+    "/courses",
+    auth=AccessTokenAuth(count_visitor=limit_visitor),
+    response={200: list[CatalogCourseOut], 429: Problem},
+    summary="List published courses",
+)
 @paginate(PageNumberPagination)
 def list_catalog_courses(request: AuthenticatedRequest, filters: Query[CatalogFilters]) -> RowList:
-    """Every published course; drafts are found nowhere here."""
+    """Every published course; drafts are found nowhere here. A school may have its catalog answer
+    without a token (`public_catalog` of `meta`): then nothing is subscribed to, nor open."""
     return queries.list_catalog(request.user, **filters.model_dump())
 
 
 @router.get(
-    "/courses/{int:course_id}", response=CatalogCourseDetailsOut, summary="Look at a course"
+    "/courses/{int:course_id}",
+    auth=AccessTokenAuth(count_visitor=limit_visitor),
+    response={200: CatalogCourseDetailsOut, 429: Problem},
+    summary="Look at a course",
 )
 @revalidated
 def get_catalog_course(request: AuthenticatedRequest, course_id: int) -> Row:
-    """A published course with the outline of its lessons, without their contents."""
+    """A published course with the outline of its lessons, without their contents; as for the list, a
+    school may have it answer without a token."""
     return queries.read_catalog_course(request.user, course_id)

@@ -80,6 +80,11 @@ EVENTS = (
 _accounts: dict[str, str] = {}
 
 
+def is_configured() -> bool:
+    """Say whether there is a key, so that anything can be asked of Stripe."""
+    return bool(settings.STRIPE_API_KEY)
+
+
 def known_account() -> Account:
     """Where our key leads, as far as this process knows. Asks nobody."""
     return Account(is_live(), _accounts.get(settings.STRIPE_API_KEY, ""))
@@ -344,7 +349,7 @@ def _ask[Answer](
         msg = "an id of Stripe is empty"
         raise ValueError(msg)
     _refuse_inside_transaction()
-    if not settings.STRIPE_API_KEY:
+    if not is_configured():
         raise ProviderMisconfigured
     client = _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE, settings.STRIPE_TIMEOUT)
     try:

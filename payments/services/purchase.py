@@ -61,6 +61,15 @@ class Placed(NamedTuple):
     is_stale: bool = False
 
 
+def offered_methods() -> list[PaymentMethod]:
+    """The ways in which somebody can pay here."""
+    return [
+        method
+        for method in PaymentMethod
+        if method != PaymentMethod.STRIPE or stripe.is_configured()
+    ]
+
+
 def request_payment(
     *,
     user: User,

@@ -28,12 +28,13 @@ router = Router()
 @router.post(
     "/register",
     auth=None,
-    response={201: ProfileOut, 409: Problem, 429: Problem},
+    response={201: ProfileOut, 403: Problem, 409: Problem, 429: Problem},
     summary="Register",
 )
 def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
     """Creates an account that can log in right away. A weak password gives 422, an email that is
-    already taken, regardless of letter case, 409 `email_taken`."""
+    already taken, regardless of letter case, 409 `email_taken`. Where only staff make accounts: 403
+    `registration_closed`."""
     throttles.limit_registration(request, email=payload.email)
     profile = payload.model_dump(exclude={"email", "password"})
     profile["language"] = payload.language or Language.of_code(get_language())

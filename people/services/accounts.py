@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.files.base import ContentFile
@@ -10,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from lms.models import Subscription
 from payments.services.transitions import close_needless_soon
-from people.errors import EmailTaken, LastAdministrator
+from people.errors import EmailTaken, LastAdministrator, RegistrationClosed
 from people.models import User
 from people.permissions import can_erase
 from people.services.locks import has_other_administrator, lock_active_account, lock_for_staff
@@ -22,8 +23,11 @@ from project.common.versions import Expected, check_version
 def register(*, email: str, password: str, profile: Mapping[str, Any]) -> User:
     """Create an account that can log in at once.
 
-    Raises ValidationError for a field or the password, EmailTaken whatever the letter case.
+    Raises RegistrationClosed, ValidationError for a field or the password, EmailTaken whatever the
+    letter case.
     """
+    if not settings.REGISTRATION:
+        raise RegistrationClosed
     user = User(email=User.objects.normalize_email(email.strip()), **profile)
     user.clean_fields(exclude={"password"})
     encoded = checked_hash(password, user=user, field="password")

@@ -18,6 +18,7 @@ OPERATIONS = {operation["operationId"]: operation for _p, _m, operation in opera
 
 # docs/rules.md, 1.2: what anyone may call. Everything else needs an access token.
 OPEN = {
+    "get_meta",
     "register",
     "obtain_token",
     "refresh_token",

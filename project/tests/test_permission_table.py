@@ -188,6 +188,7 @@ FULL_PROFILE = PUBLIC_PROFILE | {
 PROFILES_SHOWN = {role: FULL_PROFILE if role == "author" else PUBLIC_PROFILE for role in ROLES[1:]}
 
 TABLE = [
+    Row("get_meta", lambda w: ("GET", "meta"), "200 200 200 200 200"),
     # --- auth: what anyone may do, and what is about the caller's own account --------------------
     Row("register", lambda w: ("POST", "auth/register", {"email": "new@school.example", "password": PASSWORD}),
         "201 201 201 201 201", state=lambda w: User.objects.count()),
