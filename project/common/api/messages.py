@@ -66,7 +66,8 @@ def from_pydantic(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     found: list[FieldError] = []
     for error in islice(errors, ERRORS_SHOWN):
         source, *path = error["loc"]
-        if path and path[0] in ARGUMENT_NAMES:
+        # A parameter that is not known may have such a name.
+        if path and path[0] in ARGUMENT_NAMES and (len(path) > 1 or source != "query"):
             del path[0]  # a field of the same name stays
         message = MESSAGES.get(error["type"], MESSAGES["value_error"])
         text = _(message) % error.get("ctx", {})
