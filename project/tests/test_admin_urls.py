@@ -179,6 +179,9 @@ def address(moderators):
     colleague.groups.add(moderators_group())
     mailing = send_to_one("password_reset", colleague)
     mailing.deliveries.update(status=DeliveryStatus.REFUSED)
+    other_sum = PaymentFactory.create(
+        method="stripe", status="processing", received_amount=5, received_currency="RUB"
+    )
     subjects: dict[str, Any] = {
         "course": course,
         "lesson": lesson,
@@ -191,15 +194,16 @@ def address(moderators):
             0
         ],
         "paid": PaymentFactory.create(paid=True),
-        "other_sum": PaymentFactory.create(
-            method="stripe", status="processing", received_amount=5, received_currency="RUB"
-        ),
+        "other_sum": other_sum,
         "at_stripe": PaymentFactory.create(method="stripe", session_id="cs_test_1"),
         **background_work(),
         "mailing": mailing,
         "delivery": mailing.deliveries.get(),
         "finding": FindingFactory.create(
             kind=FindingKind.PAID_WITHOUT_ACCESS, reference="payment:1"
+        ),
+        "finding_of_sum": FindingFactory.create(
+            kind=FindingKind.AMOUNT_DIFFERS, reference="payment:2", payment=other_sum
         ),
         "dispute": DisputeFactory.create(),
         "given_back": RefundFactory.create(),
@@ -227,6 +231,8 @@ def address(moderators):
             "payments_payment_undo_confirmation": subjects["paid"],
             "payments_payment_accept_amount": subjects["other_sum"],
             "payments_payment_ask_stripe": subjects["at_stripe"],
+            "payments_finding_accept_amount": subjects["finding_of_sum"],
+            "payments_finding_refund": subjects["finding_of_sum"],
         }.get(name, subject)
         choices = ("_authors", "_courses", "_lessons", "_people", "_payers")
         lists = ("_changelist", "_add", "import", "export", *choices)
