@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 from socket import socket
+from typing import Any
 
 # This file is read before the server puts the project on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -18,6 +19,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 from django.conf import settings
 from gunicorn import util
+from gunicorn.http import parser
 
 from project.common.api.problems import CONTENT_TYPE, problem
 
@@ -62,3 +64,18 @@ def write_problem(connection: socket, status: int, reason: str, _cause: str) -> 
 
 # The server's own answer is a page of HTML, and there is no setting for it.
 util.write_error = write_problem
+
+# What is left of a body when its answer is there (401, 413) is read and dropped, or the rest would
+# stand before the next request on this connection: behind a proxy, somebody else's. By itself the
+# server does so up to 64 KiB, and then closes what it has said to keep. What is longer than this
+# limit, or may be, ends the connection, and the answer says so.
+LEFT_BODY = 8 * 1024 * 1024
+parser._DRAIN_MAX_BYTES = LEFT_BODY  # noqa: SLF001
+
+
+def pre_request(_worker: object, request: Any) -> None:
+    """Have the answer say `Connection: close` if the body may be too long to be dropped."""
+    headers = dict(request.headers)
+    length = headers.get("CONTENT-LENGTH", "0")
+    if "TRANSFER-ENCODING" in headers or not length.isdecimal() or int(length) >= LEFT_BODY:
+        request.force_close()
