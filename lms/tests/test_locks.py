@@ -211,12 +211,12 @@ def test_a_picture_that_arrives_while_all_is_deleted_leaves_the_storage(course, 
     delete = authoring.delete_course if kind == "course" else authoring.delete_lesson
     known = type(subject).objects.get(pk=subject.pk)
     argument: Any = {kind: known}
-    meanwhile(
+    pictured, _second, _waited = meanwhile(
         lambda: authoring.set_preview(subject=subject, picture=ContentFile(b"x", name="a.jpg")),
         lambda: delete(**argument, by=course.owner),
     )
-    assert subject.preview.name
-    assert not default_storage.exists(subject.preview.name)
+    assert pictured.preview.name
+    assert not default_storage.exists(pictured.preview.name)
 
 
 @pytest.mark.parametrize("kind", ["course", "lesson"])
@@ -225,12 +225,12 @@ def test_history_knows_of_a_picture_that_arrives_meanwhile(course, lesson, kind)
     update = authoring.update_course if kind == "course" else authoring.update_lesson
     known = type(subject).objects.get(pk=subject.pk)
     argument: Any = {kind: known}
-    meanwhile(
+    pictured, _second, _waited = meanwhile(
         lambda: authoring.set_preview(subject=subject, picture=ContentFile(b"x", name="a.jpg")),
         lambda: update(**argument, changes={"title": "New"}, by=course.owner),
     )
     last = subject.history.latest("history_id")
-    assert (last.title, last.preview) == ("New", subject.preview.name)
+    assert (last.title, last.preview) == ("New", pictured.preview.name)
 
 
 def test_a_lesson_is_changed_where_it_is_moved_to_meanwhile(course, lesson, author):
