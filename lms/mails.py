@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from urllib.parse import unquote
+from uuid import UUID
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +25,7 @@ LINES = 50
 # Changes that are looked at for one mail: more come from a program, not from an author.
 CHANGES = 2000
 SIGNER = Signer(salt="lms.unsubscribe")
+HEX_DIGITS = 32  # of a UUID
 
 
 # Its name in settings.MAIL_KINDS; the key of the mail is the number of the access.
@@ -79,7 +81,7 @@ class LettersOfUpdate:
             return Skip(gettext_noop("blocked"))
         if person.pk not in subscribed:
             return Skip(gettext_noop("unsubscribed"))
-        token = unsubscribe_token(person.pk, self.course.pk)
+        token = unsubscribe_token(person, self.course.pk)
         author = person.pk if person.pk in self.authors else None
         letter = self.letter(person.language, author)
         if letter is None:
@@ -164,16 +166,19 @@ def unsubscribe_url(token: str) -> str:
     return f"{settings.SITE_URL}{unquote(reverse('unsubscribe', args=[token]))}"
 
 
-def unsubscribe_token(user_id: int, course_id: int) -> str:
+def unsubscribe_token(person: User, course_id: int) -> str:
     """Proof that the link came with a mail of ours; it has no expiry, because mails are kept, and
     it can do nothing else. Its letters need no quoting in an address."""
-    return SIGNER.sign(f"{user_id}-{course_id}")
+    return SIGNER.sign(f"{person.identity.hex}-{course_id}")
 
 
-def subscription_of(token: str) -> tuple[int, int] | None:
-    """The person and the course of an unsubscribe link, None if we did not sign it."""
+def subscription_of(token: str) -> tuple[User | None, int] | None:
+    """The person, if there still is one, and the course of an unsubscribe link; None if we did not sign
+    it."""
     try:
-        user_id, _dash, course_id = SIGNER.unsign(token).partition("-")
+        name, _dash, course_id = SIGNER.unsign(token).partition("-")
     except BadSignature:
         return None
-    return int(user_id), int(course_id)
+    # Mails of earlier releases, which people keep, have the number of the account.
+    named = Q(identity=UUID(hex=name)) if len(name) == HEX_DIGITS else Q(pk=int(name))
+    return User.objects.filter(named).first(), int(course_id)

@@ -1,6 +1,5 @@
 """The one page of the courses: ending a subscription from a mail, without logging in."""
 
-from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import override
@@ -22,8 +21,7 @@ def unsubscribe_by_link(request: HttpRequest, token: str) -> HttpResponse:
     if found is None:
         context: dict[str, object] = {"state": "unknown", "language": request.LANGUAGE_CODE}
         return render(request, "lms/unsubscribe.html", context, status=404)
-    user_id, course_id = found
-    person = get_user_model().objects.filter(pk=user_id).first()
+    person, course_id = found
     if request.method == "POST" and person is not None:
         subscriptions.unsubscribe(user=person, course_id=course_id)
     language = getattr(person, "language", request.LANGUAGE_CODE)

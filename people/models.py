@@ -10,7 +10,7 @@ from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractUser, BaseUserManager, Group
 from django.db import models
 from django.db.models import Count, Exists, F, OuterRef, Q
-from django.db.models.functions import Coalesce, Lower, Now, TruncDate
+from django.db.models.functions import UUID4, Coalesce, Lower, Now, TruncDate
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -137,7 +137,7 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
 
 
 # What changes by itself, or is never shown.
-NO_EDIT = frozenset({"password", "last_login", "warned_at", "token_version"})
+NO_EDIT = frozenset({"password", "last_login", "warned_at", "token_version", "identity"})
 
 
 class User(AbstractUser):
@@ -163,6 +163,9 @@ class User(AbstractUser):
     )
     # When the sweep told this person that it will block them; counts for one absence.
     warned_at = models.DateTimeField(_("warned at"), null=True, blank=True, editable=False)
+    # Names the account in tokens and links. The number would not do: after a backup was put back it is
+    # given again, and whoever had it would hold tokens of somebody else.
+    identity = models.UUIDField(default=uuid4, db_default=UUID4(), unique=True, editable=False)
     # Every token carries the version it was issued under; raising it ends them all at once.
     token_version = models.PositiveIntegerField(default=0, editable=False)
 

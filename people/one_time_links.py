@@ -5,15 +5,18 @@ The addresses are pages of the front end; what they carry is what the two `…/c
 
 from datetime import datetime
 from typing import override
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.db.models import Q
 from django.utils import timezone
-from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from people.models import User
 from project.common.frontend import password_reset_page, reactivation_page
+
+UID_BYTES = 16
 
 
 class LinkTokenGenerator(PasswordResetTokenGenerator):
@@ -60,13 +63,18 @@ def reactivation_link(user: User) -> str:
     return reactivation_page(_uid(user), reactivation_tokens.make_token(user))
 
 
-def user_id_of(uid: str) -> int | None:
-    """Return the primary key in the `uid` of a link, None if there is none in it."""
+def named_by(uid: str) -> Q:
+    """Return what the account that the `uid` of a link names is filtered by; nobody if it names none."""
     try:
-        return int(urlsafe_base64_decode(uid).decode("ascii"))
+        name = urlsafe_base64_decode(uid)
+        if len(name) == UID_BYTES:
+            return Q(identity=UUID(bytes=name))
+        # Of the release before: the number. The token in the link fits no other account, for it is
+        # made of the hash of the password as well.
+        return Q(pk=int(name.decode("ascii")))
     except ValueError:
-        return None
+        return Q(pk=None)
 
 
 def _uid(user: User) -> str:
-    return urlsafe_base64_encode(force_bytes(user.pk))
+    return urlsafe_base64_encode(user.identity.bytes)

@@ -172,7 +172,7 @@ class EmailIn(InputSchema):
 class PasswordResetIn(InputSchema):
     """The parts of the link in the mail, and the new password."""
 
-    uid: LinkPart = Field(examples=["MQ"])
+    uid: LinkPart = Field(examples=["7p4zXl3XQ2mFJb0r1o9a8Q"])
     token: LinkPart = Field(examples=["d2x5v1-0f9a…"])
     new_password: Password
 
@@ -180,7 +180,7 @@ class PasswordResetIn(InputSchema):
 class ReactivationIn(InputSchema):
     """The parts of the link in the mail."""
 
-    uid: LinkPart = Field(examples=["MQ"])
+    uid: LinkPart = Field(examples=["7p4zXl3XQ2mFJb0r1o9a8Q"])
     token: LinkPart = Field(examples=["d2x5v1-0f9a…"])
 
 

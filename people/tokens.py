@@ -4,7 +4,7 @@ The library by itself looks at the account on access only, and forgets what beca
 token; here each has its place in a family (`TokenFamily`), which the database keeps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -26,6 +26,7 @@ from people.errors import InvalidToken, TokenExpired
 from people.models import TokenFamily, TokenFamilyQuerySet, User
 from project.common.db.compiled import WANTED, CompiledQuery, compiled_once, placeholder
 
+ACCOUNT_CLAIM = "account"
 FAMILY_CLAIM = "family"
 GENERATION_CLAIM = "generation"
 VERSION_CLAIM = "version"
@@ -34,11 +35,13 @@ ACCOUNT = [field.attname for field in User._meta.concrete_fields]
 
 
 class VersionedToken(library.Token):
-    """A token of one version of its account: raising `token_version` ends it."""
+    """A token of one version of its account: raising `token_version` ends it. `account` says whose it
+    is; `user_id` is read by the release before only, which may run beside this one for a while."""
 
     @classmethod
     def for_user(cls, user: Any) -> Any:  # the library's own types are wrong
         token: Any = super().for_user(user)  # type: ignore[misc]
+        token[ACCOUNT_CLAIM] = user.identity.hex
         token[VERSION_CLAIM] = user.token_version
         return token
 
@@ -76,12 +79,17 @@ class TokenPair:
 class RefreshClaims:
     """What a refresh token that we signed says of itself."""
 
+    # None: the release before named the account by its number alone; its family tells whose it is.
+    account: UUID | None
     user_id: int
     version: int
     family_id: UUID
     generation: int
     # From before there were families; a record of its own says whether it was exchanged.
     is_old: bool
+
+    def are_of(self, user: User) -> bool:
+        return self.account is None or self.account == user.identity
 
 
 class AccessTokenAuth(HttpBearer):
@@ -102,7 +110,7 @@ class AccessTokenAuth(HttpBearer):
         return user
 
     def authenticate(self, request: HttpRequest, token: str) -> User:
-        request.user = user = _user_of(_read(AccessToken, token))
+        request.user = user = _user_of_access_token(token)
         return user
 
 
@@ -112,19 +120,19 @@ def verify(token: str) -> None:
     if kind == RefreshToken.token_type:
         user_of_refresh_token(token)
     else:
-        _user_of(_read(AccessToken, token))
+        _user_of_access_token(token)
 
 
 def user_of_refresh_token(token: str) -> User:
     """Return the active account of a token that could be exchanged now. Raises InvalidToken."""
     claims = read_refresh_token(token)
-    user = _user_of(_read(RefreshToken, token))
+    user = _user_of(claims.user_id, claims.version)
     family = _families(claims).first()
     if family is None:
         is_good = claims.is_old and _old_records(claims).exists()
     else:
         is_good = family.accepts(claims.generation, at=family.now)
-    if not is_good:
+    if not (is_good and claims.are_of(user)):
         raise InvalidToken
     return user
 
@@ -145,9 +153,10 @@ def read_refresh_token(token: str, *, even_expired: bool = False) -> RefreshClai
         raise InvalidToken
     user_id, version, generation = numbers
     try:
-        return RefreshClaims(user_id, version, UUID(hex=family), generation, is_old)
+        family_id = UUID(hex=family)
     except ValueError:
         raise InvalidToken from None
+    return RefreshClaims(_account_in(payload), user_id, version, family_id, generation, is_old)
 
 
 def lock_family(claims: RefreshClaims) -> TokenFamily | None:
@@ -218,9 +227,29 @@ def _read(kind: type[library.Token], token: str) -> Any:
         raise InvalidToken from None
 
 
-def _user_of(claims: library.Token) -> User:
-    """The active account that the token was issued to, in one query."""
-    user_id, version = claims.get("user_id"), claims.get(VERSION_CLAIM)
+def _account_in(payload: Mapping[str, object]) -> UUID | None:
+    """Whom a token names; None in one of the release before. Raises InvalidToken."""
+    if ACCOUNT_CLAIM not in payload:
+        return None
+    try:
+        return UUID(hex=str(payload[ACCOUNT_CLAIM]))
+    except ValueError:
+        raise InvalidToken from None
+
+
+def _user_of_access_token(token: str) -> User:
+    payload = _read(AccessToken, token).payload
+    account = _account_in(payload)
+    user = _user_of(payload.get("user_id"), payload.get(VERSION_CLAIM))
+    if account is None:
+        raise TokenExpired  # of the release before: exchanging the refresh token gives a full one
+    if account != user.identity:
+        raise InvalidToken
+    return user
+
+
+def _user_of(user_id: object, version: object) -> User:
+    """The active account with this number and version of tokens, in one query."""
     if not (isinstance(user_id, int) and isinstance(version, int)):
         raise InvalidToken
     try:

@@ -101,9 +101,9 @@ def test_each_gets_a_letter_in_their_language_with_their_own_link(update, learne
         "Course “Bread” was updated", "Курс «Bread» обновлён",
     )  # fmt: skip
     for person, letter in ((learner, english), (ivan, russian)):
-        token = unsubscribe_token(person.pk, update.course_id)
+        token = unsubscribe_token(person, update.course_id)
         assert letter.unsubscribe_url == f"https://parta.school.example/unsubscribe/{token}/"
-        assert subscription_of(token) == (person.pk, update.course_id)
+        assert subscription_of(token) == (person, update.course_id)
         assert f"https://school.example/courses/{update.course_id}" in letter.text
 
 

@@ -498,13 +498,33 @@ def test_one_click_unsubscribes_without_logging_in(course, sink, client):
         assert set(Subscription.objects.all()) == set(others)
 
 
+def test_a_link_unsubscribes_nobody_who_got_the_number_later(course, sink, client):
+    """As after a backup was put back."""
+    rename(course, "Rolls")
+    deliver_mail()
+    link = link_in_mail(sink)
+    reader = Subscription.objects.get(course=course).user
+    User.objects.filter(pk=reader.pk).delete()
+    other = SubscriptionFactory.create(course=course, user=UserFactory.create(pk=reader.pk))
+    assert client.post(link).status_code == 200
+    assert other in Subscription.objects.all()
+
+
+def test_a_link_of_an_earlier_release_unsubscribes(course, client):
+    """People keep mails; in those the account is named by its number."""
+    reader = Subscription.objects.get(course=course)
+    token = Signer(salt="lms.unsubscribe").sign(f"{reader.user_id}-{course.pk}")
+    assert client.post(f"/unsubscribe/{token}/").status_code == 200
+    assert reader not in Subscription.objects.all()
+
+
 def test_a_link_that_we_did_not_sign_unsubscribes_nobody(course, sink, client):
     rename(course, "Rolls")
     deliver_mail()
     link = link_in_mail(sink)
-    user_id = Subscription.objects.get(course=course).user_id
-    forged = link.replace(f"/{user_id}-", f"/{UserFactory.create().pk}-")
-    other_purpose = Signer().sign(f"{user_id}-{course.pk}")
+    name = Subscription.objects.get(course=course).user.identity.hex
+    forged = link.replace(f"/{name}-", f"/{UserFactory.create().identity.hex}-")
+    other_purpose = Signer().sign(f"{name}-{course.pk}")
     for path in (
         forged, "/unsubscribe/x/", "/unsubscribe/1-1:abc/", f"/unsubscribe/{other_purpose}/",
     ):  # fmt: skip

@@ -7,7 +7,7 @@ from django.db import transaction
 from payments.services.transitions import close_needless_soon
 from people.errors import InvalidLink, LastAdministrator
 from people.models import BlockReason, User
-from people.one_time_links import reactivation_tokens, user_id_of
+from people.one_time_links import named_by, reactivation_tokens
 from people.permissions import can_block
 from people.services.locks import has_other_administrator, lock_for_staff
 from project.common.background.queue import enqueue
@@ -56,7 +56,7 @@ def request_reactivation(*, email: str) -> None:
 @transaction.atomic
 def confirm_reactivation(*, uid: str, token: str) -> None:
     """Lift the block of the account of a link. Raises InvalidLink."""
-    found = User.objects.blocked_for_inactivity().filter(pk=user_id_of(uid))
+    found = User.objects.blocked_for_inactivity().filter(named_by(uid))
     user = found.select_for_update().first()
     if user is None or not reactivation_tokens.check_token(user, token):
         raise InvalidLink

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from people import tokens
 from people.errors import InvalidLink, NotAdministrator
 from people.models import TokenFamily, User
-from people.one_time_links import password_reset_tokens, user_id_of
+from people.one_time_links import named_by, password_reset_tokens
 from people.services.locks import lock_account
 from people.tokens import TokenPair
 from project.common.background.queue import enqueue
@@ -50,7 +50,7 @@ def confirm_password_reset(*, uid: str, token: str, new_password: str) -> User:
     A block stays: the new password lets nobody in whom staff has blocked.
     Raises InvalidLink, ValidationError of `new_password` (the link stays good then).
     """
-    user = User.objects.not_erased().filter(pk=user_id_of(uid)).first()
+    user = User.objects.not_erased().filter(named_by(uid)).first()
     if user is None or not password_reset_tokens.check_token(user, token):
         raise InvalidLink
     encoded = checked_hash(new_password, user=user, field="new_password")

@@ -40,7 +40,9 @@ def refresh(*, token: str) -> TokenPair:
     claims = tokens.read_refresh_token(token)
     with transaction.atomic():
         user = User.objects.select_for_update().filter(pk=claims.user_id).first()
-        if user is None or not user.is_active or user.token_version != claims.version:
+        if user is None or not (user.is_active and claims.are_of(user)):
+            raise InvalidToken
+        if user.token_version != claims.version:
             raise InvalidToken
         family = tokens.lock_family(claims)
         if family is None:

@@ -107,6 +107,23 @@ def test_link_gives_a_new_password_once_and_ends_tokens(api, learner, stranger, 
     assert User.objects.values().get(pk=stranger.pk) == before
 
 
+def test_link_names_nobody_who_got_the_number_later(api, learner, link_by_mail):
+    """As after a backup was put back, even if everything else about them were the same."""
+    link = link_by_mail("password/reset", learner)
+    same = User.objects.values("pk", "email", "password", "token_version").get(pk=learner.pk)
+    User.objects.all().delete()
+    other = User.objects.create(**same)
+    assert other.pk == learner.pk
+    assert confirm(api, link).json()["code"] == "invalid_link"
+
+
+def test_link_of_the_release_before_is_good(api, learner, link_by_mail):
+    """It names the account by its number."""
+    link = link_by_mail("password/reset", learner)
+    old = link | {"uid": urlsafe_base64_encode(str(learner.pk).encode())}
+    assert confirm(api, old).status_code == 204
+
+
 @pytest.mark.parametrize("weak", ["short", "Petrovskaya"])
 def test_weak_password_leaves_the_link_good(api, learner, link_by_mail, weak):
     User.objects.filter(pk=learner.pk).update(last_name="Petrovskaya")

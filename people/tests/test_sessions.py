@@ -1,7 +1,9 @@
 """Log-in and the life of tokens."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -14,7 +16,7 @@ from people import tasks
 from people.models import BlockReason, TokenFamily, User
 from people.services import accounts, blocks
 from people.tests.factories import PASSWORD, UserFactory
-from people.tokens import AccessToken, RefreshToken, issue_access_token
+from people.tokens import AccessToken, RefreshToken, issue_access_token, read_refresh_token
 
 pytestmark = pytest.mark.django_db
 
@@ -379,6 +381,55 @@ def test_an_old_token_that_was_exchanged_before_is_none(api, old_token):
     assert refresh(api, old_token).json()["code"] == "invalid_token"
 
 
+def test_a_refresh_token_of_the_release_before_is_good_and_an_access_token_is_exchanged(
+    api, learner, pair
+):
+    """They name the account by its number alone."""
+    old_access, old_refresh = AccessToken(pair["access"]), RefreshToken(pair["refresh"])
+    for token in (old_access, old_refresh):
+        del token["account"]
+    headers = {"Authorization": f"Bearer {old_access}"}
+    response = api(None).get("users/me", headers=headers)
+    assert (response.status_code, response.json()["code"]) == (401, "token_expired")
+    assert verify(api, str(old_refresh)) == 204
+    response = refresh(api, str(old_refresh))
+    assert response.status_code == 200
+    assert with_token(api, response.json()["access"]) == 200
+
+
+# --- A number that was given again ----------------------------------------------------------------
+
+
+@pytest.fixture
+def other_with_the_number(learner) -> Callable[[], User]:
+    """The school after a backup from before the learner was put back: the next who registers gets
+    the number that the learner had."""
+
+    def replace() -> User:
+        number = learner.pk
+        User.objects.filter(pk=number).delete()
+        return UserFactory.create(pk=number, token_version=learner.token_version)
+
+    return replace
+
+
+def test_tokens_do_not_open_the_account_of_whoever_gets_the_number_next(
+    api, pair, other_with_the_number
+):
+    other = other_with_the_number()
+    # Even a family of the same name would not help.
+    claims = read_refresh_token(pair["refresh"])
+    TokenFamily.objects.create(
+        pk=claims.family_id, user=other, issued_at=timezone.now(), expires_at=timezone.now()
+    )
+    assert with_token(api, pair["access"]) == 401
+    assert verify(api, pair["access"]) == verify(api, pair["refresh"]) == 401
+    response = refresh(api, pair["refresh"])
+    assert (response.status_code, response.json()["code"]) == (401, "invalid_token")
+    other.refresh_from_db()
+    assert other.last_login is None
+
+
 # --- What is no token ----------------------------------------------------------------------------
 
 
@@ -394,6 +445,10 @@ def test_an_old_token_that_was_exchanged_before_is_none(api, old_token):
         ({"user_id": lambda pk: -pk}, 401),
         ({"user_id": lambda _pk: 2**63}, 401),
         ({"user_id": lambda pk: pk + 1}, 401),
+        ({"account": lambda _account: 7}, 401),
+        ({"account": lambda _account: None}, 401),
+        ({"account": lambda _account: "garbage"}, 401),
+        ({"account": lambda _account: uuid4().hex}, 401),
         ({"version": str}, 401),
         ({"version": lambda version: [version]}, 401),
         ({"version": lambda _version: None}, 401),
@@ -411,7 +466,8 @@ def test_a_signed_token_needs_an_account_and_its_version_as_numbers(
     )
     token = {"access": AccessToken, "refresh": RefreshToken}[kind]()
     token["family"] = family.pk.hex
-    for claim, value in {"user_id": stranger.pk, "version": 3}.items():
+    claims = {"user_id": stranger.pk, "version": 3, "account": stranger.identity.hex}
+    for claim, value in claims.items():
         token[claim] = changes.get(claim, lambda same: same)(value)
     send = {"access": with_token, "refresh": lambda *args: refresh(*args).status_code}[kind]
     assert verify(api, str(token)) == (204 if status == 200 else 401)

@@ -41,6 +41,7 @@ ELSEWHERE = {
         "is_active": "state",
         "warned_at": "the mails",
         "token_version": "ends tokens, says nothing",
+        "identity": "in tokens and links, says nothing",
         "user_permissions": "groups give rights",
     },
     "payments.Payment": {
