@@ -28,16 +28,17 @@ CURRENCY = os.environ.get("CURRENCY", "RUB")
 KEY = os.environ["SECRET_KEY"]
 PAGE_SIZE, LATEST_PAYMENTS = 10, 20
 # What the columns of the statements are called.
+TEXT = ("description", "description_html")
 LESSON = (
-    "id", "course_id", "title", "description", "preview", "video_url", "price", "position",
+    "id", "course_id", "title", "summary", "preview", "video_url", "price", "position",
     "is_preview", "created_at", "updated_at",
 )  # fmt: skip
 COURSE = (
-    "id", "title", "description", "preview", "price", "is_published", "owner_id", "owner",
+    "id", "title", "summary", "preview", "price", "is_published", "owner_id", "owner",
     "is_subscribed", "created_at", "updated_at",
 )  # fmt: skip
 CATALOG = (
-    "id", "title", "description", "preview", "price", "owner_id", "owner", "lessons_count",
+    "id", "title", "summary", "preview", "price", "owner_id", "owner", "lessons_count",
     "is_subscribed", "has_access", "updated_at",
 )  # fmt: skip
 PAYMENT = (
@@ -45,12 +46,13 @@ PAYMENT = (
     "payment_url", "is_good", "created_at", "paid_at",
 )  # fmt: skip
 RIGHT = (
-    "course_id", "lesson_id", "title", "preview", "of_id", "of_title", "is_completed", "since",
+    "course_id", "lesson_id", "title", "summary", "preview", "of_id", "of_title", "is_completed",
+    "since",
 )  # fmt: skip
 OUTLINE = ("id", "title", "position", "preview", "is_preview", "is_completed")
 LEARNT = (
-    "id", "course_id", "course", "title", "description", "preview", "video_url", "position",
-    "is_preview", "is_completed", "previous_lesson_id", "next_lesson_id", "updated_at",
+    "id", "course_id", "course", "title", "summary", "preview", "video_url", "position",
+    "is_preview", "is_completed", "previous_lesson_id", "next_lesson_id", "updated_at", *TEXT,
 )  # fmt: skip
 PROFILE = (
     "id", "email", "first_name", "last_name", "phone", "city", "avatar", "language", "date_joined",
@@ -138,7 +140,7 @@ def list_courses(call: Call) -> Any:
     identities = call.database.many([row[0] for row in rows])
     lessons: dict[int, list[dict[str, Any]]] = {row[0]: [] for row in rows}
     for row in call.database.rows(call.sql.lessons_of, identities):
-        lessons[row[1]].append(light_lesson_of(call, row))
+        lessons[row[1]].append(lesson_of(call, row))
     return paged(call, [course_of(call, row, lessons[row[0]]) for row in rows], count)
 
 
@@ -147,7 +149,8 @@ def read_course(call: Call, course_id: str) -> Any:
     if not call.sees_all and row[6] != call.user_id:
         raise Problem(404)
     rows = call.database.rows(call.sql.lessons_of, call.database.many([row[0]]))
-    return course_of(call, row, [light_lesson_of(call, lesson) for lesson in rows])
+    course = course_of(call, row[: len(COURSE)], [lesson_of(call, lesson) for lesson in rows])
+    return course | dict(zip(TEXT, row[len(COURSE) :], strict=True))
 
 
 def list_lessons(call: Call) -> Any:
@@ -165,12 +168,6 @@ def lesson_of(call: Call, row: Row) -> dict[str, Any]:
     lesson["video_url"] = lesson["video_url"] or None
     may_delete = call.is_superuser or (owner_id == call.user_id and not call.sees_all)
     lesson["abilities"] = {"update": True, "delete": may_delete}
-    return lesson
-
-
-def light_lesson_of(call: Call, row: Row) -> dict[str, Any]:
-    lesson = lesson_of(call, row)
-    del lesson["description"]
     return lesson
 
 
@@ -285,7 +282,7 @@ def read_learning_course(call: Call, course_id: str) -> Any:
     row = call.database.row(call.sql.learnt_course, call.user_id, int(course_id))
     rows = call.database.rows(call.sql.outline, call.user_id, row[0])
     lessons = [shown(OUTLINE, lesson) | {"has_access": True} for lesson in rows]
-    course = shown(("id", "title", "preview"), row) | {"lessons": lessons}
+    course = shown(("id", "title", "summary", "preview"), row) | {"lessons": lessons}
     return course | progress_of([(one["id"], one["is_completed"]) for one in lessons])
 
 

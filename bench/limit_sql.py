@@ -8,7 +8,7 @@ def _for_sqlite(statement: str) -> str:
     statement = re.sub(r"= ANY\(%s\)", "IN (SELECT value FROM json_each(?))", statement)
     statement = re.sub(r"([\w.]+) ILIKE %s", r"has(\1, ?)", statement)
     # Times are kept as text there; only as a mere column would Django's connection convert them.
-    moment = r"\b([a-z]+\.(?:[a-z]+_at|last_login|date_joined))(?=,|\nFROM)"
+    moment = r"\b([a-z]+\.(?:[a-z]+_at|last_login|date_joined))(?=,|\s+FROM)"
     statement = re.sub(moment, r"replace(\1,' ','T')||'Z'", statement)
     statement = statement.replace("now()", "strftime('%Y-%m-%d %H:%M:%f', 'now')")
     return statement.replace("%s", "?")
@@ -21,15 +21,13 @@ def _for_postgresql(statement: str) -> str:
 
 MODERATES = """EXISTS (SELECT 1 FROM people_user_groups m JOIN auth_group g ON g.id = m.group_id
 WHERE m.user_id = u.id AND g.name = 'moderators')"""
-LESSON_COLUMNS = """l.id, l.course_id, l.title, l.description, l.preview, l.video_url, l.price,
+LESSON_COLUMNS = """l.id, l.course_id, l.title, l.summary, l.preview, l.video_url, l.price,
 l.position, l.is_preview, l.created_at, l.updated_at, c.owner_id
 FROM lms_lesson l JOIN lms_course c ON c.id = l.course_id"""
-# Among those of its course a lesson is shown without its text.
-LIGHT_LESSON_COLUMNS = LESSON_COLUMNS.replace("l.description", "NULL")
-COURSE_COLUMNS = """c.id, c.title, c.description, c.preview, c.price, c.is_published, c.owner_id,
+COURSE_COLUMNS = """c.id, c.title, c.summary, c.preview, c.price, c.is_published, c.owner_id,
 u.first_name, EXISTS (SELECT 1 FROM lms_subscription s WHERE s.course_id = c.id AND s.user_id = %s),
-c.created_at, c.updated_at
-FROM lms_course c JOIN people_user u ON u.id = c.owner_id"""
+c.created_at, c.updated_at"""
+OWNED = "FROM lms_course c JOIN people_user u ON u.id = c.owner_id"
 NEWEST = "ORDER BY c.updated_at DESC, c.id DESC LIMIT %s OFFSET %s"
 FOUND = "c.is_published AND (c.title ILIKE %s OR c.description ILIKE %s)"
 HELD = """FROM lms_access a LEFT JOIN lms_course c ON c.id = a.course_id
@@ -50,41 +48,42 @@ SQL = {
         WHERE u.id = %s AND u.token_version = %s AND u.is_active""",
     "count_courses": "SELECT count(*) FROM lms_course",
     "count_own_courses": "SELECT count(*) FROM lms_course WHERE owner_id = %s",
-    "courses": f"SELECT {COURSE_COLUMNS} {NEWEST}",
-    "own_courses": f"SELECT {COURSE_COLUMNS} WHERE c.owner_id = %s {NEWEST}",
-    "course": f"SELECT {COURSE_COLUMNS} WHERE c.id = %s",
-    "lessons_of": f"""SELECT {LIGHT_LESSON_COLUMNS} WHERE l.course_id = ANY(%s)
+    "courses": f"SELECT {COURSE_COLUMNS} {OWNED} {NEWEST}",
+    "own_courses": f"SELECT {COURSE_COLUMNS} {OWNED} WHERE c.owner_id = %s {NEWEST}",
+    "course": f"""SELECT {COURSE_COLUMNS}, c.description, c.description_html
+        {OWNED} WHERE c.id = %s""",
+    "lessons_of": f"""SELECT {LESSON_COLUMNS} WHERE l.course_id = ANY(%s)
         ORDER BY l.course_id, l.position, l.id""",
     "lessons_of_one": f"""SELECT {LESSON_COLUMNS} WHERE l.course_id = %s
         ORDER BY l.position, l.id LIMIT %s OFFSET %s""",
     "count_lessons_of_one": """SELECT count(*), min(c.owner_id) FROM lms_lesson l
         JOIN lms_course c ON c.id = l.course_id WHERE l.course_id = %s""",
-    "catalog": f"""SELECT c.id, c.title, c.description, c.preview, c.price, c.owner_id,
+    "catalog": f"""SELECT c.id, c.title, c.summary, c.preview, c.price, c.owner_id,
         u.first_name, (SELECT count(*) FROM lms_lesson l WHERE l.course_id = c.id),
         EXISTS (SELECT 1 FROM lms_subscription s WHERE s.course_id = c.id AND s.user_id = %s),
         EXISTS (SELECT 1 FROM lms_access a WHERE a.course_id = c.id AND a.user_id = %s
                 AND a.revoked_at IS NULL), c.updated_at
-FROM lms_course c JOIN people_user u ON u.id = c.owner_id WHERE {FOUND} {NEWEST}""",
+{OWNED} WHERE {FOUND} {NEWEST}""",
     "count_catalog": f"SELECT count(*) FROM lms_course c WHERE {FOUND}",
     "payments": """SELECT p.id, p.payer_id, p.course_id, p.lesson_id, p.title, p.amount, p.currency,
         p.method, p.status, p.session_url, p.session_expires_at > now(), p.created_at, p.paid_at
 FROM payments_payment p WHERE {conditions} ORDER BY {order} LIMIT %s OFFSET %s""",
     "count_payments": "SELECT count(*) FROM payments_payment p WHERE {conditions}",
     "rights": f"""SELECT a.course_id, a.lesson_id, coalesce(c.title, l.title),
-        coalesce(c.preview, l.preview), d.id, d.title, EXISTS (SELECT 1 FROM lms_completion x
+        coalesce(c.summary, l.summary), coalesce(c.preview, l.preview), d.id, d.title, EXISTS (SELECT 1 FROM lms_completion x
             WHERE x.lesson_id = a.lesson_id AND x.user_id = a.user_id), a.created_at
 {HELD} ORDER BY a.id DESC LIMIT %s OFFSET %s""",
     "count_rights": f"SELECT count(*) {HELD}",
     "done_in": f"""SELECT l.course_id, l.id, x.id IS NOT NULL {DONE} WHERE l.course_id = ANY(%s)
         ORDER BY l.course_id, l.position, l.id""",
-    "learnt_course": f"""SELECT c.id, c.title, c.preview FROM lms_course c
+    "learnt_course": f"""SELECT c.id, c.title, c.summary, c.preview FROM lms_course c
         WHERE EXISTS ({OPEN} a.course_id = c.id) AND c.id = %s""",
     "outline": f"""SELECT l.id, l.title, l.position, l.preview, l.is_preview, x.id IS NOT NULL
         {DONE} WHERE l.course_id = %s ORDER BY l.position, l.id""",
     "learnt_lesson": f"""SELECT l.id, l.course_id, (SELECT title FROM lms_course WHERE
-            id = l.course_id), l.title, l.description, l.preview, l.video_url, l.position,
+            id = l.course_id), l.title, l.summary, l.preview, l.video_url, l.position,
         l.is_preview, x.id IS NOT NULL, {BESIDE.format("<", "DESC")}, {BESIDE.format(">", "ASC")},
-        l.updated_at
+        l.updated_at, l.description, l.description_html
 {DONE} WHERE EXISTS ({OPEN} (a.course_id = l.course_id OR a.lesson_id = l.id)) AND l.id = %s""",
     "profile": """SELECT u.id, u.email, u.first_name, u.last_name, u.phone, u.city, u.avatar,
         u.language, u.date_joined, u.last_login

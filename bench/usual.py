@@ -53,6 +53,9 @@ class Pagination(pagination.PageNumberPagination):
         )
 
 
+DETAILS = " description description_html"
+
+
 def shows(model: type[Model], fields: str) -> Any:
     return type("Meta", (), {"model": model, "fields": fields.split()})
 
@@ -90,7 +93,7 @@ class LessonSerializer(Serializer):
 
     Meta = shows(
         Lesson,
-        "id course_id title description preview video_url price currency position is_preview "
+        "id course_id title summary preview video_url price currency position is_preview "
         "abilities created_at updated_at",
     )
 
@@ -98,23 +101,15 @@ class LessonSerializer(Serializer):
         return permissions.lesson_abilities(self.context["request"].user, lesson)
 
 
-class LessonInCourseSerializer(LessonSerializer):
-    Meta = shows(
-        Lesson,
-        "id course_id title preview video_url price currency position is_preview abilities "
-        "created_at updated_at",
-    )
-
-
 class CourseSerializer(Serializer):
     owner = OwnerSerializer()
     lessons_count = serializers.SerializerMethodField()
-    lessons = LessonInCourseSerializer(many=True)
+    lessons = LessonSerializer(many=True)
     abilities = serializers.SerializerMethodField()
 
     Meta = shows(
         Course,
-        "id title description preview price currency is_published owner lessons_count "
+        "id title summary preview price currency is_published owner lessons_count "
         "lessons is_subscribed abilities created_at updated_at",
     )
 
@@ -125,12 +120,16 @@ class CourseSerializer(Serializer):
         return permissions.course_abilities(self.context["request"].user, course)
 
 
+class CourseDetailsSerializer(CourseSerializer):
+    Meta = shows(Course, " ".join(CourseSerializer.Meta.fields) + DETAILS)
+
+
 class CatalogSerializer(Serializer):
     owner = OwnerSerializer()
 
     Meta = shows(
         Course,
-        "id title description preview price currency owner lessons_count is_subscribed "
+        "id title summary preview price currency owner lessons_count is_subscribed "
         "has_access updated_at",
     )
 
@@ -159,11 +158,12 @@ def progress_of(lessons: Any) -> dict[str, Any]:
 
 class RightSerializer(Serializer):
     title = serializers.CharField(source="target.title")
+    summary = serializers.CharField(source="target.summary")
     preview = RelativeImageField(source="target.preview")
     course = serializers.SerializerMethodField()
     since = serializers.DateTimeField(source="created_at")
 
-    Meta = shows(Access, "course_id lesson_id title preview course since")
+    Meta = shows(Access, "course_id lesson_id title summary preview course since")
 
     def get_course(self, right: Access) -> Any:
         course = right.lesson.course if right.lesson else right.course
@@ -183,7 +183,7 @@ class OutlineSerializer(Serializer):
 class LearningCourseSerializer(Serializer):
     lessons = OutlineSerializer(many=True)
 
-    Meta = shows(Course, "id title preview lessons")
+    Meta = shows(Course, "id title summary preview lessons")
 
     def to_representation(self, course: Any) -> Any:
         return super().to_representation(course) | progress_of(course.lessons.all())
@@ -196,8 +196,8 @@ class LearningLessonSerializer(Serializer):
 
     Meta = shows(
         Lesson,
-        "id course_id course title description preview video_url video position is_preview "
-        "is_completed previous_lesson_id next_lesson_id updated_at",
+        "id course_id course title summary preview video_url video position is_preview "
+        "is_completed previous_lesson_id next_lesson_id updated_at" + DETAILS,
     )
 
     def get_video(self, lesson: Lesson) -> Any:
@@ -238,7 +238,8 @@ class View(viewsets.GenericViewSet):
 
 
 class Courses(mixins.ListModelMixin, mixins.RetrieveModelMixin, View):
-    serializer_class = CourseSerializer
+    def get_serializer_class(self) -> Any:
+        return CourseSerializer if self.action == "list" else CourseDetailsSerializer
 
     def get_queryset(self) -> Any:
         user = self.request.user

@@ -32,33 +32,34 @@ from project.common.db.compiled import (
 from project.common.db.search import as_searched
 
 SEARCHED = text_placeholder("searched")
+# What is shown of a row but not in lists.
+DETAILS = ("description", "description_html")
 COURSE = (
-    "id", "title", "description", "preview", "price", "is_published", "owner_id",
+    "id", "title", "summary", "preview", "price", "is_published", "owner_id",
     "owner__first_name", "is_subscribed", "created_at", "updated_at",
 )  # fmt: skip
 LESSON = (
-    "id", "course_id", "title", "description", "preview", "video_url", "price", "position",
+    "id", "course_id", "title", "summary", "preview", "video_url", "price", "position",
     "is_preview", "created_at", "updated_at",
 )  # fmt: skip
-# In the answers about its course a lesson has no text: of fifty it would be a megabyte.
-LESSON_IN_COURSE = tuple(name for name in LESSON if name != "description")
 CATALOG = (
-    "id", "title", "description", "preview", "price", "owner_id", "owner__first_name",
+    "id", "title", "summary", "preview", "price", "owner_id", "owner__first_name",
     "lessons_count", "is_subscribed", "has_access", "updated_at",
 )  # fmt: skip
 OUTLINE = ("id", "title", "position", "price", "has_access")
 SUBSCRIPTION = ("course_id", "course__title", "created_at")
 RIGHT = (
-    "course_id", "course__title", "course__preview", "lesson_id", "lesson__title",
-    "lesson__preview", "lesson__course_id", "lesson__course__title", "is_completed", "created_at",
+    "course_id", "course__title", "course__summary", "course__preview", "lesson_id",
+    "lesson__title", "lesson__summary", "lesson__preview", "lesson__course_id",
+    "lesson__course__title", "is_completed", "created_at",
 )  # fmt: skip
 PROGRESS = ("lessons_completed", "lessons_total", "next_lesson_id")
-LEARNING_COURSE = ("id", "title", "preview", "price", "is_open_in_part", *PROGRESS)
+LEARNING_COURSE = ("id", "title", "summary", "preview", "price", "is_open_in_part", *PROGRESS)
 LEARNING_OUTLINE = (
     "id", "title", "position", "preview", "is_preview", "has_access", "is_completed",
 )  # fmt: skip
 LEARNING_LESSON = (
-    "id", "course_id", "course__title", "course__price", "title", "description", "preview",
+    "id", "course_id", "course__title", "course__price", "title", "summary", *DETAILS, "preview",
     "video_url", "position", "is_preview", "has_access", "is_completed", "previous_lesson_id",
     "next_lesson_id", "updated_at",
 )  # fmt: skip
@@ -158,14 +159,14 @@ def _courses(role: Role, ordering: str = "id", *, is_searched: bool = False) -> 
     courses = Course.objects.visible_to(viewer).with_is_subscribed(viewer)
     if is_searched:
         courses = courses.matching(SEARCHED)
-    return CompiledList(courses.in_order(ordering), *COURSE)
+    return CompiledList(courses.in_order(ordering), *COURSE, details=DETAILS)
 
 
 @compiled_once
 def _lessons_of(number: int) -> CompiledQuery:
     """Of courses that were found to be visible."""
     of_them = Lesson.objects.filter(course_id__in=[placeholder(i) for i in range(number)])
-    return CompiledQuery(of_them.order_by("course_id", "position", "id"), *LESSON_IN_COURSE)
+    return CompiledQuery(of_them.order_by("course_id", "position", "id"), *LESSON)
 
 
 @compiled_once
@@ -174,7 +175,7 @@ def _lessons(role: Role, *, in_course: bool = False) -> CompiledList:
     if in_course:
         lessons = lessons.filter(course_id=WANTED)
     ordered = lessons.order_by("course_id", "position", "id")
-    return CompiledList(ordered, *LESSON, "course__owner_id")
+    return CompiledList(ordered, *LESSON, "course__owner_id", details=DETAILS)
 
 
 @compiled_once
@@ -194,7 +195,8 @@ def _catalog(
         courses = courses.free(is_free=free)
     if is_searched:
         courses = courses.matching(SEARCHED)
-    return CompiledList(courses.with_catalog_details(viewer).in_order(ordering), *CATALOG)
+    ordered = courses.with_catalog_details(viewer).in_order(ordering)
+    return CompiledList(ordered, *CATALOG, details=DETAILS)
 
 
 @compiled_once
@@ -299,7 +301,8 @@ def _with_progress(user: User, rights: list[Row]) -> list[Row]:
     in_courses = {course["id"]: _progress(course) for course in found}
     for right in rights:
         kind = "course" if right["course_id"] else "lesson"
-        right["title"], right["preview"] = right[f"{kind}__title"], right[f"{kind}__preview"]
+        for name in ("title", "summary", "preview"):
+            right[name] = right[f"{kind}__{name}"]
         if kind == "course":
             right["course"] = {"id": right["course_id"], "title": right["course__title"]}
             right |= in_courses[right["course_id"]]

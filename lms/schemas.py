@@ -28,7 +28,18 @@ from project.common.api.schemas import (
 
 COURSE_TITLE = Field(examples=["Bread at home"])
 LESSON_TITLE = Field(examples=["Flour and water"])
-PROSE = Field(examples=["From sourdough to ciabatta."])
+PROSE = Field(
+    description="CommonMark Markdown, as its author wrote it. HTML in it is text.",
+    examples=["From *sourdough* to ciabatta."],
+)
+SUMMARY = Field(
+    description="The beginning of the description as plain text, at most 200 characters.",
+    examples=["From sourdough to ciabatta."],
+)
+HTML = Field(
+    description="The description, rendered and sanitised.",
+    examples=["<p>From <em>sourdough</em> to ciabatta.</p>"],
+)
 VIDEO = Field(examples=["https://www.youtube.com/watch?v=dQw4w9WgXcQ"])
 
 Description = Annotated[str, StringConstraints(max_length=DESCRIPTION_MAX_LENGTH), STORABLE, PROSE]
@@ -91,12 +102,20 @@ class LessonAbilities(OutputSchema):
     delete: bool
 
 
-class LessonInCourse(OutputSchema):
-    """A lesson in the answers about its course: all but its text."""
+class DetailsOut(OutputSchema):
+    """The text of a course or lesson, which is not in lists."""
+
+    description: str = PROSE
+    description_html: str = HTML
+
+
+class LessonOut(OutputSchema):
+    """A lesson as its author and moderators see it in lists."""
 
     id: int
     course_id: int
     title: str = LESSON_TITLE
+    summary: str = SUMMARY
     preview: ImageUrl = Field(description="Address of the picture.")
     video_url: BlankAsNull = VIDEO
     price: Money | None = Field(description="null: not sold on its own.")
@@ -108,30 +127,31 @@ class LessonInCourse(OutputSchema):
     updated_at: datetime
 
 
-class LessonOut(LessonInCourse):
-    """A lesson as its author and moderators see it."""
-
-    description: str = PROSE
+class LessonDetailsOut(LessonOut, DetailsOut):
+    """A whole lesson as its author and moderators see it."""
 
 
 class CourseOut(OutputSchema):
-    """A course as its author and moderators see it, with all its lessons in order. The text of a
-    lesson is in the lesson's own answers."""
+    """A course as its author and moderators see it in lists, with all its lessons in order."""
 
     id: int
     title: str = COURSE_TITLE
-    description: str = PROSE
+    summary: str = SUMMARY
     preview: ImageUrl = Field(description="Address of the picture.")
     price: Money = Field(description="`0.00`: free.")
     currency: str = Field(examples=["RUB"])
     is_published: bool
     owner: OwnerOut
     lessons_count: int
-    lessons: list[LessonInCourse]
+    lessons: list[LessonOut]
     is_subscribed: bool = Field(description="Whether the caller hears of updates.")
     abilities: CourseAbilities
     created_at: datetime
     updated_at: datetime
+
+
+class CourseDetailsOut(CourseOut, DetailsOut):
+    """A whole course as its author and moderators see it, with all its lessons in order."""
 
 
 class CourseIn(InputSchema):
@@ -224,7 +244,7 @@ class CatalogCourseOut(OutputSchema):
 
     id: int
     title: str = COURSE_TITLE
-    description: str = PROSE
+    summary: str = SUMMARY
     preview: ImageUrl = Field(description="Address of the picture.")
     price: Money = Field(description="`0.00`: free.")
     currency: str = Field(examples=["RUB"])
@@ -235,7 +255,7 @@ class CatalogCourseOut(OutputSchema):
     updated_at: datetime
 
 
-class CatalogCourseDetailsOut(CatalogCourseOut):
+class CatalogCourseDetailsOut(CatalogCourseOut, DetailsOut):
     """A published course with the outline of its lessons."""
 
     lessons: list[CatalogLessonOut]
@@ -269,6 +289,7 @@ class LearningItemOut(OutputSchema):
     course_id: int | None = Field(description="null for a single lesson.")
     lesson_id: int | None = Field(description="null for a whole course.")
     title: str = COURSE_TITLE
+    summary: str = SUMMARY
     preview: ImageUrl = Field(description="Address of the picture.")
     course: CourseNameOut = Field(description="The course, of a single lesson too.")
     progress: ProgressOut = Field(description="Of the course, or of the single lesson.")
@@ -300,6 +321,7 @@ class LearningCourseOut(OutputSchema):
 
     id: int
     title: str = COURSE_TITLE
+    summary: str = SUMMARY
     preview: ImageUrl = Field(description="Address of the picture.")
     progress: ProgressOut = Field(description="Of all lessons of the course.")
     next_lesson_id: int | None = NEXT_TO_LEARN
@@ -321,14 +343,14 @@ class VideoOut(OutputSchema):
 Video = Annotated[VideoOut | None, BeforeValidator(video_at)]
 
 
-class LearningLessonOut(OutputSchema):
+class LearningLessonOut(DetailsOut):
     """A whole lesson, for those who have access to it."""
 
     id: int
     course_id: int
     course: CourseNameOut
     title: str = LESSON_TITLE
-    description: str = PROSE
+    summary: str = SUMMARY
     preview: ImageUrl = Field(description="Address of the picture.")
     video_url: BlankAsNull = VIDEO
     video: Video = Field(

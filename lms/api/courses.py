@@ -13,6 +13,7 @@ from lms.models import Course, Lesson
 from lms.schemas import (
     ChangeOut,
     CourseChanges,
+    CourseDetailsOut,
     CourseFilters,
     CourseIn,
     CourseOut,
@@ -42,7 +43,7 @@ def list_courses(request: AuthenticatedRequest, filters: Query[CourseFilters]) -
     return queries.list_courses(request.user, **filters.model_dump())
 
 
-@router.post("", response={201: CourseOut, 403: Problem}, summary="Create a course")
+@router.post("", response={201: CourseDetailsOut, 403: Problem}, summary="Create a course")
 @with_tag
 def create_course(request: AuthenticatedRequest, payload: CourseIn) -> Status[Row]:
     """The caller becomes the author. Moderators can't: 403."""
@@ -53,14 +54,14 @@ def create_course(request: AuthenticatedRequest, payload: CourseIn) -> Status[Ro
     return Status(201, queries.read_course(request.user, course.pk))
 
 
-@router.get("/{int:course_id}", response=CourseOut, summary="Read a course")
+@router.get("/{int:course_id}", response=CourseDetailsOut, summary="Read a course")
 @with_tag
 def get_course_details(request: AuthenticatedRequest, course_id: int) -> Row:
     """One course in authoring, with its lessons."""
     return queries.read_course(request.user, course_id)
 
 
-@router.patch("/{int:course_id}", response=CourseOut, summary="Change a course")
+@router.patch("/{int:course_id}", response=CourseDetailsOut, summary="Change a course")
 @with_tag
 def update_course(
     request: AuthenticatedRequest,
@@ -97,7 +98,9 @@ def delete_course(
     return Status(204, None)
 
 
-@router.put("/{int:course_id}/preview", response=CourseOut, summary="Set the picture of a course")
+@router.put(
+    "/{int:course_id}/preview", response=CourseDetailsOut, summary="Set the picture of a course"
+)
 @with_tag
 def set_course_preview(
     request: AuthenticatedRequest, course_id: int, file: File[UploadedFile], if_match: IfMatch = ""
@@ -126,7 +129,7 @@ def delete_course_preview(
 
 @router.put(
     "/{int:course_id}/lessons/order",
-    response={200: CourseOut, 409: Problem},
+    response={200: CourseDetailsOut, 409: Problem},
     summary="Put the lessons of a course in order",
 )
 @with_tag
@@ -158,7 +161,7 @@ def list_course_changes(request: AuthenticatedRequest, course_id: int) -> Change
 
 @router.post(
     "/{int:course_id}/history/{entry}/revert",
-    response={200: CourseOut, 409: Problem},
+    response={200: CourseDetailsOut, 409: Problem},
     summary="Put back a change of a course",
 )
 @with_tag

@@ -3,7 +3,14 @@ from ninja.pagination import paginate
 
 from lms import permissions, queries
 from lms.api.loaders import get_course, get_lesson
-from lms.schemas import EditOptions, LessonChanges, LessonFilters, LessonIn, LessonOut
+from lms.schemas import (
+    EditOptions,
+    LessonChanges,
+    LessonDetailsOut,
+    LessonFilters,
+    LessonIn,
+    LessonOut,
+)
 from lms.services import authoring
 from people.current_user import AuthenticatedRequest
 from project.common.api.pagination import PageNumberPagination
@@ -24,7 +31,9 @@ def list_lessons(request: AuthenticatedRequest, filters: Query[LessonFilters]) -
     return queries.list_lessons(request.user, course_id=filters.course_id)
 
 
-@router.post("", response={201: LessonOut, 403: Problem, 404: Problem}, summary="Add a lesson")
+@router.post(
+    "", response={201: LessonDetailsOut, 403: Problem, 404: Problem}, summary="Add a lesson"
+)
 @with_tag
 def create_lesson(
     request: AuthenticatedRequest, payload: LessonIn, options: Query[EditOptions]
@@ -38,7 +47,7 @@ def create_lesson(
     return Status(201, queries.read_lesson(request.user, lesson.pk))
 
 
-@router.get("/{int:lesson_id}", response=LessonOut, summary="Read a lesson")
+@router.get("/{int:lesson_id}", response=LessonDetailsOut, summary="Read a lesson")
 @with_tag
 def get_lesson_details(request: AuthenticatedRequest, lesson_id: int) -> Row:
     """One lesson in authoring. Learners read lessons under `learning/lessons`."""
@@ -47,7 +56,7 @@ def get_lesson_details(request: AuthenticatedRequest, lesson_id: int) -> Row:
 
 @router.patch(
     "/{int:lesson_id}",
-    response={200: LessonOut, 403: Problem, 409: Problem},
+    response={200: LessonDetailsOut, 403: Problem, 409: Problem},
     summary="Change a lesson",
 )
 @with_tag
@@ -90,7 +99,9 @@ def delete_lesson(
     return Status(204, None)
 
 
-@router.put("/{int:lesson_id}/preview", response=LessonOut, summary="Set the picture of a lesson")
+@router.put(
+    "/{int:lesson_id}/preview", response=LessonDetailsOut, summary="Set the picture of a lesson"
+)
 @with_tag
 def set_lesson_preview(
     request: AuthenticatedRequest, lesson_id: int, file: File[UploadedFile], if_match: IfMatch = ""

@@ -1,6 +1,7 @@
 """What courses and lessons have in common, and their history."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -9,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from lms.markdown import SUMMARY_MAX_LENGTH, render
 from lms.validators import validate_materials
 from people.models import User
 from project.common.versions import version_at
@@ -16,6 +18,8 @@ from project.common.versions import version_at
 DESCRIPTION_MAX_LENGTH = 20_000
 # Where a search looks, in courses and lessons.
 SEARCHED_FIELDS = ("title", "description")
+# Made of the description.
+RENDERED_FIELDS = ("summary", "description_html")
 
 
 class ChangesOfMaterials(HistoricalRecords):  # type: ignore[misc]
@@ -61,6 +65,10 @@ class Material(models.Model):
         max_length=DESCRIPTION_MAX_LENGTH,
         validators=[validate_materials],
     )
+    summary = models.CharField(
+        max_length=SUMMARY_MAX_LENGTH, blank=True, editable=False, db_default=""
+    )
+    description_html = models.TextField(blank=True, editable=False, db_default="")
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)
 
@@ -78,6 +86,11 @@ class Material(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        if update_fields is not None and "description" in (names := {*update_fields}):
+            update_fields = names.union(RENDERED_FIELDS)
+        super().save(update_fields=update_fields, **kwargs)
+
     @property
     def version(self) -> str:
         """Changes with each edit: of a course, also with those of its lessons and their order; of a
@@ -87,3 +100,15 @@ class Material(models.Model):
     @property
     def currency(self) -> str:
         return str(settings.CURRENCY)
+
+
+def render_description(
+    sender: type[Material],
+    instance: Material,
+    update_fields: frozenset[str] | None,
+    **kwargs: object,
+) -> None:
+    """Before each save, that of a fixture's row too; what writes past it (`update`, `bulk_create`)
+    has to call it."""
+    if update_fields is None or "description" in update_fields:
+        instance.summary, instance.description_html = render(instance.description)

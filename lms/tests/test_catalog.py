@@ -32,7 +32,7 @@ def test_a_course_of_the_catalog_shows_its_fields(api, author, learner):
     assert item == {
         "id": course.pk,
         "title": course.title,
-        "description": course.description,
+        "summary": course.summary,
         "preview": None,
         "price": "10.00",
         "currency": "RUB",

@@ -12,8 +12,9 @@ from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactor
 pytestmark = pytest.mark.django_db
 
 COURSE_FIELDS = {
-    "id", "title", "description", "preview", "price", "currency", "is_published", "owner",
-    "lessons_count", "lessons", "is_subscribed", "abilities", "created_at", "updated_at",
+    "id", "title", "summary", "description", "description_html", "preview", "price", "currency",
+    "is_published", "owner", "lessons_count", "lessons", "is_subscribed", "abilities",
+    "created_at", "updated_at",
 }  # fmt: skip
 
 

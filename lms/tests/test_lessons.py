@@ -6,23 +6,25 @@ import pytest
 from django.utils import timezone
 
 from lms.models import Lesson
-from lms.schemas import LearningLessonOut, LessonChanges, LessonIn, LessonOut
+from lms.models.materials import RENDERED_FIELDS
+from lms.schemas import LearningLessonOut, LessonChanges, LessonDetailsOut, LessonIn
 from lms.tests.factories import CourseFactory, LessonFactory
 
 pytestmark = pytest.mark.django_db
 
 LESSON_FIELDS = {
-    "id", "course_id", "title", "description", "preview", "video_url", "price", "currency",
-    "position", "is_preview", "abilities", "created_at", "updated_at",
+    "id", "course_id", "title", "summary", "description", "description_html", "preview",
+    "video_url", "price", "currency", "position", "is_preview", "abilities", "created_at",
+    "updated_at",
 }  # fmt: skip
 
 
 def test_what_can_be_given_to_a_lesson_can_be_changed_and_is_shown():
     """A field that the model gets is in all three, or is missed here."""
-    given = {"history", "preview", "created_at", "updated_at", "id"}
+    given = {"history", "preview", "created_at", "updated_at", "id", *RENDERED_FIELDS}
     fields = {field.attname for field in Lesson._meta.concrete_fields} - given
     assert fields == LessonIn.model_fields.keys() == LessonChanges.model_fields.keys()
-    assert fields <= LessonOut.model_fields.keys()
+    assert {*fields, *RENDERED_FIELDS} <= LessonDetailsOut.model_fields.keys()
     # What learners see is less: no word of sales.
     hidden = {"course_id", "price", "position"}
     assert fields - hidden <= LearningLessonOut.model_fields.keys()

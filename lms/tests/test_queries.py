@@ -52,11 +52,15 @@ def common_to_all(thing):
 
 def material(thing):
     return common_to_all(thing) | {
-        "description": thing.description,
+        "summary": thing.summary,
         "preview": thing.preview.url if thing.preview else None,
         "currency": "RUB",
         "updated_at": thing.updated_at.isoformat(),
     }
+
+
+def whole(thing):
+    return {"description": thing.description, "description_html": thing.description_html}
 
 
 def lesson_shown(user, lesson):
@@ -72,8 +76,6 @@ def lesson_shown(user, lesson):
 
 def course_shown(user, course):
     lessons = [lesson_shown(user, one) for one in course.lessons.order_by("position", "id")]
-    for lesson in lessons:
-        del lesson["description"]
     return material(course) | {
         "is_published": course.is_published,
         "owner": {"id": course.owner_id, "first_name": course.owner.first_name or None},
@@ -115,7 +117,7 @@ def test_courses_are_as_their_rows_say(api, request, name):
     expected = [course_shown(user, course) for course in courses]
     assert sorted(items, key=lambda item: item["id"]) == expected
     details = [api(user).get(f"courses/{course.pk}").json() for course in courses]
-    assert details == expected
+    assert details == [course_shown(user, one) | whole(one) for one in courses]
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -127,7 +129,7 @@ def test_lessons_are_as_their_rows_say(api, request, name):
     items = api(user).get("lessons?page_size=100").json()["items"]
     assert items == expected
     details = [api(user).get(f"lessons/{lesson.pk}").json() for lesson in lessons]
-    assert details == expected
+    assert details == [lesson_shown(user, one) | whole(one) for one in lessons]
     course_id = Course.objects.earliest("id").pk
     items = api(user).get(f"lessons?course_id={course_id}").json()["items"]
     assert items == [one for one in expected if one["course_id"] == course_id]
@@ -150,7 +152,8 @@ def test_the_catalog_is_as_its_rows_say(api, request, name):
     ]
     details = [api(user).get(f"catalog/courses/{course.pk}").json() for course in courses]
     assert details == [
-        catalog_course_shown(course) | {"lessons": outline_shown(course)} for course in courses
+        catalog_course_shown(course) | whole(course) | {"lessons": outline_shown(course)}
+        for course in courses
     ]
 
 

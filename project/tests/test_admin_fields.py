@@ -23,9 +23,13 @@ ELSEWHERE = {
         "owner": "author, and chosen for a new course",
         "created_at": "the history",
         "updated_at": "the list",
+        "summary": "the description, when it is saved",
+        "description_html": "the description, when it is saved",
         "materials_updated_at": "what subscribers are told, in the history",
     },
     "lms.Lesson": {
+        "summary": "the description, when it is saved",
+        "description_html": "the description, when it is saved",
         "position": "the rows of the course",
         "created_at": "the history",
         "updated_at": "the list",

@@ -15,7 +15,7 @@ PostgreSQL too plans such a statement once for each connection, not for each req
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -161,12 +161,15 @@ class CompiledQuery:
 
 
 class CompiledList:
-    """An ordered queryset: its pages, the number of its rows, and the one with the key WANTED."""
+    """An ordered queryset: its pages, the number of its rows, and the one with the key WANTED, which
+    has the columns `details` besides."""
 
-    def __init__(self, queryset: QuerySet[Model], *columns: str) -> None:
+    def __init__(
+        self, queryset: QuerySet[Model], *columns: str, details: Sequence[str] = ()
+    ) -> None:
         self.page = CompiledQuery(queryset, *columns, tail=" LIMIT %s OFFSET %s")
         self.keys = CompiledQuery(queryset.order_by(), "pk")
-        self.one = CompiledQuery(queryset.filter(pk=WANTED).order_by(), *columns)
+        self.one = CompiledQuery(queryset.filter(pk=WANTED).order_by(), *columns, *details)
 
 
 @dataclass(frozen=True, slots=True)
