@@ -11,6 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
+from lms.mails import GIVEN
 from payments.models import Dispute, Payment, PaymentStatus, Refund, RefundStatus
 from payments.permissions import can_refund, may_learn, who_may_refund
 from people.models import BlockReason, User
@@ -31,13 +32,14 @@ REFUND_FAILED = "refund_failed"
 
 
 def mails_about(payment: Payment) -> QuerySet[Delivery]:
-    """What buyer and staff were told of the payment, its refunds and its disputes."""
+    """What buyer and staff were told of the payment, its refunds, its disputes and the access."""
     told = [(kind, payment.pk) for kind in (RECEIVED, FAILED, AMOUNT_DIFFERS)]
-    moves = payment.moves.filter(to_status=PaymentStatus.PAID).values_list("pk", flat=True)
-    told_of_moves = [mailing_key(RECEIVED, f"move:{pk}") for pk in moves]
-    refunds = payment.refunds.values_list("pk", flat=True)
-    told += [(kind, pk) for pk in refunds for kind in (REFUNDED, REFUND_FAILED)]
-    told += [(DISPUTE_OPENED, pk) for pk in payment.disputes.values_list("pk", flat=True)]
+    told_of_moves = [mailing_key(RECEIVED, f"move:{move.pk}") for move in payment.moves.all()]
+    refunds = payment.refunds.all()
+    told += [(kind, one.pk) for one in refunds for kind in (REFUNDED, REFUND_FAILED)]
+    told += [(DISPUTE_OPENED, dispute.pk) for dispute in payment.disputes.all()]
+    given = payment.accesses_about().values_list("pk", flat=True)
+    told += [(GIVEN, pk) for pk in given]
     # Access may be taken more than once: that has no key to be known by.
     taken = Q(kind=ACCESS_TAKEN, subject_id=payment.pk)
     keys = [*told_of_moves, *(mailing_key(*one) for one in told)]

@@ -1,12 +1,14 @@
 """Disputes and refunds: to look at; what is done about them is done on the payment's page."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -17,6 +19,9 @@ from payments.models import Dispute, DisputeStatus, Refund, RefundStatus
 from payments.models.disputes import OPEN, TO_ANSWER
 from project.common.admin.base import Label, column, display
 from project.common.admin.filters import SubsetFilter
+
+if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
 
 DISPUTE_COLOURS = {
     **dict.fromkeys(DisputeStatus.values, "default"),
@@ -70,6 +75,7 @@ class DisputeAdmin(PaymentsBookAdmin[Dispute]):
         ("amount_shown", "status"),
         ("reason_in_words", "deadline"),
         ("created_at", "dispute_id"),
+        "at_stripe",
     )
 
     amount_shown = column("shown_amount", _("amount"))
@@ -92,6 +98,17 @@ class DisputeAdmin(PaymentsBookAdmin[Dispute]):
         if dispute.status not in TO_ANSWER:
             return Label("no matter", text)
         return Label("soon" if due_by < timezone.now() + SOON else "later", text)
+
+    @display(description=_("answer"))
+    def at_stripe(self, dispute: Dispute) -> "SafeString | str":
+        """Where evidence is sent: Stripe takes it in its dashboard."""
+        intent_id = dispute.payment.payment_intent_id
+        if dispute.status not in OPEN or not intent_id:
+            return "—"
+        mode = "test/" if dispute.payment.livemode is False else ""
+        address = f"https://dashboard.stripe.com/{mode}payments/{intent_id}"
+        link = '<a class="text-primary-600 dark:text-primary-500 hover:underline" href="{}">{}</a>'
+        return format_html(link, address, _("Send the evidence in Stripe's dashboard"))
 
 
 @admin.register(Refund)

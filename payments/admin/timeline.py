@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import prefetch_related_objects
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from lms.models import Access, AccessSource
+from lms.models import AccessSource
 from payments.mails import mails_about
 from payments.models import (
     AutomaticReason,
@@ -67,6 +67,8 @@ class Step:
 
 def timeline(payment: Payment) -> list[Step]:
     """Oldest first. What happened at the same time stays in this order."""
+    # Read once: what was mailed of them is asked for, too.
+    prefetch_related_objects([payment], "moves__by", "refunds__by", "disputes")
     events = [
         Step(
             at=event.received_at,
@@ -92,7 +94,7 @@ def _beginning(payment: Payment) -> Iterator[Step]:
     yield Step(
         at=payment.created_at,
         title=_("Created: %(amount)s, %(method)s")
-        % {"amount": payment.shown_amount, "method": payment.get_method_display()},
+        % {"amount": payment.shown_asked, "method": payment.get_method_display()},
         icon="add_circle",
         detail=_("Imported as %s") % payment.external_id if payment.external_id else "",
         by="" if payment.external_id else _name(payment.payer),
@@ -123,7 +125,7 @@ def _beginning(payment: Payment) -> Iterator[Step]:
 
 
 def _moves(payment: Payment) -> Iterator[Step]:
-    for move in payment.moves.select_related("by"):
+    for move in payment.moves.all():
         icon, tone = LOOKS[PaymentStatus(move.to_status)]
         source = move.get_source_display()
         yield Step(
@@ -137,7 +139,7 @@ def _moves(payment: Payment) -> Iterator[Step]:
 
 
 def _refunds(payment: Payment) -> Iterator[Step]:
-    for refund in payment.refunds.select_related("by"):
+    for refund in payment.refunds.all():
         icon, tone = LOOKS_OF_REFUND[RefundStatus(refund.status)]
         detail = (refund.reason, refund.failure_in_words, refund.refund_id)
         yield Step(
@@ -175,15 +177,7 @@ def _disputes(payment: Payment) -> Iterator[Step]:
 
 
 def _accesses(payment: Payment) -> Iterator[Step]:
-    """What this payment gave, and what staff gave besides for the same thing."""
-    besides = Q(
-        user=payment.payer_id,
-        course=payment.course_id,
-        lesson=payment.lesson_id,
-        source=AccessSource.GRANT,
-    )
-    mine = Access.objects.filter(Q(reference=payment.reference) | besides)
-    for access in mine.select_related("given_by").order_by("pk"):
+    for access in payment.accesses_about().select_related("given_by").order_by("pk"):
         granted = access.source == AccessSource.GRANT
         yield Step(
             at=access.created_at,

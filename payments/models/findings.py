@@ -44,6 +44,8 @@ AT_STRIPE = (
     FindingKind.UNKNOWN_AT_STRIPE,
     FindingKind.STRIPE_SAYS_OTHERWISE,
 )
+# The name of the param that says in words what the others say, too.
+WORDING = "words"
 # What a finding says, by `params["as"]` or its kind; `params` fill the places.
 WORDS = {
     "paid_without_access": _("It is paid, but the learner has no access."),
@@ -68,6 +70,9 @@ WORDS = {
         "Stripe's webhook sends thin events, which Parta can't use: choose snapshot events in Stripe's dashboard."
     ),
     "price_refused": _("Stripe does not accept the price of %(amount)s (%(reason)s)."),
+    "price_refused_in_words": _(
+        "Nobody can buy this for %(amount)s, as Stripe refuses the price: %(words)s (%(reason)s)"
+    ),
     "paid_for_deleted": _("What it was for has been deleted: give the money back."),
     "refund_not_understood": _(
         "Stripe tells of a refund of %(theirs)s that Parta does not understand (%(id)s, status: %(status)s): look at it in Stripe's dashboard."

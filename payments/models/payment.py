@@ -14,9 +14,11 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from lms.models import Course, Lesson
+from lms.models import Access, AccessSource, Course, Lesson
+from lms.models.access import AccessQuerySet
 from lms.models.visibility import protect_or_set_null
 from payments.models.accounts import MadeAtStripe
+from payments.models.findings import FindingKind
 from payments.models.querysets import EARLIEST_PAID, LATEST_PAID, PaymentQuerySet
 from payments.models.states import (
     MOVES,
@@ -234,6 +236,15 @@ class Payment(MadeAtStripe):
         return shown(self.amount, self.currency)
 
     @property
+    def shown_asked(self) -> str:
+        """What was asked for, also where staff accepted another sum."""
+        if self.received_amount is not None:
+            found = self.findings.filter(kind=FindingKind.AMOUNT_DIFFERS).order_by("pk")
+            for params in found.values_list("params", flat=True)[:1]:
+                return shown(Decimal(params["ours"][0]), params["ours"][1])
+        return self.shown_amount
+
+    @property
     def shown_left(self) -> str:
         """What is left of it after refunds."""
         return shown(self.left_amount, self.currency)
@@ -282,6 +293,16 @@ class Payment(MadeAtStripe):
     @property
     def has_target(self) -> bool:
         return self.course_id is not None or self.lesson_id is not None
+
+    def accesses_about(self) -> AccessQuerySet:
+        """What this payment gave, and what staff gave its payer besides for the same thing."""
+        besides = Q(
+            user=self.payer_id,
+            course=self.course_id,
+            lesson=self.lesson_id,
+            source=AccessSource.GRANT,
+        )
+        return Access.objects.filter(Q(reference=self.reference) | besides)
 
     @property
     def reference(self) -> str:

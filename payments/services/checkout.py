@@ -64,7 +64,7 @@ def open_session(
             refusal=f"{error.words} ({error.reason})"[:500], refused_at=timezone.now()
         )
         if not isinstance(error, KeyUsedOtherwise):
-            note_refused_price(payment, error.reason)
+            note_refused_price(payment, error.reason, error.words)
         if error.is_about_amount:
             raise UnchargeableAmount from error
         raise

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import Course, Lesson
 from payments.models import Finding, FindingKind, FindingStatus, Payment
-from payments.models.findings import FindingQuerySet
+from payments.models.findings import WORDING, FindingQuerySet
 from people.models import User
 from project.common.errors import Conflict
 
@@ -32,7 +32,7 @@ def note_finding(
     now = at or timezone.now()
     same = Finding.objects.filter(kind=kind, reference=reference)
     last = same.first()
-    if last and last.status == FindingStatus.SETTLED and last.params == params:
+    if last and last.status == FindingStatus.SETTLED and _facts(last.params) == _facts(params):
         same.filter(pk=last.pk).update(last_seen_at=now)
         return last
     finding, is_new = Finding.objects.get_or_create(
@@ -52,20 +52,26 @@ def note_finding(
     return finding
 
 
+def _facts(params: dict[str, Any]) -> dict[str, Any]:
+    """Stripe may say the same in other words: with the exchange rate of the day, for example."""
+    return {name: value for name, value in params.items() if name != WORDING}
+
+
 def close_findings(findings: FindingQuerySet, *, at: datetime | None = None) -> int:
     """Note of those that are open that nothing is wrong any more; return how many they were."""
     now = at or timezone.now()
     return findings.open().update(status=FindingStatus.REPAIRED, closed_at=now)
 
 
-def note_refused_price(payment: Payment, reason: str) -> None:
+def note_refused_price(payment: Payment, reason: str, words: str) -> None:
     """Keep that nobody can buy a course or lesson at its present price: one finding however many
-    try."""
+    try. `words` are Stripe's own for the reason."""
     note_finding(
         kind=FindingKind.PRICE_REFUSED,
         reference=target_reference(payment),
         payment_id=payment.pk,
-        params={"amount": [str(payment.amount), payment.currency], "reason": reason},
+        params={"amount": [str(payment.amount), payment.currency], "reason": reason}
+        | ({"as": "price_refused_in_words", WORDING: words} if words else {}),
     )
 
 

@@ -106,8 +106,9 @@ def _note_request(
     payment_id: int, by: User, reason: str, amount: Decimal | None, *, ends_access: bool
 ) -> Refund:
     payment = lock_payment(payment_id)
+    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
     if payment.awaits_decision:
-        book_received(payment)
+        book_received(payment, cause)
     elif payment.status != PaymentStatus.PAID:
         raise IllegalMove
     if payment.disputes.standing().exists():
@@ -134,7 +135,7 @@ def _note_request(
         return refund
     refund.status, refund.settled_at = RefundStatus.SUCCEEDED, timezone.now()
     refund.save()
-    _settle(payment, Cause(source=MoveSource.STAFF, by=by, reason=reason))
+    _settle(payment, cause)
     tell_payer(payment, REFUNDED, subject_id=refund.pk, key=str(refund.pk))
     return refund
 
@@ -218,7 +219,7 @@ def apply_refund(*, payment_id: int, refund: ProviderRefund, source: MoveSource)
             refund.id,
             payment_id=payment.pk,
             status=refund.status,
-            theirs=refund.amount and [str(refund.amount), refund.currency],
+            theirs=None if refund.amount is None else [str(refund.amount), refund.currency],
         )
     else:
         note_understood(refund.id)
@@ -230,8 +231,10 @@ def apply_refund(*, payment_id: int, refund: ProviderRefund, source: MoveSource)
         ours.refund_id = refund.id
         ours.save(update_fields=["refund_id"])
         return StripeOutcome.UNMOVED.about(ours.status)
-    told = AutomaticReason.REFUND.about(refund.id, to)
-    cause = Cause(source=source, by=ours.by, reason=ours.reason or told)
+    cause = Cause(source=source, by=ours.by, reason=ours.reason)
+    if to == RefundStatus.FAILED or not ours.reason:
+        # That it failed is nobody's wish.
+        cause = Cause(source=source, reason=AutomaticReason.REFUND.about(refund.id, to))
     note_money_came(payment, cause=cause, at=refund.created)
     ours.refund_id, ours.status, ours.failure = refund.id, to, refund.failure[:100]
     ours.settled_at = None if to == RefundStatus.REQUESTED else timezone.now()

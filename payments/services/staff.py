@@ -70,8 +70,8 @@ def accept_amount(*, payment: Payment, by: User, reason: str) -> Payment:
     _require_target(payment)
     if not payment.awaits_decision:
         raise IllegalMove
-    book_received(payment)
     cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
+    book_received(payment, cause)
     move_locked(payment, to=PaymentStatus.PAID, cause=cause)
     return payment
 

@@ -25,7 +25,7 @@ from payments.models import (
     RefundStatus,
 )
 from payments.models.payment import reference_of
-from payments.services.findings import close_findings, note_finding
+from payments.services.findings import close_findings, note_finding, settle_finding
 from people.models import User
 from project.common.background.queue import enqueue
 from project.common.db.bulk import insert_rows, reserve_ids
@@ -121,10 +121,15 @@ def tell_payer(
     send_to_one(kind, payment.payer, subject_id=subject_id, key=key, title=payment.title)
 
 
-def book_received(payment: Payment) -> None:
-    """Let a payment that `awaits_decision` be of the sum that came."""
+def book_received(payment: Payment, cause: Cause) -> None:
+    """Let a payment that `awaits_decision` be of the sum that came, as a person decided or a fact
+    says."""
     payment.book_received()
-    close_findings(payment.findings.filter(kind=FindingKind.AMOUNT_DIFFERS))
+    for finding in payment.findings.open().filter(kind=FindingKind.AMOUNT_DIFFERS):
+        if cause.by is None:
+            close_findings(payment.findings.filter(pk=finding.pk))
+        else:
+            settle_finding(finding=finding, by=cause.by, reason=cause.reason)
 
 
 def note_money_came(payment: Payment, *, cause: Cause, at: datetime) -> None:
@@ -132,7 +137,7 @@ def note_money_came(payment: Payment, *, cause: Cause, at: datetime) -> None:
     dispute): events come in any order. Its sum is the one that came. The caller settles the access:
     the fact may take it at once, and then it was never given."""
     if payment.awaits_decision:
-        book_received(payment)
+        book_received(payment, cause)
     if payment.status not in {PaymentStatus.PAID, PaymentStatus.REFUNDED}:
         move_locked(payment, to=PaymentStatus.PAID, cause=cause, at=at, settles=False)
 

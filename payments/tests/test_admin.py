@@ -194,6 +194,8 @@ def test_access_is_granted_whatever_becomes_of_the_money(client_of, support):
     )
     client.post(page("reject", payment.pk), {"reason": "Never came"})
     assert Access.objects.active().count() == 1
+    mail = f"Email “access given” to {payment.payer.email}: waiting"
+    assert mail in client.get(page("change", payment.pk)).text
 
 
 def test_who_learns_the_course_needs_no_access_to_its_lesson(client_of, administrator):
@@ -430,9 +432,9 @@ def test_queries_for_the_page_do_not_grow(
     client = client_of(administrator)
     ContentType.objects.get_for_model(Payment)  # asked for once in each process
     # 1 session, 2 person, 3 payment for the page, 4 payment for the buttons, 5 is there access,
-    # 6 payer, 7 payer for the buttons, 8 course, 9 events, 10 moves, 11 refunds, 12 disputes,
-    # 13 accesses, 14 mail.
-    with django_assert_num_queries(14):
+    # 6 payer, 7 payer for the buttons, 8 course, 9 events, 10 moves, 11 who moved it,
+    # 12 refunds, 13 disputes, 14 accesses, 15 accesses for the mail, 16 mail.
+    with django_assert_num_queries(16):
         client.get(page("change", payment.pk))
 
 

@@ -173,6 +173,23 @@ def test_refunds_that_wait_and_that_failed_are_seen(client_of, support):
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "livemode", "place"),
+    [
+        ("needs_response", False, "/test/payments/pi_7"),
+        ("other", True, "/payments/pi_7"),
+        ("won", True, None),
+    ],
+)
+def test_a_dispute_that_is_open_leads_to_where_it_is_answered(
+    client_of, support, status, livemode, place
+):
+    payment = PaymentFactory.create(paid=True, livemode=livemode, payment_intent_id="pi_7")
+    dispute = DisputeFactory.create(payment=payment, status=status)
+    text = client_of(support).get(page("dispute", "change", dispute.pk)).text
+    assert re.findall(r"https://dashboard\.stripe\.com([^\"]+)", text) == ([place] if place else [])
+
+
 @pytest.mark.parametrize("number", [2, 20])
 @pytest.mark.parametrize("model", ["finding", "dispute", "refund"])
 def test_queries_of_the_lists_do_not_grow(

@@ -107,7 +107,11 @@ def test_staff_decide_beside_the_finding(
     client.post(address, REASON)
     payment.refresh_from_db()
     finding.refresh_from_db()
-    assert (payment.status, finding.status) == (expected, "repaired")
+    assert payment.status == expected
+    settled = (finding.status, finding.settled_by, finding.settled_reason)
+    assert settled == ("settled", administrator, REASON["reason"])
+    page = client.get(reverse("admin:payments_payment_change", args=[payment.pk])).text
+    assert "Created: 1,990.00\N{NO-BREAK SPACE}RUB, Stripe" in page
     assert (
         address not in client.get(reverse("admin:payments_finding_change", args=[finding.pk])).text
     )

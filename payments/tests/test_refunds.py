@@ -325,6 +325,9 @@ def test_a_refund_that_failed_gives_everything_back_however_it_is_heard_of(
     else:
         consistency.compare_with_stripe([bought.pk], fix=True)
     assert state(bought) == ("paid", 0, True)
+    # Nobody of the staff wanted that.
+    back = bought.moves.latest("pk")
+    assert (back.by, back.reason) == (None, f"refund: {made.refund_id}, failed")
 
 
 def test_refunds_that_stripe_does_not_list_are_no_end_of_the_night(bought, monkeypatch):

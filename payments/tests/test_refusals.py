@@ -22,8 +22,8 @@ WORDS = "You may not sell to lev@example.com in this currency."
 def refuse(stripe_sandbox):
     """Have the next page refused."""
 
-    def plan(code="currency_not_supported"):
-        fault = Fault("refuse", "create_session", code=code, words=WORDS)
+    def plan(code="currency_not_supported", words=WORDS):
+        fault = Fault("refuse", "create_session", code=code, words=words)
         stripe_sandbox.api.faults.append(fault)
 
     return plan
@@ -88,9 +88,9 @@ def test_a_price_that_is_refused_is_one_finding_and_pressing_when_it_repeats(
     finding = Finding.objects.open().get()
     sold = course if what == "course" else lesson
     assert (finding.kind, finding.reference) == ("price_refused", f"{what}:{sold.pk}")
-    assert (
-        finding.detail
-        == f"Stripe does not accept the price of 1,990.00\N{NO-BREAK SPACE}RUB ({code})."
+    assert finding.detail == (
+        "Nobody can buy this for 1,990.00\N{NO-BREAK SPACE}RUB, as Stripe refuses the price:"
+        f" You may not sell to … in this currency. ({code})"
     )
     assert "Price refused by Stripe" not in client.get("/admin/").text
     refuse(code)
@@ -129,7 +129,8 @@ def test_what_staff_settled_stays_so_until_the_price_is_another(buy, refuse, adm
     refuse()
     buy()
     settle_finding(finding=Finding.objects.get(), by=administrator, reason="We know")
-    refuse()
+    # It is the same in other words.
+    refuse(words="That makes 0.49 dollars today.")
     buy()
     assert Finding.objects.get().status == "settled"
     Course.objects.update(price=2500)
