@@ -38,7 +38,7 @@ def apply_dispute(
             dispute.id,
             payment_id=payment.pk,
             status=dispute.status,
-            theirs=dispute.amount and [str(dispute.amount), dispute.currency],
+            theirs=None if dispute.amount is None else [str(dispute.amount), dispute.currency],
         )
     else:
         note_understood(dispute.id)
