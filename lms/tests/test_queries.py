@@ -1,5 +1,6 @@
 """What is read without model objects (lms/queries.py) is what the rows say."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -42,6 +43,11 @@ def school(author, learner):
     Access.objects.create(user=learner, lesson=draft.lessons.all()[0], source=AccessSource.GRANT)
 
 
+def written(time: datetime) -> str:
+    """A time as the API writes it."""
+    return time.isoformat().replace("+00:00", "Z")
+
+
 def common_to_all(thing):
     return {
         "id": thing.pk,
@@ -55,7 +61,7 @@ def material(thing):
         "summary": thing.summary,
         "preview": thing.preview.url if thing.preview else None,
         "currency": "RUB",
-        "updated_at": thing.updated_at.isoformat(),
+        "updated_at": written(thing.updated_at),
     }
 
 
@@ -70,7 +76,7 @@ def lesson_shown(user, lesson):
         "position": lesson.position,
         "is_preview": lesson.is_preview,
         "abilities": permissions.lesson_abilities(user, lesson),
-        "created_at": lesson.created_at.isoformat(),
+        "created_at": written(lesson.created_at),
     }
 
 
@@ -83,7 +89,7 @@ def course_shown(user, course):
         "lessons": lessons,
         "is_subscribed": course.is_subscribed,
         "abilities": permissions.course_abilities(user, course),
-        "created_at": course.created_at.isoformat(),
+        "created_at": written(course.created_at),
     }
 
 

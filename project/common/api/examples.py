@@ -5,7 +5,7 @@ from typing import Any
 type Part = dict[str, Any]  # of the document, or all of it
 
 BY_FORMAT = {
-    "date-time": "2026-11-23T09:30:00+03:00",
+    "date-time": "2026-11-23T06:30:00Z",
     "date": "2026-11-23",
     "uri": "https://school.example/",
     "email": "anna@school.example",

@@ -15,7 +15,7 @@ from ninja.decorators import decorate_view
 from ninja.operation import Operation
 from ninja.renderers import BaseRenderer
 from ninja.utils import contribute_operation_callback
-from orjson import dumps
+from orjson import OPT_UTC_Z, dumps
 
 from project.common.api.problems import problem
 from project.common.versions import Expected
@@ -36,12 +36,12 @@ def _address_of(name: str) -> str:
 
 
 class JSONRenderer(BaseRenderer):
-    """Write responses with orjson."""
+    """Write responses with orjson; times end in `Z`, as generated validators want them."""
 
     media_type = "application/json"
 
     def render(self, request: HttpRequest, data: object, *, response_status: int) -> bytes:
-        return dumps(data)
+        return dumps(data, option=OPT_UTC_Z)
 
 
 # A tag is `"version.digest"`: which version of the thing it is, and what of it the answer says to
@@ -95,7 +95,7 @@ def tagged[Function: Callable[..., Any]](
         responses: dict[int, object] = {code: {"headers": ETAG} for code in statuses}
         if "GET" in operation.methods:
             responses |= {304: {"headers": ETAG}, 412: {}}
-        operation.openapi_extra = {"responses": responses}
+        operation.openapi_extra = (operation.openapi_extra or {}) | {"responses": responses}
 
     def decorate(function: Function) -> Function:
         @wraps(function)
