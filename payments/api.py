@@ -4,9 +4,10 @@ from typing import Annotated
 
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Header, Query, Router, Status
+from ninja.errors import Throttled
 from ninja.pagination import paginate
 from ninja.throttling import BaseThrottle
 from redis.exceptions import RedisError
@@ -17,6 +18,13 @@ from lms.statistics import figures_of
 from payments import queries
 from payments.models import MoveSource, Payment
 from payments.permissions import can_cancel, can_see_earnings
+from payments.provider.types import (
+    InvalidEvent,
+    InvalidSignature,
+    ProviderError,
+    ProviderMisconfigured,
+    UnchargeableAmount,
+)
 from payments.schemas import (
     CourseStatisticsOut,
     IdempotencyKeyText,
@@ -24,11 +32,11 @@ from payments.schemas import (
     PaymentIn,
     PaymentOut,
 )
-from payments.services import checkout, purchase, stripe_events
+from payments.services import checkout, purchase, stripe_events, transitions
 from people.current_user import AuthenticatedRequest, current_user
+from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import revalidated
-from project.common.api.schemas import Problem
 from project.common.db.compiled import Row, RowList
 
 router = Router()
@@ -87,10 +95,11 @@ def get_payment(request: AuthenticatedRequest, payment_id: int) -> Row:
 
 @router.get(
     "/{int:payment_id}/status",
-    response={200: PaymentOut, 429: Problem, 502: Problem},
+    response=PaymentOut,
     summary="Ask how a payment stands",
     throttle=[QuestionThrottle()],
 )
+@raises(Throttled, ProviderError)
 @revalidated
 def get_payment_status(request: AuthenticatedRequest, payment_id: int) -> Payment:
     """A payment that is open at Stripe is asked about there, and what Stripe says is stored.
@@ -101,8 +110,17 @@ def get_payment_status(request: AuthenticatedRequest, payment_id: int) -> Paymen
 
 @router.post(
     "",
-    response={200: PaymentOut, 201: PaymentOut, 404: Problem, 409: Problem, 502: Problem},
+    response={200: PaymentOut, 201: PaymentOut},
     summary="Ask to pay for a course or lesson",
+)
+@raises(
+    Http404,
+    purchase.NothingToPay,
+    purchase.AlreadyPaid,
+    purchase.IdempotencyKeyReused,
+    UnchargeableAmount,
+    ProviderError,
+    ProviderMisconfigured,
 )
 @revalidated
 def create_payment(
@@ -137,9 +155,10 @@ def create_payment(
 
 @router.delete(
     "/{int:payment_id}",
-    response={204: None, 403: Problem, 409: Problem, 502: Problem},
+    response={204: None},
     summary="Cancel an order",
 )
+@raises(PermissionDenied, transitions.IllegalMove, ProviderError)
 def cancel_payment(request: AuthenticatedRequest, payment_id: int) -> Status[None]:
     """Of the caller's own, while it is pending; its page at Stripe is closed first. The payment stays,
     as `cancelled`, and a repeat is 204, too. The money came or is on its way, or the payment is
@@ -155,10 +174,11 @@ def cancel_payment(request: AuthenticatedRequest, payment_id: int) -> Status[Non
 @router.post(
     "/stripe/webhook",
     auth=None,
-    response={200: None},
+    response=None,
     summary="Receive an event from Stripe",
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {}}}}},
 )
+@raises(InvalidSignature, InvalidEvent)
 def receive_stripe_event(
     request: HttpRequest,
     signature: Annotated[

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from ninja import Field, Schema
-from pydantic import ConfigDict, StringConstraints, model_validator
-from pydantic.config import JsonDict
-from pydantic_core import PydanticCustomError
+from pydantic import GetJsonSchemaHandler, StringConstraints, TypeAdapter, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from lms.schemas import LessonCompletionsOut
 from payments.models import PaymentMethod, PaymentStatus
@@ -15,14 +15,6 @@ from project.common.api.schemas import Identifier, InputSchema, Money, OutputSch
 PaymentOrdering = Literal["-paid_at", "paid_at", "-amount", "amount"]
 # Visible ASCII, as in a token that a client makes up; a UUID is a good one.
 IdempotencyKeyText = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$")]
-
-
-def _either(chosen: str, other: str) -> JsonDict:
-    return {
-        "type": "object",
-        "properties": {chosen: {"type": "integer"}, other: {"type": "null"}},
-        "required": [chosen],
-    }
 
 
 class PaymentFilters(Schema):
@@ -77,19 +69,34 @@ class PaymentOut(OutputSchema):
     paid_at: datetime | None
 
 
+class CoursePaymentIn(InputSchema):
+    """To pay for a whole course."""
+
+    course_id: Identifier = Field(examples=[3])
+    method: PaymentMethod
+
+
+class LessonPaymentIn(InputSchema):
+    """To pay for a single lesson."""
+
+    lesson_id: Identifier = Field(examples=[12])
+    method: PaymentMethod
+
+
 class PaymentIn(InputSchema):
     """What the caller wants to pay for: either a course or a lesson."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [_either("course_id", "lesson_id"), _either("lesson_id", "course_id")],
-            "examples": [{"course_id": 3, "method": "transfer"}],
-        }
-    )
 
     course_id: Identifier | None = None
     lesson_id: Identifier | None = None
     method: PaymentMethod
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Read as one model, so that what is wrong is said of a field, not of one of two forms."""
+        forms = TypeAdapter(CoursePaymentIn | LessonPaymentIn).core_schema
+        return {"description": cls.__doc__, "oneOf": handler(forms)["anyOf"]}
 
     @model_validator(mode="after")
     def _check_target(self) -> Self:

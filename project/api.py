@@ -29,6 +29,7 @@ from payments.provider.types import (
     ProviderError,
     ProviderMisconfigured,
 )
+from people.errors import InvalidToken, TokenExpired
 from people.tokens import AccessTokenAuth
 from project.common.api import messages
 from project.common.api.caching import kept_by_its_reader
@@ -49,30 +50,6 @@ from project.common.errors import (
 
 logger = logging.getLogger(__name__)
 
-api = DescribedAPI(
-    title="Parta",
-    version="1",
-    description="API of the learning platform. Errors are RFC 9457 problem documents.",
-    urls_namespace="api",
-    auth=AccessTokenAuth(),
-    parser=JSONParser(),
-    renderer=JSONRenderer(),
-)
-api.add_decorator(exact_query, mode="view")
-# For who asks for it: the pages of courses shrink to an eighth.
-api.add_decorator(compressed, mode="view")
-api.add_decorator(kept_by_its_reader, mode="view")
-api.add_router("/meta", "project.meta.router", tags=["meta"])
-api.add_router("/auth", "people.api.auth.router", tags=["auth"])
-api.add_router("/users", "people.api.users.router", tags=["users"])
-api.add_router("/courses", "lms.api.courses.router", tags=["courses"])
-api.add_router("/courses", "payments.api.course_router", tags=["courses"])
-api.add_router("/lessons", "lms.api.lessons.router", tags=["lessons"])
-api.add_router("/subscriptions", "lms.api.subscriptions.router", tags=["subscriptions"])
-api.add_router("/catalog", "lms.api.catalog.router", tags=["catalog"])
-api.add_router("/learning", "lms.api.learning.router", tags=["learning"])
-api.add_router("/payments", "payments.api.router", tags=["payments"])
-
 # The nearest class in the order of inheritance decides.
 STATUSES: dict[type[Exception], int] = {
     Unauthenticated: 401,
@@ -91,6 +68,7 @@ STATUSES: dict[type[Exception], int] = {
     ObjectNotUpdated: 404,
     AuthenticationError: 401,
     PermissionDenied: 403,
+    Throttled: 429,
     RequestDataTooBig: 413,
     SuspiciousOperation: 400,
     UnreadablePostError: 400,
@@ -103,25 +81,72 @@ STATUSES: dict[type[Exception], int] = {
 }
 
 
-def status_of(error: Exception) -> int:
+def status_of(error: type[Exception]) -> int:
     """Return the status of an error; KeyError for one that the table doesn't have."""
-    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    return next(STATUSES[kind] for kind in error.__mro__ if kind in STATUSES)
+
+
+INTRODUCTION = settings.BASE_DIR / "templates/api/introduction.md"
+TAGS = {
+    "meta": "What an application has to know before anybody has logged in.",
+    "auth": "Accounts and tokens: register, log in, stay logged in, forgotten passwords.",
+    "users": "People: one's own profile, and what everybody may know of others.",
+    "courses": "Authoring: courses with their pictures and history; for authors and moderators.",
+    "lessons": "Authoring: the lessons of courses; for authors and moderators.",
+    "subscriptions": "Who hears by mail when a course changes.",
+    "catalog": "The published courses, for everybody to find.",
+    "learning": "What the caller may learn, and how far they have come.",
+    "payments": "Buying courses and lessons: in cash, by transfer, through Stripe.",
+}
+
+api = DescribedAPI(
+    title="Parta",
+    version="1",
+    description=INTRODUCTION.read_text(),
+    servers=[{"url": "/", "description": "The host of this document"}],
+    openapi_extra={
+        "info": {"license": {"name": "MIT", "identifier": "MIT"}},
+        "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
+    },
+    urls_namespace="api",
+    auth=AccessTokenAuth(),
+    token_errors=(Unauthenticated, InvalidToken, TokenExpired),
+    status_of=status_of,
+    parser=JSONParser(),
+    renderer=JSONRenderer(),
+)
+api.add_decorator(exact_query, mode="view")
+# For who asks for it: the pages of courses shrink to an eighth.
+api.add_decorator(compressed, mode="view")
+api.add_decorator(kept_by_its_reader, mode="view")
+api.add_router("/meta", "project.meta.router", tags=["meta"])
+api.add_router("/auth", "people.api.auth.router", tags=["auth"])
+api.add_router("/users", "people.api.users.router", tags=["users"])
+api.add_router("/courses", "lms.api.courses.router", tags=["courses"])
+api.add_router("/courses", "payments.api.course_router", tags=["courses"])
+api.add_router("/lessons", "lms.api.lessons.router", tags=["lessons"])
+api.add_router("/subscriptions", "lms.api.subscriptions.router", tags=["subscriptions"])
+api.add_router("/catalog", "lms.api.catalog.router", tags=["catalog"])
+api.add_router("/learning", "lms.api.learning.router", tags=["learning"])
+api.add_router("/payments", "payments.api.router", tags=["payments"])
 
 
 @api.exception_handler(DomainError)
 def answer_domain_error(request: HttpRequest, error: DomainError) -> HttpResponse:
-    return problem(status_of(error), code=error.code, detail=str(error), members=error.members)
+    return problem(
+        status_of(type(error)), code=error.code, detail=str(error), members=error.members
+    )
 
 
 def answer_by_status(request: HttpRequest, error: Any) -> HttpResponse:
-    status = status_of(error)
+    status = status_of(type(error))
     if status >= 500:
         logger.error("The database or the cache did not answer", exc_info=error)
     return problem(status)
 
 
 for kind in STATUSES:
-    if not issubclass(kind, DomainError):
+    if not issubclass(kind, DomainError | Throttled):
         api.add_exception_handler(kind, answer_by_status)
 
 

@@ -1,6 +1,7 @@
 """The courses that everyone signed in can find; with `PUBLIC_CATALOG` everyone."""
 
 from ninja import Query, Router
+from ninja.errors import Throttled
 from ninja.pagination import paginate
 
 from lms import queries
@@ -8,9 +9,9 @@ from lms.schemas import CatalogCourseDetailsOut, CatalogCourseOut, CatalogFilter
 from people.current_user import AuthenticatedRequest
 from people.throttles import limit_visitor
 from people.tokens import AccessTokenAuth
+from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import revalidated
-from project.common.api.schemas import Problem
 from project.common.db.compiled import Row, RowList
 
 router = Router()
@@ -19,9 +20,10 @@ router = Router()
 @router.get(
     "/courses",
     auth=AccessTokenAuth(count_visitor=limit_visitor),
-    response={200: list[CatalogCourseOut], 429: Problem},
+    response={200: list[CatalogCourseOut]},
     summary="List published courses",
 )
+@raises(Throttled)
 @paginate(PageNumberPagination)
 def list_catalog_courses(request: AuthenticatedRequest, filters: Query[CatalogFilters]) -> RowList:
     """Every published course; drafts are found nowhere here. A school may have its catalog answer
@@ -32,9 +34,10 @@ def list_catalog_courses(request: AuthenticatedRequest, filters: Query[CatalogFi
 @router.get(
     "/courses/{int:course_id}",
     auth=AccessTokenAuth(count_visitor=limit_visitor),
-    response={200: CatalogCourseDetailsOut, 429: Problem},
+    response=CatalogCourseDetailsOut,
     summary="Look at a course",
 )
+@raises(Throttled)
 @revalidated
 def get_catalog_course(request: AuthenticatedRequest, course_id: int) -> Row:
     """A published course with the outline of its lessons, without their contents; as for the list, a

@@ -25,9 +25,9 @@ from lms.schemas import (
 from lms.services import authoring, ordering, restoring, subscriptions
 from lms.statistics import Learners
 from people.current_user import AuthenticatedRequest
+from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import IfMatch, note_version, tagged, versions_in
-from project.common.api.schemas import Problem
 from project.common.db.compiled import Row, RowList
 from project.common.images import read_upload
 from project.common.versions import version_at
@@ -43,7 +43,8 @@ def list_courses(request: AuthenticatedRequest, filters: Query[CourseFilters]) -
     return queries.list_courses(request.user, **filters.model_dump())
 
 
-@router.post("", response={201: CourseDetailsOut, 403: Problem}, summary="Create a course")
+@router.post("", response={201: CourseDetailsOut}, summary="Create a course")
+@raises(PermissionDenied)
 @with_tag
 def create_course(request: AuthenticatedRequest, payload: CourseIn) -> Status[Row]:
     """The caller becomes the author. Moderators can't: 403."""
@@ -85,9 +86,10 @@ def update_course(
 
 @router.delete(
     "/{int:course_id}",
-    response={204: None, 403: Problem, 409: Problem},
+    response={204: None},
     summary="Delete a course",
 )
+@raises(PermissionDenied, authoring.HasPayments)
 def delete_course(
     request: AuthenticatedRequest, course_id: int, if_match: IfMatch = ""
 ) -> Status[None]:
@@ -129,9 +131,10 @@ def delete_course_preview(
 
 @router.put(
     "/{int:course_id}/lessons/order",
-    response={200: CourseDetailsOut, 409: Problem},
+    response=CourseDetailsOut,
     summary="Put the lessons of a course in order",
 )
+@raises(ordering.LessonsChanged)
 @with_tag
 def order_lessons(
     request: AuthenticatedRequest, course_id: int, payload: LessonOrder, if_match: IfMatch = ""
@@ -161,9 +164,10 @@ def list_course_changes(request: AuthenticatedRequest, course_id: int) -> Change
 
 @router.post(
     "/{int:course_id}/history/{entry}/revert",
-    response={200: CourseDetailsOut, 409: Problem},
+    response=CourseDetailsOut,
     summary="Put back a change of a course",
 )
+@raises(restoring.NothingToPutBack, ordering.LessonsChanged)
 @with_tag
 def revert_change(
     request: AuthenticatedRequest, course_id: int, entry: str, options: Query[EditOptions]

@@ -17,10 +17,11 @@ from lms.schemas import (
 from lms.services import learning
 from people.current_user import AuthenticatedRequest
 from people.models import User
+from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import revalidated
-from project.common.api.schemas import Problem
 from project.common.db.compiled import Row, RowList
+from project.common.errors import PaymentRequired
 
 router = Router()
 
@@ -45,6 +46,7 @@ def list_learning(request: AuthenticatedRequest) -> RowList:
     response={200: LearningCourseOut, 403: NoAccessProblem},
     summary="Learn a course",
 )
+@raises(learning.NoCourseAccess)
 @revalidated
 def get_learning_course(request: AuthenticatedRequest, course_id: int) -> Row:
     """The outline of a course for whoever has a right to it or to one of its lessons, also when its
@@ -60,9 +62,10 @@ def get_learning_course(request: AuthenticatedRequest, course_id: int) -> Row:
 
 @router.post(
     "/courses/{int:course_id}/enrollment",
-    response={200: EnrollmentOut, 201: EnrollmentOut, 402: Problem},
+    response={200: EnrollmentOut, 201: EnrollmentOut},
     summary="Enrol in a free course",
 )
+@raises(PaymentRequired)
 def enroll_in_course(request: AuthenticatedRequest, course_id: int) -> Status[dict[str, object]]:
     """A course with a price: 402 `payment_required`. Who has access already: 200."""
     course = get_object_or_404(Course.objects.published(), pk=course_id)
@@ -72,9 +75,10 @@ def enroll_in_course(request: AuthenticatedRequest, course_id: int) -> Status[di
 
 @router.delete(
     "/courses/{int:course_id}/enrollment",
-    response={204: None, 409: Problem},
+    response={204: None},
     summary="Leave a free course",
 )
+@raises(learning.NotByEnrollment)
 def leave_course(request: AuthenticatedRequest, course_id: int) -> Status[None]:
     """Also answers 204 if the caller was not enrolled. Completed lessons are remembered, and the
     subscription stays. Who has the course by a payment or from the school: 409
@@ -88,6 +92,7 @@ def leave_course(request: AuthenticatedRequest, course_id: int) -> Status[None]:
     response={200: LearningLessonOut, 403: NoAccessProblem},
     summary="Learn a lesson",
 )
+@raises(learning.NoAccess)
 @revalidated
 def get_learning_lesson(request: AuthenticatedRequest, lesson_id: int) -> Row:
     """The whole lesson, with its video. Without access: 403 `no_access`, which says what course it
@@ -103,6 +108,7 @@ def get_learning_lesson(request: AuthenticatedRequest, lesson_id: int) -> Row:
     response={200: ProgressChangeOut, 403: NoAccessProblem},
     summary="Mark a lesson as completed",
 )
+@raises(learning.NoAccess)
 def complete_lesson(request: AuthenticatedRequest, lesson_id: int) -> Row:
     """Answers the same if it already was. Without access: 403 `no_access`."""
     lesson = _get_known_lesson(request.user, lesson_id)
@@ -115,6 +121,7 @@ def complete_lesson(request: AuthenticatedRequest, lesson_id: int) -> Row:
     response={200: ProgressChangeOut, 403: NoAccessProblem},
     summary="Mark a lesson as not completed",
 )
+@raises(learning.NoAccess)
 def reopen_lesson(request: AuthenticatedRequest, lesson_id: int) -> Row:
     """Answers the same if it was not completed. Without access: 403 `no_access`."""
     lesson = _get_known_lesson(request.user, lesson_id)

@@ -1,3 +1,5 @@
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
 from ninja import File, Query, Router, Status, UploadedFile
 from ninja.pagination import paginate
 
@@ -13,9 +15,9 @@ from lms.schemas import (
 )
 from lms.services import authoring
 from people.current_user import AuthenticatedRequest
+from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import IfMatch, note_version, tagged, versions_in
-from project.common.api.schemas import Problem
 from project.common.db.compiled import Row, RowList
 from project.common.images import read_upload
 from project.common.versions import version_at
@@ -31,9 +33,8 @@ def list_lessons(request: AuthenticatedRequest, filters: Query[LessonFilters]) -
     return queries.list_lessons(request.user, course_id=filters.course_id)
 
 
-@router.post(
-    "", response={201: LessonDetailsOut, 403: Problem, 404: Problem}, summary="Add a lesson"
-)
+@router.post("", response={201: LessonDetailsOut}, summary="Add a lesson")
+@raises(PermissionDenied, Http404)
 @with_tag
 def create_lesson(
     request: AuthenticatedRequest, payload: LessonIn, options: Query[EditOptions]
@@ -56,9 +57,10 @@ def get_lesson_details(request: AuthenticatedRequest, lesson_id: int) -> Row:
 
 @router.patch(
     "/{int:lesson_id}",
-    response={200: LessonDetailsOut, 403: Problem, 409: Problem},
+    response=LessonDetailsOut,
     summary="Change a lesson",
 )
+@raises(PermissionDenied, authoring.LessonKept)
 @with_tag
 def update_lesson(
     request: AuthenticatedRequest,
@@ -86,9 +88,10 @@ def update_lesson(
 
 @router.delete(
     "/{int:lesson_id}",
-    response={204: None, 403: Problem, 409: Problem},
+    response={204: None},
     summary="Delete a lesson",
 )
+@raises(PermissionDenied, authoring.HasPayments)
 def delete_lesson(
     request: AuthenticatedRequest, lesson_id: int, if_match: IfMatch = ""
 ) -> Status[None]:

@@ -1,9 +1,20 @@
 from django.http import HttpRequest
 from django.utils.translation import get_language
 from ninja import Router, Status
+from ninja.errors import Throttled
 
 from people import login_queue, throttles, tokens
 from people.current_user import AuthenticatedRequest
+from people.errors import (
+    AccountBlocked,
+    EmailTaken,
+    InvalidCredentials,
+    InvalidLink,
+    InvalidToken,
+    RegistrationClosed,
+    TokenExpired,
+    TokenReused,
+)
 from people.models import Language, User
 from people.schemas import (
     AccountBlockedProblem,
@@ -20,7 +31,7 @@ from people.schemas import (
 )
 from people.services import accounts, blocks, passwords, sessions
 from people.tokens import TokenPair
-from project.common.api.schemas import Problem
+from project.common.api.openapi import raises
 
 router = Router()
 
@@ -28,9 +39,10 @@ router = Router()
 @router.post(
     "/register",
     auth=None,
-    response={201: ProfileOut, 403: Problem, 409: Problem, 429: Problem},
+    response={201: ProfileOut},
     summary="Register",
 )
+@raises(EmailTaken, RegistrationClosed, Throttled)
 def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
     """Creates an account that can log in right away. A weak password gives 422, an email that is
     already taken, regardless of letter case, 409 `email_taken`. Where only staff make accounts: 403
@@ -45,9 +57,10 @@ def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
 @router.post(
     "/token",
     auth=None,
-    response={200: TokenPairOut, 401: Problem, 403: AccountBlockedProblem, 429: Problem},
+    response={200: TokenPairOut, 403: AccountBlockedProblem},
     summary="Log in",
 )
+@raises(InvalidCredentials, AccountBlocked, Throttled)
 def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
     """A wrong email or password gives 401 `invalid_credentials`, the right password of a blocked
     account 403 `account_blocked`, whose `reason` says whether there is a way back. The letter case of the email does not matter. While too many
@@ -63,9 +76,10 @@ def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
 @router.post(
     "/token/refresh",
     auth=None,
-    response={200: TokenPairOut, 401: Problem},
+    response=TokenPairOut,
     summary="Exchange a refresh token",
 )
+@raises(InvalidToken, TokenExpired, TokenReused)
 def refresh_token(request: HttpRequest, payload: RefreshIn) -> TokenPair:
     """Returns new tokens; the old refresh token is no longer accepted. For 30 seconds it still gives
     the same new refresh token: tabs of a browser may exchange one token at once, and an answer that
@@ -75,9 +89,8 @@ def refresh_token(request: HttpRequest, payload: RefreshIn) -> TokenPair:
     return sessions.refresh(token=payload.refresh)
 
 
-@router.post(
-    "/token/verify", auth=None, response={204: None, 401: Problem}, summary="Check a token"
-)
+@router.post("/token/verify", auth=None, response={204: None}, summary="Check a token")
+@raises(InvalidToken, TokenExpired)
 def verify_token(request: HttpRequest, payload: TokenIn) -> Status[None]:
     """Answers 204 if this access or refresh token, and its account, would be accepted now."""
     tokens.verify(payload.token)
@@ -102,9 +115,10 @@ def logout_everywhere(request: AuthenticatedRequest) -> Status[None]:
 
 @router.post(
     "/password/change",
-    response={200: TokenPairOut, 429: Problem},
+    response={200: TokenPairOut},
     summary="Change your password",
 )
+@raises(Throttled)
 def change_password(request: AuthenticatedRequest, payload: PasswordChangeIn) -> TokenPair:
     """Ends all tokens of the caller and returns new ones. A wrong old password or a weak new one
     gives 422."""
@@ -118,9 +132,10 @@ def change_password(request: AuthenticatedRequest, payload: PasswordChangeIn) ->
 @router.post(
     "/password/reset",
     auth=None,
-    response={202: None, 429: Problem},
+    response={202: None},
     summary="Request a link to set a new password",
 )
+@raises(Throttled)
 def request_password_reset(request: HttpRequest, payload: EmailIn) -> Status[None]:
     """Sends a mail with a link to `/password-reset/{uid}/{token}` of the front end if there is such
     an account; the answer is the same either way."""
@@ -132,9 +147,10 @@ def request_password_reset(request: HttpRequest, payload: EmailIn) -> Status[Non
 @router.post(
     "/password/reset/confirm",
     auth=None,
-    response={204: None, 409: Problem, 429: Problem},
+    response={204: None},
     summary="Set a new password with a link",
 )
+@raises(InvalidLink, Throttled)
 def confirm_password_reset(request: HttpRequest, payload: PasswordResetIn) -> Status[None]:
     """Works once, and revokes all tokens of the account. A link that was used, has expired or is
     damaged gives 409 `invalid_link`. A weak password gives 422, and the link remains valid. A
@@ -150,9 +166,10 @@ def confirm_password_reset(request: HttpRequest, payload: PasswordResetIn) -> St
 @router.post(
     "/reactivation",
     auth=None,
-    response={202: None, 429: Problem},
+    response={202: None},
     summary="Request a link to lift a block for inactivity",
 )
+@raises(Throttled)
 def request_reactivation(request: HttpRequest, payload: EmailIn) -> Status[None]:
     """Sends a mail with a link to `/reactivation/{uid}/{token}` of the front end if the account was
     blocked for inactivity; the answer is the same either way."""
@@ -164,9 +181,10 @@ def request_reactivation(request: HttpRequest, payload: EmailIn) -> Status[None]
 @router.post(
     "/reactivation/confirm",
     auth=None,
-    response={204: None, 409: Problem, 429: Problem},
+    response={204: None},
     summary="Lift a block for inactivity with a link",
 )
+@raises(InvalidLink, Throttled)
 def confirm_reactivation(request: HttpRequest, payload: ReactivationIn) -> Status[None]:
     """The account is active again; log in as usual. A link that was used, has expired or is
     damaged, or a block by staff, gives 409 `invalid_link`."""

@@ -1,3 +1,4 @@
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from ninja import File, Query, Router, Status, UploadedFile
 from ninja.pagination import paginate
@@ -6,12 +7,13 @@ from pydantic import InstanceOf
 from people import permissions
 from people.api.loaders import get_person
 from people.current_user import AuthenticatedRequest
+from people.errors import LastAdministrator
 from people.models import User, UserQuerySet
 from people.schemas import ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
 from people.services import accounts
+from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import IfMatch, note_version, tagged, versions_in
-from project.common.api.schemas import Problem
 from project.common.images import read_upload
 
 router = Router()
@@ -36,10 +38,10 @@ def get_own_profile(request: AuthenticatedRequest) -> User:
 
 
 # Instances, which are written as they are: Pydantic would choose a form by what it finds in the data.
-EitherProfile = InstanceOf[ProfileOut] | InstanceOf[PublicProfileOut]
+type EitherProfileOut = InstanceOf[ProfileOut] | InstanceOf[PublicProfileOut]
 
 
-@router.get("/{int:user_id}", response=EitherProfile, summary="Read a person's profile")
+@router.get("/{int:user_id}", response=EitherProfileOut, summary="Read a person's profile")
 @tagged()
 def get_user(request: AuthenticatedRequest, user_id: int) -> ProfileOut | PublicProfileOut:
     """Your own profile is shown in full (`ProfileOut`), everybody else's only in its public part
@@ -52,9 +54,10 @@ def get_user(request: AuthenticatedRequest, user_id: int) -> ProfileOut | Public
 
 @router.patch(
     "/{int:user_id}",
-    response={200: ProfileOut, 403: Problem},
+    response=ProfileOut,
     summary="Change your own profile",
 )
+@raises(PermissionDenied)
 @with_tag
 def update_user(
     request: AuthenticatedRequest, user_id: int, payload: ProfileChanges, if_match: IfMatch = ""
@@ -67,9 +70,10 @@ def update_user(
 
 @router.delete(
     "/{int:user_id}",
-    response={204: None, 403: Problem, 409: Problem},
+    response={204: None},
     summary="Erase your own account",
 )
+@raises(PermissionDenied, LastAdministrator)
 def delete_user(
     request: AuthenticatedRequest, user_id: int, if_match: IfMatch = ""
 ) -> Status[None]:

@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from jsonschema_rs import Draft202012Validator
 
 from project.api import api
-from project.common.api.openapi import operations_of
+from project.common.api.openapi import codes_of, operations_of, response_of
 from project.common.api.problems import CONTENT_TYPE
 
 type Json = dict[str, Any]
@@ -58,7 +58,7 @@ class Document:
     an answer that it does not name."""
 
     def __init__(self, document: Json) -> None:
-        document = json.loads(json.dumps(document))
+        self._document = document = json.loads(json.dumps(document))
         self._components = _closed(document["components"])
         self._operations = [
             (method.upper(), re.compile(_pattern(path, operation)), operation)
@@ -75,17 +75,18 @@ class Document:
             if pattern.fullmatch(answer.path)
         }
         if answer.method in operations:
-            found = self._faults_in(answer, operations[answer.method]["responses"])
+            found = self._faults_in(answer, operations[answer.method])
         else:
             found = self._faults_outside(answer, operations.keys())
         for fault in found:
             yield f"{answer.method} {answer.path[:200]}, {answer.status}: {fault}"
 
-    def _faults_in(self, answer: Answer, responses: Json) -> Iterator[str]:
-        response = responses.get(str(answer.status))
-        if response is None:
-            yield f"the operation declares {', '.join(responses)} only"
+    def _faults_in(self, answer: Answer, operation: Json) -> Iterator[str]:
+        status = str(answer.status)
+        if status not in operation["responses"]:
+            yield f"the operation declares {', '.join(operation['responses'])} only"
             return
+        response = response_of(self._document, operation, status)
         for name, header in response.get("headers", {}).items():
             text = answer.headers.get(name)
             value = int(text) if text and text.isdecimal() else text
@@ -97,6 +98,10 @@ class Document:
             yield f"it is {answer.kind or 'of no kind'}, not {' or '.join(content)}"
         else:
             yield from self._misfits_in_body(answer, content[answer.kind]["schema"])
+        if answer.kind == CONTENT_TYPE:
+            declared = codes_of(response)
+            if (code := json.loads(answer.content).get("code")) not in declared:
+                yield f"the operation declares the codes {', '.join(sorted(declared))}, not {code}"
 
     def _faults_outside(self, answer: Answer, methods: Any) -> Iterator[str]:
         """Nothing is declared here, so that only an error can be right."""

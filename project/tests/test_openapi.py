@@ -10,7 +10,8 @@ from ninja.openapi.schema import OpenAPISchema
 from openapi_schema_validator import OAS31Validator
 
 from project.api import api
-from project.common.api.openapi import operations_of, outline
+from project.common.api.openapi import codes_of, operations_of, outline, response_of
+from project.common.api.problems import CODES
 
 OUTLINE = Path(__file__).parent / "openapi_outline.txt"
 DOCUMENT = api.get_openapi_schema()
@@ -68,15 +69,55 @@ def test_an_operation_says_whether_it_needs_a_token(name):
 def test_bodies_and_answers_have_examples_that_their_schemas_allow(name):
     operation = OPERATIONS[name]
     media = [*operation.get("requestBody", {}).get("content", {}).items()]
-    for response in operation["responses"].values():
-        media += response.get("content", {}).items()
+    for status in operation["responses"]:
+        media += response_of(DOCUMENT, operation, status).get("content", {}).items()
     assert media
     for kind, content in media:
         if kind == "multipart/form-data":
             continue
         schema = {"components": DOCUMENT["components"], **content["schema"]}
-        OAS31Validator(schema).validate(content["example"])
-        assert "text" not in _texts(content["example"]), "a field has no example of its own"
+        for example in _examples(content):
+            OAS31Validator(schema).validate(example)
+            assert "text" not in _texts(example), "a field has no example of its own"
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_problem_of_an_operation_names_its_codes_and_shows_each(name):
+    operation = OPERATIONS[name]
+    for status in operation["responses"].keys() & CODES.keys():
+        response = response_of(DOCUMENT, operation, status)
+        [content] = response["content"].values()
+        examples = _examples(content)
+        assert {example["code"] for example in examples} == codes_of(response)
+        assert {example["status"] for example in examples} == {status}
+        assert all(f"`{code}`" in response["description"] for code in codes_of(response))
+
+
+def test_the_codes_are_an_enumeration_of_what_the_operations_name():
+    named = {code for one in DOCUMENT["components"]["responses"].values() for code in codes_of(one)}
+    enumerated = DOCUMENT["components"]["schemas"]["ProblemCode"]["enum"]
+    assert set(enumerated) == named | {"not_found", "method_not_allowed"}
+    assert "email_taken" in named
+    assert named.isdisjoint({"finding_closed", "refund_too_high"}), "those of the admin"
+
+
+def test_a_parameter_is_absent_and_never_null():
+    parameters = [one for operation in OPERATIONS.values() for one in operation["parameters"]]
+    assert parameters
+    assert '"null"' not in json.dumps(parameters)
+
+
+def test_the_document_is_in_english_whoever_asks(client):
+    answers = [
+        client.get("/api/v1/openapi.json", headers={"accept-language": language})
+        for language in ("ru", "en")
+    ]
+    assert answers[0].content == answers[1].content
+
+
+def test_every_tag_is_described():
+    used = {tag for operation in OPERATIONS.values() for tag in operation["tags"]}
+    assert {tag["name"] for tag in DOCUMENT["tags"] if tag["description"]} == used
 
 
 def test_limits_are_in_words_of_json_schema():
@@ -109,6 +150,12 @@ def test_the_document_is_served_to_anyone_as_it_is_exported(client, tmp_path, ca
     call_command("export_openapi")
     served = client.get("/api/v1/openapi.json").json()
     assert json.loads(exported.read_text()) == served == json.loads(capsys.readouterr().out)
+
+
+def _examples(content):
+    if "example" in content:
+        return [content["example"]]
+    return [example["value"] for example in content["examples"].values()]
 
 
 def _texts(example):

@@ -3,19 +3,24 @@ example of everything."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.utils import translation
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
+from ninja.utils import contribute_operation_callback
 
 from project.common.api.examples import Part, example_of
 from project.common.api.messages import MESSAGES
 from project.common.api.problems import CODES, CONTENT_TYPE, DETAILS, TITLES
 from project.common.api.schemas import Problem
+from project.common.errors import DomainError
 
 REFERENCE = "#/components/schemas/"
+RESPONSE_REFERENCE = "#/components/responses/"
+RAISES = "x-raises"  # where an operation keeps its errors until the document is made of it
 SUCCESSES = {
     200: "Done",
     201: "Created",
@@ -29,23 +34,95 @@ HEADERS = {
 }
 
 
+type Codes = dict[str, str]  # with the words for each
+
+
+def raises[Function: Callable[..., Any]](
+    *errors: type[Exception],
+) -> Callable[[Function], Function]:
+    """Name the errors of an operation, beside those that all of its kind have (no token, nothing
+    there, an invalid body). Goes below the decorator of the router."""
+
+    def decorate(view: Function) -> Function:
+        def describe(operation: Operation) -> None:
+            extra = operation.openapi_extra or {}
+            operation.openapi_extra = extra | {RAISES: [*extra.get(RAISES, []), *errors]}
+
+        contribute_operation_callback(view, describe)
+        return view
+
+    return decorate
+
+
 class DescribedAPI(NinjaAPI):
-    """A NinjaAPI whose document says all that its operations can answer."""
+    """A NinjaAPI whose document says all that its operations can answer. `status_of` tells the
+    status of an error, `token_errors` are those of every operation that needs a token."""
+
+    def __init__(
+        self,
+        *,
+        status_of: Callable[[type[Exception]], int],
+        token_errors: tuple[type[Exception], ...],
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.status_of = status_of
+        self.token_errors = token_errors
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
 
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
-        document = super().get_openapi_schema(**kwargs)
+        # In English, whoever asks: the words of an error are translated where they are read.
+        with translation.override(None):
+            return self._document(super().get_openapi_schema(**kwargs))
+
+    def _document(self, document: OpenAPISchema) -> OpenAPISchema:
         schemas = document["components"]["schemas"]
         problem = Problem.model_json_schema(ref_template=REFERENCE + "{model}")
-        schemas |= {**problem.pop("$defs"), "Problem": problem}
+        code: Part = {"type": "string", "description": problem["properties"]["code"]["description"]}
+        problem["properties"]["code"] = {"$ref": f"{REFERENCE}ProblemCode"}
+        schemas |= {**problem.pop("$defs"), "Problem": problem, "ProblemCode": code}
+        shared = document["components"]["responses"] = {}
         for path, _method, operation in operations_of(document):
             operation.setdefault("security", [])
-            _describe_answers(path, operation)
-            _show_examples(operation, schemas)
+            for parameter in operation["parameters"]:
+                _never_null(parameter)
+            problems = self._problems_of(path, operation)
+            _describe_successes(operation, schemas)
+            for status, codes in problems.items():
+                name = "Or".join(_camel_case(code) for code in codes)
+                shared[name] = _problem_response(
+                    status, codes, operation["responses"].get(status, {}), schemas
+                )
+                operation["responses"][status] = {"$ref": RESPONSE_REFERENCE + name}
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+        # The last two are answered where there is no operation.
+        named = set().union(*map(codes_of, shared.values()), {CODES[404], CODES[405]})
+        code["enum"] = sorted(named)
+        _unwrap(document)
+        for schema in schemas.values():
+            _tell_defaults(schema)
         _drop_unused(document)
         return document
+
+    def _problems_of(self, path: str, operation: Part) -> dict[int, Codes]:
+        """All that an operation can refuse, by status."""
+        errors = [*operation.pop(RAISES, ())]
+        if operation["security"]:
+            errors += self.token_errors
+        declared = operation["responses"].keys() & TITLES.keys()
+        declared -= {self.status_of(error) for error in errors}
+        found: dict[int, Codes] = {}
+        for status in declared | _undeclared(path, operation):
+            found[status] = {CODES[status]: DETAILS.get(status, TITLES[status])}
+        for error in errors:
+            status = self.status_of(error)
+            code, words = CODES[status], DETAILS.get(status, TITLES[status])
+            if issubclass(error, DomainError):
+                code, words = error.code, str(error.message)
+            found.setdefault(status, {})[code] = words
+        return found
 
 
 def operations_of(document: Part) -> Iterator[tuple[str, str, Part]]:
@@ -53,6 +130,19 @@ def operations_of(document: Part) -> Iterator[tuple[str, str, Part]]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield path, method, operation
+
+
+def response_of(document: Part, operation: Part, status: int | str) -> Part:
+    """What an operation declares for a status, looked up where it is shared."""
+    response: Part = operation["responses"][status]
+    name = response.get("$ref", "").removeprefix(RESPONSE_REFERENCE)
+    return document["components"]["responses"][name] if name else response
+
+
+def codes_of(response: Part) -> set[str]:
+    """The codes of the problems that are answered like this; empty if it is no problem."""
+    media = response.get("content", {}).get(CONTENT_TYPE, {})
+    return set(media.get("examples", {}))
 
 
 def outline(document: Part) -> str:
@@ -67,12 +157,16 @@ def outline(document: Part) -> str:
         for kind, name in _media_of(operation.get("requestBody", {})):
             lines.append(f"  takes {name} as {kind}")
         problems = []
-        for status, response in operation["responses"].items():
-            names = " ".join(name for _kind, name in _media_of(response))
-            if names == "Problem":
+        for status in operation["responses"]:
+            response = response_of(document, operation, status)
+            codes = codes_of(response)
+            if not codes:
+                names = " ".join(name for _kind, name in _media_of(response))
+                lines.append(f"  {status} {names}".rstrip())
+            elif codes == {CODES[status]} or (status == 401 and operation["security"]):
                 problems.append(str(status))
             else:
-                lines.append(f"  {status} {names}".rstrip())
+                problems.append(f"{status}({' '.join(sorted(codes))})")
         lines.append(f"  problems {' '.join(problems)}")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
@@ -84,26 +178,74 @@ def _media_of(body: Part) -> Iterator[tuple[str, str]]:
         yield kind, reference.removeprefix(REFERENCE) or media["schema"].get("title", "anything")
 
 
-def _describe_answers(path: str, operation: Part) -> None:
+def _never_null(parameter: Part) -> None:
+    """A parameter is absent, never null, whatever its default is in Python."""
+    schema = parameter["schema"]
+    match schema.pop("anyOf", None):
+        case [present, {"type": "null"}]:
+            schema |= present
+        case [*several]:
+            schema["anyOf"] = several
+    # Ninja copies it beside the schema.
+    schema.pop("description", None)
+
+
+def _describe_successes(operation: Part, schemas: Part) -> None:
     responses = operation["responses"]
-    for status in _undeclared(path, operation):
-        responses.setdefault(status, {})
-    for status, response in responses.items():
-        response["description"] = TITLES.get(status) or SUCCESSES.get(status, "Answered")
-        if status in TITLES:
-            declared = response.get("content", {}).get("application/json", {})
-            schema = declared.get("schema", {"$ref": f"{REFERENCE}Problem"})
-            response["content"] = {CONTENT_TYPE: {"schema": schema}}
-        if status in HEADERS:
-            response["headers"] = HEADERS[status]
-    operation["responses"] = dict(sorted(responses.items()))
+    successes = {status: one for status, one in responses.items() if status not in TITLES}
+    for status, response in successes.items():
+        response["description"] = SUCCESSES.get(status, "Answered")
+    bodies = [operation.get("requestBody", {}), *successes.values()]
+    for kind, media in (item for body in bodies for item in body.get("content", {}).items()):
+        if kind == "application/json":
+            media["example"] = example_of(media["schema"], schemas)
+
+
+def _problem_response(status: int, codes: Codes, declared: Part, schemas: Part) -> Part:
+    """`declared` is what the operation itself says, if the problem has members of its own."""
+    [own] = declared.get("content", {"": {"schema": {"$ref": f"{REFERENCE}Problem"}}}).values()
+    media: Part = {"schema": own["schema"], "examples": {}}
+    members: Any = example_of(own["schema"], schemas)
+    del members["errors"]
+    for code, words in codes.items():
+        example: Part = members | {
+            "type": "about:blank",
+            "title": TITLES[status],
+            "status": status,
+            "code": code,
+            "detail": words,
+        }
+        if status == 422:
+            error = {"loc": ["body", "color"], "code": "extra_forbidden"}
+            example["errors"] = [error | {"msg": MESSAGES["extra_forbidden"]}]
+        media["examples"][code] = {"summary": words, "value": example}
+    names = ", ".join(f"`{code}`" for code in codes)
+    response: Part = {"description": f"{TITLES[status]}: {names}", "content": {CONTENT_TYPE: media}}
+    if status in HEADERS:
+        response["headers"] = HEADERS[status]
+    return response
+
+
+def _camel_case(code: str) -> str:
+    return "".join(word.capitalize() for word in code.split("_"))
+
+
+def _unwrap(part: Any) -> None:
+    """A reference with a default comes as `allOf` with this one part; generators make a type of its
+    own of that."""
+    if isinstance(part, dict):
+        if len(part.get("allOf", ())) == 1:
+            part |= part.pop("allOf")[0]
+        for one in part.values():
+            _unwrap(one)
+    elif isinstance(part, list):
+        for one in part:
+            _unwrap(one)
 
 
 def _undeclared(path: str, operation: Part) -> set[int]:
     """What an operation can answer beside what it declares itself."""
     statuses = {400, 422, 500, 503}  # 422: any query can have a parameter that is not known
-    if operation["security"]:
-        statuses.add(401)
     if "{" in path:
         statuses.add(404)
     if "requestBody" in operation:
@@ -115,36 +257,19 @@ def _undeclared(path: str, operation: Part) -> set[int]:
     return statuses
 
 
-def _show_examples(operation: Part, schemas: Part) -> None:
-    for kind, media in operation.get("requestBody", {}).get("content", {}).items():
-        if kind == "application/json":
-            media["example"] = example_of(media["schema"], schemas)
-    for status, response in operation["responses"].items():
-        for kind, media in response.get("content", {}).items():
-            if kind != CONTENT_TYPE:
-                media["example"] = example_of(media["schema"], schemas)
-                continue
-            media["example"] = example = {
-                "type": "about:blank",
-                "title": TITLES[status],
-                "status": status,
-                "code": CODES[status],
-                "detail": DETAILS.get(status, TITLES[status]),
-            }
-            if media["schema"]["$ref"] != f"{REFERENCE}Problem":
-                own: Any = example_of(media["schema"], schemas)
-                example |= own
-                del example["errors"]
-            if status == 422:
-                error = {"loc": ["body", "color"], "code": "extra_forbidden"}
-                example["errors"] = [error | {"msg": MESSAGES["extra_forbidden"]}]
+def _tell_defaults(schema: Part) -> None:
+    """Generators make of a field with a `default` one that has to be sent; say it in words."""
+    for field in schema.get("properties", {}).values():
+        if "default" in field:
+            default = json.dumps(field.pop("default"))
+            field["description"] = f"{field.get('description', '')} Default: `{default}`.".strip()
 
 
 def _drop_unused(document: Part) -> None:
     """Groups of query parameters are taken apart, so nothing refers to their schemas."""
     schemas = document["components"]["schemas"]
     used: set[str] = set()
-    waiting = _references(document["paths"])
+    waiting = _references(document["paths"]) | _references(document["components"]["responses"])
     while waiting:
         used |= waiting
         waiting = {name for one in waiting for name in _references(schemas[one])} - used

@@ -129,7 +129,7 @@ class Problem(Schema):
     type: str = Field(examples=["about:blank"])
     title: str = Field(examples=["Conflict"])
     status: int = Field(examples=[409])
-    code: str = Field(examples=["already_paid"])
+    code: str = Field(description="What went wrong, for programs; each operation names its own.")
     detail: str = Field(examples=["This has been paid for already."])
     errors: list[FieldProblem] = Field(
         default_factory=list, description="Only with 422: one entry per invalid value."
