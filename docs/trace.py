@@ -134,7 +134,7 @@ def trace_payment() -> None:
     with SandboxServer() as stripe:
         stripe.sandbox.on_event = events.append
         settings.STRIPE_API_KEY = "sk_test_sandbox"
-        settings.STRIPE_WEBHOOK_SECRET = stripe.webhook_secret
+        settings.STRIPE_WEBHOOK_SECRETS = [stripe.webhook_secret]
         settings.STRIPE_API_BASE = stripe.base_url
         order = {"course_id": Course.objects.get().pk, "method": "stripe"}
         with traced("POST /api/v1/payments"):

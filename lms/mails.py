@@ -24,7 +24,6 @@ from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Skip, render,
 LINES = 50
 # Changes that are looked at for one mail: more come from a program, not from an author.
 CHANGES = 2000
-SIGNER = Signer(salt="lms.unsubscribe")
 HEX_DIGITS = 32  # of a UUID
 
 
@@ -161,6 +160,10 @@ def lines_of(
     return lines
 
 
+def _signer() -> Signer:
+    return Signer(salt="lms.unsubscribe")
+
+
 def unsubscribe_url(token: str) -> str:
     """The address that ends a subscription without logging in."""
     return f"{settings.SITE_URL}{unquote(reverse('unsubscribe', args=[token]))}"
@@ -169,14 +172,14 @@ def unsubscribe_url(token: str) -> str:
 def unsubscribe_token(person: User, course_id: int) -> str:
     """Proof that the link came with a mail of ours; it has no expiry, because mails are kept, and
     it can do nothing else. Its letters need no quoting in an address."""
-    return SIGNER.sign(f"{person.identity.hex}-{course_id}")
+    return _signer().sign(f"{person.identity.hex}-{course_id}")
 
 
 def subscription_of(token: str) -> tuple[User | None, int] | None:
     """The person, if there still is one, and the course of an unsubscribe link; None if we did not sign
     it."""
     try:
-        name, _dash, course_id = SIGNER.unsign(token).partition("-")
+        name, _dash, course_id = _signer().unsign(token).partition("-")
     except BadSignature:
         return None
     # Mails of earlier releases, which people keep, have the number of the account.

@@ -6,6 +6,7 @@ token; here each has its place in a family (`TokenFamily`), which the database k
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,10 +16,11 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from jwt import ExpiredSignatureError
+from jwt import ExpiredSignatureError, InvalidSignatureError
 from ninja.security import HttpBearer
 from ninja_jwt import tokens as library
-from ninja_jwt.exceptions import TokenError
+from ninja_jwt.backends import TokenBackend
+from ninja_jwt.exceptions import TokenBackendError, TokenError
 from ninja_jwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from people.current_user import visitor
@@ -34,9 +36,39 @@ VERSION = placeholder(2)
 ACCOUNT = [field.attname for field in User._meta.concrete_fields]
 
 
+@cache
+def _backend(key: str) -> TokenBackend:
+    config: Any = settings.NINJA_JWT
+    return TokenBackend(config["ALGORITHM"], signing_key=key, leeway=config["LEEWAY"])
+
+
+class RotatedKeys:
+    """Signs with SECRET_KEY, and reads what the keys of SECRET_KEY_FALLBACKS signed as well."""
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        text: str = _backend(settings.SECRET_KEY).encode(payload)
+        return text
+
+    def decode(self, token: str, verify: bool = True) -> Any:  # noqa: FBT001, FBT002 - the library's own
+        keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+        for key in keys[:-1]:
+            try:
+                return _backend(key).decode(token, verify)
+            except TokenBackendError as error:
+                if not isinstance(error.__cause__, InvalidSignatureError):
+                    raise
+        return _backend(keys[-1]).decode(token, verify)
+
+    def get_leeway(self) -> Any:
+        return settings.NINJA_JWT["LEEWAY"]
+
+
 class VersionedToken(library.Token):
     """A token of one version of its account: raising `token_version` ends it. `account` says whose it
     is; `user_id` is read by the release before only, which may run beside this one for a while."""
+
+    def get_token_backend(self) -> Any:
+        return RotatedKeys()
 
     @classmethod
     def for_user(cls, user: Any) -> Any:  # the library's own types are wrong
@@ -44,6 +76,10 @@ class VersionedToken(library.Token):
         token[ACCOUNT_CLAIM] = user.identity.hex
         token[VERSION_CLAIM] = user.token_version
         return token
+
+
+class UntypedToken(library.UntypedToken, VersionedToken):
+    pass
 
 
 class AccessToken(library.AccessToken, VersionedToken):
@@ -116,7 +152,7 @@ class AccessTokenAuth(HttpBearer):
 
 def verify(token: str) -> None:
     """Check an access or a refresh token, its account and its family too. Raises InvalidToken."""
-    kind = _read(library.UntypedToken, token).get("token_type")
+    kind = _read(UntypedToken, token).get("token_type")
     if kind == RefreshToken.token_type:
         user_of_refresh_token(token)
     else:

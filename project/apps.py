@@ -5,6 +5,7 @@ from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 from project import checks as _checks  # noqa: F401 - registers them
+from project.common.background.signing import read_with_former_keys
 
 
 class ProjectConfig(AppConfig):
@@ -12,6 +13,7 @@ class ProjectConfig(AppConfig):
     verbose_name = _("Parta")
 
     def ready(self) -> None:
+        read_with_former_keys()
         # The project has no signals of its own; this is Django's way to say "the tables are there",
         # and the one moment at which every deployment, test run and fresh clone agrees. The sender is
         # the app with the table: Django sends nothing for an app without models, as this one is.

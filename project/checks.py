@@ -41,12 +41,15 @@ def require_secret_key() -> None:
 def check_secret_key(**options: object) -> Messages:
     if not settings.SECRET_KEY_IS_SET:
         yield Error("SECRET_KEY is not set.", hint=KEY_HINT, id="parta.E001")
-    elif len(settings.SECRET_KEY.encode()) < SECRET_KEY_MIN_BYTES:
-        yield Error(
-            f"SECRET_KEY is shorter than {SECRET_KEY_MIN_BYTES} bytes.",
-            hint=KEY_HINT,
-            id="parta.E002",
-        )
+        return
+    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        if len(key.encode()) < SECRET_KEY_MIN_BYTES:
+            yield Error(
+                "SECRET_KEY, or one of SECRET_KEY_FALLBACKS, is shorter than"
+                f" {SECRET_KEY_MIN_BYTES} bytes.",
+                hint=KEY_HINT,
+                id="parta.E002",
+            )
 
 
 @register(Tags.security, PARTA)
@@ -63,17 +66,17 @@ def check_currency(**options: object) -> Messages:
 
 @register(Tags.security, PARTA)
 def check_stripe(**options: object) -> Messages:
-    for name in ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE"):
-        value = getattr(settings, name)
+    for name in ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE"):
+        value = "".join(getattr(settings, name))
         if value != "".join(value.split()):
             yield Error(
                 f"{name} contains whitespace.",
                 hint="Keys read from a file often end with a line break. Remove it.",
                 id="parta.E004",
             )
-    if settings.STRIPE_API_KEY and not settings.STRIPE_WEBHOOK_SECRET:
+    if settings.STRIPE_API_KEY and not settings.STRIPE_WEBHOOK_SECRETS:
         yield Warning(
-            "STRIPE_API_KEY is set but STRIPE_WEBHOOK_SECRET is not: every webhook is refused, and "
+            "STRIPE_API_KEY is set but STRIPE_WEBHOOK_SECRETS is not: every webhook is refused, and "
             "a payment is noticed only when the buyer comes back.",
             hint="The Stripe dashboard shows the secret next to the webhook (whsec_…).",
             id="parta.W001",

@@ -39,6 +39,7 @@ DEBUG = switch("DEBUG", default=False)
 # a system check and the web entry points refuse to work like that (project/checks.py).
 SECRET_KEY = env.str("SECRET_KEY", default="") or get_random_secret_key()
 SECRET_KEY_IS_SET = bool(env.str("SECRET_KEY", default=""))
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"] if DEBUG else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
@@ -263,13 +264,16 @@ PAYMENT_INSTRUCTIONS_TRANSFER = env.str("PAYMENT_INSTRUCTIONS_TRANSFER", default
 COURSE_UPDATE_QUIET_PERIOD = duration("COURSE_UPDATE_QUIET_PERIOD", "4h")
 CURRENCY = env.str("CURRENCY", default="RUB")
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
-STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="")
+# Each of them signs, as while one replaces the other. The singular is from when there was one only.
+STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=[]) or env.list(
+    "STRIPE_WEBHOOK_SECRET", default=[]
+)
 STRIPE_SANDBOX_PORT = number("STRIPE_SANDBOX_PORT", 8001, minimum=1)
 # Development without an account speaks to `manage.py stripe_sandbox`; a key switches to Stripe.
 STRIPE_SANDBOX = DEBUG and not STRIPE_API_KEY
 if STRIPE_SANDBOX:
     STRIPE_API_KEY = "sk_test_sandbox"
-    STRIPE_WEBHOOK_SECRET = STRIPE_WEBHOOK_SECRET or "whsec_sandbox"
+    STRIPE_WEBHOOK_SECRETS = STRIPE_WEBHOOK_SECRETS or ["whsec_sandbox"]
 STRIPE_API_BASE = env.str(
     "STRIPE_API_BASE",
     default=f"http://127.0.0.1:{STRIPE_SANDBOX_PORT}"

@@ -36,7 +36,7 @@ def description(request: pytest.FixtureRequest) -> Description:
 def stripe_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """Settings with a test key and short waits; the address is for the test to set."""
     settings.STRIPE_API_KEY = "sk_test_sandbox"
-    settings.STRIPE_WEBHOOK_SECRET = "whsec_sandbox"
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_sandbox"]
     settings.STRIPE_TIMEOUT = (1.0, 1.0)
     # The SDK sleeps between its tries.
     monkeypatch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0)

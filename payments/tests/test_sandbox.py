@@ -422,16 +422,16 @@ def test_sandbox_remembers_after_a_restart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({"DEBUG": "on"}, ["sk_test_sandbox", "whsec_sandbox", "http://127.0.0.1:8001", True]),
+        ({"DEBUG": "on"}, ["sk_test_sandbox", ["whsec_sandbox"], "http://127.0.0.1:8001", True]),
         (
             {"DEBUG": "on", "STRIPE_SANDBOX_PORT": "9001"},
-            ["sk_test_sandbox", "whsec_sandbox", "http://127.0.0.1:9001", True],
+            ["sk_test_sandbox", ["whsec_sandbox"], "http://127.0.0.1:9001", True],
         ),
         (
             {"DEBUG": "on", "STRIPE_API_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"},
-            ["sk_test_1", "whsec_1", "https://api.stripe.com", False],
+            ["sk_test_1", ["whsec_1"], "https://api.stripe.com", False],
         ),
-        ({}, ["", "", "https://api.stripe.com", False]),
+        ({}, ["", [], "https://api.stripe.com", False]),
     ],
 )
 def test_settings_point_to_the_sandbox_in_development_without_a_key_only(
@@ -439,7 +439,7 @@ def test_settings_point_to_the_sandbox_in_development_without_a_key_only(
 ) -> None:
     program = (
         "import json; from project import settings as s; print(json.dumps([s.STRIPE_API_KEY,"
-        " s.STRIPE_WEBHOOK_SECRET, s.STRIPE_API_BASE, s.STRIPE_SANDBOX]))"
+        " s.STRIPE_WEBHOOK_SECRETS, s.STRIPE_API_BASE, s.STRIPE_SANDBOX]))"
     )
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
     shown = subprocess.run(

@@ -190,9 +190,17 @@ def test_forged_webhook_is_refused(forge: Callable[[], tuple[bytes, str]]) -> No
         gateway.parse_event(*forge())
 
 
+def test_while_a_secret_is_replaced_both_sign(stripe_settings: Settings) -> None:
+    stripe_settings.STRIPE_WEBHOOK_SECRETS = ["whsec_new", "whsec_old"]
+    for secret in ("whsec_new", "whsec_old"):
+        assert gateway.parse_event(BODY, signed(BODY, secret=secret))
+    with pytest.raises(InvalidSignature):
+        gateway.parse_event(BODY, signed(BODY, secret="whsec_older"))
+
+
 @pytest.mark.parametrize("secret", ["", " "])
 def test_without_a_secret_every_webhook_is_refused(stripe_settings: Settings, secret: str) -> None:
-    stripe_settings.STRIPE_WEBHOOK_SECRET = secret
+    stripe_settings.STRIPE_WEBHOOK_SECRETS = [secret] if secret else []
     with pytest.raises(InvalidSignature):
         gateway.parse_event(BODY, signed(BODY, secret=secret))
 

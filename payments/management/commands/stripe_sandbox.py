@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 host=host,
                 port=port,
                 api_key=settings.STRIPE_API_KEY,
-                webhook_secret=settings.STRIPE_WEBHOOK_SECRET,
+                webhook_secret=settings.STRIPE_WEBHOOK_SECRETS[0],
                 webhook_url=webhook_url,
                 delay=delay,
                 memory=memory,
