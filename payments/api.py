@@ -34,12 +34,14 @@ from payments.schemas import (
 )
 from payments.services import checkout, purchase, stripe_events, transitions
 from people.current_user import AuthenticatedRequest, current_user
+from project.common.api.caching import kept_by_nobody
 from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import revalidated
 from project.common.db.compiled import Row, RowList
 
 router = Router()
+router.add_decorator(kept_by_nobody, mode="view")
 # What is told of a course and needs to know of money.
 course_router = Router()
 

@@ -11,6 +11,7 @@ from croniter import CroniterError, croniter
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 
 from project.common import money
 
@@ -143,6 +144,24 @@ def check_deployed_mail(**options: object) -> Messages:
             f"DEFAULT_FROM_EMAIL={settings.DEFAULT_FROM_EMAIL!r} is not an address of your domain.",
             hint="Set the sender of all mail, for example Parta <noreply@school.example>.",
             id="parta.W005",
+        )
+
+
+@register(Tags.security, PARTA, deploy=True)
+def check_deployed_accounts(**options: object) -> Messages:
+    # Models can't be loaded before the applications are.
+    from people.models import User  # noqa: PLC0415
+
+    try:
+        number = User.objects.of_the_demo().count()
+    except DatabaseError:  # before the first `migrate`
+        return
+    if number:
+        yield Warning(
+            f"{number} accounts of the demo school are in the database.",
+            hint="Everybody knows their password, which is refused without DEBUG. Erase them in the"
+            " admin.",
+            id="parta.W007",
         )
 
 

@@ -1,7 +1,8 @@
 """The demo school: `fixtures/demo.json` and the passwords that are not in it.
 
 The fixture holds no password, so that loading it by hand opens no door. With DEBUG the accounts get
-a password that everybody can know; without it, a random one that is told once.
+a password that everybody can know, and that lets nobody in without DEBUG; without it, a random one
+that is told once.
 """
 
 from dataclasses import dataclass
@@ -20,10 +21,8 @@ from django.utils.crypto import get_random_string
 from lms.models import Course, Lesson, Subscription
 from payments.models import Payment
 from payments.services import consistency
-from people.models import User
+from people.models import DEMO_DOMAIN, DEMO_PASSWORD, User
 
-PASSWORD = "learn-with-parta"  # noqa: S105
-DOMAIN = "@parta.example"
 MODELS: tuple[Any, ...] = (User, Course, Lesson, Subscription, Payment)
 
 
@@ -40,14 +39,14 @@ def load() -> list[Account]:
     Accounts of an earlier run are returned as long as they have the well-known password.
     """
     if User.objects.exists():
-        return _accounts(PASSWORD) if settings.DEBUG else []
-    password = PASSWORD if settings.DEBUG else get_random_string(20)
+        return _accounts(DEMO_PASSWORD) if settings.DEBUG else []
+    password = DEMO_PASSWORD if settings.DEBUG else get_random_string(20)
     with transaction.atomic():
         call_command("loaddata", "demo", verbosity=0)
         _bring_up_to_date()
         # One hash for all: it takes half a second, by intention. They were here just now, or the
         # inactivity sweep would block them at once.
-        User.objects.filter(email__endswith=DOMAIN).update(
+        User.objects.filter(email__endswith=DEMO_DOMAIN).update(
             password=make_password(password), last_login=timezone.now()
         )
         # The payments of the fixture are written as they are: give what was paid for.
@@ -71,7 +70,7 @@ def _bring_up_to_date() -> None:
 
 def _accounts(password: str) -> list[Account]:
     """Those with this password; most have the same hash, which is checked once."""
-    people = User.objects.with_is_moderator().active().filter(email__endswith=DOMAIN).order_by("pk")
+    people = User.objects.of_the_demo().with_is_moderator().order_by("pk")
     has_password = cache(partial(check_password, password))
     accounts = []
     for person in people:

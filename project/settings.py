@@ -60,8 +60,9 @@ SECURE_SSL_REDIRECT = HTTPS
 # The probes come from inside, over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = number("HSTS_SECONDS", 365 * 24 * 3600) if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+# Both bind hosts that are not ours to judge, for as long as browsers remember.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and switch("HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = HTTPS and switch("HSTS_PRELOAD", default=False)
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 LANGUAGE_COOKIE_SECURE = HTTPS
@@ -94,7 +95,9 @@ ADMIN_CSP = SECURE_CSP | {
 
 # That the places of lessons are unique is held by PostgreSQL, at the end of a transaction. SQLite,
 # which can't, has one writer at a time; there the services hold it alone.
-SILENCED_SYSTEM_CHECKS = ["models.W038"]
+#
+# Whether HTTPS is promised for other hosts of the domain is the operator's decision (HSTS_…).
+SILENCED_SYSTEM_CHECKS = ["models.W038", "security.W005", "security.W021"]
 
 INSTALLED_APPS = [
     "unfold",
@@ -384,7 +387,11 @@ LOGGING = {
         "failures": {"()": "project.common.logging.FailureFilter"},
     },
     "formatters": {
-        "text": {"format": "{levelname} {name} [{request_id}] {message}", "style": "{"},
+        "text": {
+            "class": "project.common.logging.TextFormatter",
+            "format": "{levelname} {name} [{request_id}] {message}",
+            "style": "{",
+        },
         "json": {"()": "project.common.logging.JSONFormatter"},
     },
     "handlers": {

@@ -11,12 +11,14 @@ from people.errors import LastAdministrator
 from people.models import User, UserQuerySet
 from people.schemas import ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
 from people.services import accounts
+from project.common.api.caching import kept_by_nobody
 from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import IfMatch, note_version, tagged, versions_in
 from project.common.images import read_upload
 
 router = Router()
+router.add_decorator(kept_by_nobody, mode="view")
 with_tag = tagged(lambda person: person.version)
 
 

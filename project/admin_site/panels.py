@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from django.conf import settings
 from django.db.models import Count, Min
@@ -21,7 +22,7 @@ from django.utils.translation import ngettext_lazy
 from lms.models.visibility import sees_all_content
 from payments.models import Dispute, Finding, FindingKind, Payment, PaymentMethod
 from people.current_user import current_user
-from people.models import User
+from people.models import DEMO_DOMAIN, User
 from project.admin_site.menu import admin_of
 from project.admin_site.statistics import kept, last_days, revenue_of
 from project.admin_site.widgets import Attention, Chart, Figure, Panel, day_labels, per_day
@@ -197,14 +198,24 @@ def people(request: HttpRequest) -> Panel | None:
         "%(number)d accounts will be blocked for inactivity this week.",
         "number",
     )
+    of_the_demo = ngettext_lazy(
+        "%(number)d account of the demo school is still here. Its password is known to everybody.",
+        "%(number)d accounts of the demo school are still here. Their password is known to everybody.",
+        "number",
+    )
+    here = 0 if settings.DEBUG else User.objects.of_the_demo().count()
+    of_the_demo_url = list_url("people.User", f"?q={quote(DEMO_DOMAIN)}")
     return Panel(
         title=_("People"),
-        attention=_if_any(
-            User.objects.soon_blocked_count(),
-            soon_blocked,
-            list_url("people.User", "?soon_blocked=1"),
-            "hourglass_bottom",
-        ),
+        attention=[
+            *_if_any(here, of_the_demo, of_the_demo_url, "key_off", is_danger=True),
+            *_if_any(
+                User.objects.soon_blocked_count(),
+                soon_blocked,
+                list_url("people.User", "?soon_blocked=1"),
+                "hourglass_bottom",
+            ),
+        ],
         figures=[
             Figure(_("Active people"), numbers["active"], list_url("people.User", "?state=active")),
             Figure(_("New in 30 days"), sum(joined), recent),

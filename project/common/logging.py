@@ -17,7 +17,14 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
+# Generous: better a word too much than an address.
+EMAIL = re.compile(r"""[^\s@<>"'(),;:=\[\]{}\\]+@[^\s@<>"'(),;:=\[\]{}\\]+""")
 access_logger = logging.getLogger("project.access")
+
+
+def without_addresses(line: str) -> str:
+    """Mask e-mail addresses: mail servers and databases repeat them in the words of their errors."""
+    return EMAIL.sub("(address)", line)
 
 
 class RequestIdFilter(logging.Filter):
@@ -42,8 +49,15 @@ class FailureFilter(logging.Filter):
         return True
 
 
+class TextFormatter(logging.Formatter):
+    """For people, without addresses."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_addresses(super().format(record))
+
+
 class JSONFormatter(JsonFormatter):
-    """One JSON object a line, with the time in UTC."""
+    """One JSON object a line, with the time in UTC, without addresses."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -52,7 +66,12 @@ class JSONFormatter(JsonFormatter):
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
             # Django attaches the request to its records; its text has the query string in it.
             reserved_attrs=[*RESERVED_ATTRS, "request"],
+            # What is an address is found in letters only.
+            json_ensure_ascii=False,
         )
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_addresses(super().format(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")

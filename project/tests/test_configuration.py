@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
+from people.services import accounts
+from people.tests.factories import UserFactory
 from project import checks, environment
 from project.tests import processes
 
@@ -101,6 +103,14 @@ def found(*, deploy: bool = False) -> list[str]:
     return [str(message.id) for message in messages]
 
 
+@pytest.mark.django_db
+def test_accounts_of_the_demo_are_reported_before_a_deployment(settings: Any) -> None:
+    person = UserFactory.create(email="mira@parta.example")
+    assert "parta.W007" in found(deploy=True)
+    accounts.erase_account(user=person)
+    assert "parta.W007" not in found(deploy=True)
+
+
 def test_settings_of_the_tests_have_no_fault() -> None:
     assert found() == []
 
@@ -145,6 +155,7 @@ def test_retry_is_longer_than_the_longest_wait(
     assert found() == expected
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [

@@ -16,7 +16,7 @@ from django.utils import timezone
 from lms.models import Access, Course, Lesson, Subscription
 from payments.models import Payment, PaymentStatus
 from payments.services import consistency
-from people.models import User
+from people.models import DEMO_PASSWORD, User
 from project import demo
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +47,7 @@ def test_demo_school_has_all_roles_and_they_can_log_in() -> None:
     assert set(roles[4:]) == {"learner"}
     for account in accounts:
         assert User.objects.by_email(account.email).get().check_password(account.password)
-    validate_password(demo.PASSWORD, User.objects.get(pk=1))
+    validate_password(DEMO_PASSWORD, User.objects.get(pk=1))
 
 
 @pytest.mark.usefixtures("_development")
@@ -102,7 +102,7 @@ def test_nothing_is_loaded_where_there_are_people(author: User) -> None:
 
 def test_without_debug_the_password_is_random_and_told_once(moderators: None) -> None:
     (password,) = {account.password for account in demo.load()}
-    assert password != demo.PASSWORD
+    assert password != DEMO_PASSWORD
     assert len(password) == 20
     assert demo.load() == []
 
@@ -137,3 +137,34 @@ def test_the_default_file_says_what_it_needs_first(moderators: None) -> None:
     with pytest.raises(CommandError, match="loaddata demo"):
         call_command("load_payments")
     assert not Payment.objects.exists()
+
+
+def test_without_debug_the_known_password_lets_nobody_in(
+    api: Any, client: Any, settings: Any, moderators: None
+) -> None:
+    settings.DEBUG = True
+    boss = next(each for each in demo.load() if each.role == "administrator")
+    body = {"email": boss.email, "password": DEMO_PASSWORD}
+    form = {"username": boss.email, "password": DEMO_PASSWORD}
+    assert api(None).post("auth/token", body).status_code == 200
+    settings.DEBUG = False
+    assert api(None).post("auth/token", body).json()["code"] == "invalid_credentials"
+    assert client.post("/admin/login/", form).status_code == 200
+    assert "_auth_user_id" not in client.session
+    own = User.objects.get(email=boss.email)
+    own.set_password("something of my own")
+    own.save()
+    body["password"] = form["password"] = "something of my own"
+    assert api(None).post("auth/token", body).status_code == 200
+    assert client.post("/admin/login/", form).status_code == 302
+
+
+def test_the_dashboard_says_that_the_demo_is_there(
+    client_of: Any, settings: Any, moderators: None
+) -> None:
+    demo.load()
+    browser = client_of(User.objects.filter(is_superuser=True).first())
+    words = "accounts of the demo school are still here"
+    assert words in browser.get("/admin/").text
+    settings.DEBUG = True
+    assert words not in browser.get("/admin/").text

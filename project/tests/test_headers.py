@@ -1,5 +1,7 @@
 """What every answer carries, whatever went wrong."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from django.test import Client
 from django.urls import path
 
 from project import urls
+from project.tests.processes import KEY, environment, run
 
 
 def fail(request: HttpRequest) -> HttpResponse:
@@ -104,6 +107,33 @@ def test_hsts_is_sent_over_https_only(settings: Any, secure: bool, expected: boo
     settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     response = Client().get("/nowhere", secure=secure)
     assert response.has_header("Strict-Transport-Security") is expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "31536000"),
+        ({"HSTS_INCLUDE_SUBDOMAINS": "on"}, "31536000; includeSubDomains"),
+        (
+            {"HSTS_INCLUDE_SUBDOMAINS": "on", "HSTS_PRELOAD": "on"},
+            "31536000; includeSubDomains; preload",
+        ),
+        ({"HTTPS": "off", "HSTS_INCLUDE_SUBDOMAINS": "on"}, None),
+    ],
+)
+def test_hsts_speaks_of_other_hosts_only_if_asked_to(
+    tmp_path: Path, given: dict[str, str], expected: str | None
+) -> None:
+    script = """
+import django; django.setup()
+from django.test import Client
+print(Client().get("/healthz", secure=True).get("Strict-Transport-Security"))
+"""
+    variables = environment(
+        tmp_path, DJANGO_SETTINGS_MODULE="project.settings", SECRET_KEY=KEY, DEBUG="off"
+    )
+    result = run([sys.executable, "-c", script], variables | given)
+    assert result.stdout.strip() == (f"max-age={expected}" if expected else "None")
 
 
 def test_http_is_redirected_to_https(settings: Any) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from project import demo
+from people.models import DEMO_PASSWORD
 from project.tests import tour
 from project.tests.processes import (
     KEY,
@@ -86,7 +86,7 @@ def test_first_start_serves_the_school_of_the_tour_until_ctrl_c(
     assert f"{school.url}admin/" in school.text
     assert f"{school.url}api/v1/docs" in school.text
     for email, role in (("admin", "administrator"), ("moderator", "moderator"), ("anna", "author")):
-        assert re.search(rf"{email}@parta.example +{demo.PASSWORD} +{role}", school.text)
+        assert re.search(rf"{email}@parta.example +{DEMO_PASSWORD} +{role}", school.text)
     assert tour.take(f"{school.url}api/v1") == 10
 
     # As a terminal does it: the signal goes to the whole group in the foreground.

@@ -13,6 +13,18 @@ FOR_ONE = "private, no-cache"
 FOR_NOBODY = "no-store"
 
 
+def kept_by_nobody[Run: Callable[..., HttpResponse]](run: Run) -> Run:
+    """Of a router whose answers tell of people and their money: browsers keep them neither."""
+
+    @wraps(run)
+    def answer(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        response = run(request, *args, **kwargs)
+        response["Cache-Control"] = FOR_NOBODY
+        return response
+
+    return answer  # type: ignore[return-value]
+
+
 def kept_by_its_reader[Run: Callable[..., HttpResponse]](run: Run) -> Run:
     """Say of each answer who may keep it. To be given to `add_decorator` with `mode="view"`."""
 
