@@ -120,7 +120,7 @@ class LessonOut(OutputSchema):
     video_url: BlankAsNull = VIDEO
     price: Money | None = Field(description="null: not sold on its own.")
     currency: str = Field(examples=["RUB"])
-    position: int = Field(description="0, 1, 2 … without gaps.")
+    position: Position = Field(description="0, 1, 2 … without gaps.")
     is_preview: bool = Field(description="Open to everyone who can see the course.")
     abilities: LessonAbilities
     created_at: datetime
@@ -234,7 +234,7 @@ class CatalogLessonOut(OutputSchema):
 
     id: int
     title: str = LESSON_TITLE
-    position: int
+    position: Position
     price: Money | None = Field(description="null: not sold on its own.")
     has_access: bool = Field(description="Whether the caller may learn it.")
 
@@ -309,7 +309,7 @@ class LearningOutlineLessonOut(OutputSchema):
 
     id: int
     title: str = LESSON_TITLE
-    position: int
+    position: Position
     preview: ImageUrl = Field(description="Address of the picture.")
     is_preview: bool = Field(description="Open to everyone who can see the course.")
     has_access: bool = Field(description="Whether the caller may learn it.")
@@ -356,7 +356,7 @@ class LearningLessonOut(DetailsOut):
     video: Video = Field(
         validation_alias="video_url", description="null if there is nothing to show."
     )
-    position: int
+    position: Position
     is_preview: bool
     is_completed: bool = Field(description="Whether the caller has completed it.")
     previous_lesson_id: int | None = Field(

@@ -137,8 +137,12 @@ class AccessTokenAuth(HttpBearer):
         super().__init__()
         self.count_visitor = count_visitor
 
+    @property
+    def admits_visitors(self) -> bool:
+        return self.count_visitor is not None and settings.PUBLIC_CATALOG
+
     def __call__(self, request: HttpRequest) -> User | None:
-        if self.count_visitor and settings.PUBLIC_CATALOG and self.header not in request.headers:
+        if self.count_visitor and self.admits_visitors and self.header not in request.headers:
             self.count_visitor(request)
             request.user = visitor()
             return request.user

@@ -9,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from lms.views import unsubscribe_by_link
 from project.api import api
+from project.common.api.documentation import document_view
 
 
 @csrf_exempt
@@ -19,6 +20,7 @@ def nothing_here(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     # Django would redirect from the first to the second, and Ninja ask for a CSRF token there.
     re_path(r"^api/v1/?$", nothing_here),
+    path("api/v1/openapi.json", document_view(api)),
     path("api/v1/", api.urls),
     path("payments/", include("payments.urls")),
     path("admin/", admin.site.urls),

@@ -65,6 +65,19 @@ def test_an_operation_says_whether_it_needs_a_token(name):
         assert 401 in operation["responses"]
 
 
+@pytest.mark.parametrize("is_public", [False, True])
+def test_the_catalog_needs_no_token_where_it_is_public(settings, client, is_public):
+    settings.PUBLIC_CATALOG = is_public
+    served = client.get("/api/v1/openapi.json").json()
+    token: dict[str, list[str]] = {"AccessTokenAuth": []}
+    optional = [
+        operation["operationId"]
+        for _path, _method, operation in operations_of(served)
+        if operation["security"] == [{}, token]
+    ]
+    assert optional == (["list_catalog_courses", "get_catalog_course"] if is_public else [])
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_bodies_and_answers_have_examples_that_their_schemas_allow(name):
     operation = OPERATIONS[name]
@@ -113,6 +126,26 @@ def test_the_document_is_in_english_whoever_asks(client):
         for language in ("ru", "en")
     ]
     assert answers[0].content == answers[1].content
+
+
+def test_the_document_is_made_once(client, monkeypatch):
+    first = client.get("/api/v1/openapi.json")
+    monkeypatch.setattr(api, "get_openapi_schema", None)
+    assert client.get("/api/v1/openapi.json").content == first.content
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_who_has_the_document_does_not_get_it_again(client, encoding):
+    headers = {"accept-encoding": encoding}
+    first = client.get("/api/v1/openapi.json", headers=headers)
+    assert first["Cache-Control"] == "public, max-age=60"
+    again = client.get("/api/v1/openapi.json", headers=headers | {"if-none-match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_document_can_only_be_read(client):
+    response = client.post("/api/v1/openapi.json")
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
 
 
 def test_every_tag_is_described():

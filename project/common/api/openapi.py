@@ -54,6 +54,16 @@ def raises[Function: Callable[..., Any]](
     return decorate
 
 
+class Document(OpenAPISchema):
+    """What Ninja makes of the operations; one that admits visitors needs no token (`{}`)."""
+
+    def operation_security(self, operation: Operation) -> list[Part] | None:
+        security: list[Part] = super().operation_security(operation) or []
+        if any(getattr(auth, "admits_visitors", False) for auth in operation.auth_callbacks):
+            security.insert(0, {})
+        return security
+
+
 class DescribedAPI(NinjaAPI):
     """A NinjaAPI whose document says all that its operations can answer. `status_of` tells the
     status of an error, `token_errors` are those of every operation that needs a token."""
@@ -72,12 +82,16 @@ class DescribedAPI(NinjaAPI):
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
 
-    def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: Part | None = None
+    ) -> OpenAPISchema:
+        if path_prefix is None:
+            path_prefix = self.get_root_path(path_params or {})
         # In English, whoever asks: the words of an error are translated where they are read.
         with translation.override(None):
-            return self._document(super().get_openapi_schema(**kwargs))
+            return self._completed(Document(self, path_prefix))
 
-    def _document(self, document: OpenAPISchema) -> OpenAPISchema:
+    def _completed(self, document: Document) -> Document:
         schemas = document["components"]["schemas"]
         problem = Problem.model_json_schema(ref_template=REFERENCE + "{model}")
         code: Part = {"type": "string", "description": problem["properties"]["code"]["description"]}
