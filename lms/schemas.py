@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from ninja import Schema
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import BeforeValidator, FailFast, Field, StringConstraints, field_validator
 
 from lms.models import AccessSource
 from lms.models.courses import LAST_POSITION
@@ -205,7 +205,8 @@ class LessonChanges(InputSchema):
 class LessonOrder(InputSchema):
     """The order of the lessons of a course."""
 
-    lesson_ids: list[Identifier] = Field(
+    # Of ten thousand wrong ones the first is told.
+    lesson_ids: Annotated[list[Identifier], FailFast()] = Field(
         max_length=10_000,
         description="All lessons of the course, each once.",
         examples=[[12, 10, 11]],

@@ -36,7 +36,12 @@ from project.common.api.caching import kept_by_its_reader
 from project.common.api.openapi import DescribedAPI
 from project.common.api.problems import problem
 from project.common.api.query import exact_query
-from project.common.api.request_body import JSONParser, UnsupportedMediaType, is_multipart
+from project.common.api.request_body import (
+    JSONParser,
+    UnsupportedMediaType,
+    bounded_body,
+    is_multipart,
+)
 from project.common.api.responses import JSONRenderer, compressed
 from project.common.errors import (
     ChangedMeanwhile,
@@ -116,6 +121,7 @@ api = DescribedAPI(
     renderer=JSONRenderer(),
 )
 api.add_decorator(exact_query, mode="view")
+api.add_decorator(bounded_body, mode="view")
 # For who asks for it: the pages of courses shrink to an eighth.
 api.add_decorator(compressed, mode="view")
 api.add_decorator(kept_by_its_reader, mode="view")

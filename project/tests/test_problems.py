@@ -211,9 +211,35 @@ def test_an_unknown_field_is_named_even_if_an_argument_of_ours_has_that_name(sen
 
 
 def test_a_flood_of_wrong_fields_gets_a_short_answer(send):
-    body = {f"field{number}": 1 for number in range(20_000)}
+    body = {f"field{number}": 1 for number in range(1000)}
     response = send("courses", json.dumps(body).encode())
     assert len(assert_problem(response, 422, "validation_error")["errors"]) == 100
+    assert_problem(send("courses", json.dumps(body | {"one": 1}).encode()), 400, "bad_request")
+
+
+@pytest.mark.parametrize("items", [[0] * 10_000, ["a"] * 10_000, [{"a": 1}] * 10_000], ids=range(3))
+def test_of_a_list_of_wrong_values_the_first_is_told(send, author, items):
+    course = CourseFactory.create(owner=author)
+    body = json.dumps({"lesson_ids": items}).encode()
+    response = send(f"courses/{course.pk}/lessons/order", body, method="PUT")
+    errors = assert_problem(response, 422, "validation_error")["errors"]
+    assert [error["loc"] for error in errors] == [["body", "lesson_ids", 0]]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("path", ["auth/token", "auth/register", "payments"])
+def test_an_operation_without_texts_reads_no_more_than_64_kib(send, path, streamed):
+    for size, status in ((65_536, 422), (65_537, 413)):
+        content = json.dumps({"x": "x" * (size - 9)}).encode()
+        assert len(content) == size
+        response = send(path, content, **(chunks(content) if streamed else {}))
+        assert response.status_code == status, response.content
+
+
+def test_texts_of_full_length_are_read_however_they_are_spelled(send, author):
+    content = json.dumps({"title": "😀" * 200, "description": "😀" * 20_000}).encode()
+    assert len(content) > 240_000
+    assert send("courses", content).status_code == 201
 
 
 @pytest.mark.parametrize(
