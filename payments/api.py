@@ -21,6 +21,7 @@ from payments.permissions import can_cancel, can_see_earnings
 from payments.provider.types import (
     InvalidEvent,
     InvalidSignature,
+    ProviderBusy,
     ProviderError,
     ProviderMisconfigured,
     UnchargeableAmount,
@@ -101,7 +102,7 @@ def get_payment(request: AuthenticatedRequest, payment_id: int) -> Row:
     summary="Ask how a payment stands",
     throttle=[QuestionThrottle()],
 )
-@raises(Throttled, ProviderError)
+@raises(Throttled, ProviderError, ProviderBusy)
 @revalidated
 def get_payment_status(request: AuthenticatedRequest, payment_id: int) -> Payment:
     """A payment that is open at Stripe is asked about there, and what Stripe says is stored.
@@ -123,6 +124,7 @@ def get_payment_status(request: AuthenticatedRequest, payment_id: int) -> Paymen
     UnchargeableAmount,
     ProviderError,
     ProviderMisconfigured,
+    ProviderBusy,
 )
 @revalidated
 def create_payment(
@@ -143,6 +145,7 @@ def create_payment(
     on its own: 409 `nothing_to_pay`. What the caller may learn already, by whatever
     right: 409 `already_paid`. An `Idempotency-Key` that was used for another body: 409
     `idempotency_key_reused`. Stripe does not answer: 502, and another try goes on from there.
+    It has not answered for a while, or too many wait for it: 503 `payment_provider_busy`, with `Retry-After`.
     Stripe takes no such amount: 409 `unchargeable_amount`; anything else that it refuses: 502, and
     another try does not help.
     """
@@ -160,7 +163,7 @@ def create_payment(
     response={204: None},
     summary="Cancel an order",
 )
-@raises(PermissionDenied, transitions.IllegalMove, ProviderError)
+@raises(PermissionDenied, transitions.IllegalMove, ProviderError, ProviderBusy)
 def cancel_payment(request: AuthenticatedRequest, payment_id: int) -> Status[None]:
     """Of the caller's own, while it is pending; its page at Stripe is closed first. The payment stays,
     as `cancelled`, and a repeat is 204, too. The money came or is on its way, or the payment is

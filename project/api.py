@@ -26,6 +26,7 @@ from redis.exceptions import RedisError
 from payments.provider.types import (
     InvalidEvent,
     InvalidSignature,
+    ProviderBusy,
     ProviderError,
     ProviderMisconfigured,
 )
@@ -67,6 +68,7 @@ STATUSES: dict[type[Exception], int] = {
     InvalidEvent: 400,
     ProviderError: 502,
     ProviderMisconfigured: 503,
+    ProviderBusy: 503,
     Http404: 404,
     # It was found, and somebody deleted it before it was locked or saved.
     ObjectDoesNotExist: 404,
@@ -140,7 +142,11 @@ api.add_router("/payments", "payments.api.router", tags=["payments"])
 @api.exception_handler(DomainError)
 def answer_domain_error(request: HttpRequest, error: DomainError) -> HttpResponse:
     return problem(
-        status_of(type(error)), code=error.code, detail=str(error), members=error.members
+        status_of(type(error)),
+        code=error.code,
+        detail=str(error),
+        members=error.members,
+        retry_after=error.retry_after,
     )
 
 

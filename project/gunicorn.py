@@ -8,9 +8,11 @@ workers and lets the old ones finish; SIGTERM finishes and ends.
 import ctypes
 import logging
 import os
+import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from socket import socket
 from typing import Any
 
 # This file is read before the server puts the project on the path.
@@ -20,11 +22,52 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 from django.conf import settings
 from gunicorn import util
 from gunicorn.http import parser
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from project.common.api.problems import CONTENT_TYPE, problem
 
+PROBES = (b"GET /healthz ", b"HEAD /healthz ")
+# Seconds for which the system keeps a connection to itself on which nothing was said.
+UNHEARD = 10
+
+
+class WorkerWithProbe(ThreadWorker):  # type: ignore[misc]
+    """Has a thread beside the pool for `/healthz`: a process whose threads all wait for a database or
+    a provider is alive, and to be killed for it would help nobody."""
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        self.probe_pool = ThreadPoolExecutor(max_workers=1)
+        pool: ThreadPoolExecutor = super().get_thread_pool()
+        return pool
+
+    def run(self) -> None:
+        for listener in self.sockets:
+            # A connection is handed over with its first bytes, so that they can be looked at.
+            with suppress(AttributeError, OSError):  # not Linux, or no TCP
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, UNHEARD)
+        super().run()
+
+    def enqueue_req(self, conn: TConn) -> None:
+        if not is_probe(conn.sock):
+            super().enqueue_req(conn)
+            return
+        answered = self.probe_pool.submit(self.handle, conn)
+        answered.add_done_callback(
+            lambda future: self.method_queue.defer(self.finish_request, conn, future)
+        )
+
+
+def is_probe(connection: socket.socket) -> bool:
+    """Say whether a probe is asked for, by what can be read already."""
+    try:
+        begin = connection.recv(len(PROBES[1]), socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:
+        return False
+    return begin.startswith(PROBES)
+
+
 bind = "127.0.0.1:8000"
-worker_class = "gthread"
+worker_class = WorkerWithProbe
 workers = settings.WEB_PROCESSES
 threads = settings.WEB_THREADS
 # A worker that is silent for so long is replaced; requests have no limit of their own here.
@@ -52,7 +95,7 @@ if set_option := getattr(ctypes.CDLL(None), "mallopt", None):
     set_option(M_MMAP_THRESHOLD, LARGE)
 
 
-def write_problem(connection: socket, status: int, reason: str, _cause: str) -> None:
+def write_problem(connection: socket.socket, status: int, reason: str, _cause: str) -> None:
     """Answer what never reaches the application: too long an address, headers that are none."""
     content = problem(status).content
     head = (

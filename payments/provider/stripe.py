@@ -18,6 +18,7 @@ from unicodedata import normalize
 from django.conf import settings
 from django.db import connections
 
+from payments.provider.limits import CallLimit
 from payments.provider.reading import (
     PAYMENT_KEY,
     REFUND_KEY,
@@ -333,6 +334,11 @@ def to_minor_units(amount: Decimal, currency: str) -> int:
 
 
 @lru_cache(maxsize=8)
+def _limit(base: str, places: int) -> CallLimit:
+    return CallLimit(places)
+
+
+@lru_cache(maxsize=8)
 def _client(api_key: str, base: str, timeout: tuple[float, float]) -> "stripe.StripeClient":
     return stripe.StripeClient(
         api_key,
@@ -356,8 +362,10 @@ def _ask[Answer](
     if not is_configured():
         raise ProviderMisconfigured
     client = _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE, settings.STRIPE_TIMEOUT)
+    limit = _limit(settings.STRIPE_API_BASE, settings.STRIPE_CALLS)
     try:
-        answer = call(client).to_dict()
+        with limit.place():
+            answer = _answer_to(call, client, limit)
         if answer.get("livemode", is_live()) != is_live():
             logger.error("Stripe answered in the other mode than our key's")
             raise ProviderMisconfigured
@@ -369,6 +377,24 @@ def _ask[Answer](
     except UNREADABLE as error:
         logger.error("Stripe's answer can't be read: %s", type(error).__name__)  # noqa: TRY400
         raise ProviderUnavailable from None
+
+
+def _answer_to(
+    call: "Callable[[stripe.StripeClient], stripe.StripeObject]",
+    client: "stripe.StripeClient",
+    limit: CallLimit,
+) -> Json:
+    """Call, and note whether anybody answered."""
+    try:
+        answer: Json = call(client).to_dict()
+    except stripe.APIConnectionError:
+        limit.note_silence()
+        raise
+    except Exception:
+        limit.note_answer()
+        raise
+    limit.note_answer()
+    return answer
 
 
 def _translated(error: "stripe.StripeError") -> ProviderError:

@@ -29,6 +29,17 @@ class ProviderUnavailable(ProviderError):
         self.needs_new_key = needs_new_key
 
 
+class ProviderBusy(ProviderUnavailable):
+    """Nothing was asked: too many calls wait for the provider, or it has been silent for a while."""
+
+    code = "payment_provider_busy"
+    message = _("The payment provider does not answer at the moment. Try again later.")
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
 class ProviderRefused(ProviderError):
     """The provider understood the request and refused it: nothing was done. `reason` is its own
     code and `param` the field that it did not take; `words` say why, for staff. Each may be empty.

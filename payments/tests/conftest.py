@@ -43,7 +43,9 @@ def stripe_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr(stripe.HTTPClient, "MAX_DELAY", 0)
     gateway._client.cache_clear()
     gateway._accounts.clear()
+    gateway._limit.cache_clear()
     yield settings
+    gateway._limit.cache_clear()
     gateway._client.cache_clear()
     gateway._accounts.clear()
 

@@ -19,6 +19,8 @@ class DomainError(Exception):
     message: "StrOrPromise" = _("This can't be done.")
     # What the problem document says beside; its schema has to name it.
     members: "Mapping[str, object]" = MappingProxyType({})
+    # In how many seconds it is worth to try again, where somebody knows.
+    retry_after: float | None = None
 
     def __init__(self, message: "StrOrPromise | None" = None) -> None:
         if message is not None:

@@ -69,7 +69,7 @@ def is_multipart(request: HttpRequest) -> bool:
 def bounded_body[Run: Callable[..., HttpResponse]](run: Run) -> Run:
     """Have an operation refuse a body that is larger than anything its schema allows, before it is
     read. To be given to `add_decorator` with `mode="view"`."""
-    operation: Operation = unwrap(run).__self__  # type: ignore[attr-defined]
+    operation: Operation = unwrap(run).__self__
     bodies = [model for model in operation.models if model.__ninja_param_source__ == "body"]
     if not bodies:
         return run
@@ -92,7 +92,9 @@ def _longest(schema: Any) -> int:
     if not isinstance(schema, dict):
         return 0
     parts = sum(_longest(part) for part in schema.values())
-    return NUMBER + schema.get("maxLength", 0) * CHARACTER + parts * schema.get("maxItems", 1)
+    own: int = NUMBER + schema.get("maxLength", 0) * CHARACTER
+    times: int = schema.get("maxItems", 1)
+    return own + parts * times
 
 
 class NulMiddleware:

@@ -17,7 +17,9 @@ def run(folder: Path) -> None:
     server = Server(folder, THROTTLE_REGISTER="1000/min")
     try:
         requests.get(f"{server.url}/api/v1/meta", timeout=30)
-        pid = next(int(line["message"].split()[-1]) for line in server.lines() if "pid" in line["message"])
+        pid = next(
+            int(line["message"].split()[-1]) for line in server.lines() if "pid" in line["message"]
+        )
         before = _used(pid)
         began = time.monotonic()
         statuses = [
