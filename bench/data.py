@@ -81,7 +81,7 @@ def make_courses() -> None:
             owner=authors[number % AUTHORS],
             title=f"{SUBJECTS[number % len(SUBJECTS)]} from the beginning, part {number}",
             **begins[number * 7 % len(SUBJECTS)],
-            preview=f"courses/{number:032x}.jpg" if number % 2 else "",
+            preview=f"courses/{number:032x}-1600x900.webp" if number % 2 else "",
             price=Decimal(number % 4 * 990),
             is_published=number % 21 != 0,
             created_at=START + timedelta(minutes=number),

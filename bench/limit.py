@@ -26,6 +26,8 @@ Row = tuple[Any, ...]
 
 CURRENCY = os.environ.get("CURRENCY", "RUB")
 KEY = os.environ["SECRET_KEY"]
+SITE_URL = os.environ.get("SITE_URL", "http://localhost:8000")
+SIZE = re.compile(r"-([0-9]+)x([0-9]+)\.webp$")
 PAGE_SIZE, LATEST_PAYMENTS = 10, 20
 # What the columns of the statements are called.
 TEXT = ("description", "description_html")
@@ -189,7 +191,7 @@ def owned(course: dict[str, Any]) -> dict[str, Any]:
 def shown(names: tuple[str, ...], row: Sequence[Any]) -> dict[str, Any]:
     """A row of courses or lessons with what needs another form, where it has that."""
     found = dict(zip(names, row, strict=True))
-    found["preview"] = f"/media/{found['preview']}" if found["preview"] else None
+    found["preview"] = picture_of(found["preview"], 480)
     if "price" in found:
         found["price"] = None if found["price"] is None else f"{found['price']:.2f}"
         found["currency"] = CURRENCY
@@ -198,6 +200,20 @@ def shown(names: tuple[str, ...], row: Sequence[Any]) -> dict[str, Any]:
     if "is_completed" in found:
         found["is_completed"] = bool(found["is_completed"])
     return found
+
+
+def picture_of(name: str, small: int) -> dict[str, Any] | None:
+    if not (size := SIZE.search(name)):
+        return None
+    width, height = int(size[1]), int(size[2])
+    address = f"{SITE_URL}/media/{name}"
+    thumbnail = address.replace(size[0], "-thumbnail.webp")
+    return {
+        "url": address,
+        "width": width,
+        "height": height,
+        "thumbnail": thumbnail if max(width, height) > small else address,
+    }
 
 
 def search_catalog(call: Call) -> Any:
@@ -304,7 +320,7 @@ def read_profile(call: Call) -> Any:
     statement = call.sql.payments.format(conditions=condition, order=ORDERS["-created_at"])
     payments = call.database.rows(statement, call.user_id, LATEST_PAYMENTS, 0)
     profile = {name: value or None for name, value in zip(PROFILE, row, strict=True)}
-    profile["avatar"] = f"/media/{row[6]}" if row[6] else None
+    profile["avatar"] = picture_of(row[6], 96)
     profile["is_moderator"] = call.sees_all and not call.is_superuser
     profile["payments"] = [payment_of(payment) for payment in payments]
     return profile | {"payments_count": count}

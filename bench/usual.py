@@ -4,6 +4,7 @@ nothing in it is slower than it has to be."""
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import ImageField, Model, Prefetch
 from django.urls import include, path
 from rest_framework import mixins, pagination, serializers, viewsets
@@ -21,6 +22,7 @@ from lms.youtube import video_at
 from payments.models import Payment
 from people.models import User
 from project.common.db.search import contains
+from project.common.images import stored_picture
 
 
 class Authentication(JWTAuthentication):
@@ -60,9 +62,14 @@ def shows(model: type[Model], fields: str) -> Any:
     return type("Meta", (), {"model": model, "fields": fields.split()})
 
 
-class RelativeImageField(serializers.ImageField):
-    def to_representation(self, value: Any) -> str | None:
-        return value.url if value else None
+class PictureField(serializers.ImageField):
+    def to_representation(self, value: Any) -> Any:
+        stored = stored_picture(value.name or "")
+        if stored is None:
+            return None
+        names = {"url": value.name, "thumbnail": stored.thumbnail}
+        shown = {key: settings.SITE_URL + value.storage.url(name) for key, name in names.items()}
+        return shown | {"width": stored.width, "height": stored.height}
 
 
 class BlankAsNull(serializers.CharField):
@@ -74,7 +81,7 @@ class Serializer(serializers.ModelSerializer):
     """Pictures by their address; what the queryset has annotated, as it is."""
 
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
-        ImageField: RelativeImageField
+        ImageField: PictureField
     }
 
     def build_unknown_field(self, field_name: str, model_class: Any) -> Any:
@@ -159,7 +166,7 @@ def progress_of(lessons: Any) -> dict[str, Any]:
 class RightSerializer(Serializer):
     title = serializers.CharField(source="target.title")
     summary = serializers.CharField(source="target.summary")
-    preview = RelativeImageField(source="target.preview")
+    preview = PictureField(source="target.preview")
     course = serializers.SerializerMethodField()
     since = serializers.DateTimeField(source="created_at")
 

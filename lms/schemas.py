@@ -15,10 +15,10 @@ from project.common.api.schemas import (
     STORABLE,
     BlankAsNull,
     Identifier,
-    ImageUrl,
     InputSchema,
     Money,
     OutputSchema,
+    PictureField,
     Price,
     Problem,
     Search,
@@ -116,7 +116,7 @@ class LessonOut(OutputSchema):
     course_id: int
     title: str = LESSON_TITLE
     summary: str = SUMMARY
-    preview: ImageUrl = Field(description="Address of the picture.")
+    preview: PictureField
     video_url: BlankAsNull = VIDEO
     price: Money | None = Field(description="null: not sold on its own.")
     currency: str = Field(examples=["RUB"])
@@ -137,7 +137,7 @@ class CourseOut(OutputSchema):
     id: int
     title: str = COURSE_TITLE
     summary: str = SUMMARY
-    preview: ImageUrl = Field(description="Address of the picture.")
+    preview: PictureField
     price: Money = Field(description="`0.00`: free.")
     currency: str = Field(examples=["RUB"])
     is_published: bool
@@ -246,7 +246,7 @@ class CatalogCourseOut(OutputSchema):
     id: int
     title: str = COURSE_TITLE
     summary: str = SUMMARY
-    preview: ImageUrl = Field(description="Address of the picture.")
+    preview: PictureField
     price: Money = Field(description="`0.00`: free.")
     currency: str = Field(examples=["RUB"])
     owner: OwnerOut
@@ -291,7 +291,7 @@ class LearningItemOut(OutputSchema):
     lesson_id: int | None = Field(description="null for a whole course.")
     title: str = COURSE_TITLE
     summary: str = SUMMARY
-    preview: ImageUrl = Field(description="Address of the picture.")
+    preview: PictureField
     course: CourseNameOut = Field(description="The course, of a single lesson too.")
     progress: ProgressOut = Field(description="Of the course, or of the single lesson.")
     next_lesson_id: int | None = NEXT_TO_LEARN
@@ -311,7 +311,7 @@ class LearningOutlineLessonOut(OutputSchema):
     id: int
     title: str = LESSON_TITLE
     position: Position
-    preview: ImageUrl = Field(description="Address of the picture.")
+    preview: PictureField
     is_preview: bool = Field(description="Open to everyone who can see the course.")
     has_access: bool = Field(description="Whether the caller may learn it.")
     is_completed: bool = Field(description="Whether the caller has completed it.")
@@ -323,7 +323,7 @@ class LearningCourseOut(OutputSchema):
     id: int
     title: str = COURSE_TITLE
     summary: str = SUMMARY
-    preview: ImageUrl = Field(description="Address of the picture.")
+    preview: PictureField
     progress: ProgressOut = Field(description="Of all lessons of the course.")
     next_lesson_id: int | None = NEXT_TO_LEARN
     lessons: list[LearningOutlineLessonOut]
@@ -352,7 +352,7 @@ class LearningLessonOut(DetailsOut):
     course: CourseNameOut
     title: str = LESSON_TITLE
     summary: str = SUMMARY
-    preview: ImageUrl = Field(description="Address of the picture.")
+    preview: PictureField
     video_url: BlankAsNull = VIDEO
     video: Video = Field(
         validation_alias="video_url", description="null if there is nothing to show."

@@ -25,9 +25,9 @@ from people.permissions import can_give_rights
 from project.common.api.schemas import (
     STORABLE,
     BlankAsNull,
-    ImageUrl,
     InputSchema,
     OutputSchema,
+    PictureField,
     Problem,
     Search,
     omitted,
@@ -190,7 +190,7 @@ class PublicProfileOut(OutputSchema):
     id: int
     first_name: BlankAsNull = Field(examples=["Anna"])
     city: BlankAsNull = Field(examples=["Kazan"])
-    avatar: ImageUrl = Field(description="Address of the picture.")
+    avatar: PictureField
     date_joined: datetime
 
 
@@ -211,7 +211,7 @@ class ProfileOut(OutputSchema):
     last_name: BlankAsNull = Field(examples=["Petrova"])
     phone: BlankAsNull = Field(examples=["+79161234567"])
     city: BlankAsNull = Field(examples=["Kazan"])
-    avatar: ImageUrl = Field(description="Address of the picture.")
+    avatar: PictureField
     language: Language
     date_joined: datetime
     last_login: datetime | None

@@ -154,6 +154,8 @@ def media_storage(url: str) -> Entry:
             "endpoint_url": f"{query.get('scheme', 'https')}://{host}" if host else None,
             "region_name": query.get("region"),
             "file_overwrite": False,
-            "querystring_auth": query.get("signed", "true") == "true",
+            # Names never repeat.
+            "object_parameters": {"CacheControl": "public, max-age=31536000, immutable"},
+            "querystring_auth": query.get("signed", "false") == "true",
         },
     }

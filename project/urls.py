@@ -4,12 +4,22 @@ from django.conf import settings
 from django.conf.urls.static import static
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
+from django.views.static import serve
 
 from lms.views import unsubscribe_by_link
 from project.api import api
 from project.common.api.documentation import document_view
+
+
+def serve_picture(request: HttpRequest, path: str, document_root: str) -> HttpResponseBase:
+    """To be kept for ever, since names never repeat, and to be read by pages of any origin."""
+    response = serve(request, path, document_root=document_root)
+    response["Cache-Control"] = "public, max-age=31536000, immutable"
+    response["Access-Control-Allow-Origin"] = "*"
+    return response
 
 
 @csrf_exempt
@@ -27,7 +37,7 @@ urlpatterns = [
     path("unsubscribe/<str:token>/", unsubscribe_by_link, name="unsubscribe"),
     path("i18n/", include("django.conf.urls.i18n")),
     # With DEBUG only, and for files on disk; in production the proxy or the bucket serves them.
-    *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
+    *static(settings.MEDIA_URL, view=serve_picture, document_root=settings.MEDIA_ROOT),
 ]
 
 handler400 = "project.common.api.problems.bad_request"

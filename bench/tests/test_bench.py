@@ -40,6 +40,7 @@ def twin(request: pytest.FixtureRequest, settings: Any, monkeypatch: Any) -> par
         pytest.importorskip("rest_framework", reason=reason)
         return ask_usual_way
     monkeypatch.setenv("SECRET_KEY", settings.SECRET_KEY)
+    monkeypatch.setenv("SITE_URL", settings.SITE_URL)
     from bench import limit  # noqa: PLC0415 - it reads the key when it is imported
 
     connection.ensure_connection()
@@ -67,10 +68,10 @@ def test_application_limit_and_usual_way_give_the_same_answers(
     course, other = CourseFactory.create_batch(2, owner=author, is_published=True, title="Bread")
     LessonFactory.create_batch(3, course=course, price=Decimal("9.90"))
     LessonFactory(course=other, video_url="", price=None)
-    CourseFactory(title="Bread, a draft", is_published=False, preview="courses/draft.jpg")
+    CourseFactory(title="Bread, a draft", is_published=False, preview="courses/draft-500x300.webp")
     Subscription.objects.create(user=author, course=course)
     Access.objects.create(user=learner, course=course, source=AccessSource.GRANT)
-    single = LessonFactory.create(preview="lessons/a.jpg")
+    single = LessonFactory.create(preview="lessons/a-40x30.webp")
     Access.objects.create(user=learner, lesson=single, source=AccessSource.GRANT)
     Completion.objects.create(user=learner, lesson=course.lessons.earliest("position"))
     Subscription.objects.create(user=learner, course=course)

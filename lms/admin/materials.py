@@ -32,6 +32,7 @@ from project.common.admin.base import FieldNames, Fieldsets, display
 from project.common.admin.versions import VersionedAdmin
 from project.common.db.search import contains, find
 from project.common.errors import DomainError
+from project.common.images import stored_picture
 from project.common.money import shown
 
 CHANGES_ON_PAGE = 20
@@ -88,11 +89,12 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
 
     @display(description=gettext_lazy("preview"))
     def picture(self, subject: M) -> SafeString | str:
-        if not subject.preview:
+        name = subject.preview.name
+        if not name:
             return "—"
-        return format_html(
-            '<img src="{}" alt="" class="parta-thumbnail" loading="lazy">', subject.preview.url
-        )
+        stored = stored_picture(name)
+        address = subject.preview.storage.url(stored.thumbnail if stored else name)
+        return format_html('<img src="{}" alt="" class="parta-thumbnail" loading="lazy">', address)
 
     @display(description=gettext_lazy("price"), ordering="price")
     def price_shown(self, subject: M) -> str | None:

@@ -1,6 +1,7 @@
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from ninja import File, Query, Router, Status, UploadedFile
+from ninja.errors import Throttled
 from ninja.pagination import paginate
 
 from lms import permissions, queries
@@ -18,8 +19,8 @@ from people.current_user import AuthenticatedRequest
 from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import IfMatch, note_version, tagged, versions_in
+from project.common.api.uploads import read_upload
 from project.common.db.compiled import Row, RowList
-from project.common.images import read_upload
 from project.common.versions import version_at
 
 router = Router()
@@ -105,11 +106,13 @@ def delete_lesson(
 @router.put(
     "/{int:lesson_id}/preview", response=LessonDetailsOut, summary="Set the picture of a lesson"
 )
+@raises(Throttled)
 @with_tag
 def set_lesson_preview(
     request: AuthenticatedRequest, lesson_id: int, file: File[UploadedFile], if_match: IfMatch = ""
 ) -> Row:
-    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; metadata is not stored."""
+    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels. Kept is a WebP of at most 1600 pixels a side,
+    without metadata, and a thumbnail."""
     lesson = get_lesson(request.user, lesson_id, to=permissions.can_update_lesson)
     expected = versions_in(if_match)
     authoring.set_preview(subject=lesson, picture=read_upload(file), expected=expected)

@@ -6,7 +6,6 @@ from copy import copy
 from functools import wraps
 from typing import Any
 
-from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +17,7 @@ from lms.services.updates import save_course
 from lms.validators import normalize_video_url
 from people.models import User
 from project.common.errors import Conflict
-from project.common.images import discard_file, exchange_image, stored_image
+from project.common.images import Picture, discard_file, exchange_image, stored_image
 from project.common.versions import Expected, check_version, now_after
 
 
@@ -216,7 +215,7 @@ def _referring(materials: QuerySet[Any]) -> Iterator[KeepingQuerySet[Any]]:
 
 
 def set_preview[S: (Course, Lesson)](
-    *, subject: S, picture: "ContentFile[bytes] | None", expected: Expected = None
+    *, subject: S, picture: Picture | None, expected: Expected = None
 ) -> S:
     """Replace the preview of a course or lesson by a cleaned picture; None removes it. Raises
     ChangedMeanwhile.

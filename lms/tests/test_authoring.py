@@ -19,6 +19,7 @@ from lms.models import ChangeKind, Course, CourseChange, Lesson, Subscription
 from lms.services import authoring, restoring, subscriptions
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.tests.factories import PaymentFactory
+from project.common.images import Picture
 
 pytestmark = pytest.mark.django_db
 
@@ -364,7 +365,7 @@ def test_a_picture_is_replaced_or_removed_of_one_alone(
     known = type(subject).objects.get(pk=subject.pk)
     before = pictures()
     with django_capture_on_commit_callbacks(execute=True):
-        picture = ContentFile(b"y", name="b.jpg") if new else None
+        picture = Picture(b"y", (1, 1), None) if new else None
         known = authoring.set_preview(subject=known, picture=picture)
     assert before - pictures() == {subject}
     subject.refresh_from_db()
@@ -380,7 +381,7 @@ def test_a_picture_and_its_time_are_written_at_once(course, lesson, kind):
     """Or nobody would know when the picture came, if the row is deleted in between."""
     subject = course if kind == "course" else lesson
     with CaptureQueriesContext(connection) as queries:
-        authoring.set_preview(subject=subject, picture=ContentFile(b"y", name="b.jpg"))
+        authoring.set_preview(subject=subject, picture=Picture(b"y", (1, 1), None))
     written = f'UPDATE "lms_{kind}"'
     assert sum(query["sql"].startswith(written) for query in queries) == 1
 
@@ -429,7 +430,7 @@ def test_of_a_change_only_what_can_be_put_back_is(course, other, lesson, author)
 @pytest.mark.parametrize("kind", ["course", "lesson"])
 def test_a_replaced_picture_is_not_put_back(course, lesson, author, kind):
     subject = course if kind == "course" else lesson
-    authoring.set_preview(subject=subject, picture=ContentFile(b"y", name="b.jpg"))
+    authoring.set_preview(subject=subject, picture=Picture(b"y", (1, 1), None))
     change = history.change_of(subject, subject.history.first().history_id)
     assert change is not None
     assert [field.name for field in change.fields] == ["preview"]

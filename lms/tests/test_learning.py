@@ -6,6 +6,7 @@ from django.utils import timezone
 from lms.models import Access, AccessSource, Completion, Course, Lesson, Subscription
 from lms.services import accesses, learning
 from lms.tests.factories import CourseFactory, LessonFactory
+from project.common.api.responses import picture_shown
 
 pytestmark = pytest.mark.django_db
 
@@ -142,11 +143,11 @@ def test_what_one_learns_is_listed_with_the_progress(api, learner, stranger):
 
 
 def test_a_single_lesson_that_is_not_completed_is_next(api, learner):
-    lesson = LessonFactory.create(preview="lessons/a.jpg")
+    lesson = LessonFactory.create(preview="lessons/a-40x30.webp")
     accesses.grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
     (item,) = api(learner).get("learning/courses").json()["items"]
     assert item.items() >= progress(0, 1, next_lesson_id=lesson.pk).items()
-    assert item["preview"] == "/media/lessons/a.jpg"
+    assert item["preview"] == picture_shown("lessons/a-40x30.webp")
 
 
 def test_a_course_that_its_author_unpublished_stays_with_its_learners(
@@ -167,7 +168,9 @@ def test_a_course_that_its_author_unpublished_stays_with_its_learners(
 
 
 def test_the_outline_tells_what_is_open_and_what_is_completed(api, learner, author, moderator):
-    course = CourseFactory.create(title="Bread", owner=author, price=10, preview="courses/a.jpg")
+    course = CourseFactory.create(
+        title="Bread", owner=author, price=10, preview="courses/a-40x30.webp"
+    )
     lessons = LessonFactory.create_batch(4, course=course)
     Lesson.objects.filter(pk=lessons[3].pk).update(is_preview=True)
     for lesson in lessons[1:3]:
@@ -176,7 +179,7 @@ def test_the_outline_tells_what_is_open_and_what_is_completed(api, learner, auth
     read = api(learner).get(f"learning/courses/{course.pk}").json()
     assert read | {"lessons": []} == named(course) | {
         "summary": course.summary,
-        "preview": "/media/courses/a.jpg",
+        "preview": picture_shown("courses/a-40x30.webp"),
         "lessons": [],
         **progress(1, 4, next_lesson_id=lessons[2].pk),
     }

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils import timezone
@@ -26,6 +25,7 @@ from lms.services import accesses, authoring, learning, subscriptions, updates
 from lms.tests.factories import CourseFactory, LessonFactory
 from people.models import User
 from project.common.errors import PaymentRequired
+from project.common.images import Picture
 from project.tests.processes import wait_until
 from project.tests.races import Runner, meanwhile
 
@@ -212,7 +212,7 @@ def test_a_picture_that_arrives_while_all_is_deleted_leaves_the_storage(course, 
     known = type(subject).objects.get(pk=subject.pk)
     argument: Any = {kind: known}
     pictured, _second, _waited = meanwhile(
-        lambda: authoring.set_preview(subject=subject, picture=ContentFile(b"x", name="a.jpg")),
+        lambda: authoring.set_preview(subject=subject, picture=Picture(b"x", (1, 1), None)),
         lambda: delete(**argument, by=course.owner),
     )
     assert pictured.preview.name
@@ -226,7 +226,7 @@ def test_history_knows_of_a_picture_that_arrives_meanwhile(course, lesson, kind)
     known = type(subject).objects.get(pk=subject.pk)
     argument: Any = {kind: known}
     pictured, _second, _waited = meanwhile(
-        lambda: authoring.set_preview(subject=subject, picture=ContentFile(b"x", name="a.jpg")),
+        lambda: authoring.set_preview(subject=subject, picture=Picture(b"x", (1, 1), None)),
         lambda: update(**argument, changes={"title": "New"}, by=course.owner),
     )
     last = subject.history.latest("history_id")

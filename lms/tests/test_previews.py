@@ -3,6 +3,7 @@
 from io import BytesIO
 
 import pytest
+from django.conf import settings
 from django.core.files.storage import default_storage
 from PIL import Image
 
@@ -31,7 +32,12 @@ def test_a_picture_is_stored_under_a_random_name(api, author, subject):
     assert response.status_code == 200, response.content
     thing.refresh_from_db()
     assert "holiday" not in thing.preview.name
-    assert response.json()["preview"] == thing.preview.url
+    assert response.json()["preview"] == {
+        "url": f"{settings.SITE_URL}{thing.preview.url}",
+        "width": 40,
+        "height": 30,
+        "thumbnail": f"{settings.SITE_URL}{thing.preview.url}",
+    }
     assert default_storage.exists(thing.preview.name)
 
 
@@ -52,6 +58,35 @@ def test_a_replaced_or_removed_picture_leaves_the_storage(
     assert not default_storage.exists(names[1])
     thing.refresh_from_db()
     assert not thing.preview
+
+
+def files():
+    return {
+        f"{folder}/{name}"
+        for folder in ("courses", "lessons")
+        if default_storage.exists(folder)
+        for name in default_storage.listdir(folder)[1]
+    }
+
+
+def test_a_thumbnail_comes_and_goes_with_its_picture(
+    api, author, subject, django_capture_on_commit_callbacks
+):
+    _thing, path = subject
+    before = files()
+    with django_capture_on_commit_callbacks(execute=True):
+        shown = api(author).upload(path, picture((2000, 1000))).json()["preview"]
+        again = api(author).upload(path, picture((1000, 2000))).json()["preview"]
+    assert (shown["width"], shown["height"]) == (1600, 800)
+    assert (again["width"], again["height"]) == (800, 1600)
+    kept = {address.partition("/media/")[2] for address in (again["url"], again["thumbnail"])}
+    assert files() - before == kept
+    assert len(kept) == 2
+    with default_storage.open(again["thumbnail"].partition("/media/")[2]) as file:
+        assert Image.open(file).size == (240, 480)
+    with django_capture_on_commit_callbacks(execute=True):
+        api(author).delete(path)
+    assert files() == before
 
 
 def test_a_picture_leaves_the_storage_with_its_course(

@@ -12,6 +12,7 @@ from lms.models import Access, AccessSource, Course, Lesson, Subscription
 from lms.tests.factories import CourseFactory, LessonFactory
 from people.models import User
 from people.tests.factories import UserFactory
+from project.common.api.responses import picture_shown
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +37,7 @@ def school(author, learner):
             LessonFactory.create(course=course, position=2, price=None, is_preview=True)
             LessonFactory.create(course=course, position=1, price=Decimal(3), video_url="")
     free, draft, dear = Course.objects.filter(owner=author).order_by("id")
-    free.preview.save("a.jpg", ContentFile(b"x"))
+    free.preview.save("900x600.webp", ContentFile(b"x"))
     Subscription.objects.create(user=learner, course=free)
     Access.objects.create(user=learner, course=dear, source=AccessSource.GRANT)
     Access.objects.create(user=learner, lesson=free.lessons.all()[0], source=AccessSource.GRANT)
@@ -59,7 +60,7 @@ def common_to_all(thing):
 def material(thing):
     return common_to_all(thing) | {
         "summary": thing.summary,
-        "preview": thing.preview.url if thing.preview else None,
+        "preview": picture_shown(thing.preview),
         "currency": "RUB",
         "updated_at": written(thing.updated_at),
     }

@@ -1,6 +1,7 @@
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from ninja import File, Query, Router, Status, UploadedFile
+from ninja.errors import Throttled
 from ninja.pagination import paginate
 from pydantic import InstanceOf
 
@@ -15,7 +16,8 @@ from project.common.api.caching import kept_by_nobody
 from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import IfMatch, note_version, tagged, versions_in
-from project.common.images import read_upload
+from project.common.api.uploads import read_upload
+from project.common.images import AVATAR
 
 router = Router()
 router.add_decorator(kept_by_nobody, mode="view")
@@ -89,13 +91,17 @@ def delete_user(
 
 
 @router.put("/me/avatar", response=ProfileOut, summary="Set your own avatar")
+@raises(Throttled)
 @with_tag
 def set_avatar(
     request: AuthenticatedRequest, file: File[UploadedFile], if_match: IfMatch = ""
 ) -> User:
-    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels; metadata is not stored."""
+    """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels. Kept is a square WebP of at most 512 pixels,
+    without metadata, and a thumbnail."""
     expected = versions_in(if_match)
-    return accounts.set_avatar(user=request.user, picture=read_upload(file), expected=expected)
+    return accounts.set_avatar(
+        user=request.user, picture=read_upload(file, AVATAR), expected=expected
+    )
 
 
 @router.delete("/me/avatar", response={204: None}, summary="Remove your own avatar")

@@ -6,7 +6,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 
 from lms.models import Subscription
@@ -16,7 +15,7 @@ from people.models import User
 from people.permissions import can_erase
 from people.services.locks import has_other_administrator, lock_active_account, lock_for_staff
 from people.services.passwords import checked_hash
-from project.common.images import discard_file, exchange_image, stored_image
+from project.common.images import Picture, discard_file, exchange_image, stored_image
 from project.common.versions import Expected, check_version
 
 
@@ -59,9 +58,7 @@ def update_profile(*, user: User, changes: Mapping[str, object], expected: Expec
     return user
 
 
-def set_avatar(
-    *, user: User, picture: "ContentFile[bytes] | None", expected: Expected = None
-) -> User:
+def set_avatar(*, user: User, picture: Picture | None, expected: Expected = None) -> User:
     """Replace the avatar by a cleaned picture; None removes it. Raises ChangedMeanwhile."""
     with stored_image(user, "avatar", picture) as name, transaction.atomic():
         user = lock_active_account(user)

@@ -3,6 +3,7 @@
 from io import BytesIO
 
 import pytest
+from django.conf import settings
 from django.core.files.storage import default_storage
 from PIL import Image
 
@@ -19,17 +20,25 @@ def upload(api, user, content, name="holiday.png"):
     return api(user).upload("users/me/avatar", content, name=name)
 
 
-@pytest.mark.parametrize(("kind", "ending"), [("PNG", "png"), ("JPEG", "jpg"), ("WEBP", "webp")])
-def test_avatar_is_stored_under_a_random_name(api, learner, stranger, kind, ending):
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_avatar_is_stored_under_a_random_name(api, learner, stranger, kind):
     response = upload(api, learner, picture(kind), name="../holiday.php")
     assert response.status_code == 200
     assert response.json()["email"] == learner.email
     learner.refresh_from_db()
     assert learner.avatar.name.startswith("avatars/")
-    assert learner.avatar.name.endswith(f".{ending}")
+    assert learner.avatar.name.endswith("-20x20.webp")
     assert "holiday" not in learner.avatar.name
     public = api(stranger).get(f"users/{learner.pk}").json()
-    assert public["avatar"] == response.json()["avatar"] == learner.avatar.url
+    assert public["avatar"] == response.json()["avatar"]
+    assert public["avatar"]["url"] == f"{settings.SITE_URL}{learner.avatar.url}"
+
+
+def test_avatar_is_square_at_most_512_wide_with_a_thumbnail_of_96(api, learner):
+    shown = upload(api, learner, picture(size=(1000, 600))).json()["avatar"]
+    assert (shown["width"], shown["height"]) == (512, 512)
+    with default_storage.open(shown["thumbnail"].partition("/media/")[2]) as file:
+        assert Image.open(file).size == (96, 96)
 
 
 def test_replaced_and_removed_avatar_leaves_the_storage(

@@ -7,7 +7,6 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.forms.models import model_to_dict
 from PIL import Image
@@ -19,6 +18,7 @@ from people.errors import AccountErased, InvalidToken
 from people.models import BlockReason, User, moderators_group
 from people.services import accounts
 from people.tests.factories import PASSWORD, UserFactory
+from project.common.images import Picture
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ PERSONAL = {
 def picture():
     encoded = BytesIO()
     Image.new("RGB", (8, 8)).save(encoded, "PNG")
-    return ContentFile(encoded.getvalue(), name="image.png")
+    return Picture(encoded.getvalue(), (8, 8), None)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models import F
@@ -21,6 +20,7 @@ from people.errors import AccountErased, LastAdministrator
 from people.models import BlockReason, TokenFamily, User
 from people.services import accounts, blocks, passwords, staff
 from people.tests.factories import PASSWORD, UserFactory
+from project.common.images import Picture
 from project.tests.races import at_once, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -314,7 +314,7 @@ def test_an_avatar_that_comes_while_the_account_is_erased_leaves_no_file(api, le
 
 def test_replacing_one_avatar_at_once_leaves_one_file(learner, picture):
     before = stored()
-    content = ContentFile(picture, name="image.png")
+    content = Picture(picture, (9, 9), None)
     replace = partial(accounts.set_avatar, user=learner, picture=content)
     at_once(*[replace] * THREADS, before_writing=User)
     learner.refresh_from_db()

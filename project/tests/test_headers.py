@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.files.storage import FileSystemStorage
 from django.http import HttpRequest, HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import path
 
 from project import urls
@@ -180,3 +180,13 @@ def test_preflight_of_the_application_is_answered(settings: Any) -> None:
 def test_preflight_of_others_is_refused(settings: Any, origin: str, url: str) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
     assert "Access-Control-Allow-Origin" not in preflight(origin, url)
+
+
+def test_pictures_in_development_may_be_kept_for_ever_and_read_by_every_origin(
+    tmp_path: Any,
+) -> None:
+    (tmp_path / "a-40x30.webp").write_bytes(b"x")
+    response = urls.serve_picture(RequestFactory().get("/"), "a-40x30.webp", str(tmp_path))
+    assert response["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert response["Access-Control-Allow-Origin"] == "*"
+    response.close()

@@ -34,6 +34,7 @@ def test_what_runs_when() -> None:
         "check-payments": "35 4 * * *",
         "payments": 10,
         "figures": 10,
+        "pictures": 1440,
         "inactivity": settings.INACTIVITY_SWEEP_CRON,
         "expired-tokens": "15 4 * * *",
         "old-keys": "25 4 * * *",

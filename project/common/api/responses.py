@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from functools import lru_cache, wraps
 from hashlib import blake2b
+from time import time
 from typing import Annotated, Any, cast
+from urllib.parse import urljoin
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models.fields.files import FieldFile
 from django.http import HttpRequest, HttpResponse
@@ -18,21 +21,32 @@ from ninja.utils import contribute_operation_callback
 from orjson import OPT_UTC_Z, dumps
 
 from project.common.api.problems import problem
+from project.common.images import stored_picture
 from project.common.versions import Expected
+
+# Seconds.
+ADDRESSES_KEPT = 1800
 
 ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Changes with the content."}}
 
 
-def image_address(picture: FieldFile | str) -> str | None:
-    """The address of a stored picture, or of one with this name; None where there is none."""
-    return _address_of(str(picture)) if picture else None
+def picture_shown(picture: FieldFile | str) -> dict[str, str | int] | None:
+    """A stored picture, or the one with this name, as the API shows it; None where there is none."""
+    return _shown(str(picture), int(time()) // ADDRESSES_KEPT) if picture else None
 
 
 @lru_cache(maxsize=10_000)
-def _address_of(name: str) -> str:
-    """Names are never used again, and the storage takes longer to put an address together than it
-    takes to write the rest of a lesson."""
-    return default_storage.url(name)
+def _shown(name: str, period: int) -> dict[str, str | int] | None:
+    """Kept for a while: the storage takes longer to put an address together than it takes to write the
+    rest of a lesson. Addresses that a storage signs end after an hour."""
+    if (stored := stored_picture(name)) is None:
+        return None
+    url, thumbnail = (
+        urljoin(f"{settings.SITE_URL}/", default_storage.url(each))
+        for each in (name, stored.thumbnail)
+    )
+    size = {"width": stored.width, "height": stored.height}
+    return {"url": url, **size, "thumbnail": thumbnail}
 
 
 class JSONRenderer(BaseRenderer):

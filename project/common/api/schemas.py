@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
-from project.common.api.responses import image_address
+from project.common.api.responses import picture_shown
 
 
 def _storable(text: str) -> str:
@@ -98,11 +98,24 @@ Money = Annotated[
     PlainSerializer(lambda amount: f"{amount:.2f}", return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\d+\.\d{2}$", "examples": ["1990.00"]}),
 ]
-ImageUrl = Annotated[
-    str | None,
-    BeforeValidator(image_address),
-    Field(examples=["/media/courses/0f9a6c2d7b314e58.jpg"]),
-]
+
+
+class PictureOut(OutputSchema):
+    """A picture in WebP. Its addresses never lead to another one: they may be kept for ever."""
+
+    url: str = Field(
+        description="At most 1600 pixels wide and high; an avatar: 512, square.",
+        examples=["https://school.example/media/courses/0f9a6c2d7b314e58-1600x1200.webp"],
+    )
+    width: int = Field(ge=1, examples=[1600])
+    height: int = Field(ge=1, examples=[1200])
+    thumbnail: str = Field(
+        description="At most 480 pixels wide and high; of an avatar 96.",
+        examples=["https://school.example/media/courses/0f9a6c2d7b314e58-thumbnail.webp"],
+    )
+
+
+PictureField = Annotated[PictureOut | None, BeforeValidator(picture_shown)]
 BlankAsNull = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 
 

@@ -31,6 +31,8 @@ SCHEDULES = (
     Schedule("payments", "payments.tasks.reconcile_payments", minutes=10),
     Schedule("stripe-events", "payments.tasks.catch_up_with_stripe", cron="5 4 * * *"),
     Schedule("check-payments", "payments.tasks.check_payments", cron="35 4 * * *"),
+    # In minutes, so that it runs at once after the upgrade.
+    Schedule("pictures", "project.common.background.tasks.convert_old_pictures", minutes=24 * 60),
     Schedule("figures", "project.admin_site.tasks.count_figures", minutes=10),
     Schedule("inactivity", "people.tasks.sweep_inactive", cron=settings.INACTIVITY_SWEEP_CRON),
     Schedule("expired-tokens", "people.tasks.forget_expired_tokens", cron="15 4 * * *"),

@@ -4,10 +4,16 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from project.common.background.queue import forget_older_successes, forget_unanswered
+from project.common.background.queue import (
+    enqueue,
+    forget_older_successes,
+    forget_unanswered,
+)
 from project.common.background.schedules import SCHEDULES
+from project.common.old_pictures import convert_pictures
 
 CANARY = "project.common.background.tasks.canary"
+CONVERT = "project.common.background.tasks.convert_old_pictures"
 SIGN_OF_LIFE = "project.common.background.tasks.sign_of_life"
 # Longer than any guard waits for an answer.
 ANSWERED_WITHIN = timedelta(minutes=10)
@@ -26,3 +32,12 @@ def sign_of_life(cluster: str) -> str:
     """Do nothing: the guard of this cluster asks whether it works."""
     forget_older_successes(SIGN_OF_LIFE, cluster)
     return "alive"
+
+
+def convert_old_pictures(field: int = 0, after: int = 0) -> str:
+    """Convert pictures from before there were thumbnails: at once after the upgrade, and once a day,
+    in case a file was put back; what is left is done by another task."""
+    done = convert_pictures(seconds=20, field=field, after=after)
+    if done.rest is not None:
+        enqueue(CONVERT, *done.rest)
+    return f"{done.converted} pictures converted"
