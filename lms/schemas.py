@@ -127,7 +127,7 @@ class LessonOut(OutputSchema):
     updated_at: datetime
 
 
-class LessonDetailsOut(LessonOut, DetailsOut):
+class LessonDetailsOut(DetailsOut, LessonOut):
     """A whole lesson as its author and moderators see it."""
 
 
@@ -150,7 +150,7 @@ class CourseOut(OutputSchema):
     updated_at: datetime
 
 
-class CourseDetailsOut(CourseOut, DetailsOut):
+class CourseDetailsOut(DetailsOut, CourseOut):
     """A whole course as its author and moderators see it, with all its lessons in order."""
 
 
@@ -256,7 +256,7 @@ class CatalogCourseOut(OutputSchema):
     updated_at: datetime
 
 
-class CatalogCourseDetailsOut(CatalogCourseOut, DetailsOut):
+class CatalogCourseDetailsOut(DetailsOut, CatalogCourseOut):
     """A published course with the outline of its lessons."""
 
     lessons: list[CatalogLessonOut]
@@ -344,7 +344,7 @@ class VideoOut(OutputSchema):
 Video = Annotated[VideoOut | None, BeforeValidator(video_at)]
 
 
-class LearningLessonOut(DetailsOut):
+class LearningLessonOut(OutputSchema):
     """A whole lesson, for those who have access to it."""
 
     id: int
@@ -352,6 +352,8 @@ class LearningLessonOut(DetailsOut):
     course: CourseNameOut
     title: str = LESSON_TITLE
     summary: str = SUMMARY
+    description: str = PROSE
+    description_html: str = HTML
     preview: PictureField
     video_url: BlankAsNull = VIDEO
     video: Video = Field(
