@@ -26,6 +26,11 @@ def test_the_documented_addresses_are_the_ones_that_are_made():
         assert make(**values) == "https://school.example" + path.format(**values)
 
 
+def test_the_introduction_of_the_api_has_the_same_addresses():
+    text = (settings.BASE_DIR / "templates" / "api" / "introduction.md").read_text()
+    assert re.findall(r"^- `(/[^`]+)`", text, re.MULTILINE) == list(PAGES)
+
+
 def test_no_other_module_makes_an_address_of_the_front_end():
     found = {
         str(path.relative_to(settings.BASE_DIR))
