@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from lms.models import Access, Course, Lesson, Subscription
+from lms.tests.factories import CourseFactory
 from payments.models import Payment, PaymentStatus
-from payments.services import consistency
+from payments.services import consistency, refunds
 from people.models import DEMO_PASSWORD, User
 from project import demo
 
@@ -168,3 +170,52 @@ def test_the_dashboard_says_that_the_demo_is_there(
     assert words in browser.get("/admin/").text
     settings.DEBUG = True
     assert words not in browser.get("/admin/").text
+
+
+def test_a_fixture_names_the_people_and_courses_that_it_lacks() -> None:
+    with pytest.raises(CommandError) as refused:
+        call_command("loaddata", "payments", verbosity=0)
+    words = ("person vera@parta.example", "course 2", "lesson 14", "loaddata groups demo")
+    assert [word for word in words if word not in str(refused.value)] == []
+    assert not Payment.objects.exists()
+
+
+def test_a_fixture_names_the_group_that_it_lacks() -> None:
+    with pytest.raises(CommandError, match="group moderators"):
+        call_command("loaddata", "demo", verbosity=0)
+    assert not User.objects.exists()
+
+
+def test_payments_of_a_fixture_give_access(moderators: None) -> None:
+    out = StringIO()
+    call_command("loaddata", "demo", "payments", stdout=out)
+    assert "accesses were given for what is paid." in out.getvalue()
+    found = {each.kind for each in consistency.find_in_books()}
+    assert found <= {"open_too_long"}
+    assert Payment.objects.get(external_id="LEDGER-2026-001").status == "paid"
+
+
+def test_a_school_keeps_its_courses_when_the_demo_school_is_loaded(moderators: None) -> None:
+    mine = CourseFactory.create(pk=3, title="Mine")
+    before = Course.objects.values().get()
+    with pytest.raises(CommandError, match="course 3 is another one here"):
+        call_command("loaddata", "demo", verbosity=0)
+    assert Course.objects.values().get() == before
+    assert list(User.objects.all()) == [mine.owner]
+
+
+def test_a_fixture_edits_no_payment_of_the_book(moderators: None, administrator: User) -> None:
+    call_command("loaddata", "demo", "payments", verbosity=0)
+    call_command("loaddata", "payments", verbosity=0)
+    payment = Payment.objects.get(external_id="LEDGER-2026-001")
+    refunds.refund_payment(payment=payment, by=administrator, reason="Sorry")
+    with pytest.raises(CommandError, match="is another one here"):
+        call_command("loaddata", "payments", verbosity=0)
+    payment.refresh_from_db()
+    assert payment.status == "refunded"
+
+
+def test_who_has_a_password_keeps_it_when_the_demo_school_is_loaded(moderators: None) -> None:
+    call_command("csu", email="admin@parta.example", password="Str0ng-pass-9x")
+    call_command("loaddata", "demo", verbosity=0)
+    assert User.objects.get(email="admin@parta.example").check_password("Str0ng-pass-9x")
