@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -98,8 +98,16 @@ def request_payment(
     return payment, is_first if idempotency_key is None else placed.is_new
 
 
-@transaction.atomic
 def _place(user: User, order: Order, idempotency_key: str | None) -> Placed:
+    try:
+        return _place_now(user, order, idempotency_key)
+    except IntegrityError:
+        # Money came on its way for an order that was given up, this very moment: now it is seen.
+        return _place_now(user, order, idempotency_key)
+
+
+@transaction.atomic
+def _place_now(user: User, order: Order, idempotency_key: str | None) -> Placed:
     lock_payer(user)
     if idempotency_key is None:
         return _waiting_or_new(user, order)

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Min, Q
 from django.utils import timezone
 
@@ -90,7 +90,11 @@ def apply_session(
         close_findings(on_its_way)
     if payment.status != to and not payment.can_move(to):
         return StripeOutcome.UNMOVED.about(payment.status)
-    if to == PaymentStatus.PROCESSING and _is_replaced(payment):
+    reason = AutomaticReason.SESSION.about(session.status, session.payment_status)
+    cause = Cause(source=source, reason=reason)
+    if payment.status != to and to == PaymentStatus.PROCESSING:
+        if _begin_processing(payment, cause):
+            return StripeOutcome.MOVED.about(to)
         # If it comes, it counts; until then there can't be two that are open.
         note_finding(
             kind=FindingKind.STRIPE_SAYS_OTHERWISE,
@@ -99,18 +103,26 @@ def apply_session(
             params={"ours": payment.status, "theirs": to.value},
         )
         return StripeOutcome.UNMOVED.about(payment.status)
-    reason = AutomaticReason.SESSION.about(session.status, session.payment_status)
-    cause = Cause(source=source, reason=reason)
     _payment, moved = move_payment(
         payment_id=payment.pk, to=to, cause=cause, at=session.paid_at or told_at
     )
     return (StripeOutcome.MOVED if moved else StripeOutcome.UNMOVED).about(to)
 
 
-def _is_replaced(payment: Payment) -> bool:
-    """Say whether another order for the same is open at Stripe, where there is one at the most."""
+def _begin_processing(payment: Payment, cause: Cause) -> bool:
+    """Note that the money is on its way, unless another order for the same is open at Stripe, where
+    there is one at the most. Returns whether it was noted."""
     others = Payment.objects.waiting_like(payment).exclude(pk=payment.pk)
-    return payment.has_target and others.exists()
+    if payment.has_target and others.exists():
+        return False
+    try:
+        with transaction.atomic():
+            move_locked(payment, to=PaymentStatus.PROCESSING, cause=cause)
+    except IntegrityError:
+        # The other one was placed this very moment.
+        payment.refresh_from_db()
+        return False
+    return True
 
 
 def _keep_other_sum(
@@ -132,9 +144,9 @@ def _keep_other_sum(
         payment.received_amount, payment.received_currency = amount, currency
         payment.save(update_fields=["received_amount", "received_currency"])
         send_to_audience(AMOUNT_DIFFERS, payment.pk, title=payment.title)
-    if payment.can_move(PaymentStatus.PROCESSING) and not _is_replaced(payment):
+    if payment.can_move(PaymentStatus.PROCESSING):
         reason = AutomaticReason.OTHER_SUM.about(" ".join(theirs or ["?"]), " ".join(ours))
-        move_locked(payment, to=PaymentStatus.PROCESSING, cause=Cause(source=source, reason=reason))
+        _begin_processing(payment, Cause(source=source, reason=reason))
 
 
 def remember_session(payment: Payment, session: Session) -> None:

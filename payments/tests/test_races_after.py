@@ -179,3 +179,40 @@ def test_a_refund_that_fails_and_a_deletion_wait_for_each_other(
         kinds = set(Finding.objects.open().values_list("kind", flat=True))
         assert kinds == {"refund_failed", "paid_for_deleted"}
     assert access_follows() <= {"refund_failed", "paid_for_deleted"}
+
+
+@pytest.fixture(params=[199_000, 238_800])
+def late_event(buy, stripe_sandbox, request):
+    """Money is on its way, or another sum came, for an order that was given up."""
+    session = session_of(buy().json())
+    Payment.objects.update(status="expired")
+    sandbox = stripe_sandbox.sandbox
+    if request.param == 199_000:
+        sandbox.pay_later(session, succeeds=True)
+    else:
+        sandbox.pay(session)
+    [event] = events_of(stripe_sandbox)
+    event["data"]["object"]["amount_total"] = request.param
+    return event
+
+
+def test_an_order_that_is_placed_while_an_old_one_s_money_is_heard_of_stands(
+    late_event, buy, deliver
+):
+    told, bought = at_once(
+        lambda: deliver(late_event).status_code,
+        lambda: buy().status_code,
+        before_writing=PaymentMove,
+    )
+    assert (told, bought in {200, 201}) == (200, True)
+    assert Payment.objects.filter(status__in=["pending", "processing"]).count() == 1
+    assert bought == 200 or Finding.objects.open().exists()
+
+
+@pytest.mark.postgresql
+def test_who_orders_while_an_old_order_s_money_is_heard_of_gets_that_order(
+    late_event, buy, deliver
+):
+    told, bought, waited = meanwhile(lambda: deliver(late_event), buy)
+    assert (told.status_code, bought.status_code, waited) == (200, 200, True)
+    assert the_payment().status == bought.json()["status"] == "processing"
