@@ -10,7 +10,12 @@ class MadeAtStripe(models.Model):
 
     livemode = models.BooleanField(_("live mode"), null=True, editable=False)
     account_id = models.CharField(
-        _("account at Stripe"), max_length=255, blank=True, editable=False
+        _("account at Stripe"),
+        max_length=255,
+        blank=True,
+        editable=False,
+        default="",
+        db_default="",
     )
 
     class Meta:

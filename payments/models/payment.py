@@ -68,7 +68,12 @@ class Payment(MadeAtStripe):
         _("amount"), max_digits=10, decimal_places=2, validators=[MinValueValidator(0)]
     )
     refunded_amount = models.DecimalField(
-        _("refunded"), max_digits=10, decimal_places=2, default=Decimal(0), editable=False
+        _("refunded"),
+        max_digits=10,
+        decimal_places=2,
+        default=Decimal(0),
+        db_default=0,
+        editable=False,
     )
     currency = models.CharField(
         _("currency"), max_length=3, validators=[RegexValidator(r"^[A-Z]{3}$")]
@@ -103,11 +108,16 @@ class Payment(MadeAtStripe):
         _("received"), max_digits=10, decimal_places=2, null=True, blank=True, editable=False
     )
     received_currency = models.CharField(
-        _("currency received"), max_length=3, blank=True, editable=False
+        _("currency received"), max_length=3, blank=True, editable=False, default="", db_default=""
     )
     # Why Stripe made no page, in its own words.
     refusal = models.CharField(
-        _("why Stripe refused the page"), max_length=500, blank=True, editable=False
+        _("why Stripe refused the page"),
+        max_length=500,
+        blank=True,
+        editable=False,
+        default="",
+        db_default="",
     )
     refused_at = models.DateTimeField(_("refused at"), null=True, blank=True, editable=False)
 

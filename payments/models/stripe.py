@@ -40,8 +40,9 @@ class StripePrice(MadeAtStripe):
         return f"{self.title}: {self.amount} {self.currency}"
 
 
-class StripeLook(models.Model):
-    """A look at Stripe's list of events that came to its end: what no webhook told is applied."""
+class StripeLook(MadeAtStripe):
+    """A look at the list of events of one mode of one account that came to its end: what no webhook
+    told is applied."""
 
     started_at = models.DateTimeField(_("started at"))
     events = models.PositiveIntegerField(_("events"), default=0)
@@ -71,7 +72,9 @@ class StripeEvent(models.Model):
     )
     outcome = models.CharField(_("outcome"), max_length=200)
     # Of an event about no payment of ours: it may turn out to be one whose intent we don't know yet.
-    intent_id = models.CharField(max_length=255, blank=True, editable=False)
+    intent_id = models.CharField(
+        max_length=255, blank=True, editable=False, default="", db_default=""
+    )
     happened_at = models.DateTimeField(_("happened at"))
     received_at = models.DateTimeField(_("received at"), default=timezone.now, editable=False)
 

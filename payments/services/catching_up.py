@@ -22,8 +22,13 @@ OVERLAP = timedelta(hours=1)
 def catch_up(*, since: datetime | None = None, at: datetime | None = None) -> StripeLook:
     """Apply every event since then, or since the last look, that was not applied yet, as if its
     webhook had come. Raises ProviderError: then the next look begins where this one did."""
-    look = StripeLook(started_at=at or timezone.now())
-    last = StripeLook.objects.filter(started_at__lte=look.started_at).first()
+    here = stripe.ask_account()
+    look = StripeLook(started_at=at or timezone.now(), livemode=here.livemode, account_id=here.id)
+    # Another mode or account has other events.
+    looks = StripeLook.objects.exclude(livemode=not here.livemode)
+    if here.id:
+        looks = looks.filter(account_id__in=["", here.id])
+    last = looks.filter(started_at__lte=look.started_at).first()
     earliest = begin = look.started_at - GOES_BACK
     if last is not None:
         begin = max(last.started_at - OVERLAP, earliest)

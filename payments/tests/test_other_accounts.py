@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from payments.models import Payment, PaymentMove, StripePrice
 from payments.provider import stripe
-from payments.services import consistency, reconciliation
+from payments.services import catching_up, consistency, reconciliation
 from payments.tests.factories import PaymentFactory
 from payments.tests.sandbox import Fault
 from payments.tests.shop import session_of, the_payment
@@ -150,3 +150,22 @@ def test_a_refusal_for_another_reason_is_not_tried_again(buy, stripe_sandbox):
     asked = [call.operation for call in stripe_sandbox.api.calls]
     assert asked == ["create_product", "create_price", "create_session"]
     assert StripePrice.objects.count() == 1
+
+
+def test_a_look_in_the_other_mode_leaves_no_gap_in_this_one(
+    bought, stripe_sandbox, stripe_settings
+):
+    """Live keys for a day, and back to the test keys: what happened there meanwhile is heard of."""
+    sandbox = stripe_sandbox.sandbox
+    now = timezone.now()
+    catching_up.catch_up(at=now)
+    test_mode = (sandbox._kept, stripe_settings.STRIPE_API_KEY)
+    sandbox.create_refund({"payment_intent": bought.payment_intent_id})
+    go_live(stripe_sandbox, stripe_settings)
+    catching_up.catch_up(at=now + timedelta(days=1))
+    sandbox.livemode = False
+    sandbox._kept, stripe_settings.STRIPE_API_KEY = test_mode
+    stripe_sandbox.api.api_key = stripe_settings.STRIPE_API_KEY
+    catching_up.catch_up(at=now + timedelta(days=2))
+    bought.refresh_from_db()
+    assert bought.refunds.get().status == "succeeded"
