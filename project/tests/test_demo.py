@@ -49,7 +49,7 @@ def test_demo_school_has_all_roles_and_they_can_log_in() -> None:
     assert set(roles[4:]) == {"learner"}
     for account in accounts:
         assert User.objects.by_email(account.email).get().check_password(account.password)
-    validate_password(DEMO_PASSWORD, User.objects.get(pk=1))
+    validate_password(DEMO_PASSWORD, User.objects.get(email="admin@parta.example"))
 
 
 @pytest.mark.usefixtures("_development")
@@ -85,7 +85,7 @@ def test_the_last_month_of_the_demo_school_ends_today(today: str) -> None:
 @pytest.mark.usefixtures("_development")
 def test_second_start_tells_the_accounts_and_loads_nothing() -> None:
     first = demo.load()
-    changed = User.objects.get(pk=6)
+    changed = User.objects.get(email="kim@parta.example")
     changed.set_password("something of my own")
     changed.save()
     Lesson.objects.get(pk=1).delete()
