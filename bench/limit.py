@@ -68,8 +68,6 @@ class Database:
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.is_sqlite = isinstance(connection, sqlite3.Connection)
-        if self.is_sqlite:
-            connection.create_function("has", 2, lambda text, word: word.lower() in text.lower())
 
     def rows(self, statement: str, *values: Any) -> list[Row]:
         found: list[Row] = self.connection.execute(statement, values).fetchall()
@@ -217,11 +215,10 @@ def picture_of(name: str, small: int) -> dict[str, Any] | None:
 
 
 def search_catalog(call: Call) -> Any:
-    needle, user = call.query["search"], call.user_id
-    if not call.database.is_sqlite:
-        needle = "%" + re.sub(r"([%_\\])", r"\\\1", needle) + "%"
-    ((count,),) = call.database.rows(call.sql.count_catalog, needle, needle)
-    rows = call.database.rows(call.sql.catalog, user, user, needle, needle, *call.window)
+    word, user = call.query["search"].lower(), call.user_id
+    needle = f'"{word}"' if call.database.is_sqlite else f"%{word}%"
+    ((count,),) = call.database.rows(call.sql.count_catalog, needle)
+    rows = call.database.rows(call.sql.catalog, user, user, needle, *call.window)
     items = [owned(shown(CATALOG, row)) for row in rows]
     for item in items:
         item["has_access"] = (

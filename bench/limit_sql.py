@@ -6,17 +6,13 @@ from types import SimpleNamespace
 
 def _for_sqlite(statement: str) -> str:
     statement = re.sub(r"= ANY\(%s\)", "IN (SELECT value FROM json_each(?))", statement)
-    statement = re.sub(r"([\w.]+) ILIKE %s", r"has(\1, ?)", statement)
+    found = "c.id IN (SELECT rowid FROM lms_course_searched WHERE searched MATCH ?)"
+    statement = statement.replace("c.searched LIKE %s", found)
     # Times are kept as text there; only as a mere column would Django's connection convert them.
     moment = r"\b([a-z]+\.(?:[a-z]+_at|last_login|date_joined))(?=,|\s+FROM)"
     statement = re.sub(moment, r"replace(\1,' ','T')||'Z'", statement)
     statement = statement.replace("now()", "strftime('%Y-%m-%d %H:%M:%f', 'now')")
     return statement.replace("%s", "?")
-
-
-def _for_postgresql(statement: str) -> str:
-    """The trigram indexes are of words in capitals."""
-    return re.sub(r"([\w.]+) ILIKE %s", r"UPPER(\1::text) LIKE UPPER(%s)", statement)
 
 
 MODERATES = """EXISTS (SELECT 1 FROM people_user_groups m JOIN auth_group g ON g.id = m.group_id
@@ -29,7 +25,7 @@ u.first_name, EXISTS (SELECT 1 FROM lms_subscription s WHERE s.course_id = c.id 
 c.created_at, c.updated_at"""
 OWNED = "FROM lms_course c JOIN people_user u ON u.id = c.owner_id"
 NEWEST = "ORDER BY c.updated_at DESC, c.id DESC LIMIT %s OFFSET %s"
-FOUND = "c.is_published AND (c.title ILIKE %s OR c.description ILIKE %s)"
+FOUND = "c.is_published AND c.searched LIKE %s"
 HELD = """FROM lms_access a LEFT JOIN lms_course c ON c.id = a.course_id
 LEFT JOIN lms_lesson l ON l.id = a.lesson_id LEFT JOIN lms_course d ON d.id = l.course_id
 WHERE a.user_id = %s AND a.revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM lms_access b
@@ -92,7 +88,7 @@ FROM people_user u WHERE u.id = %s""",
 {FOLLOWED} ORDER BY s.created_at DESC, s.id DESC LIMIT %s OFFSET %s""",
     "count_subscriptions": f"SELECT count(*) {FOLLOWED}",
 }
-FOR_POSTGRESQL = SimpleNamespace(**{name: _for_postgresql(text) for name, text in SQL.items()})
+FOR_POSTGRESQL = SimpleNamespace(**SQL)
 FOR_SQLITE = SimpleNamespace(**{name: _for_sqlite(text) for name, text in SQL.items()})
 ORDERS = {
     "-paid_at": "p.paid_at IS NULL, p.paid_at DESC, p.id DESC",

@@ -17,21 +17,23 @@ SELECT n, '!', now() - (n % 21) * interval '1 day' - (n % 1440) * interval '1 mi
     CASE WHEN n % 500 = 3 THEN 'staff' WHEN n % 50 = 3 THEN 'inactivity' ELSE '' END, 0
 FROM generate_series({people_from}, {people}) n;
 
-INSERT INTO lms_course (id, owner_id, title, description, summary, description_html, preview, price, is_published, created_at,
-    updated_at, materials_updated_at)
-SELECT n, 1 + n / 20,
-    (ARRAY['Bread', 'Sourdough', 'Watercolour', 'Guitar', 'Algebra', 'Хлеб', 'Python', 'Chess'])[1 + n % 8]
-    || ' ' || n, 'What course ' || n || ' is about', 'What course ' || n || ' is about',
-    '<p>What course ' || n || ' is about</p>', '', n % 990, n % 10 <> 0, at, at, at
-FROM (SELECT n, now() - (n % 730) * interval '1 day' - (n % 1440) * interval '1 minute' AS at
-    FROM generate_series({courses_from}, {courses}) n) numbers;
+INSERT INTO lms_course (id, owner_id, title, description, summary, description_html, preview, price,
+    is_published, created_at, updated_at, materials_updated_at, searched)
+SELECT n, 1 + n / 20, title, about, about, '<p>' || about || '</p>', '', n % 990, n % 10 <> 0, at, at, at,
+    lower(title || ' ' || about || ' ' || first_name)
+FROM (SELECT n, now() - (n % 730) * interval '1 day' - (n % 1440) * interval '1 minute' AS at,
+        (ARRAY['Bread', 'Sourdough', 'Watercolour', 'Guitar', 'Algebra', 'Хлеб', 'Python', 'Chess'])
+            [1 + n % 8] || ' ' || n AS title, 'What course ' || n || ' is about' AS about
+    FROM generate_series({courses_from}, {courses}) n) numbers
+JOIN people_user author ON author.id = 1 + n / 20;
 
-INSERT INTO lms_lesson (id, course_id, title, description, summary, description_html, preview, video_url, price, position,
-    is_preview, created_at, updated_at)
+INSERT INTO lms_lesson (id, course_id, title, description, summary, description_html, preview, video_url,
+    price, position, is_preview, created_at, updated_at, searched)
 SELECT course.id * 3 + n - 3,
     course.id, (ARRAY['Flour', 'Water', 'Lesson'])[n] || ' ' || course.id, 'Words', 'Words', '<p>Words</p>', '', '',
     CASE WHEN n = 2 THEN course.price END, n, n = 1 AND course.id % 20 = 0,
-    course.created_at, course.updated_at
+    course.created_at, course.updated_at,
+    lower((ARRAY['Flour', 'Water', 'Lesson'])[n] || ' ' || course.id || ' words')
 FROM lms_course course, generate_series(1, 3) n WHERE course.id >= {courses_from};
 
 INSERT INTO payments_payment (id, payer_id, course_id, title, amount, currency, method, status,

@@ -271,7 +271,7 @@ class Catalog(mixins.ListModelMixin, View):
     def get_queryset(self) -> Any:
         courses = Course.objects.published()
         if text := self.request.query_params.get("search"):
-            courses = courses.filter(contains(text, "title", "description"))
+            courses = courses.filter(contains(text, "searched"))
         return courses.with_catalog_details(self.request.user).order_by("-updated_at", "-id")
 
 

@@ -5,6 +5,7 @@ querysets, what may be done by the policy; `lms/schemas.py` writes the rows. Wha
 column is added to the rows here.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 from django.conf import settings
@@ -27,11 +28,11 @@ from project.common.db.compiled import (
     placeholder,
     placeholder_user,
     role_of,
+    short_placeholder,
     text_placeholder,
 )
-from project.common.db.search import as_searched
+from project.common.db.search import as_searched, is_indexed, words_of
 
-SEARCHED = text_placeholder("searched")
 # What is shown of a row but not in lists.
 DETAILS = ("description", "description_html")
 COURSE = (
@@ -70,7 +71,7 @@ FIRST_COURSE = 2
 def list_courses(user: User, *, search: str, ordering: str) -> RowList:
     """The courses in authoring, each with its lessons."""
     values = _values(user, search)
-    courses = _courses(role_of(user), ordering, is_searched=bool(search))
+    courses = _courses(role_of(user), ordering, search=_shape(search))
     return RowList(courses, values, partial(_with_lessons, user))
 
 
@@ -96,7 +97,7 @@ def list_catalog(
     user: User, *, search: str, ordering: str, free: bool | None, mine: bool
 ) -> RowList:
     """The published courses."""
-    courses = _catalog(role_of(user), ordering, is_searched=bool(search), free=free, mine=mine)
+    courses = _catalog(role_of(user), ordering, search=_shape(search), free=free, mine=mine)
     return RowList(courses, _values(user, search), _with_owners)
 
 
@@ -144,21 +145,33 @@ def read_progress(user: User, course_id: int) -> Row:
 
 
 def _values(user: User, search: str) -> Values:
-    values: dict[int | str, int | str] = {VIEWER: user.pk}
-    if search:
-        values[as_searched(SEARCHED)] = as_searched(search)
-    return values
+    words = words_of(search)
+    found = zip(as_searched(_placeholders(words)), as_searched(words), strict=True)
+    return {VIEWER: user.pk, **dict(found)}
+
+
+def _shape(search: str) -> str:
+    """The search with placeholders for its words."""
+    return " ".join(_placeholders(words_of(search)))
+
+
+def _placeholders(words: Sequence[str]) -> list[str]:
+    """As long as the words: short ones are searched in another way."""
+    return [
+        text_placeholder(f"word{number}") if is_indexed(word) else short_placeholder(number)
+        for number, word in enumerate(words)
+    ]
 
 
 # --- The queries, one for each shape ----------------------------------------------------------
 
 
 @compiled_once
-def _courses(role: Role, ordering: str = "id", *, is_searched: bool = False) -> CompiledList:
+def _courses(role: Role, ordering: str = "id", *, search: str = "") -> CompiledList:
     viewer = placeholder_user(role)
     courses = Course.objects.visible_to(viewer).with_is_subscribed(viewer)
-    if is_searched:
-        courses = courses.matching(SEARCHED)
+    if search:
+        courses = courses.matching(search)
     return CompiledList(courses.in_order(ordering), *COURSE, details=DETAILS)
 
 
@@ -183,7 +196,7 @@ def _catalog(
     role: Role,
     ordering: str = "id",
     *,
-    is_searched: bool = False,
+    search: str = "",
     free: bool | None = None,
     mine: bool = False,
 ) -> CompiledList:
@@ -193,8 +206,8 @@ def _catalog(
         courses = courses.open_to(viewer)
     if free is not None:
         courses = courses.free(is_free=free)
-    if is_searched:
-        courses = courses.matching(SEARCHED)
+    if search:
+        courses = courses.matching(search)
     ordered = courses.with_catalog_details(viewer).in_order(ordering)
     return CompiledList(ordered, *CATALOG, details=DETAILS)
 

@@ -61,7 +61,9 @@ CourseOrdering = Literal[
 
 
 class CourseFilters(Schema):
-    search: Search = Field("", description="Text in the title or description.")
+    search: Search = Field(
+        "", description="Words of the title, description or author's name, in any order."
+    )
     ordering: CourseOrdering = Field("-updated_at", description="`-` for descending.")
 
 

@@ -14,7 +14,7 @@ class ProjectConfig(AppConfig):
 
     def ready(self) -> None:
         read_with_former_keys()
-        # The project has no signals of its own; this is Django's way to say "the tables are there",
+        # This is Django's way to say "the tables are there",
         # and the one moment at which every deployment, test run and fresh clone agrees. The sender is
         # the app with the table: Django sends nothing for an app without models, as this one is.
         cluster = installed.get_app_config("django_q")

@@ -81,10 +81,10 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
 
     form = AccessForm
     choices = {
-        "courses": Choices(Course.objects.all, ["title"]),
+        "courses": Choices(Course.objects.all, ["searched"]),
         "lessons": Choices(
             partial(Lesson.objects.select_related, "course"),
-            ["title"],
+            ["searched"],
             lambda lesson: f"{lesson} · {lesson.course}",
         ),
         "people": Choices(

@@ -73,6 +73,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
     )
     sortable_by = ("title", "price_shown", "updated_at")
     ordering = ("-updated_at", "-id")
+    search_help_text = gettext_lazy("Words of the title, description or author's name")
     autocomplete_fields = ("owner",)
     inlines = (LessonInline,)
     actions = ("publish", "unpublish")

@@ -23,7 +23,6 @@ from lms.admin.diffs import KINDS, differences
 from lms.admin.forms import LessonFormSet, MaterialsForm
 from lms.history import Change, Changes, change_of
 from lms.models import Course, Lesson
-from lms.models.materials import SEARCHED_FIELDS
 from lms.models.visibility import MaterialQuerySet
 from lms.services import authoring, restoring, updates
 from people.current_user import current_user
@@ -49,7 +48,7 @@ def person_label(viewer: User, person: User | None) -> str:
 
 class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
     form = MaterialsForm
-    search_help_text = gettext_lazy("Text in the title or description")
+    search_help_text = gettext_lazy("Words of the title or description")
     search_fields = ("title",)  # opens the search box; `found` searches
 
     # Fields that stand in a group of their own, and one that stands last.
@@ -85,7 +84,7 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
         return may and super().has_delete_permission(request, obj)  # type: ignore[arg-type]
 
     def found(self, rows: QuerySet[M], text: str) -> QuerySet[M]:
-        return find(rows, contains(text, *SEARCHED_FIELDS))
+        return find(rows, contains(text, "searched"))
 
     @display(description=gettext_lazy("preview"))
     def picture(self, subject: M) -> SafeString | str:

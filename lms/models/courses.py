@@ -25,6 +25,7 @@ from lms.validators import validate_price, validate_video_url
 from people.models import User
 from project.common.db.counting import number_of
 from project.common.db.search import contains
+from project.common.db.searched import SearchedField
 from project.common.images import random_name
 
 LAST_POSITION = 2**31 - 1
@@ -129,8 +130,8 @@ class CourseQuerySet(MaterialQuerySet["Course"]):
         return self.order_by(ordering, "-id" if ordering.startswith("-") else "id")
 
     def matching(self, text: str) -> Self:
-        """Courses with the text in their title or description, whatever the letter case."""
-        return self.filter(contains(text, *SEARCHED_FIELDS))
+        """Courses with each word of the text in their title, description or author's name."""
+        return self.filter(contains(text, "searched"))
 
     def on_sale_to(self, user: User) -> Self:
         """Courses this person may ask to buy: published ones. Their own drafts are among them, so
@@ -167,6 +168,7 @@ class Course(Material):
         validators=[MinValueValidator(0), validate_price],
     )
     is_published = models.BooleanField(_("published"), default=False)
+    searched = SearchedField(of=(*SEARCHED_FIELDS, "author_name"))
     # The last change of the materials that subscribers were or will be told of: the start of the
     # quiet period. Creating a course counts as its first update.
     materials_updated_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -176,7 +178,13 @@ class Course(Material):
         verbose_name=_("change of a course"),
         verbose_name_plural=_("changes of courses"),
         bases=[OrderOfLessons],
-        excluded_fields=["created_at", "updated_at", "materials_updated_at", *RENDERED_FIELDS],
+        excluded_fields=[
+            "created_at",
+            "updated_at",
+            "materials_updated_at",
+            *RENDERED_FIELDS,
+            "searched",
+        ],
     )
 
     class Meta(Material.Meta):
@@ -203,6 +211,11 @@ class Course(Material):
             models.Index(fields=["created_at", "id"], name="course_created"),
             models.Index(fields=["price", "id"], name="course_price"),
         ]
+
+    @property
+    def author_name(self) -> str:
+        """What everybody may know of it."""
+        return self.owner.first_name
 
 
 class LessonQuerySet(MaterialQuerySet["Lesson"]):
@@ -292,7 +305,7 @@ class Lesson(Material):
     history = ChangesOfMaterials(
         verbose_name=_("change of a lesson"),
         verbose_name_plural=_("changes of lessons"),
-        excluded_fields=["created_at", "updated_at", *RENDERED_FIELDS],
+        excluded_fields=["created_at", "updated_at", *RENDERED_FIELDS, "searched"],
     )
 
     class Meta(Material.Meta):

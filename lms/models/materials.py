@@ -13,6 +13,7 @@ from simple_history.models import HistoricalRecords
 from lms.markdown import SUMMARY_MAX_LENGTH, render
 from lms.validators import validate_materials
 from people.models import User
+from project.common.db.searched import Searched, SearchedField
 from project.common.versions import version_at
 
 DESCRIPTION_MAX_LENGTH = 20_000
@@ -55,7 +56,7 @@ class OrderOfLessons(models.Model):
         abstract = True
 
 
-class Material(models.Model):
+class Material(Searched):
     """A course or a lesson."""
 
     title = models.CharField(_("title"), max_length=200, validators=[validate_materials])
@@ -69,6 +70,7 @@ class Material(models.Model):
         max_length=SUMMARY_MAX_LENGTH, blank=True, editable=False, db_default=""
     )
     description_html = models.TextField(blank=True, editable=False, db_default="")
+    searched = SearchedField(of=SEARCHED_FIELDS)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)
 

@@ -45,6 +45,8 @@ MATERIALS = COURSE_MATERIALS.keys() | LESSON_MATERIALS.keys()
 def create_course(*, owner: User, fields: Mapping[str, object], by: User | None = None) -> Course:
     """Create a course of `owner`; `by` is who does it for them. Raises ValidationError for a
     field."""
+    # Whoever renames them at the same moment finds this course, or is waited for.
+    owner = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
     course = Course(owner=owner, **fields)
     course.changed_by = by or owner
     course.clean_fields(exclude={"owner"})

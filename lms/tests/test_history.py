@@ -264,7 +264,7 @@ OTHERS: dict[type[Any], Any] = {
 }
 # Neither told nor put back, and told but not put back.
 UNTOLD = {"id", "owner_id", "position", "created_at", "updated_at", "materials_updated_at"}
-UNTOLD |= {*RENDERED_FIELDS}
+UNTOLD |= {*RENDERED_FIELDS, "searched"}
 NEVER_PUT_BACK = {"course_id", "preview"}
 
 

@@ -21,7 +21,7 @@ LESSON_FIELDS = {
 
 def test_what_can_be_given_to_a_lesson_can_be_changed_and_is_shown():
     """A field that the model gets is in all three, or is missed here."""
-    given = {"history", "preview", "created_at", "updated_at", "id", *RENDERED_FIELDS}
+    given = {"history", "preview", "created_at", "updated_at", "id", "searched", *RENDERED_FIELDS}
     fields = {field.attname for field in Lesson._meta.concrete_fields} - given
     assert fields == LessonIn.model_fields.keys() == LessonChanges.model_fields.keys()
     assert {*fields, *RENDERED_FIELDS} <= LessonDetailsOut.model_fields.keys()

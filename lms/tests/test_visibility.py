@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from lms import permissions
 from lms.models import Access, AccessSource, Completion, Course, Lesson, Subscription
+from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from people.models import User
 from people.tests.factories import UserFactory
@@ -309,6 +310,7 @@ def test_lessons_are_numbered_within_their_course():
 
 
 def test_searching_looks_into_title_and_description():
-    Course.objects.filter(title="open").update(description="Rye")
-    Course.objects.filter(title="kept").update(title="Rye and more")
+    for title, changes in (("open", {"description": "Rye"}), ("kept", {"title": "Rye and more"})):
+        course = Course.objects.get(title=title)
+        authoring.update_course(course=course, changes=changes, by=course.owner)
     assert titles(Course.objects.matching("rye")) == ["Rye and more", "open"]

@@ -48,7 +48,7 @@ class PaymentAdmin(
     ActionsAdmin[Payment],
 ):
     choices = {
-        "courses": Choices(Course.objects.all, ["title"]),
+        "courses": Choices(Course.objects.all, ["searched"]),
         "payers": Choices(
             get_user_model().objects.all, ["email", "first_name", "last_name"], person_and_email
         ),

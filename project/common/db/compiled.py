@@ -54,6 +54,11 @@ def text_placeholder(name: str) -> str:
     return f"{MARK}{name}{MARK}"
 
 
+def short_placeholder(number: int) -> str:
+    """The same, of two letters."""
+    return f"{MARK}{number}"
+
+
 VIEWER = placeholder(0)
 WANTED = placeholder(1)
 

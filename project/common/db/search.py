@@ -1,38 +1,56 @@
-"""Searching text as people expect it: any letter case, in Russian too; and finding few among many."""
+"""Searching text as people expect it: words in any order and letter case; and finding few among many."""
 
 import re
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Sequence
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Exists, F, Lookup, Model, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, F, Lookup, Model, OuterRef, Q, QuerySet, TextField
+from django.db.models.expressions import Col
+from django.db.models.lookups import IContains, IRegex
 from django.db.models.sql.compiler import SQLCompiler
+from django.db.models.sql.where import WhereNode
 
 from project.common.db.counting import planned_rows
+from project.common.db.searched import SearchedField, normalised, search_table
 
 if TYPE_CHECKING:
     _Lookup = Lookup[list[int]]
+    _TextLookup = Lookup[list[str]]
 else:
-    _Lookup = Lookup
+    _Lookup = _TextLookup = Lookup
 
 # Up to so many hits are found first and put in order afterwards, unless they are more than one row of
 # so many; SOME are found first in any case.
 FEW = 20_000
 SOME = 1_000
 MANY_PARTS = 20
+# Of a search only so much is looked for: nobody types more, and each word is a condition.
+MOST_WORDS = 8
+LONGEST_WORD = 100
+# The indexes know no shorter words.
+SHORTEST_INDEXED = 3
 
 
 def contains(text: str, *fields: str) -> Q:
-    """Match rows with `text` in one of the fields. SQLite's LIKE knows the case of Latin letters
-    only, its REGEXP (Python's) of all."""
-    lookup, value = ("iregex", re.escape(text)) if _on_sqlite() else ("icontains", text)
+    """Match rows with each word of `text` in one of the fields, as a part of a longer word too."""
+    words = words_of(text)
     condition = Q()
-    for field in fields:
-        condition |= Q(**{f"{field}__{lookup}": value})
+    # In one field all of them are found at once.
+    for looked_for in [words] if len(fields) == 1 and words else [[word] for word in words]:
+        condition &= reduce(or_, (Q(**{f"{field}__has_words": looked_for}) for field in fields))
     return condition
+
+
+def words_of(text: str) -> list[str]:
+    """The words that are searched for, the longest first; few enough for one query."""
+    composed = unicodedata.normalize("NFC", text.replace("\0", " "))
+    words = {word[:LONGEST_WORD] for word in composed.split()}
+    return sorted(words, key=lambda word: (-len(word), word))[:MOST_WORDS]
 
 
 def find[R: QuerySet[Model]](
@@ -107,15 +125,64 @@ class _EqualsAny(_Lookup):
         return f"{column} = ANY(%s::{kind}[])", (*parameters, keys)
 
 
-def as_searched(text: str) -> str:
-    """The parameter that `contains` gives to the database for `text`."""
-    if _on_sqlite():
-        return re.escape(text)
-    return f"%{connection.ops.prep_for_like_query(text)}%"
+@CharField.register_lookup
+@TextField.register_lookup
+class _HasWords(_TextLookup):
+    """The words as they are, whatever the letter case. SQLite's LIKE knows the case of Latin letters
+    only, its REGEXP (Python's) of all."""
+
+    lookup_name = "has_words"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+        each: list[Any] = [IContains(self.lhs, word) for word in self.rhs]
+        return WhereNode(each).as_sql(compiler, connection)
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+        each: list[Any] = [IRegex(self.lhs, re.escape(word)) for word in self.rhs]
+        return WhereNode(each).as_sql(compiler, connection)
 
 
-def _on_sqlite() -> bool:
-    return connection.vendor == "sqlite"
+@SearchedField.register_lookup
+class _HasNormalisedWords(_TextLookup):
+    """The words in their normalised form, by the index: of trigrams on PostgreSQL, of FTS5 on
+    SQLite."""
+
+    lookup_name = "has_words"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+        column, _none = self.process_lhs(compiler, connection)
+        parameters = as_searched(self.rhs)
+        return f"({' AND '.join([f'{column} LIKE %s'] * len(parameters))})", parameters
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+        column, _none = self.process_lhs(compiler, connection)
+        parameters = as_searched(self.rhs)
+        conditions = [f"instr({column}, %s) > 0"] * len(parameters)
+        if any(map(is_indexed, self.rhs)):
+            model, quote = self.lhs.target.model, connection.ops.quote_name
+            key, _none = compiler.compile(Col(self.lhs.alias, model._meta.pk))
+            table, indexed = quote(search_table(model)), quote(self.lhs.target.column)
+            found = f"SELECT rowid FROM {table} WHERE {indexed} MATCH %s"  # noqa: S608
+            conditions[0] = f"{key} IN ({found})"
+        return f"({' AND '.join(conditions)})", parameters
+
+
+def as_searched(words: Sequence[str]) -> list[str]:
+    """The parameters that a search for these words in a SearchedField gives to the database."""
+    words = [normalised(word) for word in words]
+    if _on_postgresql():
+        return [f"%{connection.ops.prep_for_like_query(word)}%" for word in words]
+    # FTS5 takes the rarest of its words first, and no longer for several than for that one.
+    quoted = ['"{}"'.format(word.replace('"', '""')) for word in words if is_indexed(word)]
+    others = [word for word in words if not is_indexed(word)]
+    return [" ".join(quoted), *others] if quoted else others
+
+
+def is_indexed(word: str) -> bool:
+    """Whether a search for it in a SearchedField uses the index."""
+    return len(normalised(word)) >= SHORTEST_INDEXED
 
 
 def _on_postgresql() -> bool:
