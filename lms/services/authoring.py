@@ -258,7 +258,7 @@ def _locked(lesson: Lesson, *targets: int) -> tuple[Lesson, dict[int, Course]]:
     if found.course_id not in courses:
         raise LessonMoved
     found.course = courses[found.course_id]
-    return found, {pk: courses[pk] for pk in {found.course_id, *targets}}
+    return found, {pk: courses[pk] for pk in dict.fromkeys([found.course_id, *targets])}
 
 
 def _normalized(fields: Mapping[str, object]) -> dict[str, object]:
