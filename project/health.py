@@ -14,7 +14,12 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from project.common.background.queue import SILENCE_LIMIT, last_execution, oldest_waiting_age
+from project.common.background.queue import (
+    SILENCE_LIMIT,
+    last_execution,
+    next_canary,
+    oldest_waiting_age,
+)
 from project.mail.queries import oldest_unsent_age
 
 OK = "ok"
@@ -74,8 +79,13 @@ def check_worker() -> str:
     last = last_execution()
     if last is None:
         return "no execution seen yet"
-    if timezone.now() - last > SILENCE_LIMIT:
+    now = timezone.now()
+    if now - last > SILENCE_LIMIT:
         return f"no execution since {last.isoformat(timespec='seconds')}"
+    # A cluster may do what it is given, and look at no clock.
+    due = next_canary()
+    if due is not None and abs(now - due) > SILENCE_LIMIT:
+        return f"no schedule runs: one is due {due.isoformat(timespec='seconds')}"
     return OK
 
 

@@ -13,10 +13,15 @@ from datetime import datetime
 from pathlib import Path
 
 from django.db import Error, connection
-from django.utils import timezone
 
 from project.common.background.broker import NAME_PREFIX, NAME_VARIABLE
-from project.common.background.queue import SILENCE_LIMIT, enqueue, last_execution
+from project.common.background.queue import (
+    SILENCE_LIMIT,
+    call_back_schedules,
+    enqueue,
+    last_execution,
+    next_canary,
+)
 from project.common.background.tasks import SIGN_OF_LIFE
 from project.processes.supervisor import Service, Supervisor
 
@@ -27,6 +32,8 @@ logger = logging.getLogger(__name__)
 PATIENCE = SILENCE_LIMIT.total_seconds() - 10
 # However short the patience, a cluster that starts on a busy machine has this time for its first task.
 STARTUP_SECONDS = 30.0
+# Longer than the cluster ever needs until it looks at its schedules again.
+SCHEDULE_PAUSE = 200.0
 LOOKS = 22  # in the time of our patience
 ASKS = 5
 # A cluster that ends sooner than this will probably do so again: wait 1, 2, 4 … seconds before the
@@ -47,7 +54,8 @@ class HangDetector:
         self.patience = patience
         self.last_execution: datetime | None = None
         self.looked_at = self.asked_at = time.monotonic()
-        self.worked_at = self.looked_at + after
+        self.worked_at = self.scheduled_at = self.looked_at + after
+        self.next_canary: datetime | None = None
 
     def find_fault(self) -> str | None:
         now = time.monotonic()
@@ -56,22 +64,28 @@ class HangDetector:
         self.looked_at = now
         try:
             last = last_execution(self.cluster)
-            is_ahead = last is not None and last > timezone.now()  # the clock was set back
-            if last is not None and (last != self.last_execution or is_ahead):
+            if last is not None and last != self.last_execution:
                 self.worked_at = self.asked_at = now
                 self.last_execution = last
             elif now - self.asked_at > self.patience / ASKS:
                 self.asked_at = now
                 enqueue(SIGN_OF_LIFE, self.cluster, cluster=self.cluster)
+            call_back_schedules()
+            due = next_canary()
+            if due is None or due != self.next_canary:
+                self.scheduled_at, self.next_canary = now, due
         except Error:
             # Without a database nothing can be finished, by the best of clusters.
-            self.worked_at = now
+            self.worked_at = self.scheduled_at = now
         finally:
             connection.close()
-        silence = now - self.worked_at
-        if silence < self.patience:
-            return None
-        return f"the worker is stuck: no task was finished for {silence:.0f} seconds"
+        silence, pause = now - self.worked_at, now - self.scheduled_at
+        if silence >= self.patience:
+            return f"the worker is stuck: no task was finished for {silence:.0f} seconds"
+        # Up to ninety seconds lie between two runs of what runs every minute.
+        if pause >= max(2 * self.patience, SCHEDULE_PAUSE):
+            return f"the worker is stuck: no schedule ran for {pause:.0f} seconds"
+        return None
 
 
 def keep_working(

@@ -7,7 +7,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
-from django_q.models import OrmQ, Task
+from django_q.models import OrmQ, Schedule, Task
 
 from people.tests.factories import UserFactory
 from project.common.background.tasks import canary
@@ -17,8 +17,14 @@ from project.tests.test_headers import assert_secure
 ALL_WELL = {"database": "ok", "migrations": "ok", "worker": "ok"}
 
 
+def canary_due_in(*, minutes: float) -> None:
+    due = timezone.now() + timedelta(minutes=minutes)
+    assert Schedule.objects.filter(name="parta.canary").update(next_run=due)
+
+
 def executed(*, minutes_ago: float, success: bool = True) -> Task:
     at = timezone.now() - timedelta(minutes=minutes_ago)
+    canary_due_in(minutes=1)
     return Task.objects.create(
         id=f"{minutes_ago}", name="x", func="x", started=at, stopped=at, success=success
     )
@@ -75,6 +81,24 @@ def test_silent_worker_is_not_ready() -> None:
     response = Client().get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["worker"].startswith("no execution since 20")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("minutes", [-2.1, 60], ids=str)
+def test_worker_that_runs_no_schedule_is_not_ready(minutes: float) -> None:
+    executed(minutes_ago=1)
+    canary_due_in(minutes=minutes)
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["worker"].startswith("no schedule runs: one is due 20")
+
+
+@pytest.mark.django_db
+def test_a_time_in_the_future_is_no_sign_of_life() -> None:
+    executed(minutes_ago=-60)
+    assert Client().get("/readyz").json()["checks"]["worker"] == "no execution seen yet"
+    executed(minutes_ago=2.1)
+    assert Client().get("/readyz").json()["checks"]["worker"].startswith("no execution since 20")
 
 
 @pytest.mark.django_db

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.db import OperationalError, connection, transaction
 from django_q.models import OrmQ, Schedule, Task
+from django_q.signals import post_execute_in_worker
 
 from project.common.background import queue
 from project.common.background.schedules import Schedule as Entry
@@ -72,6 +73,15 @@ def test_the_last_execution_is_that_of_any_cluster_or_of_one() -> None:
     assert queue.last_execution() == NOW - SECOND / 2
     assert queue.last_execution("ours") == NOW - SECOND
     assert queue.last_execution("nobody's") is None
+
+
+@pytest.mark.parametrize("success", [True, False])
+def test_what_a_worker_has_done_is_off_the_queue_before_it_is_recorded(success) -> None:
+    """A monitor that is killed leaves results unread: nothing of it is done again."""
+    row = waits("a")
+    task = {"id": "a", "success": success, "ack_id": row.pk}
+    post_execute_in_worker.send(sender="django_q", func=None, task=task)
+    assert left(OrmQ) == (set() if success else {row.pk})
 
 
 def test_failures_are_counted_and_nothing_else() -> None:

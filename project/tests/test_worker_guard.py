@@ -13,9 +13,9 @@ import time_machine
 from django.conf import settings
 from django.db import OperationalError, connection
 from django.utils import timezone
-from django_q.models import OrmQ, Task
+from django_q.models import OrmQ, Schedule, Task
 
-from project.common.background.queue import oldest_waiting_age
+from project.common.background.queue import call_back_schedules, oldest_waiting_age
 from project.common.background.tasks import canary
 from project.processes import worker_guard
 from project.processes.worker_guard import PATIENCE, HangDetector, keep_working
@@ -105,16 +105,30 @@ class Day:
         self.wall.shift(timedelta(seconds=seconds))
 
     def until_fault(
-        self, detector: HangDetector, *, working: bool, cluster: str = "guarded-ours"
+        self,
+        detector: HangDetector,
+        *,
+        working: bool,
+        cluster: str = "guarded-ours",
+        scheduling: bool = True,
     ) -> float | None:
         """Seconds until it complains, ten minutes at the most."""
         for second in range(600):
             if working and second % 90 == 0:
                 finish_task(cluster)
+            if scheduling and second % 90 == 0:
+                run_canary()
             if detector.find_fault() is not None:
                 return second
             self.passes(1)
         return None
+
+
+def run_canary() -> None:
+    """Do as the cluster does when a schedule is due: nothing before."""
+    now = timezone.now()
+    rows = Schedule.objects.filter(name="parta.canary", next_run__lte=now)
+    rows.update(next_run=now + timedelta(minutes=1))
 
 
 def finish_task(cluster: str = "guarded-ours") -> None:
@@ -151,6 +165,36 @@ def test_a_cluster_that_works_is_left_alone_whatever_the_clock_says(day: Day) ->
     for jump in (0, 7200, -14400):
         day.wall.shift(timedelta(seconds=jump))
         assert day.until_fault(detector, working=True) is None
+
+
+@pytest.mark.parametrize("jump", [0, 7200, -7200], ids=str)
+def test_a_cluster_that_works_and_looks_at_no_schedule_is_replaced(day: Day, jump: int) -> None:
+    detector = HangDetector("guarded-ours", PATIENCE)
+    assert day.until_fault(detector, working=True) is None
+    day.wall.shift(timedelta(seconds=jump))
+    found_after = day.until_fault(detector, working=True, scheduling=False)
+    assert found_after is not None
+    assert found_after <= 300
+
+
+def test_a_cluster_that_finishes_nothing_is_found_when_the_clock_was_set_back(day: Day) -> None:
+    detector = HangDetector("guarded-ours", PATIENCE)
+    assert day.until_fault(detector, working=True) is None
+    day.wall.shift(timedelta(hours=-2))
+    found_after = day.until_fault(detector, working=False)
+    assert found_after is not None
+    assert found_after <= 120
+
+
+def test_schedules_go_by_a_clock_that_was_set_back(day: Day) -> None:
+    Schedule.objects.filter(name__startswith="parta.").update(
+        next_run=timezone.now() + timedelta(days=3)
+    )
+    call_back_schedules()
+    now = timezone.now()
+    for row in Schedule.objects.filter(name__startswith="parta."):
+        is_daily = row.schedule_type == Schedule.CRON
+        assert row.next_run <= now + timedelta(days=1) * is_daily, row.name
 
 
 def test_patience_outlasts_the_longest_task() -> None:

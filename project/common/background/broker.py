@@ -9,10 +9,11 @@ import resource
 from time import sleep
 
 from django.conf import settings
-from django.db import transaction
+from django.db import Error, transaction
 from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django_q.brokers import get_broker
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ, Task
@@ -80,6 +81,15 @@ class Broker(ORM):  # type: ignore[misc]
                 "attempt_count": tries,
             },
         )
+
+
+@receiver(post_execute_in_worker)
+def acknowledge(task: dict[str, object], **signal: object) -> None:
+    """Take what was done off the queue at once, and not when the monitor has recorded it: a monitor
+    that is killed leaves hundreds of results unread, and all of these would be done again."""
+    if task["success"] and not task.get("sync") and (row := task.get("ack_id")):
+        with contextlib.suppress(Error):  # then the monitor does it
+            get_broker().acknowledge(row)
 
 
 @receiver(post_execute_in_worker)

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.apps.registry import Apps
+from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import Min, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -38,10 +39,31 @@ def enqueue(path: str, *args: object, **options: object) -> None:
 
 def last_execution(cluster: str | None = None) -> datetime | None:
     """When a worker, of this cluster if one is named, last finished a task, well or badly; None if
-    none is on record."""
-    tasks = Task.objects.filter(cluster=cluster) if cluster else Task.objects
+    none is on record. A time in the future is from before the clock was set back, and says nothing."""
+    tasks = Task.objects.filter(stopped__lte=timezone.now() + settings.CLOCK_TOLERANCE)
+    tasks = tasks.filter(cluster=cluster) if cluster else tasks
     stopped: datetime | None = tasks.order_by("-stopped").values_list("stopped", flat=True).first()
     return stopped
+
+
+def next_canary() -> datetime | None:
+    """When the task that runs every minute is due next; None if its schedule is gone. As soon as it
+    has been put into the queue this is a minute later."""
+    canaries = ScheduleRow.objects.filter(name=f"{SCHEDULE_PREFIX}canary")
+    due: datetime | None = canaries.values_list("next_run", flat=True).first()
+    return due
+
+
+def call_back_schedules() -> None:
+    """Have schedules that wait for a time further away than they ever do, since the clock was set
+    back, go by the clock as it is now."""
+    now = timezone.now()
+    for row in ScheduleRow.objects.filter(name__startswith=SCHEDULE_PREFIX, next_run__gt=now):
+        is_cron = row.schedule_type == ScheduleRow.CRON
+        due = row.calculate_next_run(now) if is_cron else now + timedelta(minutes=row.minutes or 0)
+        if row.next_run > due + settings.CLOCK_TOLERANCE:
+            ours = ScheduleRow.objects.filter(pk=row.pk, next_run=row.next_run)
+            ours.update(next_run=due if is_cron else now)
 
 
 def forget_unanswered(*, before: datetime) -> None:
@@ -67,8 +89,11 @@ def forget_older_successes(path: str, cluster: str | None = None) -> None:
     """Keep only the last record of a frequent task, or it would push out those of all others."""
     tasks = Task.objects.filter(cluster=cluster) if cluster else Task.objects
     successes = tasks.filter(func=path, success=True).order_by("-stopped")
-    older = list(successes.values_list("pk", flat=True)[1:])
+    # Those of the future are older than they say: the clock was set back since.
+    ahead = Q(stopped__gt=timezone.now() + settings.CLOCK_TOLERANCE)
+    older = list(successes.exclude(ahead).values_list("pk", flat=True)[1:])
     Task.objects.filter(pk__in=older).delete()
+    successes.filter(ahead).delete()
 
 
 def synchronise_schedules(schedules: Iterable[Schedule], *, tables: Apps | None = None) -> None:
