@@ -1,36 +1,51 @@
 """Log-ins in turn: a crowd at the door leaves the API to those who are in.
 
 A password check is 30 ms of computing and 19 MiB of memory (people/hashers.py). Many at once would
-take every thread of a process; so it checks one password at a time, all its threads but one may wait
-for that, and who comes then is told to come back.
+take every thread of a process; so it checks one password at a time, and all its threads but one have
+a place to wait for that. Who finds none waits for one on the last thread, for a moment: so a class is
+let in. If that moment is not enough, there are more than can be served, and for a second whoever finds
+no place is told at once to come back, which leaves the last thread to all others.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Condition, Lock
 
 from django.conf import settings
 from ninja.errors import Throttled
 
+# Seconds to wait for a place; more than a check takes.
+PATIENCE = 0.3
 # Seconds after which it is worth to try again.
 COME_BACK = 1
 
-_counting = Lock()
+_places = Condition()
 _checking = Lock()
 _present = 0
+_crowded_until = 0.0
 
 
 @contextmanager
-def place_in_queue() -> Iterator[Lock]:
-    """Take one of the places for log-ins; what is yielded is held while the password is checked.
-    Raises Throttled at once if all places are taken."""
+def turn() -> Iterator[None]:
+    """Wait for one's turn, and hold it while the password is checked. Raises Throttled."""
     global _present
-    with _counting:
-        if _present >= max(1, settings.WEB_THREADS - 1):
+    _take_place()
+    try:
+        with _checking:
+            yield
+    finally:
+        with _places:
+            _present -= 1
+            _places.notify()
+
+
+def _take_place() -> None:
+    global _present, _crowded_until
+    places = max(1, settings.WEB_THREADS - 1)
+    with _places:
+        patience = PATIENCE if time.monotonic() >= _crowded_until else 0
+        if not _places.wait_for(lambda: _present < places, timeout=patience):
+            _crowded_until = time.monotonic() + COME_BACK
             raise Throttled(wait=COME_BACK)
         _present += 1
-    try:
-        yield _checking
-    finally:
-        with _counting:
-            _present -= 1

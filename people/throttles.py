@@ -6,17 +6,20 @@ nobody's e-mail or address. Ninja's own throttles keep the state of a request in
 threads share, and two calls at once may count as one; here the cache counts, so that parallel
 guessing gains nothing.
 
-- Who attacks from many addresses can use up the failures of an account, but not lock its owner out,
-  whose address is known.
+- Of log-ins only failures count: for the account and the address together, which stops who guesses at
+  one; for the address, which stops who tries one password on many; and for the account, which slows
+  down whoever is not known there, and stops nobody.
 - Who uses up the count of somebody else's e-mail has filled their mailbox with links that work.
 - A link is counted by itself, not by its account, whose number anybody can guess.
 """
 
 import ipaddress
+import logging
 import math
+import re
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 
 from django.conf import settings
@@ -28,55 +31,93 @@ from ninja.throttling import SimpleRateThrottle
 
 from people.models import User
 
+logger = logging.getLogger(__name__)
+
+# As many people may share an address, as a class does, or a household.
+SHARED = 5
+# How many of the networks of 64 bits one of 48 counts for.
+WIDER = 4
+# Seconds between two attempts from one address on an account that is guessed at from many.
+SLOWED = 5
+UNKNOWN = "unknown"
+WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([\d.]+):\d+")
 KNOWN_ADDRESS_PERIOD = timedelta(days=30).total_seconds()
 
 
 def limit_registration(request: HttpRequest, *, email: str) -> None:
     """Count a registration. Raises Throttled."""
-    _count("register", address=_address(request), rate=settings.THROTTLE_REGISTER)
+    _count_address("register", request, rate=settings.THROTTLE_REGISTER, people=SHARED)
     _count("register", account=_account(email), rate=settings.THROTTLE_REGISTER)
 
 
 def limit_mail_request(request: HttpRequest, *, email: str) -> None:
     """Count a request for a link by mail. Raises Throttled."""
-    _count("mail", address=_address(request), rate=settings.THROTTLE_RESET)
+    _count_address("mail", request, rate=settings.THROTTLE_RESET, people=SHARED)
     _count("mail", account=_account(email), rate=settings.THROTTLE_RESET)
 
 
 def limit_link(request: HttpRequest, *, uid: str, token: str) -> None:
     """Count an attempt to use a link. Raises Throttled."""
-    _count("link", address=_address(request), rate=settings.THROTTLE_LOGIN)
+    _count_address("link", request, rate=settings.THROTTLE_LOGIN, people=SHARED)
     _count("link", link=f"{uid}/{token}", rate=settings.THROTTLE_LOGIN)
 
 
 def limit_status_question(request: HttpRequest, *, token: str) -> None:
     """Count a question of the page after the purchase. Raises Throttled."""
-    _count("status", address=_address(request), rate=settings.THROTTLE_STATUS)
+    _count_address("status", request, rate=settings.THROTTLE_STATUS)
     _count("status", link=token, rate=settings.THROTTLE_STATUS)
 
 
 def limit_visitor(request: HttpRequest) -> None:
     """Count a look into the catalog by somebody without a token. Raises Throttled."""
-    _count("catalog", address=_address(request), rate=settings.THROTTLE_CATALOG)
+    _count_address("catalog", request, rate=settings.THROTTLE_CATALOG)
 
 
 @contextmanager
 def login_attempt(request: HttpRequest, *, email: str) -> Iterator[None]:
-    """Count an attempt to log in, as a failure of the account if an exception leaves the block.
+    """Let in, count and log an attempt to log in, which has failed if an exception leaves the block.
     Raises Throttled before anything of the block runs."""
-    address, account = _address(request), _account(email)
-    _count("login", address=address, rate=settings.THROTTLE_LOGIN)
-    is_known = cache.get(_key("known", address=address, account=account))
-    with nullcontext() if is_known else _failures_counted("login", account):
-        yield
+    client = client_address(request)
+    try:
+        with _login_counted(request, email=email):
+            yield
+    except Throttled:
+        logger.warning("Log-in throttled from %s", client)
+        raise
+    except Exception:
+        logger.warning("Log-in refused from %s", client)
+        raise
+    logger.info("Log-in accepted from %s", client)
     remember_address(request, email=email)
+
+
+@contextmanager
+def _login_counted(request: HttpRequest, *, email: str) -> Iterator[None]:
+    account, rate = _account(email), settings.THROTTLE_LOGIN
+    network, *_wider = _networks(request)
+    with _given_back() as counters:
+        counters.append(_count("login", account=account, address=network, rate=rate))
+        counters += _count_address("login", request, rate=rate, people=SHARED)
+        if not cache.get(_key("known", address=network, account=account)):
+            try:
+                counters.append(_count("login", account=account, rate=rate))
+            except Throttled:
+                _wait_between_attempts(account, network)
+        yield
+
+
+def _wait_between_attempts(account: str, network: str) -> None:
+    """Slow down who tries an account that is guessed at from many addresses; each address by itself,
+    so that the guesses of others use up nobody's turn. Raises Throttled."""
+    if not cache.add(_key("slow", account=account, address=network), 1, SLOWED):
+        raise Throttled(wait=SLOWED)
 
 
 def remember_address(request: HttpRequest, *, email: str) -> None:
     """Note that the owner of the account works from here: attacks from elsewhere on its password
-    do not keep them out."""
-    known = _key("known", address=_address(request), account=_account(email))
-    cache.set(known, 1, KNOWN_ADDRESS_PERIOD)
+    do not slow them down."""
+    network, *_wider = _networks(request)
+    cache.set(_key("known", address=network, account=_account(email)), 1, KNOWN_ADDRESS_PERIOD)
 
 
 def password_attempt(user: User) -> AbstractContextManager[None]:
@@ -87,17 +128,50 @@ def password_attempt(user: User) -> AbstractContextManager[None]:
 
 @contextmanager
 def _failures_counted(scope: str, account: str) -> Iterator[None]:
-    # Counted before the attempt and given back after: many attempts at once must not pass.
-    counter = _count(scope, account=account, rate=settings.THROTTLE_LOGIN)
-    yield
-    with suppress(ValueError):  # its period is over
-        cache.decr(counter)
+    with _given_back() as counters:
+        counters.append(_count(scope, account=account, rate=settings.THROTTLE_LOGIN))
+        yield
 
 
-def _count(scope: str, *, rate: str, **whose: str) -> str:
+@contextmanager
+def _given_back() -> Iterator[list[str]]:
+    """Have the counters that are put into the list go back by one, unless the block fails.
+
+    They count before the attempt: many attempts at once must not pass. What is refused before a
+    password was looked at is no failure.
+    """
+    counters: list[str] = []
+    try:
+        yield counters
+    except Throttled:
+        _give_back(counters)
+        raise
+    _give_back(counters)
+
+
+def _give_back(counters: list[str]) -> None:
+    for counter in counters:
+        with suppress(ValueError):  # its period is over
+            cache.decr(counter)
+
+
+def _count_address(scope: str, request: HttpRequest, *, rate: str, people: int = 1) -> list[str]:
+    """Count one more for each network the caller is in; return the keys of the counters. Raises
+    Throttled."""
+    counters = []
+    for network, factor in zip(_networks(request), (people, people * WIDER), strict=False):
+        try:
+            counters.append(_count(scope, address=network, rate=rate, times=factor))
+        except Throttled:
+            _give_back(counters)
+            raise
+    return counters
+
+
+def _count(scope: str, *, rate: str, times: int = 1, **whose: str) -> str:
     """Count one more; return the key of the counter. Raises Throttled."""
     limit = SimpleRateThrottle(rate)
-    number, period = limit.num_requests or 0, limit.duration or 0
+    number, period = (limit.num_requests or 0) * times, limit.duration or 0
     key, now = _key(scope, **whose), time.time()
     begin: float = cache.get_or_set(key, now, period) or now
     counter = f"{key}:{begin}"
@@ -117,19 +191,28 @@ def _account(email: str) -> str:
     return email.strip().lower()
 
 
-def _address(request: HttpRequest) -> str:
-    """The caller's address; of IPv6 the network, since every subscriber has 2^64 addresses.
+def client_address(request: HttpRequest) -> str:
+    """The caller's address in its one spelling; what is none is UNKNOWN.
 
     `PROXIES` says how many entries of X-Forwarded-For our own proxies wrote; what stands before
-    them, or comes without proxies, is the caller's invention.
+    them, or comes without proxies, is the caller's invention. Some proxies write the port as well.
     """
-    text = SimpleRateThrottle("1/s").get_ident(request) or ""
+    text = (SimpleRateThrottle("1/s").get_ident(request) or "").strip(' "')
+    if found := WITH_PORT.fullmatch(text):
+        text = found[1] or found[2]
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
-        return text
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return text
+        return UNKNOWN
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+def _networks(request: HttpRequest) -> list[str]:
+    """What counts as one address: of IPv6 the network of a subscriber, who has 2^64 addresses, and
+    the one that providers give to those who ask for more."""
+    address = client_address(request)
+    if ":" not in address:
+        return [address]
+    return [str(ipaddress.ip_network((address, bits), strict=False)) for bits in (64, 48)]

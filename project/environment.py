@@ -16,6 +16,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
 
+# Seconds.
+REDIS_TIMEOUT = 0.3
+
 type Entry = dict[str, Any]
 
 
@@ -64,6 +67,20 @@ def address(name: str, read: Callable[..., Entry], default: str) -> Entry:
         entry = {}
     if not any(entry.get(key) for key in ("ENGINE", "BACKEND", "EMAIL_BACKEND")):
         raise ImproperlyConfigured(f"{name} is not a URL of a known kind; see .env.sample")
+    return entry
+
+
+def cache(name: str, default: str) -> Entry:
+    """Read the URL of a cache."""
+    entry = address(name, env.cache_url, default)
+    options = entry.setdefault("OPTIONS", {})
+    if "redis" in entry["BACKEND"]:
+        # It answers within a millisecond or not at all: whoever waits holds a thread.
+        options.setdefault("socket_connect_timeout", REDIS_TIMEOUT)
+        options.setdefault("socket_timeout", REDIS_TIMEOUT)
+    elif "locmem" in entry["BACKEND"]:
+        # With Django's 300, somebody with many addresses would push the counts of throttles out.
+        options.setdefault("MAX_ENTRIES", 100_000)
     return entry
 
 

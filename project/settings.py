@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from project.admin_site import theme
 from project.environment import (
     BASE_DIR,
-    address,
+    cache,
     choice,
     database,
     duration,
@@ -179,7 +179,7 @@ DATABASES = {"default": database("DATABASE_URL", "sqlite:///db.sqlite3")}
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES = {"default": address("CACHE_URL", env.cache_url, "locmemcache://")}
+CACHES = {"default": cache("CACHE_URL", "locmemcache://")}
 
 # --- People ---------------------------------------------------------------------------------
 

@@ -65,11 +65,7 @@ def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
     """A wrong email or password gives 401 `invalid_credentials`, the right password of a blocked
     account 403 `account_blocked`, whose `reason` says whether there is a way back. The letter case of the email does not matter. While too many
     people log in at once, the answer is 429: try again after a second."""
-    with (
-        login_queue.place_in_queue() as turn,
-        throttles.login_attempt(request, email=payload.email),
-        turn,
-    ):
+    with throttles.login_attempt(request, email=payload.email), login_queue.turn():
         return sessions.log_in(email=payload.email, password=payload.password)
 
 

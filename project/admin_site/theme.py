@@ -17,7 +17,10 @@ UNFOLD: dict[str, object] = {
     "STYLES": [lambda request: static("parta/admin.css")],
     "SCRIPTS": [lambda request: static("parta/keys.js")],
     "BORDER_RADIUS": "8px",
-    "LOGIN": {"image": lambda request: static("parta/login.svg")},
+    "LOGIN": {
+        "image": lambda request: static("parta/login.svg"),
+        "form": "project.admin_site.login.LoginForm",
+    },
     "COMMAND": {"search_callback": "project.admin_site.menu.search", "show_history": False},
     "SIDEBAR": {"show_search": True, "navigation": "project.admin_site.menu.sidebar"},
     "COLORS": {

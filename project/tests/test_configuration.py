@@ -19,7 +19,17 @@ from project import checks, environment
 from project.tests import processes
 
 SAMPLE = (settings.BASE_DIR / ".env.sample").read_text()
-READERS = {"switch", "number", "choice", "address", "duration", "rate", "mailer", "database"}
+READERS = {
+    "switch",
+    "number",
+    "choice",
+    "cache",
+    "address",
+    "duration",
+    "rate",
+    "mailer",
+    "database",
+}
 # Read by `manage.py csu`, as Django's own `createsuperuser` does, not by the settings.
 NOT_SETTINGS = {"DJANGO_SUPERUSER_EMAIL", "DJANGO_SUPERUSER_PASSWORD"}
 
