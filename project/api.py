@@ -34,6 +34,7 @@ from people.errors import InvalidToken, TokenExpired
 from people.tokens import AccessTokenAuth
 from project.common.api import messages
 from project.common.api.caching import kept_by_its_reader
+from project.common.api.documentation import DocumentationPage
 from project.common.api.openapi import DescribedAPI
 from project.common.api.problems import problem
 from project.common.api.query import exact_query
@@ -107,6 +108,7 @@ TAGS = {
 }
 
 api = DescribedAPI(
+    docs=DocumentationPage(),
     title="Parta",
     version="1",
     description=INTRODUCTION.read_text(),

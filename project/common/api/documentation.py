@@ -1,4 +1,4 @@
-"""The OpenAPI document as it is served."""
+"""The OpenAPI document and the page that shows it, as they are served."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,26 @@ from django.utils.http import quote_etag
 from django.views.decorators.cache import cache_control
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import etag, require_safe
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Swagger
+
+
+class DocumentationPage(Swagger):
+    """Swagger UI, which keeps the token over a reload, finds operations and shows samples of calls."""
+
+    template = "api/docs.html"
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "persistAuthorization": True,
+                "filter": True,
+                # Closed: to draw all schemas takes longer than the rest.
+                "defaultModelsExpandDepth": 0,
+                "requestSnippetsEnabled": True,
+                "displayRequestDuration": True,
+                "syntaxHighlight": {"theme": "tomorrow-night"},
+            }
+        )
 
 
 def document_view(api: NinjaAPI) -> Callable[..., HttpResponse]:
