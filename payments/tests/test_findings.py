@@ -140,6 +140,7 @@ def test_each_kind_has_words_in_both_languages():
         "ours": "paid",
         "theirs": ["5.00", "USD"],
         "reason": "",
+        "words": "",
         "date": "2026-11-20",
         "amount": ["1990.00", "RUB"],
         "id": "re_1",

@@ -466,6 +466,7 @@ def test_command_is_refused_beside_a_real_key(settings: Settings) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "school.example"])  # noqa: S104
 def test_sandbox_listens_on_loopback_only(settings: Settings, host: str) -> None:
     settings.DEBUG = settings.STRIPE_SANDBOX = True
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_sandbox"]
     with pytest.raises(CommandError, match="loopback"):
         call_command("stripe_sandbox", host=host, port=0)
 

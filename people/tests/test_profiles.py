@@ -255,7 +255,7 @@ def test_bad_value_or_unknown_field_is_refused_by_name(api, learner, field, valu
     assert getattr(before, "first_name", None) == learner.first_name
 
 
-@pytest.mark.parametrize("body", ["[]", '"x"', "null", "7", "[" * 100_000, "{", "", "\ufeff{}"])
+@pytest.mark.parametrize("body", ["[]", '"x"', "null", "7", "[" * 50_000, "{", "", "\ufeff{}"])
 def test_body_that_is_no_object_is_refused(api, learner, body):
     response = api(learner).patch(f"users/{learner.pk}", body)
     assert response.status_code in {400, 422}, response.content

@@ -25,11 +25,13 @@ ELSEWHERE = {
         "updated_at": "the list",
         "summary": "the description, when it is saved",
         "description_html": "the description, when it is saved",
+        "searched": "the texts that it is made of",
         "materials_updated_at": "what subscribers are told, in the history",
     },
     "lms.Lesson": {
         "summary": "the description, when it is saved",
         "description_html": "the description, when it is saved",
+        "searched": "the texts that it is made of",
         "position": "the rows of the course",
         "created_at": "the history",
         "updated_at": "the list",

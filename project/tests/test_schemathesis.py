@@ -39,9 +39,9 @@ CONFIG = {
     "generation": {"deterministic": True, "with-security-parameters": False},
     "checks": {
         # Rules that a JSON schema can't tell: links, passwords, phone numbers, signatures, what has
-        # to be paid for. What is documented for them is checked like any other answer.
+        # to be paid for, tags of versions. What is documented for them is checked like any other answer.
         "positive_data_acceptance": {
-            "expected-statuses": ["2xx", "400", "401", "402", "403", "404", "409", "422"]
+            "expected-statuses": ["2xx", "400", "401", "402", "403", "404", "409", "412", "422"]
         },
     },
 }
