@@ -1,7 +1,7 @@
 """Courses and lessons as the API shows them: the pages and details that are asked for most.
 
 Their queries are compiled once (`project/common/db/compiled.py`). What may be seen is said by the
-querysets, what may be done by the policy; `lms/schemas.py` writes the rows. What is shown and is no
+querysets, what may be done by the policy; `lms/schemas/` writes the rows. What is shown and is no
 column is added to the rows here.
 """
 

@@ -8,7 +8,7 @@ from pydantic import GetJsonSchemaHandler, StringConstraints, TypeAdapter, model
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from lms.schemas import LessonCompletionsOut
+from lms.schemas.authoring import LessonCompletionsOut
 from payments.models import PaymentMethod, PaymentStatus
 from project.common.api.schemas import Identifier, InputSchema, Money, OutputSchema
 

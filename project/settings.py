@@ -411,7 +411,7 @@ LOGGING = {
         "django.request": {"filters": ["failures"]},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "django-q": {"handlers": [], "level": "INFO", "propagate": True},
-        # They log links, ids and the words of errors; payments/provider/stripe.py logs what may be logged.
+        # They log links, ids and the words of errors; payments/provider/asking.py logs what may be logged.
         "stripe": {"level": "ERROR"},
         "urllib3": {"level": "ERROR"},
         # The application writes the access log itself (project/common/logging.py).

@@ -5,7 +5,7 @@ from ninja.errors import Throttled
 from ninja.pagination import paginate
 
 from lms import queries
-from lms.schemas import CatalogCourseDetailsOut, CatalogCourseOut, CatalogFilters
+from lms.schemas.learning import CatalogCourseDetailsOut, CatalogCourseOut, CatalogFilters
 from people.current_user import AuthenticatedRequest
 from people.throttles import limit_visitor
 from people.tokens import AccessTokenAuth

@@ -11,18 +11,18 @@ from lms import permissions, queries
 from lms.api.loaders import get_course, get_lesson
 from lms.history import Changes, change_of_course, changes_of_course
 from lms.models import Course, Lesson
-from lms.schemas import (
+from lms.schemas.authoring import (
     ChangeOut,
     CourseChanges,
     CourseDetailsOut,
-    CourseFilters,
     CourseIn,
     CourseOut,
     EditOptions,
     LearnerOut,
     LessonOrder,
-    SubscriptionState,
 )
+from lms.schemas.learning import SubscriptionState
+from lms.schemas.materials import CourseFilters
 from lms.services import authoring, ordering, restoring, subscriptions
 from lms.statistics import Learners
 from people.current_user import AuthenticatedRequest

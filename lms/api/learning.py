@@ -6,7 +6,7 @@ from ninja.pagination import paginate
 
 from lms import queries
 from lms.models import Course, Lesson
-from lms.schemas import (
+from lms.schemas.learning import (
     EnrollmentOut,
     LearningCourseOut,
     LearningItemOut,

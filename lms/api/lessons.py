@@ -6,7 +6,7 @@ from ninja.pagination import paginate
 
 from lms import permissions, queries
 from lms.api.loaders import get_course, get_lesson
-from lms.schemas import (
+from lms.schemas.authoring import (
     EditOptions,
     LessonChanges,
     LessonDetailsOut,

@@ -2,7 +2,7 @@ from ninja import Router
 from ninja.pagination import paginate
 
 from lms import queries
-from lms.schemas import SubscriptionOut
+from lms.schemas.learning import SubscriptionOut
 from people.current_user import AuthenticatedRequest
 from project.common.api.pagination import PageNumberPagination
 from project.common.db.compiled import RowList

@@ -7,14 +7,15 @@ from django.utils import timezone
 
 from lms.models import Lesson
 from lms.models.materials import RENDERED_FIELDS
-from lms.schemas import LearningLessonOut, LessonChanges, LessonDetailsOut, LessonIn
+from lms.schemas.authoring import LessonChanges, LessonDetailsOut, LessonIn
+from lms.schemas.learning import LearningLessonOut
 from lms.tests.factories import CourseFactory, LessonFactory
 
 pytestmark = pytest.mark.django_db
 
 LESSON_FIELDS = {
     "id", "course_id", "title", "summary", "description", "description_html", "preview",
-    "video_url", "price", "currency", "position", "is_preview", "abilities", "created_at",
+    "video_url", "video", "price", "currency", "position", "is_preview", "abilities", "created_at",
     "updated_at",
 }  # fmt: skip
 

@@ -10,6 +10,7 @@ from django.db.models import Prefetch
 from lms import permissions
 from lms.models import Access, AccessSource, Course, Lesson, Subscription
 from lms.tests.factories import CourseFactory, LessonFactory
+from lms.youtube import video_at
 from people.models import User
 from people.tests.factories import UserFactory
 from project.common.api.responses import picture_shown
@@ -81,6 +82,11 @@ def lesson_shown(user, lesson):
     }
 
 
+def video_shown(lesson):
+    video = video_at(lesson.video_url)
+    return video and video._asdict()
+
+
 def course_shown(user, course):
     lessons = [lesson_shown(user, one) for one in course.lessons.order_by("position", "id")]
     return material(course) | {
@@ -136,7 +142,9 @@ def test_lessons_are_as_their_rows_say(api, request, name):
     items = api(user).get("lessons?page_size=100").json()["items"]
     assert items == expected
     details = [api(user).get(f"lessons/{lesson.pk}").json() for lesson in lessons]
-    assert details == [lesson_shown(user, one) | whole(one) for one in lessons]
+    assert details == [
+        lesson_shown(user, one) | whole(one) | {"video": video_shown(one)} for one in lessons
+    ]
     course_id = Course.objects.earliest("id").pk
     items = api(user).get(f"lessons?course_id={course_id}").json()["items"]
     assert items == [one for one in expected if one["course_id"] == course_id]

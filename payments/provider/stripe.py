@@ -1,4 +1,4 @@
-"""Stripe, behind plain data (payments/provider/types.py): the only module that knows the SDK.
+"""Stripe, behind plain data (payments/provider/types.py). Only this package knows the SDK.
 
 Minor units are made and read here alone. What asks Stripe may not be called inside a database
 transaction, and refuses with RuntimeError there: a slow answer would hold the transaction's locks,
@@ -8,17 +8,14 @@ and a row that is rolled back could not be matched with what was created for it.
 import json
 import logging
 import re
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from django.conf import settings
-from django.db import connections
 
-from payments.provider.limits import CallLimit
+from payments.provider.asking import ask
 from payments.provider.reading import (
     PAYMENT_KEY,
     REFUND_KEY,
@@ -37,12 +34,9 @@ from payments.provider.types import (
     Event,
     InvalidEvent,
     InvalidSignature,
-    KeyUsedOtherwise,
-    ProviderError,
     ProviderMisconfigured,
     ProviderRefund,
     ProviderRefused,
-    ProviderUnavailable,
     Session,
     UnchargeableAmount,
 )
@@ -54,7 +48,6 @@ if TYPE_CHECKING:
     from stripe.params import EventListParams, RefundListParams
     from stripe.params.checkout import SessionCreateParams
 else:
-    # 20 MiB and an eighth of a second, for processes that speak to Stripe.
     stripe = load_lazily("stripe")
 
 logger = logging.getLogger(__name__)
@@ -81,11 +74,6 @@ EVENTS = (
 _accounts: dict[str, str] = {}
 
 
-def is_configured() -> bool:
-    """Say whether there is a key, so that anything can be asked of Stripe."""
-    return bool(settings.STRIPE_API_KEY)
-
-
 def known_account() -> Account:
     """Where our key leads, as far as this process knows. Asks nobody."""
     return Account(is_live(), _accounts.get(settings.STRIPE_API_KEY, ""))
@@ -95,7 +83,7 @@ def ask_account() -> Account:
     """Where our key leads; asks Stripe the first time. Raises ProviderUnavailable."""
     if settings.STRIPE_API_KEY not in _accounts:
         try:
-            account_id = _ask(lambda client: client.v1.accounts.retrieve_current(), read_account)
+            account_id = ask(lambda client: client.v1.accounts.retrieve_current(), read_account)
         except (ProviderMisconfigured, ProviderRefused):
             account_id = ""
         _accounts[settings.STRIPE_API_KEY] = account_id
@@ -104,7 +92,7 @@ def ask_account() -> Account:
 
 def create_product(*, name: str, idempotency_key: str, metadata: dict[str, str]) -> str:
     """Create what is sold and return its id. Raises ProviderError."""
-    return _ask(
+    return ask(
         lambda client: client.v1.products.create(
             {"name": name, "metadata": metadata}, {"idempotency_key": idempotency_key}
         ),
@@ -116,7 +104,7 @@ def create_price(*, product_id: str, amount: Decimal, currency: str, idempotency
     """Create the price of a product and return its id; Stripe never lets it change. Raises
     UnchargeableAmount before anything is sent, and ProviderError."""
     unit_amount = to_minor_units(amount, currency)
-    return _ask(
+    return ask(
         lambda client: client.v1.prices.create(
             {"product": product_id, "unit_amount": unit_amount, "currency": currency.lower()},
             {"idempotency_key": idempotency_key},
@@ -168,7 +156,7 @@ def create_session(  # noqa: PLR0913 - what Stripe shows, and for how long
         parameters["payment_intent_data"]["receipt_email"] = email
     elif settings.STRIPE_RECEIPTS == "invoice":
         parameters["invoice_creation"] = {"enabled": True}
-    return _ask(
+    return ask(
         lambda client: client.v1.checkout.sessions.create(
             parameters, {"idempotency_key": idempotency_key}
         ),
@@ -188,7 +176,7 @@ def statement_suffix(title: str) -> str:
 
 def retrieve_session(session_id: str) -> Session:
     """Ask what became of a session. Raises ProviderError."""
-    return _ask(
+    return ask(
         lambda client: client.v1.checkout.sessions.retrieve(
             session_id, {"expand": ["payment_intent.latest_charge"]}
         ),
@@ -200,7 +188,7 @@ def retrieve_session(session_id: str) -> Session:
 def expire_session(session_id: str, *, idempotency_key: str) -> Session:
     """Close an open session, so that nobody can pay it. Raises ProviderRefused if it is not open
     any more (retrieve it then: it may have been paid meanwhile), ProviderError."""
-    return _ask(
+    return ask(
         lambda client: client.v1.checkout.sessions.expire(
             session_id, options={"idempotency_key": idempotency_key}
         ),
@@ -221,7 +209,7 @@ def refund(
     is called. Raises ProviderRefused, as with the reasons `charge_already_refunded` and
     `charge_disputed`; ProviderError."""
     minor = to_minor_units(amount, currency)
-    return _ask(
+    return ask(
         lambda client: client.v1.refunds.create(
             {
                 "payment_intent": payment_intent_id,
@@ -242,7 +230,7 @@ def list_refunds(payment_intent_id: str) -> list[ProviderRefund]:
     parameters: RefundListParams = {"payment_intent": payment_intent_id, "limit": 100}
     more = True
     while more:
-        found, more = _ask(
+        found, more = ask(
             lambda client: client.v1.refunds.list(parameters),
             lambda answer: (
                 [read_refund(refund) for refund in answer["data"]], answer["has_more"] is True,
@@ -266,7 +254,7 @@ def list_events(*, since: datetime) -> list[Event]:
     }
     more = True
     while more:
-        found, more, last = _ask(
+        found, more, last = ask(
             lambda client: client.v1.events.list(parameters), _read_page_of_events
         )
         events += found
@@ -328,102 +316,3 @@ def to_minor_units(amount: Decimal, currency: str) -> int:
     if not is_within or not money.fits_currency(amount, currency):
         raise UnchargeableAmount
     return int(minor)
-
-
-# --- Asking ---------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=8)
-def _limit(base: str, places: int) -> CallLimit:
-    return CallLimit(places)
-
-
-@lru_cache(maxsize=8)
-def _client(api_key: str, base: str, timeout: tuple[float, float]) -> "stripe.StripeClient":
-    return stripe.StripeClient(
-        api_key,
-        base_addresses={"api": base},
-        http_client=stripe.RequestsClient(timeout=timeout),
-        max_network_retries=2,
-    )
-
-
-def _ask[Answer](
-    call: "Callable[[stripe.StripeClient], stripe.StripeObject]",
-    read: Callable[[Json], Answer],
-    *identifiers: str,
-) -> Answer:
-    """Call Stripe outside any transaction; turn its answer into ours and its errors into ours.
-    Raises ValueError if an identifier is empty: the SDK would ask for the list instead."""
-    if not all(identifiers):
-        msg = "an id of Stripe is empty"
-        raise ValueError(msg)
-    _refuse_inside_transaction()
-    if not is_configured():
-        raise ProviderMisconfigured
-    client = _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE, settings.STRIPE_TIMEOUT)
-    limit = _limit(settings.STRIPE_API_BASE, settings.STRIPE_CALLS)
-    try:
-        with limit.place():
-            answer = _answer_to(call, client, limit)
-        if answer.get("livemode", is_live()) != is_live():
-            logger.error("Stripe answered in the other mode than our key's")
-            raise ProviderMisconfigured
-        return read(answer)
-    except stripe.StripeError as error:
-        # Without its cause: that one's words may hold an e-mail address or a link.
-        raise _translated(error) from None
-    # The SDK itself fails like that on an error that is no object, and so do our readers.
-    except UNREADABLE as error:
-        logger.error("Stripe's answer can't be read: %s", type(error).__name__)  # noqa: TRY400
-        raise ProviderUnavailable from None
-
-
-def _answer_to(
-    call: "Callable[[stripe.StripeClient], stripe.StripeObject]",
-    client: "stripe.StripeClient",
-    limit: CallLimit,
-) -> Json:
-    """Call, and note whether anybody answered."""
-    try:
-        answer: Json = call(client).to_dict()
-    except stripe.APIConnectionError:
-        limit.note_silence()
-        raise
-    except Exception:
-        limit.note_answer()
-        raise
-    limit.note_answer()
-    return answer
-
-
-def _translated(error: "stripe.StripeError") -> ProviderError:
-    """Log what leads to the request at Stripe and no word of its content; choose our error."""
-    logger.error(
-        "Stripe: %s, status %s, code %s, request %s",
-        type(error).__name__,
-        error.http_status,
-        error.code,
-        error.request_id,
-    )
-    match error:
-        case stripe.AuthenticationError() | stripe.PermissionError():
-            return ProviderMisconfigured()
-        case stripe.IdempotencyError():
-            return KeyUsedOtherwise()
-        case stripe.InvalidRequestError() | stripe.CardError():
-            # An e-mail address in it would outlast the account.
-            words = re.sub(r"\S+@\S+", "…", error.user_message or "")
-            return ProviderRefused(error.code or "", error.param or "", words)
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    return ProviderUnavailable(needs_new_key=headers.get("idempotent-replayed") == "true")
-
-
-def _refuse_inside_transaction() -> None:
-    """Raise RuntimeError inside `transaction.atomic()`. The same rule as Django's own
-    `atomic(durable=True)`: the block that a TestCase wraps around a test does not count."""
-    for connection in connections.all(initialized_only=True):
-        blocks = connection.atomic_blocks
-        if blocks and not blocks[-1]._from_testcase:  # type: ignore[attr-defined]  # noqa: SLF001
-            msg = "Stripe may not be called inside a database transaction"
-            raise RuntimeError(msg)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import Course, Lesson
 from payments.models import IdempotencyKey, Payment, PaymentMethod, PaymentStatus
 from payments.permissions import may_learn
-from payments.provider import stripe
+from payments.provider import asking, stripe
 from payments.services.checkout import close_session, open_session
 from people.models import User
 from project.common.errors import Conflict, Missing
@@ -66,7 +66,7 @@ def offered_methods() -> list[PaymentMethod]:
     return [
         method
         for method in PaymentMethod
-        if method != PaymentMethod.STRIPE or stripe.is_configured()
+        if method != PaymentMethod.STRIPE or asking.is_configured()
     ]
 
 

@@ -12,6 +12,7 @@ from pytest_django import Settings
 from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment
+from payments.provider import asking
 from payments.provider import stripe as gateway
 from payments.stripe_sandbox.api import Reply, Request
 from payments.stripe_sandbox.forms import Json
@@ -41,12 +42,12 @@ def stripe_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iter
     # The SDK sleeps between its tries.
     monkeypatch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0)
     monkeypatch.setattr(stripe.HTTPClient, "MAX_DELAY", 0)
-    gateway._client.cache_clear()
+    asking.client_of.cache_clear()
     gateway._accounts.clear()
-    gateway._limit.cache_clear()
+    asking.limit_of.cache_clear()
     yield settings
-    gateway._limit.cache_clear()
-    gateway._client.cache_clear()
+    asking.limit_of.cache_clear()
+    asking.client_of.cache_clear()
     gateway._accounts.clear()
 
 

@@ -21,6 +21,7 @@ import pytest
 import stripe
 from pytest_django import Settings
 
+from payments.provider import asking
 from payments.provider import stripe as gateway
 from payments.provider.types import InvalidEvent, InvalidSignature, ProviderUnavailable
 from payments.tests.receiver import Receiver
@@ -53,7 +54,7 @@ def peer(
     with subprocess.Popen(command, cwd=PEER, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert any("Config:" in line for line in process.stdout)
-        yield gateway._client("sk_test_sandbox", stripe_settings.STRIPE_API_BASE, (5.0, 5.0))
+        yield asking.client_of("sk_test_sandbox", stripe_settings.STRIPE_API_BASE, (5.0, 5.0))
         process.terminate()
 
 

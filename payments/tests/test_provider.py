@@ -10,6 +10,7 @@ import stripe
 from django.db import transaction
 from pytest_django import Settings
 
+from payments.provider import asking
 from payments.provider import stripe as gateway
 from payments.provider.types import (
     KeyUsedOtherwise,
@@ -375,7 +376,7 @@ def test_answer_of_the_other_mode_is_refused(
 def test_description_refuses_a_wrong_request(
     stripe_sandbox: ControlledServer, parameters: dict[str, object], param: str
 ) -> None:
-    client = gateway._client("sk_test_sandbox", stripe_sandbox.base_url, (1.0, 1.0))
+    client = asking.client_of("sk_test_sandbox", stripe_sandbox.base_url, (1.0, 1.0))
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.v1.checkout.sessions.create(parameters)  # type: ignore[arg-type]
     assert refused.value.code == "refused_by_description"

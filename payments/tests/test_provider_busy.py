@@ -11,7 +11,7 @@ import pytest
 from pytest_django import Settings
 
 from payments.models import Payment
-from payments.provider import limits, stripe
+from payments.provider import asking, limits, stripe
 from payments.provider.types import ProviderBusy, ProviderUnavailable
 from payments.tests.sandbox import ControlledServer
 from payments.tests.test_provider_down import CALLS, Hostile, hostile
@@ -94,7 +94,7 @@ def test_who_asks_about_a_payment_is_told_when_to_come_back(
 
 
 def fall_silent(stripe_sandbox: ControlledServer) -> limits.CallLimit:
-    limit = stripe._limit(stripe_sandbox.base_url, 50)
+    limit = asking.limit_of(stripe_sandbox.base_url, 50)
     for _number in range(limits.SILENT_AT_MOST):
         limit.note_silence()
     return limit

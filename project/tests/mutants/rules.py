@@ -13,7 +13,7 @@ RULES = [
     "lms.permissions", "lms.models", "lms.services", "lms.links", "lms.validators", "lms.queries",
     "lms.history",
     "payments.permissions", "payments.models", "payments.services", "payments.queries",
-    "payments.provider.stripe",
+    "payments.provider.stripe", "payments.provider.asking",
     "people.permissions", "people.models", "people.tokens", "people.throttles", "people.login_queue",
     "people.one_time_links", "people.validators", "people.services",
     "project.mail.sending", "project.mail.queries", "project.mail.recipients",
