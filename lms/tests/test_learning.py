@@ -232,7 +232,7 @@ def test_a_preview_lesson_is_no_right_to_the_course(api, learner):
 def test_a_lesson_tells_its_video_and_its_neighbours(api, learner):
     course = CourseFactory.create(title="Bread")
     first, second, third, fourth = (
-        LessonFactory.create(course=course, position=position) for position in (0, 1, 1, 2)
+        LessonFactory.create(course=course, position=position) for position in range(4)
     )
     Lesson.objects.filter(pk=third.pk).update(
         video_url="https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=90", title="Third"
