@@ -1,6 +1,7 @@
 """Descriptions as they are shown: CommonMark, rendered and sanitised, and a summary of them."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import nh3
@@ -27,6 +28,8 @@ class Rendered(NamedTuple):
     description_html: str
 
 
+# Both fields that are made of a description ask, one after the other.
+@lru_cache(maxsize=4)
 def render(text: str) -> Rendered:
     """Render a description. HTML in it is text, and a link that leads anywhere but to YouTube or to
     our own pages (`lms/links.py`) is none."""

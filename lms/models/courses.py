@@ -6,18 +6,16 @@ from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
-from django.db.models.signals import pre_save
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models.access import Access, Completion
 from lms.models.materials import (
-    RENDERED_FIELDS,
+    DERIVED_FIELDS,
     SEARCHED_FIELDS,
     ChangesOfMaterials,
     Material,
     OrderOfLessons,
-    render_description,
 )
 from lms.models.subscriptions import Subscription
 from lms.models.visibility import MaterialQuerySet, published_or_own, sees_all_content
@@ -182,8 +180,7 @@ class Course(Material):
             "created_at",
             "updated_at",
             "materials_updated_at",
-            *RENDERED_FIELDS,
-            "searched",
+            *DERIVED_FIELDS,
         ],
     )
 
@@ -305,7 +302,7 @@ class Lesson(Material):
     history = ChangesOfMaterials(
         verbose_name=_("change of a lesson"),
         verbose_name_plural=_("changes of lessons"),
-        excluded_fields=["created_at", "updated_at", *RENDERED_FIELDS, "searched"],
+        excluded_fields=["created_at", "updated_at", *DERIVED_FIELDS],
     )
 
     class Meta(Material.Meta):
@@ -334,7 +331,3 @@ class Lesson(Material):
             models.Index(fields=["title", "id"], name="lesson_title"),
             models.Index(fields=["price", "id"], name="lesson_price"),
         ]
-
-
-for model in (Course, Lesson):
-    pre_save.connect(render_description, sender=model)

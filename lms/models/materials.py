@@ -1,7 +1,7 @@
 """What courses and lessons have in common, and their history."""
 
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection
+from typing import override
 
 from django.conf import settings
 from django.db import models
@@ -13,14 +13,17 @@ from simple_history.models import HistoricalRecords
 from lms.markdown import SUMMARY_MAX_LENGTH, render
 from lms.validators import validate_materials
 from people.models import User
-from project.common.db.searched import Searched, SearchedField
+from project.common.db.derived import DerivedField, DerivedModel
+from project.common.db.searched import SearchedField
 from project.common.versions import version_at
 
 DESCRIPTION_MAX_LENGTH = 20_000
 # Where a search looks, in courses and lessons.
 SEARCHED_FIELDS = ("title", "description")
-# Made of the description.
+# Made of the description, as `render` names them.
 RENDERED_FIELDS = ("summary", "description_html")
+# No edit is told by these.
+DERIVED_FIELDS = (*RENDERED_FIELDS, "searched")
 
 
 class ChangesOfMaterials(HistoricalRecords):  # type: ignore[misc]
@@ -56,7 +59,25 @@ class OrderOfLessons(models.Model):
         abstract = True
 
 
-class Material(Searched):
+class RenderedField(DerivedField):
+    """A part of what the description is rendered to, by its name."""
+
+    @override
+    def derive(self, row: models.Model) -> str:
+        assert isinstance(row, Material)  # noqa: S101 - no other has it
+        text: str = getattr(render(row.description), self.attname)
+        return text
+
+
+class SummaryField(RenderedField, models.CharField):  # type: ignore[type-arg]
+    pass
+
+
+class HTMLField(RenderedField, models.TextField):  # type: ignore[type-arg]
+    pass
+
+
+class Material(DerivedModel):
     """A course or a lesson."""
 
     title = models.CharField(_("title"), max_length=200, validators=[validate_materials])
@@ -66,10 +87,8 @@ class Material(Searched):
         max_length=DESCRIPTION_MAX_LENGTH,
         validators=[validate_materials],
     )
-    summary = models.CharField(
-        max_length=SUMMARY_MAX_LENGTH, blank=True, editable=False, db_default=""
-    )
-    description_html = models.TextField(blank=True, editable=False, db_default="")
+    summary = SummaryField(of=["description"], max_length=SUMMARY_MAX_LENGTH)
+    description_html = HTMLField(of=["description"])
     searched = SearchedField(of=SEARCHED_FIELDS)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)
@@ -88,11 +107,6 @@ class Material(Searched):
     def __str__(self) -> str:
         return self.title
 
-    def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        if update_fields is not None and "description" in (names := {*update_fields}):
-            update_fields = names.union(RENDERED_FIELDS)
-        super().save(update_fields=update_fields, **kwargs)
-
     @property
     def version(self) -> str:
         """Changes with each edit: of a course, also with those of its lessons and their order; of a
@@ -102,15 +116,3 @@ class Material(Searched):
     @property
     def currency(self) -> str:
         return str(settings.CURRENCY)
-
-
-def render_description(
-    sender: type[Material],
-    instance: Material,
-    update_fields: frozenset[str] | None,
-    **kwargs: object,
-) -> None:
-    """Before each save, that of a fixture's row too; what writes past it (`update`, `bulk_create`)
-    has to call it."""
-    if update_fields is None or "description" in update_fields:
-        instance.summary, instance.description_html = render(instance.description)

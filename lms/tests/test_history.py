@@ -11,7 +11,7 @@ from django.db import models
 
 from lms.history import change_of, changes_of_course, changes_of_lesson, told_fields
 from lms.models import Course, Lesson
-from lms.models.materials import RENDERED_FIELDS
+from lms.models.materials import DERIVED_FIELDS
 from lms.services import authoring
 from lms.services.restoring import put_back
 from lms.tests.factories import CourseFactory, LessonFactory
@@ -264,7 +264,7 @@ OTHERS: dict[type[Any], Any] = {
 }
 # Neither told nor put back, and told but not put back.
 UNTOLD = {"id", "owner_id", "position", "created_at", "updated_at", "materials_updated_at"}
-UNTOLD |= {*RENDERED_FIELDS, "searched"}
+UNTOLD |= {*DERIVED_FIELDS}
 NEVER_PUT_BACK = {"course_id", "preview"}
 
 

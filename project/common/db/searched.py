@@ -10,13 +10,11 @@ from django.apps.registry import Apps
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.signals import pre_save
-from django.dispatch import receiver
+
+from project.common.db.derived import DerivedField, derived_fields
 
 # Accents of Latin, Greek and Cyrillic letters, but for those that make another letter: й, ў, ї, ѓ, ќ.
 ACCENTS = re.compile("(?!(?<=[иу])\u0306|(?<=і)\u0308|(?<=[гк])\u0301)[\u0300-\u036f]")
-
-KEPT_TEXT = {"blank": True, "editable": False, "default": "", "db_default": ""}
 
 
 def normalised(text: str) -> str:
@@ -27,24 +25,15 @@ def normalised(text: str) -> str:
     return " ".join(plain.replace("\0", " ").split())
 
 
-class SearchedField(models.TextField):  # type: ignore[type-arg]
-    """Keeps other fields or properties of the row, `of`, normalised. Its model is `Searched`, which
-    writes it with each save. `has_word` is how to search it."""
+class SearchedField(DerivedField, models.TextField):  # type: ignore[type-arg]
+    """Keeps other fields or properties of the row normalised. `has_words` is how to search it."""
 
-    def __init__(self, *, of: Sequence[str] = (), **options: Any) -> None:
-        self.of = of
-        super().__init__(**{**KEPT_TEXT, **options})
-
-    def deconstruct(self) -> Any:
-        """For migrations a plain text: their models don't know what to write."""
-        name, _path, args, options = super().deconstruct()
-        return name, "django.db.models.TextField", args, options
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"default": "", **options})
 
     @override
-    def pre_save(self, model_instance: models.Model, add: bool) -> str:
-        text = normalised("\n".join(self._texts(model_instance)))
-        setattr(model_instance, self.attname, text)
-        return text
+    def derive(self, row: models.Model) -> str:
+        return normalised("\n".join(self._texts(row)))
 
     def _texts(self, row: models.Model) -> Iterable[str]:
         for name in self.of:
@@ -53,37 +42,6 @@ class SearchedField(models.TextField):  # type: ignore[type-arg]
             except ObjectDoesNotExist:
                 # A fixture may bring a row before those that it refers to.
                 continue
-
-
-class Searched(models.Model):
-    """A model with fields that are searched. `update` and `bulk_update` pass by these, as they do by
-    all that a save does."""
-
-    class Meta:
-        abstract = True
-
-    @override
-    def save(self, *, update_fields: Iterable[str] | None = None, **options: Any) -> None:
-        """Save with the given fields also what is kept of them for searches."""
-        if update_fields is not None:
-            names = {*update_fields}
-            fields = _searched_fields(type(self))
-            update_fields = names | {one.name for one in fields if names.intersection(one.of)}
-        super().save(update_fields=update_fields, **options)
-
-
-@receiver(pre_save)
-def _fill_rows_of_fixtures(
-    sender: type[models.Model], instance: models.Model, *, raw: bool, **_others: object
-) -> None:
-    """Django asks the fields for their value before each save but that of a fixture's row."""
-    if raw and issubclass(sender, Searched):
-        for field in _searched_fields(sender):
-            field.pre_save(instance, add=False)
-
-
-def _searched_fields(model: type[models.Model]) -> list[SearchedField]:
-    return [one for one in model._meta.concrete_fields if isinstance(one, SearchedField)]
 
 
 def search_table(model: type[models.Model]) -> str:
@@ -103,7 +61,7 @@ def create_search_tables(
     if connection.vendor != "sqlite":
         return
     for model in sender.get_models():
-        names = {field.attname for field in _searched_fields(model)}
+        names = {one.attname for one in derived_fields(model) if isinstance(one, SearchedField)}
         migrated = apps and apps.all_models[sender.label].get(str(model._meta.model_name))
         # It may have been migrated back to where there were none.
         if names and migrated and names <= {one.attname for one in migrated._meta.concrete_fields}:
