@@ -19,7 +19,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from django.conf import settings
@@ -120,16 +120,12 @@ def remember_address(request: HttpRequest, *, email: str) -> None:
     cache.set(_key("known", address=network, account=_account(email)), 1, KNOWN_ADDRESS_PERIOD)
 
 
-def password_attempt(user: User) -> AbstractContextManager[None]:
+@contextmanager
+def password_attempt(user: User) -> Iterator[None]:
     """Count a failure of the account if an exception leaves the block. Raises Throttled before
     anything of the block runs."""
-    return _failures_counted("change", str(user.pk))
-
-
-@contextmanager
-def _failures_counted(scope: str, account: str) -> Iterator[None]:
     with _given_back() as counters:
-        counters.append(_count(scope, account=account, rate=settings.THROTTLE_LOGIN))
+        counters.append(_count("change", account=str(user.pk), rate=settings.THROTTLE_LOGIN))
         yield
 
 
