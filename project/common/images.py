@@ -221,21 +221,6 @@ def exchange_image(instance: models.Model, field_name: str, name: str, **others:
     instance.save(update_fields=[*values])
 
 
-def replace_image(
-    instance: models.Model,
-    field_name: str,
-    picture: Picture | None,
-    **others: object,
-) -> None:
-    """Store `picture` (None: nothing) in an image field and save the row, with `others` among its
-    fields. Of simultaneous replacements every picture but the last leaves the storage."""
-    with stored_image(instance, field_name, picture) as name, transaction.atomic():
-        row = type(instance)._base_manager.select_for_update().get(pk=instance.pk)  # noqa: SLF001 - documented
-        exchange_image(row, field_name, name, **others)
-    for field, value in {field_name: name, **others}.items():
-        setattr(instance, field, value)
-
-
 def discard_file(file: FieldFile) -> None:
     """Remove the picture of a row that is being deleted, when the transaction commits."""
     for name in files_of(file.name or ""):

@@ -11,9 +11,10 @@ from django.db import transaction
 from PIL import Image, ImageCms, PngImagePlugin
 
 from lms.tests.factories import CourseFactory
+from people.services.accounts import set_avatar
 from people.tests.factories import UserFactory
 from project.common.api import uploads
-from project.common.images import AVATAR, clean_image, replace_image
+from project.common.images import AVATAR, clean_image
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -236,17 +237,16 @@ def test_new_file_is_removed_if_the_row_cannot_be_saved(db, monkeypatch):
     before = stored_avatars()
     monkeypatch.setattr(type(user), "save", lambda *args, **options: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        replace_image(user, "avatar", cleaned())
+        set_avatar(user=user, picture=cleaned())
     assert stored_avatars() == before
 
 
 @pytest.mark.django_db(transaction=True)
 def test_old_file_stays_until_the_commit():
     user = UserFactory.create()
-    replace_image(user, "avatar", cleaned())
-    first = str(user.avatar.name)
+    first = str(set_avatar(user=user, picture=cleaned()).avatar.name)
     with transaction.atomic():
-        replace_image(user, "avatar", None)
+        set_avatar(user=user, picture=None)
         assert default_storage.exists(first)
     assert not default_storage.exists(first)
 
@@ -255,8 +255,7 @@ def test_old_file_stays_until_the_commit():
 def test_replacement_goes_by_the_row_not_by_what_was_read_before():
     user = UserFactory.create()
     stale = type(user).objects.get(pk=user.pk)
-    replace_image(user, "avatar", cleaned())
-    first = str(user.avatar.name)
-    replace_image(stale, "avatar", cleaned())
+    first = str(set_avatar(user=user, picture=cleaned()).avatar.name)
+    second = str(set_avatar(user=stale, picture=cleaned()).avatar.name)
     assert not default_storage.exists(first)
-    assert default_storage.exists(str(stale.avatar.name))
+    assert default_storage.exists(second)
