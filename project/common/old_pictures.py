@@ -11,11 +11,16 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import ImageField, Q, QuerySet
 
-from project.common.images import clean_image, discard_file, random_name, sizes_in, stored_image
+from project.common.images import (
+    SIZE,
+    clean_image,
+    discard_file,
+    random_name,
+    sizes_in,
+    stored_image,
+)
 
 logger = logging.getLogger(__name__)
-
-CONVERTED = r"-[0-9]+x[0-9]+\.webp$"
 
 
 class Conversion(NamedTuple):
@@ -48,7 +53,7 @@ def _fields() -> Iterator[tuple[QuerySet[Any], str]]:
     for model in apps.get_models():
         for field in model._meta.fields:
             if isinstance(field, ImageField) and isinstance(field.upload_to, random_name):
-                old = ~Q(**{field.name: ""}) & ~Q(**{f"{field.name}__regex": CONVERTED})
+                old = ~Q(**{field.name: ""}) & ~Q(**{f"{field.name}__regex": SIZE.pattern})
                 rows = model._base_manager.filter(old).order_by("pk")  # noqa: SLF001 - documented
                 yield rows, field.name
 
