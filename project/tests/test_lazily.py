@@ -15,10 +15,10 @@ def test_a_web_server_loads_the_sdk_of_stripe_when_it_speaks_to_stripe(tmp_path:
 import json, sys
 import project.wsgi
 from django.urls import get_resolver
-from payments.provider import stripe as gateway
+from payments.provider import asking
 get_resolver().url_patterns
 before = "stripe._stripe_client" in sys.modules
-gateway._client("sk_test_x", "http://127.0.0.1:1", (1.0, 1.0))
+asking.client_of("sk_test_x", "http://127.0.0.1:1", (1.0, 1.0))
 print(json.dumps([before, "stripe._stripe_client" in sys.modules]))
 """
     variables = environment(
