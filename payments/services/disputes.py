@@ -1,6 +1,5 @@
 """What Stripe says of disputes (docs/rules.md, 12.20)."""
 
-import logging
 from datetime import datetime
 
 from django.db import transaction
@@ -15,11 +14,9 @@ from payments.models import (
 )
 from payments.models.disputes import OPEN
 from payments.provider.types import ProviderDispute
-from payments.services.not_understood import note_not_understood, note_understood
+from payments.services.not_understood import note_if_understood
 from payments.services.transitions import Cause, lock_payment, note_money_came, settle_access
 from project.mail.services import send_to_audience
-
-logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -31,17 +28,8 @@ def apply_dispute(
     we heard of the money tells of that, too. Returns what came of it (StripeOutcome)."""
     payment = lock_payment(payment_id)
     status = dispute.status if dispute.status in DisputeStatus.values else DisputeStatus.OTHER
-    if dispute.amount is None or status == DisputeStatus.OTHER:
-        logger.error("Payment %s: dispute %s can't be understood", payment.pk, dispute.id)
-        note_not_understood(
-            "dispute",
-            dispute.id,
-            payment_id=payment.pk,
-            status=dispute.status,
-            theirs=None if dispute.amount is None else [str(dispute.amount), dispute.currency],
-        )
-    else:
-        note_understood(dispute.id)
+    is_understood = dispute.amount is not None and status != DisputeStatus.OTHER
+    note_if_understood("dispute", dispute, payment, is_understood=is_understood)
     if dispute.amount is None:
         return StripeOutcome.AMOUNT_DIFFERS
     known = payment.disputes.filter(dispute_id=dispute.id).first()

@@ -1,6 +1,5 @@
 """Giving money back, and what Stripe says of it (docs/rules.md, 12.9)."""
 
-import logging
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -28,7 +27,7 @@ from payments.models.refunds import NEVER_MADE, RANKS, RefundQuerySet
 from payments.provider import stripe
 from payments.provider.types import ProviderRefund, ProviderRefused, ProviderUnavailable
 from payments.services.findings import close_findings, note_finding
-from payments.services.not_understood import note_not_understood, note_understood
+from payments.services.not_understood import note_if_understood
 from payments.services.transitions import (
     Cause,
     IllegalMove,
@@ -42,8 +41,6 @@ from payments.services.transitions import (
 from people.models import User
 from project.common.errors import Conflict
 from project.mail.services import send_to_audience
-
-logger = logging.getLogger(__name__)
 
 # Stripe knows a key for a day at least: after that, asking again may make a second refund. Before we
 # come near it, the key says what became of a refund; then, whether Stripe lists it.
@@ -212,17 +209,8 @@ def apply_refund(*, payment_id: int, refund: ProviderRefund, source: MoveSource)
     # Whatever Stripe calls otherwise is not settled yet.
     to = STATUSES.get(refund.status, RefundStatus.REQUESTED)
     ours = _known(payment, refund) or _new(payment, refund)
-    if ours is None or refund.status not in STATUSES:
-        logger.error("Payment %s: its refund %s can't be understood", payment.pk, refund.id)
-        note_not_understood(
-            "refund",
-            refund.id,
-            payment_id=payment.pk,
-            status=refund.status,
-            theirs=None if refund.amount is None else [str(refund.amount), refund.currency],
-        )
-    else:
-        note_understood(refund.id)
+    is_understood = ours is not None and refund.status in STATUSES
+    note_if_understood("refund", refund, payment, is_understood=is_understood)
     if ours is None:
         return StripeOutcome.AMOUNT_DIFFERS
     if not ours.refund_id or to != RefundStatus.REQUESTED:

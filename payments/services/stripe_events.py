@@ -198,7 +198,7 @@ def receive_event(raw_body: bytes, signature: str) -> None:
 def note_unreadable(event: Event) -> None:
     """Have staff look at what it is about, until it can be read."""
     if not StripeEvent.objects.filter(event_id=event.id).exists():
-        note_not_understood("event", event.id, type=event.type)
+        note_not_understood(event.id, type=event.type)
 
 
 @transaction.atomic

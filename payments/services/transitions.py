@@ -125,11 +125,12 @@ def book_received(payment: Payment, cause: Cause) -> None:
     """Let a payment that `awaits_decision` be of the sum that came, as a person decided or a fact
     says."""
     payment.book_received()
-    for finding in payment.findings.open().filter(kind=FindingKind.AMOUNT_DIFFERS):
-        if cause.by is None:
-            close_findings(payment.findings.filter(pk=finding.pk))
-        else:
-            settle_finding(finding=finding, by=cause.by, reason=cause.reason)
+    findings = payment.findings.open().filter(kind=FindingKind.AMOUNT_DIFFERS)
+    if cause.by is None:
+        close_findings(findings)
+        return
+    for finding in findings:
+        settle_finding(finding=finding, by=cause.by, reason=cause.reason)
 
 
 def note_money_came(payment: Payment, *, cause: Cause, at: datetime) -> None:
