@@ -15,6 +15,7 @@ from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
 from project.admin_site import theme
+from project.common.logging import logging_config
 from project.environment import (
     BASE_DIR,
     cache,
@@ -378,47 +379,8 @@ STRIPE_CALLS = number("STRIPE_CALLS", max(1, WEB_THREADS // 2), minimum=1)
 
 # --- Logging --------------------------------------------------------------------------------
 
-# Everything goes through the root's one handler, so no line comes twice; the libraries' own
-# handlers are taken away below.
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", set(logging.getLevelNamesMapping()))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {
-        "request_id": {"()": "project.common.logging.RequestIdFilter"},
-        "failures": {"()": "project.common.logging.FailureFilter"},
-    },
-    "formatters": {
-        "text": {
-            "class": "project.common.logging.TextFormatter",
-            "format": "{levelname} {name} [{request_id}] {message}",
-            "style": "{",
-        },
-        "json": {"()": "project.common.logging.JSONFormatter"},
-    },
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "filters": ["request_id"],
-            "formatter": "text" if DEBUG else "json",
-            # Here too: a logger with a level of its own does not ask the root for one.
-            "level": LOG_LEVEL,
-        },
-    },
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
-        "django.request": {"filters": ["failures"]},
-        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
-        "django-q": {"handlers": [], "level": "INFO", "propagate": True},
-        # They log links, ids and the words of errors; payments/provider/asking.py logs what may be logged.
-        "stripe": {"level": "ERROR"},
-        "urllib3": {"level": "ERROR"},
-        # The application writes the access log itself (project/common/logging.py).
-        "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
-        "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
-    },
-}
+LOGGING = logging_config(LOG_LEVEL, as_json=not DEBUG)
 
 # Titles and names are other people's: a spreadsheet must not run one as a formula, nor stumble.
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True

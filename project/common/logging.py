@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from pythonjsonlogger.core import RESERVED_ATTRS
@@ -120,3 +121,49 @@ def route_of(request: HttpRequest | None) -> str:
     """The pattern that the request matched, such as `api/v1/courses/<int:course_id>`."""
     match = request.resolver_match if request is not None else None
     return "-" if match is None else match.route
+
+
+def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
+    """Return the setting LOGGING.
+
+    Everything goes through the root's one handler, so that no line comes twice: the libraries' own
+    handlers are taken away.
+    """
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {
+            "request_id": {"()": "project.common.logging.RequestIdFilter"},
+            "failures": {"()": "project.common.logging.FailureFilter"},
+        },
+        "formatters": {
+            "text": {
+                "class": "project.common.logging.TextFormatter",
+                "format": "{levelname} {name} [{request_id}] {message}",
+                "style": "{",
+            },
+            "json": {"()": "project.common.logging.JSONFormatter"},
+        },
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "filters": ["request_id"],
+                "formatter": "json" if as_json else "text",
+                # Here too: a logger with a level of its own does not ask the root for one.
+                "level": level,
+            },
+        },
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            "django": {"handlers": [], "level": "INFO", "propagate": True},
+            "django.request": {"filters": ["failures"]},
+            "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+            "django-q": {"handlers": [], "level": "INFO", "propagate": True},
+            # They log links, ids and the words of errors; payments/provider/asking.py logs what may.
+            "stripe": {"level": "ERROR"},
+            "urllib3": {"level": "ERROR"},
+            # The application writes the access log itself (AccessLogMiddleware).
+            "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
+            "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
+        },
+    }
