@@ -165,7 +165,6 @@ def list_lessons(call: Call) -> Any:
 def lesson_of(call: Call, row: Row) -> dict[str, Any]:
     *values, owner_id = row
     lesson = shown(LESSON, values)
-    lesson["video_url"] = lesson["video_url"] or None
     may_delete = call.is_superuser or (owner_id == call.user_id and not call.sees_all)
     lesson["abilities"] = {"update": True, "delete": may_delete}
     return lesson
@@ -197,6 +196,9 @@ def shown(names: tuple[str, ...], row: Sequence[Any]) -> dict[str, Any]:
         found["is_preview"] = bool(found["is_preview"])
     if "is_completed" in found:
         found["is_completed"] = bool(found["is_completed"])
+    if "video_url" in found:
+        video = video_at(found["video_url"])
+        found["video"], found["video_url"] = video and video._asdict(), found["video_url"] or None
     return found
 
 
@@ -303,9 +305,8 @@ def read_learning_lesson(call: Call, lesson_id: str) -> Any:
     """The same; of a single lesson the neighbours would not be open."""
     user = call.user_id
     row = call.database.row(call.sql.learnt_lesson, user, user, int(lesson_id))
-    lesson, video = shown(LEARNT, row), video_at(row[6])
+    lesson = shown(LEARNT, row)
     lesson["course"] = {"id": lesson["course_id"], "title": lesson.pop("course")}
-    lesson["video_url"], lesson["video"] = lesson["video_url"] or None, video and video._asdict()
     return lesson
 
 

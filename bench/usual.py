@@ -94,13 +94,21 @@ class OwnerSerializer(Serializer):
     Meta = shows(User, "id first_name")
 
 
-class LessonSerializer(Serializer):
+class VideoSerializer(Serializer):
     video_url = BlankAsNull()
+    video = serializers.SerializerMethodField()
+
+    def get_video(self, lesson: Lesson) -> Any:
+        video = video_at(lesson.video_url)
+        return video and video._asdict()
+
+
+class LessonSerializer(VideoSerializer):
     abilities = serializers.SerializerMethodField()
 
     Meta = shows(
         Lesson,
-        "id course_id title summary preview video_url price currency position is_preview "
+        "id course_id title summary preview video_url video price currency position is_preview "
         "abilities created_at updated_at",
     )
 
@@ -196,20 +204,14 @@ class LearningCourseSerializer(Serializer):
         return super().to_representation(course) | progress_of(course.lessons.all())
 
 
-class LearningLessonSerializer(Serializer):
+class LearningLessonSerializer(VideoSerializer):
     course = CourseNameSerializer()
-    video_url = BlankAsNull()
-    video = serializers.SerializerMethodField()
 
     Meta = shows(
         Lesson,
         "id course_id course title summary preview video_url video position is_preview "
         "is_completed previous_lesson_id next_lesson_id updated_at" + DETAILS,
     )
-
-    def get_video(self, lesson: Lesson) -> Any:
-        video = video_at(lesson.video_url)
-        return video and video._asdict()
 
 
 class ProfileSerializer(Serializer):

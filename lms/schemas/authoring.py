@@ -75,6 +75,9 @@ class LessonOut(OutputSchema):
     summary: str = SUMMARY
     preview: PictureField
     video_url: BlankAsNull = VIDEO
+    video: Video = Field(
+        validation_alias="video_url", description="null if there is nothing to show."
+    )
     price: Money | None = Field(description="null: not sold on its own.")
     currency: str = Field(examples=["RUB"])
     position: Position = Field(description="0, 1, 2 … without gaps.")
@@ -86,10 +89,6 @@ class LessonOut(OutputSchema):
 
 class LessonDetailsOut(DetailsOut, LessonOut):
     """A whole lesson as its author and moderators see it."""
-
-    video: Video = Field(
-        validation_alias="video_url", description="null if there is nothing to show."
-    )
 
 
 class CourseOut(OutputSchema):
