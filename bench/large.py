@@ -104,11 +104,11 @@ def fill(size: dict[str, int], after: dict[str, int] | None = None) -> None:
 def clients() -> dict[int, Client]:
     """The people who ask, in the admin and in the API."""
     from people.models import User  # noqa: PLC0415 - Django is set up by now
-    from people.tokens import AccessToken  # noqa: PLC0415
+    from people.tokens import AccessToken, issue_pair  # noqa: PLC0415
 
     found = {}
     for user in User.objects.filter(pk__in=API):
-        token = AccessToken.for_user(user)
+        token = AccessToken(issue_pair(user).access)
         token.set_exp(lifetime=timedelta(days=1))
         found[user.pk] = Client(headers={"Authorization": f"Bearer {token}"})
         found[user.pk].force_login(user)

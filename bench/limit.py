@@ -111,7 +111,9 @@ class Call:
             claims = jwt.decode(header.removeprefix("Bearer "), KEY, algorithms=["HS256"])
         except jwt.InvalidTokenError:
             raise Problem(401) from None
-        rows = self.database.rows(self.sql.user, claims["user_id"], claims["version"])
+        rows = self.database.rows(
+            self.sql.user, claims["user_id"], claims["version"], claims["family"]
+        )
         if claims["token_type"] != "access" or not rows:  # noqa: S105 - a kind of token
             raise Problem(401)
         [row] = rows

@@ -41,7 +41,8 @@ OPEN = "SELECT 1 FROM lms_access a WHERE a.user_id = %s AND a.revoked_at IS NULL
 WHOLE = "NOT (p.method = 'stripe' AND p.status = 'pending' AND p.session_id = '')"
 SQL = {
     "user": f"""SELECT u.id, u.is_superuser, {MODERATES} FROM people_user u
-        WHERE u.id = %s AND u.token_version = %s AND u.is_active""",
+        WHERE u.id = %s AND u.token_version = %s AND u.is_active
+        AND EXISTS (SELECT 1 FROM people_tokenfamily f WHERE f.id = %s AND f.user_id = u.id)""",
     "count_courses": "SELECT count(*) FROM lms_course",
     "count_own_courses": "SELECT count(*) FROM lms_course WHERE owner_id = %s",
     "courses": f"SELECT {COURSE_COLUMNS} {OWNED} {NEWEST}",

@@ -31,7 +31,9 @@ class Authentication(JWTAuthentication):
     def get_user(self, validated_token: Token) -> Any:
         users = User.objects.with_is_moderator().active()
         user = users.filter(
-            pk=validated_token["user_id"], token_version=validated_token["version"]
+            pk=validated_token["user_id"],
+            token_version=validated_token["version"],
+            token_families=validated_token["family"],
         ).first()
         if user is None:
             raise AuthenticationFailed

@@ -7,13 +7,13 @@ token; here each has its place in a family (`TokenFamily`), which the database k
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from jwt import ExpiredSignatureError, InvalidSignatureError
@@ -26,7 +26,14 @@ from ninja_jwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from people.current_user import visitor
 from people.errors import InvalidToken, TokenExpired
 from people.models import TokenFamily, TokenFamilyQuerySet, User
-from project.common.db.compiled import WANTED, CompiledQuery, compiled_once, placeholder
+from project.common.db.compiled import (
+    KEY,
+    WANTED,
+    CompiledQuery,
+    Values,
+    compiled_once,
+    placeholder,
+)
 
 ACCOUNT_CLAIM = "account"
 FAMILY_CLAIM = "family"
@@ -77,6 +84,12 @@ class VersionedToken(library.Token):
         token[VERSION_CLAIM] = user.token_version
         return token
 
+    @classmethod
+    def of_family(cls, family: TokenFamily, user: User) -> Self:
+        token: Self = cls.for_user(user)
+        token[FAMILY_CLAIM] = family.pk.hex
+        return token
+
 
 class UntypedToken(library.UntypedToken, VersionedToken):
     pass
@@ -93,9 +106,8 @@ class RefreshToken(VersionedToken):
     lifetime = library.RefreshToken.lifetime
 
     @classmethod
-    def of_family(cls, family: TokenFamily, user: User) -> "RefreshToken":
-        token: RefreshToken = cls.for_user(user)
-        token[FAMILY_CLAIM] = family.pk.hex
+    def of_family(cls, family: TokenFamily, user: User) -> Self:
+        token = super().of_family(family, user)
         token[GENERATION_CLAIM] = family.generation
         token["jti"] = f"{family.pk.hex}-{family.generation}"
         token.set_iat(at_time=family.issued_at)
@@ -119,10 +131,11 @@ class RefreshClaims:
     account: UUID | None
     user_id: int
     version: int
-    family_id: UUID
     generation: int
+    family_id: UUID
     # From before there were families; a record of its own says whether it was exchanged.
     is_old: bool
+    is_expired: bool
 
     def are_of(self, user: User) -> bool:
         return self.account is None or self.account == user.identity
@@ -166,6 +179,8 @@ def verify(token: str) -> None:
 def user_of_refresh_token(token: str) -> User:
     """Return the active account of a token that could be exchanged now. Raises InvalidToken."""
     claims = read_refresh_token(token)
+    if claims.is_expired:
+        raise TokenExpired
     user = _user_of(claims.user_id, claims.version)
     family = _families(claims).first()
     if family is None:
@@ -177,26 +192,22 @@ def user_of_refresh_token(token: str) -> User:
     return user
 
 
-def read_refresh_token(token: str, *, even_expired: bool = False) -> RefreshClaims:
-    """Return what a refresh token says, whatever became of its family. Raises InvalidToken."""
+def read_refresh_token(token: str) -> RefreshClaims:
+    """Return what a refresh token says, even an expired one, whatever became of its family. Raises
+    InvalidToken."""
+    is_expired = False
     try:
         payload = _read(RefreshToken, token).payload
     except TokenExpired:
-        if not even_expired:
-            raise
         # The time is looked at when the signature has been found good.
-        payload = RefreshToken(token, verify=False).payload
+        payload, is_expired = RefreshToken(token, verify=False).payload, True
     is_old = FAMILY_CLAIM not in payload
-    family = payload["jti"] if is_old else payload[FAMILY_CLAIM]
+    family_id = _key_in(payload, "jti" if is_old else FAMILY_CLAIM)
     numbers = payload.get("user_id"), payload.get(VERSION_CLAIM), payload.get(GENERATION_CLAIM, 0)
-    if not (isinstance(family, str) and all(type(number) is int for number in numbers)):
+    if family_id is None or not all(type(number) is int for number in numbers):
         raise InvalidToken
-    user_id, version, generation = numbers
-    try:
-        family_id = UUID(hex=family)
-    except ValueError:
-        raise InvalidToken from None
-    return RefreshClaims(_account_in(payload), user_id, version, family_id, generation, is_old)
+    account = _key_in(payload, ACCOUNT_CLAIM)
+    return RefreshClaims(account, *numbers, family_id, is_old, is_expired)
 
 
 def lock_family(claims: RefreshClaims) -> TokenFamily | None:
@@ -208,9 +219,10 @@ def lock_family(claims: RefreshClaims) -> TokenFamily | None:
     return _families(claims).select_for_update().first()
 
 
-def issue_access_token(user: User) -> str:
-    """Return an access token of the present version of the account."""
-    return str(AccessToken.for_user(user))
+def issue_access_token(user: User, family: TokenFamily | None = None) -> str:
+    """Return an access token of the present version of the account, which ends with the family if it
+    has one."""
+    return str(AccessToken.of_family(family, user) if family else AccessToken.for_user(user))
 
 
 def issue_next_pair(user: User, family: TokenFamily) -> TokenPair:
@@ -224,7 +236,7 @@ def issue_pair(user: User, family: TokenFamily | None = None) -> TokenPair:
     """Return an access token and the newest refresh token of a family; by default of a new one."""
     family = family or _found_family(user.pk, uuid4())
     return TokenPair(
-        access=issue_access_token(user),
+        access=issue_access_token(user, family),
         refresh=str(RefreshToken.of_family(family, user)),
         expires_in=int(AccessToken.lifetime.total_seconds()),
     )
@@ -267,20 +279,21 @@ def _read(kind: type[library.Token], token: str) -> Any:
         raise InvalidToken from None
 
 
-def _account_in(payload: Mapping[str, object]) -> UUID | None:
-    """Whom a token names; None in one of the release before. Raises InvalidToken."""
-    if ACCOUNT_CLAIM not in payload:
+def _key_in(payload: Mapping[str, object], claim: str) -> UUID | None:
+    """The account or family that a token names; None in one of a release that named none. Raises
+    InvalidToken."""
+    if claim not in payload:
         return None
     try:
-        return UUID(hex=str(payload[ACCOUNT_CLAIM]))
+        return UUID(hex=str(payload[claim]))
     except ValueError:
         raise InvalidToken from None
 
 
 def _user_of_access_token(token: str) -> User:
     payload = _read(AccessToken, token).payload
-    account = _account_in(payload)
-    user = _user_of(payload.get("user_id"), payload.get(VERSION_CLAIM))
+    account, family = _key_in(payload, ACCOUNT_CLAIM), _key_in(payload, FAMILY_CLAIM)
+    user = _user_of(payload.get("user_id"), payload.get(VERSION_CLAIM), family)
     if account is None:
         raise TokenExpired  # of the release before: exchanging the refresh token gives a full one
     if account != user.identity:
@@ -288,12 +301,14 @@ def _user_of_access_token(token: str) -> User:
     return user
 
 
-def _user_of(user_id: object, version: object) -> User:
-    """The active account with this number and version of tokens, in one query."""
+def _user_of(user_id: object, version: object, family: UUID | None = None) -> User:
+    """The active account with this number, version of tokens and, if one is named, family of them, in
+    one query."""
     if not (isinstance(user_id, int) and isinstance(version, int)):
         raise InvalidToken
     try:
-        *columns, is_moderator = _account().get({WANTED: user_id, VERSION: version}).values()
+        wanted: Values = {WANTED: user_id, VERSION: version, KEY: family and family.hex}
+        *columns, is_moderator = _account(in_family=family is not None).get(wanted).values()
     except ObjectDoesNotExist:
         raise InvalidToken from None
     user = User.from_db(connection.alias, ACCOUNT, columns)
@@ -302,8 +317,12 @@ def _user_of(user_id: object, version: object) -> User:
 
 
 @compiled_once
-def _account() -> CompiledQuery:
+def _account(*, in_family: bool) -> CompiledQuery:
     """What every request asks for first."""
     accounts = User.objects.with_is_moderator().active()
+    if in_family:
+        accounts = accounts.filter(
+            Exists(TokenFamily.objects.filter(pk=UUID(KEY), user_id=OuterRef("pk")))
+        )
     wanted = accounts.filter(pk=WANTED, token_version=VERSION).order_by()
     return CompiledQuery(wanted, *ACCOUNT, "is_moderator")

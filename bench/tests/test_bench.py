@@ -19,7 +19,7 @@ from lms.models import Access, AccessSource, Completion, Subscription
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.tests.factories import PaymentFactory
 from people.models import User
-from people.tokens import issue_access_token
+from people.tokens import issue_pair
 
 
 def ask_django(request: Request) -> parity.Answer:
@@ -92,7 +92,7 @@ def test_application_limit_and_usual_way_give_the_same_answers(
     learnt = f"learning/courses learning/courses/{course.pk} users/me subscriptions "
     learnt += " ".join(f"learning/lessons/{lesson.pk}" for lesson in course.lessons.all())
     requests = [
-        Request(f"/api/v1/{path}", issue_access_token(user))
+        Request(f"/api/v1/{path}", issue_pair(user).access)
         for user, paths in (asked | {learner: f"{others} {learnt}"}).items()
         for path in paths.split()
     ]

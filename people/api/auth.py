@@ -79,9 +79,10 @@ def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
 def refresh_token(request: HttpRequest, payload: RefreshIn) -> TokenPair:
     """Returns new tokens; the old refresh token is no longer accepted. For 30 seconds it still gives
     the same new refresh token: tabs of a browser may exchange one token at once, and an answer that
-    was lost can be asked for again. After that it is a sign of theft: 401 `token_reused`, and every
-    token that descends from this log-in ends. A token whose time is over gives 401 `token_expired`;
-    anything else, a blocked or erased account too, 401 `invalid_token`."""
+    was lost can be asked for again. After that, and even when its time is over, it is a sign of theft:
+    401 `token_reused`, and every token that descends from this log-in ends, access tokens too. A
+    token that was not exchanged until its time was over gives 401 `token_expired`; anything else, a
+    blocked or erased account too, 401 `invalid_token`."""
     return sessions.refresh(token=payload.refresh)
 
 
@@ -95,9 +96,8 @@ def verify_token(request: HttpRequest, payload: TokenIn) -> Status[None]:
 
 @router.post("/logout", auth=None, response={204: None}, summary="Log out")
 def logout(request: HttpRequest, payload: RefreshIn) -> Status[None]:
-    """Ends every refresh token that descends from the same log-in as this one; the access token
-    expires by itself within minutes. The answer is 204 whatever the token is, the second time, too.
-    """
+    """Ends every token that descends from the same log-in as this one, access tokens too. The answer is
+    204 whatever the token is, the second time, too."""
     sessions.log_out(token=payload.refresh)
     return Status(204, None)
 

@@ -5,7 +5,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from people import tokens
-from people.errors import AccountBlocked, InvalidCredentials, InvalidToken, TokenReused
+from people.errors import (
+    AccountBlocked,
+    InvalidCredentials,
+    InvalidToken,
+    TokenExpired,
+    TokenReused,
+)
 from people.models import BlockReason, TokenFamily, User
 from people.services.locks import lock_account, lock_active_account
 from people.tokens import TokenPair
@@ -35,19 +41,22 @@ def log_in(*, email: str, password: str) -> TokenPair:
 
 def refresh(*, token: str) -> TokenPair:
     """Exchange a refresh token for a new pair; whoever comes with it again within GRACE_PERIOD gets
-    the same refresh token. Counts as activity. Raises TokenReused, which ends the family, and
-    InvalidToken."""
+    the same refresh token. Counts as activity. Raises TokenReused, which ends the family, of an
+    expired token, too; TokenExpired and InvalidToken."""
     claims = tokens.read_refresh_token(token)
+    refusal = TokenExpired if claims.is_expired else InvalidToken
     with transaction.atomic():
         user = User.objects.select_for_update().filter(pk=claims.user_id).first()
         if user is None or not (user.is_active and claims.are_of(user)):
-            raise InvalidToken
+            raise refusal
         if user.token_version != claims.version:
-            raise InvalidToken
+            raise refusal
         family = tokens.lock_family(claims)
         if family is None:
-            raise InvalidToken
+            raise refusal
         if family.accepts(claims.generation, at=family.now):
+            if claims.is_expired:
+                raise refusal
             _note_activity(user)
             if claims.generation == family.generation:
                 return tokens.issue_next_pair(user, family)
@@ -60,7 +69,7 @@ def log_out(*, token: str) -> None:
     """Refuse every token of this family from now on. What is no token, or none any more, ends
     nothing: whoever logs out has no use for an error."""
     try:
-        claims = tokens.read_refresh_token(token, even_expired=True)
+        claims = tokens.read_refresh_token(token)
     except InvalidToken:
         return
     with transaction.atomic():

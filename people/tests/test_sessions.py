@@ -16,7 +16,13 @@ from people import tasks
 from people.models import BlockReason, TokenFamily, User
 from people.services import accounts, blocks
 from people.tests.factories import PASSWORD, UserFactory
-from people.tokens import AccessToken, RefreshToken, issue_access_token, read_refresh_token
+from people.tokens import (
+    AccessToken,
+    RefreshToken,
+    issue_access_token,
+    issue_pair,
+    read_refresh_token,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -166,6 +172,40 @@ def test_who_comes_with_an_old_token_ends_its_family_and_no_other(api, learner, 
     assert refresh(api, other["refresh"]).status_code == 200
 
 
+def test_an_expired_token_that_was_exchanged_ends_its_family_after_the_grace(api, settings, pair):
+    """A thief may come late."""
+    refresh(api, pair["refresh"])
+    TokenFamily.objects.update(expires_at=F("expires_at") + timedelta(days=7))
+    successor = refresh(api, pair["refresh"]).json()["refresh"]
+    lifetime = settings.NINJA_JWT["REFRESH_TOKEN_LIFETIME"] + settings.CLOCK_TOLERANCE
+    with time_machine.travel(timezone.now() + lifetime + timedelta(seconds=1)):
+        assert refresh(api, pair["refresh"]).json()["code"] == "token_expired"
+        assert verify(api, successor) == 204
+        pass_time(31)
+        response = refresh(api, pair["refresh"])
+        assert (response.status_code, response.json()["code"]) == (401, "token_reused")
+        assert refresh(api, successor).json()["code"] == "invalid_token"
+        assert refresh(api, pair["refresh"]).json()["code"] == "token_expired"
+
+
+def test_access_tokens_end_with_their_family_and_those_of_others_stay(api, learner, pair):
+    other = log_in(api, learner).json()
+    successor = refresh(api, pair["refresh"]).json()
+    assert with_token(api, pair["access"]) == with_token(api, successor["access"]) == 200
+    pass_time(31)
+    assert refresh(api, pair["refresh"]).json()["code"] == "token_reused"
+    for token in (pair["access"], successor["access"]):
+        assert (with_token(api, token), verify(api, token)) == (401, 401)
+    assert with_token(api, other["access"]) == 200
+
+
+@pytest.mark.parametrize("family", [7, "", "x", None, [], "0" * 33, "\ud800", uuid4().hex])
+def test_an_access_token_of_no_family_is_none(api, learner, family):
+    token = AccessToken.for_user(learner)
+    token["family"] = family
+    assert with_token(api, str(token)) == 401
+
+
 def test_no_token_lies_in_the_database(api, learner, pair):
     refresh(api, pair["refresh"])
     (family,) = TokenFamily.objects.filter(user=learner).values()
@@ -276,13 +316,15 @@ def test_logout_ends_the_family_of_the_token_only(api, learner, stranger, pair):
     successor = refresh(api, pair["refresh"]).json()["refresh"]
     # The token that was exchanged a moment ago, and the second time: still 204.
     assert log_out(api, pair["refresh"]) == log_out(api, pair["refresh"]) == 204
+    assert with_token(api, pair["access"]) == 401
     for token in (pair["refresh"], successor):
         response = refresh(api, token)
         assert (response.status_code, response.json()["code"]) == (401, "invalid_token")
         assert verify(api, token) == 401
     assert log_out(api, successor) == 204
-    assert refresh(api, other["refresh"]).status_code == 200
-    assert refresh(api, theirs["refresh"]).status_code == 200
+    for still in (other, theirs):
+        assert with_token(api, still["access"]) == 200
+        assert refresh(api, still["refresh"]).status_code == 200
 
 
 @pytest.mark.parametrize("header", ["Bearer garbage", "Bearer ", "Basic YTpi"])
@@ -551,8 +593,8 @@ def test_odd_authorization_headers_are_401(api, db, header):
 
 
 def test_checking_the_caller_is_one_query(api, learner, moderator, django_assert_num_queries):
-    """1: the account, its version and whether it moderates."""
-    token = issue_access_token(moderator)
+    """1: the account, its version, its family and whether it moderates."""
+    token = issue_pair(moderator).access
     with django_assert_num_queries(1):
         assert verify(api, token) == 204
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import EmptyResultSet, ObjectDoesNotExist
@@ -61,6 +62,8 @@ def short_placeholder(number: int) -> str:
 
 VIEWER = placeholder(0)
 WANTED = placeholder(1)
+# A UUID that stands for one to come; both are given by their 32 digits.
+KEY = UUID(int=FIRST_PLACEHOLDER).hex
 
 
 class Role(NamedTuple):
@@ -119,12 +122,13 @@ class CompiledQuery:
                 raise NotFixed(msg)
         self.columns = columns
         self.sql = sql + tail
-        self.parameters = list(parameters)
+        # SQLite knows no UUID, and PostgreSQL takes its digits.
+        self.parameters = [one.hex if isinstance(one, UUID) else one for one in parameters]
         placeholders = range(FIRST_PLACEHOLDER, FIRST_PLACEHOLDER + MOST_PLACEHOLDERS)
         self.slots = [
             (index, value)
-            for index, value in enumerate(parameters)
-            if (MARK in value if isinstance(value, str) else value in placeholders)
+            for index, value in enumerate(self.parameters)
+            if (MARK in value or value == KEY if isinstance(value, str) else value in placeholders)
         ]
         # What makes Python's values of the database's; PostgreSQL's driver does it all.
         expressions = [selected[0] for selected in compiler.select]
