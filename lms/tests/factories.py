@@ -1,5 +1,8 @@
 """Courses and lessons for tests."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import factory
 from factory.django import DjangoModelFactory
 
@@ -29,6 +32,14 @@ class LessonFactory(DjangoModelFactory[Lesson]):
     title = factory.Sequence(lambda number: f"Lesson {number}")
     video_url = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
     position = factory.Sequence(lambda number: number)
+
+
+def course_with_lessons(titles: Iterable[str], **fields: Any) -> Course:
+    """With lessons of these titles, in this order: `course_with_lessons("ABC", owner=author)`."""
+    course = CourseFactory.create(**fields)
+    for position, title in enumerate(titles):
+        LessonFactory.create(course=course, title=title, position=position)
+    return course
 
 
 class SubscriptionFactory(DjangoModelFactory[Subscription]):

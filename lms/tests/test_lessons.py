@@ -9,7 +9,7 @@ from lms.models import Lesson
 from lms.models.materials import RENDERED_FIELDS
 from lms.schemas.authoring import LessonChanges, LessonDetailsOut, LessonIn
 from lms.schemas.learning import LearningLessonOut
-from lms.tests.factories import CourseFactory, LessonFactory
+from lms.tests.factories import CourseFactory, LessonFactory, course_with_lessons
 
 pytestmark = pytest.mark.django_db
 
@@ -52,11 +52,7 @@ def in_order(course):
 
 @pytest.fixture
 def course(author):
-    """With the lessons A, B, C and D."""
-    course = CourseFactory.create(owner=author)
-    for position, title in enumerate("ABCD"):
-        LessonFactory.create(course=course, title=title, position=position)
-    return course
+    return course_with_lessons("ABCD", owner=author)
 
 
 @pytest.mark.parametrize(

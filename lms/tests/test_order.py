@@ -7,18 +7,14 @@ from django.urls import reverse
 
 from lms.models import CourseChange, Lesson
 from lms.services import ordering
-from lms.tests.factories import CourseFactory, LessonFactory
+from lms.tests.factories import CourseFactory, LessonFactory, course_with_lessons
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def course(author):
-    """With the lessons A, B and C."""
-    course = CourseFactory.create(owner=author, published=True)
-    for position, title in enumerate("ABC"):
-        LessonFactory.create(course=course, title=title, position=position)
-    return course
+    return course_with_lessons("ABC", owner=author, published=True)
 
 
 def ids(course: Any, order: str) -> list[int]:

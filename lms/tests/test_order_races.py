@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lms.models import Course, Lesson
-from lms.tests.factories import CourseFactory, LessonFactory
+from lms.tests.factories import CourseFactory, course_with_lessons
 from project.tests.races import at_once, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,11 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def course(author):
-    """With the lessons A, B and C."""
-    course = CourseFactory.create(owner=author, published=True)
-    for position, title in enumerate("ABC"):
-        LessonFactory.create(course=course, title=title, position=position)
-    return course
+    return course_with_lessons("ABC", owner=author, published=True)
 
 
 @pytest.mark.parametrize("what", ["create", "create first", "move", "move away", "delete"])

@@ -5,7 +5,12 @@ from decimal import Decimal
 import pytest
 
 from lms.models import Access, AccessSource, Completion, Course
-from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
+from lms.tests.factories import (
+    CourseFactory,
+    LessonFactory,
+    SubscriptionFactory,
+    course_with_lessons,
+)
 from payments.tests.factories import PaymentFactory
 from people.tests.factories import UserFactory
 
@@ -14,11 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def course(author):
-    """With the lessons Flour and Water."""
-    course = CourseFactory.create(owner=author, published=True, title="Bread")
-    for position, title in enumerate(["Flour", "Water"]):
-        LessonFactory.create(course=course, title=title, position=position)
-    return course
+    return course_with_lessons(["Flour", "Water"], owner=author, published=True, title="Bread")
 
 
 @pytest.fixture

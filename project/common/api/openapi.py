@@ -105,7 +105,7 @@ class DescribedAPI(NinjaAPI):
             problems = self._problems_of(path, operation)
             _describe_successes(operation, schemas)
             for status, codes in problems.items():
-                name = "Or".join(_camel_case(code) for code in codes)
+                name = "Or".join(code.title().replace("_", "") for code in codes)
                 shared[name] = _problem_response(
                     status, codes, operation["responses"].get(status, {}), schemas
                 )
@@ -238,10 +238,6 @@ def _problem_response(status: int, codes: Codes, declared: Part, schemas: Part) 
     if status in HEADERS:
         response["headers"] = HEADERS[status]
     return response
-
-
-def _camel_case(code: str) -> str:
-    return "".join(word.capitalize() for word in code.split("_"))
 
 
 def _unwrap(part: Any) -> None:

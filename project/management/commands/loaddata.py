@@ -32,7 +32,10 @@ class Command(loaddata.Command):
             super().handle(*fixture_labels, **options)
         except (IntegrityError, DeserializationError) as error:
             if lacking := self._lacking():
-                raise CommandError(_needs(lacking)) from error
+                message = _(
+                    "The fixture needs what is not there: %(lacking)s. Nothing was loaded. Load that first: what Parta's own fixtures need is in `loaddata groups demo`."
+                )
+                raise CommandError(message % {"lacking": ", ".join(lacking)}) from error
             raise
 
     def loaddata(self, fixture_labels: Sequence[str]) -> None:
@@ -111,10 +114,3 @@ def _look_at_what_is_there(row: Model) -> None:
 
 def _name(model: type[Model], number: object) -> str:
     return f"{model._meta.verbose_name} {number}"
-
-
-def _needs(lacking: list[str]) -> str:
-    message = _(
-        "The fixture needs what is not there: %(lacking)s. Nothing was loaded. Load that first: what Parta's own fixtures need is in `loaddata groups demo`."
-    )
-    return message % {"lacking": ", ".join(lacking)}
