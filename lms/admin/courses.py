@@ -181,7 +181,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
         """Save the lessons by their services; Django logs what the formset says of them."""
         by, notify = current_user(request), form.notify
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
-        if gone := formset.number_gone:
+        if gone := len(formset.gone):
             message = ngettext(
                 "%(number)d lesson had been deleted in the meantime; the rest was saved.",
                 "%(number)d lessons had been deleted in the meantime; the rest was saved.",

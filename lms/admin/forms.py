@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldBooleanSwitchWidget
@@ -11,7 +12,7 @@ from lms import permissions
 from lms.models import Course, Lesson
 from lms.services import authoring
 from people.models import User
-from project.common.admin.versions import SEEN, VersionedForm, show_saved
+from project.common.admin.versions import SEEN, VersionedForm, entered, show_saved
 from project.common.images import clean_image
 
 if TYPE_CHECKING:
@@ -63,9 +64,8 @@ class MaterialsForm(PricedForm, VersionedForm):
 
 
 class LessonFormSet(_LessonFormSet):
-    """Leaves out lessons that are gone since the page was opened, so that the rest can be saved."""
-
-    number_gone = 0
+    """Leaves out lessons that are gone since the page was opened, so that the rest can be saved; not
+    without telling what was entered for them."""
 
     def clean(self) -> None:
         """Show what is saved in the rows of a page that is out of date; its form refuses the save."""
@@ -74,6 +74,21 @@ class LessonFormSet(_LessonFormSet):
         if seen and seen != self.instance.version:
             for row in self.initial_forms:
                 show_saved(row)
+        lost = {row: "; ".join(map(": ".join, entered(row))) for row in self.gone}
+        message = _(
+            "“%(lesson)s” is no longer in this course, so nothing was saved. You had entered: "
+            "%(entered)s. Saving again leaves it out."
+        )
+        if any(lost.values()):
+            raise ValidationError(
+                [
+                    ValidationError(
+                        message, params={"lesson": row.initial["title"], "entered": text}
+                    )
+                    for row, text in lost.items()
+                    if text
+                ]
+            )
 
     @property
     def is_dragged(self) -> bool:
@@ -89,6 +104,8 @@ class LessonFormSet(_LessonFormSet):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # The rows of lessons that are not in the course any more.
+        self.gone: list[_ModelForm] = []
         if self.is_bound:
             self._leave_out_gone()
 
@@ -98,7 +115,7 @@ class LessonFormSet(_LessonFormSet):
         gone = {n for n in range(known) if self.data.get(self._name(n, "id"), "") not in there}
         if not gone:
             return
-        self.number_gone = len(gone)
+        self.gone = [self._gone_row(number) for number in sorted(gone)]
         kept = [number for number in range(total) if number not in gone]
         numbers = {str(old): str(new) for new, old in enumerate(kept)}
         sent = cast("QueryDict", self.data)
@@ -113,6 +130,12 @@ class LessonFormSet(_LessonFormSet):
         data[f"{self.prefix}-INITIAL_FORMS"] = str(known - len(gone))
         self.data = data
         del self.management_form  # it has read the old ones
+
+    def _gone_row(self, number: int) -> _ModelForm:
+        key = self.data.get(self._name(number, "id"), "")
+        last = Lesson.history.filter(id=key).first() if key.isdecimal() else None
+        lesson = last.instance if last else Lesson()
+        return self.form(self.data, prefix=self.add_prefix(number), instance=lesson)
 
     def _name(self, number: int | str, field: str) -> str:
         return f"{self.prefix}-{number}-{field}"

@@ -70,7 +70,7 @@ def test_moderator_changes_anybody_s_course_and_lessons(client_of, moderator):
 def test_a_course_is_saved_although_a_lesson_of_it_was_deleted_meanwhile(client_of, moderator):
     course = CourseFactory.create(title="Bread")
     kept, gone, last = LessonFactory.create_batch(3, course=course)
-    changed = {"lessons-0-title": "Flour", "lessons-1-title": "Air", "lessons-2-title": "Salt"}
+    changed = {"lessons-0-title": "Flour", "lessons-2-title": "Salt"}
     form = course_form(course, (kept, gone, last), title="Better bread", **changed)
     gone.delete()
     client = client_of(moderator)

@@ -10,8 +10,9 @@ from django.urls import reverse
 
 from lms.models import Course, Lesson
 from lms.services import authoring
-from lms.tests.factories import LessonFactory
+from lms.tests.factories import CourseFactory, LessonFactory
 from lms.tests.test_admin import course_form
+from people.models import User
 from project.tests.races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,6 +81,78 @@ def test_a_row_of_the_page_of_a_course_shows_what_is_saved(
     assert rows.formset.forms[0]["title"].value() == "Mine"
     lesson.refresh_from_db()
     assert lesson.title == "Theirs"
+
+
+def move_away(lesson: Lesson, author: User) -> None:
+    course = CourseFactory.create(owner=author)
+    authoring.update_lesson(lesson=lesson, changes={"course": course}, by=author)
+
+
+def delete_lesson(lesson: Lesson, author: User) -> None:
+    authoring.delete_lesson(lesson=lesson, by=author)
+
+
+def delete_course(lesson: Lesson, author: User) -> None:
+    authoring.delete_course(course=lesson.course, by=author)
+
+
+@pytest.mark.parametrize("take_away", [delete_lesson, move_away])
+def test_what_was_entered_for_a_lesson_that_is_gone_from_the_course_is_shown(
+    client_of, moderator, author, lesson, take_away
+):
+    """The row itself can't stay: there is nothing that it would change."""
+    other = LessonFactory.create(course=lesson.course, title="Salt", position=1)
+    client = client_of(moderator)
+    address, form = opened(client, "course", lesson)
+    rows = course_form(lesson.course, (lesson, other)) | {"seen_version": form["seen_version"]}
+    rows |= {"lessons-0-title": "<Rye>", "lessons-0-price": "100", "lessons-1-title": "Sea salt"}
+    take_away(lesson, author)
+    refused = client.post(address, rows)
+    (shown,) = refused.context["inline_admin_formsets"][0].formset.non_form_errors()
+    assert "“Flour” is no longer in this course" in shown
+    assert "Title: <Rye>; Price: 100" in shown
+    assert "Video" not in shown
+    assert shown in text_of(refused)
+    assert Lesson.objects.get(pk=other.pk).title == "Salt"
+    (seen,) = re.findall(r'name="seen_version" value="(\w+)"', refused.content.decode())
+    again = course_form(lesson.course, (other,)) | {"lessons-0-title": "Sea salt"}
+    assert client.post(address, again | {"seen_version": seen}).status_code == 302
+    assert Lesson.objects.get(pk=other.pk).title == "Sea salt"
+
+
+@pytest.mark.parametrize(
+    ("kind", "take_away"),
+    [("lesson", delete_lesson), ("lesson", delete_course), ("course", delete_course)],
+)
+def test_what_was_entered_on_the_page_of_what_is_deleted_meanwhile_is_shown(
+    client_of, moderator, author, lesson, kind, take_away
+):
+    client = client_of(moderator)
+    address, form = opened(client, kind, lesson)
+    form |= {"description": "Mine & <long>\n\nof two paragraphs"}
+    form |= {"lessons-0-title": "Rye"} if kind == "course" else {}
+    take_away(lesson, author)
+    refused = client.post(address, form)
+    assert refused.status_code == 404
+    assert "Somebody has deleted this since you opened the page" in text_of(refused)
+    assert "Mine & <long>\n\nof two paragraphs" in text_of(refused)
+    assert ("Rye" in text_of(refused)) is (kind == "course")
+    assert client.get(address).status_code == 302
+
+
+@pytest.mark.parametrize("kind", ["course", "lesson"])
+def test_what_was_entered_is_shown_if_it_is_deleted_at_the_moment_of_the_save(
+    api, client_of, moderator, author, lesson, kind
+):
+    address, form = opened(client_of(moderator), kind, lesson)
+    path = f"lessons/{lesson.pk}" if kind == "lesson" else f"courses/{lesson.course_id}"
+    deleted, saved = at_once(
+        partial(api(author).delete, path),
+        partial(client_of(moderator).post, address, form | {"description": "Mine"}),
+        before_writing=Course,
+    )
+    assert deleted.status_code == 204
+    assert saved.status_code == 302 or (saved.status_code == 404 and "Mine" in text_of(saved))
 
 
 def test_an_edit_through_the_api_after_a_save_in_the_admin_is_refused(

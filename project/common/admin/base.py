@@ -14,7 +14,7 @@ import unfold.views
 from django.contrib import messages
 from django.contrib.admin import ActionLocation, ShowFacets
 from django.contrib.admin import ModelAdmin as BaseModelAdmin
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -32,9 +32,17 @@ if TYPE_CHECKING:
     from unfold.dataclasses import UnfoldAction
 
     class _ModelAdmin[M: Model](BaseModelAdmin[M]):
-        """What Unfold adds that we use."""
+        """What Unfold adds that we use, and what Django's stubs lack."""
 
         actions_detail: Sequence[str | dict[str, object]]
+
+        def _get_obj_does_not_exist_redirect(
+            self, request: HttpRequest, opts: object, object_id: str
+        ) -> HttpResponse: ...
+
+        def _create_formsets(
+            self, request: HttpRequest, obj: M, *, change: bool
+        ) -> tuple[list[Any], list[Any]]: ...
 
         def get_unfold_action(self, action: str) -> UnfoldAction: ...
 
@@ -88,7 +96,8 @@ def column(path: str, description: "StrOrPromise") -> Callable[..., object]:
 
 
 def tells_errors[V: Callable[..., HttpResponse]](view: V) -> V:
-    """An error of the domain becomes a message on the same page."""
+    """An error of the domain becomes a message on the same page; so does a row that was deleted at
+    the same moment."""
 
     @wraps(view)
     def told(
@@ -96,8 +105,10 @@ def tells_errors[V: Callable[..., HttpResponse]](view: V) -> V:
     ) -> HttpResponse:
         try:
             return view(admin, request, *args, **kwargs)
-        except DomainError as error:
-            admin.message_user(request, str(error), messages.ERROR)
+        except (DomainError, ObjectDoesNotExist) as error:
+            is_ours = isinstance(error, DomainError)
+            text = str(error) if is_ours else gettext("This was deleted meanwhile.")
+            admin.message_user(request, text, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
     return cast(V, told)

@@ -1,14 +1,15 @@
 """Forms that refuse a save over somebody else's: both texts are shown, and what was typed is kept
 (docs/rules.md, 13.7)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, override
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -71,19 +72,33 @@ def show_saved(form: _ModelForm) -> None:
 
 def _saved(form: _ModelForm, name: str) -> SafeString:
     field, value = form.fields[name], form.get_initial_for_field(form.fields[name], name)
+    if type(field) is forms.ModelChoiceField and field.queryset is not None:
+        value = field.queryset.filter(pk=value).first()
+    text = _written(field, value)
+    return format_html('{} <span class="parta-saved">{}</span>', _("Saved now:"), text)
+
+
+def entered(form: _ModelForm) -> Iterator[tuple[str, str]]:
+    """The label and the text of each field in which something else was entered than there was."""
+    form.full_clean()
+    for name in form.changed_data:
+        field, clean = form.fields[name], form.cleaned_data
+        if not field.widget.is_hidden:
+            text = _written(field, clean[name]) if name in clean else str(form[name].data)
+            yield str(form[name].label), text
+
+
+def _written(field: forms.Field, value: Any) -> str:
     if isinstance(field, forms.ModelMultipleChoiceField):
-        value = ", ".join(field.label_from_instance(one) for one in value)
-    elif isinstance(field, forms.ModelChoiceField):
-        value = field.queryset.filter(pk=value).first() if field.queryset is not None else value
-    elif isinstance(value, bool):
-        value = _("yes") if value else _("no")
-    label, text = _("Saved now:"), "—" if value in (None, "") else str(value)
-    return format_html('{} <span class="parta-saved">{}</span>', label, text)
+        return ", ".join(field.label_from_instance(one) for one in value) or "—"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return "—" if value in (None, "") else str(value)
 
 
 def _again_if_changed[V: Callable[..., HttpResponse]](view: V) -> V:
     """Two who save at once have both seen the version that was there: the second is told by the
-    service that it has changed, and then by the form, which keeps what was entered."""
+    service that it has changed or is gone, and then by the page, which keeps what was entered."""
 
     @wraps(view)
     def answer(
@@ -91,7 +106,7 @@ def _again_if_changed[V: Callable[..., HttpResponse]](view: V) -> V:
     ) -> HttpResponse:
         try:
             return view(admin, request, *args, **kwargs)
-        except ChangedMeanwhile:
+        except (ChangedMeanwhile, ObjectDoesNotExist):
             for name in request.FILES:
                 for upload in request.FILES.getlist(name):
                     upload.seek(0)
@@ -124,6 +139,27 @@ class VersionedAdmin[M: Model](StaffAdmin[M]):
         form = super().get_form(request, obj, change, **kwargs)
         bases = (form,) if issubclass(form, VersionedForm) else (VersionedForm, form)
         return type(form.__name__, bases, {"version_of": staticmethod(self.version_of)})
+
+    @override
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponse:
+        """What was entered about a row that is deleted meanwhile is not lost with it."""
+        if SEEN not in request.POST:
+            return super()._get_obj_does_not_exist_redirect(request, opts, object_id)
+        given = request.POST.copy()
+        del given[SEEN]
+        form = self.get_form(request)(given)
+        formsets, _inlines = self._create_formsets(request, form.instance, change=False)
+        rows = [row for formset in formsets for row in getattr(formset, "gone", ())]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Deleted meanwhile"),
+            "opts": opts,
+            "entered": [field for part in (form, *rows) for field in entered(part)],
+            "list_url": self.url("changelist"),
+        }
+        return TemplateResponse(request, "admin/gone.html", context, status=404)
 
     @override
     def save_model(self, request: HttpRequest, obj: M, form: Any, change: bool) -> None:
