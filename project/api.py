@@ -54,6 +54,7 @@ from project.common.errors import (
     Refused,
     Unauthenticated,
 )
+from project.common.images import PicturesBusy
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ STATUSES: dict[type[Exception], int] = {
     ProviderError: 502,
     ProviderMisconfigured: 503,
     ProviderBusy: 503,
+    PicturesBusy: 503,
     Http404: 404,
     # It was found, and somebody deleted it before it was locked or saved.
     ObjectDoesNotExist: 404,

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
@@ -13,7 +12,7 @@ from lms.models import Course, Lesson
 from lms.services import authoring
 from people.models import User
 from project.common.admin.versions import SEEN, VersionedForm, entered, show_saved
-from project.common.images import clean_image
+from project.common.images import PicturesBusy, clean_image
 
 if TYPE_CHECKING:
     from django.http import QueryDict
@@ -35,18 +34,27 @@ class PricedForm(_ModelForm):
         return excluded | unchanged | {"position"}
 
 
+class PictureField(forms.ImageField):
+    """Takes what the API takes, and decodes nothing itself."""
+
+    def to_python(self, data: Any) -> Any:
+        upload = forms.FileField.to_python(self, data)
+        try:
+            return upload and clean_image(upload)
+        except PicturesBusy as error:
+            raise ValidationError(error.message, code=error.code) from None
+
+
 class MaterialsForm(PricedForm, VersionedForm):
+    class Meta:
+        field_classes = {"preview": PictureField}
+
     minor_edit = forms.BooleanField(
         label=_("Minor edit"),
         help_text=_("Subscribers will not be notified of this change."),
         required=False,
         widget=UnfoldBooleanSwitchWidget,
     )
-
-    def clean_preview(self) -> object:
-        """Clean a new picture; None or False (removed) and the present one pass."""
-        picture = self.cleaned_data["preview"]
-        return clean_image(picture) if isinstance(picture, UploadedFile) else picture
 
     @property
     def notify(self) -> bool:

@@ -4,7 +4,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from ninja import File, Query, Router, Status, UploadedFile
-from ninja.errors import Throttled
 from ninja.pagination import paginate
 
 from lms import permissions, queries
@@ -31,6 +30,7 @@ from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import IfMatch, note_version, tagged, versions_in
 from project.common.api.uploads import read_upload
 from project.common.db.compiled import Row, RowList
+from project.common.images import PicturesBusy
 from project.common.versions import version_at
 
 router = Router()
@@ -104,7 +104,7 @@ def delete_course(
 @router.put(
     "/{int:course_id}/preview", response=CourseDetailsOut, summary="Set the picture of a course"
 )
-@raises(Throttled)
+@raises(PicturesBusy)
 @with_tag
 def set_course_preview(
     request: AuthenticatedRequest, course_id: int, file: File[UploadedFile], if_match: IfMatch = ""

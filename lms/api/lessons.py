@@ -1,7 +1,6 @@
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from ninja import File, Query, Router, Status, UploadedFile
-from ninja.errors import Throttled
 from ninja.pagination import paginate
 
 from lms import permissions, queries
@@ -21,6 +20,7 @@ from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import IfMatch, note_version, tagged, versions_in
 from project.common.api.uploads import read_upload
 from project.common.db.compiled import Row, RowList
+from project.common.images import PicturesBusy
 from project.common.versions import version_at
 
 router = Router()
@@ -106,7 +106,7 @@ def delete_lesson(
 @router.put(
     "/{int:lesson_id}/preview", response=LessonDetailsOut, summary="Set the picture of a lesson"
 )
-@raises(Throttled)
+@raises(PicturesBusy)
 @with_tag
 def set_lesson_preview(
     request: AuthenticatedRequest, lesson_id: int, file: File[UploadedFile], if_match: IfMatch = ""

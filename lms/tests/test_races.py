@@ -25,7 +25,7 @@ from lms.models import (
 )
 from lms.services import accesses, updates
 from lms.tests.factories import CourseFactory, LessonFactory
-from project.common.api import uploads
+from project.common import images
 from project.mail.models import Mailing
 from project.tests.races import at_once, statuses
 
@@ -152,8 +152,9 @@ def test_a_lesson_is_not_moved_into_a_course_that_is_just_deleted(api, author, l
 def test_of_pictures_that_come_at_once_one_stays(
     api, author, course, lesson, picture, what, monkeypatch
 ):
-    # A process that decodes for fewer at once would answer some of them with 429.
-    monkeypatch.setattr(uploads, "_places", BoundedSemaphore(4))
+    # A process with fewer places would answer some of them with 503.
+    monkeypatch.setattr(images, "_places", BoundedSemaphore(4))
+    monkeypatch.setattr(images, "PATIENCE", 60)
     folder, pk = ("courses", course.pk) if what is Course else ("lessons", lesson.pk)
     before = stored(folder)
     path = f"{folder}/{pk}/preview"

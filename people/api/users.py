@@ -1,7 +1,6 @@
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from ninja import File, Query, Router, Status, UploadedFile
-from ninja.errors import Throttled
 from ninja.pagination import paginate
 from pydantic import InstanceOf
 
@@ -17,7 +16,7 @@ from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import IfMatch, note_version, tagged, versions_in
 from project.common.api.uploads import read_upload
-from project.common.images import AVATAR
+from project.common.images import AVATAR, PicturesBusy
 
 router = Router()
 router.add_decorator(kept_by_nobody, mode="view")
@@ -91,7 +90,7 @@ def delete_user(
 
 
 @router.put("/me/avatar", response=ProfileOut, summary="Set your own avatar")
-@raises(Throttled)
+@raises(PicturesBusy)
 @with_tag
 def set_avatar(
     request: AuthenticatedRequest, file: File[UploadedFile], if_match: IfMatch = ""

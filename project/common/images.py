@@ -1,13 +1,16 @@
-"""Pictures that people upload: checked by decoding, kept as a rendition and a thumbnail in WebP, named
-at random and by their size, removed with their row. The rules: docs/rules.md, 8."""
+"""Pictures that people upload: checked by decoding (in decoding.py), kept as a rendition and a thumbnail
+in WebP, named at random and by their size, removed with their row. The rules: docs/rules.md, 8."""
 
+import json
+import logging
 import re
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from io import BytesIO
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
@@ -17,7 +20,8 @@ from django.db import models, transaction
 from django.db.models.fields.files import FieldFile, FileField
 from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext_lazy as _
-from PIL import Image, ImageCms, ImageOps
+
+from project.common.errors import DomainError
 
 if TYPE_CHECKING:
     _BytesFile = ContentFile[bytes]
@@ -26,12 +30,28 @@ else:
 
 # MPO is what many phones write: a JPEG with further pictures behind the first one.
 KINDS = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "WEBP": "WEBP"}
-SRGB = ImageCms.createProfile("sRGB")
-QUALITIES = (80, 60, 40, 20, 5)
 # What a name says about the picture; those from before have no size in theirs.
 SIZE = re.compile(r"(?:^|-)(\d{1,5})x(\d{1,5})\.webp$")
-# A decoded picture takes up to 430 MiB: a process decodes one at a time.
-_decoding = Lock()
+REFUSALS = {
+    "image_too_large": _("The picture can't have more than 25 megapixels."),
+    "invalid_image": _("This is not a JPEG, PNG or WebP picture, or the file is damaged."),
+}
+# A process decodes one picture at a time, because that takes up to 430 MiB.
+_turn = Lock()
+_places = BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
+# Seconds: to wait for one's turn, and for a picture, on a machine that has much else to do.
+PATIENCE = 3
+DECODED_WITHIN = 30
+# How a process ends that the system had no memory for (SIGKILL).
+KILLED = -9
+
+logger = logging.getLogger(__name__)
+
+
+class PicturesBusy(DomainError):
+    code = "pictures_busy"
+    message = _("Too many pictures arrive at the moment. Try again in a few seconds.")
+    retry_after = 2
 
 
 class Sizes(NamedTuple):
@@ -97,93 +117,59 @@ def clean_image(upload: "File[bytes]", sizes: Sizes = PREVIEW) -> Picture:
     """Return what is kept of a picture: upright, in sRGB, without metadata; of a moving one the first
     frame. It has no more bytes than there were.
 
-    Raises ValidationError for anything but a whole JPEG, PNG or WebP within the limits.
+    Raises ValidationError for anything but a whole JPEG, PNG or WebP within the limits, PicturesBusy if
+    there is no place to decode it.
     """
     if (upload.size or 0) > settings.IMAGE_MAX_BYTES:
         raise ValidationError(_("The picture can't be larger than 5 MiB."), code="image_too_large")
+    with _place():
+        output = _decode(upload.read(), [*sizes, settings.IMAGE_MAX_PIXELS])
+    line, _end, content = output.partition(b"\n")
+    header = json.loads(line)
+    if "error" in header:
+        raise ValidationError(REFUSALS[header["error"]], code=header["error"])
+    length = header["length"]
+    return Picture(content[:length], tuple(header["size"]), content[length:] or None)
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    """Wait for one's turn: of the threads of a process half may, or nobody else would be served."""
+    if not _places.acquire(blocking=False):
+        raise PicturesBusy
     try:
-        with _decoding:
-            picture = _scaled(upload, sizes)
-        return _encoded(picture, upload.size or 0, sizes)
-    except ValidationError:
-        raise
-    except Exception:  # noqa: BLE001 - decoders raise anything at all for damaged bytes
-        raise ValidationError(
-            _("This is not a JPEG, PNG or WebP picture, or the file is damaged."),
-            code="invalid_image",
-        ) from None
-
-
-def _scaled(upload: "File[bytes]", sizes: Sizes) -> Image.Image:
-    """Decode a picture no larger than needed, as far as its format allows, and scale it down before
-    anything else is done to it: each copy of a large one is 100 MB."""
-    picture: Image.Image = Image.open(upload, formats=("JPEG", "PNG", "WEBP"))
-    if picture.width * picture.height > settings.IMAGE_MAX_PIXELS:
-        raise ValidationError(
-            _("The picture can't have more than 25 megapixels."), code="image_too_large"
-        )
-    picture.draft(None, (2 * sizes.longest, 2 * sizes.longest))  # of a JPEG only
-    picture.load()
-    if picture.mode not in {"RGB", "RGBA", "CMYK", "L"} or "transparency" in picture.info:
-        picture = _with_plain_colours(picture)
-    if sizes.is_square:
-        side = min(picture.size)
-        left, top = (picture.width - side) // 2, (picture.height - side) // 2
-        box = (left, top, left + side, top + side)
-        wanted = min(side, sizes.longest)
-        size = (wanted, wanted)
-    else:
-        box = (0, 0, *picture.size)
-        factor = min(1, sizes.longest / max(picture.size))
-        size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-    if box != (0, 0, *size):
-        picture = picture.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=2.0)
-    plain = _with_plain_colours(ImageOps.exif_transpose(picture))
-    plain.info = {}  # what is not in here is not written
-    return plain
-
-
-def _encoded(picture: Image.Image, most: int, sizes: Sizes) -> Picture:
-    """Encode a picture in at most this many bytes: less well if need be, and then smaller."""
-    while True:
-        for quality in QUALITIES:
-            content = _webp(picture, quality)
-            if len(content) <= most:
-                thumbnail = None
-                if max(picture.size) > sizes.thumbnail:
-                    small = picture.copy()
-                    small.thumbnail((sizes.thumbnail, sizes.thumbnail))
-                    thumbnail = _webp(small, quality)
-                return Picture(content, picture.size, thumbnail)
-        if max(picture.size) == 1:
-            return Picture(content, picture.size, None)
-        picture = picture.resize(tuple(max(1, side * 3 // 4) for side in picture.size))
-
-
-def _webp(picture: Image.Image, quality: int) -> bytes:
-    encoded = BytesIO()
-    picture.save(encoded, format="WEBP", quality=quality, method=2)
-    return encoded.getvalue()
-
-
-def _with_plain_colours(picture: Image.Image) -> Image.Image:
-    """Return the picture in sRGB, with an alpha channel only if it is transparent somewhere.
-
-    A colour profile has to be applied before it is thrown away, or photos turn pale.
-    """
-    if picture.mode.startswith("I;16"):
-        # Sixteen bits of grey, which Pillow would cut off at 255 instead of scaling.
-        picture = picture.point(lambda value: value * (1 / 256)).convert("L")
-    mode = "RGBA" if picture.has_transparency_data else "RGB"
-    profile = picture.info.get("icc_profile")
-    if profile and picture.mode in {"RGB", "RGBA", "CMYK", "L"}:
+        if not _turn.acquire(timeout=PATIENCE):
+            raise PicturesBusy
         try:
-            converted = ImageCms.profileToProfile(picture, BytesIO(profile), SRGB, outputMode=mode)
-        except (ImageCms.PyCMSError, ValueError, OSError):
-            converted = None  # a profile of no use; the picture is still one
-        if converted is not None:
-            return converted
-    return picture.convert(mode)
+            yield
+        finally:
+            _turn.release()
+    finally:
+        _places.release()
+
+
+def _decode(content: bytes, wanted: list[int]) -> bytes:
+    """Have a process of its own decode a picture, whatever that does to it."""
+    command = [sys.executable, "-m", "project.common.decoding", json.dumps(wanted)]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=settings.BASE_DIR,
+            input=content,
+            capture_output=True,
+            timeout=DECODED_WITHIN,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:  # the machine has no memory or time left
+        logger.error("A picture was not decoded: %r", error)  # noqa: TRY400
+        raise PicturesBusy from None
+    if done.returncode == 0:
+        return done.stdout
+    if done.returncode < 0 and done.returncode != KILLED:
+        # It crashed, or needed more time than any picture should.
+        raise ValidationError(REFUSALS["invalid_image"], code="invalid_image")
+    logger.error("A picture was not decoded: %d, %s", done.returncode, done.stderr[-1000:])
+    raise PicturesBusy
 
 
 @contextmanager

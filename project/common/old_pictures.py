@@ -13,6 +13,7 @@ from django.db.models import ImageField, Q, QuerySet
 
 from project.common.images import (
     SIZE,
+    PicturesBusy,
     clean_image,
     discard_file,
     random_name,
@@ -64,7 +65,7 @@ def _convert(row: Any, name: str) -> bool:
     try:
         with file.open("rb") as content:
             picture = clean_image(content, sizes_in(old))
-    except (OSError, ValidationError) as error:
+    except (OSError, ValidationError, PicturesBusy) as error:
         logger.warning("The picture %s of %s is not converted: %r", old, row._meta.label, error)
         return False
     # Past the history and the time of the last change: nobody edited anything.

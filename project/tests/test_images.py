@@ -1,22 +1,24 @@
-"""Pictures: what is accepted, and what is left of it."""
+"""Pictures: which are accepted, who decodes them, and when their files come and go."""
 
+import logging
+import os
+import signal
+import subprocess
+import sys
 from io import BytesIO
-from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image
 
 from lms.tests.factories import CourseFactory
 from people.services.accounts import set_avatar
 from people.tests.factories import UserFactory
-from project.common.api import uploads
-from project.common.images import AVATAR, clean_image
-
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+from project.common import images
+from project.common.images import PicturesBusy, clean_image
 
 
 def encode(picture, kind, **options):
@@ -25,92 +27,19 @@ def encode(picture, kind, **options):
     return encoded.getvalue()
 
 
-def clean(content, name="picture.png"):
-    """Return the cleaned picture, decoded, and its bytes."""
-    cleaned = clean_image(SimpleUploadedFile(name, content)).read()
-    return Image.open(BytesIO(cleaned)), cleaned
+def clean(content):
+    return clean_image(SimpleUploadedFile("x.png", content))
 
 
-def plain(mode="RGB", size=(20, 10), colour="red"):
-    return Image.new(mode, size, colour)
+def plain():
+    return Image.new("RGB", (20, 10), "red")
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_metadata_is_gone_and_the_picture_upright(kind):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90°
-    exif[0x010E] = "secret"
-    options: dict[str, Any] = {
-        "exif": exif,
-        "icc_profile": SRGB,
-        "xmp": b"<x:xmpmeta>secret</x:xmpmeta>",
-    }
-    if kind == "PNG":
-        text = PngImagePlugin.PngInfo()
-        text.add_text("Comment", "secret")
-        text.add_itxt("XML:com.adobe.xmp", "secret", zip=False)
-        options["pnginfo"] = text
-    if kind == "JPEG":
-        options["comment"] = "secret"
-    dirty = encode(plain(), kind, **options)
-    assert b"secret" in dirty
-    picture, content = clean(dirty)
-    assert picture.format == "WEBP"
-    assert picture.size == (10, 20)
-    assert not picture.getexif()
-    assert not {"exif", "xmp", "icc_profile", "comment"} & set(picture.info)
-    assert b"secret" not in content
-    assert b"ICC_PROFILE" not in content
-
-
-@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
-def test_moving_picture_keeps_its_first_frame(kind):
-    frames = [plain(colour=colour) for colour in ("blue", "green")]
-    picture, _content = clean(
-        encode(plain(), kind, save_all=True, append_images=frames, duration=100, lossless=True)
-    )
-    assert getattr(picture, "n_frames", 1) == 1
-    red, green, blue = picture.convert("RGB").getpixel((5, 5))
-    assert red > 200
-    assert max(green, blue) < 60
-
-
-def test_phone_writes_a_jpeg_with_more_pictures_behind_it():
-    content = encode(plain(), "MPO", save_all=True, append_images=[plain(colour="blue")])
-    picture, _content = clean(content, "picture.jpg")
-    assert picture.size == (20, 10)
-
-
-def test_printer_colours_become_screen_colours():
-    picture, _content = clean(encode(plain("CMYK", colour=(0, 255, 255, 0)), "JPEG"))
-    assert picture.mode == "RGB"
-    assert picture.getpixel((5, 5))[0] > 200
-
-
-def test_sixteen_bit_grey_is_scaled():
-    picture, _content = clean(encode(Image.new("I;16", (4, 4), 0x8000), "PNG"))
-    assert all(abs(value - 128) <= 2 for value in picture.getpixel((1, 1)))
-
-
-@pytest.mark.parametrize(
-    ("mode", "colour", "transparency"), [("P", 0, 0), ("RGB", "red", (255, 0, 0)), ("L", 0, 0)]
-)
-def test_transparency_of_any_kind_is_kept(mode, colour, transparency):
-    content = encode(plain(mode, colour=colour), "PNG", transparency=transparency)
-    picture, _content = clean(content)
-    assert picture.getpixel((1, 1))[3] == 0
-
-
-@pytest.mark.parametrize("profile", [b"garbage", SRGB[:200]])
-def test_picture_with_a_broken_profile_is_a_picture(profile):
-    picture, _content = clean(encode(plain(), "JPEG", icc_profile=profile))
-    assert picture.size == (20, 10)
-
-
-def test_what_is_hidden_behind_a_picture_is_gone():
-    _picture, content = clean(encode(plain(), "PNG") + b"<script>alert(1)</script>PK\x03\x04")
-    assert b"script" not in content
-    assert b"PK" not in content
+def test_a_picture_and_its_thumbnail_come_back_from_the_process_that_decodes():
+    picture = clean(encode(Image.new("RGB", (2000, 1000), "teal"), "JPEG"))
+    assert picture.name == "1600x800.webp"
+    assert Image.open(picture).size == (1600, 800)
+    assert Image.open(BytesIO(picture.thumbnail)).size == (480, 240)
 
 
 def half(content):
@@ -141,85 +70,116 @@ def test_what_is_not_a_whole_picture_is_refused(content):
     assert refused.value.code == "invalid_image"
 
 
-def test_bomb_is_refused_before_it_is_unpacked(monkeypatch):
-    content = encode(Image.new("1", (5001, 5000)), "PNG")
-    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda self: pytest.fail("unpacked"))
+@pytest.mark.parametrize("size", [(5001, 5000), (20_000, 20_000)])
+def test_what_has_too_many_pixels_is_refused(size):
     with pytest.raises(ValidationError) as refused:
-        clean(content)
+        clean(encode(Image.new("1", size), "PNG"))
     assert refused.value.code == "image_too_large"
 
 
-@pytest.mark.parametrize("size", [(20_000, 20_000), (10_000, 10_000)])
-def test_huge_bomb_is_refused(size):
-    with pytest.raises(ValidationError):
-        clean(encode(Image.new("1", size), "PNG"))
+# --- The process that decodes ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_largest_picture_is_accepted_and_scaled_down(kind):
-    picture, _content = clean(encode(Image.new("L", (5000, 5000)), kind))
-    assert picture.size == (1600, 1600)
+@pytest.fixture
+def decoder(monkeypatch, tmp_path):
+    """Put a program of these lines in the place of the one that decodes."""
+
+    def put(lines):
+        program = tmp_path / "decoder"
+        program.write_text(f"#!{sys.executable}\n{lines}\n")
+        program.chmod(0o700)
+        monkeypatch.setattr(sys, "executable", str(program))
+
+    return put
+
+
+CONTENT = encode(plain(), "PNG")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGSEGV, signal.SIGABRT, signal.SIGXCPU])
+def test_a_picture_that_its_decoder_dies_of_is_refused(decoder, ending):
+    decoder(f"import os; os.kill(os.getpid(), {int(ending)})")
+    with pytest.raises(ValidationError) as refused:
+        clean(CONTENT)
+    assert refused.value.code == "invalid_image"
 
 
 @pytest.mark.parametrize(
-    ("size", "kept"),
-    [((1600, 900), (1600, 900)), ((3200, 900), (1600, 450)), ((900, 3200), (450, 1600)),
-     ((5000, 1), (1600, 1)), ((30, 20), (30, 20))],
+    "lines",
+    ["import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "import nothing_like_that",
+     "import time; time.sleep(60)"],
+    ids=["no memory", "broken", "no time"],
 )  # fmt: skip
-def test_the_longer_side_has_at_most_1600_pixels(size, kept):
-    assert clean(encode(plain(size=size), "JPEG"))[0].size == kept
+def test_a_picture_that_was_not_decoded_for_other_reasons_may_come_again(
+    decoder, lines, monkeypatch, caplog
+):
+    monkeypatch.setattr(images, "DECODED_WITHIN", 1)
+    decoder(lines)
+    with pytest.raises(PicturesBusy):
+        clean(CONTENT)
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    with pytest.raises(ChildProcessError):  # nothing is left of it
+        os.waitpid(-1, os.WNOHANG)
 
 
-@pytest.mark.parametrize("size", [(1000, 600), (600, 1000), (300, 200), (3000, 2000)])
-def test_an_avatar_is_the_middle_square(size):
-    picture = plain(size=size, colour="blue")
-    side = min(size)
-    box = ((size[0] - side) // 2, (size[1] - side) // 2)
-    picture.paste("red", (*box, box[0] + side, box[1] + side))
-    content = encode(picture, "PNG")
-    kept = clean_image(SimpleUploadedFile("x", content), AVATAR)
-    decoded: Any = Image.open(kept).convert("RGB")
-    assert decoded.size == (min(side, 512),) * 2
-    for corner in ((8, 8), (decoded.width - 9, decoded.height - 9)):
-        red, _green, blue = decoded.getpixel(corner)
-        assert red > 200
-        assert blue < 60
-    assert (kept.thumbnail is None) is (decoded.width <= 96)
+def test_without_a_process_that_decodes_a_picture_may_come_again(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(PicturesBusy):
+        clean(CONTENT)
+    monkeypatch.undo()
+    assert clean(CONTENT).name == "20x10.webp"
 
 
-rough = Image.effect_noise((300, 300), 100)
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems bound less")
+def test_the_process_that_decodes_has_bounds():
+    """Those of the time and the memory; it lets all others go first."""
+    shown = """
+import os, resource
+from project.common import decoding
+decoding.limit_process()
+print(resource.getrlimit(resource.RLIMIT_CPU)[0], resource.getrlimit(resource.RLIMIT_AS)[0] >> 20,
+      os.nice(0))
+"""
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["15", "640", str(min(os.nice(0) + 10, 19))]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        encode(rough, "JPEG", quality=3),
-        encode(rough, "WEBP", quality=0),
-        encode(Image.new("1", (1, 1)), "PNG"),
-        encode(Image.new("1", (1600, 1600)), "PNG"),
-        encode(rough.convert("P", palette=Image.Palette.ADAPTIVE, colors=2), "PNG"),
-        encode(plain(), "JPEG"),
-    ],
-)
-def test_no_more_is_kept_than_was_sent(content):
-    kept = clean_image(SimpleUploadedFile("x", content))
-    assert kept.size <= len(content)
-    assert len(kept.thumbnail or b"") <= len(content)
+# --- Places -------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
-def test_one_picture_is_decoded_at_a_time_and_who_finds_no_place_comes_back(api, author, settings):
+def test_who_finds_no_place_is_told_to_come_back(api, author, settings):
     course = CourseFactory.create(owner=author)
-    content = encode(plain(), "PNG")
-    places = uploads._places
     taken = max(1, settings.WEB_THREADS // 2)
-    assert all(places.acquire(blocking=False) for _place in range(taken))
+    assert all(images._places.acquire(blocking=False) for _place in range(taken))
     try:
-        refused = api(author).upload(f"courses/{course.pk}/preview", content)
-        assert (refused.status_code, refused["Retry-After"]) == (429, "2")
+        refused = api(author).upload(f"courses/{course.pk}/preview", CONTENT)
     finally:
-        places.release(taken)
-    assert api(author).upload(f"courses/{course.pk}/preview", content).status_code == 200
+        images._places.release(taken)
+    assert (refused.status_code, refused["Retry-After"]) == (503, "2")
+    assert refused.json()["code"] == "pictures_busy"
+    assert api(author).upload(f"courses/{course.pk}/preview", CONTENT).status_code == 200
+
+
+def test_who_has_a_place_waits_for_their_turn_but_not_for_long(monkeypatch):
+    monkeypatch.setattr(images, "PATIENCE", 0.01)
+    with images._turn, pytest.raises(PicturesBusy):
+        clean(CONTENT)
+    assert clean(CONTENT).name == "20x10.webp"
+
+
+@pytest.mark.django_db
+def test_in_the_admin_it_is_said_at_the_field(client_of, moderator, monkeypatch):
+    monkeypatch.setattr(images, "PATIENCE", 0.01)
+    course = CourseFactory.create()
+    form = {"title": course.title, "preview": SimpleUploadedFile("a.png", CONTENT, "image/png")}
+    with images._turn:
+        page = client_of(moderator).post(f"/admin/lms/course/{course.pk}/change/", form)
+    errors = page.context["adminform"].form.errors
+    assert "Try again in a few seconds" in str(errors["preview"])
+
+
+# --- Files --------------------------------------------------------------------------------------
 
 
 def stored_avatars():
@@ -229,7 +189,7 @@ def stored_avatars():
 
 
 def cleaned():
-    return clean_image(SimpleUploadedFile("x.png", encode(plain(), "PNG")))
+    return clean(CONTENT)
 
 
 def test_new_file_is_removed_if_the_row_cannot_be_saved(db, monkeypatch):

@@ -10,6 +10,7 @@ from PIL import Image
 
 from lms.tests.factories import CourseFactory, LessonFactory
 from people.tests.factories import UserFactory
+from project.common import images
 from project.common.background import tasks
 from project.common.old_pictures import convert_pictures
 
@@ -70,6 +71,15 @@ def test_a_file_that_is_missing_or_broken_holds_up_no_other(old, fault, api):
     assert names(old)[0] == name
     assert all(one.endswith(".webp") for one in names(rest))
     assert api(course.owner).get(f"courses/{course.pk}").json()["preview"] is None
+
+
+def test_a_picture_that_nobody_had_time_to_decode_is_tried_again_later(old, monkeypatch):
+    monkeypatch.setattr(images, "PATIENCE", 0.01)
+    before = names(old)
+    with images._turn:
+        assert convert_pictures(seconds=60).converted == 0
+    assert names(old) == before
+    assert convert_pictures(seconds=60).converted == 3
 
 
 def test_what_is_left_when_the_time_is_up_is_done_by_another_task(old, run_worker):

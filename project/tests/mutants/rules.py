@@ -20,7 +20,7 @@ RULES = [
     "project.mail.services", "project.mail.models", "project.mail.mime", "project.mail.smtp",
     "project.mail.tasks", "project.mail.kinds",
     "project.common.db.compiled", "project.common.db.counting", "project.common.db.search",
-    "project.common.images",
+    "project.common.images", "project.common.decoding",
     "project.common.money", "project.common.api.messages", "project.common.api.request_body",
     "project.common.background.queue", "project.common.admin.actions", "project.common.db.bulk",
     "project.common.background.broker", "project.common.background.schedules", "project.common.background.tasks",
