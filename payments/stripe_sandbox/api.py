@@ -115,6 +115,8 @@ class StripeAPI:
                     answer = page("/v1/events", events[::-1], call.form)
                 case ["list", "refunds"]:
                     intent = call.form.get("payment_intent")
+                    if intent is not None:
+                        sandbox.find("payment_intent", intent, param="payment_intent")
                     refunds = [
                         refund
                         for refund in sandbox.all("refund")

@@ -141,7 +141,7 @@ class Sandbox:
         taxed = form.get("automatic_tax", {}).get("enabled", "true") == "true"
         tax = net * self.tax_percent // 100 if taxed else 0
         adapted = form.get("adaptive_pricing", {}).get("enabled", "true") == "true"
-        session_id = new_id("cs_test")
+        session_id = new_id("cs_live" if self.livemode else "cs_test")
         session = make(
             "checkout.session",
             form,

@@ -68,6 +68,18 @@ def stripe_sandbox(
 
 
 @pytest.fixture
+def switch_mode(stripe_sandbox: ControlledServer, stripe_settings: Settings) -> Callable[..., None]:
+    """Take the key of the live or of the test mode; what is in the other one stays there."""
+
+    def switch(*, livemode: bool) -> None:
+        key = "sk_live_sandbox" if livemode else "sk_test_sandbox"
+        stripe_sandbox.api.api_key = stripe_settings.STRIPE_API_KEY = key
+        stripe_sandbox.sandbox.switch_mode(livemode=livemode)
+
+    return switch
+
+
+@pytest.fixture
 def asked(stripe_sandbox: ControlledServer) -> list[str]:
     """The sessions that the sandbox was asked about, in order, as they stand in its addresses."""
     paths: list[str] = []

@@ -5,6 +5,7 @@ is known."""
 import json
 import threading
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from typing import Any, Literal, get_args
@@ -12,7 +13,7 @@ from typing import Any, Literal, get_args
 from payments.stripe_sandbox.api import Call, Reply, Request, StripeAPI, json_reply
 from payments.stripe_sandbox.forms import Json, StripeFault
 from payments.stripe_sandbox.server import SandboxHandler, SandboxServer, text_reply
-from payments.stripe_sandbox.state import DAY, Sandbox
+from payments.stripe_sandbox.state import DAY, NOTHING, Sandbox
 from payments.tests.stripe_rules import check_request
 
 FaultKind = Literal[
@@ -81,6 +82,8 @@ class Asked:
 
 class MovableSandbox(Sandbox):
     offset = 0
+    # What is in the other mode of the account.
+    _other: Json | None = None
 
     def now(self) -> int:
         return super().now() + self.offset
@@ -89,6 +92,15 @@ class MovableSandbox(Sandbox):
         """Let time pass: sessions run out, delayed payments come to their end."""
         with self.lock:
             self.offset += seconds
+            self.settle()
+
+    def switch_mode(self, *, livemode: bool) -> None:
+        """Answer to the key of that mode: each knows nothing of the other."""
+        with self.lock:
+            if livemode != self.livemode:
+                empty = deepcopy(NOTHING) | {"account": self._kept["account"]}
+                self._kept, self._other = self._other or empty, self._kept
+                self.livemode = livemode
             self.settle()
 
 
@@ -148,8 +160,8 @@ class FaultyAPI(StripeAPI):
         """Act, or say again what was said to the same key. A refusal (StripeFault) is not kept."""
         if not call.key:
             return act()
-        # Each account has keys of its own.
-        key = f"{self.sandbox.account_id} {call.key}"
+        # Each mode of each account has keys of its own.
+        key = f"{self.sandbox.account_id} {self.sandbox.livemode} {call.key}"
         kept = self._take_key(key, call.asked)
         if kept.reply:
             return replace(kept.reply, headers={"Idempotent-Replayed": "true"})
