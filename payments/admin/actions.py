@@ -13,6 +13,7 @@ from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus, R
 from payments.models.states import OPEN_STATUSES
 from payments.permissions import can_confirm, can_refund, can_see_payments
 from payments.services import checkout, refunds, staff
+from payments.services.modes import require_here
 from project.common.admin.actions import Answers, ReasonForm, StaffAction
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def _refund(payment: Payment, by: "User", answers: Answers) -> str:
 
 
 def _ask_stripe(payment: Payment, _by: "User", _answers: Answers) -> str:
+    require_here(payment)
     checkout.ask_stripe(payment, source=MoveSource.STAFF)
     payment.refresh_from_db(fields=["status"])
     text = _("Stripe has replied. The payment is: %(status)s.")

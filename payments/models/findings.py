@@ -30,6 +30,7 @@ class FindingKind(models.TextChoices):
     PRICE_REFUSED = "price_refused", _("price refused by Stripe")
     PAID_FOR_DELETED = "paid_for_deleted", _("paid for what was deleted")
     NOT_UNDERSTOOD = "not_understood", _("not understood")
+    OTHER_MODE = "other_mode", _("in Stripe's other mode")
 
 
 class FindingStatus(models.TextChoices):
@@ -82,6 +83,21 @@ WORDS = {
     ),
     "not_understood": _(
         "Stripe's event %(id)s (%(type)s) can't be read: look at it in Stripe's dashboard."
+    ),
+    "other_mode": _(
+        "This payment was made in another mode or account of Stripe than Parta's key belongs to."
+    ),
+    "made_in_live_mode": _(
+        "This payment was made in Stripe's live mode, but Parta has a test key: it waits for a live key."
+    ),
+    "made_in_test_mode": _(
+        "This payment was made in Stripe's test mode, but Parta has a live key: it waits for a test key."
+    ),
+    "events_of_live_mode": _(
+        "Stripe sends events from live mode, but Parta has a test key. They will be applied once it has a live key again, if that is within thirty days."
+    ),
+    "events_of_test_mode": _(
+        "Stripe sends events from test mode, but Parta has a live key. They will be applied once it has a test key again, if that is within thirty days."
     ),
     StripeOutcome.OTHER_PAYMENT.value: StripeOutcome.OTHER_PAYMENT.label,
     StripeOutcome.OTHER_SESSION.value: StripeOutcome.OTHER_SESSION.label,

@@ -9,6 +9,7 @@ from django.utils import timezone
 from payments.models import MoveSource, StripeLook
 from payments.provider import stripe
 from payments.provider.reading import UNREADABLE
+from payments.services.modes import note_events_read
 from payments.services.stripe_events import apply_event, note_unreadable
 
 logger = logging.getLogger(__name__)
@@ -24,10 +25,8 @@ def catch_up(*, since: datetime | None = None, at: datetime | None = None) -> St
     webhook had come. Raises ProviderError: then the next look begins where this one did."""
     here = stripe.ask_account()
     look = StripeLook(started_at=at or timezone.now(), livemode=here.livemode, account_id=here.id)
-    # Another mode or account has other events.
-    looks = StripeLook.objects.exclude(livemode=not here.livemode)
-    if here.id:
-        looks = looks.filter(account_id__in=["", here.id])
+    # Another mode or account has other events; of old looks it is not known whose they saw.
+    looks = StripeLook.objects.filter(livemode=here.livemode, account_id=here.id)
     last = looks.filter(started_at__lte=look.started_at).first()
     earliest = begin = look.started_at - GOES_BACK
     if last is not None:
@@ -48,4 +47,5 @@ def catch_up(*, since: datetime | None = None, at: datetime | None = None) -> St
     # After a shorter look the next one begins where this one would have, or it would leave a gap.
     if is_whole and since <= begin:
         look.save()
+        note_events_read(livemode=here.livemode)
     return look

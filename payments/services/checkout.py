@@ -6,6 +6,7 @@ try gets the same session, and nobody ever saw a second one.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -34,6 +35,7 @@ from payments.provider.types import (
     UnchargeableAmount,
 )
 from payments.services.findings import close_findings, note_refused_price, target_reference
+from payments.services.modes import is_here
 from payments.services.stripe_events import apply_session, remember_session, status_of
 from payments.services.transitions import (
     Cause,
@@ -177,6 +179,8 @@ def cancel_payment(payment: Payment, *, by: User) -> None:
 
 def _end_session(payment: Payment) -> Session | None:
     """Close the page at Stripe; return the session as it is then, None if Stripe does not know it."""
+    if not is_here(payment):
+        return None
     try:
         return stripe.expire_session(payment.session_id, idempotency_key=_key(payment, "close"))
     except ProviderRefused:
@@ -194,9 +198,18 @@ def _find_session(payment: Payment) -> Session | None:
 
 def ask_stripe(payment: Payment, *, source: MoveSource) -> Payment:
     """Retrieve the session of a payment that is still open, store what it says, and return the
-    payment. Raises ProviderError."""
-    if payment.session_id and payment in Payment.objects.open_at_stripe():
+    payment. One that was made in another mode or account waits until its page is closed. Raises
+    ProviderError."""
+    if not payment.session_id or payment not in Payment.objects.open_at_stripe():
+        return payment
+    if is_here(payment):
         return _store(payment, _find_session(payment), source)
+    if payment.status == PaymentStatus.PENDING and not payment.payment_url:
+        cause = Cause(source=source, reason=AutomaticReason.SESSION_UNKNOWN)
+        # It may have moved meanwhile.
+        with suppress(IllegalMove):
+            move_payment(payment_id=payment.pk, to=PaymentStatus.EXPIRED, cause=cause)
+        return Payment.objects.get(pk=payment.pk)
     return payment
 
 

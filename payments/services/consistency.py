@@ -42,9 +42,10 @@ from payments.models import (
 from payments.models.findings import AT_STRIPE
 from payments.models.querysets import PaymentQuerySet
 from payments.models.states import OPEN_STATUSES, PREFIX
-from payments.provider import stripe
+from payments.provider import asking, stripe
 from payments.provider.types import ProviderRefused, Session
 from payments.services.findings import close_findings, note_finding
+from payments.services.modes import is_here, mode, require_here
 from payments.services.refunds import ask_about_refunds, facts_of_failure
 from payments.services.stripe_events import apply_session, contradiction_of, status_of
 from payments.services.transitions import Cause, settle_access
@@ -71,6 +72,10 @@ NOT_IN_BOOKS = (
     FindingKind.PRICE_REFUSED,
     FindingKind.WEBHOOK_DIFFERS,
     FindingKind.NOT_UNDERSTOOD,
+)
+# A payment of which Stripe has more to say: it is open, or has an open refund.
+TO_BE_TOLD = Q(status__in=OPEN_STATUSES) | Exists(
+    Refund.objects.requested().filter(payment=OuterRef("pk"))
 )
 WEBHOOK_SILENT_FOR = timedelta(days=3)
 # The reference of an access that has none of its own.
@@ -118,7 +123,9 @@ def check_payments(*, fix: bool = False, at: datetime | None = None) -> None:
     # A webhook that was set right sends nothing of the kind any more.
     silent = Finding.objects.filter(kind=FindingKind.WEBHOOK_DIFFERS)
     close_findings(silent.filter(last_seen_at__lt=now - WEBHOOK_SILENT_FOR), at=now)
-    gone = Finding.objects.exclude(kind__in=NOT_IN_BOOKS).filter(last_seen_at__lt=now)
+    events = Q(kind=FindingKind.OTHER_MODE, payment=None)
+    told = Q(kind__in=NOT_IN_BOOKS) | events
+    gone = Finding.objects.exclude(told).filter(last_seen_at__lt=now)
     close_findings(gone, at=now)
 
 
@@ -132,10 +139,8 @@ def to_ask_about(*, settled: int = SETTLED_PER_NIGHT) -> list[int]:
     known = known.exclude(livemode=not here.livemode)
     if here.id:
         known = known.filter(account_id__in=["", here.id])
-    refunds = Refund.objects.filter(status=RefundStatus.REQUESTED, payment=OuterRef("pk"))
-    is_open = Q(status__in=OPEN_STATUSES) | Exists(refunds)
-    still_open = known.filter(is_open).order_by("pk")
-    others = known.exclude(is_open)
+    still_open = known.filter(TO_BE_TOLD).order_by("pk")
+    others = known.exclude(TO_BE_TOLD)
     longest_ago = others.order_by(F("checked_at").asc(nulls_first=True), "pk")[:settled]
     return [*still_open.values_list("pk", flat=True), *longest_ago.values_list("pk", flat=True)]
 
@@ -147,6 +152,9 @@ def compare_with_stripe(
     answer; what was compared until then is kept."""
     now = at or timezone.now()
     for payment in Payment.objects.filter(pk__in=payment_ids).order_by("pk"):
+        # The key may have changed since.
+        if not is_here(payment):
+            continue
         if fix and payment.payment_intent_id and payment.refunds.requested().exists():
             # If Stripe does not know it, that is found next.
             with suppress(ProviderRefused):
@@ -161,7 +169,7 @@ def compare_with_stripe(
 
 def repair_finding(finding: Finding) -> None:
     """Look at it once more and do what the facts say. Raises StillThere if it does not help,
-    ProviderError."""
+    MadeElsewhere, ProviderError."""
     found = _find_again(finding)
     if found and found.repair:
         found.repair()
@@ -212,6 +220,7 @@ def find_in_books(
     yield from _paid_twice(scope)
     yield from _too_long(scope)
     yield from _refunds(scope)
+    yield from _of_the_other_mode(scope)
 
 
 def _about(
@@ -313,10 +322,21 @@ def _refunds(scope: Scope) -> Iterator[Disagreement]:
         )
 
 
+def _of_the_other_mode(scope: Scope) -> Iterator[Disagreement]:
+    """What is to be asked about, and can't be now."""
+    if not asking.is_configured():
+        return
+    livemode = not stripe.known_account().livemode
+    waiting = scope.payments.filter(TO_BE_TOLD, livemode=livemode, method=PaymentMethod.STRIPE)
+    for payment in waiting.order_by("pk").iterator(BATCH):
+        yield _about(FindingKind.OTHER_MODE, payment, {"as": f"made_in_{mode(livemode=livemode)}"})
+
+
 # --- At Stripe ---
 
 
 def _at_stripe(payment: Payment) -> Iterator[Disagreement]:
+    require_here(payment)
     try:
         session = stripe.retrieve_session(payment.session_id)
         contradiction = contradiction_of(payment, session)

@@ -27,6 +27,7 @@ from payments.models.refunds import NEVER_MADE, RANKS, RefundQuerySet
 from payments.provider import stripe
 from payments.provider.types import ProviderRefund, ProviderRefused, ProviderUnavailable
 from payments.services.findings import close_findings, note_finding
+from payments.services.modes import require_here
 from payments.services.not_understood import note_if_understood
 from payments.services.transitions import (
     Cause,
@@ -84,8 +85,11 @@ def refund_payment(
 
     A second call after Stripe did not answer asks for the same refund. Raises IllegalMove for a
     payment that is not paid (another sum than was asked for can be given back before staff
-    accept it), PaymentDisputed, TooMuch, RefundUnanswered, UnchargeableAmount, ProviderError.
+    accept it), MadeElsewhere, PaymentDisputed, TooMuch, RefundUnanswered, UnchargeableAmount,
+    ProviderError.
     """
+    if payment.payment_intent_id:
+        require_here(payment)
     refund = _note_request(payment.pk, by, reason, amount, ends_access=ends_access)
     if refund.created_at < timezone.now() - KEYS_LAST:
         ask_about_refunds(refund.payment, source=MoveSource.STAFF)
@@ -189,7 +193,8 @@ def _name_anew(refund: Refund) -> None:
 
 def ask_about_refunds(payment: Payment, *, source: MoveSource) -> None:
     """Take down what Stripe says of all refunds of the payment, and give up what we asked for long
-    ago and Stripe does not list. Raises ProviderError."""
+    ago and Stripe does not list. Raises MadeElsewhere, ProviderError."""
+    require_here(payment)
     forgotten = timezone.now() - KEYS_LAST
     told = stripe.list_refunds(payment.payment_intent_id)
     # What failed makes room for the one that took its place.
@@ -198,6 +203,9 @@ def ask_about_refunds(payment: Payment, *, source: MoveSource) -> None:
     ):
         apply_refund(payment_id=payment.pk, refund=refund, source=source)
     for never_made in payment.refunds.unanswered().filter(created_at__lt=forgotten):
+        if payment.session_id:
+            # Where the payment is unknown, nobody can say so.
+            stripe.retrieve_session(payment.session_id)
         _fail(never_made, NEVER_MADE)
 
 

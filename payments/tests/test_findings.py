@@ -182,7 +182,7 @@ def test_thin_events_are_answered_and_named_to_the_staff(deliver):
 
 
 def test_a_webhook_of_another_version_is_named_until_it_is_set_right(deliver, at_stripe):
-    event = an_event("charge.refunded", {}, api_version="2020-08-27", livemode=True)
+    event = an_event("invoice.paid", {}, api_version="2020-08-27")
     assert deliver(event).status_code == 200
     finding = Finding.objects.get()
     assert "2020-08-27" in finding.detail

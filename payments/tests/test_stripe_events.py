@@ -443,7 +443,6 @@ def test_an_event_about_nothing_of_ours_is_noted_and_moves_nothing(
     events = [
         an_event(COMPLETED, a_session(pending, **PAID | foreign)),
         an_event(COMPLETED, a_session(pending, **PAID | foreign | {"client_reference_id": "x"})),
-        an_event(COMPLETED, a_session(pending, **PAID), livemode=True),
         an_event("invoice.paid", a_session(pending, **PAID)),
         an_event("charge.succeeded", a_charge(pending)),
         an_event("charge.refunded", a_charge(pending, payment_intent="pi_x", metadata={})),
