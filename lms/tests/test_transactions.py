@@ -1,23 +1,21 @@
 """What a service does is done in one transaction: all of it, or nothing if something fails."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from lms.models import AccessSource, ChangeKind, Completion, Course, CourseChange
 from lms.services import accesses, authoring, learning, subscriptions, updates
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
+from project.tests.transactions import assert_one_transaction, number_of_writes, watched
 
 pytestmark = pytest.mark.django_db
 
-WRITES = ("INSERT", "UPDATE", "DELETE")
-STEPS = ("SAVEPOINT", "RELEASE", "ROLLBACK")
 ACTS = [
     "create a course", "change a course", "delete a course", "add a lesson", "change a lesson",
     "delete a lesson", "give", "revive", "revoke", "take back", "enrol", "complete", "reopen",
@@ -64,27 +62,6 @@ def acts(author, learner) -> dict[str, Callable[[], object]]:
     }
 
 
-@contextmanager
-def watched(*, failing: int = 0) -> Iterator[list[tuple[str, object]]]:
-    """Note each statement with the transaction that it is in; fail the so manieth that writes."""
-    depth = len(connection.atomic_blocks)
-    noted: list[tuple[str, object]] = []
-
-    def note(execute: Any, sql: str, *others: Any) -> Any:
-        if not sql.startswith(STEPS):
-            noted.append((sql, next(iter(connection.atomic_blocks[depth:]), None)))
-        if sql.startswith(WRITES) and number_of_writes(noted) == failing:
-            raise DatabaseError("The disk is full.")
-        return execute(sql, *others)
-
-    with connection.execute_wrapper(note):
-        yield noted
-
-
-def number_of_writes(noted: list[tuple[str, object]]) -> int:
-    return sum(sql.startswith(WRITES) for sql, _block in noted)
-
-
 def database() -> dict[str, list[Any]]:
     """All rows of the courses, and of the mails."""
     models = [*apps.get_app_config("lms").get_models(), *apps.get_app_config("mail").get_models()]
@@ -94,12 +71,8 @@ def database() -> dict[str, list[Any]]:
 @pytest.mark.parametrize("name", ACTS)
 def test_a_service_reads_and_writes_in_one_transaction(acts, name):
     before = database()
-    with watched() as noted:
-        acts[name]()
+    assert_one_transaction(acts[name])
     assert database() != before
-    first = noted[0][1]
-    assert first is not None
-    assert [sql for sql, block in noted if block is not first] == []
 
 
 @pytest.mark.parametrize("name", [*ACTS[:6], "tell"])

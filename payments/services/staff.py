@@ -54,7 +54,6 @@ def confirm_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     return _decide(payment, PaymentStatus.PAID, by, reason)
 
 
-@transaction.atomic
 def reject_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     """Note that the cash or the transfer will not come. Raises NotOffline, IllegalMove, also if
     somebody else just did it."""

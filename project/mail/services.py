@@ -40,7 +40,6 @@ def send_to_one(
     return mailing
 
 
-@transaction.atomic
 def send_to_audience(kind: str, subject_id: int, *, title: str = "") -> Mailing:
     """Send a mail to all whom its kind names; the worker lists them. Its time does not depend on
     their number. A second call for the same subject changes nothing."""
@@ -69,7 +68,6 @@ def start_delivery() -> None:
     enqueue(DELIVER)
 
 
-@transaction.atomic
 def try_again(deliveries: "QuerySet[Delivery]") -> int:
     """Send what failed of these once more. Returns how many that are."""
     count = deliveries.filter(status__in=FAILED).update(
@@ -85,7 +83,6 @@ def try_again(deliveries: "QuerySet[Delivery]") -> int:
     return count
 
 
-@transaction.atomic
 def list_again(mailing: Mailing) -> bool:
     """List the recipients of a mailing that was given up, from where it got stuck. Returns False if
     it was not."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Success, Task
 from django_q.signing import SignedPackage
@@ -21,6 +21,7 @@ from django_q.signing import SignedPackage
 from project.common.background import queue
 from project.common.background.broker import Broker, limit_memory, sign
 from project.tests.processes import Running, environment
+from project.tests.transactions import watched
 
 ENQUEUE = """
 import sys, django
@@ -167,6 +168,21 @@ def test_what_was_given_up_keeps_what_it_is_and_its_neighbour_waits_on(
     assert (failure.cluster, failure.started) == ("parta", poison.task["started"])
     assert timezone.now() - failure.stopped < timedelta(minutes=1)
     assert [key for key, _payload in broker.dequeue()] == [neighbour.pk]
+
+
+def test_a_task_whose_failure_cannot_be_recorded_stays_in_the_queue(
+    broker: Broker, django_capture_on_commit_callbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        queue.enqueue("project.tests.poison.behave")
+    task = OrmQ.objects.get()
+    OrmQ.objects.update(payload=SignedPackage.dumps(task.task | {"tries": 5}))
+    wait_for_retry()
+    # Taken off the queue, and then recorded.
+    with pytest.raises(DatabaseError, match="disk is full"), watched(failing=2):
+        broker.dequeue()
+    assert OrmQ.objects.get().pk == task.pk
+    assert not Failure.objects.exists()
 
 
 def test_tasks_are_handed_out_in_order_one_by_one_for_five_minutes(broker: Broker) -> None:

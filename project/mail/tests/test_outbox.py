@@ -30,6 +30,7 @@ from project.mail.services import send_to_audience, send_to_one, try_again
 from project.mail.smtp import Transport
 from project.mail.tasks import deliver_mail
 from project.tests.races import at_once
+from project.tests.transactions import assert_one_transaction
 
 pytestmark = pytest.mark.django_db
 
@@ -376,3 +377,8 @@ def test_old_mailings_are_forgotten_unless_something_waits(people, sink):
     assert list(Mailing.objects.all()) == [waiting]
     assert not Mailing.objects.filter(pk=done.pk).exists()
     assert User.objects.count() == 5
+
+
+def test_a_mail_to_one_is_written_down_in_one_transaction(learner):
+    assert_one_transaction(lambda: send_to_one("notice", learner, key="1"))
+    assert Delivery.objects.get().recipient == learner
