@@ -2,15 +2,11 @@
 
 from typing import Annotated
 
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Header, Query, Router, Status
-from ninja.errors import Throttled
 from ninja.pagination import paginate
-from ninja.throttling import BaseThrottle
-from redis.exceptions import RedisError
 
 from lms.api.loaders import get_course
 from lms.permissions import can_update_course
@@ -34,37 +30,19 @@ from payments.schemas import (
     PaymentOut,
 )
 from payments.services import checkout, purchase, stripe_events, transitions
-from people.current_user import AuthenticatedRequest, current_user
+from people.current_user import AuthenticatedRequest
+from people.throttles import limit_creation, limit_questions
 from project.common.api.caching import kept_by_nobody
 from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import revalidated
 from project.common.db.compiled import Row, RowList
+from project.common.errors import Throttled
 
 router = Router()
 router.add_decorator(kept_by_nobody, mode="view")
 # What is told of a course and needs to know of money.
 course_router = Router()
-
-
-class QuestionThrottle(BaseThrottle):
-    """Counts the questions of each person in the cache; while that is down, who asks about their
-    money is answered. Ninja's own throttles count people of the same name together, and keep a
-    request's count where all threads write theirs."""
-
-    PERIOD = 60
-    LIMIT = 60
-
-    def allow_request(self, request: HttpRequest) -> bool:
-        key = f"payments.questions:{current_user(request).pk}"
-        try:
-            cache.add(key, 0, self.PERIOD)
-            return cache.incr(key) <= self.LIMIT
-        except (RedisError, ValueError):  # the last one: the period ended between the two
-            return True
-
-    def wait(self) -> float:
-        return self.PERIOD
 
 
 @router.get("", response=list[PaymentOut], summary="List payments")
@@ -100,13 +78,13 @@ def get_payment(request: AuthenticatedRequest, payment_id: int) -> Row:
     "/{int:payment_id}/status",
     response=PaymentOut,
     summary="Ask how a payment stands",
-    throttle=[QuestionThrottle()],
 )
 @raises(Throttled, ProviderError, ProviderBusy)
 @revalidated
 def get_payment_status(request: AuthenticatedRequest, payment_id: int) -> Payment:
     """A payment that is open at Stripe is asked about there, and what Stripe says is stored.
-    More than once a second for a minute: 429."""
+    429: whoever asks too often; orders and cancellations count, too."""
+    limit_questions(request.user)
     payment = get_object_or_404(Payment.objects.visible_to(request.user), pk=payment_id)
     return checkout.ask_stripe(payment, source=MoveSource.STATUS)
 
@@ -125,6 +103,7 @@ def get_payment_status(request: AuthenticatedRequest, payment_id: int) -> Paymen
     ProviderError,
     ProviderMisconfigured,
     ProviderBusy,
+    Throttled,
 )
 @revalidated
 def create_payment(
@@ -149,6 +128,8 @@ def create_payment(
     Stripe takes no such amount: 409 `unchargeable_amount`; anything else that it refuses: 502, and
     another try does not help.
     """
+    limit_questions(request.user)
+    limit_creation(request.user, "PAYMENTS")
     payment, created = purchase.request_payment(
         user=request.user,
         order=purchase.Order(**payload.model_dump()),
@@ -163,12 +144,13 @@ def create_payment(
     response={204: None},
     summary="Cancel an order",
 )
-@raises(PermissionDenied, transitions.IllegalMove, ProviderError, ProviderBusy)
+@raises(PermissionDenied, transitions.IllegalMove, ProviderError, ProviderBusy, Throttled)
 def cancel_payment(request: AuthenticatedRequest, payment_id: int) -> Status[None]:
     """Of the caller's own, while it is pending; its page at Stripe is closed first. The payment stays,
     as `cancelled`, and a repeat is 204, too. The money came or is on its way, or the payment is
     settled otherwise: 409 `illegal_move`. Stripe does not answer: 502, and nothing is changed.
     """
+    limit_questions(request.user)
     payment = get_object_or_404(Payment.objects.visible_to(request.user), pk=payment_id)
     if not can_cancel(request.user, payment):
         raise PermissionDenied

@@ -10,7 +10,6 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from ninja.errors import Throttled
 from redis.exceptions import RedisError
 
 from payments.models import MoveSource, Payment, RefundStatus
@@ -18,6 +17,7 @@ from payments.provider.types import ProviderError
 from payments.services import checkout
 from people.models import BlockReason
 from people.throttles import limit_status_question
+from project.common.errors import Throttled
 from project.mail.kinds import seller
 
 
@@ -50,7 +50,7 @@ def status(request: HttpRequest, token: UUID) -> JsonResponse:
             limit_status_question(request, token=str(token))
     except Throttled as error:
         return JsonResponse(
-            {"status": payment.status}, status=429, headers={"Retry-After": str(error.wait)}
+            {"status": payment.status}, status=429, headers={"Retry-After": str(error.retry_after)}
         )
     # The page asks again; until Stripe answers, what is stored is the best that can be told.
     with suppress(ProviderError):

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from threading import Condition, Lock
 
 from django.conf import settings
-from ninja.errors import Throttled
+
+from project.common.errors import Throttled
 
 # Seconds to wait for a place; more than a check takes.
 PATIENCE = 0.3
@@ -47,5 +48,5 @@ def _take_place() -> None:
         patience = PATIENCE if time.monotonic() >= _crowded_until else 0
         if not _places.wait_for(lambda: _present < places, timeout=patience):
             _crowded_until = time.monotonic() + COME_BACK
-            raise Throttled(wait=COME_BACK)
+            raise Throttled(COME_BACK)
         _present += 1

@@ -1,5 +1,5 @@
-"""How often the open operations may be called, from one address and about one account: the rules
-are in docs/rules.md, 4.
+"""How often the open operations may be called, from one address and about one account, and how
+much one person may create: the rules are in docs/rules.md, 4.
 
 The rates are settings, read at each request. Keys in the cache are keyed hashes, so that it tells
 nobody's e-mail or address. Ninja's own throttles keep the state of a request in an object that all
@@ -21,15 +21,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Literal
 
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
-from ninja.errors import Throttled
-from ninja.throttling import SimpleRateThrottle
+from redis.exceptions import RedisError
 
 from people.models import User
+from project.common.errors import Throttled
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,10 @@ SLOWED = 5
 UNKNOWN = "unknown"
 WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([\d.]+):\d+")
 KNOWN_ADDRESS_PERIOD = timedelta(days=30).total_seconds()
+PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+KIB = 1024
+
+type Created = Literal["COURSES", "LESSONS", "PAYMENTS", "PICTURES", "SUBSCRIPTIONS", "TEXT"]
 
 
 def limit_registration(request: HttpRequest, *, email: str) -> None:
@@ -66,6 +71,29 @@ def limit_status_question(request: HttpRequest, *, token: str) -> None:
     """Count a question of the page after the purchase. Raises Throttled."""
     _count_address("status", request, rate=settings.THROTTLE_STATUS)
     _count("status", link=token, rate=settings.THROTTLE_STATUS)
+
+
+def limit_creation(user: User, what: Created, *, amount: int = 1) -> None:
+    """Count what a person creates, unless they are staff. Raises Throttled."""
+    if not user.is_staff:
+        _count_person(what, user, rate=getattr(settings, f"THROTTLE_{what}"), amount=amount)
+
+
+def limit_text(user: User, *texts: str) -> None:
+    """Count texts that are kept for a person, in KiB, at least one. Raises Throttled."""
+    size = sum(len(text.encode()) for text in texts)
+    limit_creation(user, "TEXT", amount=math.ceil(size / KIB) or 1)
+
+
+def limit_questions(user: User) -> None:
+    """Count what has us ask the payment provider. Raises Throttled."""
+    _count_person("questions", user, rate=settings.THROTTLE_STATUS)
+
+
+def _count_person(scope: str, user: User, *, rate: str, amount: int = 1) -> None:
+    # Who is known is not kept from working, nor from asking about their money, by a cache that is down.
+    with suppress(RedisError):
+        _count(scope, rate=rate, amount=amount, person=str(user.pk))
 
 
 def limit_visitor(request: HttpRequest) -> None:
@@ -110,7 +138,7 @@ def _wait_between_attempts(account: str, network: str) -> None:
     """Slow down who tries an account that is guessed at from many addresses; each address by itself,
     so that the guesses of others use up nobody's turn. Raises Throttled."""
     if not cache.add(_key("slow", account=account, address=network), 1, SLOWED):
-        raise Throttled(wait=SLOWED)
+        raise Throttled(SLOWED)
 
 
 def remember_address(request: HttpRequest, *, email: str) -> None:
@@ -120,13 +148,9 @@ def remember_address(request: HttpRequest, *, email: str) -> None:
     cache.set(_key("known", address=network, account=_account(email)), 1, KNOWN_ADDRESS_PERIOD)
 
 
-@contextmanager
-def password_attempt(user: User) -> Iterator[None]:
-    """Count a failure of the account if an exception leaves the block. Raises Throttled before
-    anything of the block runs."""
-    with _given_back() as counters:
-        counters.append(_count("change", account=str(user.pk), rate=settings.THROTTLE_LOGIN))
-        yield
+def limit_password_change(user: User) -> None:
+    """Count an attempt to change a password. Raises Throttled."""
+    _count("change", rate=settings.THROTTLE_LOGIN, account=str(user.pk))
 
 
 @contextmanager
@@ -164,16 +188,17 @@ def _count_address(scope: str, request: HttpRequest, *, rate: str, people: int =
     return counters
 
 
-def _count(scope: str, *, rate: str, times: int = 1, **whose: str) -> str:
-    """Count one more; return the key of the counter. Raises Throttled."""
-    limit = SimpleRateThrottle(rate)
-    number, period = (limit.num_requests or 0) * times, limit.duration or 0
+def _count(scope: str, *, rate: str, times: int = 1, amount: int = 1, **whose: str) -> str:
+    """Count so many more; return the key of the counter. Raises Throttled if all were used up
+    before."""
+    most, _slash, unit = rate.partition("/")
+    period = PERIODS[unit[0]]
     key, now = _key(scope, **whose), time.time()
     begin: float = cache.get_or_set(key, now, period) or now
     counter = f"{key}:{begin}"
     cache.add(counter, 0, period)
-    if cache.incr(counter) > number:
-        raise Throttled(wait=max(1, math.ceil(begin + period - now)))
+    if cache.incr(counter, amount) - amount >= int(most) * times:
+        raise Throttled(max(1, math.ceil(begin + period - now)))
     return counter
 
 
@@ -193,7 +218,13 @@ def client_address(request: HttpRequest) -> str:
     `PROXIES` says how many entries of X-Forwarded-For our own proxies wrote; what stands before
     them, or comes without proxies, is the caller's invention. Some proxies write the port as well.
     """
-    text = (SimpleRateThrottle("1/s").get_ident(request) or "").strip(' "')
+    proxies, forwarded = settings.PROXIES, request.META.get("HTTP_X_FORWARDED_FOR")
+    if proxies and forwarded is not None:
+        entries = forwarded.split(",")
+        text = entries[-min(proxies, len(entries))]
+    else:
+        text = request.META.get("REMOTE_ADDR", "")
+    text = text.strip(' "')
     if found := WITH_PORT.fullmatch(text):
         text = found[1] or found[2]
     try:

@@ -20,7 +20,7 @@ from django.http import (
     RawPostDataException,
     UnreadablePostError,
 )
-from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 from redis.exceptions import RedisError
 
 from payments.provider.types import (
@@ -52,6 +52,7 @@ from project.common.errors import (
     Missing,
     PaymentRequired,
     Refused,
+    Throttled,
     Unauthenticated,
 )
 from project.common.images import PicturesBusy
@@ -66,6 +67,7 @@ STATUSES: dict[type[Exception], int] = {
     Missing: 404,
     Conflict: 409,
     ChangedMeanwhile: 412,
+    Throttled: 429,
     InvalidSignature: 400,
     InvalidEvent: 400,
     ProviderError: 502,
@@ -78,7 +80,6 @@ STATUSES: dict[type[Exception], int] = {
     ObjectNotUpdated: 404,
     AuthenticationError: 401,
     PermissionDenied: 403,
-    Throttled: 429,
     RequestDataTooBig: 413,
     SuspiciousOperation: 400,
     UnreadablePostError: 400,
@@ -162,7 +163,7 @@ def answer_by_status(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 for kind in STATUSES:
-    if not issubclass(kind, DomainError | Throttled):
+    if not issubclass(kind, DomainError):
         api.add_exception_handler(kind, answer_by_status)
 
 
@@ -171,11 +172,6 @@ def answer_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     if isinstance(error.__cause__, UnsupportedMediaType):
         return problem(415)
     return problem(error.status_code)
-
-
-@api.exception_handler(Throttled)
-def answer_throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
-    return problem(429, retry_after=error.wait or 1)
 
 
 @api.exception_handler(ValidationError)

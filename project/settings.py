@@ -72,7 +72,6 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 # Number of reverse proxies in front; 0 means that X-Forwarded-* headers are not believed.
 PROXIES = number("PROXIES", 0)
-NINJA_NUM_PROXIES = PROXIES
 if PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
@@ -244,8 +243,14 @@ THROTTLE_LOGIN = rate("THROTTLE_LOGIN", "10/min")
 THROTTLE_REGISTER = rate("THROTTLE_REGISTER", "20/h")
 THROTTLE_RESET = rate("THROTTLE_RESET", "5/h")
 THROTTLE_STATUS = rate("THROTTLE_STATUS", "60/min")
-
 THROTTLE_CATALOG = rate("THROTTLE_CATALOG", "60/min")
+# What one person may create who is not of the staff; of texts KiB.
+THROTTLE_COURSES = rate("THROTTLE_COURSES", "100/h")
+THROTTLE_LESSONS = rate("THROTTLE_LESSONS", "1000/h")
+THROTTLE_TEXT = rate("THROTTLE_TEXT", "50000/h")
+THROTTLE_PICTURES = rate("THROTTLE_PICTURES", "300/h")
+THROTTLE_SUBSCRIPTIONS = rate("THROTTLE_SUBSCRIPTIONS", "500/h")
+THROTTLE_PAYMENTS = rate("THROTTLE_PAYMENTS", "60/h")
 
 # Whether people may register by themselves; otherwise staff make their accounts.
 REGISTRATION = switch("REGISTRATION", default=True)

@@ -27,6 +27,12 @@ os.environ.update(
     THROTTLE_REGISTER="1000/min",
     THROTTLE_RESET="1000/min",
     THROTTLE_STATUS="1000/min",
+    THROTTLE_COURSES="1000/min",
+    THROTTLE_LESSONS="1000/min",
+    THROTTLE_TEXT="1000000/min",
+    THROTTLE_PICTURES="1000/min",
+    THROTTLE_SUBSCRIPTIONS="1000/min",
+    THROTTLE_PAYMENTS="1000/min",
     # Races are of as many buyers as a test likes.
     STRIPE_CALLS="50",
     LOG_LEVEL="WARNING",

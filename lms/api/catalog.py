@@ -1,7 +1,6 @@
 """The courses that everyone signed in can find; with `PUBLIC_CATALOG` everyone."""
 
 from ninja import Query, Router
-from ninja.errors import Throttled
 from ninja.pagination import paginate
 
 from lms import queries
@@ -13,6 +12,7 @@ from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import revalidated
 from project.common.db.compiled import Row, RowList
+from project.common.errors import Throttled
 
 router = Router()
 

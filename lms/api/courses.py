@@ -25,11 +25,13 @@ from lms.schemas.materials import CourseFilters
 from lms.services import authoring, ordering, restoring, subscriptions
 from lms.statistics import Learners
 from people.current_user import AuthenticatedRequest
+from people.throttles import limit_creation
 from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import IfMatch, note_version, tagged, versions_in
 from project.common.api.uploads import read_upload
 from project.common.db.compiled import Row, RowList
+from project.common.errors import Throttled
 from project.common.images import PicturesBusy
 from project.common.versions import version_at
 
@@ -45,13 +47,14 @@ def list_courses(request: AuthenticatedRequest, filters: Query[CourseFilters]) -
 
 
 @router.post("", response={201: CourseDetailsOut}, summary="Create a course")
-@raises(PermissionDenied)
+@raises(PermissionDenied, Throttled)
 @with_tag
 def create_course(request: AuthenticatedRequest, payload: CourseIn) -> Status[Row]:
     """The caller becomes the author. Moderators can't: 403."""
     user = request.user
     if not permissions.can_create_course(user):
         raise PermissionDenied
+    limit_creation(user, "COURSES")
     course = authoring.create_course(owner=user, fields=payload.model_dump())
     return Status(201, queries.read_course(request.user, course.pk))
 
@@ -64,6 +67,7 @@ def get_course_details(request: AuthenticatedRequest, course_id: int) -> Row:
 
 
 @router.patch("/{int:course_id}", response=CourseDetailsOut, summary="Change a course")
+@raises(Throttled)
 @with_tag
 def update_course(
     request: AuthenticatedRequest,
@@ -104,7 +108,7 @@ def delete_course(
 @router.put(
     "/{int:course_id}/preview", response=CourseDetailsOut, summary="Set the picture of a course"
 )
-@raises(PicturesBusy)
+@raises(PicturesBusy, Throttled)
 @with_tag
 def set_course_preview(
     request: AuthenticatedRequest, course_id: int, file: File[UploadedFile], if_match: IfMatch = ""
@@ -112,6 +116,7 @@ def set_course_preview(
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels. Kept is a WebP of at most 1600 pixels a side,
     without metadata, and a thumbnail."""
     course = get_course(request.user, course_id, to=permissions.can_update_course)
+    limit_creation(request.user, "PICTURES")
     expected = versions_in(if_match)
     authoring.set_preview(subject=course, picture=read_upload(file), expected=expected)
     return queries.read_course(request.user, course_id)
@@ -120,6 +125,7 @@ def set_course_preview(
 @router.delete(
     "/{int:course_id}/preview", response={204: None}, summary="Remove the picture of a course"
 )
+@raises(Throttled)
 @with_tag
 def delete_course_preview(
     request: AuthenticatedRequest, course_id: int, if_match: IfMatch = ""
@@ -137,7 +143,7 @@ def delete_course_preview(
     response=CourseDetailsOut,
     summary="Put the lessons of a course in order",
 )
-@raises(ordering.LessonsChanged)
+@raises(ordering.LessonsChanged, Throttled)
 @with_tag
 def order_lessons(
     request: AuthenticatedRequest, course_id: int, payload: LessonOrder, if_match: IfMatch = ""
@@ -170,7 +176,7 @@ def list_course_changes(request: AuthenticatedRequest, course_id: int) -> Change
     response=CourseDetailsOut,
     summary="Put back a change of a course",
 )
-@raises(restoring.NothingToPutBack, ordering.LessonsChanged)
+@raises(restoring.NothingToPutBack, ordering.LessonsChanged, Throttled)
 @with_tag
 def revert_change(
     request: AuthenticatedRequest, course_id: int, entry: str, options: Query[EditOptions]
@@ -207,9 +213,11 @@ def list_course_people(request: AuthenticatedRequest, course_id: int) -> Learner
     summary="Subscribe to a course",
     tags=["subscriptions"],
 )
+@raises(Throttled)
 def subscribe_to_course(request: AuthenticatedRequest, course_id: int) -> Status[dict[str, object]]:
     """To a published course or one's own; 200 if the caller already was subscribed."""
     user = request.user
+    limit_creation(user, "SUBSCRIPTIONS")
     course = get_object_or_404(Course.objects.open_to_subscribers(user), pk=course_id)
     created = subscriptions.subscribe(user=user, course=course)
     return Status(201 if created else 200, {"course_id": course.pk, "is_subscribed": True})

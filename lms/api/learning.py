@@ -17,11 +17,12 @@ from lms.schemas.learning import (
 from lms.services import learning
 from people.current_user import AuthenticatedRequest
 from people.models import User
+from people.throttles import limit_creation
 from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import revalidated
 from project.common.db.compiled import Row, RowList
-from project.common.errors import PaymentRequired
+from project.common.errors import PaymentRequired, Throttled
 
 router = Router()
 
@@ -65,9 +66,10 @@ def get_learning_course(request: AuthenticatedRequest, course_id: int) -> Row:
     response={200: EnrollmentOut, 201: EnrollmentOut},
     summary="Enrol in a free course",
 )
-@raises(PaymentRequired)
+@raises(PaymentRequired, Throttled)
 def enroll_in_course(request: AuthenticatedRequest, course_id: int) -> Status[dict[str, object]]:
     """A course with a price: 402 `payment_required`. Who has access already: 200."""
+    limit_creation(request.user, "SUBSCRIPTIONS")
     course = get_object_or_404(Course.objects.published(), pk=course_id)
     created = learning.enroll(user=request.user, course=course)
     return Status(201 if created else 200, {"course_id": course.pk, "has_access": True})

@@ -15,11 +15,13 @@ from lms.schemas.authoring import (
 )
 from lms.services import authoring
 from people.current_user import AuthenticatedRequest
+from people.throttles import limit_creation
 from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import IfMatch, note_version, tagged, versions_in
 from project.common.api.uploads import read_upload
 from project.common.db.compiled import Row, RowList
+from project.common.errors import Throttled
 from project.common.images import PicturesBusy
 from project.common.versions import version_at
 
@@ -35,13 +37,14 @@ def list_lessons(request: AuthenticatedRequest, filters: Query[LessonFilters]) -
 
 
 @router.post("", response={201: LessonDetailsOut}, summary="Add a lesson")
-@raises(PermissionDenied, Http404)
+@raises(PermissionDenied, Http404, Throttled)
 @with_tag
 def create_lesson(
     request: AuthenticatedRequest, payload: LessonIn, options: Query[EditOptions]
 ) -> Status[Row]:
     """To a course of the caller; a course that they can't see: 404. Moderators can't: 403."""
     course = get_course(request.user, payload.course_id, to=permissions.can_add_lesson)
+    limit_creation(request.user, "LESSONS")
     fields = payload.model_dump(exclude={"course_id"})
     lesson = authoring.create_lesson(
         course=course, fields=fields, by=request.user, notify=options.notify
@@ -61,7 +64,7 @@ def get_lesson_details(request: AuthenticatedRequest, lesson_id: int) -> Row:
     response=LessonDetailsOut,
     summary="Change a lesson",
 )
-@raises(PermissionDenied, authoring.LessonKept)
+@raises(PermissionDenied, authoring.LessonKept, Throttled)
 @with_tag
 def update_lesson(
     request: AuthenticatedRequest,
@@ -106,7 +109,7 @@ def delete_lesson(
 @router.put(
     "/{int:lesson_id}/preview", response=LessonDetailsOut, summary="Set the picture of a lesson"
 )
-@raises(PicturesBusy)
+@raises(PicturesBusy, Throttled)
 @with_tag
 def set_lesson_preview(
     request: AuthenticatedRequest, lesson_id: int, file: File[UploadedFile], if_match: IfMatch = ""
@@ -114,6 +117,7 @@ def set_lesson_preview(
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels. Kept is a WebP of at most 1600 pixels a side,
     without metadata, and a thumbnail."""
     lesson = get_lesson(request.user, lesson_id, to=permissions.can_update_lesson)
+    limit_creation(request.user, "PICTURES")
     expected = versions_in(if_match)
     authoring.set_preview(subject=lesson, picture=read_upload(file), expected=expected)
     return queries.read_lesson(request.user, lesson_id)
@@ -122,6 +126,7 @@ def set_lesson_preview(
 @router.delete(
     "/{int:lesson_id}/preview", response={204: None}, summary="Remove the picture of a lesson"
 )
+@raises(Throttled)
 @with_tag
 def delete_lesson_preview(
     request: AuthenticatedRequest, lesson_id: int, if_match: IfMatch = ""

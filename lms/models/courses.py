@@ -15,7 +15,8 @@ from lms.models.materials import (
     SEARCHED_FIELDS,
     ChangesOfMaterials,
     Material,
-    OrderOfLessons,
+    State,
+    StateOfCourse,
 )
 from lms.models.subscriptions import Subscription
 from lms.models.visibility import MaterialQuerySet, published_or_own, sees_all_content
@@ -175,7 +176,7 @@ class Course(Material):
     history = ChangesOfMaterials(
         verbose_name=_("change of a course"),
         verbose_name_plural=_("changes of courses"),
-        bases=[OrderOfLessons],
+        bases=[StateOfCourse],
         excluded_fields=[
             "created_at",
             "updated_at",
@@ -302,6 +303,7 @@ class Lesson(Material):
     history = ChangesOfMaterials(
         verbose_name=_("change of a lesson"),
         verbose_name_plural=_("changes of lessons"),
+        bases=[State],
         excluded_fields=["created_at", "updated_at", *DERIVED_FIELDS],
     )
 

@@ -1,7 +1,7 @@
 """What courses and lessons have in common, and their history."""
 
 from collections.abc import Collection
-from typing import override
+from typing import Any, override
 
 from django.conf import settings
 from django.db import models
@@ -13,6 +13,7 @@ from simple_history.models import HistoricalRecords
 from lms.markdown import SUMMARY_MAX_LENGTH, render
 from lms.validators import validate_materials
 from people.models import User
+from people.throttles import limit_text
 from project.common.db.derived import DerivedField, DerivedModel
 from project.common.db.searched import SearchedField
 from project.common.versions import version_at
@@ -49,14 +50,40 @@ class ChangesOfMaterials(HistoricalRecords):  # type: ignore[misc]
         return instance.changed_by or super().get_history_user(instance)
 
 
-class OrderOfLessons(models.Model):
-    """Kept with a state of a course if its lessons were put in another order then: their keys."""
+class State(models.Model):
+    """A state in the history. Each keeps all texts of the row, so they count for who made it."""
+
+    title: str
+    description: str
+    history_type: str
+    history_user: User | None
+
+    class Meta:
+        abstract = True
+
+    @override
+    def save(self, **options: Any) -> None:
+        """Raises Throttled."""
+        if self.history_user and self.history_type != "-":
+            limit_text(self.history_user, *self.kept_texts())
+        super().save(**options)
+
+    def kept_texts(self) -> tuple[str, ...]:
+        return self.title, self.description
+
+
+class StateOfCourse(State):
+    """It also keeps how the lessons were put in another order, if they were: their keys."""
 
     lessons_before = models.JSONField(null=True)
     lessons_after = models.JSONField(null=True)
 
     class Meta:
         abstract = True
+
+    @override
+    def kept_texts(self) -> tuple[str, ...]:
+        return *super().kept_texts(), str(self.lessons_before), str(self.lessons_after)
 
 
 class RenderedField(DerivedField):

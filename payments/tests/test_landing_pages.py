@@ -44,7 +44,7 @@ def test_who_asks_without_end_hears_what_is_known_and_stripe_is_left_alone(
     client, settings, buy, stripe_sandbox, asked
 ):
     settings.THROTTLE_STATUS = "3/min"
-    settings.NINJA_NUM_PROXIES = 1
+    settings.PROXIES = 1
     buy()
     payment = the_payment()
     asked.clear()

@@ -1,9 +1,8 @@
 from django.http import HttpRequest
 from django.utils.translation import get_language
 from ninja import Router, Status
-from ninja.errors import Throttled
 
-from people import login_queue, throttles, tokens
+from people import throttles, tokens
 from people.current_user import AuthenticatedRequest
 from people.errors import (
     AccountBlocked,
@@ -32,6 +31,7 @@ from people.schemas import (
 from people.services import accounts, blocks, passwords, sessions
 from people.tokens import TokenPair
 from project.common.api.openapi import raises
+from project.common.errors import Throttled
 
 router = Router()
 
@@ -65,7 +65,7 @@ def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
     """A wrong email or password gives 401 `invalid_credentials`, the right password of a blocked
     account 403 `account_blocked`, whose `reason` says whether there is a way back. The letter case of the email does not matter. While too many
     people log in at once, the answer is 429: try again after a second."""
-    with throttles.login_attempt(request, email=payload.email), login_queue.turn():
+    with throttles.login_attempt(request, email=payload.email):
         return sessions.log_in(email=payload.email, password=payload.password)
 
 
@@ -119,10 +119,10 @@ def change_password(request: AuthenticatedRequest, payload: PasswordChangeIn) ->
     """Ends all tokens of the caller and returns new ones. A wrong old password or a weak new one
     gives 422."""
     user = request.user
-    with throttles.password_attempt(user):
-        return passwords.change_password(
-            user=user, old_password=payload.old_password, new_password=payload.new_password
-        )
+    throttles.limit_password_change(user)
+    return passwords.change_password(
+        user=user, old_password=payload.old_password, new_password=payload.new_password
+    )
 
 
 @router.post(

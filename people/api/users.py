@@ -11,11 +11,13 @@ from people.errors import LastAdministrator
 from people.models import User, UserQuerySet
 from people.schemas import ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
 from people.services import accounts
+from people.throttles import limit_creation
 from project.common.api.caching import kept_by_nobody
 from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
 from project.common.api.responses import IfMatch, note_version, tagged, versions_in
 from project.common.api.uploads import read_upload
+from project.common.errors import Throttled
 from project.common.images import AVATAR, PicturesBusy
 
 router = Router()
@@ -90,13 +92,14 @@ def delete_user(
 
 
 @router.put("/me/avatar", response=ProfileOut, summary="Set your own avatar")
-@raises(PicturesBusy)
+@raises(PicturesBusy, Throttled)
 @with_tag
 def set_avatar(
     request: AuthenticatedRequest, file: File[UploadedFile], if_match: IfMatch = ""
 ) -> User:
     """JPEG, PNG or WebP, up to 5 MiB and 25 megapixels. Kept is a square WebP of at most 512 pixels,
     without metadata, and a thumbnail."""
+    limit_creation(request.user, "PICTURES")
     expected = versions_in(if_match)
     return accounts.set_avatar(
         user=request.user, picture=read_upload(file, AVATAR), expected=expected

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from people import tokens
 from people.errors import InvalidLink, NotAdministrator
+from people.login_queue import turn
 from people.models import TokenFamily, User
 from people.one_time_links import named_by, password_reset_tokens
 from people.services.locks import lock_account
@@ -20,11 +21,12 @@ from project.common.background.queue import enqueue
 def change_password(*, user: User, old_password: str, new_password: str) -> TokenPair:
     """Give the account a new password and end all its tokens; return the first new ones.
 
-    Raises ValidationError of `old_password` or `new_password`.
+    Raises ValidationError of `old_password` or `new_password`; Throttled if too many log in.
     """
-    if not user.check_password(old_password):
-        raise _wrong_old_password()
-    encoded = checked_hash(new_password, user=user, field="new_password")
+    with turn():
+        if not user.check_password(old_password):
+            raise _wrong_old_password()
+        encoded = checked_hash(new_password, user=user, field="new_password")
     with transaction.atomic():
         current = lock_account(user.pk)
         if current.token_version != user.token_version:

@@ -12,6 +12,7 @@ from people.errors import (
     TokenExpired,
     TokenReused,
 )
+from people.login_queue import turn
 from people.models import BlockReason, TokenFamily, User
 from people.services.locks import lock_account, lock_active_account
 from people.tokens import TokenPair
@@ -21,14 +22,15 @@ def log_in(*, email: str, password: str) -> TokenPair:
     """Return tokens for the account of this e-mail and password, and note the log-in.
 
     Takes as long for an unknown e-mail as for a wrong password.
-    Raises InvalidCredentials; AccountBlocked if the password is right.
+    Raises InvalidCredentials; AccountBlocked if the password is right; Throttled if too many log in.
     """
     user = User.objects.by_email(email).first()
-    if user is None:
-        make_password(password)
-        raise InvalidCredentials
-    if not user.check_password(password):
-        raise InvalidCredentials
+    with turn():
+        if user is None:
+            make_password(password)
+            raise InvalidCredentials
+        if not user.check_password(password):
+            raise InvalidCredentials
     with transaction.atomic():
         current = lock_account(user.pk)
         if not current.is_active:

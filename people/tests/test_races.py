@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from PIL import Image
 
@@ -21,7 +21,8 @@ from people.models import BlockReason, TokenFamily, User
 from people.services import accounts, blocks, passwords, staff
 from people.tests.factories import PASSWORD, UserFactory
 from project.common.images import Picture
-from project.tests.races import at_once, statuses
+from project.tests.processes import wait_until
+from project.tests.races import Runner, at_once, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -231,6 +232,20 @@ def test_a_crowd_that_logs_in_leaves_one_thread_to_the_others(api, settings):
     assert SlowHasher.most == 1
     # Who was turned away has lost none of the attempts of their address.
     assert {log_in(api, user).status_code for user in users[: THREADS - 3]} == {200}
+
+
+@pytest.mark.postgresql
+def test_who_waits_for_the_database_takes_nobodys_turn(api, settings, learner, stranger):
+    settings.WEB_THREADS = 2  # one place
+    with transaction.atomic(), connection.cursor() as cursor:
+        User.objects.select_for_update().get(pk=learner.pk)
+        waiting = Runner(partial(log_in, api, learner))
+        waiting.start()
+        wait_until(lambda: waiting.backend and waiting.stands_still(cursor), pause=0.005)
+        assert waiting.is_alive()
+        [entered] = at_once(partial(log_in, api, stranger))
+    waiting.join(60)
+    assert statuses([entered, waiting.outcome]) == {200: 2}
 
 
 def test_guessing_at_once_gains_nothing(api, settings):

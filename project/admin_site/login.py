@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from ninja.errors import Throttled
 from redis.exceptions import RedisError
 from unfold.forms import AuthenticationForm
 
 from people import login_queue, throttles
+from project.common.errors import Throttled
 
 
 class LoginForm(AuthenticationForm):  # type: ignore[misc]
@@ -19,7 +19,9 @@ class LoginForm(AuthenticationForm):  # type: ignore[misc]
                 return super().clean()
         except Throttled as error:
             words = _("Too many attempts. Try again in %(seconds)d s.")
-            raise ValidationError(words % {"seconds": error.wait}, code="throttled") from None
+            raise ValidationError(
+                words % {"seconds": error.retry_after}, code="throttled"
+            ) from None
         except RedisError:
             raise ValidationError(
                 _("Nobody can log in at the moment. Try again later."), code="unavailable"

@@ -59,6 +59,18 @@ class Unauthenticated(DomainError):
     message = _("A valid access token is required.")
 
 
+class Throttled(DomainError):
+    """Somebody did too much of this, or too many do it now."""
+
+    code = "throttled"
+    message = _("Too many requests. Please try again later.")
+    retry_after: int
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
 class PaymentRequired(DomainError):
     """It is to be had, but not for nothing."""
 

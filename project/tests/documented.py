@@ -9,13 +9,16 @@ import gzip
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from jsonschema_rs import Draft202012Validator
 
+from payments.provider.limits import CallLimit
+from payments.provider.types import ProviderBusy
 from project.api import api
 from project.common.api.openapi import codes_of, operations_of, response_of
 from project.common.api.problems import CONTENT_TYPE
@@ -29,6 +32,20 @@ PROBLEM: Json = {"$ref": "#/components/schemas/Problem"}
 
 # What was not as documented since a test last looked.
 faults: list[str] = []
+# Whether the request that runs here had us ask the payment provider.
+asked: ContextVar[bool] = ContextVar("asked", default=False)
+
+
+def note_questions[**P, R](place: Callable[P, R]) -> Callable[P, R]:
+    @wraps(place)
+    def noted(*args: P.args, **kwargs: P.kwargs) -> R:
+        asked.set(True)
+        return place(*args, **kwargs)
+
+    return noted
+
+
+CallLimit.place = note_questions(CallLimit.place)  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)
@@ -40,13 +57,14 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     content: bytes
+    had_us_ask: bool = False
 
     @classmethod
     def of(cls, method: str, path: str, response: HttpResponse) -> "Answer":
         content = response.content
         if response.get("Content-Encoding") == "gzip":
             content = gzip.decompress(content)
-        return cls(method, path, response.status_code, response.headers, content)
+        return cls(method, path, response.status_code, response.headers, content, asked.get())
 
     @property
     def kind(self) -> str:
@@ -82,6 +100,9 @@ class Document:
             yield f"{answer.method} {answer.path[:200]}, {answer.status}: {fault}"
 
     def _faults_in(self, answer: Answer, operation: Json) -> Iterator[str]:
+        unavailable = codes_of(response_of(self._document, operation, "503"))
+        if answer.had_us_ask and ProviderBusy.code not in unavailable:
+            yield f"it asks the payment provider, and does not declare {ProviderBusy.code}"
         status = str(answer.status)
         if status not in operation["responses"]:
             yield f"the operation declares {', '.join(operation['responses'])} only"
@@ -151,6 +172,7 @@ class DocumentedAnswers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         method, path = str(request.method), request.path_info
+        asked.set(False)
         response = self.get_response(request)
         if path.startswith(PREFIX):
             faults.extend(document().faults_of(Answer.of(method, path, response)))

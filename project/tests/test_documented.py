@@ -112,6 +112,13 @@ def test_a_status_is_the_matter_of_its_own_operation(api, author):
     assert "409: the operation declares 204, 400" in fault
 
 
+def test_who_asks_the_payment_provider_says_that_it_may_be_busy(course):
+    [fault] = document().faults_of(replace(course, had_us_ask=True))
+    assert fault.endswith(
+        "it asks the payment provider, and does not declare payment_provider_busy"
+    )
+
+
 def test_a_declared_header_is_asked_for(api, settings):
     unknown = judged(api(None).get("users"))
     settings.THROTTLE_RESET = "1/min"

@@ -157,6 +157,12 @@ def new_lesson(course: str) -> Callable[[World], tuple[Any, ...]]:
     )
 
 
+def other_order(world: World) -> tuple[Any, ...]:
+    last = LessonFactory.create(course=world.course, position=world.lesson.position + 1)
+    order = {"lesson_ids": [last.pk, world.lesson.pk]}
+    return "PUT", f"courses/{world.course.pk}/lessons/order", order
+
+
 def subscribed(world: World) -> tuple[Any, ...]:
     Subscription.objects.get_or_create(user=world.caller, course=world.course)
     return "DELETE", f"courses/{world.course.pk}/subscription"
@@ -254,9 +260,8 @@ TABLE = [
         "401 404 204 403 204", state=course_state("course")),
     Row("delete_course", lambda w: ("DELETE", f"courses/{w.foreign.pk}"),
         "401 404 404 403 204", state=course_state("foreign"), variant="a moderator's own"),
-    Row("order_lessons",
-        lambda w: ("PUT", f"courses/{w.course.pk}/lessons/order", {"lesson_ids": [w.lesson.pk]}),
-        "401 404 200 200 200"),
+    Row("order_lessons", other_order, "401 404 200 200 200",
+        state=lambda w: list(w.course.lessons.values_list("pk"))),
     Row("list_course_changes", lambda w: ("GET", f"courses/{w.course.pk}/history"),
         "401 404 200 200 200"),
     Row("revert_change",

@@ -66,7 +66,6 @@ DETAILS = {
     413: gettext_noop("The request body is too large."),
     415: gettext_noop("This content type is not supported here."),
     422: gettext_noop("Some of the values are invalid."),
-    429: gettext_noop("Too many requests. Please try again later."),
     500: gettext_noop("Something went wrong on our side."),
     503: gettext_noop("The service is temporarily unavailable. Please try again later."),
 }
