@@ -195,10 +195,17 @@ def _count(scope: str, *, rate: str, times: int = 1, amount: int = 1, **whose: s
     period = PERIODS[unit[0]]
     key, now = _key(scope, **whose), time.time()
     begin: float = cache.get_or_set(key, now, period) or now
+    if begin > now + settings.CLOCK_TOLERANCE.total_seconds():  # the clock was set back
+        cache.set(key, begin := now, period)
     counter = f"{key}:{begin}"
-    cache.add(counter, 0, period)
-    if cache.incr(counter, amount) - amount >= int(most) * times:
-        raise Throttled(max(1, math.ceil(begin + period - now)))
+    # It outlives its period: what ends between these two lines has no count.
+    cache.add(counter, 0, 2 * period)
+    try:
+        used = cache.incr(counter, amount) - amount
+    except ValueError:  # the cache was emptied
+        used = 0
+    if used >= int(most) * times:
+        raise Throttled(min(period, max(1, math.ceil(begin + period - now))))
     return counter
 
 

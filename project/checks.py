@@ -25,7 +25,6 @@ KEY_HINT = (
 CLOCK_CHANGE_HOURS = frozenset({1, 2, 3})
 CRON_COLUMNS = 5
 STAND_IN_MAIL = ("console", "dummy", "locmem", "filebased")
-STAND_IN_CACHE = ("locmem", "dummy", "filebased")
 
 PARTA = "parta"  # the tag of all of them
 
@@ -123,7 +122,7 @@ def check_sweep_cron(**options: object) -> Messages:
 
 @register(Tags.security, PARTA, deploy=True)
 def check_deployed_cache(**options: object) -> Messages:
-    if any(word in settings.CACHES["default"]["BACKEND"] for word in STAND_IN_CACHE):
+    if "locmem" in settings.CACHES["default"]["BACKEND"]:
         yield Warning(
             "The cache is not shared: each process throttles on its own.",
             hint="Set CACHE_URL, for example redis://127.0.0.1:6379/0.",

@@ -81,6 +81,9 @@ def cache(name: str, default: str) -> Entry:
     elif "locmem" in entry["BACKEND"]:
         # With Django's 300, somebody with many addresses would push the counts of throttles out.
         options.setdefault("MAX_ENTRIES", 100_000)
+    else:
+        # Others count two calls at once as one, or fail in a way of their own.
+        raise ImproperlyConfigured(f"{name} must start with redis:// or locmemcache://")
     return entry
 
 
