@@ -88,6 +88,7 @@ class ProviderMisconfigured(ProviderError):
 
     code = "payments_unavailable"
     message = _("Online payment is not available at the moment.")
+    retry_after = 3600  # somebody has to see to it
 
 
 class UnchargeableAmount(Conflict):

@@ -106,6 +106,13 @@ def test_a_problem_of_an_operation_names_its_codes_and_shows_each(name):
         assert all(f"`{code}`" in response["description"] for code in codes_of(response))
 
 
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_who_has_to_wait_is_told_for_how_long(name):
+    operation = OPERATIONS[name]
+    for status in {429, 503} & operation["responses"].keys():
+        assert "Retry-After" in response_of(DOCUMENT, operation, status)["headers"]
+
+
 def test_the_codes_are_an_enumeration_of_what_the_operations_name():
     named = {code for one in DOCUMENT["components"]["responses"].values() for code in codes_of(one)}
     enumerated = DOCUMENT["components"]["schemas"]["ProblemCode"]["enum"]

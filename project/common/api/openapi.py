@@ -28,9 +28,11 @@ SUCCESSES = {
     204: "Done, no content",
     304: "Unchanged since the `ETag` that was sent as `If-None-Match`",
 }
+RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
 HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "`Bearer`."}},
-    429: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
+    429: RETRY_AFTER,
+    503: RETRY_AFTER,
 }
 
 

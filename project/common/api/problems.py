@@ -14,6 +14,8 @@ from django.utils.translation import gettext_noop
 from django.views import defaults
 
 CONTENT_TYPE = "application/problem+json"
+# Seconds to wait where nobody knows how long it will take.
+UNAVAILABLE_FOR = 5
 API_PREFIX = "/api/"
 
 # The code of a problem that has no more exact one.
@@ -106,6 +108,8 @@ def problem(
     response = HttpResponse(content, status=status, content_type=CONTENT_TYPE)
     if status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = "Bearer"
+    elif status == HTTPStatus.SERVICE_UNAVAILABLE:
+        retry_after = retry_after or UNAVAILABLE_FOR
     if retry_after is not None:
         response["Retry-After"] = str(max(1, math.ceil(retry_after)))
     return response
