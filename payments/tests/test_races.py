@@ -322,15 +322,33 @@ def test_what_three_reject_at_once_is_rejected_once(administrator):
     assert PaymentMove.objects.count() == 1
 
 
-def test_access_that_two_give_at_once_is_given_once(administrator):
-    payment = PaymentFactory.create()
+@pytest.mark.parametrize("orders", [1, 2])
+def test_access_that_two_give_at_once_is_given_once(administrator, course, learner, orders):
+    """By one order of it, or by two."""
+    payments = [
+        PaymentFactory.create(payer=learner, course=course, status=status)
+        for status in ("pending", "failed")[:orders]
+    ]
+    give = partial(staff.give_access, by=administrator, reason="a guest")
     outcomes = at_once(
-        *[partial(staff.give_access, payment=payment, by=administrator, reason="a guest")] * 2,
+        *[partial(give, payment=payment) for payment in (payments[0], payments[-1])],
         before_writing=Access,
         refused=(staff.AlreadyOpen,),
     )
     assert kinds(outcomes) == {Access: 1, staff.AlreadyOpen: 1}
     assert Access.objects.count() == 1
+
+
+@pytest.mark.postgresql
+def test_who_orders_while_their_cash_is_confirmed_hears_that_it_is_paid(
+    api, learner, administrator, course
+):
+    payment = PaymentFactory.create(payer=learner, course=course)
+    _paid, answer, waited = meanwhile(
+        partial(staff.confirm_payment, payment=payment, by=administrator, reason="Till"),
+        lambda: api(learner).post("payments", {"course_id": course.pk, "method": "cash"}),
+    )
+    assert (answer.status_code, answer.json()["code"], waited) == (409, "already_paid", True)
 
 
 @pytest.mark.reported("Two refunds at once gave back more than was paid.")

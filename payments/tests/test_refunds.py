@@ -26,6 +26,7 @@ from payments.tests.events import a_refund, an_event
 from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
 from payments.tests.sandbox import Fault
 from payments.tests.shop import events_of
+from project.tests.transactions import WRITES, watched
 
 pytestmark = pytest.mark.django_db
 
@@ -358,8 +359,9 @@ def test_what_stripe_refuses_is_kept_with_its_reason(bought, refund, stripe_sand
     """A dispute that we did not hear of."""
     [charge] = stripe_sandbox.sandbox.all("charge")
     stripe_sandbox.sandbox.open_dispute(charge["id"])
-    with pytest.raises(ProviderRefused):
+    with pytest.raises(ProviderRefused), watched() as noted:
         refund(bought)
+    assert [sql for sql, block in noted if sql.startswith(WRITES) and block is None] == []
     assert state(bought) == ("paid", 0, True)
     assert bought.refunds.values_list("status", "failure").get() == ("failed", "charge_disputed")
 
@@ -424,6 +426,45 @@ def test_a_short_look_leaves_no_gap_before_the_nightly_one(stripe_sandbox):
     catching_up.catch_up(since=now)
     catching_up.catch_up(since=now - timedelta(hours=22))
     assert StripeLook.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("last", "told", "is_heard_of"),
+    [
+        # Another look began so long ago, and the event is so old.
+        (timedelta(hours=20), timedelta(hours=20, minutes=59), True),
+        (timedelta(hours=20), timedelta(hours=21, minutes=1), False),
+        (timedelta(days=29), timedelta(days=28), True),
+        (None, timedelta(days=29, hours=23), True),
+        (None, timedelta(days=30, minutes=1), False),
+        (timedelta(days=90), timedelta(days=30, minutes=1), False),
+    ],
+)
+def test_a_look_begins_an_hour_before_the_last_one_and_goes_back_thirty_days(
+    buy, stripe_sandbox, last, told, is_heard_of
+):
+    now = timezone.now()
+    payment = Payment.objects.get(pk=buy().json()["id"])
+    stripe_sandbox.sandbox.pay(payment.session_id)
+    for event in stripe_sandbox.events:
+        kept = stripe_sandbox.sandbox._kept["objects"][event["id"]]
+        kept["created"] = int((now - told).timestamp())
+    if last:
+        StripeLook.objects.create(
+            started_at=now - last, livemode=False, account_id=stripe.ask_account().id
+        )
+    look = catching_up.catch_up(at=now)
+    assert (look.events > 0) is (look.missed > 0) is is_heard_of
+    assert state(payment)[0] == ("paid" if is_heard_of else "pending")
+
+
+def test_a_look_says_when_and_where_it_was(stripe_sandbox):
+    now = timezone.now()
+    catching_up.catch_up(at=now)
+    kept = StripeLook.objects.get()
+    account = stripe.ask_account()
+    assert (kept.started_at, kept.livemode, kept.account_id) == (now, False, account.id)
+    assert account.id
 
 
 def test_an_event_that_cannot_be_applied_does_not_hold_up_those_after_it(

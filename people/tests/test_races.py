@@ -13,6 +13,8 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import F
+from ninja_jwt.token_blacklist.models import BlacklistedToken
+from ninja_jwt.tokens import RefreshToken
 from PIL import Image
 
 from people import one_time_links
@@ -119,6 +121,26 @@ def test_log_outs_at_once_are_all_done(api, learner):
         *[lambda: api(None).post("auth/logout", body)] * THREADS, before_writing=TokenFamily
     )
     assert statuses(answers) == {204: THREADS}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_token_of_before_there_were_families_is_logged_out_while_it_is_exchanged(
+    api, learner, first
+):
+    old: Any = RefreshToken.for_user(learner)  # type: ignore[misc]
+    old["version"] = learner.token_version
+    token = str(old)
+    acts = [
+        lambda: api(None).post("auth/logout", {"refresh": token}),
+        lambda: refresh(api, token),
+    ]
+    outcomes = at_once(*(acts if first else acts[::-1]), before_writing=BlacklistedToken)
+    ended, exchanged = outcomes if first else outcomes[::-1]
+    assert ended.status_code == 204
+    if connection.vendor == "postgresql":  # which tells who is first
+        assert exchanged.status_code == (401 if first else 200)
+    for kept in {token, exchanged.json().get("refresh", token)}:
+        assert refresh(api, kept).status_code == 401
 
 
 def test_one_email_registers_once(api):
