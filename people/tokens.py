@@ -40,6 +40,8 @@ FAMILY_CLAIM = "family"
 GENERATION_CLAIM = "generation"
 VERSION_CLAIM = "version"
 VERSION = placeholder(2)
+# More than people have devices: who logs in without end fills no table.
+LOG_INS_AT_MOST = 1000
 ACCOUNT = [field.attname for field in User._meta.concrete_fields]
 
 
@@ -252,9 +254,12 @@ def forget_expired() -> int:
 
 def _found_family(user_id: int, family_id: UUID) -> TokenFamily:
     now = timezone.now()
-    return TokenFamily.objects.create(
+    family = TokenFamily.objects.create(
         pk=family_id, user_id=user_id, issued_at=now, expires_at=now + RefreshToken.lifetime
     )
+    newest_first = TokenFamily.objects.filter(user_id=user_id).order_by("-issued_at", "pk")
+    TokenFamily.objects.filter(pk__in=newest_first.values("pk")[LOG_INS_AT_MOST:]).delete()
+    return family
 
 
 def _families(claims: RefreshClaims) -> TokenFamilyQuerySet:

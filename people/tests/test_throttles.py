@@ -15,7 +15,7 @@ from django.core.cache import cache, caches
 from django.utils import timezone
 
 from conftest import require_or_skip
-from people import login_queue, throttles
+from people import login_queue, throttles, tokens
 from people.models import User
 from people.tests.factories import PASSWORD, UserFactory
 from people.throttles import UNKNOWN
@@ -126,6 +126,16 @@ def test_a_period_begins_with_the_first_call_and_ends_when_it_is_over(api, setti
         assert fail()["Retry-After"] == "1"
         clock.shift(timedelta(seconds=0.5))
         assert statuses([fail() for _call in range(4)]) == [401, 401, 401, 429]
+
+
+def test_who_logs_in_without_end_ends_their_oldest_log_ins(api, learner, stranger, monkeypatch):
+    monkeypatch.setattr(tokens, "LOG_INS_AT_MOST", 3)
+    first, *others = [
+        log_in(api, person.email).json() for person in [learner, stranger, *[learner] * 3]
+    ]
+    for refused, pair in [(True, first), *[(False, other) for other in others]]:
+        answer = api(None).post("auth/token/refresh", {"refresh": pair["refresh"]})
+        assert answer.status_code == (401 if refused else 200)
 
 
 def test_successes_are_not_counted(api, learner):
