@@ -6,16 +6,17 @@
 
 INSERT INTO people_user (id, password, last_login, is_superuser, first_name, last_name, is_staff,
     is_active, date_joined, email, phone, city, avatar, language, blocked_at, blocked_reason,
-    token_version)
-SELECT n, '!', now() - (n % 21) * interval '1 day' - (n % 1440) * interval '1 minute', n = 1,
-    (ARRAY['Ivan', 'Olga', 'Petr', 'Maria'])[1 + n % 4] || n / 1000,
-    (ARRAY['Ivanova', 'Petrov', 'Smirnova', 'Larsen'])[1 + n * 7 % 4], n % 100000 = 1,
+    token_version, searched, searched_by_staff)
+SELECT *, lower(first_name || ' ' || city), lower(last_name || ' ' || email)
+FROM (SELECT n AS id, '!' AS password, now() - (n % 21) * interval '1 day' - (n % 1440) * interval '1 minute', n = 1,
+    (ARRAY['Ivan', 'Olga', 'Petr', 'Maria'])[1 + n % 4] || n / 1000 AS first_name,
+    (ARRAY['Ivanova', 'Petrov', 'Smirnova', 'Larsen'])[1 + n * 7 % 4] AS last_name, n % 100000 = 1,
     n % 50 <> 3, now() - (n % 730) * interval '1 day' - (n % 1440) * interval '1 minute',
-    'person' || n || '@school.example', '',
-    (ARRAY['Moscow', 'Tallinn', 'Oslo', 'Самара'])[1 + n * 3 % 4], '', 'en',
+    'person' || n || '@school.example' AS email, '',
+    (ARRAY['Moscow', 'Tallinn', 'Oslo', 'Самара'])[1 + n * 3 % 4] AS city, '', 'en',
     CASE WHEN n % 50 = 3 THEN now() END,
     CASE WHEN n % 500 = 3 THEN 'staff' WHEN n % 50 = 3 THEN 'inactivity' ELSE '' END, 0
-FROM generate_series({people_from}, {people}) n;
+    FROM generate_series({people_from}, {people}) n) numbers;
 
 INSERT INTO lms_course (id, owner_id, title, description, summary, description_html, preview, price,
     is_published, created_at, updated_at, materials_updated_at, searched)
@@ -36,10 +37,10 @@ SELECT course.id * 3 + n - 3,
     lower((ARRAY['Flour', 'Water', 'Lesson'])[n] || ' ' || course.id || ' words')
 FROM lms_course course, generate_series(1, 3) n WHERE course.id >= {courses_from};
 
-INSERT INTO payments_payment (id, payer_id, course_id, title, amount, currency, method, status,
+INSERT INTO payments_payment (id, payer_id, course_id, title, searched, amount, currency, method, status,
     created_at, paid_at, external_id, token, attempt, session_id, session_url, payment_intent_id,
     refunded_amount, account_id, refusal, received_currency)
-SELECT n, payer, course.id, course.title, 990 + n % 1000, 'RUB', way, state, at,
+SELECT n, payer, course.id, course.title, lower(course.title), 990 + n % 1000, 'RUB', way, state, at,
     CASE WHEN state IN ('paid', 'refunded') THEN at END, 'B-' || n, gen_random_uuid(), 1,
     CASE WHEN way = 'stripe' THEN 'cs_test_' || n ELSE '' END, '',
     CASE WHEN way = 'stripe' THEN 'pi_' || n ELSE '' END,
@@ -70,9 +71,9 @@ SELECT payer_id, course_id * 3 - n, paid_at FROM payments_payment, generate_seri
 WHERE id >= {payments_from} AND paid_at IS NOT NULL
 ON CONFLICT DO NOTHING;
 
-INSERT INTO mail_mailing (id, kind, key, subject_id, title, state, listed_up_to, listing_attempts,
+INSERT INTO mail_mailing (id, kind, key, subject_id, title, searched, state, listed_up_to, listing_attempts,
     due_at, created_at)
-SELECT id, 'course_update', 'course_update:' || id, id, title, 'listed', 0, 0, updated_at, updated_at
+SELECT id, 'course_update', 'course_update:' || id, id, title, lower(title), 'listed', 0, 0, updated_at, updated_at
 FROM lms_course WHERE id >= {courses_from};
 
 INSERT INTO mail_delivery (mailing_id, recipient_id, status, urgent, attempts, refusals, due_at,

@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate, post_save
+from django.db.models.signals import post_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,8 +11,6 @@ class LmsConfig(AppConfig):
         # These modules load models, which can't be done before the applications are.
         from lms.services.searching import author_saved  # noqa: PLC0415
         from people.models import User  # noqa: PLC0415
-        from project.common.db.searched import create_search_tables  # noqa: PLC0415
 
-        post_migrate.connect(create_search_tables, sender=self)
         # A person is renamed in many ways: by themselves, by staff, by an erasure, by a fixture.
         post_save.connect(author_saved, sender=User)

@@ -16,7 +16,9 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from people.validators import ERASED_DOMAIN, validate_mailbox, validate_phone
+from project.common.db.derived import DerivedModel
 from project.common.db.search import FEW, contains, find
+from project.common.db.searched import SearchedField
 from project.common.images import random_name
 from project.common.versions import version_of
 
@@ -48,7 +50,11 @@ class BlockReason(models.TextChoices):
     ERASED = "erased", _("erased at the person's own request")
 
 
-STAFF_SEARCHES = ("email", "first_name", "last_name", "phone", "city")
+# What finds a person: the public part of the profile; for staff who see names and e-mails, these as
+# well; and for those who see people, the phone, too.
+PUBLIC_SEARCHES = ("searched",)
+NAME_SEARCHES = (*PUBLIC_SEARCHES, "searched_by_staff")
+STAFF_SEARCHES = (*NAME_SEARCHES, "phone")
 # The last sign of life, as the database reckons it.
 LAST_SEEN = Coalesce("last_login", "date_joined")
 
@@ -74,7 +80,7 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def matching(self, text: str) -> Self:
         """People with `text` in the public part of their profile."""
-        return self.filter(contains(text, "first_name", "city"))
+        return self.filter(contains(text, *PUBLIC_SEARCHES))
 
     def not_erased(self) -> Self:
         return self.exclude(blocked_reason=BlockReason.ERASED)
@@ -89,6 +95,10 @@ class UserQuerySet(models.QuerySet["User"]):
     def found_by_staff(self, text: str) -> Self:
         """People with `text` in their email, name, phone or city."""
         return find(self, contains(text, *STAFF_SEARCHES))
+
+    def named_like(self, text: str) -> Self:
+        """People with `text` in their email, name or city."""
+        return self.filter(contains(text, *NAME_SEARCHES))
 
     def soon_blocked(self, *, at: datetime | None = None) -> Self:
         """Accounts that the inactivity sweep will block within a week from `at` (default: now), if
@@ -144,10 +154,12 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
 
 
 # What changes by itself, or is never shown.
-NO_EDIT = frozenset({"password", "last_login", "warned_at", "token_version", "identity"})
+NO_EDIT = frozenset(
+    {"password", "last_login", "warned_at", "token_version", "identity", *NAME_SEARCHES}
+)
 
 
-class User(AbstractUser):
+class User(DerivedModel, AbstractUser):
     """A person. `is_active` is False while blocked; `blocked_reason` says by whom."""
 
     username = None  # type: ignore[assignment]
@@ -173,6 +185,8 @@ class User(AbstractUser):
     # Names the account in tokens and links. The number would not do: after a backup was put back it is
     # given again, and whoever had it would hold tokens of somebody else.
     identity = models.UUIDField(default=uuid4, db_default=UUID4(), unique=True, editable=False)
+    searched = SearchedField(of=["first_name", "city"])
+    searched_by_staff = SearchedField(of=["last_name", "email"])
     # Every token carries the version it was issued under; raising it ends them all at once.
     token_version = models.PositiveIntegerField(default=0, editable=False)
 

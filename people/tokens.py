@@ -34,6 +34,7 @@ from project.common.db.compiled import (
     compiled_once,
     placeholder,
 )
+from project.common.db.derived import DerivedField
 
 ACCOUNT_CLAIM = "account"
 FAMILY_CLAIM = "family"
@@ -42,7 +43,7 @@ VERSION_CLAIM = "version"
 VERSION = placeholder(2)
 # More than people have devices: who logs in without end fills no table.
 LOG_INS_AT_MOST = 1000
-ACCOUNT = [field.attname for field in User._meta.concrete_fields]
+ACCOUNT = [one.attname for one in User._meta.concrete_fields if not isinstance(one, DerivedField)]
 
 
 @cache

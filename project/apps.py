@@ -14,6 +14,10 @@ class ProjectConfig(AppConfig):
 
     def ready(self) -> None:
         read_with_former_keys()
+        # It loads a model, which can't be done before the applications are.
+        from project.common.db.searched import create_search_tables  # noqa: PLC0415
+
+        post_migrate.connect(create_search_tables)
         # This is Django's way to say "the tables are there",
         # and the one moment at which every deployment, test run and fresh clone agrees. The sender is
         # the app with the table: Django sends nothing for an app without models, as this one is.

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, cast, override
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth import get_user_model
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -18,6 +17,7 @@ from lms.models import Access, AccessSource, Course, Lesson
 from lms.models.access import AccessQuerySet
 from lms.services import accesses
 from people.current_user import current_user
+from people.models import NAME_SEARCHES, User
 from project.common.admin.actions import ActionsAdmin, Facts, ReasonForm, StaffAction
 from project.common.admin.base import FieldNames, Label, ReadOnly, column, display
 from project.common.admin.filters import (
@@ -87,9 +87,7 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
             ["searched"],
             lambda lesson: f"{lesson} · {lesson.course}",
         ),
-        "people": Choices(
-            get_user_model().objects.all, ["email", "first_name", "last_name"], person_and_email
-        ),
+        "people": Choices(User.objects.all, NAME_SEARCHES, person_and_email),
     }
     list_display = ("learner", "target", "source", "state", "created_at", "revoked_at")
     list_filter = (
@@ -100,7 +98,7 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
         ("created_at", DaysFilter),
     )
     search_fields = ("user__email",)  # opens the search box; `found` searches
-    search_help_text = gettext_lazy("Learner's email")
+    search_help_text = gettext_lazy("Learner's name or email")
     ordering = ("-id",)
     sortable_by = ()
     actions = None

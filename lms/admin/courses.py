@@ -22,7 +22,7 @@ from lms.models import Access, Completion, Course, Lesson, Subscription
 from lms.models.courses import CourseQuerySet
 from lms.services import authoring, ordering
 from people.current_user import current_user
-from people.models import User
+from people.models import NAME_SEARCHES, PUBLIC_SEARCHES, User
 from project.common.admin.base import FieldNames, Label, TabularInline, column, display
 from project.common.admin.filters import DaysFilter, choices_response, choose_from, found_by_term
 
@@ -234,9 +234,8 @@ class CourseAdmin(MaterialsAdmin[Course]):
         people = get_user_model().objects.filter(
             Exists(self.get_queryset(request).filter(owner=OuterRef("pk")))
         )
-        known = ["first_name"]
-        if viewer.has_perm("people.view_user"):
-            known += ["last_name", "email"]
-        authors = found_by_term(request, people, *known)
+        sees_names = viewer.has_perm("people.view_user")
+        searches = NAME_SEARCHES if sees_names else PUBLIC_SEARCHES
+        authors = found_by_term(request, people, *searches)
         label = partial(person_label, viewer)
         return choices_response(request, authors.order_by("pk"), label)

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from people.models import User
+from people.models import NAME_SEARCHES, User
 from project.common.db.search import Owners, contains, find
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ class AccessQuerySet(models.QuerySet["Access"]):
         return self.filter(revoked_at__isnull=False)
 
     def of_people_like(self, text: str) -> Self:
-        """Rights of the people with `text` in their e-mail."""
+        """Rights of the people with `text` in their name or e-mail."""
         people = get_user_model()._base_manager  # noqa: SLF001 - of those who left, too
-        return find(self, of=Owners("user", people.filter(contains(text, "email"))))
+        return find(self, of=Owners("user", people.filter(contains(text, *NAME_SEARCHES))))
 
     def held_by(self, user: User) -> Self:
         return self.active().filter(user_id=user.pk)

@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 from django.contrib import admin
-from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -18,6 +17,7 @@ from payments.admin.import_export import PaymentImportExportMixin
 from payments.admin.timeline import timeline
 from payments.models import Payment, PaymentStatus
 from payments.models.querysets import PaymentQuerySet
+from people.models import NAME_SEARCHES, User
 from project.common.admin.actions import ActionsAdmin, Facts
 from project.common.admin.base import Label, column, display
 from project.common.admin.filters import (
@@ -49,9 +49,7 @@ class PaymentAdmin(
 ):
     choices = {
         "courses": Choices(Course.objects.all, ["searched"]),
-        "payers": Choices(
-            get_user_model().objects.all, ["email", "first_name", "last_name"], person_and_email
-        ),
+        "payers": Choices(User.objects.all, NAME_SEARCHES, person_and_email),
     }
     list_display = (
         "title",
@@ -72,7 +70,9 @@ class PaymentAdmin(
         ("paid_at", DaysFilter),
     )
     search_fields = ("title",)  # opens the search box; `found` searches
-    search_help_text = gettext_lazy("Title or payer's email; number, external ID or Stripe ID")
+    search_help_text = gettext_lazy(
+        "Title, payer's name or email; number, external ID or Stripe ID"
+    )
     ordering = ("-created_at", "-id")
     sortable_by = ("created_at",)
     fieldsets = (

@@ -27,10 +27,12 @@ from payments.models.states import (
     PaymentMethod,
     PaymentStatus,
 )
+from project.common.db.derived import DerivedModel
+from project.common.db.searched import SearchedField
 from project.common.money import shown
 
 
-class Payment(MadeAtStripe):
+class Payment(MadeAtStripe, DerivedModel):
     """A payment of one person for one course or one lesson.
 
     `title`, `amount` and `currency` are the ones at the time of purchase. An order that came to
@@ -64,6 +66,7 @@ class Payment(MadeAtStripe):
         verbose_name=_("lesson"),
     )
     title = models.CharField(_("title"), max_length=200)
+    searched = SearchedField(of=["title"])
     amount = models.DecimalField(
         _("amount"), max_digits=10, decimal_places=2, validators=[MinValueValidator(0)]
     )

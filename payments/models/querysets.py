@@ -26,7 +26,7 @@ from payments.models.states import (
     PaymentMethod,
     PaymentStatus,
 )
-from people.models import User
+from people.models import NAME_SEARCHES, User
 from project.common.db.search import Owners, contains, find
 
 if TYPE_CHECKING:
@@ -122,14 +122,14 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         return self.whole().filter(at_stripe | offline, status=PaymentStatus.PENDING)
 
     def found_by_staff(self, text: str) -> Self:
-        """Payments with `text` in their title or the payer's e-mail, or with exactly this number,
-        external id, or id at Stripe."""
+        """Payments with `text` in their title or the payer's name or e-mail, or with exactly this
+        number, external id, or id at Stripe."""
         people = get_user_model()._base_manager  # noqa: SLF001 - payments of those who left, too
-        payers = people.filter(contains(text, "email"))
+        payers = people.filter(contains(text, *NAME_SEARCHES))
         exact = Q(external_id=text) | Q(session_id=text) | Q(payment_intent_id=text)
         if text.isdecimal() and len(text) < len(str(2**63)):
             exact |= Q(pk=int(text))
-        return find(self, exact, contains(text, "title"), of=Owners("payer", payers))
+        return find(self, exact, contains(text, "searched"), of=Owners("payer", payers))
 
     def processing_too_long(self, *, at: datetime | None = None) -> Self:
         """Payments whose money has been on its way for over a week, with `moved_at`: since when."""

@@ -29,6 +29,7 @@ from payments.services.findings import close_findings, note_finding, settle_find
 from people.models import User
 from project.common.background.queue import enqueue
 from project.common.db.bulk import insert_rows, reserve_ids
+from project.common.db.searched import normalised
 from project.common.errors import Conflict
 from project.mail.services import send_to_one
 
@@ -202,8 +203,11 @@ def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
     numbered = list(zip(ids, payments, strict=True))
     insert_rows(
         Payment,
-        ("id", "refunded_amount", *NewPayment._fields),
-        ((number, _refunded_of(payment), *payment) for number, payment in numbered),
+        ("id", "refunded_amount", "searched", *NewPayment._fields),
+        (
+            (number, _refunded_of(payment), normalised(payment.title), *payment)
+            for number, payment in numbered
+        ),
     )
     by_id = cause.by.pk if cause.by else None
     now = timezone.now()

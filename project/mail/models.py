@@ -12,6 +12,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from project.common.db.counting import number_of
+from project.common.db.derived import DerivedModel
+from project.common.db.searched import SearchedField
 from project.mail.kinds import label_of
 
 
@@ -50,7 +52,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         return self.annotate(**numbers)
 
 
-class Mailing(models.Model):
+class Mailing(DerivedModel):
     """One mail to one or many people. `kind` names who writes it (settings.MAIL_KINDS), and
     `subject_id` is the primary key of what it is about."""
 
@@ -60,6 +62,7 @@ class Mailing(models.Model):
     subject_id = models.PositiveBigIntegerField(_("about"), null=True, blank=True)
     # For people, as it was when the mail was asked for: the title of the course.
     title = models.CharField(_("title"), max_length=200, blank=True)
+    searched = SearchedField(of=["title"])
     state = models.CharField(
         _("state"), max_length=10, choices=MailingState, default=MailingState.LISTING
     )

@@ -48,10 +48,13 @@ ELSEWHERE = {
         "warned_at": "the mails",
         "token_version": "ends tokens, says nothing",
         "identity": "in tokens and links, says nothing",
+        "searched": "the texts that it is made of",
+        "searched_by_staff": "the texts that it is made of",
         "user_permissions": "groups give rights",
     },
     "payments.Payment": {
         "title": "the name of the page",
+        "searched": "the texts that it is made of",
         "amount": "amount_shown",
         "currency": "amount_shown",
         "refunded_amount": "refunded",

@@ -1,6 +1,5 @@
 """Searching text as people expect it: words in any order and letter case; and finding few among many."""
 
-import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from functools import reduce
@@ -11,7 +10,7 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Exists, F, Lookup, Model, OuterRef, Q, QuerySet, TextField
 from django.db.models.expressions import Col
-from django.db.models.lookups import IContains, IRegex
+from django.db.models.lookups import IContains
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.where import WhereNode
 
@@ -128,18 +127,14 @@ class _EqualsAny(_Lookup):
 @CharField.register_lookup
 @TextField.register_lookup
 class _HasWords(_TextLookup):
-    """The words as they are, whatever the letter case. SQLite's LIKE knows the case of Latin letters
-    only, its REGEXP (Python's) of all."""
+    """The words as they are, whatever the letter case, of which SQLite knows that of Latin letters
+    only: for codes and numbers."""
 
     lookup_name = "has_words"
     prepare_rhs = False
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         each: list[Any] = [IContains(self.lhs, word) for word in self.rhs]
-        return WhereNode(each).as_sql(compiler, connection)
-
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
-        each: list[Any] = [IRegex(self.lhs, re.escape(word)) for word in self.rhs]
         return WhereNode(each).as_sql(compiler, connection)
 
 

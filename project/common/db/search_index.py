@@ -1,10 +1,18 @@
-"""The index behind `contains` (project.common.db.search), as an operation of migrations."""
+"""What migrations do for searches: the index behind `contains` (project.common.db.search), and the
+texts that are searched."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import override
 
+from django.db import transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation, OperationCategory
-from django.db.migrations.state import ProjectState
+from django.db.migrations.state import ProjectState, StateApps
+
+from project.common.db.searched import normalised as as_searched
+
+BATCH = 1000
 
 
 class CreateSearchIndex(Operation):
@@ -49,7 +57,7 @@ class CreateSearchIndex(Operation):
         words = ", ".join(f"{expression.format(quoted(one))} gin_trgm_ops" for one in columns)
         schema_editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         schema_editor.execute(
-            f"CREATE INDEX {quoted(self.name)} ON {quoted(options.db_table)} USING gin ({words})"
+            f"CREATE INDEX IF NOT EXISTS {quoted(self.name)} ON {quoted(options.db_table)} USING gin ({words})"
         )
 
     @override
@@ -62,7 +70,7 @@ class CreateSearchIndex(Operation):
     ) -> None:
         """The extension stays: other indexes need it."""
         if schema_editor.connection.vendor == "postgresql":
-            schema_editor.execute(f"DROP INDEX {schema_editor.quote_name(self.name)}")
+            schema_editor.execute(f"DROP INDEX IF EXISTS {schema_editor.quote_name(self.name)}")
 
 
 class DropSearchIndex(CreateSearchIndex):
@@ -73,3 +81,36 @@ class DropSearchIndex(CreateSearchIndex):
 
     database_forwards = CreateSearchIndex.database_backwards
     database_backwards = CreateSearchIndex.database_forwards
+
+
+def fill_searched(
+    app_label: str, model_name: str, columns: dict[str, Sequence[str]]
+) -> Callable[[StateApps, BaseDatabaseSchemaEditor], None]:
+    """For `RunPython`: fill in the columns, each made of some fields, of rows from before there were
+    such columns. A batch is a transaction of its own, which locks its rows: an edit at the same
+    moment is not overwritten. Stopped half-way, it may be run again, in a migration that is not
+    atomic."""
+    return partial(_fill_searched, app_label, model_name, columns)
+
+
+def _fill_searched(
+    app_label: str,
+    model_name: str,
+    columns: dict[str, Sequence[str]],
+    apps: StateApps,
+    schema_editor: BaseDatabaseSchemaEditor,
+) -> None:
+    alias = schema_editor.connection.alias
+    rows = apps.get_model(app_label, model_name)._base_manager.using(alias).order_by("pk")  # noqa: SLF001 - documented
+    fields = {name for names in columns.values() for name in names}
+    empty = rows.filter(**dict.fromkeys(columns, ""))
+    last = 0
+    while keys := list(empty.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
+        last = keys[-1]
+        with transaction.atomic(using=alias):
+            batch = list(rows.filter(pk__in=keys).only(*fields).select_for_update())
+            for row in batch:
+                for column, names in columns.items():
+                    texts = [getattr(row, name) for name in names]
+                    setattr(row, column, as_searched("\n".join(texts)))
+            rows.bulk_update(batch, [*columns])

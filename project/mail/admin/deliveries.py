@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
 from project.common.admin.base import AdministratorsAdmin, Label, column, display
-from project.common.db.search import Owners, contains, find
+from project.common.db.search import Owners, find
 from project.mail import services
 from project.mail.admin.filters import MailingFilter, OutcomeFilter
 from project.mail.models import FAILED, Delivery, DeliveryStatus
@@ -46,7 +46,7 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     list_display = ("address", "mailing", "outcome", "attempts", "next_try", "answer")
     list_filter = (OutcomeFilter, MailingFilter)
     search_fields = ("recipient",)  # opens the search box; `found` searches
-    search_help_text = gettext_lazy("Recipient's email")
+    search_help_text = gettext_lazy("Recipient's name or email")
     ordering = ("-id",)
     sortable_by = ()
     fields = (
@@ -64,7 +64,7 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
         return rows.select_related("recipient", "mailing")
 
     def found(self, rows: QuerySet[Delivery], text: str) -> QuerySet[Delivery]:
-        people = get_user_model().objects.filter(contains(text, "email"))
+        people = get_user_model().objects.named_like(text)
         return find(rows, of=Owners("recipient", people))
 
     @display(description=gettext_lazy("outcome"), label=COLOURS)

@@ -119,7 +119,7 @@ class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
         return cast(MailingQuerySet, rows).counted()
 
     def found(self, rows: QuerySet[Mailing], text: str) -> QuerySet[Mailing]:
-        return find(rows, contains(text, "title"))
+        return find(rows, contains(text, "searched"))
 
     @display(description=gettext_lazy("kind"))
     def kind_label(self, mailing: Mailing) -> str:
