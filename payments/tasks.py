@@ -2,9 +2,14 @@
 
 from datetime import UTC, datetime
 
+from django.utils import timezone
+
 from payments.models import Finding, MoveSource, Payment
 from payments.services import catching_up, consistency, purchase, reconciliation, refunds
 from project.common.background.queue import enqueue
+
+# Seconds of work in one task, well below Q_CLUSTER["timeout"].
+SLICE = 20.0
 
 
 def reconcile_payments() -> str:
@@ -29,10 +34,15 @@ def catch_up_with_stripe(since: int | None = None) -> str:
     return f"{look.events} events, {look.missed} of them not told before"
 
 
-def check_payments() -> str:
+def check_payments(after: int = 0, began: float | None = None) -> str:
     """Find where payments, access and Stripe disagree, and repair what needs no decision; to be
-    scheduled once a night."""
-    consistency.check_payments(fix=True)
+    scheduled once a night. What a task has no time for is done by one that follows."""
+    began = began or timezone.now().timestamp()
+    at = datetime.fromtimestamp(began, UTC)
+    rest = consistency.check_payments(fix=True, at=at, after=after, seconds=SLICE)
+    if rest:
+        enqueue("payments.tasks.check_payments", rest, began)
+        return f"checked up to number {rest}, to be continued"
     compare_with_stripe(*consistency.to_ask_about())
     return f"{Finding.objects.open().count()} findings are open"
 

@@ -20,7 +20,7 @@ from django.utils.crypto import get_random_string
 
 from lms.models import Course, Lesson, Subscription
 from payments.models import Payment
-from payments.services import consistency
+from payments.services import books
 from people.models import DEMO_DOMAIN, DEMO_PASSWORD, User
 
 MODELS: tuple[Any, ...] = (User, Course, Lesson, Subscription, Payment)
@@ -50,7 +50,7 @@ def load() -> list[Account]:
             password=make_password(password), last_login=timezone.now()
         )
         # The payments of the fixture are written as they are: give what was paid for.
-        for found in list(consistency.find_in_books()):
+        for found in list(books.find_in_books()):
             if found.repair is not None:
                 found.repair()
     return _accounts(password)

@@ -1,54 +1,49 @@
 """Where money, access and Stripe disagree, and what can be repaired of it (docs/rules.md, 12.19)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import chain
-from typing import Any
+from math import inf
+from operator import attrgetter
+from time import monotonic
 
 from django.db.models import (
-    BigIntegerField,
-    Case,
-    CharField,
-    Exists,
     F,
-    OuterRef,
     Q,
-    Subquery,
-    Value,
-    When,
 )
-from django.db.models.functions import Cast, Concat, Substr
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Access, AccessSource
-from lms.models.access import AccessQuerySet
 from payments.models import (
-    AutomaticReason,
     Finding,
     FindingKind,
-    MoveSource,
     Payment,
     PaymentMethod,
     PaymentStatus,
-    Refund,
     RefundStatus,
     StripeOutcome,
 )
 from payments.models.findings import AT_STRIPE
-from payments.models.querysets import PaymentQuerySet
-from payments.models.states import OPEN_STATUSES, PREFIX
-from payments.provider import asking, stripe
+from payments.provider import stripe
 from payments.provider.types import ProviderRefused, Session
+from payments.services.books import (
+    BATCH,
+    NAMELESS,
+    SOURCE,
+    TO_BE_TOLD,
+    Disagreement,
+    Scope,
+    about,
+    find_in_books,
+)
 from payments.services.findings import close_findings, note_finding
-from payments.services.modes import is_here, mode, require_here
-from payments.services.refunds import ask_about_refunds, facts_of_failure
+from payments.services.modes import is_here, require_here
+from payments.services.refunds import ask_about_refunds
 from payments.services.stripe_events import apply_session, contradiction_of, status_of
-from payments.services.transitions import Cause, settle_access
 from project.common.errors import Conflict
 
 # Of the payments that are settled, so many are asked about in a night: one or two requests each make
@@ -56,9 +51,6 @@ from project.common.errors import Conflict
 SETTLED_PER_NIGHT = 1000
 # Of those, so many in one task, which may take a minute.
 AT_ONCE = 50
-# A refund is answered within seconds, and settled by the banks within ten days.
-REFUND_ANSWERED_IN = timedelta(days=1)
-REFUND_SETTLED_IN = timedelta(days=10)
 # What may go away by doing what the facts say, without anybody's decision.
 REPAIRABLE = (
     FindingKind.PAID_WITHOUT_ACCESS,
@@ -73,15 +65,7 @@ NOT_IN_BOOKS = (
     FindingKind.WEBHOOK_DIFFERS,
     FindingKind.NOT_UNDERSTOOD,
 )
-# A payment of which Stripe has more to say: it is open, or has an open refund.
-TO_BE_TOLD = Q(status__in=OPEN_STATUSES) | Exists(
-    Refund.objects.requested().filter(payment=OuterRef("pk"))
-)
 WEBHOOK_SILENT_FOR = timedelta(days=3)
-# The reference of an access that has none of its own.
-NAMELESS = "access:"
-BATCH = 1000
-SOURCE = MoveSource.RECONCILIATION
 
 
 class StillThere(Conflict):
@@ -89,44 +73,39 @@ class StillThere(Conflict):
     message = _("It is still wrong, and a person has to decide what is to be done.")
 
 
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """What will be a finding; `repair` is None where a person has to decide."""
-
-    kind: FindingKind
-    reference: str
-    payment_id: int | None
-    params: dict[str, Any] = field(default_factory=dict)
-    repair: Callable[[], object] | None = None
-    # Then looking at our own books alone can't repair it.
-    repair_asks_stripe: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What is looked at: everything, or what one finding is about."""
-
-    payments: PaymentQuerySet
-    accesses: AccessQuerySet
-    at: datetime
-
-
-# --- Looking ---
-
-
-def check_payments(*, fix: bool = False, at: datetime | None = None) -> None:
-    """Compare our own books as a whole: keep what is wrong as findings, repair what can be repaired
-    if `fix`, and close what is found no more."""
+def check_payments(
+    *, fix: bool = False, at: datetime | None = None, after: int = 0, seconds: float = inf
+) -> int | None:
+    """Compare our own books: keep what is wrong as findings, and repair what can be repaired if
+    `fix`. Begins with the rows `after` this number, and returns the one to go on after if the time
+    is up. At the end, closes what was not found since `at`, when the first part began."""
     now = at or timezone.now()
-    for found in find_in_books(at=now):
-        _keep(found, fix=fix and not found.repair_asks_stripe, at=now)
+    ends = monotonic() + seconds
+    while upto := _last_at_once(after):
+        numbers = Q(pk__gt=after, pk__lte=upto)
+        scope = Scope(Payment.objects.filter(numbers), Access.objects.filter(numbers), now)
+        for found in sorted(find_in_books(scope), key=attrgetter("row_id")):
+            if found.row_id > after + 1 and monotonic() > ends:
+                return found.row_id - 1
+            _keep(found, fix=fix and not found.repair_asks_stripe, at=now)
+        after = upto
+        if monotonic() > ends:
+            return after
     # A webhook that was set right sends nothing of the kind any more.
-    silent = Finding.objects.filter(kind=FindingKind.WEBHOOK_DIFFERS)
-    close_findings(silent.filter(last_seen_at__lt=now - WEBHOOK_SILENT_FOR), at=now)
-    events = Q(kind=FindingKind.OTHER_MODE, payment=None)
-    told = Q(kind__in=NOT_IN_BOOKS) | events
-    gone = Finding.objects.exclude(told).filter(last_seen_at__lt=now)
-    close_findings(gone, at=now)
+    silent = Q(kind=FindingKind.WEBHOOK_DIFFERS, last_seen_at__lt=now - WEBHOOK_SILENT_FOR)
+    told = Q(kind__in=NOT_IN_BOOKS) | Q(kind=FindingKind.OTHER_MODE, payment=None)
+    gone = ~told & Q(last_seen_at__lt=now)
+    close_findings(Finding.objects.filter(silent | gone), at=now)
+    return None
+
+
+def _last_at_once(after: int) -> int | None:
+    """Up to which number a batch of each kind of rows goes; None if there are no more."""
+    books = (Payment.objects.all(), Access.objects.filter(source=AccessSource.PAYMENT))
+    following = [
+        book.filter(pk__gt=after).order_by("pk").values_list("pk")[:BATCH] for book in books
+    ]
+    return min((list(rows)[-1][0] for rows in following if rows), default=None)
 
 
 def to_ask_about(*, settled: int = SETTLED_PER_NIGHT) -> list[int]:
@@ -206,135 +185,6 @@ def _find_again(finding: Finding) -> Disagreement | None:
     return next((one for one in found if (one.kind, one.reference) == wanted), None)
 
 
-# --- In our own books ---
-
-
-def find_in_books(
-    scope: Scope | None = None, *, at: datetime | None = None
-) -> Iterator[Disagreement]:
-    """Tell what is wrong without asking Stripe, one by one; changes nothing."""
-    scope = scope or Scope(Payment.objects.all(), Access.objects.all(), at or timezone.now())
-    yield from _paid_without_access(scope)
-    yield from _access_without_payment(scope)
-    yield from _paid_for_deleted(scope)
-    yield from _paid_twice(scope)
-    yield from _too_long(scope)
-    yield from _refunds(scope)
-    yield from _of_the_other_mode(scope)
-
-
-def _about(
-    kind: FindingKind,
-    payment: Payment,
-    params: dict[str, Any],
-    repair: Callable[[], object] | None = None,
-) -> Disagreement:
-    return Disagreement(kind, payment.reference, payment.pk, params, repair)
-
-
-def _paid_without_access(scope: Scope) -> Iterator[Disagreement]:
-    reference = Concat(Value(PREFIX), Cast(OuterRef("pk"), CharField()))
-    # That it is not empty is said for the index.
-    given = Access.objects.active().filter(reference=reference).exclude(reference="")
-    lost = scope.payments.giving_access().filter(~Exists(given)).order_by("pk")
-    for payment in lost.iterator(BATCH):
-        repair = partial(settle_access, payment, Cause(source=SOURCE))
-        yield _about(FindingKind.PAID_WITHOUT_ACCESS, payment, {}, repair)
-
-
-def _access_without_payment(scope: Scope) -> Iterator[Disagreement]:
-    number = Cast(Substr("reference", len(PREFIX) + 1), BigIntegerField())
-    named = When(reference__regex=f"^{PREFIX}[0-9]{{1,18}}$", then=number)
-    accesses = scope.accesses.active().filter(source=AccessSource.PAYMENT)
-    accesses = accesses.annotate(number=Case(named, output_field=BigIntegerField()))
-    paid = Payment.objects.giving_access().filter(pk=OuterRef("number"))
-    wrong = accesses.filter(~Exists(paid)).order_by("pk")
-    known = Subquery(Payment.objects.filter(pk=OuterRef("number")).values("pk"))
-    rows = wrong.values_list("pk", "reference", known)
-    for access_id, named_as, payment_id in rows.iterator(BATCH):
-        reference = named_as or f"{NAMELESS}{access_id}"
-        repair = partial(
-            Access.objects.active().filter(pk=access_id).update,
-            revoked_at=timezone.now(),
-            revoked_reason=AutomaticReason.NO_PAID_PAYMENT,
-        )
-        yield Disagreement(
-            FindingKind.ACCESS_WITHOUT_PAYMENT,
-            reference,
-            payment_id,
-            {"reference": reference},
-            repair,
-        )
-
-
-def _paid_for_deleted(scope: Scope) -> Iterator[Disagreement]:
-    for payment in scope.payments.for_what_is_deleted().order_by("pk").iterator(BATCH):
-        yield _about(FindingKind.PAID_FOR_DELETED, payment, {})
-
-
-def _paid_twice(scope: Scope) -> Iterator[Disagreement]:
-    """The last payment is the one to be given back."""
-    paid = Payment.objects.giving_access()
-    same = paid.filter(
-        Q(course=OuterRef("course")) | Q(lesson=OuterRef("lesson")), payer=OuterRef("payer")
-    ).exclude(pk=OuterRef("pk"))
-    later = same.filter(
-        Q(paid_at__gt=OuterRef("paid_at")) | Q(paid_at=OuterRef("paid_at"), pk__gt=OuterRef("pk"))
-    )
-    last = scope.payments.giving_access().filter(Exists(same), ~Exists(later)).order_by("pk")
-    for payment in last.iterator(BATCH):
-        all_of_it = paid.filter(
-            payer=payment.payer_id, course=payment.course_id, lesson=payment.lesson_id
-        )
-        yield _about(FindingKind.PAID_TWICE, payment, {"times": all_of_it.count()})
-
-
-def _too_long(scope: Scope) -> Iterator[Disagreement]:
-    waiting = scope.payments.open_too_long(at=scope.at).order_by("created_at", "pk")
-    for payment in waiting.iterator(BATCH):
-        since = payment.created_at.date().isoformat()
-        yield _about(FindingKind.OPEN_TOO_LONG, payment, {"date": since})
-    on_its_way = scope.payments.processing_too_long(at=scope.at).order_by("created_at", "pk")
-    for payment in on_its_way.iterator(BATCH):
-        since = (payment.moved_at or payment.created_at).date().isoformat()
-        yield _about(FindingKind.PROCESSING_TOO_LONG, payment, {"date": since})
-
-
-def _refunds(scope: Scope) -> Iterator[Disagreement]:
-    refunds = Refund.objects.filter(payment__in=scope.payments).select_related("payment")
-    for refund in refunds.failed_for_good().order_by("pk").iterator(BATCH):
-        yield Disagreement(
-            FindingKind.REFUND_FAILED, refund.reference, refund.payment_id, facts_of_failure(refund)
-        )
-    unsettled = refunds.requested().filter(
-        Q(refund_id="", created_at__lt=scope.at - REFUND_ANSWERED_IN)
-        | ~Q(refund_id="") & Q(created_at__lt=scope.at - REFUND_SETTLED_IN)
-    )
-    for refund in unsettled.order_by("pk").iterator(BATCH):
-        ask = partial(ask_about_refunds, refund.payment, source=SOURCE)
-        yield Disagreement(
-            FindingKind.REFUND_UNANSWERED,
-            refund.reference,
-            refund.payment_id,
-            {"amount": [str(refund.amount), refund.payment.currency]},
-            ask if refund.payment.payment_intent_id else None,
-            repair_asks_stripe=True,
-        )
-
-
-def _of_the_other_mode(scope: Scope) -> Iterator[Disagreement]:
-    """What is to be asked about, and can't be now."""
-    if not asking.is_configured():
-        return
-    livemode = not stripe.known_account().livemode
-    waiting = scope.payments.filter(TO_BE_TOLD, livemode=livemode, method=PaymentMethod.STRIPE)
-    for payment in waiting.order_by("pk").iterator(BATCH):
-        yield _about(FindingKind.OTHER_MODE, payment, {"as": f"made_in_{mode(livemode=livemode)}"})
-
-
-# --- At Stripe ---
-
-
 def _at_stripe(payment: Payment) -> Iterator[Disagreement]:
     require_here(payment)
     try:
@@ -342,16 +192,16 @@ def _at_stripe(payment: Payment) -> Iterator[Disagreement]:
         contradiction = contradiction_of(payment, session)
         compared = [] if contradiction else list(_compare(payment, session))
     except ProviderRefused as error:
-        yield _about(FindingKind.UNKNOWN_AT_STRIPE, payment, {"reason": error.reason})
+        yield about(FindingKind.UNKNOWN_AT_STRIPE, payment, {"reason": error.reason})
         return
     yield from compared
     if contradiction == StripeOutcome.AMOUNT_DIFFERS:
         ours, theirs = [str(payment.amount), payment.currency], None
         if session.amount is not None:
             theirs = [str(session.amount), session.currency]
-        yield _about(FindingKind.AMOUNT_DIFFERS, payment, {"ours": ours, "theirs": theirs})
+        yield about(FindingKind.AMOUNT_DIFFERS, payment, {"ours": ours, "theirs": theirs})
     elif contradiction:
-        yield _about(FindingKind.STRIPE_SAYS_OTHERWISE, payment, {"as": contradiction.value})
+        yield about(FindingKind.STRIPE_SAYS_OTHERWISE, payment, {"as": contradiction.value})
 
 
 def _compare(payment: Payment, session: Session) -> Iterator[Disagreement]:
@@ -375,13 +225,13 @@ def _compare(payment: Payment, session: Session) -> Iterator[Disagreement]:
                 "ours": [str(payment.refunded_amount), payment.currency],
                 "theirs": [str(succeeded), payment.currency],
             }
-            yield _about(kind, payment, params, repair if can_tell else None)
+            yield about(kind, payment, params, repair if can_tell else None)
             return
     # Where nobody says that it is paid, ours may be a step ahead.
     is_behind = not can_follow and PaymentStatus.PAID not in {payment.status, theirs}
     if theirs != payment.status and not is_behind:
         params = {"ours": payment.status, "theirs": theirs.value}
-        yield _about(kind, payment, params, repair if can_follow else None)
+        yield about(kind, payment, params, repair if can_follow else None)
 
 
 def _repair(payment: Payment, session: Session) -> None:

@@ -33,7 +33,7 @@ def note_finding(
     same = Finding.objects.filter(kind=kind, reference=reference)
     last = same.first()
     if last and last.status == FindingStatus.SETTLED and _facts(last.params) == _facts(params):
-        same.filter(pk=last.pk).update(last_seen_at=now)
+        same.filter(pk=last.pk).update(last_seen_at=max(last.last_seen_at, now))
         return last
     finding, is_new = Finding.objects.get_or_create(
         kind=kind,
@@ -47,7 +47,8 @@ def note_finding(
         },
     )
     if not is_new:
-        finding.params, finding.last_seen_at = params, now
+        # The nightly check and the command may be at work at once.
+        finding.params, finding.last_seen_at = params, max(finding.last_seen_at, now)
         finding.save(update_fields=["params", "last_seen_at"])
     return finding
 

@@ -21,7 +21,7 @@ from payments.models import (
     PaymentStatus,
     Refund,
 )
-from payments.services import consistency, staff, transitions
+from payments.services import books, consistency, staff, transitions
 from payments.tests.factories import PaymentFactory, RefundFactory, place
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def found_in(out):
 
 def found(**options):
     """What is found in our own books: kind by kind, of which payment."""
-    return [(one.kind, one.payment_id) for one in consistency.find_in_books(**options)]
+    return [(one.kind, one.payment_id) for one in books.find_in_books(**options)]
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_access_without_a_payment_is_found_and_repaired(paid, learner, course, r
     accesses.grant_access(
         user=learner, target=course, source=AccessSource.GRANT, given_by=paid.payer
     )
-    [one] = consistency.find_in_books()
+    [one] = books.find_in_books()
     assert (one.kind, one.payment_id) == ("access_without_payment", number)
     assert one.params == {"reference": reference or f"access:{planted.pk}"}
     assert check() == (1, ["access_without_payment"])
@@ -126,7 +126,7 @@ def test_access_that_was_taken_before_it_is_repaired_stays_as_it_is(learner, cou
     accesses.grant_access(
         user=learner, target=course, source=AccessSource.PAYMENT, reference="payment:99"
     )
-    [one] = consistency.find_in_books()
+    [one] = books.find_in_books()
     accesses.revoke_access(reference="payment:99", reason="by staff")
     assert one.repair
     one.repair()
@@ -153,7 +153,7 @@ def test_what_came_first_is_told_first(administrator, learner):
         ("access_without_payment", None),
         ("access_without_payment", None),
     ]
-    accesses_found = [one for one in consistency.find_in_books() if one.payment_id is None]
+    accesses_found = [one for one in books.find_in_books() if one.payment_id is None]
     assert [one.reference for one in accesses_found] == ["payment:98", "payment:99"]
 
 

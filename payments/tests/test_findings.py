@@ -9,11 +9,12 @@ from django.utils import timezone, translation
 
 from lms.models import Access, AccessSource
 from lms.services import accesses
+from lms.tests.factories import CourseFactory
 from payments import tasks
 from payments.models import Finding, FindingKind, MoveSource, Payment, PaymentMove, StripeEvent
 from payments.models.findings import WORDS
 from payments.provider.reading import read_refund
-from payments.services import consistency, findings, refunds, staff
+from payments.services import books, consistency, findings, refunds, staff
 from payments.tests.events import a_refund, an_event
 from payments.tests.factories import PaymentFactory, RefundFactory
 
@@ -230,6 +231,45 @@ def test_the_night_asks_about_a_bounded_number_at_once(
     assert not later
 
 
+def test_the_night_goes_through_the_books_in_tasks_that_follow_one_another(
+    monkeypatch, django_capture_on_commit_callbacks, run_worker, learner
+):
+    """So that books of any size are compared, although a task may take a minute only."""
+    monkeypatch.setattr(consistency, "BATCH", 2)
+    monkeypatch.setattr(tasks, "SLICE", 0)
+    gone = Finding.objects.create(kind="paid_twice", reference="payment:1", last_seen_at=NOW)
+    told = Finding.objects.create(kind="price_refused", reference="course:1", last_seen_at=NOW)
+    waiting = PaymentFactory.create_batch(3, created_at=NOW - 400 * DAY)
+    for number in range(5):
+        accesses.grant_access(
+            user=learner,
+            target=CourseFactory.create(),
+            source=AccessSource.PAYMENT,
+            reference=f"payment:9{number}",
+        )
+    with django_capture_on_commit_callbacks() as later:
+        tasks.check_payments()
+    looked_at = Finding.objects.exclude(pk__in=[gone.pk, told.pk])
+    assert 0 < looked_at.count() < 8
+    gone.refresh_from_db()
+    assert gone.status == OPEN, "it may be found in what is still to be looked at"
+    [go_on] = later
+    run_worker(go_on)
+    found = looked_at.filter(kind="open_too_long", status=OPEN).order_by("payment_id")
+    assert [one.payment for one in found] == waiting
+    assert looked_at.filter(kind="access_without_payment", status=REPAIRED).count() == 5
+    for finding, status in ((gone, REPAIRED), (told, OPEN)):
+        finding.refresh_from_db()
+        assert finding.status == status
+
+
+def test_what_another_check_saw_meanwhile_stays_seen(lost):
+    """The command takes minutes over large books, and so does the night."""
+    for hours in (1, 0):
+        consistency.check_payments(at=NOW + timedelta(hours=hours))
+    assert Finding.objects.get().last_seen_at == NOW + timedelta(hours=1)
+
+
 def test_a_payment_that_is_processed_for_over_a_week_is_found():
     week, second = timedelta(days=7), timedelta(seconds=1)
 
@@ -251,7 +291,7 @@ def test_a_payment_that_is_processed_for_over_a_week_is_found():
     unknown = processing(None, week + second)
     processing(None, week)
     PaymentFactory.create(status="failed", created_at=NOW - 2 * week)
-    found = [one for one in consistency.find_in_books(at=NOW) if one.kind == "processing_too_long"]
+    found = [one for one in books.find_in_books(at=NOW) if one.kind == "processing_too_long"]
     assert [one.payment_id for one in found] == [late.pk, unknown.pk]
 
 
@@ -340,7 +380,7 @@ def test_a_refund_without_an_outcome_is_found(at_stripe, refund_id, days):
         RefundFactory.create(
             payment=payment, status="requested", refund_id=named, created_at=NOW - ago
         )
-    found = [one for one in consistency.find_in_books(at=NOW) if "refund" in one.kind]
+    found = [one for one in books.find_in_books(at=NOW) if "refund" in one.kind]
     assert [(one.kind, one.payment_id) for one in found] == [("refund_unanswered", payment.pk)]
 
 

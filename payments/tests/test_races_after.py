@@ -16,7 +16,7 @@ from payments.models import (
     StripeEvent,
 )
 from payments.provider.types import ProviderUnavailable
-from payments.services import catching_up, consistency, refunds, staff
+from payments.services import books, catching_up, refunds, staff
 from payments.services.transitions import IllegalMove
 from payments.tests.events import a_dispute, a_refund, an_event
 from payments.tests.factories import PaymentFactory
@@ -43,7 +43,7 @@ def access_follows():
     """Whoever paid may learn, and nobody else; nothing is left for the night to find."""
     given = set(Access.objects.active().values_list("reference", flat=True))
     assert given == {payment.reference for payment in Payment.objects.giving_access()}
-    return {found.kind.value for found in consistency.find_in_books()}
+    return {found.kind.value for found in books.find_in_books()}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from django.utils import timezone
 from lms.models import Access, Course, Lesson, Subscription
 from lms.tests.factories import CourseFactory
 from payments.models import Payment, PaymentStatus
-from payments.services import consistency, refunds
+from payments.services import books, refunds
 from people.models import DEMO_PASSWORD, User
 from project import demo
 
@@ -119,7 +119,7 @@ def test_fixture_holds_no_password(moderators: None) -> None:
 @pytest.mark.usefixtures("moderators")
 def test_the_money_and_the_access_of_the_demo_school_agree() -> None:
     demo.load()
-    found = [each.kind for each in consistency.find_in_books()]
+    found = [each.kind for each in books.find_in_books()]
     assert set(found) <= {"open_too_long"}
     assert Access.objects.active().filter(source="payment").exists()
 
@@ -190,7 +190,7 @@ def test_payments_of_a_fixture_give_access(moderators: None) -> None:
     out = StringIO()
     call_command("loaddata", "demo", "payments", stdout=out)
     assert "accesses were given for what is paid." in out.getvalue()
-    found = {each.kind for each in consistency.find_in_books()}
+    found = {each.kind for each in books.find_in_books()}
     assert found <= {"open_too_long"}
     assert Payment.objects.get(external_id="LEDGER-2026-001").status == "paid"
 

@@ -18,7 +18,7 @@ from lms.models import Access, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment
 from payments.models.states import MOVES
-from payments.services import consistency, refunds
+from payments.services import books, refunds
 from payments.services.importing import files, json_list, loading
 from payments.services.importing.json_list import JSONList
 from payments.tests.factories import PaymentFactory
@@ -207,7 +207,7 @@ def test_what_was_loaded_agrees_with_the_access_it_gave(write, good, lesson):
     of_lesson = {"external_id": "A-3", "course_id": "", "lesson_id": str(lesson.pk)}
     refunded = {"external_id": "A-2", "status": "refunded"}
     load(write([good, good | refunded, good | of_lesson]))
-    assert list(consistency.find_in_books()) == []
+    assert list(books.find_in_books()) == []
 
 
 SAMPLE = settings.BASE_DIR / "fixtures" / "payments.json"

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from lms.models import Access
 from payments.models import FindingKind, Payment
-from payments.services import consistency
+from payments.services import books
 from people.models import User
 
 SCHOOL = {"lms", "payments"}
@@ -66,9 +66,9 @@ class Command(loaddata.Command):
 
     def _give_access(self, loaded: set[int]) -> None:
         payments = Payment.objects.filter(pk__range=(min(loaded), max(loaded)))
-        scope = consistency.Scope(payments, Access.objects.none(), timezone.now())
+        scope = books.Scope(payments, Access.objects.none(), timezone.now())
         given = 0
-        for found in list(consistency.find_in_books(scope)):
+        for found in list(books.find_in_books(scope)):
             if found.kind == FindingKind.PAID_WITHOUT_ACCESS and found.repair:
                 found.repair()
                 given += 1
