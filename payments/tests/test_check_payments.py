@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from django.utils.html import escape
 
 from lms.models import Access, AccessSource, Course, Lesson
 from lms.services import accesses
@@ -22,7 +23,7 @@ from payments.models import (
     Refund,
 )
 from payments.services import books, consistency, staff, transitions
-from payments.tests.factories import PaymentFactory, RefundFactory, place
+from payments.tests.factories import FindingFactory, PaymentFactory, RefundFactory, place
 
 pytestmark = pytest.mark.django_db
 
@@ -336,3 +337,55 @@ def test_of_two_that_were_paid_at_the_same_moment_the_newer_is_given_back(learne
 def test_silence_of_stripe_is_an_error(at_stripe, settings):
     settings.STRIPE_API_BASE = "http://127.0.0.1:1"
     assert check()[0] == 1
+
+
+@pytest.fixture
+def everything_wrong(api, learner, stripe_sandbox, paid):
+    """A fault of each kind."""
+    old = timezone.now() - timedelta(days=400)
+    for fields in (
+        {"paid": True},  # without access
+        {"paid": True, "course": None, "title": "Gone"},
+        {"created_at": old},
+        {"created_at": old, "status": PaymentStatus.PROCESSING},
+        {"method": "stripe", "session_id": "cs_live_1", "livemode": True},
+    ):
+        PaymentFactory.create(**fields)
+    again = PaymentFactory.create(payer=paid.payer, course=paid.course, paid=True)
+    for target, reference in ((paid.target, again.reference), (CourseFactory.create(), "none")):
+        accesses.grant_access(
+            user=paid.payer, target=target, source=AccessSource.PAYMENT, reference=reference
+        )
+    RefundFactory.create(payment=paid, amount=1, status="failed", refund_id="re_1")
+    RefundFactory.create(payment=paid, amount=2, status="requested", created_at=old)
+    for kind in (
+        FindingKind.WEBHOOK_DIFFERS,
+        FindingKind.PRICE_REFUSED,
+        FindingKind.NOT_UNDERSTOOD,
+    ):
+        FindingFactory.create(kind=kind)
+    for changes in ({"amount": 1}, {"session_id": "cs_test_nothing"}, {"status": "cancelled"}):
+        course = CourseFactory.create(published=True, price=100)
+        body = {"course_id": course.pk, "method": "stripe"}
+        number = api(learner).post("payments", body).json()["id"]
+        payment = Payment.objects.get(pk=number)
+        if "status" in changes:
+            stripe_sandbox.sandbox.pay(payment.session_id)
+        Payment.objects.filter(pk=number).update(**changes)
+
+
+@pytest.mark.parametrize("options", [[], ["--fix"]])
+def test_the_command_and_the_page_show_the_same_list(everything_wrong, client_of, support, options):
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("check_payments", *options, stdout=out)
+    told = sorted(line for line in found_in(out) if not line.endswith("(repaired)"))
+    page = client_of(support).get("/admin/payments/finding/", {"status__exact": "open"})
+    shown = page.context["cl"].result_list
+    assert told == sorted(
+        f"{one.kind} {f'payment {one.payment_id}' if one.payment_id else one.reference}: {one.detail}"
+        for one in shown
+    )
+    assert all(str(escape(one.detail)) in page.text for one in shown)
+    expected = set(FindingKind) - (set(consistency.REPAIRABLE) if options else set())
+    assert {one.kind for one in shown} >= expected
