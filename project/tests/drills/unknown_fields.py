@@ -1,12 +1,12 @@
 """Anonymous bodies of two megabytes with 210,000 unknown fields: what eight of them cost a process."""
 
 import json
-import os
 import time
 from pathlib import Path
 
 import requests
 
+from project.tests.drills.measuring import used, web_processes
 from project.tests.processes import Server
 
 FIELDS = {f"{number:x}": 1 for number in range(210_000)}
@@ -17,10 +17,8 @@ def run(folder: Path) -> None:
     server = Server(folder, THROTTLE_REGISTER="1000/min")
     try:
         requests.get(f"{server.url}/api/v1/meta", timeout=30)
-        pid = next(
-            int(line["message"].split()[-1]) for line in server.lines() if "pid" in line["message"]
-        )
-        before = _used(pid)
+        [pid] = web_processes(server)
+        before = used(pid)
         began = time.monotonic()
         statuses = [
             requests.post(
@@ -32,7 +30,7 @@ def run(folder: Path) -> None:
             for _number in range(8)
         ]
         took = time.monotonic() - began
-        after = _used(pid)
+        after = used(pid)
     finally:
         server.process.terminate()
         server.process.wait()
@@ -40,13 +38,3 @@ def run(folder: Path) -> None:
         f"{statuses} in {took:.1f} s; CPU {(after[0] - before[0]) / 8:.2f} s each; "
         f"memory {before[1]} MiB before, {after[1]} MiB after, {after[2]} MiB at most"
     )
-
-
-def _used(pid: int) -> tuple[float, int, int]:
-    """Seconds of CPU, and MiB of memory now and at most."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    status = dict(
-        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
-    )
-    now, most = (int(status[name].split()[0]) // 1024 for name in ("VmRSS", "VmHWM"))
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), now, most
