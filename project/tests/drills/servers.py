@@ -26,6 +26,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+    proxy_read_timeout {patience}s;
     {documented}
 }}
 """
@@ -45,8 +46,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def nginx(folder: Path, server: Server) -> Iterator[str]:
-    """Run nginx before this server; yields its address."""
+def nginx(folder: Path, server: Server, patience: int = 60) -> Iterator[str]:
+    """Run nginx before this server, for whose answers it waits so many seconds; yields its address."""
     port = free_port()
     written = documented("nginx").replace("127.0.0.1:8000", str(urlsplit(server.url).netloc))
     written = re.sub(r"listen .*;", f"listen 127.0.0.1:{port};", written)
@@ -54,26 +55,32 @@ def nginx(folder: Path, server: Server) -> Iterator[str]:
     written = written.replace("server_name school.example;", "server_name 127.0.0.1;")
     path = folder / "nginx.conf"
     user = "" if os.geteuid() else "user root;"  # its folder is ours alone
-    path.write_text(NGINX.format(folder=folder, user=user, documented=written))
-    with _running(["nginx", "-p", str(folder), "-c", str(path)], port) as url:
-        yield url
+    path.write_text(NGINX.format(folder=folder, user=user, patience=patience, documented=written))
+    with running(["nginx", "-p", str(folder), "-c", str(path)], port):
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def caddy(folder: Path, server: Server) -> Iterator[str]:
-    """Run Caddy before this server; yields its address."""
+def caddy(folder: Path, server: Server, patience: int = 60) -> Iterator[str]:
+    """As `nginx`, with Caddy."""
     port = free_port()
     written = documented("caddyfile").replace("127.0.0.1:8000", str(urlsplit(server.url).netloc))
     written = written.replace("school.example {", f"http://127.0.0.1:{port} {{")
+    written = written.replace("response_header_timeout 60s", f"response_header_timeout {patience}s")
     path = folder / "Caddyfile"
     path.write_text(f"{{\n    admin off\n}}\n{written}")
-    with _running(["caddy", "run", "--adapter", "caddyfile", "--config", str(path)], port) as url:
-        yield url
+    with running(["caddy", "run", "--adapter", "caddyfile", "--config", str(path)], port):
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def _running(command: list[str], port: int) -> Iterator[str]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def running(
+    command: list[str], port: int, env: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run something that answers at this port."""
+    process = subprocess.Popen(
+        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
     def answers() -> bool:
         assert process.poll() is None, f"{command[0]} has ended"
@@ -83,7 +90,7 @@ def _running(command: list[str], port: int) -> Iterator[str]:
 
     try:
         wait_until(answers)
-        yield f"http://127.0.0.1:{port}"
+        yield process
     finally:
         process.terminate()
         process.wait(timeout=30)
