@@ -50,6 +50,7 @@ LOOKS_OF_MAIL = {
     DeliveryStatus.SENT: ("mark_email_read", "success"),
     DeliveryStatus.REFUSED: ("unsubscribe", "danger"),
     DeliveryStatus.PARKED: ("unsubscribe", "danger"),
+    DeliveryStatus.PERHAPS: ("contact_support", "warning"),
 }
 
 

@@ -268,6 +268,13 @@ def mails(request: HttpRequest) -> Panel | None:
     attention += _if_any(
         Delivery.objects.failed_lately().count(), failed, url, "unsubscribe", is_danger=True
     )
+    unsure = ngettext_lazy(
+        "%(number)d email may have been sent: the mail server did not confirm it.",
+        "%(number)d emails may have been sent: the mail server did not confirm it.",
+        "number",
+    )
+    url = list_url("mail.Delivery", "?outcome=perhaps")
+    attention += _if_any(Delivery.objects.perhaps_sent().count(), unsure, url, "contact_support")
     parked = ngettext_lazy(
         "%(number)d mailing was abandoned: its recipients could not be listed.",
         "%(number)d mailings were abandoned: their recipients could not be listed.",

@@ -1,6 +1,7 @@
 """The outbox: who is to get which mail, and what became of it. A leaf: it imports no other app.
 
 `Mailing` and `Delivery` are its rows, `kinds` says what an app has to tell about a kind of mail,
-`services` puts mail in, `recipients` lists who gets it, `sending` sends what is due: `mime` has the
-bytes, `smtp` speaks to the mail server. `tasks` is run by the worker, `admin` shows it.
+`services` puts mail in, `recipients` lists who gets it, `sending` sends what is due: `batches` has
+what a worker took and what became of it, `mime` the bytes, `smtp` speaks to the mail server. `tasks`
+is run by the worker, `admin` shows it.
 """

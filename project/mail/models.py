@@ -101,10 +101,15 @@ class DeliveryStatus(models.TextChoices):
     REFUSED = "refused", _("refused by the mail server")
     SKIPPED = "skipped", _("not sent: no longer wanted")
     PARKED = "parked", _("given up")
+    PERHAPS = "perhaps", _("perhaps sent: the mail server did not confirm it")
 
 
 FAILED = (DeliveryStatus.REFUSED, DeliveryStatus.PARKED)
+# What staff may have sent again.
+UNSETTLED = (*FAILED, DeliveryStatus.PERHAPS)
 LATELY = timedelta(days=7)
+# A mail that the server got and did not answer goes out once more, and then no more.
+MAX_UNANSWERED = 2
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -122,6 +127,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def failed(self) -> Self:
         """What will not arrive unless somebody has it tried again."""
         return self.filter(status__in=FAILED)
+
+    def perhaps_sent(self) -> Self:
+        """What the mail server got and may have taken: staff decide whether it is sent again."""
+        return self.filter(status=DeliveryStatus.PERHAPS)
 
     def failed_lately(self) -> Self:
         """What failed in the last week; older failures are known, or nobody minds."""
@@ -142,7 +151,8 @@ class Delivery(models.Model):
     A worker takes a row by writing its `claim` and moving `due_at` to the end of its lease, so that
     the row of a worker that died is due again by itself. `attempts` is raised with the claim and
     given back for rows that were not touched; `refusals` counts the attempts that the mail server
-    answered with "later". What remains, `attempts - refusals`, are crashes.
+    answered with "later". What remains, `attempts - refusals`, are crashes. `unanswered` counts
+    the times that the server got the message, or may have, and nobody heard its answer.
     """
 
     mailing = models.ForeignKey(
@@ -164,6 +174,7 @@ class Delivery(models.Model):
     urgent = models.BooleanField(_("urgent"), default=False)
     attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
     refusals = models.PositiveSmallIntegerField(_("temporary refusals"), default=0)
+    unanswered = models.PositiveSmallIntegerField(_("lost answers"), default=0, db_default=0)
     due_at = models.DateTimeField(_("next try"), default=timezone.now)
     claim = models.UUIDField(_("worker’s claim"), null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
@@ -190,7 +201,7 @@ class Delivery(models.Model):
             models.Index(
                 fields=["status", "id"],
                 name="delivery_not_sent",
-                condition=Q(status__in=["refused", "parked", "skipped"]),
+                condition=Q(status__in=["refused", "parked", "skipped", "perhaps"]),
             ),
         ]
 
@@ -200,8 +211,7 @@ class Delivery(models.Model):
     @property
     def reason(self) -> str:
         """Why it was not sent: the server's words, or ours in the reader's language. May be empty."""
-        is_ours = self.status == DeliveryStatus.SKIPPED and self.error
-        return gettext(self.error) if is_ours else self.error
+        return gettext(self.error) if self.error else ""
 
     @property
     def crashes(self) -> int:

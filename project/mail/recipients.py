@@ -27,6 +27,7 @@ def add_recipients(mailing: Mailing, rows: QuerySet[Model], field: str) -> int:
         "urgent": Value(mail_kind(mailing.kind).urgent),
         "attempts": Value(0),
         "refusals": Value(0),
+        "unanswered": Value(0),
         "due_at": Value(timezone.now()),
         "error": Value(""),
     }

@@ -1,6 +1,6 @@
 """Sending what is due: one worker at a time claims a batch, sends it over one connection, and marks
 each mail before the next one goes out. So a worker that is killed leaves at most the one mail in
-flight to be repeated (with the same Message-ID).
+flight to be repeated (with the same Message-ID), and no mail is repeated more than once.
 
 The server rarely waits for us: while it takes a mail, the next one is written; while it is offered
 the next one, the last one is marked.
@@ -9,46 +9,36 @@ the next one, the last one is marked.
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db import connection
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from project.mail.batches import (
+    Batch,
+    ClaimLost,
+    claim_batch,
+    delay_after,
+    give_up,
+    has_late_place,
+)
 from project.mail.kinds import Letter, Skip, mail_kind
 from project.mail.mime import Message, message_id, prepare
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
-from project.mail.smtp import AddressPostponed, AddressRefused, ServerUnavailable, Transport
+from project.mail.smtp import AddressRefused, AnswerLate, ServerUnavailable, Transport
 
 logger = logging.getLogger(__name__)
 
 # Longer than a worker sends in one go, and than its successor waits in the queue.
 SENDER_LEASE = timedelta(seconds=90)
 LONGEST_SILENCE = timedelta(minutes=10)
-# Rows of one claim by the number of crashes they have seen: what crashes is soon alone, and its
-# neighbours go out without it.
-BATCH_SIZES = (500, 20, 1)
-# More than any batch may take: the worker ends a task after Q_CLUSTER["timeout"].
-LEASE = timedelta(seconds=120)
-MAX_CRASHES = 5
-MAX_REFUSALS = 30  # about four days with the delays below
 # Who unsubscribed or was blocked is looked up again after so many seconds of sending.
 RECHECK_SECONDS = 1.0
-CLAIMED = ("mailing_id", "recipient_id", "attempts", "refusals", "due_at")
-
-
-class ClaimLost(Exception):
-    """The row is not ours any more: our lease ran out."""
-
-
-def delay_after(failures: int, *, limit: timedelta = timedelta(hours=4)) -> timedelta:
-    """How long to wait after so many failures in a row: 1, 2, 4 … minutes."""
-    return min(timedelta(minutes=2 ** min(failures - 1, 20)), limit)
 
 
 # --- The mail server, and which worker sends ------------------------------------------------------
@@ -106,16 +96,14 @@ def stop_sending(token: uuid.UUID) -> None:
     MailServer.objects.filter(pk=1, sender=token).update(sender=None, sender_until=None)
 
 
-# --- Batches --------------------------------------------------------------------------------------
+# --- What is due ----------------------------------------------------------------------------------
 
 
 def send_due(deadline: float) -> int:
     """Send what is due until nothing is, the mail server fails, or `time.monotonic()` passes the
     deadline. What crashed too often is given up. Returns the number of mails sent."""
     transport = Transport()
-    now = timezone.now()
-    crashed = Delivery.objects.due(at=now).filter(attempts__gte=F("refusals") + MAX_CRASHES)
-    crashed.update(status=DeliveryStatus.PARKED, finished_at=now, claim=None)
+    give_up(timezone.now())
     sent = 0
     with _unhurried_commits(), closing(transport):
         while time.monotonic() < deadline and server_may_answer(timezone.now()):
@@ -146,93 +134,6 @@ def _unhurried_commits() -> Iterator[None]:
             cursor.execute("RESET synchronous_commit")
 
 
-@transaction.atomic
-def claim_batch(at: datetime) -> "Batch | None":
-    """Take the deliveries that are first in order, as far as they are of one mailing and crashed
-    equally often; None if nothing is due, or another worker is taking it at this moment."""
-    # By order alone, in which an index has them: a planner without fresh figures, and they are
-    # never fresh here, would read all of a mailing for each batch.
-    due = Delivery.objects.due(at=at).in_order().select_for_update(skip_locked=True)
-    found = list(due.only(*CLAIMED)[: BATCH_SIZES[0]])
-    if not found:
-        return None
-    first = found[0]
-    size = BATCH_SIZES[min(first.crashes, len(BATCH_SIZES) - 1)]
-    alike = [
-        row for row in found if row.mailing_id == first.mailing_id and row.crashes == first.crashes
-    ]
-    recipients = {row.pk: row.recipient_id for row in alike[:size]}
-    claim = uuid.uuid4()
-    Delivery.objects.filter(pk__in=list(recipients)).update(
-        claim=claim, attempts=F("attempts") + 1, due_at=at + LEASE
-    )
-    return Batch(claim, first.mailing, recipients, first.due_at)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Deliveries of one mailing that this worker holds. Its methods write down what became of them,
-    as far as the worker still holds them."""
-
-    claim: uuid.UUID
-    mailing: Mailing
-    recipients: dict[int, int]  # delivery → person, in order
-    due_since: datetime
-
-    def mark_sent(self, delivery_id: int) -> None:
-        """One statement per mail, and the only one: written by hand, because building it costs as
-        much as running it. Raises ClaimLost."""
-        has_uuid = connection.features.has_native_uuid_field
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE mail_delivery SET status = %s, finished_at = %s, claim = NULL, error = ''"
-                " WHERE id = %s AND claim = %s",
-                [
-                    DeliveryStatus.SENT.value,
-                    connection.ops.adapt_datetimefield_value(timezone.now()),
-                    delivery_id,
-                    self.claim if has_uuid else self.claim.hex,
-                ],
-            )
-            if cursor.rowcount == 0:
-                raise ClaimLost
-
-    def finish(self, delivery_ids: Sequence[int], status: DeliveryStatus, reason: str) -> None:
-        self._held(delivery_ids).update(
-            status=status, finished_at=timezone.now(), claim=None, error=reason[:500]
-        )
-
-    def postpone(self, delivery_id: int, reason: str) -> None:
-        """The server said "later": wait longer each time, and give up in the end."""
-        delivery = Delivery.objects.get(pk=delivery_id)
-        if delivery.refusals + 1 >= MAX_REFUSALS:
-            self.finish([delivery_id], DeliveryStatus.REFUSED, reason)
-            return
-        self._held([delivery_id]).update(
-            refusals=F("refusals") + 1,
-            due_at=timezone.now() + delay_after(delivery.refusals + 1),
-            claim=None,
-            error=reason[:500],
-        )
-
-    def crash(self, delivery_ids: Sequence[int], reason: str) -> None:
-        """An error of ours: the try counts as a crash."""
-        crashes = Delivery.objects.filter(pk__in=delivery_ids).values_list("attempts", "refusals")
-        worst = max((attempts - refusals for attempts, refusals in crashes), default=1)
-        self._held(delivery_ids).update(
-            due_at=timezone.now() + delay_after(worst), claim=None, error=reason[:500]
-        )
-
-    def give_back(self, delivery_ids: Sequence[int]) -> None:
-        """Rows that were not tried are due as before, as if they had not been claimed."""
-        self._held(delivery_ids).update(
-            attempts=F("attempts") - 1, due_at=self.due_since, claim=None
-        )
-
-    def _held(self, delivery_ids: Sequence[int]) -> QuerySet[Delivery]:
-        return Delivery.objects.filter(pk__in=delivery_ids, claim=self.claim)
-
-
 class BatchSender:
     """Sends one batch over a connection."""
 
@@ -244,6 +145,7 @@ class BatchSender:
         self.messages = self._messages()
         self.upcoming: tuple[int, Message] | None = None
         self.unmarked: int | None = None
+        self.has_answered = False
         self.sent = 0
 
     def send(self) -> int:
@@ -260,36 +162,50 @@ class BatchSender:
 
     def _send_all(self) -> None:
         """Send one mail after the other, and remember or write down what became of it."""
-        batch, has_answered = self.batch, False
-        while upcoming := self._look_ahead():
+        while upcoming := self._next():
             delivery_id, message = upcoming
             self.upcoming = None
             del self.untouched[delivery_id]
-            mark_last = self._mark_last if self.unmarked else None
             try:
-                self.transport.send(message, before=mark_last, meanwhile=self._look_ahead)
-            except ClaimLost:
-                raise
+                self._send_one(delivery_id, message)
             except ServerUnavailable as error:
                 logger.warning("The mail server is unavailable: %s", error)
                 note_failure(str(error), timezone.now())
-                self.untouched[delivery_id] = batch.recipients[delivery_id]
                 return
-            except AddressPostponed as error:
-                batch.postpone(delivery_id, str(error))
-                continue
-            except AddressRefused as error:
-                batch.finish([delivery_id], DeliveryStatus.REFUSED, str(error))
-            except Exception as error:  # whatever it is, it must not stop the mails of others
-                logger.exception("Delivery %s can't be sent", delivery_id)
-                batch.crash([delivery_id], repr(error))
-                continue
-            else:
-                self.unmarked = delivery_id
-                self.sent += 1
-            if not has_answered:  # a server that breaks off each time has not answered
-                note_answer()
-                has_answered = True
+
+    def _send_one(self, delivery_id: int, message: Message) -> None:
+        """Raises ServerUnavailable or ClaimLost."""
+        mark_last = self._mark_last if self.unmarked else None
+        try:
+            self.transport.send(message, before=mark_last, meanwhile=self._look_ahead)
+        except ServerUnavailable:
+            self.untouched[delivery_id] = self.batch.recipients[delivery_id]
+            raise
+        except ClaimLost:
+            raise
+        except AnswerLate as late:
+            self.batch.await_answer(delivery_id, late)
+            return
+        except Exception as error:
+            self.batch.settle(delivery_id, error)
+            if self.transport.losses > 1:
+                raise ServerUnavailable(str(error)) from error
+            if not isinstance(error, AddressRefused):
+                return
+        else:
+            self.unmarked = delivery_id
+            self.sent += 1
+        if not self.has_answered:  # a server that breaks off each time has not answered
+            note_answer()
+            self.has_answered = True
+
+    def _next(self) -> tuple[int, Message] | None:
+        """The next mail, once its answer may be late; None if there is none in time."""
+        if not has_late_place():
+            self._mark_last()
+            if not has_late_place(self.deadline):
+                return None
+        return self._look_ahead()
 
     def _mark_last(self) -> None:
         """Write down that the last mail was sent. Raises ClaimLost."""

@@ -10,7 +10,7 @@ from django.utils import timezone
 from project.common.background.queue import enqueue
 from project.mail.kinds import mail_kind
 from project.mail.models import (
-    FAILED,
+    UNSETTLED,
     Delivery,
     DeliveryStatus,
     Mailing,
@@ -69,11 +69,12 @@ def start_delivery() -> None:
 
 
 def try_again(deliveries: "QuerySet[Delivery]") -> int:
-    """Send what failed of these once more. Returns how many that are."""
-    count = deliveries.filter(status__in=FAILED).update(
+    """Send what failed or was perhaps sent of these once more. Returns how many that are."""
+    count = deliveries.filter(status__in=UNSETTLED).update(
         status=DeliveryStatus.WAITING,
         attempts=0,
         refusals=0,
+        unanswered=0,
         due_at=timezone.now(),
         claim=None,
         finished_at=None,
@@ -81,6 +82,12 @@ def try_again(deliveries: "QuerySet[Delivery]") -> int:
     if count:
         enqueue(DELIVER)
     return count
+
+
+def take_as_sent(deliveries: "QuerySet[Delivery]") -> int:
+    """What was perhaps sent of these has arrived, somebody says. Returns how many that are."""
+    unsure = deliveries.filter(status=DeliveryStatus.PERHAPS)
+    return unsure.update(status=DeliveryStatus.SENT, error="")
 
 
 def list_again(mailing: Mailing) -> bool:

@@ -1,8 +1,12 @@
 """One connection to the mail server, and what its answers mean for a mail."""
 
+import select
 import smtplib
 from collections.abc import Callable
+from contextlib import suppress
+from email.policy import SMTP
 from email.utils import parseaddr
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +16,11 @@ from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from project.mail.mime import Message, build
 
 Callback = Callable[[], object] | None
+
+# A server that looks into messages before it takes them has RFC 5321's ten minutes for its answer
+# (4.5.3.2.6). Other mails are not kept waiting for longer than the first of these.
+PROMPT_SECONDS = 5.0
+ANSWER_SECONDS = 600.0
 
 
 class ServerUnavailable(Exception):
@@ -23,11 +32,25 @@ class AddressRefused(Exception):
 
 
 class AddressPostponed(Exception):
-    """The mail server does not take this mail for this person now, or we did not hear its answer."""
+    """The mail server does not take this mail for this person now."""
+
+
+class AnswerLost(Exception):
+    """The mail server got the whole message, and we did not hear whether it took it."""
+
+
+class AnswerLate(Exception):
+    """The mail server got the whole message and has not answered yet. `wait` returns once it took
+    the message, and raises like `Transport.send` otherwise; it may take ANSWER_SECONDS."""
+
+    def __init__(self, wait: Callable[[], None]) -> None:
+        super().__init__()
+        self.wait = wait
 
 
 class Transport:
-    """Sends messages over one connection, opened at the first and closed at the end."""
+    """Sends messages over one connection, opened at the first and closed at the end. `losses` counts
+    the messages in a row with which the connection was lost."""
 
     def __init__(self) -> None:
         self.backend: Any = mailers.default
@@ -47,16 +70,17 @@ class Transport:
         """Send one mail. `before` is called once, before the message goes out: what it raises stops
         it. `meanwhile` is called at most once, while the server takes the message.
 
-        Raises ServerUnavailable, AddressRefused or AddressPostponed.
+        Raises ServerUnavailable, AddressRefused, AddressPostponed, AnswerLost or AnswerLate. The
+        connection waits for a late answer alone; the next mail goes over another one.
         """
         self.open()
         try:
-            if message.content is None or not self.speaks_smtp:
+            if self.speaks_smtp:
+                self._converse(message, before, meanwhile)
+            else:
                 if before:
                     before()
                 self.backend.send_messages([build(message)])
-            else:
-                self._converse(message, message.content, before, meanwhile)
         except smtplib.SMTPRecipientsRefused as error:
             code, answer = next(iter(error.recipients.values()))
             self._judge(code, answer, error)
@@ -69,8 +93,7 @@ class Transport:
         except ValueError as error:
             raise AddressRefused(str(error)) from error
         except OSError as error:  # smtplib's own errors are among them
-            # Whether the server took the mail is not known. Once may be the mail's fault; twice in
-            # a row is the server's.
+            # Once may be the mail's fault; twice in a row is the server's.
             self.close()
             self.losses += 1
             words = _words(0, str(error) or type(error).__name__)
@@ -100,15 +123,16 @@ class Transport:
         except OSError:
             self.backend.connection = None
 
-    def _converse(
-        self, message: Message, content: bytes, before: Callback, meanwhile: Callback
-    ) -> None:
+    def _converse(self, message: Message, before: Callback, meanwhile: Callback) -> None:
         """Say from whom and for whom, and hand the message over when the server wants it. The
         commands go out at once where it knows PIPELINING (RFC 2920): a far server is waited for
         once, not thrice."""
-        smtp = self.backend.connection
+        smtp, address, content = self.backend.connection, message.address, message.content
+        if content is None:
+            address = self.backend.prep_address(address)
+            content = build(message).message(policy=SMTP).as_bytes()
         size = f" size={len(content)}" if smtp.has_extn("size") else ""
-        sender, recipient = f"FROM:<{self.sender}>{size}", f"TO:<{message.address}>"
+        sender, recipient = f"FROM:<{self.sender}>{size}", f"TO:<{address}>"
         at_once = smtp.has_extn("pipelining")
         smtp.send(f"MAIL {sender}\r\n" + (f"RCPT {recipient}\r\nDATA\r\n" if at_once else ""))
         self._call(before)
@@ -119,13 +143,23 @@ class Transport:
         if answer[0] not in {250, 251}:
             if at_once and answer[0] != 421 and smtp.getreply()[0] == 354:
                 smtp.docmd(".")  # the server waits for a message to nobody
-            raise smtplib.SMTPRecipientsRefused({message.address: answer})
+            raise smtplib.SMTPRecipientsRefused({address: answer})
         answer = smtp.getreply() if at_once else smtp.docmd("DATA")
         if answer[0] != 354:
             raise smtplib.SMTPDataError(*answer)
         smtp.send(content.replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n")
         self._call(meanwhile)
-        answer = smtp.getreply()
+        answers = select.poll()
+        answers.register(smtp.sock, select.POLLIN)
+        if not answers.poll(PROMPT_SECONDS * 1000):
+            self.is_open, self.backend.connection = False, None
+            raise AnswerLate(partial(_wait, smtp))
+        try:
+            answer = smtp.getreply()
+        except smtplib.SMTPServerDisconnected as error:
+            self.close()
+            self.losses += 1
+            raise AnswerLost(_words(0, str(error))) from error
         if answer[0] != 250:
             raise smtplib.SMTPDataError(*answer)
 
@@ -142,17 +176,33 @@ class Transport:
 
     def _judge(self, code: int, answer: bytes | str, error: Exception) -> None:
         """What an answer means for the mail, which the server is to forget."""
-        words = _words(code, answer)
         if code == 421:  # "closing the channel" may answer any command, RFC 5321
             self.close()
-            raise ServerUnavailable(words) from error
+            raise ServerUnavailable(_words(code, answer)) from error
         try:
             self.backend.connection.rset()
         except OSError:
             self.close()
-        if code >= 500:
-            raise AddressRefused(words) from error
-        raise AddressPostponed(words) from error
+        raise _not_taken(code, answer) from error
+
+
+def _wait(smtp: smtplib.SMTP) -> None:
+    """The end of a conversation whose answer was late: `AnswerLate.wait`."""
+    try:
+        if smtp.sock is not None:
+            smtp.sock.settimeout(ANSWER_SECONDS)
+        code, answer = smtp.getreply()
+    except smtplib.SMTPServerDisconnected as error:
+        raise AnswerLost(_words(0, str(error))) from error
+    with suppress(OSError):
+        smtp.quit()
+    if code != 250:
+        raise _not_taken(code, answer)
+
+
+def _not_taken(code: int, answer: bytes | str) -> Exception:
+    kind = AddressRefused if code >= 500 else AddressPostponed
+    return kind(_words(code, answer))
 
 
 def _words(code: int, answer: bytes | str) -> str:

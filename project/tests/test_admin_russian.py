@@ -85,7 +85,7 @@ def world(moderators, administrator):
     administrator.save(update_fields=["first_name"])
     mailing = send_to_audience("course_update", 1, title="Хлеб дома")
     people = zip(
-        UserFactory.create_batch(5, first_name="Лев", last_name="Ким"),
+        UserFactory.create_batch(6, first_name="Лев", last_name="Ким"),
         DeliveryStatus.values,
         strict=True,
     )
@@ -128,6 +128,7 @@ def world(moderators, administrator):
         "group": Group.objects.get(),
         "mailing": mailing,
         "delivery": delivery,
+        "failed": mailing.deliveries.get(status=DeliveryStatus.PARKED),
         "access": access,
         "payment": payment,
         "paid": paid,
@@ -193,7 +194,9 @@ PAGES = {
     "mail_mailing_try_again": "mailing",
     "mail_delivery_changelist": None,
     "mail_delivery_change": "delivery",
-    "mail_delivery_try_again": "delivery",
+    "mail_delivery_try_again": "failed",
+    "mail_delivery_send_again": "delivery",
+    "mail_delivery_take_as_sent": "delivery",
     "lms_access_changelist": None,
     "lms_access_add": None,
     "lms_access_change": "access",

@@ -121,6 +121,8 @@ TABLE = {
     },
     "mail_mailing_try_again": ADMINISTRATOR,
     "mail_delivery_try_again": ADMINISTRATOR,
+    "mail_delivery_send_again": ADMINISTRATOR,
+    "mail_delivery_take_as_sent": ADMINISTRATOR,
     "auth_group_changelist": ADMINISTRATOR,
     "auth_group_add": ADMINISTRATOR,
     "auth_group_change": ADMINISTRATOR,
@@ -179,6 +181,8 @@ def address(moderators):
     colleague.groups.add(moderators_group())
     mailing = send_to_one("password_reset", colleague)
     mailing.deliveries.update(status=DeliveryStatus.REFUSED)
+    unsure = send_to_one("password_reset", colleague)
+    unsure.deliveries.update(status=DeliveryStatus.PERHAPS)
     other_sum = PaymentFactory.create(
         method="stripe", status="processing", received_amount=5, received_currency="RUB"
     )
@@ -199,6 +203,7 @@ def address(moderators):
         **background_work(),
         "mailing": mailing,
         "delivery": mailing.deliveries.get(),
+        "unsure": unsure.deliveries.get(),
         "finding": FindingFactory.create(
             kind=FindingKind.PAID_WITHOUT_ACCESS, reference="payment:1"
         ),
@@ -227,6 +232,8 @@ def address(moderators):
         subject = {
             "people_user_unblock": subjects["blocked"],
             "people_user_dismiss": subjects["colleague"],
+            "mail_delivery_send_again": subjects["unsure"],
+            "mail_delivery_take_as_sent": subjects["unsure"],
             "payments_payment_refund": subjects["paid"],
             "payments_payment_undo_confirmation": subjects["paid"],
             "payments_payment_accept_amount": subjects["other_sum"],

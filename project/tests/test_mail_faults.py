@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django_q.models import OrmQ
 
 from lms.models import Subscription
@@ -24,6 +24,7 @@ from lms.services import authoring
 from lms.tests.factories import CourseFactory
 from people.models import User
 from people.tests.factories import UserFactory
+from project.mail.batches import AWAITED
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
 from project.mail.services import send_to_audience, start_delivery
 from project.mail.tests.sink import MailHost
@@ -207,3 +208,59 @@ def test_who_unsubscribed_meanwhile_gets_no_mail(stage: Stage) -> None:
     stage.expected.remove(leaver)
     stage.start_cluster()
     wait_until(stage.nothing_waits)
+
+
+def of(reader: str) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(recipient__email=reader)
+
+
+def test_a_server_that_answers_after_twenty_seconds_gets_each_mail_once(stage: Stage) -> None:
+    """Nobody else waits for it."""
+    slow, *others = sorted(stage.expected)
+    stage.sink.answers[slow] = (20, "250 OK")
+    stage.change_the_course()
+    stage.start_cluster()
+    sent = Delivery.objects.filter(status=DeliveryStatus.SENT, recipient__email__in=others)
+    wait_until(lambda: sent.count() == len(others))
+    assert of(slow).get().status == DeliveryStatus.WAITING
+    wait_until(stage.nothing_waits)
+    assert of(slow).get().status == DeliveryStatus.SENT
+
+
+def test_a_server_that_takes_mails_and_does_not_say_so_gets_them_twice_at_most(
+    stage: Stage,
+) -> None:
+    """It hangs up after the message, says *later* after it, and is killed before its answer."""
+    hung_up, postponed, killed, *_others = sorted(stage.expected)
+    stage.sink.answers = {hung_up: (0, ""), postponed: (0, "451 4.7.1 Later"), killed: (600, "")}
+    stage.change_the_course()
+    stage.start_cluster()
+    for _time in range(2):
+        wait_until(of(killed).filter(error=AWAITED).exists)
+        stage.host.down()
+        wait_until(of(killed).filter(claim=None).exists)
+        stage.host.up()
+        stage.advance(leases=False, minutes=2)
+        stage.sink.answers.pop(postponed, None)
+    wait_until(stage.nothing_waits)
+    perhaps = Delivery.objects.filter(status=DeliveryStatus.PERHAPS)
+    assert set(perhaps.values_list("recipient__email", flat=True)) == {hung_up, killed}
+    assert [stage.sink.counts[reader] for reader in (hung_up, killed, postponed)] == [2, 2, 1]
+    stage.kills = 2
+
+
+def test_a_mail_whose_worker_is_killed_before_the_answer_goes_out_twice_at_most(
+    stage: Stage,
+) -> None:
+    slow = min(stage.expected)
+    stage.sink.answers[slow] = (600, "250 OK")
+    stage.change_the_course()
+    stage.start_cluster()
+    for _time in range(2):
+        wait_until(of(slow).filter(error=AWAITED).exclude(claim=None).exists)
+        os.kill(sender_to(stage.sink.port), signal.SIGKILL)
+        stage.advance(minutes=13)
+    wait_until(stage.nothing_waits)
+    assert of(slow).get().status == DeliveryStatus.PERHAPS
+    assert stage.sink.counts[slow] == 2
+    stage.kills = 1

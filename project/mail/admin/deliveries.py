@@ -22,9 +22,13 @@ COLOURS = {
     DeliveryStatus.REFUSED.value: "danger",
     DeliveryStatus.SKIPPED.value: "default",
     DeliveryStatus.PARKED.value: "danger",
+    DeliveryStatus.PERHAPS.value: "warning",
 }
 
 EXPLANATION = gettext_lazy("Emails that failed will be sent again. Nobody else will receive one.")
+NUMBER = ngettext_lazy(
+    "%(number)d email will be sent again.", "%(number)d emails will be sent again.", "number"
+)
 TRY_AGAIN = StaffAction[Delivery](
     name="try_again",
     title=gettext_lazy("Try again"),
@@ -33,11 +37,41 @@ TRY_AGAIN = StaffAction[Delivery](
     allows=lambda user: user.is_superuser,
     fits=lambda delivery: delivery.status in FAILED,
     run=lambda delivery, _by, _answers: services.try_again(Delivery.objects.filter(pk=delivery.pk)),
-    done=ngettext_lazy(
-        "%(number)d email will be sent again.", "%(number)d emails will be sent again.", "number"
-    ),
+    done=NUMBER,
     on_list=True,
     asks_on_list=False,
+)
+SEND_AGAIN = StaffAction[Delivery](
+    name="send_again",
+    title=gettext_lazy("Send again"),
+    icon="forward_to_inbox",
+    explanation=gettext_lazy(
+        "The mail server was given the email but did not confirm that it took it. The recipient "
+        "may receive it twice."
+    ),
+    allows=lambda user: user.is_superuser,
+    fits=lambda delivery: delivery.status == DeliveryStatus.PERHAPS,
+    run=lambda delivery, _by, _answers: services.try_again(Delivery.objects.filter(pk=delivery.pk)),
+    done=NUMBER,
+    on_list=True,
+)
+TAKE_AS_SENT = StaffAction[Delivery](
+    name="take_as_sent",
+    title=gettext_lazy("Mark as sent"),
+    icon="mark_email_read",
+    explanation=gettext_lazy(
+        "The mail server was given the email but did not confirm that it took it. It will count "
+        "as sent and will not be sent again."
+    ),
+    allows=lambda user: user.is_superuser,
+    fits=lambda delivery: delivery.status == DeliveryStatus.PERHAPS,
+    run=lambda delivery, _by, _answers: services.take_as_sent(
+        Delivery.objects.filter(pk=delivery.pk)
+    ),
+    done=ngettext_lazy(
+        "%(number)d email counts as sent now.", "%(number)d emails count as sent now.", "number"
+    ),
+    on_list=True,
 )
 
 
@@ -56,7 +90,7 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
         ("next_try", "finished_at"),
         "answer",
     )
-    staff_actions = (TRY_AGAIN,)
+    staff_actions = (TRY_AGAIN, SEND_AGAIN, TAKE_AS_SENT)
 
     address = column("recipient.email", gettext_lazy("email"))
 

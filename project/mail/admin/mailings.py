@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def _try_again(mailing: Mailing, _by: object, _answers: object) -> str:
     told = [_("The recipients are being listed again.")] if services.list_again(mailing) else []
-    number = services.try_again(mailing.deliveries.all())
+    number = services.try_again(mailing.deliveries.failed())
     text = ngettext(
         "%(number)d email will be sent again.", "%(number)d emails will be sent again.", number
     )
@@ -97,6 +97,7 @@ class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
         "progress",
         ("recipients", "sent", "waiting"),
         ("postponed", "skipped", "failed"),
+        "perhaps",
         "created_at",
     )
     staff_actions = (TRY_AGAIN,)
@@ -108,6 +109,7 @@ class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
         gettext_lazy("not sent: no longer wanted"), "skipped", DeliveryStatus.SKIPPED
     )
     failed = count_column(gettext_lazy("not delivered"), "failed", *FAILED)
+    perhaps = count_column(gettext_lazy("perhaps sent"), "perhaps", DeliveryStatus.PERHAPS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
         mailings = cast(MailingQuerySet, super().get_queryset(request))

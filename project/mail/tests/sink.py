@@ -1,5 +1,6 @@
 """A real mail server on a free port, which counts what arrives and can be told to refuse."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ class Sink:
 
     received: list[tuple[str, bytes]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    # What it says of a whole message, and after how many seconds; "" hangs up.
+    answers: dict[str, tuple[float, str]] = field(default_factory=dict)
     # Called with each address before its mail is accepted; may return another answer.
     before_accepting: Callable[[str], str | None] = lambda address: None
     port: int = 0
@@ -62,8 +65,14 @@ class Sink:
             return other
         content = envelope.content
         assert isinstance(content, bytes)
-        self.received.append((address, content))
-        return "250 OK"
+        seconds, answer = self.answers.get(address, (0, "250 OK"))
+        if answer[:1] in {"", "2"}:
+            self.received.append((address, content))
+        await asyncio.sleep(seconds)
+        if not answer:
+            assert server.transport is not None
+            server.transport.close()
+        return answer or "250 OK"
 
 
 class Port(Controller):

@@ -189,6 +189,79 @@ def test_chosen_mails_are_tried_again_if_they_failed(mailing, client_of, adminis
     assert Delivery.objects.filter(status=DeliveryStatus.SENT).count() == 3
 
 
+@pytest.fixture
+def unsure(mailing, people):
+    """The server did not say whether it took this one."""
+    rows = Delivery.objects.filter(recipient=people[2])
+    rows.update(status=DeliveryStatus.PERHAPS, unanswered=2, error="Connection lost")
+    return rows.get()
+
+
+def test_mails_that_were_perhaps_sent_are_counted_and_listed(
+    unsure, mailing, client_of, administrator
+):
+    client = client_of(administrator)
+    told = "1 email may have been sent: the mail server did not confirm it."
+    text = client.get(reverse("admin:index")).text
+    assert told in text
+    assert f"{page('delivery')}?outcome=perhaps" in text
+    assert shown(client, f"{page('delivery')}?outcome=perhaps") == {unsure}
+    text = client.get(page("mailing", "change", mailing.pk)).text
+    assert f"?mailing={mailing.pk}&amp;outcome=perhaps" in text
+    # It is neither what failed, nor tried again with it.
+    assert unsure not in shown(client, f"{page('delivery')}?outcome=failed")
+    client.post(page("mailing", "try_again", mailing.pk))
+    unsure.refresh_from_db()
+    assert unsure.status == DeliveryStatus.PERHAPS
+    unsure.delete()
+    assert told not in client.get(reverse("admin:index")).text
+
+
+@pytest.mark.parametrize("on_list", [False, True])
+@pytest.mark.parametrize("action", ["send_again", "take_as_sent"])
+def test_staff_decide_about_a_mail_that_was_perhaps_sent(
+    unsure, client_of, administrator, sink, action, on_list
+):
+    said_then, number = {
+        "send_again": ("1 email will be sent again.", 2),
+        "take_as_sent": ("1 email counts as sent now.", 1),
+    }[action]
+    client = client_of(administrator)
+    if on_list:
+        address = page("delivery")
+        chosen = list(Delivery.objects.values_list("pk", flat=True))
+        form = {"action": f"{action}_many", "_selected_action": chosen}
+        assert unsure.recipient.email in client.post(address, form).text
+        form |= {"confirm": "yes"}
+    else:
+        address, form = page("delivery", action, unsure.pk), {}
+        assert "did not confirm that it took it" in client.get(address).text
+    unsure.refresh_from_db()
+    assert unsure.status == DeliveryStatus.PERHAPS
+    assert said(client.post(address, form)) == [said_then]
+    deliver_mail()
+    assert sink.counts[unsure.recipient.email] == number
+    unsure.refresh_from_db()
+    assert (unsure.status, unsure.unanswered, unsure.error) == (
+        DeliveryStatus.SENT,
+        0 if action == "send_again" else 2,
+        "",
+    )
+    # Nothing else was decided.
+    assert Delivery.objects.failed().count() == 1
+
+
+@pytest.mark.parametrize("action", ["send_again", "take_as_sent"])
+@pytest.mark.parametrize("who", ["moderator", "support"])
+def test_nobody_else_decides_about_a_mail_that_was_perhaps_sent(
+    unsure, client_of, who, action, request
+):
+    client = client_of(request.getfixturevalue(who))
+    assert client.post(page("delivery", action, unsure.pk)).status_code == 403
+    unsure.refresh_from_db()
+    assert unsure.status == DeliveryStatus.PERHAPS
+
+
 @pytest.mark.parametrize("model", ["delivery", "mailing"])
 def test_try_again_is_offered_only_where_something_failed(mailing, client_of, administrator, model):
     client = client_of(administrator)

@@ -13,10 +13,11 @@ from people.models import User
 from people.tests.factories import UserFactory
 from project.common.db.bulk import insert_rows
 from project.mail import queries, recipients
+from project.mail.batches import claim_batch
 from project.mail.models import Delivery, Mailing, MailingState
 from project.mail.queries import forget_finished_mailings, oldest_unsent_age
 from project.mail.recipients import add_recipients, list_one_step
-from project.mail.sending import claim_batch, has_work
+from project.mail.sending import has_work
 from project.mail.services import (
     list_again,
     open_mailing,

@@ -10,9 +10,10 @@ from django_q.models import OrmQ
 
 from people.models import User
 from people.tests.factories import UserFactory
-from project.mail import recipients, sending
+from project.mail import batches, recipients
+from project.mail.batches import claim_batch
 from project.mail.models import Delivery, Mailing, MailingState, MailServer
-from project.mail.sending import become_sender, claim_batch
+from project.mail.sending import become_sender
 from project.mail.services import list_again, send_to_audience, send_to_one, try_again
 from project.tests.races import at_once
 
@@ -68,10 +69,10 @@ def test_people_who_are_added_twice_at_once_get_one_mail(people):
 
 
 def test_workers_that_claim_at_once_claim_different_mails(mailing, monkeypatch):
-    monkeypatch.setattr(sending, "BATCH_SIZES", (2, 1, 1))
+    monkeypatch.setattr(batches, "BATCH_SIZES", (2, 1, 1))
     claim = partial(claim_batch, timezone.now())
-    batches = at_once(*[claim] * 4, before_writing=Delivery)
-    claimed = [pk for batch in batches if batch for pk in batch.recipients]
+    taken = at_once(*[claim] * 4, before_writing=Delivery)
+    claimed = [pk for batch in taken if batch for pk in batch.recipients]
     assert sorted(claimed) == sorted(mailing.deliveries.values_list("pk", flat=True))
     assert set(Delivery.objects.values_list("attempts", flat=True)) == {1}
 

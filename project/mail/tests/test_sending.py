@@ -16,14 +16,12 @@ from django_q.models import OrmQ
 
 from people.models import User
 from people.tests.factories import UserFactory
-from project.mail import recipients, sending
+from project.mail import batches, recipients
+from project.mail.batches import Batch, ClaimLost, claim_batch
 from project.mail.kinds import mail_kind
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
 from project.mail.sending import (
-    Batch,
-    ClaimLost,
     become_sender,
-    claim_batch,
     mail_server,
     note_failure,
     send_due,
@@ -140,6 +138,24 @@ def test_what_crashed_is_taken_with_fewer_others(clock, crashes, size):
     assert len(claimed().recipients) == size
 
 
+def test_of_a_dead_worker_only_the_mail_that_it_was_at_may_have_gone_out(people, counter, clock):
+    listed()
+    batch = claimed()
+    first, second, *others = batch.recipients
+    batch.mark_sent(first)
+    batch.give_back(others[2:])
+    clock.shift(timedelta(minutes=2))
+    batches.give_up(timezone.now())
+    assert dict(Delivery.objects.waiting().order_by("id").values_list("id", "unanswered")) == {
+        second: 1
+    } | dict.fromkeys(others, 0)
+    assert set(Delivery.objects.values_list("claim", flat=True)) == {None}
+    # It is taken alone, and not counted again while somebody has it.
+    assert {second} in [set(claimed().recipients) for _time in range(3)]
+    batches.give_up(timezone.now())
+    assert Delivery.objects.get(pk=second).unanswered == 1
+
+
 def test_what_crashed_is_not_taken_with_what_did_not(people, clock):
     listed()
     crashed = Delivery.objects.filter(recipient__in=people[1:3])
@@ -167,7 +183,7 @@ def test_five_crashes_are_enough(people, counter, clock, attempts, refusals, sta
 @ON_POSTGRESQL
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_take_different_mails_and_neither_waits(people, monkeypatch):
-    monkeypatch.setattr(sending, "BATCH_SIZES", (3, 1, 1))
+    monkeypatch.setattr(batches, "BATCH_SIZES", (3, 1, 1))
     listed()
     with transaction.atomic():
         mine = claimed()
@@ -431,7 +447,7 @@ def test_who_the_kind_writes_no_letter_to_is_skipped(people, counter, clock):
 
 
 def test_a_connection_lost_in_mid_batch_gives_back_what_was_not_tried(people, sink, clock):
-    """The mail that was lost was taken or not: it is postponed. The next one was not taken."""
+    """Both mails that it took along were taken or not: each is sent once more."""
     heard = []
 
     def hang_up(address):
@@ -445,7 +461,8 @@ def test_a_connection_lost_in_mid_batch_gives_back_what_was_not_tried(people, si
     assert deliver_mail() == "2 sent"
     lost = "Connection unexpectedly closed"
     postponed = (WAITING, 1, 1, now + timedelta(minutes=1), None, None, lost)
-    assert rows() == [sent(now), sent(now), postponed, untouched(), untouched()]
+    assert rows() == [sent(now), sent(now), postponed, postponed, untouched()]
+    assert list(Delivery.objects.filter(unanswered=1)) == list(Delivery.objects.postponed())
     server = MailServer.objects.get()
     assert (server.failures, server.failing_since, server.error) == (1, now, lost)
 

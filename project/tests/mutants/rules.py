@@ -16,7 +16,7 @@ RULES = [
     "payments.provider.stripe", "payments.provider.asking",
     "people.permissions", "people.models", "people.tokens", "people.throttles", "people.login_queue",
     "people.one_time_links", "people.validators", "people.services",
-    "project.mail.sending", "project.mail.queries", "project.mail.recipients",
+    "project.mail.sending", "project.mail.batches", "project.mail.queries", "project.mail.recipients",
     "project.mail.services", "project.mail.models", "project.mail.mime", "project.mail.smtp",
     "project.mail.tasks", "project.mail.kinds",
     "project.common.db.compiled", "project.common.db.counting", "project.common.db.search",
