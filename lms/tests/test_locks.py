@@ -21,7 +21,7 @@ from lms.models import (
     Lesson,
     Subscription,
 )
-from lms.services import accesses, authoring, learning, subscriptions, updates
+from lms.services import accesses, authoring, learning, rendering, searching, subscriptions, updates
 from lms.tests.factories import CourseFactory, LessonFactory
 from people.models import User
 from project.common.errors import PaymentRequired
@@ -300,3 +300,43 @@ def test_a_change_that_follows_a_moved_lesson_lets_the_course_go_that_it_left(au
     assert waited
     assert (second.course, second.title) == (low, "New")
     assert third.outcome.course == high
+
+
+def test_who_leaves_a_course_completes_none_of_its_lessons_meanwhile(course, learner):
+    lesson = LessonFactory.create(course=course)
+    learning.enroll(user=learner, course=course)
+    _left, outcome, waited = meanwhile(
+        lambda: learning.leave(user=learner, course_id=course.pk),
+        lambda: learning.complete_lesson(user=learner, lesson=lesson),
+    )
+    assert (type(outcome), waited) == (learning.NoAccess, True)
+    assert not Completion.objects.exists()
+
+
+@pytest.mark.parametrize("what", ["course", "lesson"])
+def test_a_description_that_changes_while_all_are_rendered_is_shown(course, lesson, author, what):
+    change: Any = {
+        "course": partial(authoring.update_course, course=course),
+        "lesson": partial(authoring.update_lesson, lesson=lesson),
+    }[what]
+    for model in (Course, Lesson):
+        model.objects.update(description_html="<p>As before.</p>")
+    _changed, _number, waited = meanwhile(
+        lambda: change(by=author, changes={"description": "*New*"}), rendering.render_again
+    )
+    shown = {"course": course, "lesson": lesson}[what]
+    shown.refresh_from_db()
+    assert ("<em>New</em>" in shown.description_html, waited) == (True, True)
+
+
+@pytest.mark.parametrize("what", ["a course", "a name"])
+def test_who_gets_something_new_hinders_nobody_who_refers_to_it(course, author, what):
+    acts: dict[str, Any] = {
+        "a course": partial(authoring.create_course, owner=author, fields={"title": "Rye"}),
+        "a name": partial(searching.renew_searches, author.pk),
+    }
+    _done, outcome, waited = meanwhile(
+        acts[what],
+        lambda: Subscription.objects.create(user=author, course=course),
+    )
+    assert (type(outcome), waited) == (Subscription, False)

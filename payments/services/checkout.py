@@ -138,10 +138,8 @@ def _closing_time(payment: Payment) -> datetime:
     same. When too little is left of it, another page is asked for."""
     planned, now = payment.session_expires_at, timezone.now()
     if planned is None or planned < now + OPEN_AT_LEAST:
-        same = Payment.objects.filter(
-            pk=payment.pk, session_expires_at=planned, attempt=payment.attempt
-        )
-        attempt = payment.attempt if planned is None else F("attempt") + 1
+        same = Payment.objects.filter(pk=payment.pk, session_expires_at=planned)
+        attempt = F("attempt") if planned is None else F("attempt") + 1
         same.update(session_expires_at=now + OPEN_FOR, attempt=attempt)
         payment.refresh_from_db(fields=["session_expires_at", "attempt"])
     assert payment.session_expires_at is not None  # noqa: S101 - whoever asked first stored it

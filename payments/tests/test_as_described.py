@@ -13,7 +13,7 @@ from payments.provider.reading import read_event
 from payments.services import catching_up, consistency
 from payments.stripe_sandbox.objects import make
 from payments.tests.events import a_charge, a_dispute, a_refund, a_session, an_event
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import FindingFactory, PaymentFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -103,9 +103,10 @@ def test_a_dispute_in_a_new_state_is_open_and_found(deliver, paid):
     # A night does not know better.
     consistency.check_payments(at=timezone.now() + timedelta(days=1))
     assert Finding.objects.filter(kind="not_understood").open().exists()
+    of_another_kind = FindingFactory.create(reference=f"stripe:{dispute['id']}")
     deliver(an_event("charge.dispute.closed", dispute | {"status": "lost"}))
     assert Dispute.objects.get().status == "lost"
-    assert not Finding.objects.filter(kind="not_understood").open().exists()
+    assert Finding.objects.open().get() == of_another_kind
     assert not Payment.objects.giving_access().exists()
 
 

@@ -366,6 +366,28 @@ def test_a_refund_that_was_under_way_already_takes_no_others_place():
     assert fates() == [("refund_failed", REPAIRED)]
 
 
+def test_a_later_refund_that_fails_too_takes_no_others_place(at_stripe):
+    created = int(timezone.now().timestamp())
+    tell(at_stripe, "failed", id="re_1", created=created - 60)
+    tell(at_stripe, "failed", id="re_2", created=created)
+    assert fates() == [("refund_failed", OPEN)] * 2
+
+
+def test_a_refund_that_failed_before_all_went_back_is_nothing_to_look_at():
+    payment = PaymentFactory.create(refunded=True)
+    RefundFactory.create(payment=payment, amount=500, status="failed", refund_id="re_1")
+    RefundFactory.create(payment=payment, amount=payment.amount)
+    consistency.check_payments()
+    assert fates() == []
+
+
+def test_what_is_seen_once_is_pressing(lost):
+    consistency.check_payments()
+    finding = Finding.objects.pressing().get()
+    assert finding.last_seen_at == finding.first_seen_at
+    assert str(finding).endswith(f": {lost}")
+
+
 def test_a_refund_that_stripe_refused_at_once_is_told_to_who_asked_and_no_finding(at_stripe):
     RefundFactory.create(payment=at_stripe, status="failed", failure="insufficient_funds")
     consistency.check_payments()

@@ -106,6 +106,9 @@ def test_what_is_under_way_is_not_given_back_twice(bought, refund, stripe_sandbo
     assert (first.status, state(bought)) == ("requested", ("paid", 0, True))
     with pytest.raises(refunds.TooMuch):
         refund(bought, "91")
+    # It is to end the access once it has succeeded.
+    refund(bought, "90", ends_access=True)
+    assert state(bought) == ("paid", 0, True)
 
 
 def test_a_refund_under_way_counts_once_it_has_succeeded(bought, refund, deliver, stripe_sandbox):
@@ -342,6 +345,24 @@ def test_refunds_that_stripe_does_not_list_are_no_end_of_the_night(bought, monke
     assert bought.findings.get().kind == "unknown_at_stripe"
 
 
+@pytest.mark.parametrize(
+    ("status", "stands"),
+    [
+        ("warning_needs_response", True), ("warning_under_review", True), ("warning_closed", False),
+        ("needs_response", True), ("under_review", True), ("prevented", False),
+        ("won", False), ("lost", True), ("other", True),
+    ],
+)  # fmt: skip
+def test_a_dispute_hinders_a_refund_unless_it_came_to_nothing(in_cash, refund, status, stands):
+    DisputeFactory.create(payment=in_cash, status=status)
+    if stands:
+        with pytest.raises(refunds.PaymentDisputed):
+            refund(in_cash)
+    else:
+        refund(in_cash)
+    assert state(in_cash)[0] == ("paid" if stands else "refunded")
+
+
 def test_a_disputed_payment_is_not_refunded(bought, refund, stripe_sandbox):
     dispute = DisputeFactory.create(payment=bought)
     asked = len(stripe_sandbox.api.calls)
@@ -465,6 +486,18 @@ def test_a_look_says_when_and_where_it_was(stripe_sandbox):
     account = stripe.ask_account()
     assert (kept.started_at, kept.livemode, kept.account_id) == (now, False, account.id)
     assert account.id
+
+
+def test_a_look_asks_for_all_that_moves_money(stripe_sandbox):
+    catching_up.catch_up()
+    asked = next(call for call in stripe_sandbox.api.calls if call.operation == "list_events")
+    assert set(asked.form["types"]) == {
+        "checkout.session.completed", "checkout.session.async_payment_succeeded",
+        "checkout.session.async_payment_failed", "checkout.session.expired", "charge.refunded",
+        "refund.created", "refund.updated", "refund.failed", "charge.dispute.created",
+        "charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+    }  # fmt: skip
 
 
 def test_an_event_that_cannot_be_applied_does_not_hold_up_those_after_it(

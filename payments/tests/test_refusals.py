@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from lms.models import Course
@@ -10,11 +11,13 @@ from lms.tests.factories import LessonFactory
 from payments.models import Finding, Payment
 from payments.services import reconciliation
 from payments.services.findings import settle_finding
+from payments.tests.factories import PaymentFactory
 from payments.tests.sandbox import Fault
 from payments.tests.shop import the_payment
 
 pytestmark = pytest.mark.django_db
 
+MOMENT = timedelta(microseconds=1)
 WORDS = "You may not sell to lev@example.com in this currency."
 
 
@@ -58,6 +61,23 @@ def test_staff_see_why_stripe_refused_and_the_buyer_sees_nothing(
     assert str(payment.pk) in client.get("/admin/payments/payment/").content.decode()
     page = client.get(f"/admin/payments/payment/{payment.pk}/change/").content.decode()
     assert "You may not sell to … in this currency. (currency_not_supported)" in page
+
+
+def test_a_refusal_without_a_code_has_its_words(buy, refuse):
+    refuse(code="")
+    buy()
+    assert the_payment().refusal == "You may not sell to … in this currency. ()"
+
+
+@pytest.mark.parametrize(("ago", "is_kept"), [(timedelta(0), True), (MOMENT, False)])
+def test_what_stripe_refused_waits_for_staff_for_thirty_days(course, learner, ago, is_kept):
+    with time_machine.travel(timezone.now(), tick=False):
+        since = timezone.now() - timedelta(days=30) + MOMENT - ago
+        PaymentFactory.create(
+            payer=learner, course=course, method="stripe", created_at=since, refused_at=since
+        )
+        reconciliation.reconcile_payments()
+    assert Payment.objects.exists() is is_kept
 
 
 def test_the_next_try_goes_on_with_new_keys(buy, refuse, stripe_sandbox):
@@ -112,11 +132,15 @@ def test_the_finding_closes_when_stripe_takes_the_price(buy, refuse):
     assert Finding.objects.get().status == "repaired"
 
 
-@pytest.mark.parametrize("change", ["price", "deleted", "title"])
-def test_the_finding_closes_when_the_price_is_another_or_gone(buy, refuse, course, change):
+@pytest.mark.parametrize("change", ["price", "currency", "deleted", "title"])
+def test_the_finding_closes_when_the_price_is_another_or_gone(
+    buy, refuse, course, settings, change
+):
     refuse("amount_too_small")
     buy()
-    if change == "deleted":
+    if change == "currency":
+        settings.CURRENCY = "EUR"
+    elif change == "deleted":
         Payment.objects.update(status="failed")
         course.delete()
     else:

@@ -407,6 +407,7 @@ def test_a_dispute_takes_the_access_when_the_school_says_so(
 ):
     settings.DISPUTE_TAKES_ACCESS = taken_at
     dispute = a_dispute(paid)
+    dispute["created"] -= 60
     for number, status in enumerate(told):
         kind = "charge.dispute.updated" if number else "charge.dispute.created"
         deliver(an_event(kind, dispute | {"status": status}, created=dispute["created"] + number))
@@ -414,6 +415,7 @@ def test_a_dispute_takes_the_access_when_the_school_says_so(
     assert Access.objects.held_by(paid.payer).exists() is keeps[taken_at]
     row = Dispute.objects.get()
     assert (row.status, row.amount, row.reason) == (told[-1], paid.amount, "fraudulent")
+    assert row.created_at.timestamp() == dispute["created"]
     assert row.evidence_due_by is not None
     paid.refresh_from_db()
     assert paid.status == "paid"

@@ -112,7 +112,12 @@ class Trial:
             # A test that emptied the tables has let `migrate` give them new ids.
             apps.get_model("contenttypes.ContentType").objects.clear_cache()
             if mutant is not None and functions is not None:
-                functions.plant(mutant)
+                try:
+                    functions.plant(mutant)
+                except LookupError:
+                    return BROKEN
+                except Exception:  # noqa: BLE001 - the module could not be imported
+                    return NOTICED
             for test in tests:
                 self._run(test)
                 if self.has_failed:
