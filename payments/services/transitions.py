@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import AccessSource
 from lms.services import accesses
-from payments.mails import ACCESS_TAKEN, FAILED, RECEIVED
+from payments.mails import ACCESS_TAKEN, FAILED, RECEIVED, PaymentReceivedMail
 from payments.models import (
     FindingKind,
     MoveSource,
@@ -31,7 +31,7 @@ from project.common.background.queue import enqueue
 from project.common.db.bulk import insert_rows, reserve_ids
 from project.common.db.searched import normalised
 from project.common.errors import Conflict
-from project.mail.services import send_to_one
+from project.mail.services import send_to_one, withdraw
 
 CLOSE_PAGES = "payments.tasks.close_needless_pages"
 
@@ -95,6 +95,8 @@ def move_locked(
     payment.status = to
     if to == PaymentStatus.PENDING:
         payment.paid_at = None
+        for earlier in payment.moves.filter(to_status=PaymentStatus.PAID):
+            withdraw(RECEIVED, f"move:{earlier.pk}", reason=PaymentReceivedMail.outdated)
     elif to == PaymentStatus.PAID:
         payment.paid_at = payment.paid_at or at or timezone.now()
     payment.save(update_fields=["status", "paid_at", "refunded_amount"])

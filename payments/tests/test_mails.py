@@ -182,6 +182,20 @@ def test_money_that_is_confirmed_after_a_mistake_is_told_anew(
     assert first == second
 
 
+def test_a_confirmation_that_was_undone_before_its_mail_went_out_is_told_by_one_mail(
+    letters, administrator, learner, course
+):
+    """The one about the money that came after all."""
+    payment = PaymentFactory.create(payer=learner, course=course)
+    for number in range(3):
+        if number:
+            staff.undo_confirmation(payment=payment, by=administrator, reason="a mistake")
+        payment = staff.confirm_payment(payment=payment, by=administrator, reason="Till")
+    assert len(letters()) == 1
+    told = Delivery.objects.order_by("pk").values_list("status", "error")
+    assert list(told) == [("skipped", "not paid any more")] * 2 + [("sent", "")]
+
+
 def test_a_lost_dispute_that_is_heard_of_before_the_money_tells_of_no_access(
     letters, deliver, learner, course
 ):

@@ -50,6 +50,14 @@ def send_to_audience(kind: str, subject_id: int, *, title: str = "") -> Mailing:
     return mailing
 
 
+def withdraw(kind: str, key: str, *, reason: str) -> None:
+    """Don't send a mail that is not true any more, unless a worker is sending it now. `reason` is
+    marked with `gettext_noop` for the admin."""
+    Delivery.objects.of(kind, key).waiting().filter(claim=None).update(
+        status=DeliveryStatus.SKIPPED, finished_at=timezone.now(), error=reason
+    )
+
+
 def open_mailing(kind: str, key: str) -> Mailing:
     """The mailing of this key, to which the caller adds recipients with `recipients.add_recipients`."""
     return _mailing(kind, key, MailingState.LISTED)[0]
