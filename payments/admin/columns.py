@@ -19,6 +19,18 @@ def payment_link(_admin: object, row: Finding | Dispute | Refund) -> "SafeString
     payment: Payment | None = row.payment
     if payment is None:
         return "—"
-    address = reverse("admin:payments_payment_change", args=[payment.pk])
+    return _link(reverse("admin:payments_payment_change", args=[payment.pk]), payment)
+
+
+def dashboard_link(payment: Payment, text: object) -> "SafeString | str":
+    """The way to the payment in Stripe's dashboard, as far as it is known in which account and mode."""
+    if not payment.payment_intent_id:
+        return "—"
+    place = f"{payment.account_id}/" if payment.account_id else ""
+    place += "test/" if payment.livemode is False else ""
+    return _link(f"https://dashboard.stripe.com/{place}payments/{payment.payment_intent_id}", text)
+
+
+def _link(address: str, text: object) -> "SafeString":
     link = '<a class="text-primary-600 dark:text-primary-500 hover:underline" href="{}">{}</a>'
-    return format_html(link, address, str(payment))
+    return format_html(link, address, text)

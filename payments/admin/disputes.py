@@ -8,13 +8,12 @@ from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from payments.admin.base import PaymentsBookAdmin
-from payments.admin.columns import payment_link
+from payments.admin.columns import dashboard_link, payment_link
 from payments.models import Dispute, DisputeStatus, Refund, RefundStatus
 from payments.models.disputes import OPEN, TO_ANSWER
 from project.common.admin.base import Label, column, display
@@ -102,13 +101,9 @@ class DisputeAdmin(PaymentsBookAdmin[Dispute]):
     @display(description=_("answer"))
     def at_stripe(self, dispute: Dispute) -> "SafeString | str":
         """Where evidence is sent: Stripe takes it in its dashboard."""
-        intent_id = dispute.payment.payment_intent_id
-        if dispute.status not in OPEN or not intent_id:
+        if dispute.status not in OPEN:
             return "—"
-        mode = "test/" if dispute.payment.livemode is False else ""
-        address = f"https://dashboard.stripe.com/{mode}payments/{intent_id}"
-        link = '<a class="text-primary-600 dark:text-primary-500 hover:underline" href="{}">{}</a>'
-        return format_html(link, address, _("Send the evidence in Stripe's dashboard"))
+        return dashboard_link(dispute.payment, _("Send the evidence in Stripe's dashboard"))
 
 
 @admin.register(Refund)

@@ -1,6 +1,6 @@
 """The list of the payments book, and a payment with its timeline."""
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from lms.models import Course
 from payments.admin.actions import PAYMENT_ACTIONS
 from payments.admin.base import PaymentsBookAdmin
+from payments.admin.columns import dashboard_link
 from payments.admin.filters import AttentionFilter
 from payments.admin.import_export import PaymentImportExportMixin
 from payments.admin.timeline import timeline
@@ -28,6 +29,9 @@ from project.common.admin.filters import (
     person_and_email,
 )
 from project.common.money import shown
+
+if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
 
 STATUS_COLOURS = {
     PaymentStatus.PENDING.value: "warning",
@@ -113,8 +117,8 @@ class PaymentAdmin(
         return Label(payment.status, payment.get_status_display())
 
     @display(description=gettext_lazy("payment at Stripe"))
-    def charge(self, payment: Payment) -> str:
-        return payment.payment_intent_id or "—"
+    def charge(self, payment: Payment) -> "SafeString | str":
+        return dashboard_link(payment, payment.payment_intent_id)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

@@ -190,6 +190,37 @@ def test_a_dispute_that_is_open_leads_to_where_it_is_answered(
     assert re.findall(r"https://dashboard\.stripe\.com([^\"]+)", text) == ([place] if place else [])
 
 
+@pytest.mark.parametrize(
+    ("livemode", "account_id", "place"),
+    [
+        (True, "", "/payments/pi_7"),
+        (False, "", "/test/payments/pi_7"),
+        (True, "acct_1", "/acct_1/payments/pi_7"),
+        (False, "acct_1", "/acct_1/test/payments/pi_7"),
+        (None, "", "/payments/pi_7"),
+    ],
+)
+def test_a_payment_leads_to_itself_in_stripes_dashboard(
+    client_of, support, livemode, account_id, place
+):
+    """In the account and the mode that it was made in, as the addresses of Stripe's logs are."""
+    payment = PaymentFactory.create(
+        paid=True,
+        method="stripe",
+        livemode=livemode,
+        account_id=account_id,
+        payment_intent_id="pi_7",
+    )
+    text = client_of(support).get(page("payment", "change", payment.pk)).text
+    assert re.findall(r"https://dashboard\.stripe\.com([^\"]+)", text) == [place]
+
+
+def test_a_payment_that_stripe_knows_nothing_of_leads_nowhere(client_of, support):
+    payment = PaymentFactory.create(paid=True)
+    text = client_of(support).get(page("payment", "change", payment.pk)).text
+    assert "dashboard.stripe.com" not in text
+
+
 @pytest.mark.parametrize("number", [2, 20])
 @pytest.mark.parametrize("model", ["finding", "dispute", "refund"])
 def test_queries_of_the_lists_do_not_grow(
