@@ -10,6 +10,12 @@ from payments.tests.factories import PaymentFactory, RefundFactory
 
 pytestmark = pytest.mark.django_db
 
+# How many lines the text of each of these elements takes.
+LINES = """elements => elements.map(element => {
+  const text = document.createRange()
+  text.selectNodeContents(element)
+  return text.getClientRects().length
+})"""
 NIGHT = datetime(2026, 5, 1, 22, tzinfo=UTC)  # the 2nd of May in Moscow
 
 
@@ -91,3 +97,32 @@ def test_a_refunded_payment_keeps_its_receipt(read, client):
     payment = PaymentFactory.create(refunded=True)
     assert read(payment).status_code == 200
     assert client.post(f"/payments/receipt/{payment.token}/").status_code == 405
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_a_receipt_fits_a_phone_and_one_printed_page_whatever_its_names(
+    page, payment, settings, language
+):
+    settings.SCHOOL_NAME = "Общество с ограниченной ответственностью «Школа хлеба» " * 2
+    settings.SCHOOL_EMAIL = "a-very-long-address-of-the-desk@school-of-bread-and-crafts.example"
+    payer = payment.payer
+    payer.first_name, payer.last_name, payer.language = "Константин" * 10, "W" * 100, language
+    payer.save()
+    payment.title, payment.course = "W" * 200, None
+    payment.amount, payment.refunded_amount = Decimal("99999999.00"), Decimal(1000)
+    payment.save()
+    RefundFactory.create_batch(2, payment=payment, amount=Decimal(500))
+    for width in (320, 390, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(urlsplit(payment.receipt_url).path)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.locator(".amount").evaluate_all(LINES) == [1, 1, 1, 1]
+    assert page.title().endswith("«Школа хлеба»")
+    page.set_viewport_size({"width": 794, "height": 1123})
+    page.emulate_media(media="print", color_scheme="dark")
+    colours = (
+        "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+    )
+    assert page.evaluate(colours) == ["rgb(0, 0, 0)", "rgba(0, 0, 0, 0)"]
+    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
