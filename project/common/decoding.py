@@ -9,6 +9,7 @@ import os
 import sys
 from contextlib import suppress
 from io import BytesIO
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,7 +95,9 @@ def _scaled(content: bytes, wanted: Wanted) -> Image.Image:
     picture: Image.Image = Image.open(BytesIO(content), formats=FORMATS)
     if picture.width * picture.height > wanted.most_pixels:
         raise TooManyPixels
-    picture.draft(None, (2 * wanted.longest, 2 * wanted.longest))  # of a JPEG only
+    factor = wanted.longest / (min if wanted.is_square else max)(picture.size)
+    least = ceil(picture.width * factor), ceil(picture.height * factor)
+    picture.draft(None, least)  # of a JPEG: half as large, or a quarter, or an eighth
     picture.load()
     if picture.mode not in {"RGB", "RGBA", "CMYK", "L"} or "transparency" in picture.info:
         picture = _with_plain_colours(picture)

@@ -4,7 +4,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin
 
 from project.common.decoding import TooManyPixels, Wanted, keep
 from project.common.images import AVATAR, PREVIEW
@@ -127,6 +127,23 @@ def test_largest_picture_is_accepted_and_scaled_down(kind):
 )  # fmt: skip
 def test_the_longer_side_has_at_most_1600_pixels(size, kept):
     assert clean(encode(plain(size=size), "JPEG"))[0].size == kept
+
+
+@pytest.mark.parametrize(
+    ("sizes", "size", "decoded"),
+    [(PREVIEW, (3200, 800), (1600, 400)), (PREVIEW, (800, 3201), (400, 1601)),
+     (PREVIEW, (3199, 800), (3199, 800)), (PREVIEW, (100, 50), (100, 50)),
+     (AVATAR, (3000, 1024), (1500, 512)), (AVATAR, (3000, 1023), (3000, 1023)),
+     (AVATAR, (2048, 3000), (512, 750))],
+)  # fmt: skip
+def test_a_photo_is_decoded_no_larger_than_needed(sizes, size, decoded, monkeypatch):
+    seen = []
+    load = JpegImagePlugin.JpegImageFile.load
+    monkeypatch.setattr(
+        JpegImagePlugin.JpegImageFile, "load", lambda self: (seen.append(self.size), load(self))[1]
+    )
+    keep(encode(plain(size=size), "JPEG"), Wanted(*sizes, PIXELS))
+    assert seen[0] == decoded
 
 
 @pytest.mark.parametrize("size", [(1000, 600), (600, 1000), (300, 200), (3000, 2000)])
