@@ -146,7 +146,7 @@ def _closing_time(payment: Payment) -> datetime:
     return payment.session_expires_at
 
 
-def close_session(payment: Payment) -> Payment:
+def close_session(payment: Payment) -> None:
     """Make sure that nobody can pay on the page any more; if somebody has, the payment is paid. An
     order in cash or by transfer needs nobody else. Raises ProviderError, and then nothing is
     changed."""
@@ -154,8 +154,9 @@ def close_session(payment: Payment) -> Payment:
         at_stripe = payment.method == PaymentMethod.STRIPE
         why = AutomaticReason.PAGE_NEVER_MADE if at_stripe else AutomaticReason.PAID_OTHERWISE
         cause = Cause(source=MoveSource.CHECKOUT, reason=why)
-        return move_payment(payment_id=payment.pk, to=PaymentStatus.EXPIRED, cause=cause)[0]
-    return _store(payment, _end_session(payment), MoveSource.CHECKOUT)
+        move_payment(payment_id=payment.pk, to=PaymentStatus.EXPIRED, cause=cause)
+    else:
+        _store(payment, _end_session(payment), MoveSource.CHECKOUT)
 
 
 def cancel_payment(payment: Payment, *, by: User) -> None:

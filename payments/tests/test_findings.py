@@ -14,7 +14,7 @@ from payments import tasks
 from payments.models import Finding, FindingKind, MoveSource, Payment, PaymentMove, StripeEvent
 from payments.models.findings import WORDS
 from payments.provider.reading import read_refund
-from payments.services import books, consistency, findings, refunds, staff
+from payments.services import books, consistency, findings, not_understood, refunds, staff
 from payments.tests.events import a_refund, an_event
 from payments.tests.factories import PaymentFactory, RefundFactory
 
@@ -98,6 +98,33 @@ def test_what_a_person_settled_stays_settled_until_the_facts_change(paid_twice, 
     consistency.check_payments(at=NOW + timedelta(days=2))
     assert fates() == [("paid_twice", SETTLED), ("paid_twice", OPEN)]
     assert [one.params["times"] for one in Finding.objects.order_by("pk")] == [2, 3]
+
+
+def test_what_is_settled_says_nothing_of_another_kind_and_of_what_was_settled_before(support):
+    def note(kind, times, day):
+        at = NOW + timedelta(days=day)
+        return findings.note_finding(kind=kind, reference="payment:1", params=times, at=at)
+
+    seen = []
+    for day, times in enumerate(({"times": 2}, {"times": 3}, {"times": 3})):
+        finding = note(FindingKind.PAID_TWICE, times, day)
+        seen.append(finding.pk)
+        if finding.status == OPEN:
+            findings.settle_finding(finding=finding, by=support, reason="A gift")
+    assert seen[0] != seen[1] == seen[2]
+    rows = Finding.objects.order_by("pk").values_list("last_seen_at", flat=True)
+    assert list(rows) == [NOW, NOW + timedelta(days=2)]
+    assert note(FindingKind.OPEN_TOO_LONG, {"times": 3}, 3).status == OPEN
+    assert note(FindingKind.PAID_TWICE, {"times": 2}, 4).status == OPEN
+
+
+def test_what_is_understood_is_one_thing_however_long_its_name_is():
+    for name in ("re_1", "re_2" * 100):
+        not_understood.note_not_understood(name)
+    references = Finding.objects.order_by("pk").values_list("reference", flat=True)
+    assert list(references) == ["stripe:re_1", ("stripe:" + "re_2" * 100)[:100]]
+    not_understood.note_understood("re_2" * 100)
+    assert fates() == [("not_understood", OPEN), ("not_understood", REPAIRED)]
 
 
 def test_a_finding_is_settled_once(lost, administrator, support):

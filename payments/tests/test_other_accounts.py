@@ -152,6 +152,25 @@ def test_a_refusal_for_another_reason_is_not_tried_again(buy, stripe_sandbox):
     assert StripePrice.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("made_in", "asked_in", "may_be_there"),
+    [
+        ((False, "acct_1"), (False, "acct_1"), True),
+        ((False, "acct_1"), (True, "acct_1"), False),
+        ((False, "acct_1"), (False, "acct_2"), False),
+        # Of old rows nothing is known, and a key may not tell its account.
+        ((None, "acct_1"), (True, "acct_1"), True),
+        ((False, ""), (False, "acct_1"), True),
+        ((False, "acct_1"), (False, ""), True),
+    ],
+)
+def test_what_was_made_at_stripe_may_be_where_nothing_speaks_against_it(
+    made_in, asked_in, may_be_there
+):
+    price = StripePrice(livemode=made_in[0], account_id=made_in[1])
+    assert price.may_be_in(livemode=asked_in[0], account_id=asked_in[1]) is may_be_there
+
+
 def test_a_look_in_the_other_mode_leaves_no_gap_in_this_one(
     bought, stripe_sandbox, stripe_settings
 ):

@@ -156,6 +156,19 @@ def test_a_refund_takes_the_right_that_its_payment_gave_and_no_other(
     assert Access.objects.active().count() == 4
 
 
+def test_what_staff_gave_besides_is_of_the_same_person_for_the_same_thing(
+    administrator, learner, stranger, course, lesson
+):
+    payment = PaymentFactory.create(payer=learner, course=course)
+    for user, target in ((learner, course), (stranger, course), (learner, lesson)):
+        accesses.grant_access(user=user, target=target, source=AccessSource.GRANT)
+    accesses.grant_access(user=learner, target=course, source=AccessSource.ENROLLMENT)
+    given = payment.accesses_about()
+    assert [(one.user, one.course, one.source) for one in given] == [(learner, course, "grant")]
+    staff.confirm_payment(payment=payment, by=administrator, reason="came")
+    assert payment.accesses_about().count() == 2
+
+
 @pytest.mark.reported("The access was refunded and the course bought again, but not confirmed.")
 @pytest.mark.parametrize("why", ["refund", "dispute"])
 def test_what_gives_no_access_any_more_does_not_hinder_another_payment(administrator, why):

@@ -10,6 +10,7 @@ from lms.tests.factories import CourseFactory
 from payments.models import MoveSource, Payment, PaymentMove, PaymentStatus
 from payments.services import purchase, refunds, staff, transitions
 from payments.tests.factories import PaymentFactory
+from project.mail.models import Mailing
 from project.mail.tasks import deliver_mail
 
 pytestmark = pytest.mark.django_db
@@ -147,5 +148,6 @@ def test_the_payer_hears_once_that_the_money_came_and_not_of_an_import(administr
     deliver_mail()
     (message,) = mail.outbox
     assert message.to == [payment.payer.email]
+    assert Mailing.objects.get().title == payment.title
     assert payment.title in message.subject
     assert "1,990.00\xa0RUB" in message.body
