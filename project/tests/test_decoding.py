@@ -139,10 +139,14 @@ def test_the_longer_side_has_at_most_1600_pixels(size, kept):
 def test_a_photo_is_decoded_no_larger_than_needed(sizes, size, decoded, monkeypatch):
     seen = []
     load = JpegImagePlugin.JpegImageFile.load
-    monkeypatch.setattr(
-        JpegImagePlugin.JpegImageFile, "load", lambda self: (seen.append(self.size), load(self))[1]
-    )
-    keep(encode(plain(size=size), "JPEG"), Wanted(*sizes, PIXELS))
+
+    def noted(self: JpegImagePlugin.JpegImageFile) -> Any:
+        seen.append(self.size)
+        return load(self)
+
+    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", noted)
+    longest, thumbnail, is_square = sizes
+    keep(encode(plain(size=size), "JPEG"), Wanted(longest, thumbnail, is_square, PIXELS))
     assert seen[0] == decoded
 
 
