@@ -46,7 +46,9 @@ KNOWN_ADDRESS_PERIOD = timedelta(days=30).total_seconds()
 PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 KIB = 1024
 
-type Created = Literal["COURSES", "LESSONS", "PAYMENTS", "PICTURES", "SUBSCRIPTIONS", "TEXT"]
+type Created = Literal[
+    "COURSES", "LESSONS", "PAYMENTS", "PICTURES", "PROFILE", "SUBSCRIPTIONS", "TEXT"
+]
 
 
 def limit_registration(request: HttpRequest, *, email: str) -> None:

@@ -251,6 +251,7 @@ THROTTLE_TEXT = rate("THROTTLE_TEXT", "50000/h")
 THROTTLE_PICTURES = rate("THROTTLE_PICTURES", "300/h")
 THROTTLE_SUBSCRIPTIONS = rate("THROTTLE_SUBSCRIPTIONS", "500/h")
 THROTTLE_PAYMENTS = rate("THROTTLE_PAYMENTS", "60/h")
+THROTTLE_PROFILE = rate("THROTTLE_PROFILE", "60/h")
 
 # Whether people may register by themselves; otherwise staff make their accounts.
 REGISTRATION = switch("REGISTRATION", default=True)

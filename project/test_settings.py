@@ -33,6 +33,7 @@ os.environ.update(
     THROTTLE_PICTURES="1000/min",
     THROTTLE_SUBSCRIPTIONS="1000/min",
     THROTTLE_PAYMENTS="1000/min",
+    THROTTLE_PROFILE="1000/min",
     # Races are of as many buyers as a test likes.
     STRIPE_CALLS="50",
     LOG_LEVEL="WARNING",

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lms.models import Course, Lesson
-from lms.services import authoring
+from lms.services import authoring, searching
 from lms.tests.factories import CourseFactory, LessonFactory
+from people.models import User
 from people.services.accounts import erase_account, update_profile
 from people.tests.factories import UserFactory
 from project.common.db.search import LONGEST_WORD, MOST_WORDS, contains, words_of
@@ -147,16 +148,15 @@ def test_courses_are_found_by_the_name_of_their_author(api, moderator, path):
     assert answer["items"] == []
 
 
-def test_renaming_the_author_changes_what_finds_the_courses(django_capture_on_commit_callbacks):
+def test_renaming_the_author_changes_what_finds_the_courses(run_worker, monkeypatch):
+    monkeypatch.setattr(searching, "BATCH", 2)
     author = UserFactory.create(first_name="Семён")
-    CourseFactory.create(owner=author, title="Хлеб")
+    titles = {course.title for course in CourseFactory.create_batch(3, owner=author)}
     changes = Course.history.count()
-    with django_capture_on_commit_callbacks(execute=True):
-        update_profile(user=author, changes={"first_name": "Фёдор"})
-    assert (found("федор хлеб"), found("семен")) == ({"Хлеб"}, set())
-    with django_capture_on_commit_callbacks(execute=True):
-        erase_account(user=author)
-    assert (found("федор"), found("хлеб")) == (set(), {"Хлеб"})
+    run_worker(lambda: update_profile(user=author, changes={"first_name": "Фёдор"}))
+    assert (found("федор"), found("семен")) == (titles, set())
+    run_worker(lambda: erase_account(user=author))
+    assert (found("федор"), found("course")) == (set(), titles)
     assert Course.history.count() == changes
 
 
@@ -173,9 +173,15 @@ def test_an_edit_changes_what_finds_a_course_and_a_lesson(author):
     assert (found(""), found("сыр")) == (set(), set())
 
 
-def test_rows_of_a_fixture_are_found_whatever_their_order(
-    tmp_path, django_capture_on_commit_callbacks
+def test_who_has_no_courses_leaves_nothing_to_the_worker(
+    author, django_capture_on_commit_callbacks
 ):
+    with django_capture_on_commit_callbacks() as left:
+        update_profile(user=author, changes={"first_name": "Фёдор"})
+    assert left == []
+
+
+def test_rows_of_a_fixture_are_found_whatever_their_order(tmp_path, run_worker):
     author = UserFactory.create(first_name="Семён")
     course = CourseFactory.create(owner=author, title="Хлеб")
     dumped = tmp_path / "school.json"
@@ -186,8 +192,7 @@ def test_rows_of_a_fixture_are_found_whatever_their_order(
     dumped.write_text(json.dumps(sorted(rows, key=lambda row: row["model"])))
     course.delete()
     author.delete()
-    with django_capture_on_commit_callbacks(execute=True):
-        call_command("loaddata", str(dumped), verbosity=0)
+    run_worker(lambda: call_command("loaddata", str(dumped), verbosity=0))
     assert found("семен хлеб") == {"Хлеб"}
 
 
@@ -210,7 +215,13 @@ def test_a_course_that_is_created_during_a_renaming_is_found_by_the_new_name():
         lambda: update_profile(user=author, changes={"first_name": "Фёдор"}),
         lambda: authoring.create_course(owner=author, fields={"title": "Хлеб"}),
     )
+    searching.renew_searches(author.pk)
     assert found("федор хлеб") == {course.title}
+
+
+def rename(author: User, name: str) -> None:
+    update_profile(user=author, changes={"first_name": name})
+    searching.renew_searches(author.pk)
 
 
 @pytest.mark.postgresql
@@ -221,7 +232,7 @@ def test_an_edit_and_a_renaming_at_once_are_both_found():
     for number in range(5):
         name, title = f"Фёдор{number}", f"Сыр{number}"
         at_once(
-            partial(update_profile, user=author, changes={"first_name": name}),
+            partial(rename, author, name),
             partial(authoring.update_course, course=course, changes={"title": title}, by=author),
         )
         assert found(f"{name} {title}") == {title}

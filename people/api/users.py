@@ -62,13 +62,14 @@ def get_user(request: AuthenticatedRequest, user_id: int) -> ProfileOut | Public
     response=ProfileOut,
     summary="Change your own profile",
 )
-@raises(PermissionDenied)
+@raises(PermissionDenied, Throttled)
 @with_tag
 def update_user(
     request: AuthenticatedRequest, user_id: int, payload: ProfileChanges, if_match: IfMatch = ""
 ) -> User:
     """Only the given fields change. Somebody else's profile gives 403, whoever asks."""
     person = get_person(request.user, user_id, to=permissions.can_change_profile)
+    limit_creation(request.user, "PROFILE")
     changes = payload.model_dump(exclude_unset=True)
     return accounts.update_profile(user=person, changes=changes, expected=versions_in(if_match))
 

@@ -30,9 +30,8 @@ GROWS_NOTHING = {
     "logout_everywhere",
     "reopen_lesson",
     "unsubscribe_from_course",
-    "update_user",
 }
-CREATED = ["COURSES", "LESSONS", "PAYMENTS", "PICTURES", "SUBSCRIPTIONS", "TEXT"]
+CREATED = ["COURSES", "LESSONS", "PAYMENTS", "PICTURES", "PROFILE", "SUBSCRIPTIONS", "TEXT"]
 
 
 def declares(name: str, status: int, code: str) -> bool:
