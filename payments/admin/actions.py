@@ -110,7 +110,7 @@ REFUND = StaffAction[Payment](
     allows=can_refund,
     fits=lambda payment: (
         (payment.status == PaymentStatus.PAID or payment.awaits_decision)
-        and not payment.is_disputed
+        and not payment.disputes.barring_refunds().exists()
     ),
     form=RefundForm,
     run=_refund,

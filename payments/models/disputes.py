@@ -51,6 +51,7 @@ REASONS = {
     "subscription_canceled": _("charged after a cancellation"),
     "unrecognized": _("the cardholder does not recognize the payment"),
 }
+INQUIRIES = (DisputeStatus.WARNING_NEEDS_RESPONSE, DisputeStatus.WARNING_UNDER_REVIEW)
 TO_ANSWER = (DisputeStatus.WARNING_NEEDS_RESPONSE, DisputeStatus.NEEDS_RESPONSE)
 OPEN = (
     *TO_ANSWER, DisputeStatus.WARNING_UNDER_REVIEW, DisputeStatus.UNDER_REVIEW, DisputeStatus.OTHER,
@@ -69,6 +70,10 @@ class DisputeQuerySet(models.QuerySet["Dispute"]):
     def standing(self) -> Self:
         """Disputes that are open or were lost."""
         return self.filter(status__in=(*OPEN, DisputeStatus.LOST))
+
+    def barring_refunds(self) -> Self:
+        """Disputes because of which Stripe refuses a refund: a question of the bank is none."""
+        return self.standing().exclude(status__in=INQUIRIES)
 
     def taking_access(self) -> Self:
         """Disputes because of which the payment gives no access now."""

@@ -112,7 +112,7 @@ def _note_request(
         book_received(payment, cause)
     elif payment.status != PaymentStatus.PAID:
         raise IllegalMove
-    if payment.disputes.standing().exists():
+    if payment.disputes.barring_refunds().exists():
         raise PaymentDisputed
     left = payment.amount - payment.refunds.promised().total()
     unanswered = payment.refunds.unanswered().first()
@@ -216,7 +216,7 @@ def apply_refund(*, payment_id: int, refund: ProviderRefund, source: MoveSource)
     payment = lock_payment(payment_id)
     # Whatever Stripe calls otherwise is not settled yet.
     to = STATUSES.get(refund.status, RefundStatus.REQUESTED)
-    ours = _known(payment, refund) or _new(payment, refund)
+    ours = _known(payment, refund) or _new(payment, refund, to)
     is_understood = ours is not None and refund.status in STATUSES
     note_if_understood("refund", refund, payment, is_understood=is_understood)
     if ours is None:
@@ -281,11 +281,12 @@ def _known(payment: Payment, refund: ProviderRefund) -> Refund | None:
     return payment.refunds.filter(names).first() or payment.refunds.filter(nameless).first()
 
 
-def _new(payment: Payment, refund: ProviderRefund) -> Refund | None:
+def _new(payment: Payment, refund: ProviderRefund, to: RefundStatus) -> Refund | None:
     """A row for it; None for an amount that the payment can't have. Of one without an answer nobody
-    knows whether it was made; this one was."""
-    taken, currency = payment.taken
-    left = taken - payment.refunds.promised().answered().total()
+    knows whether it was made; this one was. One that failed took nothing away."""
+    left, currency = payment.taken
+    if to != RefundStatus.FAILED:
+        left -= payment.refunds.promised().answered().total()
     if refund.amount is None or not 0 < refund.amount <= left or refund.currency != currency:
         return None
     return Refund(payment=payment, amount=refund.amount, created_at=refund.created)

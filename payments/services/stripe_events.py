@@ -262,7 +262,11 @@ def _outcome_of(event: Event, payment: Payment, source: MoveSource) -> str:
     if event.charge:
         return _look_at_charge(payment, event.charge, source)
     if event.refund:
-        return apply_refund(payment_id=payment.pk, refund=event.refund, source=source)
+        outcome = apply_refund(payment_id=payment.pk, refund=event.refund, source=source)
+        if outcome == StripeOutcome.AMOUNT_DIFFERS and payment.payment_intent_id:
+            # Another one may have failed, and this one took its place.
+            enqueue(ASK_ABOUT_REFUNDS, payment.pk)
+        return outcome
     if event.dispute:
         return apply_dispute(
             payment_id=payment.pk, dispute=event.dispute, source=source, told_at=event.created

@@ -198,7 +198,8 @@ class Sandbox:
                 param="payment_intent",
             )
         charge = self.find("charge", intent["latest_charge"])
-        if charge["disputed"]:
+        disputes = (one for one in self.all("dispute") if one["charge"] == charge["id"])
+        if any(not one["status"].startswith("warning_") for one in disputes):
             raise StripeFault(
                 f"Charge {charge['id']} has been charged back.", code="charge_disputed"
             )

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError
+from django.urls import reverse
 from django.utils import timezone
 
 from lms.models import Access
@@ -283,6 +284,38 @@ def test_a_refund_that_took_the_place_of_a_failed_one_is_heard_of_at_once(bought
     assert state(bought) == ("refunded", PRICE, False)
 
 
+@pytest.mark.reported(
+    "A refund in the place of one that had failed was dropped as more than was paid."
+)
+def test_the_event_of_a_refund_tells_of_the_failure_that_made_room_for_it(
+    bought, deliver, run_worker, stripe_sandbox
+):
+    form = {"payment_intent": bought.payment_intent_id, "amount": "199000"}
+    failed = stripe_sandbox.sandbox.create_refund(form)
+    run_worker(lambda: deliver(stripe_sandbox.events[-2]))
+    stripe_sandbox.sandbox.settle_refund(failed["id"], succeeds=False)
+    made = stripe_sandbox.sandbox.create_refund(form)
+    run_worker(lambda: deliver(stripe_sandbox.events[-2]))
+    known = bought.refunds.values_list("refund_id", "status")
+    assert dict(known) == {failed["id"]: "failed", made["id"]: "succeeded"}
+    assert state(bought) == ("refunded", PRICE, False)
+    assert not bought.findings.open().exists()
+
+
+def test_a_refund_that_failed_before_we_heard_of_it_needs_no_room(
+    bought, refund, run_worker, stripe_sandbox
+):
+    form = {"payment_intent": bought.payment_intent_id, "amount": "199000"}
+    failed = stripe_sandbox.sandbox.create_refund(form)
+    stripe_sandbox.sandbox.settle_refund(failed["id"], succeeds=False)
+    made = refund(bought)
+    run_worker(catch_up_with_stripe)
+    known = bought.refunds.values_list("refund_id", "status")
+    assert dict(known) == {failed["id"]: "failed", made.refund_id: "succeeded"}
+    assert state(bought) == ("refunded", PRICE, False)
+    assert not bought.findings.open().exists()
+
+
 def test_what_stripe_cannot_be_asked_for_leaves_no_refund_behind(bought, refund):
     Payment.objects.update(currency="JPY")
     bought.refresh_from_db()
@@ -373,6 +406,24 @@ def test_a_disputed_payment_is_not_refunded(bought, refund, stripe_sandbox):
     dispute.save()
     refund(bought)
     assert state(bought)[0] == "refunded"
+
+
+@pytest.mark.reported(
+    "An inquiry of the bank kept the shop from the refund that would have answered it."
+)
+@pytest.mark.parametrize("status", ["warning_needs_response", "warning_under_review"])
+def test_a_refund_may_answer_the_question_of_a_bank(
+    bought, client_of, administrator, deliver, stripe_sandbox, status
+):
+    [charge] = stripe_sandbox.sandbox.all("charge")
+    dispute = stripe_sandbox.sandbox.open_dispute(charge["id"], status=status)
+    deliver(stripe_sandbox.events[-1])
+    address = reverse("admin:payments_payment_refund", args=[bought.pk])
+    client_of(administrator).post(address, {"reason": "asked for"})
+    assert state(bought) == ("refunded", PRICE, False)
+    stripe_sandbox.sandbox.change_dispute(dispute["id"], "warning_closed")
+    deliver(stripe_sandbox.events[-1])
+    assert state(bought) == ("refunded", PRICE, False)
 
 
 @pytest.mark.reported('A disputed charge can\'t be refunded, and the shop said "try again later".')
