@@ -262,6 +262,8 @@ def _outcome_of(event: Event, payment: Payment, source: MoveSource) -> str:
     if event.charge:
         return _look_at_charge(payment, event.charge, source)
     if event.refund:
+        if not payment.payment_intent_id:
+            _remember_intent(lock_payment(payment.pk), event.refund.payment_intent_id)
         outcome = apply_refund(payment_id=payment.pk, refund=event.refund, source=source)
         if outcome == StripeOutcome.AMOUNT_DIFFERS and payment.payment_intent_id:
             # Another one may have failed, and this one took its place.

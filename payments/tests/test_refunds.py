@@ -576,6 +576,21 @@ def test_an_event_that_cannot_be_applied_does_not_hold_up_those_after_it(
     assert StripeLook.objects.exists()
 
 
+def test_what_a_refund_says_of_its_intent_is_kept_so_that_the_rest_goes_back_by_stripe(
+    buy, deliver, refund, stripe_sandbox
+):
+    """After a backup was put back: of the payment we know the page."""
+    payment = Payment.objects.get(pk=buy().json()["id"])
+    session = stripe_sandbox.sandbox.pay(payment.session_id)
+    form = {"payment_intent": session["payment_intent"], "amount": "50000"}
+    metadata = {"payment_id": str(payment.token)}
+    stripe_sandbox.sandbox.create_refund(form | {"metadata": metadata})
+    deliver(next(event for event in stripe_sandbox.events if event["type"] == "refund.created"))
+    payment.refresh_from_db()
+    refund(payment)
+    assert len(stripe_sandbox.sandbox.all("refund")) == 2
+
+
 @pytest.mark.reported("A refund's event came before the payment's and was dropped as unknown.")
 def test_an_event_that_came_before_its_intent_was_known_is_read_again(
     buy, deliver, run_worker, stripe_sandbox
