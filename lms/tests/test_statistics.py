@@ -138,9 +138,24 @@ def test_what_was_created_or_deleted_and_what_is_not_there_is_not_put_back(api, 
         assert (answer.status_code, answer.json()["code"]) == (409, "nothing_to_put_back")
     other = Course.objects.get(pk=CourseFactory.create(owner=author).pk)
     foreign = f"course-{other.history.get().history_id}"
-    for wrong in (foreign, "course-999999", "x-1", "17", "lesson-x", f"course-{10**30}"):
+    lesson = LessonFactory.create(course=other, title="Rye")
+    client.patch(f"lessons/{lesson.pk}", {"title": "Spelt"})
+    of_lesson = f"lesson-{lesson.history.latest().history_id}"
+    own = course.lessons.earliest("pk").history.latest().history_id
+    for wrong in (
+        foreign,
+        of_lesson,
+        f"x-{own}",
+        "course-999999",
+        "x-1",
+        "17",
+        "lesson-x",
+        f"course-{10**30}",
+    ):
         answer = client.post(f"courses/{course.pk}/history/{wrong}/revert")
         assert answer.status_code == 404, wrong
+    lesson.refresh_from_db()
+    assert lesson.title == "Spelt"
 
 
 def test_publishing_a_course_of_fifty_lessons_answers_with_less_than_100_kb(api, author):

@@ -15,7 +15,7 @@ from people.models import BlockReason, User
 from people.tests.factories import UserFactory
 from project.mail import batches, recipients
 from project.mail.batches import claim_batch
-from project.mail.kinds import UNSUBSCRIBE_MARK, Letter
+from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, label_of
 from project.mail.mime import build, prepare
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 from project.mail.queries import forget_finished_mailings, oldest_unsent_age
@@ -28,6 +28,7 @@ from project.mail.sending import (
 from project.mail.services import send_to_audience, send_to_one, try_again
 from project.mail.smtp import Transport
 from project.mail.tasks import deliver_mail
+from project.mail.tests.kinds import Notice
 from project.tests.races import at_once
 from project.tests.transactions import assert_one_transaction
 
@@ -58,8 +59,10 @@ def test_everyone_gets_one_mail_however_often_it_is_asked_for(people, sink):
     assert statuses() == {DeliveryStatus.SENT}
 
 
-def test_recipients_are_listed_in_steps_and_once(people, sink, monkeypatch):
+@pytest.mark.parametrize("order", ["pk", "-pk"])
+def test_recipients_are_listed_in_steps_and_once(people, sink, monkeypatch, order):
     monkeypatch.setattr(recipients, "STEP", 2)
+    monkeypatch.setattr(Notice, "audience", lambda *_ask: (User.objects.order_by(order), "pk"))
     mailing = send_to_audience("notice", 1)
     assert recipients.list_one_step()
     assert mailing.deliveries.count() == 2
@@ -158,6 +161,23 @@ def test_the_server_is_down_for_ten_minutes(people, mail_host):
 
 
 @pytest.mark.usefixtures("_each_way")
+def test_what_was_refused_in_the_end_is_not_offered_again(people):
+    send_to_audience("notice", 1)
+    recipients.list_one_step()
+    Delivery.objects.filter(recipient=people[0]).update(refusals=1)
+    Delivery.objects.filter(recipient=people[1]).update(
+        refusals=30, status=DeliveryStatus.REFUSED, finished_at=timezone.now()
+    )
+    assert Delivery.objects.postponed().get().recipient == people[0]
+
+
+def test_a_kind_is_called_by_its_label_or_its_name(monkeypatch):
+    assert label_of("long_gone") == "long_gone"
+    assert label_of("notice") == "notice"
+    monkeypatch.setattr(Notice, "label", "A notice")
+    assert label_of("notice") == "A notice"
+
+
 def test_an_address_refused_for_good_stops_nobody(people, sink):
     sink.refused[people[1].email] = "550 5.1.1 No such mailbox"
     send_to_audience("notice", 1)
@@ -351,6 +371,7 @@ def test_a_long_mailing_is_sent_slice_by_slice(
     send_to_audience("notice", 1)
     with django_capture_on_commit_callbacks() as callbacks:
         assert deliver_mail() == "0 sent, to be continued"
+    assert not Delivery.objects.exists()
     assert len(callbacks) == 1
     token = str(MailServer.objects.get().sender)
     monkeypatch.undo()

@@ -302,7 +302,10 @@ def _is_skipped(child: ast.AST, parent: ast.AST) -> bool:  # noqa: PLR0911 - one
             return True
         case ast.If(test=ast.Name(id="TYPE_CHECKING")) | ast.Global() | ast.TypeAlias():
             return True
-        case ast.Raise(exc=ast.Name(id="NotImplementedError")):
+        case ast.Raise(
+            exc=ast.Name(id="NotImplementedError")
+            | ast.Call(func=ast.Name(id="NotImplementedError"))
+        ):
             return True
         case (
             ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(value=ast.Name(id=name)))
