@@ -9,7 +9,8 @@ from pathlib import Path
 import django
 
 NAMES = sorted(
-    {path.stem for path in Path(__file__).parent.glob("[a-z]*.py")} - {"measuring", "servers"}
+    {path.stem for path in Path(__file__).parent.glob("[a-z]*.py")}
+    - {"clusters", "measuring", "servers"}
 )
 
 
