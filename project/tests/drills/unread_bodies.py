@@ -10,6 +10,7 @@ from project.tests.drills.servers import nginx
 from project.tests.processes import Server
 
 ROUNDS = 30
+PATHS = [("courses", 100_000), ("nothing", 100_000), ("users/me/avatar", 3_000_000)]
 
 
 def run(folder: Path) -> None:
@@ -18,9 +19,7 @@ def run(folder: Path) -> None:
         with nginx(folder, server) as url:
             theirs, others = Counter[int](), Counter[int]()
             for number in range(ROUNDS):
-                path, length = [("courses", 100_000), ("nothing", 100_000), ("courses", 3_000_000)][
-                    number % 3
-                ]
+                path, length = PATHS[number % 3]
                 theirs[_post(f"{url}/api/v1/{path}", b"x" * length)] += 1
                 others[_post(f"{url}/api/v1/auth/token", b"{}")] += 1
     finally:
