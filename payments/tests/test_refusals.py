@@ -80,6 +80,17 @@ def test_what_stripe_refused_waits_for_staff_for_thirty_days(course, learner, ag
     assert Payment.objects.exists() is is_kept
 
 
+def test_an_order_whose_page_was_never_made_is_shown_once_it_is_closed(api, course, learner):
+    long_ago = timezone.now() - timedelta(days=40)
+    for status in ("pending", "expired"):
+        PaymentFactory.create(
+            payer=learner, course=course, method="stripe", status=status, created_at=long_ago
+        )
+    assert [it["status"] for it in api(learner).get("payments").json()["items"]] == ["expired"]
+    reconciliation.reconcile_payments()
+    assert Payment.objects.get().status == "expired"
+
+
 def test_the_next_try_goes_on_with_new_keys(buy, refuse, stripe_sandbox):
     refuse()
     assert buy().status_code == 502

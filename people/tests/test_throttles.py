@@ -265,7 +265,7 @@ def test_one_subscriber_of_ipv6_is_one_address(api, learner, stranger):
 
 def test_one_network_of_ipv6_guesses_four_times_as_much_as_a_subscriber(api):
     responses = [
-        log_in(api, f"p{number}@school.example", "wrong", f"2001:db8:1:{number:x}::1")
+        log_in(api, f"p{number}@school.example", "wrong", f"2001:db8:1:{0x400 * number:x}::1")
         for number in range(61)
     ]
     assert statuses(responses) == [401] * 60 + [429]
