@@ -86,6 +86,9 @@ def test_the_documentation_is_readable_for_everybody(page: Page, author: User, w
     try_out(page)
     page.get_by_role("button", name="patch /api/v1/courses/{course_id}", exact=True).click()
     page.get_by_role("heading", name="Responses").nth(1).wait_for()
+    page.get_by_role("button", name="put /api/v1/courses/{course_id}/preview", exact=True).click()
+    page.get_by_role("button", name="Try it out").last.click()
+    page.get_by_role("button", name="Reset", exact=True).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (
         "rgb(28, 32, 34)" if scheme == "dark" else "rgb(255, 255, 255)"

@@ -11,7 +11,9 @@ from django.test import Client, RequestFactory
 from django.urls import path
 
 from project import urls
+from project.common.api.openapi import response_of
 from project.tests.processes import KEY, environment, run
+from project.tests.test_openapi import DOCUMENT, OPERATIONS
 
 
 def fail(request: HttpRequest) -> HttpResponse:
@@ -165,6 +167,22 @@ def test_preflight_of_the_application_is_answered(settings: Any) -> None:
     for header in ("authorization", "content-type", "idempotency-key"):
         assert header in allowed
     assert "Access-Control-Allow-Credentials" not in response
+
+
+def test_another_origin_may_send_and_read_the_headers_of_the_document(settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
+    response = preflight("https://app.example")
+    sent, read = {"authorization", "if-none-match"}, set()
+    for name in OPERATIONS.keys() - {"receive_stripe_event"}:  # called by no browser
+        operation = OPERATIONS[name]
+        parameters = operation["parameters"]
+        sent |= {one["name"].lower() for one in parameters if one["in"] == "header"}
+        for status in operation["responses"]:
+            read |= {*map(str.lower, response_of(DOCUMENT, operation, status).get("headers", ()))}
+    assert {"if-match", "idempotency-key"} < sent
+    assert sent <= {*response["Access-Control-Allow-Headers"].split(", ")}
+    assert {"etag", "retry-after"} < read
+    assert read <= {*response["Access-Control-Expose-Headers"].split(", ")}
 
 
 @pytest.mark.parametrize(
