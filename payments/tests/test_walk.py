@@ -1,23 +1,28 @@
-"""A random walk: people buy, pay, get their money back and dispute it while events are lost, late and
-doubled. Access follows from the rows at each step, and after the night nothing is left of what was
-lost."""
+"""A random walk: people buy, pay, get their money back and dispute it, in the live and in the test mode,
+while the key is of one of them, answers of Stripe are lost, and events are lost, late and doubled.
+Access follows from the rows at each step, what is wrong is named, and after a night with the key of a
+mode nothing is left of what was lost in it."""
 
 import random
 from collections import Counter
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from lms.models import Access
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Finding, Payment, PaymentMethod, PaymentStatus, Refund, RefundStatus
+from payments.models.states import OPEN_STATUSES
 from payments.provider import stripe
 from payments.provider.types import ProviderError
-from payments.services import consistency, reconciliation, refunds, staff
+from payments.services import books, consistency, refunds, staff
 from payments.services.stripe_events import status_of
 from payments.stripe_sandbox.forms import StripeFault
-from payments.tasks import catch_up_with_stripe
+from payments.tasks import catch_up_with_stripe, check_payments, reconcile_payments
+from payments.tests.sandbox import Fault, FaultKind
 from people.services import accounts
 from people.tests.factories import UserFactory
 from project.common.errors import DomainError
@@ -28,13 +33,24 @@ STEPS = 200
 PRICE = Decimal("1990.00")
 # What a step may be refused with: somebody asks for what can't be done now.
 REFUSED = (DomainError, ProviderError, StripeFault)
+# What happens there happens in either mode, whatever our key is of.
+AT_STRIPE = {
+    "pay", "pay_later", "refund_in_the_dashboard", "settle_refund", "fail_refund", "dispute", "decide",
+}  # fmt: skip
+# What only a person can do something about, or time.
+NEEDS_A_PERSON = {"paid_twice", "open_too_long", "processing_too_long", "refund_failed"}
+WAITS = {"other_mode", "refund_unanswered"}
 
 
 class Walk:
     """The school, its Stripe, and the events that are on their way."""
 
-    def __init__(self, *, seed, api, deliver, run_worker, stripe_sandbox, administrator):
+    def __init__(
+        self, *, seed, clock, api, deliver, run_worker, stripe_sandbox, switch_mode, administrator
+    ):
         self.chance = random.Random(seed)
+        self.clock = clock
+        self.switch_mode = switch_mode
         self.api = api
         self.deliver = deliver
         self.run_worker = run_worker
@@ -64,18 +80,24 @@ class Walk:
             ["buy"] * 5 + ["pay"] * 3 + ["pay_later", "tell", "tell", "tell", "ask_the_status"]
             + ["confirm", "reject", "undo", "refund", "refund_a_part", "refund_in_the_dashboard"]
             + ["settle_refund", "fail_refund", "dispute", "decide", "let_time_pass", "reconcile"]
-            + ["change_how_banks_are", "erase"]
+            + ["change_how_banks_are", "erase", "night", "lose_an_answer"]
+            + ["lose_an_access"] + ["switch_key"] * 3
         )  # fmt: skip
+        ours = self.sandbox.livemode
+        if name in AT_STRIPE and self.chance.random() < 0.3:
+            self.sandbox.switch_mode(livemode=not ours)
         try:
             self.run_worker(getattr(self, name))
         except REFUSED:
             self.done["refused"] += 1
+        if name in AT_STRIPE:
+            self.sandbox.switch_mode(livemode=ours)
         self.done[name] += 1
 
     # --- What people do ---
 
     def buy(self):
-        method = self.chance.choice(PaymentMethod.values)
+        method = self.chance.choice([*PaymentMethod.values, "stripe", "stripe"])
         person = self.any_of(person for person in self.people if person.is_active)
         answer = self.api(person).post("payments", self.any_of(self.targets) | {"method": method})
         assert answer.status_code in {200, 201, 409}, answer.json()
@@ -145,14 +167,40 @@ class Walk:
 
     def decide(self):
         if dispute := self.any_made("dispute", status="needs_response"):
-            self.sandbox.advance(1)
+            self.pass_time(1)
             self.sandbox.change_dispute(dispute["id"], self.chance.choice(["won", "lost"]))
 
+    def pass_time(self, seconds):
+        self.clock.shift(timedelta(seconds=seconds))
+        self.sandbox.settle()
+
     def let_time_pass(self):
-        self.sandbox.advance(self.chance.choice([20, 3600, 30 * 3600]))
+        self.pass_time(self.chance.choice([20, 3600, 30 * 3600]))
 
     def change_how_banks_are(self):
         self.sandbox.refunds_wait = not self.sandbox.refunds_wait
+
+    def lose_an_answer(self):
+        """Stripe made the next refund or did not, and nobody knows which."""
+        kind: FaultKind = self.chance.choice(["drop", "drop_after"])
+        faults = [Fault(kind, "create_refund"), Fault("drop", "create_refund", times=2)]
+        self.server.api.faults[:] = faults
+
+    # --- What happens to us ---
+
+    def switch_key(self):
+        self.switch_mode(livemode=not self.sandbox.livemode)
+
+    def lose_an_access(self):
+        """A fault in our own books is named, and repaired."""
+        payment = self.any_of(Payment.objects.giving_access())
+        if payment is not None:
+            Access.objects.filter(reference=payment.reference).delete()
+            found = books.find_in_books()
+            assert payment.pk in {
+                one.payment_id for one in found if one.kind == "paid_without_access"
+            }
+            consistency.check_payments(fix=True)
 
     # --- What is told ---
 
@@ -168,14 +216,17 @@ class Walk:
             assert self.deliver(event).status_code == 200
 
     def reconcile(self):
-        reconciliation.reconcile_payments(at=timezone.now() + reconciliation.OVERDUE_AFTER * 2)
+        reconcile_payments()
 
     def night(self):
-        """The sandbox's time is ahead of ours: what is to be told is told by now."""
-        self.sandbox.advance(30 * 3600)
+        self.pass_time(15 * 3600)
         self.run_worker(catch_up_with_stripe)
+        self.run_worker(check_payments)
         for _round in range(3):
-            self.run_worker(self.reconcile)
+            self.run_worker(reconcile_payments)
+
+    def of_this_mode(self):
+        return Payment.objects.filter(livemode=self.sandbox.livemode)
 
 
 def assert_rows_agree():
@@ -195,10 +246,35 @@ def assert_rows_agree():
         assert (payment.reference in given) == gives, f"payment {payment.pk}: {payment.status}"
 
 
-def money_here():
-    """What came and was kept, of what was paid at Stripe."""
-    paid = Payment.objects.filter(method="stripe", paid_at__isnull=False)
-    return sum(payment.left_amount for payment in paid)
+def assert_what_is_wrong_is_named(livemode):
+    waiting = {
+        payment.pk
+        for payment in Payment.objects.filter(livemode=not livemode).prefetch_related("refunds")
+        if payment.status in OPEN_STATUSES
+        or any(refund.status == RefundStatus.REQUESTED for refund in payment.refunds.all())
+    }
+    found = list(books.find_in_books())
+    assert {one.payment_id for one in found if one.kind == "other_mode"} == waiting
+    assert {one.kind.value for one in found} <= NEEDS_A_PERSON | WAITS
+
+
+def assert_nothing_is_left_of_what_was_lost(walk):
+    """In the mode of the key."""
+    ours = walk.of_this_mode()
+    came = sum(payment.left_amount for payment in ours.filter(paid_at__isnull=False))
+    assert came == money_there(walk.sandbox)
+    for payment in ours:
+        session = stripe.retrieve_session(payment.session_id)
+        whole = PaymentStatus.REFUNDED if payment.refunded_amount else PaymentStatus.PAID
+        assert payment.status in {status_of(session), whole}, payment.pk
+    for refund in walk.sandbox.all("refund"):
+        known = Refund.objects.get(refund_id=refund["id"])
+        assert (known.status == "succeeded") == (refund["status"] == "succeeded")
+    assert not Refund.objects.unanswered().filter(payment__in=ours).exists()
+    consistency.check_payments()
+    consistency.compare_with_stripe(consistency.to_ask_about())
+    found = Finding.objects.open().filter(payment__in=ours)
+    assert set(found.values_list("kind", flat=True)) <= NEEDS_A_PERSON
 
 
 def money_there(sandbox):
@@ -207,36 +283,37 @@ def money_there(sandbox):
     return Decimal(sum(charge["amount"] for charge in charges) - returned) / 100
 
 
+@pytest.fixture
+def clock():
+    with time_machine.travel(timezone.now()) as moving:
+        yield moving
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_whatever_happens_access_follows_from_the_rows_and_the_night_heals(
-    api, deliver, run_worker, stripe_sandbox, administrator, seed
+    clock, api, deliver, run_worker, stripe_sandbox, switch_mode, administrator, seed
 ):
     walk = Walk(
         seed=seed,
+        clock=clock,
         api=api,
         deliver=deliver,
         run_worker=run_worker,
         stripe_sandbox=stripe_sandbox,
+        switch_mode=switch_mode,
         administrator=administrator,
     )
     for _step in range(STEPS):
         walk.step()
         assert_rows_agree()
-    walk.night()
-    assert_rows_agree()
-    assert money_here() == money_there(walk.sandbox)
-    for payment in Payment.objects.exclude(session_id=""):
-        session = stripe.retrieve_session(payment.session_id)
-        whole = PaymentStatus.REFUNDED if payment.refunded_amount else PaymentStatus.PAID
-        assert payment.status in {status_of(session), whole}, payment.pk
-    for refund in walk.sandbox.all("refund"):
-        ours = Refund.objects.get(refund_id=refund["id"])
-        assert (ours.status == "succeeded") == (refund["status"] == "succeeded")
-    needs_a_person = {"paid_twice", "open_too_long", "processing_too_long", "refund_failed"}
-    consistency.check_payments()
-    consistency.compare_with_stripe(consistency.to_ask_about())
-    found = set(Finding.objects.open().values_list("kind", flat=True))
-    assert found <= needs_a_person
+        assert_what_is_wrong_is_named(stripe_sandbox.sandbox.livemode)
+    stripe_sandbox.api.faults.clear()
+    for _mode in range(2):
+        walk.night()
+        assert_rows_agree()
+        assert_nothing_is_left_of_what_was_lost(walk)
+        walk.switch_key()
     # Of everything there was something.
     assert walk.done["refused"] < STEPS / 2
     assert Refund.objects.exists()
+    assert {True, False} <= set(Payment.objects.values_list("livemode", flat=True))
