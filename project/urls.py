@@ -41,3 +41,4 @@ urlpatterns = [
 ]
 
 handler400 = "project.common.api.problems.bad_request"
+handler500 = "project.common.api.problems.server_error"

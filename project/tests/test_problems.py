@@ -5,7 +5,7 @@ import threading
 from io import BytesIO
 
 import pytest
-from django.db import connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.test import Client
 
 from lms.models import Course
@@ -533,3 +533,21 @@ def test_a_cache_that_does_not_answer_is_no_failure_of_ours(api, author, dead_ca
 def test_who_asks_about_their_money_needs_no_cache(api, author, dead_cache):
     payment = PaymentFactory.create(payer=author, course=CourseFactory.create())
     assert api(author).get(f"payments/{payment.pk}/status").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "retry_after"),
+    [(OperationalError, 503, "5"), (InterfaceError, 503, "5"), (ZeroDivisionError, 500, None)],
+)
+def test_the_admin_says_of_a_database_that_is_away_that_it_will_be_back(
+    administrator, monkeypatch, error, status, retry_after
+):
+    client = Client(raise_request_exception=False)
+    client.force_login(administrator)
+
+    def fail(self):
+        raise error
+
+    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", fail)
+    response = client.get("/admin/")
+    assert (response.status_code, response.get("Retry-After")) == (status, retry_after)
