@@ -26,6 +26,7 @@ from project.common.db.counting import number_of
 from project.common.db.search import contains
 from project.common.db.searched import SearchedField
 from project.common.images import random_name
+from project.common.money import DECIMAL_PLACES, MAX_DIGITS
 
 LAST_POSITION = 2**31 - 1
 
@@ -161,8 +162,8 @@ class Course(Material):
     preview = models.ImageField(_("preview"), upload_to=random_name("courses"), blank=True)
     price = models.DecimalField(
         _("price"),
-        max_digits=10,
-        decimal_places=2,
+        max_digits=MAX_DIGITS,
+        decimal_places=DECIMAL_PLACES,
         default=0,
         validators=[MinValueValidator(0), validate_price],
     )
@@ -285,8 +286,8 @@ class Lesson(Material):
     )
     price = models.DecimalField(
         _("price"),
-        max_digits=10,
-        decimal_places=2,
+        max_digits=MAX_DIGITS,
+        decimal_places=DECIMAL_PLACES,
         null=True,
         blank=True,
         validators=[MinValueValidator(0), validate_price],

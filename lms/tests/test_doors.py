@@ -140,6 +140,15 @@ def test_a_bad_value_is_refused_at_every_door(doors, settings, door, field, valu
 
 
 @pytest.mark.parametrize("door", OF_COURSE + OF_LESSON + IN_ROWS)
+def test_the_highest_charge_of_any_currency_is_kept_at_every_door(doors, settings, door):
+    settings.CURRENCY = "IDR"
+    response = getattr(doors, door)({"price": "9999999999.99"})
+    assert response.status_code in ({200, 201} if door.startswith("api") else {302})
+    materials = Course if door in OF_COURSE else Lesson
+    assert materials.objects.filter(price="9999999999.99").count() == 1
+
+
+@pytest.mark.parametrize("door", OF_COURSE + OF_LESSON + IN_ROWS)
 @pytest.mark.parametrize(
     ("currency", "price", "limit"),
     [("USD", "0.49", "0.50\xa0USD"), ("RUB", "1000000", "999,999.99\xa0RUB")],

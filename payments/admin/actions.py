@@ -15,6 +15,7 @@ from payments.permissions import can_confirm, can_refund, can_see_payments
 from payments.services import checkout, refunds, staff
 from payments.services.modes import require_here
 from project.common.admin.actions import Answers, ReasonForm, StaffAction
+from project.common.money import DECIMAL_PLACES, MAX_DIGITS
 
 if TYPE_CHECKING:
     from people.models import User
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 class RefundForm(ReasonForm):
     amount = forms.DecimalField(
         label=gettext_lazy("Amount"),
-        max_digits=10,
-        decimal_places=2,
+        max_digits=MAX_DIGITS,
+        decimal_places=DECIMAL_PLACES,
         required=False,
         widget=UnfoldAdminDecimalFieldWidget,
         help_text=gettext_lazy("Leave it empty to give back all that is left."),

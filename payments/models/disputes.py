@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from project.common.money import shown
+from project.common.money import DECIMAL_PLACES, MAX_DIGITS, shown
 
 
 class DisputeStatus(models.TextChoices):
@@ -88,7 +88,7 @@ class Dispute(models.Model):
         "payments.Payment", models.CASCADE, related_name="disputes", verbose_name=_("payment")
     )
     dispute_id = models.CharField(_("dispute at Stripe"), max_length=255, editable=False)
-    amount = models.DecimalField(_("amount"), max_digits=10, decimal_places=2)
+    amount = models.DecimalField(_("amount"), max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES)
     currency = models.CharField(_("currency"), max_length=3)
     reason = models.CharField(_("reason"), max_length=100)
     status = models.CharField(_("status"), max_length=22, choices=DisputeStatus)

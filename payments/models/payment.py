@@ -29,7 +29,7 @@ from payments.models.states import (
 )
 from project.common.db.derived import DerivedModel
 from project.common.db.searched import SearchedField
-from project.common.money import shown
+from project.common.money import DECIMAL_PLACES, MAX_DIGITS, shown
 
 
 class Payment(MadeAtStripe, DerivedModel):
@@ -68,12 +68,15 @@ class Payment(MadeAtStripe, DerivedModel):
     title = models.CharField(_("title"), max_length=200)
     searched = SearchedField(of=["title"])
     amount = models.DecimalField(
-        _("amount"), max_digits=10, decimal_places=2, validators=[MinValueValidator(0)]
+        _("amount"),
+        max_digits=MAX_DIGITS,
+        decimal_places=DECIMAL_PLACES,
+        validators=[MinValueValidator(0)],
     )
     refunded_amount = models.DecimalField(
         _("refunded"),
-        max_digits=10,
-        decimal_places=2,
+        max_digits=MAX_DIGITS,
+        decimal_places=DECIMAL_PLACES,
         default=Decimal(0),
         db_default=0,
         editable=False,
@@ -108,7 +111,12 @@ class Payment(MadeAtStripe, DerivedModel):
     checked_at = models.DateTimeField(_("asked Stripe at"), null=True, blank=True, editable=False)
     # What came if it was another sum than was asked for: staff accept it or give it back.
     received_amount = models.DecimalField(
-        _("received"), max_digits=10, decimal_places=2, null=True, blank=True, editable=False
+        _("received"),
+        max_digits=MAX_DIGITS,
+        decimal_places=DECIMAL_PLACES,
+        null=True,
+        blank=True,
+        editable=False,
     )
     received_currency = models.CharField(
         _("currency received"), max_length=3, blank=True, editable=False, default="", db_default=""

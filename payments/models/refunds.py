@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from project.common.money import shown
+from project.common.money import DECIMAL_PLACES, MAX_DIGITS, shown
 
 
 class RefundStatus(models.TextChoices):
@@ -81,7 +81,7 @@ class Refund(models.Model):
     payment = models.ForeignKey(
         "payments.Payment", models.CASCADE, related_name="refunds", verbose_name=_("payment")
     )
-    amount = models.DecimalField(_("amount"), max_digits=10, decimal_places=2)
+    amount = models.DecimalField(_("amount"), max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES)
     status = models.CharField(
         _("status"), max_length=9, choices=RefundStatus, default=RefundStatus.REQUESTED
     )

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import Course, Lesson
 from payments.models.accounts import MadeAtStripe
 from payments.models.payment import Payment
+from project.common.money import DECIMAL_PLACES, MAX_DIGITS
 
 
 class StripePrice(MadeAtStripe):
@@ -17,7 +18,7 @@ class StripePrice(MadeAtStripe):
     course = models.ForeignKey(Course, models.CASCADE, null=True, related_name="+")
     lesson = models.ForeignKey(Lesson, models.CASCADE, null=True, related_name="+")
     title = models.CharField(max_length=200)
-    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    amount = models.DecimalField(max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES)
     currency = models.CharField(max_length=3)
     product_id = models.CharField(max_length=255)
     price_id = models.CharField(max_length=255)

@@ -46,6 +46,8 @@ LOWEST_CHARGES = {
 # Digits of the smallest unit, at the most, that every method of payment takes; eight of every other
 # currency. Most cards take twelve.
 DIGITS_OF_CHARGES = {"IDR": 12, "COP": 10, "INR": 9}
+# Of every amount that is kept: what can be charged in any currency.
+MAX_DIGITS, DECIMAL_PLACES = 12, 2
 EXPONENTS = (
     dict.fromkeys(TWO_DECIMAL | WHOLE_UNITS, 2)
     | dict.fromkeys(ZERO_DECIMAL, 0)

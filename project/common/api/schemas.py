@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, core_schema
 
 from project.common.api.responses import picture_shown
+from project.common.money import DECIMAL_PLACES, MAX_DIGITS
 
 
 def _storable(text: str) -> str:
@@ -82,12 +83,12 @@ Identifier = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Price = Annotated[
     Decimal,
     BeforeValidator(_plain_decimal),
-    Field(ge=0, max_digits=10, decimal_places=2),
+    Field(ge=0, max_digits=MAX_DIGITS, decimal_places=DECIMAL_PLACES),
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$"},
-                {"type": "number", "minimum": 0, "maximum": 99_999_999.99},
+                {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$"},
+                {"type": "number", "minimum": 0, "maximum": 9_999_999_999.99},
             ],
             "examples": ["1990.00"],
         }
