@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
             field=models.DecimalField(
                 db_default=0,
                 decimal_places=2,
-                default=Decimal("0"),
+                default=Decimal(0),
                 editable=False,
                 max_digits=12,
                 verbose_name="refunded",

@@ -387,7 +387,9 @@ def test_refunds_that_stripe_does_not_list_are_no_end_of_the_night(bought, monke
         ("prevented", False), ("won", False), ("lost", True), ("other", True),
     ],
 )  # fmt: skip
-def test_a_dispute_hinders_a_refund_unless_it_only_asks_or_came_to_nothing(in_cash, refund, status, stands):
+def test_a_dispute_hinders_a_refund_unless_it_only_asks_or_came_to_nothing(
+    in_cash, refund, status, stands
+):
     DisputeFactory.create(payment=in_cash, status=status)
     if stands:
         with pytest.raises(refunds.PaymentDisputed):
