@@ -1,5 +1,6 @@
 """`manage.py up` as a person meets it: real processes, real signals, a folder of their own."""
 
+import json
 import os
 import re
 import signal
@@ -45,6 +46,18 @@ class School(Running):
         with urllib.request.urlopen(self.url + path, timeout=20) as response:
             return bytes(response.read())
 
+    def receipt_of(self, email: str) -> str:
+        """The address of a receipt, as the API tells it to its buyer."""
+        body = json.dumps({"email": email, "password": DEMO_PASSWORD}).encode()
+        kind = {"Content-Type": "application/json"}
+        log_in = urllib.request.Request(f"{self.url}api/v1/auth/token", body, kind)
+        with urllib.request.urlopen(log_in, timeout=20) as response:
+            token = json.load(response)["access"]
+        headers = {"Authorization": f"Bearer {token}"}
+        paid = urllib.request.Request(f"{self.url}api/v1/payments?status=paid", headers=headers)
+        with urllib.request.urlopen(paid, timeout=20) as response:
+            return str(json.load(response)["items"][0]["receipt_url"])
+
 
 def nothing_runs_in(folder: Path) -> bool:
     return not processes_of(folder)
@@ -88,6 +101,7 @@ def test_first_start_serves_the_school_of_the_tour_until_ctrl_c(
     for email, role in (("admin", "administrator"), ("moderator", "moderator"), ("anna", "author")):
         assert re.search(rf"{email}@parta.example +{DEMO_PASSWORD} +{role}", school.text)
     assert tour.take(f"{school.url}api/v1") == 10
+    assert school.receipt_of("lev@parta.example").startswith(f"{school.url}payments/receipt/")
 
     # As a terminal does it: the signal goes to the whole group in the foreground.
     os.killpg(school.process.pid, signal.SIGINT)

@@ -79,6 +79,8 @@ class Command(BaseCommand):
                 host = f"[{host}]" if ":" in host else host
                 url = f"http://{host}:{listener.getsockname()[1]}/"
                 self._announce(url, accounts)
+                # Receipts, pictures and mails lead to this port unless the settings say otherwise.
+                os.environ.setdefault("SITE_URL", url)
                 ended = Supervisor(_services(listener, url), settings.BASE_DIR).run()
         except KeyboardInterrupt:
             ended = "Interrupted before the start."
