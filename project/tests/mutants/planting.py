@@ -5,7 +5,6 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from importlib import import_module
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -22,8 +21,6 @@ class Functions:
         self.found: dict[tuple[str, str], list[FunctionType]] = {}
         self.atomic: dict[int, FunctionType] = {}
         self.caches: list[Any] = []
-        for module in sources:
-            import_module(module)
         for one in gc.get_objects():
             if is_cache(one):
                 self.caches.append(one)

@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,9 @@ class Trial:
             :1
         ]:
             self._run(first)
+        # What a command imports when it runs is there, too.
+        for module in self.sources:
+            import_module(module)
         functions = Functions(self.sources)
         self._check_that_tests_pass(items)
         with self.results.open("a") as file:
