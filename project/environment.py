@@ -78,6 +78,7 @@ def cache(name: str, default: str) -> Entry:
         # It answers within a millisecond or not at all: whoever waits holds a thread.
         options.setdefault("socket_connect_timeout", REDIS_TIMEOUT)
         options.setdefault("socket_timeout", REDIS_TIMEOUT)
+        options.setdefault("pool_class", "project.common.redis_pool.RedisPool")
     elif "locmem" in entry["BACKEND"]:
         # With Django's 300, somebody with many addresses would push the counts of throttles out.
         options.setdefault("MAX_ENTRIES", 100_000)

@@ -90,12 +90,12 @@ def _answer_to(
     try:
         answer: Json = call(client).to_dict()
     except stripe.APIConnectionError:
-        limit.note_silence()
+        limit.breaker.note_silence()
         raise
     except Exception:
-        limit.note_answer()
+        limit.breaker.note_answer()
         raise
-    limit.note_answer()
+    limit.breaker.note_answer()
     return answer
 
 

@@ -16,6 +16,7 @@ from payments.provider.types import ProviderBusy, ProviderUnavailable
 from payments.tests.sandbox import ControlledServer
 from payments.tests.test_provider_down import CALLS, Hostile, hostile
 from people.models import User
+from project.common import breaker
 
 __all__ = ["hostile"]
 
@@ -34,7 +35,7 @@ def silent(hostile: Hostile, stripe_settings: Settings) -> Hostile:
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + seconds)
-    monkeypatch.setattr(limits, "time", clock)
+    monkeypatch.setattr(breaker, "time", clock)
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -78,7 +79,7 @@ def test_a_buyer_is_told_when_to_come_back_and_nothing_is_lost(
 ) -> None:
     limit = fall_silent(stripe_sandbox)
     assert_come_back(buy())
-    limit.note_answer()
+    limit.breaker.note_answer()
     assert buy().status_code in {200, 201}
     assert Payment.objects.get().session_id
 
@@ -89,14 +90,14 @@ def test_who_asks_about_a_payment_is_told_when_to_come_back(
     path = f"payments/{buy().json()['id']}/status"
     limit = fall_silent(stripe_sandbox)
     assert_come_back(api(learner).get(path))
-    limit.note_answer()
+    limit.breaker.note_answer()
     assert api(learner).get(path).status_code == 200
 
 
 def fall_silent(stripe_sandbox: ControlledServer) -> limits.CallLimit:
     limit = asking.limit_of(stripe_sandbox.base_url, 50)
     for _number in range(limits.SILENT_AT_MOST):
-        limit.note_silence()
+        limit.breaker.note_silence()
     return limit
 
 

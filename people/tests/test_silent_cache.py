@@ -3,10 +3,13 @@
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
 from people.tests.factories import PASSWORD
+from project.common import breaker
 from project.environment import cache
 
 pytestmark = pytest.mark.django_db
@@ -16,11 +19,22 @@ LIMIT = 4
 
 
 @pytest.fixture
-def silent_redis(settings, monkeypatch) -> Iterator[None]:
+def silent_redis(settings, monkeypatch) -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("CACHE_URL", f"redis://127.0.0.1:{server.getsockname()[1]}/0")
         settings.CACHES = {"default": cache("CACHE_URL", "")}
-        yield
+        yield server
+
+
+def callers_of(server: socket.socket) -> int:
+    """How many have connected since it was asked last."""
+    server.setblocking(False)
+    number = 0
+    with suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            number += 1
+    return number
 
 
 @pytest.mark.usefixtures("silent_redis")
@@ -59,3 +73,23 @@ def test_the_dashboard_is_answered(client_of, administrator):
     before = time.monotonic()
     assert browser.get("/admin/").status_code == 200
     assert time.monotonic() - before < LIMIT
+
+
+def test_after_three_silences_nobody_asks_for_a_while_and_then_a_single_one(
+    api, silent_redis, monkeypatch
+):
+    def guess() -> None:
+        response = api(None).post("auth/password/reset", {"email": "a@school.example"})
+        assert response.status_code == 503
+
+    for _number in range(3):
+        guess()
+    assert callers_of(silent_redis) > 0
+    guess()
+    assert callers_of(silent_redis) == 0
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 3)
+    monkeypatch.setattr(breaker, "time", clock)
+    guess()
+    assert callers_of(silent_redis) > 0
+    guess()
+    assert callers_of(silent_redis) == 0
