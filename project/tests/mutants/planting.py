@@ -24,7 +24,7 @@ class Functions:
         for one in gc.get_objects():
             if is_cache(one):
                 self.caches.append(one)
-            elif isinstance(one, FunctionType):
+            elif type(one) is FunctionType:
                 code = one.__code__
                 if code.co_filename in paths:
                     self.found.setdefault((code.co_filename, code.co_qualname), []).append(one)
