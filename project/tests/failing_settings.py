@@ -2,4 +2,4 @@
 
 from project.settings import *
 
-ROOT_URLCONF = "project.tests.test_headers"
+ROOT_URLCONF = "project.tests.failing_urls"

@@ -6,21 +6,12 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage
-from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
-from django.urls import path
 
 from project import urls
 from project.common.api.openapi import response_of
 from project.tests.processes import KEY, environment, run
 from project.tests.test_openapi import DOCUMENT, OPERATIONS
-
-
-def fail(request: HttpRequest) -> HttpResponse:
-    raise ZeroDivisionError
-
-
-urlpatterns = [path("api/fails", fail), path("fails", fail), *urls.urlpatterns]
 
 
 def assert_secure(response: Any) -> None:
@@ -33,7 +24,7 @@ def assert_secure(response: Any) -> None:
     assert response["X-Request-Id"]
 
 
-@pytest.mark.urls("project.tests.test_headers")
+@pytest.mark.urls("project.tests.failing_urls")
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("url", "status"),
