@@ -51,7 +51,7 @@ def test_a_course_is_free_and_a_draft_by_default(api, author):
         ("description", "a\x00b", "unstorable_text"),
         ("price", "-0.01", "greater_than_equal"),
         ("price", "0.001", "decimal_max_places"),
-        ("price", "123456789.00", "decimal_whole_digits"),
+        ("price", "12345678901.00", "decimal_whole_digits"),
         ("price", "1e400", "decimal_parsing"),
         ("price", "NaN", "finite_number"),
         ("price", "Infinity", "finite_number"),

