@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
+import psycopg
 from django.db import DatabaseError, connection
 
-WRITES = ("INSERT", "UPDATE", "DELETE")
+WRITES = ("INSERT", "UPDATE", "DELETE", "COPY")
 STEPS = ("SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
@@ -23,7 +25,16 @@ def watched(*, failing: int = 0) -> Iterator[list[tuple[str, object]]]:
             raise DatabaseError("The disk is full.")
         return execute(sql, *others)
 
-    with connection.execute_wrapper(note):
+    copy = psycopg.Cursor.copy
+
+    def copy_noted(cursor: Any, statement: str, *others: Any) -> Any:
+        # Django's wrapper of statements does not see it.
+        return note(lambda *given: copy(cursor, *given), statement, *others)
+
+    with (
+        connection.execute_wrapper(note),
+        patch.object(psycopg.Cursor, "copy", copy_noted),
+    ):
         yield noted
 
 
