@@ -88,8 +88,8 @@ logconfig_dict = settings.LOGGING
 logging.captureWarnings(capture=True)
 
 # What is larger than this goes back to the system when it is freed. Left to itself glibc learns to
-# keep blocks of up to 32 MiB for each thread: with four threads that have checked a password (19 MiB)
-# or read a picture, 80 MiB for each process.
+# keep blocks of up to 32 MiB for each thread: 80 MiB for each process, with four threads that have
+# checked a password (19 MiB) or read a picture.
 LARGE = 4 * 1024 * 1024
 M_MMAP_THRESHOLD = -3  # of mallopt(3); other systems have no such function
 if set_option := getattr(ctypes.CDLL(None), "mallopt", None):

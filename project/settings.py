@@ -380,7 +380,7 @@ Q_CLUSTER: dict[str, Any] = {
 
 # Read by project/gunicorn.py. A request mostly waits: for the database, or for a password hash.
 WEB_PROCESSES = number("WEB_PROCESSES", os.cpu_count() or 1, minimum=1)
-WEB_THREADS = number("WEB_THREADS", 4, minimum=1)
+WEB_THREADS = number("WEB_THREADS", 8, minimum=1)
 # Calls to Stripe at once in each process: the other threads serve who buys nothing.
 STRIPE_CALLS = number("STRIPE_CALLS", max(1, WEB_THREADS // 2), minimum=1)
 

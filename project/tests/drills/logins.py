@@ -32,7 +32,7 @@ def run(folder: Path) -> None:
     shared = {
         name: os.environ[name] for name in ("DATABASE_URL", "CACHE_URL") if name in os.environ
     }
-    variables = {"SECRET_KEY": KEY, "WEB_THREADS": "4", "THROTTLE_LOGIN": "10/min"} | shared
+    variables = {"SECRET_KEY": KEY, "THROTTLE_LOGIN": "10/min"} | shared
     own = environment(folder, **variables)
     command(manage("migrate", "--skip-checks"), own).check_returncode()
     prepared = command(manage("shell", "--no-imports", "-c", PREPARE), own)
