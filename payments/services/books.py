@@ -74,16 +74,14 @@ class Disagreement:
 class Scope:
     """What is looked at: everything, or what one finding is about."""
 
-    payments: PaymentQuerySet
-    accesses: AccessQuerySet
-    at: datetime
+    payments: PaymentQuerySet = field(default_factory=Payment.objects.all)
+    accesses: AccessQuerySet = field(default_factory=Access.objects.all)
+    at: datetime = field(default_factory=timezone.now)
 
 
-def find_in_books(
-    scope: Scope | None = None, *, at: datetime | None = None
-) -> Iterator[Disagreement]:
+def find_in_books(scope: Scope | None = None) -> Iterator[Disagreement]:
     """Tell what is wrong without asking Stripe, one by one; changes nothing."""
-    scope = scope or Scope(Payment.objects.all(), Access.objects.all(), at or timezone.now())
+    scope = scope or Scope()
     yield from _paid_without_access(scope)
     yield from _access_without_payment(scope)
     for payment in scope.payments.for_what_is_deleted().order_by("pk").iterator(BATCH):

@@ -10,10 +10,7 @@ from math import inf
 from operator import attrgetter
 from time import monotonic
 
-from django.db.models import (
-    F,
-    Q,
-)
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -178,7 +175,7 @@ def _find_again(finding: Finding) -> Disagreement | None:
     accesses = Access.objects.filter(reference=finding.reference)
     if finding.reference.startswith(NAMELESS):
         accesses = Access.objects.filter(pk=finding.reference.removeprefix(NAMELESS), reference="")
-    in_books = find_in_books(Scope(payments, accesses, timezone.now()))
+    in_books = find_in_books(Scope(payments, accesses))
     at_stripe = finding.kind in AT_STRIPE
     found = chain.from_iterable(map(_at_stripe, payments)) if at_stripe else in_books
     wanted = (finding.kind, finding.reference)

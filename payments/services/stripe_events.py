@@ -181,8 +181,8 @@ def _remember_intent(payment: Payment, intent_id: str | None) -> None:
 
 def receive_event(raw_body: bytes, signature: str) -> None:
     """Deal with an event that Stripe sent, and note if its webhook is set up for another version,
-    for thin events, or for the mode that our key is not of. Raises InvalidSignature; InvalidEvent, also for one that is noted as not
-    understood: Stripe will send it again."""
+    for thin events, or for the mode that our key is not of. Raises InvalidSignature; InvalidEvent,
+    also for one that is noted as not understood: Stripe will send it again."""
     event = stripe.parse_event(raw_body, signature)
     ours = stripe.own_version()
     if event.is_thin or event.api_version not in {"", ours}:

@@ -43,9 +43,9 @@ def found_in(out):
     return [line for line in out.getvalue().splitlines() if line.split()[0] in FindingKind]
 
 
-def found(**options):
+def found(**scope):
     """What is found in our own books: kind by kind, of which payment."""
-    return [(one.kind, one.payment_id) for one in books.find_in_books(**options)]
+    return [(one.kind, one.payment_id) for one in books.find_in_books(books.Scope(**scope))]
 
 
 @pytest.fixture

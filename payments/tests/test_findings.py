@@ -318,7 +318,9 @@ def test_a_payment_that_is_processed_for_over_a_week_is_found():
     unknown = processing(None, week + second)
     processing(None, week)
     PaymentFactory.create(status="failed", created_at=NOW - 2 * week)
-    found = [one for one in books.find_in_books(at=NOW) if one.kind == "processing_too_long"]
+    found = [
+        one for one in books.find_in_books(books.Scope(at=NOW)) if one.kind == "processing_too_long"
+    ]
     assert [one.payment_id for one in found] == [late.pk, unknown.pk]
 
 
@@ -430,7 +432,7 @@ def test_a_refund_without_an_outcome_is_found(at_stripe, refund_id, days):
         RefundFactory.create(
             payment=payment, status="requested", refund_id=named, created_at=NOW - ago
         )
-    found = [one for one in books.find_in_books(at=NOW) if "refund" in one.kind]
+    found = [one for one in books.find_in_books(books.Scope(at=NOW)) if "refund" in one.kind]
     assert [(one.kind, one.payment_id) for one in found] == [("refund_unanswered", payment.pk)]
 
 

@@ -10,7 +10,6 @@ from django.core.management.commands import loaddata
 from django.core.serializers.base import DeserializationError
 from django.db import IntegrityError
 from django.db.models import Model
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -66,7 +65,7 @@ class Command(loaddata.Command):
 
     def _give_access(self, loaded: set[int]) -> None:
         payments = Payment.objects.filter(pk__range=(min(loaded), max(loaded)))
-        scope = books.Scope(payments, Access.objects.none(), timezone.now())
+        scope = books.Scope(payments, Access.objects.none())
         given = 0
         for found in list(books.find_in_books(scope)):
             if found.kind == FindingKind.PAID_WITHOUT_ACCESS and found.repair:
