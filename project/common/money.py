@@ -48,6 +48,7 @@ LOWEST_CHARGES = {
 DIGITS_OF_CHARGES = {"IDR": 12, "COP": 10, "INR": 9}
 # Of every amount that is kept: what can be charged in any currency.
 MAX_DIGITS, DECIMAL_PLACES = 12, 2
+WHOLE_DIGITS = MAX_DIGITS - DECIMAL_PLACES
 EXPONENTS = (
     dict.fromkeys(TWO_DECIMAL | WHOLE_UNITS, 2)
     | dict.fromkeys(ZERO_DECIMAL, 0)

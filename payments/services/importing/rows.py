@@ -15,14 +15,14 @@ from django.utils.translation import gettext as _
 
 from payments.models import Payment, PaymentMethod, PaymentStatus
 from payments.models.states import OPEN_STATUSES
-from project.common.money import DECIMAL_PLACES, MAX_DIGITS, fits_currency
+from project.common.money import WHOLE_DIGITS, fits_currency
 
 REQUIRED_COLUMNS = ("external_id", "user", "amount", "currency", "method", "status")
 LARGEST_ID = 2**63 - 1
 # Decimal itself also reads 1_000, ١٢٣ and 1e5, which nobody means in a book.
 AMOUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
-# What the column of the database holds: ten digits, two of them after the point.
-TOO_LARGE = Decimal(10) ** (MAX_DIGITS - DECIMAL_PLACES)
+# What the column of the database does not hold.
+TOO_LARGE = Decimal(10) ** WHOLE_DIGITS
 # PostgreSQL stores neither NUL nor halves of a pair of surrogates.
 NOT_STORED = re.compile("[\x00\ud800-\udfff]")
 # Years that no clock, time zone or report trips over.

@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, core_schema
 
 from project.common.api.responses import picture_shown
-from project.common.money import DECIMAL_PLACES, MAX_DIGITS
+from project.common.money import DECIMAL_PLACES, MAX_DIGITS, WHOLE_DIGITS
 
 
 def _storable(text: str) -> str:
@@ -87,8 +87,11 @@ Price = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,2})?$"},
-                {"type": "number", "minimum": 0, "maximum": 9_999_999_999.99},
+                {
+                    "type": "string",
+                    "pattern": rf"^(0|[1-9][0-9]{{0,{WHOLE_DIGITS - 1}}})(\.[0-9]{{1,{DECIMAL_PLACES}}})?$",
+                },
+                {"type": "number", "minimum": 0, "maximum": 10**WHOLE_DIGITS - 0.01},
             ],
             "examples": ["1990.00"],
         }
