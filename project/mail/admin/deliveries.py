@@ -29,6 +29,12 @@ EXPLANATION = gettext_lazy("Emails that failed will be sent again. Nobody else w
 NUMBER = ngettext_lazy(
     "%(number)d email will be sent again.", "%(number)d emails will be sent again.", "number"
 )
+
+
+def _send_again(delivery: Delivery, _by: object, _answers: object) -> None:
+    services.try_again(Delivery.objects.filter(pk=delivery.pk))
+
+
 TRY_AGAIN = StaffAction[Delivery](
     name="try_again",
     title=gettext_lazy("Try again"),
@@ -36,7 +42,7 @@ TRY_AGAIN = StaffAction[Delivery](
     explanation=EXPLANATION,
     allows=lambda user: user.is_superuser,
     fits=lambda delivery: delivery.status in FAILED,
-    run=lambda delivery, _by, _answers: services.try_again(Delivery.objects.filter(pk=delivery.pk)),
+    run=_send_again,
     done=NUMBER,
     on_list=True,
     asks_on_list=False,
@@ -51,7 +57,7 @@ SEND_AGAIN = StaffAction[Delivery](
     ),
     allows=lambda user: user.is_superuser,
     fits=lambda delivery: delivery.status == DeliveryStatus.PERHAPS,
-    run=lambda delivery, _by, _answers: services.try_again(Delivery.objects.filter(pk=delivery.pk)),
+    run=_send_again,
     done=NUMBER,
     on_list=True,
 )
