@@ -19,7 +19,8 @@ from django.utils import translation
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 
-from people.models import User, moderators_group
+from people.models import User
+from people.models.users import moderators_group
 from people.tests.factories import UserFactory
 from people.tokens import issue_access_token
 from project.tests import documented

@@ -49,7 +49,8 @@ def people(role: str, count: int | None = None) -> "list[User]":
 
 
 def make_people() -> None:
-    from people.models import User, moderators_group  # noqa: PLC0415
+    from people.models import User  # noqa: PLC0415
+    from people.models.users import moderators_group  # noqa: PLC0415
 
     call_command("loaddata", "groups", verbosity=0)
     User.objects.bulk_create(

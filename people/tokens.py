@@ -25,7 +25,8 @@ from ninja_jwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from people.current_user import visitor
 from people.errors import InvalidToken, TokenExpired
-from people.models import TokenFamily, TokenFamilyQuerySet, User
+from people.models import TokenFamily, User
+from people.models.token_families import TokenFamilyQuerySet
 from project.common.db.compiled import (
     KEY,
     WANTED,

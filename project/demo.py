@@ -21,7 +21,9 @@ from django.utils.crypto import get_random_string
 from lms.models import Course, Lesson, Subscription
 from payments.models import Payment
 from payments.services import books
-from people.models import DEMO_DOMAIN, DEMO_PASSWORD, User
+from people.models import User
+from people.models.querysets import DEMO_DOMAIN
+from people.models.users import DEMO_PASSWORD
 
 MODELS: tuple[Any, ...] = (User, Course, Lesson, Subscription, Payment)
 

@@ -17,7 +17,8 @@ from lms.models import Access, AccessSource, Course, Lesson
 from lms.models.access import AccessQuerySet
 from lms.services import accesses
 from people.current_user import current_user
-from people.models import NAME_SEARCHES, User
+from people.models import User
+from people.models.querysets import NAME_SEARCHES
 from project.common.admin.actions import ActionsAdmin, Facts, ReasonForm, StaffAction
 from project.common.admin.base import FieldNames, Label, ReadOnly, column, display
 from project.common.admin.filters import (

@@ -22,7 +22,8 @@ from lms.models import Access, Completion, Course, Lesson, Subscription
 from lms.models.courses import CourseQuerySet
 from lms.services import authoring, ordering
 from people.current_user import current_user
-from people.models import NAME_SEARCHES, PUBLIC_SEARCHES, User
+from people.models import User
+from people.models.querysets import NAME_SEARCHES, PUBLIC_SEARCHES
 from project.common.admin.base import FieldNames, Label, TabularInline, column, display
 from project.common.admin.filters import DaysFilter, choices_response, choose_from, found_by_term
 

@@ -9,7 +9,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from people.models import NAME_SEARCHES, User
+from people.models import User
+from people.models.querysets import NAME_SEARCHES
 from project.common.db.search import Owners, contains, find
 
 if TYPE_CHECKING:

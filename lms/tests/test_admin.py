@@ -11,7 +11,7 @@ from PIL import Image
 from lms.models import Course, Lesson
 from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
-from people.models import moderators_group
+from people.models.users import moderators_group
 from people.tests.factories import UserFactory
 
 FOREIGN = "See https://evil.example/course"

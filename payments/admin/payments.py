@@ -18,7 +18,8 @@ from payments.admin.import_export import PaymentImportExportMixin
 from payments.admin.timeline import timeline
 from payments.models import Payment, PaymentStatus
 from payments.models.querysets import PaymentQuerySet
-from people.models import NAME_SEARCHES, User
+from people.models import User
+from people.models.querysets import NAME_SEARCHES
 from project.common.admin.actions import ActionsAdmin, Facts
 from project.common.admin.base import Label, column, display
 from project.common.admin.filters import (

@@ -26,7 +26,8 @@ from payments.models.states import (
     PaymentMethod,
     PaymentStatus,
 )
-from people.models import NAME_SEARCHES, User
+from people.models import User
+from people.models.querysets import NAME_SEARCHES
 from project.common.db.search import Owners, contains, find
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from people.models import BlockReason, User, UserQuerySet
+from people.models import BlockReason, User
+from people.models.querysets import UserQuerySet
 from project.common.admin.filters import DropdownFilter, SubsetFilter
 from project.common.db.search import among, keys_of_few
 

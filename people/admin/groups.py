@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from people.current_user import current_user
-from people.models import MODERATORS
+from people.models.querysets import MODERATORS
 from people.permissions import can_give_rights
 from project.common.admin.versions import VersionedAdmin
 from project.common.db.searched import normalised

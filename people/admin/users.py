@@ -16,7 +16,8 @@ from people.admin.filters import SoonBlockedFilter, StateFilter
 from people.admin.forms import NewPersonForm, PasswordForm, PersonForm
 from people.admin.inlines import AccessInline, CourseInline, PaymentInline, SubscriptionInline
 from people.current_user import current_user
-from people.models import BlockReason, User, UserQuerySet
+from people.models import BlockReason, User
+from people.models.querysets import UserQuerySet
 from people.permissions import can_give_rights, can_manage
 from people.services.locks import lock_account
 from people.services.staff import update_account

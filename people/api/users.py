@@ -8,7 +8,8 @@ from people import permissions
 from people.api.loaders import get_person
 from people.current_user import AuthenticatedRequest
 from people.errors import LastAdministrator
-from people.models import User, UserQuerySet
+from people.models import User
+from people.models.querysets import UserQuerySet
 from people.schemas import ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
 from people.services import accounts
 from people.throttles import limit_creation

@@ -17,7 +17,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from people.models import LAST_SEEN, BlockReason, User, UserQuerySet
+from people.models import BlockReason, User
+from people.models.querysets import LAST_SEEN, UserQuerySet
 from project.mail.recipients import add_recipients
 from project.mail.services import open_mailing, start_delivery
 

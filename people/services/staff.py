@@ -6,7 +6,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
 from people.errors import LastAdministrator
-from people.models import User, moderators_group
+from people.models import User
+from people.models.users import moderators_group
 from people.permissions import can_give_rights, can_manage
 from people.services.accounts import save_account
 from people.services.locks import has_other_administrator, lock_for_staff

@@ -14,7 +14,8 @@ from lms.models import AccessSource
 from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.tests.factories import PaymentFactory
-from people.models import BlockReason, User, moderators_group
+from people.models import BlockReason, User
+from people.models.users import moderators_group
 from people.services import blocks
 from people.tests.factories import PASSWORD, UserFactory
 

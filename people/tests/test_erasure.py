@@ -15,7 +15,8 @@ from lms.models import Subscription
 from lms.tests.factories import CourseFactory, SubscriptionFactory
 from payments.models import Payment, PaymentMethod
 from people.errors import AccountErased, InvalidToken
-from people.models import BlockReason, User, moderators_group
+from people.models import BlockReason, User
+from people.models.users import moderators_group
 from people.services import accounts
 from people.tests.factories import PASSWORD, UserFactory
 from project.common.images import Picture

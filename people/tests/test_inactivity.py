@@ -117,7 +117,7 @@ def test_who_is_blocked_within_a_week_is_counted_up_to_a_bound(clock, monkeypatc
     for days in (22, 24, 29):
         person_seen(days)
     assert User.objects.soon_blocked_count() == 2
-    monkeypatch.setattr("people.models.FEW", 1)
+    monkeypatch.setattr("people.models.querysets.FEW", 1)
     assert User.objects.soon_blocked_count() == 1
 
 

@@ -6,7 +6,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import OperationalError
 
 from people.errors import AccountErased, LastAdministrator
-from people.models import User, moderators_group
+from people.models import User
+from people.models.users import moderators_group
 from people.services import staff
 from people.tests.factories import UserFactory
 

@@ -22,7 +22,8 @@ from django.utils.translation import ngettext_lazy
 from lms.models.visibility import sees_all_content
 from payments.models import Dispute, Finding, FindingKind, Payment, PaymentMethod
 from people.current_user import current_user
-from people.models import DEMO_DOMAIN, User
+from people.models import User
+from people.models.querysets import DEMO_DOMAIN
 from project.admin_site.menu import admin_of
 from project.admin_site.statistics import kept, last_days, revenue_of
 from project.admin_site.widgets import Attention, Chart, Figure, Panel, day_labels, per_day

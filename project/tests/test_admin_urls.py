@@ -14,7 +14,7 @@ from lms.services import accesses, authoring
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import FindingKind, StripeEvent
 from payments.tests.factories import DisputeFactory, FindingFactory, PaymentFactory, RefundFactory
-from people.models import moderators_group
+from people.models.users import moderators_group
 from people.tests.factories import UserFactory
 from project.mail.models import DeliveryStatus
 from project.mail.services import send_to_one

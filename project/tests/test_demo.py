@@ -18,7 +18,8 @@ from lms.models import Access, Course, Lesson, Subscription
 from lms.tests.factories import CourseFactory
 from payments.models import Payment, PaymentStatus
 from payments.services import books, refunds
-from people.models import DEMO_PASSWORD, User
+from people.models import User
+from people.models.users import DEMO_PASSWORD
 from project import demo
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,8 @@ from django.db import connection
 
 from lms.models import Course, Lesson
 from payments.models import Payment
-from people.models import STAFF_SEARCHES, User
+from people.models import User
+from people.models.querysets import STAFF_SEARCHES
 from project.common.db.search import contains
 from project.mail.models import Mailing
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from people.models import DEMO_PASSWORD
+from people.models.users import DEMO_PASSWORD
 from project.tests import tour
 from project.tests.processes import (
     KEY,

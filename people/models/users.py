@@ -1,139 +1,36 @@
-"""People: the user, who signs in by email, and the groups that give rights."""
+"""The person, who signs in by email, and the group of moderators."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
-from typing import Any, ClassVar, Self
+from datetime import datetime
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractUser, BaseUserManager, Group
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q
-from django.db.models.functions import UUID4, Coalesce, Lower, Now, TruncDate
+from django.db.models import Q
+from django.db.models.functions import UUID4, Lower
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from people.models.choices import BlockReason, Language
+from people.models.querysets import (
+    DEMO_DOMAIN,
+    LAST_SEEN,
+    MODERATORS,
+    NAME_SEARCHES,
+    UserQuerySet,
+)
 from people.validators import ERASED_DOMAIN, validate_mailbox, validate_phone
 from project.common.db.derived import DerivedModel
-from project.common.db.search import FEW, contains, find
 from project.common.db.searched import SearchedField
 from project.common.images import random_name
 from project.common.versions import version_of
 
-MODERATORS = "moderators"
-# Of the demo school's accounts (project/demo.py): everybody knows the password.
-DEMO_DOMAIN = "@parta.example"
+# Of the demo school's accounts: everybody knows it.
 DEMO_PASSWORD = "learn-with-parta"  # noqa: S105
-# How long the token that was exchanged last gets its successor once more: answers are lost, and two
-# tabs exchange the same token.
-GRACE_PERIOD = timedelta(seconds=30)
-
-
-class Language(models.TextChoices):
-    ENGLISH = "en", _("English")
-    RUSSIAN = "ru", _("Russian")
-
-    @classmethod
-    def of_code(cls, code: str | None) -> "Language":
-        """The language of a code as Django writes it (`ru`, `en-gb`); English if we have none."""
-        short = (code or "").partition("-")[0]
-        return cls(short) if short in cls.values else cls.ENGLISH
-
-
-class BlockReason(models.TextChoices):
-    """Who took the access away: only a block by the sweep can be lifted by its owner by mail."""
-
-    STAFF = "staff", _("blocked by staff")
-    INACTIVITY = "inactivity", _("inactive for too long")
-    ERASED = "erased", _("erased at the person's own request")
-
-
-# What finds a person: the public part of the profile; for staff who see names and e-mails, these as
-# well; and for those who see people, the phone, too.
-PUBLIC_SEARCHES = ("searched",)
-NAME_SEARCHES = (*PUBLIC_SEARCHES, "searched_by_staff")
-STAFF_SEARCHES = (*NAME_SEARCHES, "phone")
-# The last sign of life, as the database reckons it.
-LAST_SEEN = Coalesce("last_login", "date_joined")
-
-
-class UserQuerySet(models.QuerySet["User"]):
-    def with_is_moderator(self) -> Self:
-        """Answer `is_moderator` in the same query."""
-        membership = User.groups.through.objects.filter(
-            user_id=OuterRef("pk"), group__name=MODERATORS
-        )
-        return self.annotate(is_moderator=Exists(membership))
-
-    def active(self) -> Self:
-        return self.filter(is_active=True)
-
-    def visible_to(self, user: "User") -> Self:
-        """People whose profile `user` may read: everyone active."""
-        return self.active().with_is_moderator()
-
-    def listed(self) -> Self:
-        """Those who let themselves be found."""
-        return self.filter(is_listed=True)
-
-    def matching(self, text: str) -> Self:
-        """People with `text` in the public part of their profile."""
-        return self.filter(contains(text, *PUBLIC_SEARCHES))
-
-    def not_erased(self) -> Self:
-        return self.exclude(blocked_reason=BlockReason.ERASED)
-
-    def of_the_demo(self) -> Self:
-        """The accounts of the demo school, as far as somebody might use them."""
-        return self.active().filter(email__endswith=DEMO_DOMAIN)
-
-    def blocked(self) -> Self:
-        return self.filter(is_active=False)
-
-    def found_by_staff(self, text: str) -> Self:
-        """People with `text` in their email, name, phone or city."""
-        return find(self, contains(text, *STAFF_SEARCHES))
-
-    def named_like(self, text: str) -> Self:
-        """People with `text` in their email, name or city."""
-        return self.filter(contains(text, *NAME_SEARCHES))
-
-    def soon_blocked(self, *, at: datetime | None = None) -> Self:
-        """Accounts that the inactivity sweep will block within a week from `at` (default: now), if
-        nobody logs in."""
-        limit = (at or timezone.now()) - settings.INACTIVITY_PERIOD + timedelta(days=7)
-        return self.not_seen_since(limit)
-
-    def soon_blocked_count(self) -> int:
-        """How many those are, at most FEW: after a long rest it may be nearly everybody."""
-        return self.soon_blocked().order_by(LAST_SEEN)[:FEW].count()
-
-    def per_day(self, field: str, *, since: datetime) -> dict[date, int]:
-        """How many people have `field` on each day since then, in the project's time zone."""
-        recent = self.filter(**{f"{field}__gte": since})
-        counted = recent.annotate(day=TruncDate(field)).values("day").annotate(n=Count("pk"))
-        return dict(counted.order_by().values_list("day", "n"))
-
-    def blocked_for_inactivity(self) -> Self:
-        return self.filter(is_active=False, blocked_reason=BlockReason.INACTIVITY)
-
-    def not_seen_since(self, moment: datetime, *, after: datetime | None = None) -> Self:
-        """Active people whose last sign of life, `seen_at`, is before the moment, and not before
-        `after`. Superusers are not among them: inactivity is no matter of theirs."""
-        people = self.filter(is_active=True, is_superuser=False).annotate(seen_at=LAST_SEEN)
-        if after is not None:
-            people = people.filter(seen_at__gte=after)
-        return people.filter(seen_at__lt=moment)
-
-    def not_warned(self) -> Self:
-        """People who got no warning since they were here last; needs `not_seen_since`."""
-        return self.filter(Q(warned_at=None) | Q(warned_at__lt=F("seen_at")))
-
-    def by_email(self, email: str) -> Self:
-        """The account of this address, whatever its letter case."""
-        return self.filter(email__lower=email.strip().lower())
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
@@ -322,49 +219,3 @@ models.CharField.register_lookup(Lower)
 def moderators_group() -> Group:
     """The group of `fixtures/groups.json`."""
     return Group.objects.get(name=MODERATORS)
-
-
-class TokenFamilyQuerySet(models.QuerySet["TokenFamily"]):
-    def with_now(self) -> Self:
-        """Answer `now` by the clock of the database: those of the hosts may differ by more than the
-        grace period."""
-        return self.annotate(now=Now())
-
-
-class TokenFamily(models.Model):
-    """The refresh tokens that descend from one log-in. Without this row none of them is good.
-
-    Only the newest one, number `generation`, can be exchanged. No token is kept: all that is written
-    in it can be read here, so that it can be signed again.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_families")
-    generation = models.PositiveIntegerField(default=0)
-    # Of the newest token.
-    issued_at = models.DateTimeField()
-    expires_at = models.DateTimeField(db_index=True)
-    now: datetime  # of `with_now`
-
-    objects = TokenFamilyQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("log-in")
-        verbose_name_plural = _("log-ins")
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"{self.pk}, {self.generation}"
-
-    def accepts(self, generation: int, *, at: datetime) -> bool:
-        """Say whether this token can be exchanged: the newest one, and for GRACE_PERIOD the one
-        before it."""
-        if generation == self.generation - 1:
-            return at < self.issued_at + GRACE_PERIOD
-        return generation == self.generation
-
-    def advance(self, *, at: datetime, lifetime: timedelta) -> None:
-        """Replace the newest token by another one. Saves nothing."""
-        self.generation += 1
-        self.issued_at = at
-        self.expires_at = at + lifetime

@@ -1,0 +1,23 @@
+"""What a person's language may be, and why an account is blocked."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Language(models.TextChoices):
+    ENGLISH = "en", _("English")
+    RUSSIAN = "ru", _("Russian")
+
+    @classmethod
+    def of_code(cls, code: str | None) -> "Language":
+        """The language of a code as Django writes it (`ru`, `en-gb`); English if we have none."""
+        short = (code or "").partition("-")[0]
+        return cls(short) if short in cls.values else cls.ENGLISH
+
+
+class BlockReason(models.TextChoices):
+    """Who took the access away: only a block by the sweep can be lifted by its owner by mail."""
+
+    STAFF = "staff", _("blocked by staff")
+    INACTIVITY = "inactivity", _("inactive for too long")
+    ERASED = "erased", _("erased at the person's own request")

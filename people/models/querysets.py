@@ -1,0 +1,104 @@
+"""Which people: those one may see, those who are found, those who have not been here for long."""
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce, TruncDate
+from django.utils import timezone
+
+from people.models.choices import BlockReason
+from project.common.db.search import FEW, contains, find
+
+if TYPE_CHECKING:
+    from people.models.users import User
+
+MODERATORS = "moderators"
+# Of the demo school's accounts (project/demo.py).
+DEMO_DOMAIN = "@parta.example"
+# What finds a person: the public part of the profile; for staff who see names and e-mails, these as
+# well; and for those who see people, the phone, too.
+PUBLIC_SEARCHES = ("searched",)
+NAME_SEARCHES = (*PUBLIC_SEARCHES, "searched_by_staff")
+STAFF_SEARCHES = (*NAME_SEARCHES, "phone")
+# The last sign of life, as the database reckons it.
+LAST_SEEN = Coalesce("last_login", "date_joined")
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def with_is_moderator(self) -> Self:
+        """Answer `is_moderator` in the same query."""
+        membership = self.model.groups.through.objects.filter(
+            user_id=OuterRef("pk"), group__name=MODERATORS
+        )
+        return self.annotate(is_moderator=Exists(membership))
+
+    def active(self) -> Self:
+        return self.filter(is_active=True)
+
+    def visible_to(self, user: "User") -> Self:
+        """People whose profile `user` may read: everyone active."""
+        return self.active().with_is_moderator()
+
+    def listed(self) -> Self:
+        """Those who let themselves be found."""
+        return self.filter(is_listed=True)
+
+    def matching(self, text: str) -> Self:
+        """People with `text` in the public part of their profile."""
+        return self.filter(contains(text, *PUBLIC_SEARCHES))
+
+    def not_erased(self) -> Self:
+        return self.exclude(blocked_reason=BlockReason.ERASED)
+
+    def of_the_demo(self) -> Self:
+        """The accounts of the demo school, as far as somebody might use them."""
+        return self.active().filter(email__endswith=DEMO_DOMAIN)
+
+    def blocked(self) -> Self:
+        return self.filter(is_active=False)
+
+    def found_by_staff(self, text: str) -> Self:
+        """People with `text` in their email, name, phone or city."""
+        return find(self, contains(text, *STAFF_SEARCHES))
+
+    def named_like(self, text: str) -> Self:
+        """People with `text` in their email, name or city."""
+        return self.filter(contains(text, *NAME_SEARCHES))
+
+    def soon_blocked(self, *, at: datetime | None = None) -> Self:
+        """Accounts that the inactivity sweep will block within a week from `at` (default: now), if
+        nobody logs in."""
+        limit = (at or timezone.now()) - settings.INACTIVITY_PERIOD + timedelta(days=7)
+        return self.not_seen_since(limit)
+
+    def soon_blocked_count(self) -> int:
+        """How many those are, at most FEW: after a long rest it may be nearly everybody."""
+        return self.soon_blocked().order_by(LAST_SEEN)[:FEW].count()
+
+    def per_day(self, field: str, *, since: datetime) -> dict[date, int]:
+        """How many people have `field` on each day since then, in the project's time zone."""
+        recent = self.filter(**{f"{field}__gte": since})
+        counted = recent.annotate(day=TruncDate(field)).values("day").annotate(n=Count("pk"))
+        return dict(counted.order_by().values_list("day", "n"))
+
+    def blocked_for_inactivity(self) -> Self:
+        return self.filter(is_active=False, blocked_reason=BlockReason.INACTIVITY)
+
+    def not_seen_since(self, moment: datetime, *, after: datetime | None = None) -> Self:
+        """Active people whose last sign of life, `seen_at`, is before the moment, and not before
+        `after`. Superusers are not among them: inactivity is no matter of theirs."""
+        people = self.filter(is_active=True, is_superuser=False).annotate(seen_at=LAST_SEEN)
+        if after is not None:
+            people = people.filter(seen_at__gte=after)
+        return people.filter(seen_at__lt=moment)
+
+    def not_warned(self) -> Self:
+        """People who got no warning since they were here last; needs `not_seen_since`."""
+        return self.filter(Q(warned_at=None) | Q(warned_at__lt=F("seen_at")))
+
+    def by_email(self, email: str) -> Self:
+        """The account of this address, whatever its letter case."""
+        return self.filter(email__lower=email.strip().lower())
