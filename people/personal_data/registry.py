@@ -1,0 +1,275 @@
+"""What becomes of each column of each table: a column that is missing here fails the tests.
+
+docs/personal-data.md is made of this by `manage.py personal_data`.
+"""
+
+from people.personal_data.fates import Table, Why
+
+BOOKS = Why("the law has the school keep its books", until="the school deletes its books")
+DECISIONS = Why(
+    "it must stay known who decided about others, now without a name", until="the row goes"
+)
+WORKS = Why("others have bought or follow the course", until="the course is deleted")
+COUNTS = Why("courses count their learners, now without a name", until="the course is deleted")
+ACCOUNT = Why(
+    "payments and courses need an account that they belong to, now without a name",
+    until="the school deletes its books",
+)
+
+KEYS = "a key, drawn at random or counted up"
+OWN = "a note of the application for itself"
+OTHERS = "about courses, not about people"
+CODE = "what the code of the application is called"
+
+REGISTRY = (
+    # People
+    Table(
+        model="people.User",
+        of="pk",
+        file="profile",
+        erased="email* first_name* last_name* phone* city* avatar* password last_login* warned_at*"
+        " is_staff* is_superuser* searched searched_by_staff",
+        kept={ACCOUNT: "date_joined* language* is_listed* is_active* blocked_at* blocked_reason*"},
+        nothing={KEYS: "identity token_version"},
+    ),
+    Table(
+        model="people.User_groups",
+        of="user",
+        file="groups",
+        deleted="user group*",
+    ),
+    Table(
+        model="people.User_user_permissions",
+        of="user",
+        file="permissions",
+        deleted="user permission*",
+    ),
+    Table(
+        model="people.TokenFamily",
+        of="user",
+        file="log-ins",
+        deleted="user generation issued_at* expires_at*",
+        forgotten="the night after the last token has expired",
+    ),
+    Table(
+        model="token_blacklist.OutstandingToken",
+        of="user",
+        deleted="user jti token created_at expires_at",
+        forgotten="the night after the token has expired; a former release wrote them",
+    ),
+    Table(
+        model="token_blacklist.BlacklistedToken",
+        of="token__user",
+        deleted="token blacklisted_at",
+        forgotten="with its token",
+    ),
+    Table(
+        model="sessions.Session",
+        deleted="session_key session_data expire_date",
+    ),
+    Table(
+        model="admin.LogEntry",
+        file="log",
+        erased="object_repr change_message*",
+        kept={DECISIONS: "action_time* user content_type object_id action_flag"},
+    ),
+    # Mail
+    Table(
+        model="mail.Delivery",
+        of="recipient",
+        file="mails",
+        deleted="recipient mailing* status* urgent attempts refusals unanswered due_at claim"
+        " finished_at* error*",
+        forgotten="90 days after the mail was asked for",
+    ),
+    Table(
+        model="mail.Mailing",
+        nothing={
+            "which mail it is, not to whom": "kind key subject_id title searched state"
+            " listed_up_to listing_attempts due_at created_at"
+        },
+        forgotten="90 days after it was asked for",
+    ),
+    Table(
+        model="mail.MailServer",
+        nothing={OWN: "failures retry_at failing_since error sender sender_until"},
+    ),
+    # Courses
+    Table(
+        model="lms.Subscription",
+        of="user",
+        file="subscriptions",
+        deleted="user course* created_at*",
+    ),
+    Table(
+        model="lms.Access",
+        of="user",
+        file="accesses",
+        erased="reason* revoked_reason*",
+        kept={
+            COUNTS: "user course* lesson* source* reference* created_at* revoked_at*",
+            DECISIONS: "given_by",
+        },
+    ),
+    Table(
+        model="lms.Completion",
+        of="user",
+        file="completed-lessons",
+        kept={COUNTS: "user lesson* created_at*"},
+    ),
+    Table(
+        model="lms.Course",
+        of="owner",
+        file="courses",
+        erased="searched",
+        kept={
+            WORKS: "owner title* description* summary description_html preview* price*"
+            " is_published* created_at* updated_at* materials_updated_at"
+        },
+    ),
+    Table(
+        model="lms.Lesson",
+        of="course__owner",
+        file="lessons",
+        kept={
+            WORKS: "course* title* description* summary description_html searched preview*"
+            " video_url* price* position* is_preview* created_at* updated_at*"
+        },
+    ),
+    Table(
+        model="lms.HistoricalCourse",
+        of="history_user",
+        file="edits-of-courses",
+        kept={
+            WORKS: "title* description* preview price* is_published* owner lessons_before"
+            " lessons_after id* history_date* history_change_reason history_type*",
+            DECISIONS: "history_user",
+        },
+    ),
+    Table(
+        model="lms.HistoricalLesson",
+        of="history_user",
+        file="edits-of-lessons",
+        kept={
+            WORKS: "title* description* preview video_url* price* position is_preview* course*"
+            " id* history_date* history_change_reason history_type*",
+            DECISIONS: "history_user",
+        },
+    ),
+    Table(
+        model="lms.CourseChange",
+        nothing={OTHERS: "course kind lesson_id lesson_title changed_at update"},
+        kept={DECISIONS: "changed_by"},
+    ),
+    Table(
+        model="lms.CourseUpdate",
+        nothing={OTHERS: "course created_at"},
+    ),
+    # Payments
+    Table(
+        model="payments.Payment",
+        of="payer",
+        file="payments",
+        erased="refusal*",
+        kept={
+            BOOKS: "payer course* lesson* title* amount* refunded_amount* currency* method* status*"
+            " created_at* paid_at* external_id* received_amount* received_currency* livemode"
+            " account_id session_id session_expires_at payment_intent_id checked_at refused_at*"
+        },
+        nothing={
+            KEYS: "token attempt",
+            "made of the title": "searched",
+            "Stripe's page, which ends within a day": "session_url",
+        },
+    ),
+    Table(
+        model="payments.PaymentMove",
+        of="payment__payer",
+        file="steps-of-payments",
+        erased="reason*",
+        erased_where={"by__isnull": False},
+        kept={BOOKS: "payment* from_status* to_status* source* created_at*", DECISIONS: "by"},
+    ),
+    Table(
+        model="payments.Refund",
+        of="payment__payer",
+        file="refunds",
+        erased="reason*",
+        erased_where={"by__isnull": False},
+        kept={
+            BOOKS: "payment* amount* status* ends_access* refund_id failure* created_at*"
+            " settled_at*",
+            DECISIONS: "by",
+        },
+        nothing={KEYS: "token"},
+    ),
+    Table(
+        model="payments.Dispute",
+        of="payment__payer",
+        file="disputes",
+        kept={
+            BOOKS: "payment* dispute_id amount* currency* reason* status* evidence_due_by*"
+            " created_at* told_at"
+        },
+    ),
+    Table(
+        model="payments.Finding",
+        of="payment__payer",
+        file="findings",
+        erased="settled_reason*",
+        kept={
+            BOOKS: "payment* kind* reference params status* first_seen_at* last_seen_at* closed_at*",
+            DECISIONS: "settled_by",
+        },
+    ),
+    Table(
+        model="payments.StripeEvent",
+        of="payment__payer",
+        file="events-from-stripe",
+        kept={BOOKS: "payment* event_id type* outcome intent_id happened_at* received_at*"},
+    ),
+    Table(
+        model="payments.IdempotencyKey",
+        of="user",
+        file="idempotency-keys",
+        deleted="user key* payment* created_payment created_at*",
+        forgotten="after 30 days",
+    ),
+    Table(
+        model="payments.StripePrice",
+        nothing={
+            OTHERS: "livemode account_id course lesson title amount currency product_id price_id"
+            " created_at"
+        },
+    ),
+    Table(
+        model="payments.StripeLook",
+        nothing={OWN: "livemode account_id started_at events missed"},
+    ),
+    # The application itself
+    Table(
+        model="django_q.OrmQ",
+        nothing={"tasks take keys, which lead to nobody after an erasure": "key payload lock"},
+        forgotten="as soon as the task is done",
+    ),
+    Table(
+        model="django_q.Task",
+        nothing={
+            "tasks take keys, and the words of their errors have addresses masked": "name func hook"
+            " args kwargs result group cluster started stopped success attempt_count"
+        },
+        forgotten="of those that succeeded only the last hundred stay",
+    ),
+    Table(
+        model="django_q.Schedule",
+        nothing={
+            CODE: "name func hook args kwargs schedule_type minutes repeats next_run cron task"
+            " cluster intended_date_kwarg"
+        },
+    ),
+    Table(model="admin_site.Figure", nothing={"numbers": "value counted_at seconds"}),
+    Table(model="auth.Group", nothing={"what roles are called": "name"}),
+    Table(model="auth.Group_permissions", nothing={CODE: "group permission"}),
+    Table(model="auth.Permission", nothing={CODE: "name content_type codename"}),
+    Table(model="contenttypes.ContentType", nothing={CODE: "app_label model"}),
+)
