@@ -1,9 +1,13 @@
 """Every column that may tell something of a person has a fate (people/personal_data/registry.py)."""
 
 from collections import Counter
+from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.conf import settings
+from django.core.management import call_command
 from django.db import models
 from django.test.utils import isolate_apps
 
@@ -74,3 +78,10 @@ def test_each_file_of_the_export_has_a_name_of_its_own():
     files = [table.file for table in REGISTRY if table.file]
     assert len(set(files)) == len(files)
     assert all(table.file for table in REGISTRY if table.exported)
+
+
+def test_the_document_says_what_the_registry_says():
+    written = Path(settings.BASE_DIR, "docs/personal-data.md").read_text()
+    output = StringIO()
+    call_command("personal_data", stdout=output)
+    assert output.getvalue() == written, "uv run manage.py personal_data docs/personal-data.md"
