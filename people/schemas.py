@@ -32,16 +32,17 @@ from project.common.api.schemas import (
     Search,
     omitted,
 )
+from project.common.mailboxes import canonical
 
 LATEST_PAYMENTS = 20
 
 
 def _email(text: str) -> str:
     try:
-        validate_email(text)
+        validate_email(address := canonical(text))
     except ValidationError:
         raise PydanticCustomError("invalid_email", "This is not an email address.") from None
-    return text
+    return address
 
 
 def _one_line(text: object) -> object:

@@ -31,6 +31,7 @@ from redis.exceptions import RedisError
 
 from people.models import User
 from project.common.errors import Throttled
+from project.common.mailboxes import compared
 
 logger = logging.getLogger(__name__)
 
@@ -218,7 +219,7 @@ def _key(scope: str, **whose: str) -> str:
 
 
 def _account(email: str) -> str:
-    return email.strip().lower()
+    return compared(email)
 
 
 def client_address(request: HttpRequest) -> str:

@@ -6,6 +6,8 @@ import phonenumbers
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from project.common.mailboxes import is_possible
+
 # Reserved (RFC 2606): no mail can reach it.
 ERASED_DOMAIN = "erased.invalid"
 
@@ -30,9 +32,11 @@ def validate_phone(value: str) -> None:
 def validate_mailbox(value: str) -> None:
     """Refuse what the syntax of e-mail allows but no mailbox of a person has.
 
-    That is quoted local parts (they may hold control characters), letters beyond ASCII that are
-    equal to ASCII ones when case is ignored (`ſ`, `K`), and our own placeholder of erased accounts.
+    That is quoted local parts (they may hold control characters), letters beyond ASCII before the
+    `@` (some, as `ſ` and `K`, are equal to ASCII ones when case is ignored), domains that no server
+    could know, and our own placeholder of erased accounts.
     """
     local, _separator, domain = value.rpartition("@")
-    if not re.fullmatch(r"[-!#$%&'*+/=?^_`{}|~.0-9A-Za-z]+", local) or domain == ERASED_DOMAIN:
+    is_plain = re.fullmatch(r"[-!#$%&'*+/=?^_`{}|~.0-9A-Za-z]+", local)
+    if not is_plain or domain == ERASED_DOMAIN or not is_possible(value):
         raise ValidationError(_("Enter a valid email address."), code="invalid")

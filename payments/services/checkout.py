@@ -46,6 +46,7 @@ from payments.services.transitions import (
 )
 from people.models import User
 from project.common.frontend import payment_page
+from project.common.mailboxes import for_sending
 
 # How long a page may be paid on. Stripe wants half an hour at the least when it makes one, and the
 # request may take a while.
@@ -84,7 +85,7 @@ def open_session(
 def _create_session(payment: Payment, user: User, absolute_url: Callable[[str], str]) -> Session:
     """A price that Stripe does not take, as it is archived or of another account, is made anew; for
     an address that it does not take it asks the buyer."""
-    email = user.email
+    email = for_sending(user.email)
     try:
         return _try_to_create_session(payment, email, user.language, absolute_url)
     except ProviderRefused as error:

@@ -45,7 +45,7 @@ router = Router()
 @raises(EmailTaken, RegistrationClosed, Throttled)
 def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
     """Creates an account that can log in right away. A weak password gives 422, an email that is
-    already taken, regardless of letter case, 409 `email_taken`. Where only staff make accounts: 403
+    already taken, however it is spelled, 409 `email_taken`. Where only staff make accounts: 403
     `registration_closed`."""
     throttles.limit_registration(request, email=payload.email)
     profile = payload.model_dump(exclude={"email", "password"})
@@ -63,7 +63,7 @@ def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
 @raises(InvalidCredentials, AccountBlocked, Throttled)
 def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
     """A wrong email or password gives 401 `invalid_credentials`, the right password of a blocked
-    account 403 `account_blocked`, whose `reason` says whether there is a way back. The letter case of the email does not matter. While too many
+    account 403 `account_blocked`, whose `reason` says whether there is a way back. How the email is spelled does not matter. While too many
     people log in at once, the answer is 429: try again after a second."""
     with throttles.login_attempt(request, email=payload.email):
         return sessions.log_in(email=payload.email, password=payload.password)

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, When
 from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
 from people.models.choices import BlockReason
 from project.common.db.search import FEW, contains, find
+from project.common.mailboxes import compared, readable
 
 if TYPE_CHECKING:
     from people.models.users import User
@@ -62,11 +63,11 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def found_by_staff(self, text: str) -> Self:
         """People with `text` in their email, name, phone or city."""
-        return find(self, contains(text, *STAFF_SEARCHES))
+        return find(self, contains(readable(text), *STAFF_SEARCHES))
 
     def named_like(self, text: str) -> Self:
         """People with `text` in their email, name or city."""
-        return self.filter(contains(text, *NAME_SEARCHES))
+        return self.filter(contains(readable(text), *NAME_SEARCHES))
 
     def soon_blocked(self, *, at: datetime | None = None) -> Self:
         """Accounts that the inactivity sweep will block within a week from `at` (default: now), if
@@ -100,5 +101,13 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.filter(Q(warned_at=None) | Q(warned_at__lt=F("seen_at")))
 
     def by_email(self, email: str) -> Self:
-        """The account of this address, whatever its letter case."""
-        return self.filter(email__lower=email.strip().lower())
+        """The account of this mailbox, however its address is spelled.
+
+        Where old rows have two accounts of one mailbox, each is found by its own spelling: the first
+        one is meant.
+        """
+        typed, kept = email.strip().lower(), compared(email)
+        if typed == kept:
+            return self.filter(email__lower=kept)
+        is_as_typed = Case(When(email__lower=typed, then=0), default=1)
+        return self.filter(email__lower__in=[typed, kept]).order_by(is_as_typed)

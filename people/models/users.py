@@ -16,6 +16,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from people.models.choices import BlockReason, Language
+from people.models.fields import MailboxField
 from people.models.querysets import (
     DEMO_DOMAIN,
     LAST_SEEN,
@@ -27,6 +28,7 @@ from people.validators import ERASED_DOMAIN, validate_mailbox, validate_phone
 from project.common.db.derived import DerivedModel
 from project.common.db.searched import SearchedField
 from project.common.images import random_name
+from project.common.mailboxes import canonical
 from project.common.versions import version_of
 
 # Of the demo school's accounts: everybody knows it.
@@ -34,8 +36,14 @@ DEMO_PASSWORD = "learn-with-parta"  # noqa: S105
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        return canonical(email or "")
+
     def get_by_natural_key(self, username: str | None) -> "User":
-        user: User = self.by_email(username or "").get()
+        user: User | None = self.by_email(username or "").first()
+        if user is None:
+            raise self.model.DoesNotExist
         return user
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
@@ -60,7 +68,7 @@ class User(DerivedModel, AbstractUser):
     """A person. `is_active` is False while blocked; `blocked_reason` says by whom."""
 
     username = None  # type: ignore[assignment]
-    email = models.EmailField(_("email"), unique=True, validators=[validate_mailbox])
+    email = MailboxField(_("email"), unique=True, validators=[validate_mailbox])
     phone = models.CharField(_("phone"), max_length=16, blank=True, validators=[validate_phone])
     city = models.CharField(_("city"), max_length=100, blank=True)
     avatar = models.ImageField(_("avatar"), upload_to=random_name("avatars"), blank=True)
@@ -181,9 +189,11 @@ class User(DerivedModel, AbstractUser):
     def set_fields(self, values: Mapping[str, object]) -> list[str]:
         """Set what differs and check it; return the names. Raises ValidationError for a field.
         Saves nothing."""
-        changed = [name for name, value in values.items() if getattr(self, name) != value]
+        fields = {field.name: field for field in self._meta.concrete_fields}
+        kept = {name: fields[name].to_python(value) for name, value in values.items()}
+        changed = [name for name, value in kept.items() if getattr(self, name) != value]
         for name in changed:
-            setattr(self, name, values[name])
+            setattr(self, name, kept[name])
         self.clean_fields(exclude={f.name for f in self._meta.get_fields()}.difference(changed))
         return changed
 

@@ -23,11 +23,11 @@ def register(*, email: str, password: str, profile: Mapping[str, Any]) -> User:
     """Create an account that can log in at once.
 
     Raises RegistrationClosed, ValidationError for a field or the password, EmailTaken whatever the
-    letter case.
+    spelling.
     """
     if not settings.REGISTRATION:
         raise RegistrationClosed
-    user = User(email=User.objects.normalize_email(email.strip()), **profile)
+    user = User(email=email, **profile)
     user.clean_fields(exclude={"password"})
     encoded = checked_hash(password, user=user, field="password")
     if User.objects.by_email(user.email).exists():

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from django.core.mail import EmailMultiAlternatives
 
+from project.common.mailboxes import for_sending
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter
 
 # Kept at once: languages × mailings that are sent side by side, with room to spare.
@@ -46,6 +47,7 @@ class Message:
 
 def prepare(letter: Letter, address: str, message_id: str) -> Message:
     """The message with its content, as far as we can build it ourselves."""
+    address = for_sending(address)
     message = Message(letter, address, message_id)
     try:
         link = letter.unsubscribe_url.encode()

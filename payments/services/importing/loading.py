@@ -157,7 +157,7 @@ class References:
     batches asked for is not read again."""
 
     def __init__(self) -> None:
-        # By what a file calls them: an id, or an e-mail in small letters.
+        # By what a file calls them: an id, or an e-mail as mailboxes are compared.
         self.users: dict[int | str, int] = {}
         self.courses: dict[int | None, str] = {}
         self.lessons: dict[int | None, str] = {}

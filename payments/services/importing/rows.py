@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from payments.models import Payment, PaymentMethod, PaymentStatus
 from payments.models.states import OPEN_STATUSES
+from project.common.mailboxes import compared
 from project.common.money import WHOLE_DIGITS, fits_currency
 
 REQUIRED_COLUMNS = ("external_id", "user", "amount", "currency", "method", "status")
@@ -52,8 +53,8 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """The values of a row that is sound by itself. `user` is an id, or an e-mail in small letters;
-    times have a zone."""
+    """The values of a row that is sound by itself. `user` is an id, or an e-mail as mailboxes are
+    compared; times have a zone."""
 
     row: Row
     external_id: str
@@ -148,7 +149,7 @@ def _user(value: object) -> int | str:
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
         value = value[0].strip()
     if isinstance(value, str) and "@" in value:
-        return _text(254, value).lower()
+        return compared(_text(254, value))
     try:
         return _identifier(value)
     except Unfit:

@@ -22,7 +22,7 @@ RULES = [
     "project.common.db.compiled", "project.common.db.counting", "project.common.db.search",
     "project.common.images", "project.common.decoding", "project.common.versions",
     "project.common.api.pagination",
-    "project.common.money", "project.common.api.messages", "project.common.api.request_body",
+    "project.common.money", "project.common.mailboxes", "project.common.api.messages", "project.common.api.request_body",
     "project.common.background.queue", "project.common.admin.actions", "project.common.db.bulk",
     "project.common.background.broker", "project.common.background.schedules", "project.common.background.tasks",
     "project.common.logging", "project.processes.supervisor", "project.processes.worker_guard",
