@@ -52,7 +52,7 @@ ADMIN = {
     "mail/delivery/": "q=person77 q=nobody q=school.example outcome=sent outcome=failed "
     "outcome=failed_lately outcome=waiting outcome=postponed mailing=7",
     **{f"django_q/{name}/": "" for name in ("ormq", "success", "failure", "schedule")},
-    "auth/group/": "",
+    "people/role/": "",
     "search/": "s=sourdough s=person77 s=nothing+of+this",
     "autocomplete/?app_label=lms&model_name=course&field_name=owner&term=person77": "",
     "lms/access/people/": "term=person77",

@@ -1,6 +1,6 @@
-"""People and groups in the admin."""
+"""People and roles in the admin."""
 
-from people.admin.groups import GroupAdmin
+from people.admin.roles import RoleAdmin
 from people.admin.users import UserAdmin
 
-__all__ = ["GroupAdmin", "UserAdmin"]
+__all__ = ["RoleAdmin", "UserAdmin"]

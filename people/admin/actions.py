@@ -1,14 +1,16 @@
-"""What staff do with people, one or many."""
+"""What staff do with people, one or many, and with the members of a role."""
 
 from typing import TYPE_CHECKING
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from unfold.enums import ActionVariant
 
-from people.models import BlockReason, User
+from people.admin.forms import AddMembersForm, GiveRolesForm, RemoveMembersForm, TakeRolesForm
+from people.models import BlockReason, Role, User
 from people.permissions import can_block, can_change_people, can_erase, can_give_rights, can_manage
 from people.services import accounts, blocks, passwords, staff
-from project.common.admin.actions import StaffAction, reason_field
+from project.common.admin.actions import Answers, StaffAction, reason_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,29 +65,39 @@ PASSWORD_RESET = StaffAction[User](
     run=lambda person, _by, _answers: passwords.request_password_reset(email=person.email),
     on_list=True,
 )
-APPOINT = StaffAction[User](
-    name="appoint",
-    title=_("Make moderator"),
+
+
+def _role_names(answers: Answers) -> str:
+    return ", ".join(map(str, answers["roles"]))
+
+
+GIVE_ROLES = StaffAction[User](
+    name="give_roles",
+    title=_("Give a role"),
     icon="add_moderator",
     under_more=True,
-    explanation=_(
-        "They will be able to see and edit all courses and lessons, here and through the API."
-    ),
+    explanation=_("They will be able to log in here, and to do what the role says."),
     allows=can_give_rights,
     allows_with=lambda _user, person: person.blocked_reason != BlockReason.ERASED,
-    fits=lambda person: not person.is_moderator,
-    run=lambda person, by, _answers: staff.appoint_moderator(user=person, by=by),
+    form=GiveRolesForm,
+    noted=_role_names,
+    run=lambda person, by, answers: staff.give_roles(user=person, by=by, **answers),
     on_list=True,
 )
-DISMISS = StaffAction[User](
-    name="dismiss",
-    title=_("Remove as moderator"),
+TAKE_ROLES = StaffAction[User](
+    name="take_roles",
+    title=_("Take a role away"),
     icon="remove_moderator",
     under_more=True,
-    explanation=_("They will keep their account and their own courses."),
+    explanation=_(
+        "They will keep their account and their own courses. Without any role or right they can no "
+        "longer log in here."
+    ),
     allows=can_give_rights,
-    fits=lambda person: person.is_moderator,
-    run=lambda person, by, _answers: staff.dismiss_moderator(user=person, by=by),
+    fits=lambda person: bool(person.groups.all()),
+    form=TakeRolesForm,
+    noted=_role_names,
+    run=lambda person, by, answers: staff.take_roles(user=person, by=by, **answers),
     on_list=True,
 )
 ERASE = StaffAction[User](
@@ -104,4 +116,47 @@ ERASE = StaffAction[User](
     run=lambda person, by, _answers: accounts.erase_account(user=person, by=by),
 )
 
-PERSON_ACTIONS = (BLOCK, UNBLOCK, PASSWORD_RESET, APPOINT, DISMISS, ERASE)
+PERSON_ACTIONS = (BLOCK, UNBLOCK, PASSWORD_RESET, GIVE_ROLES, TAKE_ROLES, ERASE)
+
+
+def _member_names(answers: Answers) -> str:
+    return ", ".join(map(str, answers["people"]))
+
+
+def _add_members(role: Role, by: User, answers: Answers) -> None:
+    for person in answers["people"]:
+        staff.give_roles(user=person, roles=[role], by=by)
+
+
+def _remove_members(role: Role, by: User, answers: Answers) -> None:
+    for person in answers["people"]:
+        staff.take_roles(user=person, roles=[role], by=by)
+
+
+ADD_MEMBERS = StaffAction[Role](
+    name="add_members",
+    title=_("Add members"),
+    icon="person_add",
+    variant=ActionVariant.PRIMARY,
+    explanation=_("They will be able to log in here, and to do what the role says."),
+    allows=can_give_rights,
+    form=AddMembersForm,
+    noted=_member_names,
+    run=_add_members,
+)
+REMOVE_MEMBERS = StaffAction[Role](
+    name="remove_members",
+    title=_("Remove members"),
+    icon="person_remove",
+    explanation=_(
+        "They will keep their account and their own courses. Without any role or right they can no "
+        "longer log in here."
+    ),
+    allows=can_give_rights,
+    fits=lambda role: role.user_set.exists(),
+    form=RemoveMembersForm,
+    noted=_member_names,
+    run=_remove_members,
+)
+
+ROLE_ACTIONS = (ADD_MEMBERS, REMOVE_MEMBERS)

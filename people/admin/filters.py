@@ -6,7 +6,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from people.models import BlockReason, User
+from people.models import BlockReason, Role, User
 from people.models.querysets import UserQuerySet
 from project.common.admin.filters import DropdownFilter, SubsetFilter
 from project.common.db.search import among, keys_of_few
@@ -38,3 +38,16 @@ class SoonBlockedFilter(DropdownFilter):
         soon: QuerySet[Any] = cast(UserQuerySet, queryset).soon_blocked()
         keys = keys_of_few(soon.order_by("seen_at"))  # the order of its index
         return soon if keys is None else queryset.filter(among("pk", keys))
+
+
+class RoleFilter(DropdownFilter):
+    title = _("role")
+    parameter_name = "role"
+
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
+        return [(str(role.pk), str(role)) for role in Role.objects.order_by("id")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        chosen = self.value() or ""
+        is_known = chosen in dict(self.lookup_choices)
+        return queryset.filter(groups=int(chosen)) if is_known else queryset

@@ -1,15 +1,23 @@
-"""Forms of people and their passwords."""
+"""Forms of people, their passwords and their roles."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.contrib.auth.forms import ReadOnlyPasswordHashWidget
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm as UnfoldPasswordForm
 from unfold.forms import UserChangeForm as UnfoldUserChangeForm
 from unfold.forms import UserCreationForm as UnfoldUserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from people.models import User
+from people.models import Role, User
+from project.common.admin.actions import RowsForm
+from project.common.admin.filters import person_and_email, select_from
 from project.common.admin.versions import VersionedForm
 
 if TYPE_CHECKING:
@@ -22,7 +30,9 @@ if TYPE_CHECKING:
     _ChangeForm = UserChangeForm[User]
     _CreationForm = AdminUserCreationForm[User]
     _PasswordForm = AdminPasswordChangeForm[User]
+    _RolesField = forms.ModelMultipleChoiceField[Role]
 else:
+    _RolesField = forms.ModelMultipleChoiceField
     _ChangeForm, _CreationForm = UnfoldUserChangeForm, UnfoldUserCreationForm
     _PasswordForm = UnfoldPasswordForm
 
@@ -35,6 +45,57 @@ class PasswordButton(ReadOnlyPasswordHashWidget):
     ) -> SafeString:
         context = self.get_context(name, value, attrs)
         return render_to_string("admin/people/password.html", context)
+
+
+class RolesField(_RolesField):
+    """Roles to choose from, each with what its members do."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            queryset=Role.objects.order_by("id"),
+            widget=UnfoldAdminCheckboxSelectMultipleWidget,
+            label=_("Roles"),
+            **options,
+        )
+
+    def label_from_instance(self, obj: Role) -> str:
+        return f"{obj}. {obj.may} {obj.may_not}" if obj.is_ready else str(obj)
+
+
+class GiveRolesForm(forms.Form):
+    roles = RolesField()
+
+
+class TakeRolesForm(RowsForm):
+    roles = RolesField()
+
+    def fit_to(self, rows: Sequence[User]) -> None:
+        held = Role.objects.filter(user__in=rows).order_by("id").distinct()
+        cast("RolesField", self.fields["roles"]).queryset = held
+
+
+class AddMembersForm(forms.Form):
+    people = forms.ModelMultipleChoiceField(
+        label=_("People"),
+        queryset=User.objects.not_erased(),
+        widget=select_from("admin:people_role_people", AutocompleteSelectMultiple)(
+            User.groups.through._meta.get_field("user"), admin.site
+        ),
+    )
+
+
+class RemoveMembersForm(RowsForm):
+    people = forms.ModelMultipleChoiceField(
+        label=_("People"),
+        queryset=User.objects.none(),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
+    def fit_to(self, rows: Sequence[Role]) -> None:
+        members = User.objects.filter(groups__in=rows).order_by("email")
+        field = cast("forms.ModelMultipleChoiceField[User]", self.fields["people"])
+        field.queryset = members
+        field.label_from_instance = person_and_email  # type: ignore[assignment,method-assign]
 
 
 class PersonForm(_ChangeForm, VersionedForm):

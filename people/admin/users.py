@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from people.admin.actions import PERSON_ACTIONS
-from people.admin.filters import SoonBlockedFilter, StateFilter
+from people.admin.filters import RoleFilter, SoonBlockedFilter, StateFilter
 from people.admin.forms import NewPersonForm, PasswordForm, PersonForm
 from people.admin.inlines import AccessInline, CourseInline, PaymentInline, SubscriptionInline
 from people.current_user import current_user
 from people.models import BlockReason, User
 from people.models.querysets import UserQuerySet
+from people.models.roles import title_of
 from people.permissions import can_give_rights, can_manage
 from people.services.locks import lock_account
 from people.services.staff import update_account
@@ -25,8 +26,6 @@ from project.common.admin.actions import ActionsAdmin, Facts
 from project.common.admin.base import Label, display
 from project.common.admin.filters import DaysFilter
 from project.common.admin.versions import VersionedAdmin
-from project.common.errors import ChangedMeanwhile
-from project.common.versions import version_of
 
 if TYPE_CHECKING:
     _DjangoUserAdmin = DjangoUserAdmin[User]
@@ -50,7 +49,7 @@ class UserAdmin(_DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):  # 
     list_filter = (
         StateFilter,
         SoonBlockedFilter,
-        "groups",
+        RoleFilter,
         "is_staff",
         ("last_login", DaysFilter),
         ("date_joined", DaysFilter),
@@ -60,7 +59,6 @@ class UserAdmin(_DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):  # 
     ordering = ("-id",)
     sortable_by = ("email", "last_login", "date_joined")
     filter_horizontal = ()
-    autocomplete_fields = ("groups",)
     inlines = (SubscriptionInline, AccessInline, PaymentInline, CourseInline)
     staff_actions = PERSON_ACTIONS
 
@@ -73,8 +71,8 @@ class UserAdmin(_DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):  # 
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
-        facts = ["state", "blocked_at", "last_login", "date_joined"]
-        rights = ["is_staff", "is_superuser", "groups"]
+        facts = ["state", "blocked_at", "last_login", "date_joined", "roles"]
+        rights = ["is_staff", "is_superuser"]
         return facts if can_give_rights(current_user(request)) else facts + rights
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
@@ -93,7 +91,7 @@ class UserAdmin(_DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):  # 
         return [
             (None, {"fields": [*person, *(["password"] if shows_password else [])]}),
             (_("Account"), {"fields": account}),
-            (_("Permissions"), {"fields": [["is_staff", "is_superuser"], "groups"]}),
+            (_("Permissions"), {"fields": [["is_staff", "is_superuser"], "roles"]}),
         ]
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
@@ -116,7 +114,7 @@ class UserAdmin(_DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):  # 
         return super().user_change_password(request, id, form_url)
 
     def with_shown(self, rows: QuerySet[User], request: HttpRequest) -> QuerySet[User]:
-        return cast(UserQuerySet, rows).with_is_moderator()
+        return cast(UserQuerySet, rows).prefetch_related("groups")
 
     def found(self, rows: QuerySet[User], text: str) -> QuerySet[User]:
         return cast(UserQuerySet, rows).found_by_staff(text)
@@ -136,33 +134,29 @@ class UserAdmin(_DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):  # 
     def role(self, person: User) -> str:
         if person.is_superuser:
             return _("administrator")
-        if person.is_moderator:
-            return _("moderator")
-        return _("staff") if person.is_staff else "—"
+        return self.roles(person) or (_("staff") if person.is_staff else "—")
+
+    @display(description=gettext_lazy("roles"))
+    def roles(self, person: User) -> str:
+        return ", ".join(sorted(title_of(group) for group in person.groups.all()))
 
     @override
     def save_model(self, request: HttpRequest, obj: User, form: PersonForm, change: bool) -> None:
         if not change:
             super().save_model(request, obj, form, change)
             return
-        names = [name for name in form.changed_data if name not in {"groups", "password"}]
+        names = [name for name in form.changed_data if name != "password"]
         changes = {name: form.cleaned_data[name] for name in names}
-        before = User.objects.get(pk=obj.pk)
-        seen, _dot, groups = form.seen.partition(".")
-        expected = frozenset({seen}) if seen else None
         saved = update_account(
-            user=before, by=current_user(request), changes=changes, expected=expected
+            user=User.objects.get(pk=obj.pk),
+            by=current_user(request),
+            changes=changes,
+            expected=form.expected,
         )
-        # The account is locked now, and whoever gives it another group locks it first.
-        if groups and groups != self.version_of_groups(saved):
-            raise ChangedMeanwhile
         vars(obj).update(vars(saved))
 
     def version_of(self, row: User) -> str:
-        return f"{row.version}.{self.version_of_groups(row)}"
-
-    def version_of_groups(self, person: User) -> str:
-        return version_of(person.groups.order_by("pk").values_list("pk", flat=True))
+        return row.version
 
     def facts_of(self, row: User) -> Facts:
         return [(str(row), row.email if row.email != str(row) else "")]

@@ -1,7 +1,8 @@
-"""The person, and the log-ins that their tokens descend from."""
+"""The person, the roles of the staff, and the log-ins that a person's tokens descend from."""
 
 from people.models.choices import BlockReason, Language
+from people.models.roles import Role
 from people.models.token_families import TokenFamily
 from people.models.users import User
 
-__all__ = ["BlockReason", "Language", "TokenFamily", "User"]
+__all__ = ["BlockReason", "Language", "Role", "TokenFamily", "User"]

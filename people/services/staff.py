@@ -1,13 +1,13 @@
-"""Who belongs to the staff: moderators, and the rights that administrators give."""
+"""Who belongs to the staff: roles, and the other rights that administrators give."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
 from people.errors import LastAdministrator
 from people.models import User
-from people.models.users import moderators_group
 from people.permissions import can_give_rights, can_manage
 from people.services.accounts import save_account
 from people.services.locks import has_other_administrator, lock_for_staff
@@ -15,21 +15,28 @@ from project.common.versions import Expected, check_version
 
 
 @transaction.atomic
-def appoint_moderator(*, user: User, by: User) -> User:
-    """Make a person a moderator, who works in the admin. Raises PermissionDenied, AccountErased."""
+def give_roles(*, user: User, roles: Iterable[Group], by: User) -> User:
+    """Make a person a member of these groups, who works in the admin. Raises PermissionDenied,
+    AccountErased."""
     user = lock_for_staff(user, by=by, to=lambda by, _person: can_give_rights(by))
-    user.groups.add(moderators_group())
-    if not user.is_staff:
-        user.is_staff = True
-        user.save(update_fields=["is_staff"])
+    add_roles(user, roles)
     return user
 
 
+def add_roles(user: User, roles: Iterable[Group]) -> None:
+    """The same with an account that is locked."""
+    user.groups.add(*roles)
+    if not user.is_staff:
+        user.is_staff = True
+        user.save(update_fields=["is_staff"])
+
+
 @transaction.atomic
-def dismiss_moderator(*, user: User, by: User) -> User:
-    """End that; whoever has no other rights leaves the admin. Raises PermissionDenied."""
+def take_roles(*, user: User, roles: Iterable[Group], by: User) -> User:
+    """End that; whoever has no other rights leaves the admin. Raises PermissionDenied,
+    AccountErased."""
     user = lock_for_staff(user, by=by, to=lambda by, _person: can_give_rights(by))
-    user.groups.remove(moderators_group())
+    user.groups.remove(*roles)
     has_rights = user.is_superuser or user.groups.exists() or user.user_permissions.exists()
     if user.is_staff and not has_rights:
         user.is_staff = False

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 from django.utils import timezone
@@ -45,6 +45,10 @@ def person_form(person: User, **fields: Any) -> dict[str, Any]:
 
 def confirmed(reason: str = "Insults others") -> dict[str, str]:
     return {"confirm": "1", "reason": reason}
+
+
+def as_moderator() -> dict[str, Any]:
+    return {"confirm": "1", "roles": [moderators_group().pk]}
 
 
 def reread(person: User) -> User:
@@ -128,26 +132,6 @@ def test_last_administrator_keeps_the_rights(client_of, administrator, field):
     assert not getattr(reread(administrator), field)
 
 
-def test_groups_are_for_administrators(client_of, support, administrator, moderators):
-    support.user_permissions.set(Permission.objects.filter(content_type__app_label="auth"))
-    group = moderators_group()
-    address = reverse("admin:auth_group_change", args=[group.pk])
-    assert client_of(support).get(address).status_code == 200
-    assert client_of(support).post(address, {"name": "x"}).status_code == 403
-    right = Permission.objects.get(codename="view_payment")
-    client_of(administrator).post(address, {"permissions": [right.pk]})
-    assert list(group.permissions.all()) == [right]
-    group.refresh_from_db()
-    assert group.name == "moderators"
-
-
-def test_administrator_makes_a_group(client_of, administrator):
-    right = Permission.objects.get(codename="view_payment")
-    form = {"name": "bookkeepers", "permissions": [right.pk]}
-    client_of(administrator).post(reverse("admin:auth_group_add"), form)
-    assert list(Group.objects.get(name="bookkeepers").permissions.all()) == [right]
-
-
 # --- What is done with people -----------------------------------------------------------------
 
 
@@ -226,10 +210,10 @@ def test_administrator_makes_and_dismisses_a_moderator(
     client_of, administrator, learner, moderators
 ):
     client = client_of(administrator)
-    client.post(page("appoint", learner.pk), {"confirm": "1"})
+    client.post(page("give_roles", learner.pk), as_moderator())
     assert reread(learner).is_moderator
     assert reread(learner).is_staff
-    client.post(page("dismiss", learner.pk), {"confirm": "1"})
+    client.post(page("take_roles", learner.pk), as_moderator())
     assert not reread(learner).is_moderator
     assert not reread(learner).is_staff
 
@@ -238,14 +222,14 @@ def test_dismissed_moderator_with_other_rights_stays_in_the_staff(
     client_of, administrator, moderator
 ):
     moderator.user_permissions.add(Permission.objects.get(codename="view_payment"))
-    client_of(administrator).post(page("dismiss", moderator.pk), {"confirm": "1"})
+    client_of(administrator).post(page("take_roles", moderator.pk), as_moderator())
     assert reread(moderator).is_staff
 
 
 def test_support_makes_no_moderators(client_of, support, learner, moderators):
     client = client_of(support)
-    assert client.post(page("appoint", learner.pk), {"confirm": "1"}).status_code == 403
-    form = {"action": "appoint_many", "_selected_action": [learner.pk], "confirm": "1"}
+    assert client.post(page("give_roles", learner.pk), as_moderator()).status_code == 403
+    form = {"action": "give_roles_many", "_selected_action": [learner.pk], **as_moderator()}
     client.post(page("changelist"), form)
     assert not reread(learner).is_moderator
 
@@ -350,10 +334,10 @@ def test_queries_for_the_page_do_not_grow(
         PaymentFactory.create(payer=learner)
         CourseFactory.create(owner=learner)
     client = client_of(administrator)
-    # 1 session, 2 administrator, 3 person for the buttons, 4 are they a moderator, 5 person,
-    # 6 their groups, 7 the same for the version, 8-15 number and first rows of four sections.
+    # 1 session, 2 administrator, 3 person for the buttons, 4 have they a role, 5 person,
+    # 6 their roles, 7-14 number and first rows of four sections.
     ContentType.objects.get_for_model(User)  # known from the first page on
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(14):
         client.get(page("change", learner.pk))
 
 
@@ -361,7 +345,8 @@ def test_queries_for_the_page_do_not_grow(
 def test_queries_for_the_list_do_not_grow(client_of, support, number, django_assert_num_queries):
     UserFactory.create_batch(number)
     client = client_of(support)
-    # 1 session, 2 person, 3 own and 4 group rights, 5 groups of the filter, 6 count,
-    # 7 keys of the page, 8 rows, 9 whether they are a moderator, who adds no courses.
-    with django_assert_num_queries(9):
+    # 1 session, 2 person, 3 own and 4 group rights, 5 roles of the filter, 6 count,
+    # 7 keys of the page, 8 rows, 9 their roles, 10 whether the person is a moderator, who adds no
+    # courses.
+    with django_assert_num_queries(10):
         client.get(page("changelist"))

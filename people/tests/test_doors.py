@@ -10,8 +10,9 @@ from django.core import mail
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from people.models import User
-from people.services.staff import appoint_moderator
+from people.models import Role, User
+from people.models.users import moderators_group
+from people.services.staff import give_roles
 from people.tests.factories import PASSWORD, UserFactory
 from people.tests.test_admin import confirmed, page, person_form, reread
 
@@ -123,15 +124,15 @@ def people(administrator, moderator, learner, support):
     }
 
 
-MANY = {"block", "unblock", "password_reset", "appoint", "dismiss"}
+MANY = {"block", "unblock", "password_reset", "give_roles", "take_roles"}
 NOT_HERS = [
     ("block", "administrator"),
     ("block", "herself"),
     ("unblock", "blocked administrator"),
     *(("password_reset", whose) for whose in ("administrator", "moderator", "colleague")),
     *(("erase", whose) for whose in ("administrator", "moderator", "colleague", "herself")),
-    ("appoint", "learner"),
-    ("dismiss", "moderator"),
+    ("give_roles", "learner"),
+    ("take_roles", "moderator"),
 ]
 
 
@@ -141,9 +142,10 @@ def does(run_worker):
     what is left to it; return the status."""
 
     def do(client: Any, name: str, *people: User, many: bool = False) -> int:
+        roles = {"roles": list(Role.objects.filter(name="moderators").values_list("pk", flat=True))}
         form = {"action": f"{name}_many", "_selected_action": [one.pk for one in people]}
         address = page("changelist") if many else page(name, people[0].pk)
-        return int(run_worker(lambda: client.post(address, form | confirmed())).status_code)
+        return int(run_worker(lambda: client.post(address, form | confirmed() | roles)).status_code)
 
     return do
 
@@ -183,17 +185,17 @@ def test_what_is_done_with_many_is_done_with_each_and_written_down(
     client_of, administrator, moderators, does, name
 ):
     people = UserFactory.create_batch(3, blocked=name == "unblock")
-    if name == "dismiss":
+    if name == "take_roles":
         for person in people:
-            appoint_moderator(user=person, by=administrator)
+            give_roles(user=person, roles=[moderators_group()], by=administrator)
     *chosen, bystander = people
     before = User.objects.filter(pk=bystander.pk).values().get()
     does(client_of(administrator), name, *chosen, many=True)
     done = {
         "block": lambda person: not person.is_active,
         "unblock": lambda person: person.is_active,
-        "appoint": lambda person: person.is_moderator and person.is_staff,
-        "dismiss": lambda person: not person.is_moderator and not person.is_staff,
+        "give_roles": lambda person: person.is_moderator and person.is_staff,
+        "take_roles": lambda person: not person.is_moderator and not person.is_staff,
         "password_reset": lambda person: [person.email] in [sent.to for sent in mail.outbox],
     }[name]
     assert [done(reread(person)) for person in people] == [True, True, False]

@@ -83,8 +83,16 @@ def set_avatar(user: User, _by: User) -> Any:
         (erase, lambda user, by: accounts.erase_account(user=user, by=by), AccountErased),
         (erase, lambda user, by: blocks.block(user=user, by=by), AccountErased),
         (erase, lambda user, by: blocks.unblock(user=user, by=by), AccountErased),
-        (erase, lambda user, by: staff.appoint_moderator(user=user, by=by), AccountErased),
-        (erase, lambda user, by: staff.dismiss_moderator(user=user, by=by), AccountErased),
+        (
+            erase,
+            lambda user, by: staff.give_roles(user=user, roles=Group.objects.all(), by=by),
+            AccountErased,
+        ),
+        (
+            erase,
+            lambda user, by: staff.take_roles(user=user, roles=Group.objects.all(), by=by),
+            AccountErased,
+        ),
     ],
 )
 def test_who_has_to_wait_for_an_account_goes_by_what_it_has_become(change, call, expected):

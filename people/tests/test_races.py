@@ -318,12 +318,12 @@ def test_who_is_just_erased_is_refused_and_nothing_is_written(api, learner, pict
     [
         blocks.block,
         blocks.unblock,
-        staff.appoint_moderator,
-        staff.dismiss_moderator,
+        partial(staff.give_roles, roles=[]),
+        partial(staff.take_roles, roles=[]),
         partial(staff.update_account, changes={"city": "Atlantis"}),
         accounts.erase_account,
     ],
-    ids=["block", "unblock", "appoint", "dismiss", "change", "erase"],
+    ids=["block", "unblock", "give_roles", "take_roles", "change", "erase"],
 )
 def test_staff_find_who_is_just_erased_erased(learner, administrator, moderators, act):
     _erased, outcome = at_once(

@@ -1,4 +1,4 @@
-"""Who becomes a moderator, and who changes the account of somebody else."""
+"""Who gets a role, and who changes the account of somebody else."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -14,6 +14,14 @@ from people.tests.factories import UserFactory
 pytestmark = pytest.mark.django_db
 
 
+def give(*, user, by):
+    return staff.give_roles(user=user, roles=[moderators_group()], by=by)
+
+
+def take(*, user, by):
+    return staff.take_roles(user=user, roles=[moderators_group()], by=by)
+
+
 def row(user):
     columns = User.objects.values().get(pk=user.pk)
     del columns["searched"]  # follows from others
@@ -22,13 +30,13 @@ def row(user):
 
 def test_moderators_come_and_go_and_nobody_else_is_touched(administrator, moderator, learner):
     others = [row(administrator), row(moderator)]
-    appointed = staff.appoint_moderator(user=learner, by=administrator)
+    appointed = give(user=learner, by=administrator)
     assert appointed.is_staff
     assert row(learner)["is_staff"]
     assert set(moderators_group().user_set.all()) == {moderator, learner}
-    staff.appoint_moderator(user=learner, by=administrator)
+    give(user=learner, by=administrator)
     assert moderators_group().user_set.count() == 2
-    dismissed = staff.dismiss_moderator(user=learner, by=administrator)
+    dismissed = take(user=learner, by=administrator)
     assert not dismissed.is_staff
     assert not row(learner)["is_staff"]
     assert set(moderators_group().user_set.all()) == {moderator}
@@ -53,7 +61,7 @@ def test_a_dismissed_moderator_with_other_rights_stays_in_the_staff(
         user.groups.add(Group.objects.create(name="bookkeepers"))
     if right:
         user.user_permissions.add(Permission.objects.get(codename="view_payment"))
-    staff.dismiss_moderator(user=user, by=administrator)
+    take(user=user, by=administrator)
     assert row(user)["is_staff"] is stays
     assert user.groups.count() == group
 
@@ -62,9 +70,9 @@ def test_only_an_active_administrator_appoints_and_dismisses(support, moderator,
     former = UserFactory.create(is_superuser=True, is_active=False)
     for by in (support, moderator, former):
         with pytest.raises(PermissionDenied):
-            staff.appoint_moderator(user=learner, by=by)
+            give(user=learner, by=by)
         with pytest.raises(PermissionDenied):
-            staff.dismiss_moderator(user=moderator, by=by)
+            take(user=moderator, by=by)
     assert set(moderators_group().user_set.all()) == {moderator}
     assert not row(learner)["is_staff"]
 
@@ -72,7 +80,7 @@ def test_only_an_active_administrator_appoints_and_dismisses(support, moderator,
 def test_nobody_makes_anything_of_an_erased_account(administrator, moderators):
     erased = UserFactory.create(erased=True)
     before = row(erased)
-    for change in (staff.appoint_moderator, staff.dismiss_moderator):
+    for change in (give, take):
         with pytest.raises(AccountErased):
             change(user=erased, by=administrator)
     assert row(erased) == before
@@ -83,13 +91,13 @@ def test_an_appointment_that_fails_half_way_leaves_no_moderator(
     administrator, moderators, learner, failing_at
 ):
     with pytest.raises(OperationalError), failing_at('UPDATE "people_user"'):
-        staff.appoint_moderator(user=learner, by=administrator)
+        give(user=learner, by=administrator)
     assert not learner.groups.exists()
 
 
 def test_a_dismissal_that_fails_half_way_leaves_the_moderator(administrator, moderator, failing_at):
     with pytest.raises(OperationalError), failing_at('UPDATE "people_user"'):
-        staff.dismiss_moderator(user=moderator, by=administrator)
+        take(user=moderator, by=administrator)
     assert moderator.groups.exists()
 
 

@@ -23,7 +23,7 @@ FOUND_OF_EACH = 5
 # Of each group: labels of models, and the symbols beside them.
 MENU: "tuple[tuple[StrOrPromise, dict[str, str]], ...]" = (
     (gettext_lazy("Content"), {"lms.Course": "school", "lms.Lesson": "play_lesson"}),
-    (gettext_lazy("People"), {"people.User": "group", "auth.Group": "shield_person"}),
+    (gettext_lazy("People"), {"people.User": "group", "people.Role": "shield_person"}),
     (
         gettext_lazy("Payments"),
         {

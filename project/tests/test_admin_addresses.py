@@ -52,7 +52,7 @@ def test_the_page_of_no_row_leads_back_to_the_dashboard(client_of, administrator
 
 
 @pytest.mark.parametrize(
-    "name", ["block", "unblock", "password-reset", "appoint", "dismiss", "erase"]
+    "name", ["block", "unblock", "password-reset", "give-roles", "take-roles", "erase"]
 )
 def test_nothing_is_done_to_nobody(client_of, administrator, name):
     assert client_of(administrator).post(f"/admin/people/user/abc/{name}/").status_code in {

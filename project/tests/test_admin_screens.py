@@ -30,7 +30,7 @@ def test_pages_fit_the_screen(page, enter, administrator, moderators, width, sch
         "/admin/lms/access/add/",
         "/admin/people/user/",
         f"/admin/people/user/{administrator.pk}/change/",
-        "/admin/auth/group/add/",
+        "/admin/people/role/add/",
         "/admin/payments/payment/",
         f"/admin/payments/payment/{payment.pk}/change/",
         f"/admin/payments/payment/{payment.pk}/refund/",

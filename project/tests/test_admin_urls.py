@@ -39,7 +39,6 @@ TABLE = {
     "search": ALL,
     "app_list:lms": ALL,
     "app_list:people": (404, 200, 200),
-    "app_list:auth": (404, 404, 200),
     "app_list:payments": (404, 200, 200),
     "lms_course_authors": CONTENT,
     "lms_course_changelist": CONTENT,
@@ -72,8 +71,8 @@ TABLE = {
     "people_user_block": PEOPLE,
     "people_user_unblock": PEOPLE,
     "people_user_password_reset": PEOPLE,
-    "people_user_appoint": ADMINISTRATOR,
-    "people_user_dismiss": ADMINISTRATOR,
+    "people_user_give_roles": ADMINISTRATOR,
+    "people_user_take_roles": ADMINISTRATOR,
     "people_user_erase": ADMINISTRATOR,
     "payments_payment_changelist": MONEY,
     "payments_payment_add": NOBODY,
@@ -123,11 +122,14 @@ TABLE = {
     "mail_delivery_try_again": ADMINISTRATOR,
     "mail_delivery_send_again": ADMINISTRATOR,
     "mail_delivery_take_as_sent": ADMINISTRATOR,
-    "auth_group_changelist": ADMINISTRATOR,
-    "auth_group_add": ADMINISTRATOR,
-    "auth_group_change": ADMINISTRATOR,
-    "auth_group_delete": NOBODY,  # the one of moderators
-    "auth_group_history": ADMINISTRATOR,
+    "people_role_changelist": ADMINISTRATOR,
+    "people_role_add": ADMINISTRATOR,
+    "people_role_change": ADMINISTRATOR,
+    "people_role_delete": NOBODY,  # the one of moderators
+    "people_role_history": ADMINISTRATOR,
+    "people_role_people": ADMINISTRATOR,
+    "people_role_add_members": ADMINISTRATOR,
+    "people_role_remove_members": ADMINISTRATOR,
 }
 SUBJECTS = {
     "lms_course": "course",
@@ -143,7 +145,7 @@ SUBJECTS = {
     "mail_mailing": "mailing",
     "mail_delivery": "delivery",
 }
-GROUPS = {"auth_group": "group", "auth_user": "person"}
+GROUPS = {"people_role": "group", "auth_user": "person"}
 
 
 def names(patterns: list[Any]) -> Iterator[str]:
@@ -231,7 +233,7 @@ def address(moderators):
             subject = subjects["person"]
         subject = {
             "people_user_unblock": subjects["blocked"],
-            "people_user_dismiss": subjects["colleague"],
+            "people_user_take_roles": subjects["colleague"],
             "mail_delivery_send_again": subjects["unsure"],
             "mail_delivery_take_as_sent": subjects["unsure"],
             "payments_payment_refund": subjects["paid"],

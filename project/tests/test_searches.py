@@ -86,7 +86,7 @@ def test_payments_mailings_and_groups_are_found(client_of, administrator, text):
     client = client_of(administrator)
     assert listed(client, "payments_payment", text) == {payment}
     assert listed(client, "mail_mailing", text) == {mailing}
-    assert listed(client, "auth_group", text) == {group}
+    assert listed(client, "people_role", text) == {group}
 
 
 def test_a_person_is_found_by_what_they_are_called_now(api, learner, semyon):

@@ -50,6 +50,17 @@ class ReasonForm(forms.Form):
     )
 
 
+class RowsForm(forms.Form):
+    """A form whose choices depend on the rows that it is about."""
+
+    def fit_to(self, rows: Sequence[Any]) -> None:
+        raise NotImplementedError
+
+
+def _reason(answers: Answers) -> str:
+    return str(answers.get("reason", ""))
+
+
 @dataclass(frozen=True, kw_only=True)
 class StaffAction[M: Model]:
     """A button, who may press it, and what it does.
@@ -60,6 +71,7 @@ class StaffAction[M: Model]:
 
     `run` does it to one row, with what was answered; it may raise a DomainError. A text that it
     returns is said instead of `done`, which may have the places %(rows)s, %(number)d and %(title)s.
+    The log has the title and `noted`.
     """
 
     name: str
@@ -72,6 +84,7 @@ class StaffAction[M: Model]:
     form: type[forms.Form] | None = None
     run: "Callable[[M, User, Answers], object]"
     done: "StrOrPromise" = DONE
+    noted: Callable[[Answers], str] = _reason
     # The list offers it for the rows that were chosen, and asks once about all of them or not.
     on_list: bool = False
     asks_on_list: bool = True
@@ -177,7 +190,7 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
         if not rows:
             self.message_user(request, str(self.misfit), messages.ERROR)
             return HttpResponseRedirect(back)
-        form = action.form(request.POST if answered else None) if action.form else None
+        form = self._form(request, action, rows, answered=answered)
         if answered and (form is None or form.is_valid()):
             gone = self._run(request, action, rows, form.cleaned_data if form else {})
             return HttpResponseRedirect(self.url("changelist") if gone else back)
@@ -195,12 +208,24 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
         }
         return TemplateResponse(request, "admin/ask.html", context)
 
+    def _form(
+        self, request: HttpRequest, action: StaffAction[M], rows: list[M], *, answered: bool
+    ) -> forms.Form | None:
+        """A link to the question may have chosen already."""
+        if action.form is None:
+            return None
+        given = request.POST if answered else None
+        form = action.form(given, initial=dict(request.GET.lists()))
+        if isinstance(form, RowsForm):
+            form.fit_to(rows)
+        return form
+
     def _run(
         self, request: HttpRequest, action: StaffAction[M], rows: list[M], answers: Answers
     ) -> bool:
         """Do it to each row, say how it went and keep it in the log. Lists show the newest first,
         and what waits longest is done first. Returns whether the last row is gone."""
-        note = ": ".join(filter(None, [str(action.title), answers.get("reason")]))
+        note = ": ".join(filter(None, [str(action.title), action.noted(answers)]))
         done, gone = [], False
         for row in reversed(rows):
             try:

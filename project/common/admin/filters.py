@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.admin.widgets import AutocompleteMixin, AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, JsonResponse
@@ -98,10 +98,12 @@ def choices_response(
     return JsonResponse({"results": found, "pagination": {"more": more}})
 
 
-def select_from(url_name: str) -> type[AutocompleteSelect]:
-    """A select that looks for its rows at the address of this name."""
+def select_from(
+    url_name: str, base: type[AutocompleteMixin] = AutocompleteSelect
+) -> type[AutocompleteSelect]:
+    """A select, of one or of many, that looks for its rows at the address of this name."""
 
-    class SelectFrom(AutocompleteSelect):
+    class SelectFrom(base):  # type: ignore[misc,valid-type]
         def get_url(self) -> str:
             return reverse(url_name)
 

@@ -130,7 +130,7 @@ class VersionedAdmin[M: Model](StaffAdmin[M]):
     def related_keys(self, row: M) -> list[list[Any]]:
         """Of what the form says of the row in other tables."""
         many = row._meta.many_to_many
-        return [sorted(field.value_from_object(row), key=lambda one: one.pk) for field in many]
+        return [sorted(one.pk for one in field.value_from_object(row)) for field in many]
 
     @override
     def get_form(
