@@ -15,6 +15,7 @@ from unfold.forms import UserChangeForm as UnfoldUserChangeForm
 from unfold.forms import UserCreationForm as UnfoldUserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from people.hashers import composed
 from people.models import Role, User
 from project.common.admin.actions import RowsForm
 from project.common.admin.filters import person_and_email, select_from
@@ -109,7 +110,19 @@ class PersonForm(_ChangeForm, VersionedForm):
         fields = "__all__"
 
 
-class NewPersonForm(_CreationForm):
+class ComposedPasswords:
+    """Judges and compares what was typed as it is kept."""
+
+    cleaned_data: dict[str, Any]
+
+    def clean_password1(self) -> str:
+        return composed(self.cleaned_data["password1"])
+
+    def clean_password2(self) -> str:
+        return composed(self.cleaned_data["password2"])
+
+
+class NewPersonForm(ComposedPasswords, _CreationForm):
     # There is no other way in than a password.
     usable_password = None  # type: ignore[assignment]
 
@@ -118,5 +131,5 @@ class NewPersonForm(_CreationForm):
         fields = ("email", "first_name", "last_name", "language")
 
 
-class PasswordForm(_PasswordForm):
+class PasswordForm(ComposedPasswords, _PasswordForm):
     usable_password = None

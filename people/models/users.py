@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from people.hashers import composed, hash_of
 from people.models.choices import BlockReason, Language
 from people.models.fields import MailboxField
 from people.models.querysets import (
@@ -162,7 +163,7 @@ class User(DerivedModel, AbstractUser):
 
     def set_password(self, raw_password: str | None) -> None:
         """Also end all tokens: every way to a new password, the admin's too, comes through here."""
-        self.set_password_hash(hashers.make_password(raw_password))
+        self.set_password_hash(hash_of(raw_password))
         self._password = raw_password
 
     def set_password_hash(self, encoded: str) -> None:
@@ -171,18 +172,27 @@ class User(DerivedModel, AbstractUser):
         self.token_version += 1
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Say whether this is the password; store its hash anew if the hashing has changed since.
+        """Say whether this is the password, with its letters composed, or as typed, as it was kept
+        before; store its hash anew if it was, or if the hashing has changed since.
 
         That of the demo school's accounts, which everybody knows, is right in development only.
         Unlike Django's own this neither ends the tokens nor overwrites a password that was changed
         in the meantime.
         """
 
-        def upgrade(raw_password: str | None) -> None:
-            upgraded = hashers.make_password(raw_password)
+        if raw_password is None:
+            return False
+        password = composed(raw_password)
+
+        def upgrade(_password: str | None = None) -> None:
+            upgraded = hashers.make_password(password)
             User.objects.filter(pk=self.pk, password=self.password).update(password=upgraded)
 
-        is_right = hashers.check_password(raw_password, self.password, upgrade)
+        is_right = hashers.check_password(password, self.password, upgrade)
+        if not is_right and password != raw_password:
+            is_right = hashers.check_password(raw_password, self.password)
+            if is_right:
+                upgrade()
         is_known_to_all = self.email.endswith(DEMO_DOMAIN) and raw_password == DEMO_PASSWORD
         return is_right and (settings.DEBUG or not is_known_to_all)
 

@@ -2,7 +2,6 @@
 
 from secrets import token_hex
 
-from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -10,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from people import tokens
 from people.errors import InvalidLink, NotAdministrator
+from people.hashers import composed, hash_of
 from people.login_queue import turn
 from people.models import TokenFamily, User
 from people.one_time_links import named_by, password_reset_tokens
@@ -82,10 +82,10 @@ def checked_hash(password: str, *, user: User, field: str) -> str:
     """Return the hash of a new password. It takes long: call it before accounts are locked. Raises
     ValidationError of `field` if Django's validators refuse the password."""
     try:
-        validate_password(password, user=user)
+        validate_password(composed(password), user=user)
     except ValidationError as error:
         raise ValidationError({field: error}) from None
-    return make_password(password)
+    return hash_of(password)
 
 
 def _wrong_old_password() -> ValidationError:

@@ -1,6 +1,5 @@
 """Log-in, and the life of the tokens that come of it."""
 
-from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
@@ -12,6 +11,7 @@ from people.errors import (
     TokenExpired,
     TokenReused,
 )
+from people.hashers import hash_of
 from people.login_queue import turn
 from people.models import BlockReason, TokenFamily, User
 from people.services.locks import lock_account, lock_active_account
@@ -27,7 +27,7 @@ def log_in(*, email: str, password: str) -> TokenPair:
     user = User.objects.by_email(email).first()
     with turn():
         if user is None:
-            make_password(password)
+            hash_of(password)
             raise InvalidCredentials
         if not user.check_password(password):
             raise InvalidCredentials

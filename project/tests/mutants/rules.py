@@ -15,7 +15,7 @@ RULES = [
     "payments.permissions", "payments.models", "payments.services", "payments.queries",
     "payments.provider.stripe", "payments.provider.asking",
     "people.permissions", "people.models", "people.tokens", "people.throttles", "people.login_queue",
-    "people.one_time_links", "people.validators", "people.services",
+    "people.one_time_links", "people.validators", "people.hashers", "people.services",
     "project.mail.sending", "project.mail.batches", "project.mail.queries", "project.mail.recipients",
     "project.mail.services", "project.mail.models", "project.mail.mime", "project.mail.smtp",
     "project.mail.tasks", "project.mail.kinds",
