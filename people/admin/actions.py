@@ -22,6 +22,13 @@ class ReasonForm(forms.Form):
     )
 
 
+class ErasureForm(forms.Form):
+    reason = reason_field(
+        max_length=500,
+        help_text=_("Stays in the history of the account: don’t name the person here."),
+    )
+
+
 def _not_erased(allows_with: "Callable[[User, User], bool]") -> "Callable[[User, User], bool]":
     """Nothing is done any more with an account that was erased."""
     return lambda user, person: (
@@ -107,12 +114,13 @@ ERASE = StaffAction[User](
     under_more=True,
     is_danger=True,
     explanation=_(
-        "The name, email, phone, city and picture will be permanently erased, subscriptions will "
-        "end, and nobody will be able to log in. Payments and courses will stay."
+        "The name, email, phone, city and picture will be permanently erased, and so will what staff "
+        "noted about this person. Subscriptions will end, and nobody will be able to log in. Payments "
+        "and courses will stay."
     ),
     allows=lambda user: user.has_perm("people.delete_user"),
     allows_with=_not_erased(can_erase),
-    form=ReasonForm,
+    form=ErasureForm,
     run=lambda person, by, _answers: accounts.erase_account(user=person, by=by),
 )
 

@@ -229,6 +229,7 @@ class User(DerivedModel, AbstractUser):
         self.first_name = self.last_name = self.phone = self.city = self.avatar = ""
         self.email = f"erased-{self.pk}@{ERASED_DOMAIN}"
         self.is_staff = self.is_superuser = False
+        self.last_login = self.warned_at = None
         self.set_unusable_password()
         self.block(BlockReason.ERASED)
 

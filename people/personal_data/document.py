@@ -47,7 +47,7 @@ def _section(table: Table) -> Iterator[str]:
     if table.deleted:
         yield f"- Deleted by the erasure: {_listed(table, names(table.deleted))}."
     if table.erased:
-        yield f"- Emptied by the erasure: {_listed(table, names(table.erased))}."
+        yield f"- Emptied by the erasure, where there is a text with a dash: {_listed(table, names(table.erased))}."
     for why, text in table.kept.items():
         yield f"- Kept, because {why.because}, until {why.until}: {_listed(table, names(text))}."
     for because, text in table.nothing.items():

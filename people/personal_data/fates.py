@@ -36,8 +36,8 @@ class Table:
     file: str = ""
     deleted: str = ""
     erased: str = ""
-    # Only these rows hold what a person typed.
-    erased_where: Mapping[str, object] = field(default_factory=dict)
+    # Only these rows are deleted or emptied.
+    where: Mapping[str, object] = field(default_factory=dict)
     kept: Mapping[Why, str] = field(default_factory=dict)
     nothing: Mapping[str, str] = field(default_factory=dict)
     forgotten: str = ""

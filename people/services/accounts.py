@@ -4,15 +4,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
 
-from lms.models import Subscription
 from payments.services.transitions import close_needless_soon
 from people.errors import EmailTaken, LastAdministrator, RegistrationClosed
 from people.models import User
 from people.permissions import can_erase
+from people.services.erasing import erase_traces
 from people.services.locks import has_other_administrator, lock_active_account, lock_for_staff
 from people.services.passwords import checked_hash
 from project.common.images import Picture, discard_file, exchange_image, stored_image
@@ -85,11 +83,5 @@ def erase_account(*, user: User, by: User | None = None, expected: Expected = No
     discard_file(user.avatar)
     user.erase()
     user.save()
-    user.groups.clear()
-    user.user_permissions.clear()
-    Subscription.objects.filter(user=user).delete()
-    user.token_families.all().delete()
+    erase_traces(user)
     close_needless_soon(user)
-    # The log of the admin keeps a copy of the name or e-mail beside each change.
-    changes = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User))
-    changes.filter(object_id=str(user.pk)).update(object_repr=str(user))

@@ -20,12 +20,15 @@ from pythonjsonlogger.json import JsonFormatter
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 # Generous: better a word too much than an address.
 EMAIL = re.compile(r"""[^\s@<>"'(),;:=\[\]{}\\]+@[^\s@<>"'(),;:=\[\]{}\\]+""")
+# PostgreSQL repeats the whole row that it does not take.
+ROW = re.compile(r"(?<=Failing row contains )\(.*\)")
 access_logger = logging.getLogger("project.access")
 
 
 def without_addresses(line: str) -> str:
-    """Mask e-mail addresses: mail servers and databases repeat them in the words of their errors."""
-    return EMAIL.sub("(address)", line)
+    """Mask e-mail addresses and rows: mail servers and databases repeat them in the words of their
+    errors."""
+    return EMAIL.sub("(address)", ROW.sub("(a row)", line))
 
 
 class RequestIdFilter(logging.Filter):

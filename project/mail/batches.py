@@ -13,6 +13,7 @@ from django.db.models import F, Min, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from project.common.logging import without_addresses
 from project.mail.models import MAX_UNANSWERED, Delivery, DeliveryStatus, Mailing
 from project.mail.smtp import (
     ANSWER_SECONDS,
@@ -132,14 +133,16 @@ class Batch:
                 raise ClaimLost
 
     def settle(self, delivery_id: int, error: Exception) -> None:
-        """Write down why a mail was not sent, or perhaps not."""
+        """Write down why a mail was not sent, or perhaps not; without the address, which the server
+        repeats, and which may be erased by now."""
+        words = without_addresses(str(error))
         match error:
             case AnswerLost():
-                self.postpone(delivery_id, str(error), lost=1)
+                self.postpone(delivery_id, words, lost=1)
             case AddressPostponed():
-                self.postpone(delivery_id, str(error))
+                self.postpone(delivery_id, words)
             case AddressRefused():
-                self.finish([delivery_id], DeliveryStatus.REFUSED, str(error))
+                self.finish([delivery_id], DeliveryStatus.REFUSED, words)
             case _:  # whatever it is, it must not stop the mails of others
                 logger.error("Delivery %s can't be sent", delivery_id, exc_info=error)
                 self.crash([delivery_id], repr(error))

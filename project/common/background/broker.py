@@ -21,6 +21,8 @@ from django_q.signals import post_execute_in_worker, post_spawn
 from django_q.signing import BadSignature, SignedPackage
 from django_q.utils import get_func_repr
 
+from project.common.logging import without_addresses
+
 logger = logging.getLogger(__name__)
 
 # The guard of a cluster (project/processes/worker_guard.py) names it in the environment. Tasks with
@@ -94,7 +96,10 @@ def acknowledge(task: dict[str, object], **signal: object) -> None:
 
 @receiver(post_execute_in_worker)
 def sign(task: dict[str, object], **signal: object) -> None:
-    """Let the record of the task say which cluster did it: others work on this database, too."""
+    """Let the record of the task say which cluster did it: others work on this database, too. What it
+    keeps of an error names nobody."""
+    if isinstance(result := task.get("result"), str):
+        task["result"] = without_addresses(result)
     if name := os.environ.get(NAME_VARIABLE):
         task["cluster"] = name
 

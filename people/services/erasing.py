@@ -1,0 +1,61 @@
+"""What the erasure does beyond the account itself, table by table as the registry says."""
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import SESSION_KEY
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
+from django.db.models import Case, F, TextField, Value, When
+from django.db.models.functions import Cast, Left, StrIndex
+
+from people.models import User
+from people.personal_data.fates import Table, names
+from people.personal_data.registry import REGISTRY
+
+# What staff did is written `Block: why`, in the words of whoever did it. What a form changed is a list
+# of fields, with the names of rows only where other rows were on the page.
+ACTION_ALONE = Case(
+    When(change_message__startswith="[", change_message__contains='"object"', then=Value("")),
+    When(change_message__startswith="[", then=F("change_message")),
+    When(
+        change_message__contains=": ",
+        then=Left("change_message", StrIndex("change_message", Value(": ")) - 1),
+    ),
+    default=F("change_message"),
+    output_field=TextField(),
+)
+
+
+def erase_traces(user: User) -> None:
+    """Delete and empty what is kept of a person outside of the account, in the caller's transaction."""
+    tables = [table for table in REGISTRY if table.of and (table.deleted or table.erased)]
+    for table in tables:  # while it is known which rows these are
+        _erase_log(table, user)
+    for table in tables:
+        rows = table.rows_of(user.pk).filter(**table.where)
+        if table.deleted:
+            rows.delete()
+        elif table.model != User._meta.label:  # `User.erase`
+            rows.update(**{name: _dash(name) for name in names(table.erased)})
+    _end_sessions(user)
+
+
+def _dash(column: str) -> Case:
+    """What stays of a text: some must not be empty."""
+    return Case(When(**{column: ""}, then=Value("")), default=Value("—"))
+
+
+def _erase_log(table: Table, user: User) -> None:
+    """Take out of the admin's log how rows are called, which may be by their person, and what staff
+    typed about them."""
+    keys = table.rows_of(user.pk).annotate(number=Cast("pk", TextField())).values("number")
+    entries = LogEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(table.get_model()), object_id__in=keys
+    )
+    entries.update(object_repr=F("object_id"), change_message=ACTION_ALONE)
+
+
+def _end_sessions(user: User) -> None:
+    """Only the session itself says whose it is; only staff have any."""
+    for session in Session.objects.iterator():
+        if session.get_decoded().get(SESSION_KEY) == str(user.pk):
+            session.delete()
