@@ -105,6 +105,11 @@ class PersonForm(_ChangeForm, VersionedForm):
         if field := self.fields.get("password"):
             field.widget, field.help_text = PasswordButton(), ""
 
+    def _get_validation_exclusions(self) -> set[str]:
+        """Whoever corrects one field need not mend others from before today's rules."""
+        exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return exclusions | (self.fields.keys() - set(self.changed_data))
+
     class Meta:
         model = User
         fields = "__all__"

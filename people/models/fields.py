@@ -20,6 +20,9 @@ class MailboxInput(forms.EmailField):
     def to_python(self, value: Any) -> Any:
         return canonical(super().to_python(value) or "")
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.to_python(initial), data)
+
 
 class MailboxField(_EmailField):
     """An address in its one form (docs/rules.md, 2.2), brought into it by `clean_fields` and by

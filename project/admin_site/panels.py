@@ -24,6 +24,7 @@ from payments.models import Dispute, Finding, FindingKind, Payment, PaymentMetho
 from people.current_user import current_user
 from people.models import User
 from people.models.querysets import DEMO_DOMAIN
+from people.services.mailboxes import spelled_for_servers
 from project.admin_site.menu import admin_of
 from project.admin_site.statistics import kept, last_days, revenue_of
 from project.admin_site.widgets import Attention, Chart, Figure, Panel, day_labels, per_day
@@ -204,12 +205,18 @@ def people(request: HttpRequest) -> Panel | None:
         "%(number)d accounts of the demo school are still here. Their password is known to everybody.",
         "number",
     )
+    sharing = ngettext_lazy(
+        "%(number)d account may have the same mailbox as another one.",
+        "%(number)d accounts may have the same mailboxes as others.",
+        "number",
+    )
     here = 0 if settings.DEBUG else User.objects.of_the_demo().count()
     of_the_demo_url = list_url("people.User", f"?q={quote(DEMO_DOMAIN)}")
     return Panel(
         title=_("People"),
         attention=[
             *_if_any(here, of_the_demo, of_the_demo_url, "key_off", is_danger=True),
+            *_if_any(spelled_for_servers(), sharing, list_url("people.User", "?q=xn--"), "group"),
             *_if_any(
                 User.objects.soon_blocked_count(),
                 soon_blocked,
