@@ -4,6 +4,7 @@ The only place where Unfold's classes are subclassed without their types being k
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import wraps
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -19,7 +20,9 @@ from django.core.paginator import Paginator
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
+from django.utils.timezone import localtime
 from django.utils.translation import gettext
 
 from project.common.errors import DomainError
@@ -93,6 +96,11 @@ def column(path: str, description: "StrOrPromise") -> Callable[..., object]:
         return value(row)
 
     return shown
+
+
+def moment_shown(moment: datetime | None) -> str:
+    """What a column returns that computes a time: the page of a row writes what is no field as it is."""
+    return date_format(localtime(moment), "DATETIME_FORMAT") if moment else "—"
 
 
 def tells_errors[V: Callable[..., HttpResponse]](view: V) -> V:

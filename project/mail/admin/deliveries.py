@@ -1,7 +1,5 @@
 """The list of mails to each person: what became of them, and what the mail server said."""
 
-from datetime import datetime
-
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
@@ -10,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
-from project.common.admin.base import AdministratorsAdmin, Label, column, display
+from project.common.admin.base import AdministratorsAdmin, Label, column, display, moment_shown
 from project.common.db.search import Owners, find
 from project.mail import services
 from project.mail.admin.filters import MailingFilter, OutcomeFilter
@@ -112,8 +110,9 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
         return Label(delivery.status, delivery.get_status_display())
 
     @display(description=gettext_lazy("next try"))
-    def next_try(self, delivery: Delivery) -> datetime | None:
-        return delivery.due_at if delivery.status == DeliveryStatus.WAITING else None
+    def next_try(self, delivery: Delivery) -> str:
+        is_waiting = delivery.status == DeliveryStatus.WAITING
+        return moment_shown(delivery.due_at if is_waiting else None)
 
     @display(description=gettext_lazy("last answer"))
     def answer(self, delivery: Delivery) -> str:

@@ -6,6 +6,8 @@ import pytest
 from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django_q.models import OrmQ
 
 from people.tests.factories import UserFactory
@@ -94,8 +96,10 @@ def test_a_mail_tells_tries_next_try_and_the_last_answer(mailing, client_of, adm
         text = client.get(page("delivery", "change", delivery.pk)).text
         assert words in text
         assert delivery.recipient.email in text
-    assert cells(client.get(page("delivery")), "next_try").count(None) == 4
-    assert postponed.due_at in cells(client.get(page("delivery")), "next_try")
+    assert cells(client.get(page("delivery")), "next_try").count("—") == 4
+    due = date_format(localtime(postponed.due_at), "DATETIME_FORMAT")
+    assert due in cells(client.get(page("delivery")), "next_try")
+    assert due in client.get(page("delivery", "change", postponed.pk)).text
 
 
 @pytest.mark.parametrize(
