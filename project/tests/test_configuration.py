@@ -139,10 +139,7 @@ def test_settings_of_the_tests_have_no_fault() -> None:
         ("INACTIVITY_SWEEP_CRON", "nightly", "parta.E006"),
         ("INACTIVITY_SWEEP_CRON", "99 4 * * *", "parta.E006"),
         ("INACTIVITY_SWEEP_CRON", "0 30 4 * * *", "parta.E006"),
-        ("INACTIVITY_SWEEP_CRON", "30 1 * * *", "parta.W002"),
-        ("INACTIVITY_SWEEP_CRON", "59 3 * * *", "parta.W002"),
-        ("INACTIVITY_SWEEP_CRON", "0 */3 * * *", "parta.W002"),
-        ("INACTIVITY_SWEEP_CRON", "0 * * * *", "parta.W002"),
+        ("INACTIVITY_SWEEP_CRON", "0 4 31 2 *", "parta.E006"),
     ],
 )
 def test_fault_is_reported_once(settings: Any, name: str, value: Any, expected: str) -> None:
@@ -150,10 +147,34 @@ def test_fault_is_reported_once(settings: Any, name: str, value: Any, expected: 
     assert found() == [expected]
 
 
-@pytest.mark.parametrize("cron", ["0 0 * * *", "59 0 * * *", "0 4 * * *", "@daily", "0 4 * * mon"])
-def test_sweep_outside_the_change_of_clocks_is_fine(settings: Any, cron: str) -> None:
-    settings.INACTIVITY_SWEEP_CRON = cron
-    assert found() == []
+@pytest.mark.parametrize(
+    ("zone", "cron", "expected"),
+    [
+        ("Europe/Berlin", "30 2 * * *", ["parta.W002"]),
+        ("Europe/Berlin", "0 */2 * * *", ["parta.W002"]),
+        ("Europe/Berlin", "0 * * * *", ["parta.W002"]),
+        ("Europe/Berlin", "30 2 * * sun", ["parta.W002"]),
+        ("Europe/Berlin", "30 2 * * mon", []),  # there clocks are changed on Sundays
+        ("Europe/Berlin", "30 2 * 6 *", []),
+        ("Europe/Berlin", "59 1 * * *", []),
+        ("Europe/Berlin", "0 3 * * *", []),
+        ("Europe/Berlin", "@daily", []),
+        ("Africa/Cairo", "@daily", ["parta.W002"]),
+        ("Africa/Cairo", "59 23 * * *", ["parta.W002"]),
+        ("Africa/Cairo", "30 2 * * *", []),
+        ("America/Havana", "59 0 * * *", ["parta.W002"]),
+        ("America/Santiago", "15 23 * * *", ["parta.W002"]),
+        ("Asia/Beirut", "0 0 * * *", ["parta.W002"]),
+        ("Pacific/Easter", "30 22 * * *", ["parta.W002"]),
+        ("UTC", "0 * * * *", []),
+        ("Europe/Moscow", "30 2 * * *", []),
+    ],
+)
+def test_sweep_stays_away_from_the_change_of_clocks(
+    settings: Any, zone: str, cron: str, expected: list[str]
+) -> None:
+    settings.TIME_ZONE, settings.INACTIVITY_SWEEP_CRON = zone, cron
+    assert found() == expected
 
 
 @pytest.mark.parametrize(("retry", "expected"), [(180, ["parta.E005"]), (181, [])])

@@ -1,7 +1,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+from croniter import croniter
 from django.apps import apps
 from django.apps.registry import Apps
 from django.conf import settings
@@ -11,6 +13,7 @@ from django.utils.module_loading import import_string
 from django_q.conf import Conf
 from django_q.models import Schedule as Row
 
+from project.common.background.clock_changes import MINUTE, clock_changes
 from project.common.background.queue import synchronise_schedules
 from project.common.background.schedules import SCHEDULES, Schedule
 
@@ -108,9 +111,52 @@ def test_the_cluster_and_the_project_live_in_the_same_time_zone() -> None:
     assert settings.TIME_ZONE == Conf.TIME_ZONE
 
 
-def test_nothing_runs_in_hours_that_come_twice_or_never() -> None:
-    for schedule in SCHEDULES:
-        if schedule.cron:
-            hours = schedule.cron.split()[1]
-            assert hours.isdigit(), schedule.name
-            assert not 1 <= int(hours) <= 3, schedule.name
+def changes_in(zone: str) -> list[tuple[str, str]]:
+    since = datetime(2027, 1, 1, tzinfo=UTC)
+    found = [*clock_changes(ZoneInfo(zone), since=since)][:2]
+    return [(begin.isoformat(" ", "minutes"), f"{end:%H:%M}") for begin, end in found]
+
+
+def test_it_is_known_which_local_times_come_twice_or_never() -> None:
+    assert changes_in("Africa/Cairo") == [
+        ("2027-04-30 00:00", "01:00"),
+        ("2027-10-28 23:00", "00:00"),
+    ]
+    assert changes_in("America/Havana") == [
+        ("2027-03-14 00:00", "01:00"),
+        ("2027-11-07 00:00", "01:00"),
+    ]
+    assert changes_in("America/Santiago") == [
+        ("2027-04-03 23:00", "00:00"),
+        ("2027-09-05 00:00", "01:00"),
+    ]
+    assert changes_in("Asia/Beirut") == [
+        ("2027-03-28 00:00", "01:00"),
+        ("2027-10-30 23:00", "00:00"),
+    ]
+    assert changes_in("Europe/Berlin") == [
+        ("2027-03-28 02:00", "03:00"),
+        ("2027-10-31 02:00", "03:00"),
+    ]
+    assert changes_in("Australia/Lord_Howe") == [
+        ("2027-04-04 01:30", "02:00"),
+        ("2027-10-03 02:00", "02:30"),
+    ]
+    assert changes_in("America/Nuuk") == [
+        ("2027-03-27 23:00", "00:00"),
+        ("2027-10-30 23:00", "00:00"),
+    ]
+    assert changes_in("UTC") == changes_in("Europe/Moscow") == []
+
+
+def test_none_of_ours_runs_when_clocks_are_changed_anywhere() -> None:
+    """But for the sweep, whose time is a setting."""
+    crons = {one.cron for one in SCHEDULES if one.cron}
+    zones = {ZoneInfo(name) for name in available_timezones()}
+    changes = {change for zone in zones for change in clock_changes(zone, since=timezone.now())}
+    assert {
+        (cron, begin)
+        for cron in crons
+        for begin, end in changes
+        if croniter(cron, begin - MINUTE).get_next(datetime) < end
+    } == set()

@@ -1,7 +1,7 @@
 """What runs by the clock: one table. `migrate` writes it into the database.
 
-A cron expression is read in the project's `TIME_ZONE`. Keep it out of 01:00–03:59: there a time
-comes twice, or never, when the clocks change.
+A cron expression is read in the project's `TIME_ZONE`. Keep it between 04:00 and 20:59: at other hours
+clocks are changed somewhere, and a time comes twice, or never (project/checks.py).
 """
 
 from dataclasses import dataclass
