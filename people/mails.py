@@ -81,11 +81,12 @@ class InactivityWarningMail(AccountMail):
     def reason_against(self, person: User) -> str:
         if not person.is_active:
             return gettext_noop("blocked")
-        came_back = person.warned_at is None or person.last_seen > person.warned_at
-        return gettext_noop("came back") if came_back or person.is_superuser else ""
+        if person.kept_at:
+            return gettext_noop("the account is kept")
+        return "" if person.is_warned and not person.is_superuser else gettext_noop("came back")
 
     def context(self, person: User) -> dict[str, object]:
-        return {"blocked_on": person.last_seen + settings.INACTIVITY_PERIOD}
+        return {"blocked_on": person.blocked_on}
 
 
 def _lifetime_of_links() -> str:

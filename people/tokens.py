@@ -168,6 +168,7 @@ class AccessTokenAuth(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> User:
         request.user = user = _user_of_access_token(token)
+        user.note_presence()
         return user
 
 

@@ -9,7 +9,7 @@ from unfold.enums import ActionVariant
 from people.admin.forms import AddMembersForm, GiveRolesForm, RemoveMembersForm, TakeRolesForm
 from people.models import BlockReason, Role, User
 from people.permissions import can_block, can_change_people, can_erase, can_give_rights, can_manage
-from people.services import accounts, blocks, passwords, staff
+from people.services import accounts, blocks, inactivity, passwords, staff
 from project.common.admin.actions import Answers, StaffAction, reason_field
 
 if TYPE_CHECKING:
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 class ReasonForm(forms.Form):
     reason = reason_field(
         max_length=500, help_text=_("Recorded in this person's history. Only staff can see it.")
+    )
+
+
+class KeepForm(forms.Form):
+    reason = reason_field(
+        max_length=500,
+        help_text=_("Stays on this person's page as long as the account is kept."),
     )
 
 
@@ -60,6 +67,37 @@ UNBLOCK = StaffAction[User](
     fits=lambda person: not person.is_active,
     form=ReasonForm,
     run=lambda person, by, _answers: blocks.unblock(user=person, by=by),
+    on_list=True,
+)
+KEEP = StaffAction[User](
+    name="keep",
+    title=_("Keep this account"),
+    icon="bookmark",
+    under_more=True,
+    explanation=_("It will not be blocked for inactivity, however long they stay away."),
+    allows=can_change_people,
+    allows_with=_not_erased(can_manage),
+    fits=lambda person: person.is_active and not person.is_superuser and not person.kept_at,
+    form=KeepForm,
+    run=lambda person, by, answers: inactivity.keep_account(
+        user=person, by=by, reason=answers["reason"]
+    ),
+    on_list=True,
+)
+STOP_KEEPING = StaffAction[User](
+    name="stop_keeping",
+    title=_("Stop keeping this account"),
+    icon="bookmark_remove",
+    under_more=True,
+    explanation=_(
+        "Inactivity will count again, from today on. They will get a warning by email before they "
+        "are blocked."
+    ),
+    allows=can_change_people,
+    allows_with=_not_erased(can_manage),
+    fits=lambda person: bool(person.kept_at),
+    form=ReasonForm,
+    run=lambda person, by, _answers: inactivity.stop_keeping(user=person, by=by),
     on_list=True,
 )
 PASSWORD_RESET = StaffAction[User](
@@ -124,7 +162,16 @@ ERASE = StaffAction[User](
     run=lambda person, by, _answers: accounts.erase_account(user=person, by=by),
 )
 
-PERSON_ACTIONS = (BLOCK, UNBLOCK, PASSWORD_RESET, GIVE_ROLES, TAKE_ROLES, ERASE)
+PERSON_ACTIONS = (
+    BLOCK,
+    UNBLOCK,
+    PASSWORD_RESET,
+    KEEP,
+    STOP_KEEPING,
+    GIVE_ROLES,
+    TAKE_ROLES,
+    ERASE,
+)
 
 
 def _member_names(answers: Answers) -> str:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from project.common.admin.filters import Lookups
 
 
+# Values of the filter by inactivity.
+SOON = "1"
+KEPT = "kept"
+
+
 class StateFilter(SubsetFilter):
     title = _("state")
     parameter_name = "state"
@@ -30,10 +35,12 @@ class SoonBlockedFilter(DropdownFilter):
     parameter_name = "soon_blocked"
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
-        return [("1", _("will be blocked this week"))]
+        return [(SOON, _("will be blocked this week")), (KEPT, _("kept despite inactivity"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
-        if self.value() != "1":
+        if self.value() == KEPT:
+            return cast(UserQuerySet, queryset).kept()
+        if self.value() != SOON:
             return queryset
         soon: QuerySet[Any] = cast(UserQuerySet, queryset).soon_blocked()
         keys = keys_of_few(soon.order_by("seen_at"))  # the order of its index

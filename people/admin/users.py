@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from people.admin.actions import PERSON_ACTIONS
 from people.admin.filters import RoleFilter, SoonBlockedFilter, StateFilter
 from people.admin.forms import NewPersonForm, PasswordForm, PersonForm
+from people.admin.inactivity import InactivityColumns, warnings_of
 from people.admin.inlines import AccessInline, CourseInline, PaymentInline, SubscriptionInline
 from people.current_user import current_user
 from people.models import BlockReason, User
@@ -40,8 +41,14 @@ STATE_COLOURS = {
 }
 
 
+INACTIVITY = ["blocked_from", "warned_on", "warning"]
+KEPT = ["kept_at", "kept_reason"]
+
+
 @admin.register(User)
-class UserAdmin(_DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):  # type: ignore[misc]
+class UserAdmin(  # type: ignore[misc]
+    InactivityColumns, _DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]
+):
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = PasswordForm
@@ -71,7 +78,7 @@ class UserAdmin(_DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):  # 
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
-        facts = ["state", "blocked_at", "last_login", "date_joined", "roles"]
+        facts = ["state", "blocked_at", "last_login", "date_joined", "roles", *INACTIVITY, *KEPT]
         rights = ["is_staff", "is_superuser"]
         return facts if can_give_rights(current_user(request)) else facts + rights
 
@@ -88,9 +95,11 @@ class UserAdmin(_DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):  # 
             return [(None, {"fields": new}), (_("Password"), {"fields": password})]
         shows_password = self.has_change_permission(request, obj)
         account = [["state", "blocked_at"], ["last_login", "date_joined"]]
+        inactivity = [INACTIVITY, *([KEPT] if obj.kept_at else [])]
         return [
             (None, {"fields": [*person, *(["password"] if shows_password else [])]}),
             (_("Account"), {"fields": account}),
+            (_("Inactivity"), {"fields": inactivity}),
             (_("Permissions"), {"fields": [["is_staff", "is_superuser"], "roles"]}),
         ]
 
@@ -114,7 +123,8 @@ class UserAdmin(_DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):  # 
         return super().user_change_password(request, id, form_url)
 
     def with_shown(self, rows: QuerySet[User], request: HttpRequest) -> QuerySet[User]:
-        return cast(UserQuerySet, rows).prefetch_related("groups")
+        people = rows.prefetch_related("groups")
+        return people.annotate(warning_status=warnings_of(OuterRef("pk")).values("status")[:1])
 
     def found(self, rows: QuerySet[User], text: str) -> QuerySet[User]:
         return cast(UserQuerySet, rows).found_by_staff(text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, When
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models.functions import Coalesce, Greatest, TruncDate
 from django.utils import timezone
 
 from people.models.choices import BlockReason
@@ -24,8 +24,12 @@ DEMO_DOMAIN = "@parta.example"
 PUBLIC_SEARCHES = ("searched",)
 NAME_SEARCHES = (*PUBLIC_SEARCHES, "searched_by_staff")
 STAFF_SEARCHES = (*NAME_SEARCHES, "phone")
-# The last sign of life, as the database reckons it.
-LAST_SEEN = Coalesce("last_login", "date_joined")
+# The last sign of life, as the database reckons it. For SQLite the greatest of a null is null.
+LAST_SEEN = Coalesce(
+    Greatest("last_login", "inactivity_from"), "last_login", "inactivity_from", "date_joined"
+)
+# Whom inactivity may block; the condition of the index of LAST_SEEN as well.
+SWEPT = Q(is_active=True, is_superuser=False, kept_at=None)
 
 
 class UserQuerySet(models.QuerySet["User"]):
@@ -88,10 +92,15 @@ class UserQuerySet(models.QuerySet["User"]):
     def blocked_for_inactivity(self) -> Self:
         return self.filter(is_active=False, blocked_reason=BlockReason.INACTIVITY)
 
+    def kept(self) -> Self:
+        """Those whom the sweep leaves alone because staff said so."""
+        return self.filter(kept_at__isnull=False)
+
     def not_seen_since(self, moment: datetime, *, after: datetime | None = None) -> Self:
         """Active people whose last sign of life, `seen_at`, is before the moment, and not before
-        `after`. Superusers are not among them: inactivity is no matter of theirs."""
-        people = self.filter(is_active=True, is_superuser=False).annotate(seen_at=LAST_SEEN)
+        `after`. Superusers and whom staff keep are not among them: inactivity is no matter of
+        theirs."""
+        people = self.filter(SWEPT).annotate(seen_at=LAST_SEEN)
         if after is not None:
             people = people.filter(seen_at__gte=after)
         return people.filter(seen_at__lt=moment)

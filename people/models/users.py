@@ -1,7 +1,7 @@
 """The person, who signs in by email, and the group of moderators."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -23,6 +23,7 @@ from people.models.querysets import (
     LAST_SEEN,
     MODERATORS,
     NAME_SEARCHES,
+    SWEPT,
     UserQuerySet,
 )
 from people.validators import ERASED_DOMAIN, validate_mailbox, validate_phone
@@ -34,6 +35,8 @@ from project.common.versions import version_of
 
 # Of the demo school's accounts: everybody knows it.
 DEMO_PASSWORD = "learn-with-parta"  # noqa: S105
+# How often somebody who is here without a new log-in is noted.
+PRESENCE_NOTED = timedelta(hours=1)
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
@@ -61,7 +64,15 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
 
 # What changes by itself, or is never shown.
 NO_EDIT = frozenset(
-    {"password", "last_login", "warned_at", "token_version", "identity", *NAME_SEARCHES}
+    {
+        "password",
+        "last_login",
+        "inactivity_from",
+        "warned_at",
+        "token_version",
+        "identity",
+        *NAME_SEARCHES,
+    }
 )
 
 
@@ -88,6 +99,19 @@ class User(DerivedModel, AbstractUser):
     )
     # When the sweep told this person that it will block them; counts for one absence.
     warned_at = models.DateTimeField(_("warned at"), null=True, blank=True, editable=False)
+    # Where it is later than the last log-in, inactivity counts from here: from an unblocking, say.
+    inactivity_from = models.DateTimeField(
+        _("inactivity counts from"), null=True, blank=True, editable=False
+    )
+    kept_at = models.DateTimeField(_("kept since"), null=True, blank=True, editable=False)
+    kept_reason = models.CharField(
+        _("reason to keep the account"),
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+    )
     # Names the account in tokens and links. The number would not do: after a backup was put back it is
     # given again, and whoever had it would hold tokens of somebody else.
     identity = models.UUIDField(default=uuid4, db_default=UUID4(), unique=True, editable=False)
@@ -116,13 +140,14 @@ class User(DerivedModel, AbstractUser):
                 | (Q(blocked_at__isnull=False, is_active=False) & ~Q(blocked_reason="")),
                 name="user_block_has_time_and_reason",
             ),
+            models.CheckConstraint(
+                condition=Q(kept_at=None, kept_reason="")
+                | (Q(kept_at__isnull=False) & ~Q(kept_reason="")),
+                name="user_kept_for_a_reason",
+            ),
         ]
         indexes = [
-            models.Index(
-                LAST_SEEN,
-                name="user_last_seen",
-                condition=Q(is_active=True, is_superuser=False),
-            ),
+            models.Index(LAST_SEEN, name="user_last_seen", condition=SWEPT),
             # Orders that the staff's list offers; read backwards for descending.
             models.Index(fields=["last_login", "id"], name="user_last_login"),
             models.Index(fields=["date_joined", "id"], name="user_joined"),
@@ -134,6 +159,7 @@ class User(DerivedModel, AbstractUser):
                 condition=~Q(blocked_reason=""),
             ),
             models.Index(fields=["id"], name="user_staff", condition=Q(is_staff=True)),
+            models.Index(fields=["id"], name="user_kept", condition=Q(kept_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -150,8 +176,20 @@ class User(DerivedModel, AbstractUser):
 
     @property
     def last_seen(self) -> datetime:
-        """The last log-in; before the first one, the moment of joining."""
-        return self.last_login or self.date_joined
+        """The last sign of life; before the first log-in, the moment of joining."""
+        return max(filter(None, (self.last_login, self.inactivity_from)), default=self.date_joined)
+
+    @property
+    def blocked_on(self) -> datetime | None:
+        """From when on the sweep blocks this person, unless they come back; None: it does not."""
+        if not self.is_active or self.is_superuser or self.kept_at:
+            return None
+        return self.last_seen + settings.INACTIVITY_PERIOD
+
+    @property
+    def is_warned(self) -> bool:
+        """Whether a warning was written since this person was here last."""
+        return self.warned_at is not None and self.warned_at >= self.last_seen
 
     @property
     def is_administrator(self) -> bool:
@@ -214,12 +252,29 @@ class User(DerivedModel, AbstractUser):
         self.blocked_reason = reason
         self.token_version += 1
 
+    def note_presence(self) -> None:
+        """Note that this person is here with a token or a session that may be older than the last
+        log-in."""
+        now = timezone.now()
+        if now - self.last_seen > PRESENCE_NOTED:
+            self.inactivity_from = now
+            User.objects.active().filter(pk=self.pk).update(inactivity_from=now)
+
+    def keep(self, reason: str) -> None:
+        """Have the sweep leave this person alone. Saves nothing."""
+        self.kept_at, self.kept_reason = timezone.now(), reason
+
+    def stop_keeping(self) -> None:
+        """Inactivity counts again, from now on: there has to be time for a warning. Saves nothing."""
+        self.kept_at, self.kept_reason = None, ""
+        self.inactivity_from = timezone.now()
+
     def unblock(self) -> None:
         """Let this person in again, with a new log-in. Saves nothing.
 
-        It counts as activity, or the inactivity sweep would block them again the same night.
+        Inactivity counts from now on, or the sweep would block them again the same night.
         """
-        self.last_login = timezone.now()
+        self.inactivity_from = timezone.now()
         self.is_active = True
         self.blocked_at = None
         self.blocked_reason = ""
@@ -230,6 +285,7 @@ class User(DerivedModel, AbstractUser):
         self.email = f"erased-{self.pk}@{ERASED_DOMAIN}"
         self.is_staff = self.is_superuser = False
         self.last_login = self.warned_at = None
+        self.inactivity_from, self.kept_at, self.kept_reason = None, None, ""
         self.set_unusable_password()
         self.block(BlockReason.ERASED)
 

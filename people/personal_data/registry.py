@@ -28,7 +28,7 @@ REGISTRY = (
         of="pk",
         file="profile",
         erased="email* first_name* last_name* phone* city* avatar* password last_login* warned_at*"
-        " is_staff* is_superuser* searched searched_by_staff",
+        " inactivity_from* kept_at* kept_reason* is_staff* is_superuser* searched searched_by_staff",
         kept={ACCOUNT: "date_joined* language* is_listed* is_active* blocked_at* blocked_reason*"},
         nothing={KEYS: "identity token_version"},
     ),

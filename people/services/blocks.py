@@ -13,7 +13,7 @@ from people.services.locks import has_other_administrator, lock_for_staff
 from project.common.background.queue import enqueue
 
 BLOCK_FIELDS = ["is_active", "blocked_at", "blocked_reason", "token_version"]
-UNBLOCK_FIELDS = ["is_active", "blocked_at", "blocked_reason", "last_login"]
+UNBLOCK_FIELDS = ["is_active", "blocked_at", "blocked_reason", "inactivity_from"]
 
 
 @transaction.atomic

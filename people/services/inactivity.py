@@ -1,7 +1,7 @@
 """The inactivity sweep (docs/rules.md, 5.4): a warning first, the block a week later.
 
-The rule of the block looks at the last log-in only: who could not be warned, because the sweep or
-the mail server stood still that week, is blocked all the same, and gets in again by a mail. Each
+The rule of the block looks at the last sign of life only: who could not be warned, because the sweep
+or the mail server stood still that week, is blocked all the same, and gets in again by a mail. Each
 step is one short transaction over a batch, asks again under the lock, and passes over rows that
 somebody holds (a log-in at this moment), so the sweep may run twice and from two workers at once.
 """
@@ -19,6 +19,8 @@ from django.utils import timezone
 
 from people.models import BlockReason, User
 from people.models.querysets import LAST_SEEN, UserQuerySet
+from people.permissions import can_manage
+from people.services.locks import lock_for_staff
 from project.mail.recipients import add_recipients
 from project.mail.services import open_mailing, start_delivery
 
@@ -49,6 +51,26 @@ def sweep(*, seconds: float = float("inf"), at: datetime | None = None) -> Sweep
 def warning_ahead() -> timedelta:
     """How long before the block the warning is sent: a week, or half of a very short period."""
     return min(timedelta(weeks=1), settings.INACTIVITY_PERIOD / 2)
+
+
+@transaction.atomic
+def keep_account(*, user: User, by: User, reason: str) -> User:
+    """Have the sweep leave a person alone, however long they stay away. Raises PermissionDenied,
+    AccountErased."""
+    user = lock_for_staff(user, by=by, to=can_manage)
+    user.keep(reason)
+    user.save(update_fields=["kept_at", "kept_reason"])
+    return user
+
+
+@transaction.atomic
+def stop_keeping(*, user: User, by: User) -> User:
+    """Have inactivity count again, from now on. Raises PermissionDenied, AccountErased."""
+    user = lock_for_staff(user, by=by, to=can_manage)
+    if user.kept_at:
+        user.stop_keeping()
+        user.save(update_fields=["kept_at", "kept_reason", "inactivity_from"])
+    return user
 
 
 def _until_done(step: Callable[[datetime], int], at: datetime, deadline: float) -> int:

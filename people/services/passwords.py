@@ -5,6 +5,7 @@ from secrets import token_hex
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from people import tokens
@@ -61,7 +62,8 @@ def confirm_password_reset(*, uid: str, token: str, new_password: str) -> User:
         if not password_reset_tokens.check_token(user, token):
             raise InvalidLink
         user.set_password_hash(encoded)
-        user.save(update_fields=["password", "token_version"])
+        user.inactivity_from = timezone.now()
+        user.save(update_fields=["password", "token_version", "inactivity_from"])
     return user
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.utils import timezone
 
 from people.errors import LastAdministrator
 from people.models import User
@@ -61,6 +62,11 @@ def update_account(
     check_version(user, expected)
     if takes_rights and user.is_superuser and not another_stays:
         raise LastAdministrator
-    if changed := user.set_fields(changes):
+    changed = user.set_fields(changes)
+    if "is_superuser" in changed:
+        # Administrators stay away for as long as they like; who is none any more gets a warning.
+        user.inactivity_from = timezone.now()
+        changed.append("inactivity_from")
+    if changed:
         save_account(user, changed)
     return user

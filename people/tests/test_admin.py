@@ -1,9 +1,11 @@
 """People and groups in the admin: what staff may do with accounts, and what they may not."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
@@ -16,8 +18,9 @@ from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactor
 from payments.tests.factories import PaymentFactory
 from people.models import BlockReason, User
 from people.models.users import moderators_group
-from people.services import blocks
+from people.services import blocks, inactivity
 from people.tests.factories import PASSWORD, UserFactory
+from project.mail.models import Delivery
 
 
 def page(name: str, *args: int) -> str:
@@ -54,6 +57,34 @@ def as_moderator() -> dict[str, Any]:
 def reread(person: User) -> User:
     user: User = User.objects.get(pk=person.pk)
     return user
+
+
+@pytest.fixture
+def sweep_of():
+    """Warn only these people."""
+
+    def sweep(*people: User) -> None:
+        others = User.objects.exclude(pk__in=[person.pk for person in people])
+        logins = dict(others.values_list("pk", "last_login"))
+        others.update(last_login=timezone.now())
+        inactivity.sweep()
+        for pk, moment in logins.items():
+            User.objects.filter(pk=pk).update(last_login=moment)
+
+    return sweep
+
+
+def shown_rows(text: str) -> list[dict[str, str]]:
+    """The columns of the list, by their names."""
+    cells = re.findall(
+        r"<(?:td|th)[^>]*class=\"[^\"]*field-(\w+)[^\"]*\"[^>]*>(.*?)</(?:td|th)>", text, re.DOTALL
+    )
+    rows: list[dict[str, str]] = []
+    for name, content in cells:
+        if name == "email":
+            rows.append({})
+        rows[-1][name] = " ".join(re.sub(r"<[^>]+>", " ", content).split())
+    return rows
 
 
 def test_the_form_is_shown_again_although_an_access_came_meanwhile(
@@ -287,6 +318,68 @@ def test_filters_and_search_find_people(client_of, support, settings):
     ):
         found = client.get(page("changelist"), query).context["cl"].result_list
         assert list(found) == [expected], query
+
+
+def test_the_list_says_who_is_blocked_when_and_what_became_of_the_warning(
+    client_of, support, settings, sweep_of
+):
+    settings.INACTIVITY_PERIOD = timedelta(days=30)
+    with time_machine.travel("2026-05-31T09:00:00Z", tick=False):
+        now = timezone.now()
+        last, first, unwarned = (
+            UserFactory.create(last_login=now - timedelta(days=days)) for days in (24, 29, 28)
+        )
+        UserFactory.create(last_login=now)
+        sweep_of(last, first)
+        Delivery.objects.filter(recipient=first).update(status="refused", error="550 5.1.1 Gone")
+        client = client_of(support)
+        answer = client.get(page("changelist"), {"soon_blocked": "1"})
+        assert list(answer.context["cl"].result_list) == [first, unwarned, last]
+        rows = shown_rows(answer.text)
+        assert [row["blocked_from"] for row in rows] == [
+            "June 1, 2026, noon",
+            "June 2, 2026, noon",
+            "June 6, 2026, noon",
+        ]
+        assert [row["warned_on"] for row in rows] == [
+            "May 31, 2026, noon",
+            "—",
+            "May 31, 2026, noon",
+        ]
+        assert [row["warning"] for row in rows] == ["refused by the mail server", "-", "waiting"]
+        text = client.get(page("change", first.pk)).text
+        assert "June 1, 2026, noon" in text
+        assert "refused by the mail server: 550 5.1.1 Gone" in text
+        blocks.block(user=first, by=None)
+        assert "June 1, 2026, noon" not in client.get(page("change", first.pk)).text
+
+
+def test_staff_keep_an_account_and_stop_keeping_it(client_of, support, learner):
+    client = client_of(support)
+    assert client.post(page("keep", learner.pk), {"confirm": "1", "reason": " "}).status_code == 200
+    assert reread(learner).kept_at is None
+    client.post(page("keep", learner.pk), confirmed("Writes exams in May"))
+    assert (reread(learner).kept_at is None, reread(learner).kept_reason) == (
+        False,
+        "Writes exams in May",
+    )
+    assert "Writes exams in May" in client.get(page("change", learner.pk)).text
+    kept = client.get(page("changelist"), {"soon_blocked": "kept"})
+    assert list(kept.context["cl"].result_list) == [learner]
+    assert "Writes exams in May" in kept.text
+    client.post(page("stop_keeping", learner.pk), confirmed("Has passed them"))
+    assert (reread(learner).kept_at, reread(learner).kept_reason) == (None, "")
+    notes = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
+    assert [*notes] == [
+        "Keep this account: Writes exams in May",
+        "Stop keeping this account: Has passed them",
+    ]
+
+
+def test_administrators_need_not_be_kept(client_of, administrator):
+    other = UserFactory.create(is_superuser=True, is_staff=True)
+    client_of(administrator).post(page("keep", other.pk), confirmed())
+    assert reread(other).kept_at is None
 
 
 def test_page_of_a_person_shows_what_they_follow_and_teach(client_of, support, learner):

@@ -38,7 +38,8 @@ def test_link_lifts_a_block_for_inactivity_once(api, inactive, link_by_mail):
     inactive.refresh_from_db()
     assert inactive.is_active
     assert (inactive.blocked_at, inactive.blocked_reason) == (None, "")
-    assert inactive.last_login >= before  # or the sweep would block them again
+    assert inactive.inactivity_from >= before  # or the sweep would block them again
+    assert inactive.last_login < before  # nobody logged in
     assert set(User.objects.blocked()) == set(others)
     assert confirm(api, link_by_mail("reactivation", others[0])).status_code == 204
     assert set(User.objects.blocked()) == {others[1]}
@@ -98,11 +99,11 @@ def test_staff_blocks_and_unblocks(clerk, learner, stranger):
         clock.shift(60)
         assert blocks.unblock(user=learner, by=clerk).is_active
         assert state(learner) == (True, None, "", 1)
-        assert learner.last_login == timezone.now()
+        assert (learner.last_login, learner.inactivity_from) == (None, timezone.now())
         clock.shift(60)
         blocks.unblock(user=learner, by=clerk)
         learner.refresh_from_db()
-        assert learner.last_login == now + timedelta(seconds=60)  # nothing was to be done
+        assert learner.inactivity_from == now + timedelta(seconds=60)  # nothing was to be done
     assert User.objects.values().get(pk=stranger.pk) == before
 
 

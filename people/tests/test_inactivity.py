@@ -7,17 +7,20 @@ from types import SimpleNamespace
 import pytest
 import time_machine
 from django.core import mail
+from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from people.errors import AccountErased
 from people.models import BlockReason, User
-from people.services import inactivity
+from people.one_time_links import password_reset_link
+from people.services import accounts, blocks, inactivity, staff
 from people.services.inactivity import sweep
 from people.tasks import sweep_inactive
-from people.tests.factories import UserFactory
-from people.tokens import issue_access_token
+from people.tests.factories import PASSWORD, UserFactory
+from people.tokens import issue_access_token, issue_pair
 from project.mail.models import Delivery, Mailing
 from project.mail.tasks import deliver_mail
 from project.tests.races import at_once
@@ -155,7 +158,6 @@ def test_who_is_blocked_already_keeps_the_reason(clock):
 def test_a_token_is_refused_from_the_block_on(clock, api):
     person = person_seen(31)
     token = {"Authorization": f"Bearer {issue_access_token(person)}"}
-    assert api(None).get("users/me", headers=token).status_code == 200
     sweep()
     assert api(None).get("users/me", headers=token).status_code == 401
 
@@ -249,6 +251,193 @@ def test_who_logs_in_at_this_moment_is_passed_over(days):
     assert sweep() == result
     person.refresh_from_db()
     assert person.is_active
+
+
+# --- Who is here --------------------------------------------------------------------------------
+
+
+def swept():
+    result = sweep()
+    return result.warned, result.blocked
+
+
+def learn(api, _client_of, person):
+    with_token = {"Authorization": f"Bearer {issue_access_token(person)}"}
+    assert api(None).get("learning/courses", headers=with_token).status_code == 200
+
+
+def look_at_the_admin(_api, client_of, person):
+    User.objects.filter(pk=person.pk).update(is_staff=True)
+    client = client_of(person)
+    seen = timezone.now() - 100 * DAY  # `client_of` logs in
+    User.objects.filter(pk=person.pk).update(last_login=seen)
+    assert client.get("/admin/").status_code == 200
+
+
+def refresh(api, _client_of, person):
+    pair = issue_pair(person)
+    assert api(None).post("auth/token/refresh", {"refresh": pair.refresh}).status_code == 200
+
+
+def log_in(api, _client_of, person):
+    body = {"email": person.email, "password": PASSWORD}
+    assert api(None).post("auth/token", body).status_code == 200
+
+
+def log_in_to_the_admin(_api, client_of, person):
+    User.objects.filter(pk=person.pk).update(is_staff=True)
+    body = {"username": person.email, "password": PASSWORD}
+    assert client_of(None).post("/admin/login/", body).status_code == 302
+
+
+def set_a_new_password(api, _client_of, person):
+    link = password_reset_link(person).split("/")
+    body = {"uid": link[-2], "token": link[-1], "new_password": "another good battery"}
+    assert api(None).post("auth/password/reset/confirm", body).status_code == 204
+
+
+def be_unblocked(_api, _client_of, person):
+    blocks.block(user=person, by=None)
+    blocks.unblock(user=person, by=None)
+
+
+def be_administrator_no_more(_api, _client_of, person):
+    User.objects.filter(pk=person.pk).update(is_superuser=True)
+    administrator = UserFactory.create(is_superuser=True, is_staff=True)
+    staff.update_account(user=person, by=administrator, changes={"is_superuser": False})
+
+
+def be_kept_no_more(_api, _client_of, person):
+    administrator = UserFactory.create(is_superuser=True, is_staff=True)
+    inactivity.keep_account(user=person, by=administrator, reason="On parental leave")
+    inactivity.stop_keeping(user=person, by=administrator)
+
+
+SIGNS_OF_LIFE = [
+    learn,
+    look_at_the_admin,
+    refresh,
+    log_in,
+    log_in_to_the_admin,
+    set_a_new_password,
+    be_unblocked,
+    be_administrator_no_more,
+    be_kept_no_more,
+]
+
+
+@pytest.mark.parametrize("be_here", SIGNS_OF_LIFE)
+def test_whoever_was_just_here_is_warned_anew_before_they_are_blocked(
+    clock, api, client_of, be_here
+):
+    person = person_seen(100)
+    User.objects.filter(pk=person.pk).update(warned_at=timezone.now() - 77 * DAY)
+    be_here(api, client_of, person)
+    clock.shift(22 * DAY)
+    assert swept() == (0, 0)
+    clock.shift(2 * DAY)
+    assert swept() == (1, 0)
+    clock.shift(7 * DAY)
+    assert swept() == (0, 1)
+
+
+def test_being_here_with_an_old_session_is_noted_once_an_hour_and_is_no_log_in(
+    clock, client_of, moderator
+):
+    client = client_of(moderator)
+    logged_in = User.objects.get(pk=moderator.pk).last_login
+    noted = []
+    for minutes in (0, 61, 10, 51):
+        clock.shift(timedelta(minutes=minutes))
+        assert client.get("/admin/").status_code == 200
+        noted.append(User.objects.get(pk=moderator.pk).inactivity_from)
+    assert noted == [None, logged_in + timedelta(minutes=61), noted[1], timezone.now()]
+    assert User.objects.get(pk=moderator.pk).last_login == logged_in
+
+
+def test_a_session_of_weeks_keeps_its_moderator(clock, client_of, moderator, settings):
+    settings.SESSION_COOKIE_AGE = 365 * 86_400
+    client = client_of(moderator)
+    for _day in range(60):
+        clock.shift(DAY)
+        assert client.get("/admin/").status_code == 200
+        assert swept() == (0, 0)
+
+
+def test_a_sweep_that_ran_twice_blocks_nobody_twice(clock):
+    person = person_seen(40)
+    at = timezone.now()
+    assert sweep(at=at).blocked == 1
+    clock.shift(60)
+    blocks.unblock(user=User.objects.get(pk=person.pk), by=None)
+    assert sweep(at=at).blocked == 0
+    assert sweep(at=at + timedelta(hours=1)).blocked == 0
+    person.refresh_from_db()
+    assert (person.is_active, person.token_version) == (True, 1)
+
+
+def test_a_sweep_at_a_time_that_comes_twice_does_nothing_the_second_time(clock):
+    """In Cairo 23:30 of 28 October 2027 is at 20:30 and at 21:30 UTC, and in between the cluster starts
+    what is due again and again."""
+    clock.move_to(datetime(2027, 10, 28, 20, 30, tzinfo=UTC))
+    gone, soon = person_seen(40), person_seen(25)
+    assert swept() == (1, 1)
+    blocks.unblock(user=User.objects.get(pk=gone.pk), by=None)
+    for _run in range(120):
+        clock.shift(30)
+        assert swept() == (0, 0)
+    assert Delivery.objects.get().recipient == soon
+
+
+# --- Whom staff keep ----------------------------------------------------------------------------
+
+
+def test_who_is_kept_is_neither_warned_nor_blocked(clock, administrator):
+    warned, gone = person_seen(25), person_seen(31)
+    assert sweep(at=timezone.now()).warned == 1
+    for person in (warned, User.objects.get(pk=gone.pk)):
+        blocks.unblock(user=person, by=None)
+        inactivity.keep_account(user=person, by=administrator, reason="Writes exams in May")
+    deliver_mail()
+    assert mail.outbox == []
+    assert Delivery.objects.get().error == "the account is kept"
+    clock.shift(400 * DAY)
+    assert swept() == (0, 0)
+    assert User.objects.soon_blocked_count() == 0
+    output = StringIO()
+    call_command("block_inactive", dry_run=True, stdout=output)
+    assert output.getvalue() == "0 to be blocked by a sweep now, nothing changed\n"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"kept_reason": "A reason without a time"}, {"kept_at": "2026-01-01T00:00:00Z"}],
+)
+def test_the_database_wants_a_reason_for_an_exemption(fields):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        UserFactory.create(**fields)
+
+
+def test_only_who_may_manage_an_account_keeps_it(support, moderator, learner):
+    with pytest.raises(PermissionDenied):
+        inactivity.keep_account(user=learner, by=moderator, reason="Mine")
+    with pytest.raises(PermissionDenied):
+        inactivity.keep_account(user=moderator, by=support, reason="A colleague")
+    inactivity.keep_account(user=learner, by=support, reason="On leave")
+    with pytest.raises(PermissionDenied):
+        inactivity.stop_keeping(user=learner, by=moderator)
+    inactivity.stop_keeping(user=learner, by=support)
+    learner.refresh_from_db()
+    assert (learner.kept_at, learner.kept_reason) == (None, "")
+
+
+def test_an_erased_account_is_kept_no_more(administrator, learner):
+    inactivity.keep_account(user=learner, by=administrator, reason="Lev is ill")
+    accounts.erase_account(user=learner, by=administrator)
+    learner.refresh_from_db()
+    assert (learner.kept_at, learner.kept_reason) == (None, "")
+    with pytest.raises(AccountErased):
+        inactivity.keep_account(user=learner, by=administrator, reason="Again")
 
 
 def test_the_command_lists_who_would_be_blocked_and_when(clock):

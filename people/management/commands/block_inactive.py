@@ -36,7 +36,7 @@ class Command(BaseCommand):
         count = 0
         for person in people.order_by("seen_at", "pk").iterator(chunk_size=1000):
             last_seen = timezone.localtime(person.last_seen)
-            moment = max(last_seen + period, timezone.localtime(now))
+            moment = timezone.localtime(max(person.last_seen + period, now))
             self.stdout.write(
                 f"{moment:%Y-%m-%d %H:%M}  {person.email}  last seen {last_seen:%Y-%m-%d %H:%M}"
             )
