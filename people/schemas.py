@@ -21,6 +21,7 @@ from lms.permissions import can_create_course
 from payments.queries import payment_history
 from payments.schemas import PaymentOut
 from people.models import Language, User
+from people.models.fields import LONGEST_PHONE
 from people.permissions import can_give_rights
 from project.common.api.schemas import (
     STORABLE,
@@ -102,13 +103,13 @@ City = Annotated[
 ]
 Phone = Annotated[
     str,
-    StringConstraints(max_length=16),
+    StringConstraints(max_length=LONGEST_PHONE),
     STORABLE,
     BeforeValidator(_one_line),
     _or_null(
-        pattern=r"^(\+[1-9]\d{6,14})?$",
-        examples=["+79161234567"],
-        description="In international format (E.164), from an existing numbering plan.",
+        maxLength=LONGEST_PHONE,
+        examples=["+79161234567", "8 (916) 123-45-67"],
+        description="In any usual spelling of the school's country or with `+`; kept in E.164.",
     ),
 ]
 

@@ -3,8 +3,10 @@
 import re
 
 import phonenumbers
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from phonenumbers import PhoneNumberFormat as PhoneForm
 
 from project.common.mailboxes import is_possible
 
@@ -12,21 +14,37 @@ from project.common.mailboxes import is_possible
 ERASED_DOMAIN = "erased.invalid"
 
 
-def validate_phone(value: str) -> None:
-    """Accept a phone number in E.164 as `+79161234567`, refuse any other spelling."""
+def read_phone(text: str) -> str | None:
+    """Return a phone number in E.164, as `+79161234567`, however people of the school's country
+    write it; None if nobody can have it.
+
+    By the numbering plans, and not by the length alone: of the right length are also local numbers
+    with the code of a country before them. An extension would be lost, and letters are words.
+    """
+    if any(character.isalpha() for character in text):
+        return None
     try:
-        number = phonenumbers.parse(value, None)
+        number = phonenumbers.parse(" ".join(text.split()), settings.COUNTRY)
     except phonenumbers.NumberParseException:
-        number = None
-    if (
-        number is None
-        or not phonenumbers.is_possible_number(number)
-        or phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) != value
-    ):
-        raise ValidationError(
-            _("Enter the phone number in international format, such as +79161234567."),
-            code="invalid_phone",
-        )
+        return None
+    if number.extension or not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, PhoneForm.E164)
+
+
+def validate_phone(value: str) -> None:
+    """Accept a phone number in E.164 that somebody can have; say what would be understood."""
+    if read_phone(value) == value:
+        return
+    mobile = phonenumbers.PhoneNumberType.MOBILE
+    example = phonenumbers.example_number_for_type(settings.COUNTRY, mobile)
+    assert example is not None  # noqa: S101 - project/checks.py
+    forms = {"national": PhoneForm.NATIONAL, "international": PhoneForm.INTERNATIONAL}
+    raise ValidationError(
+        _("Enter the whole phone number, such as %(national)s or %(international)s."),
+        code="invalid_phone",
+        params={name: phonenumbers.format_number(example, form) for name, form in forms.items()},
+    )
 
 
 def validate_mailbox(value: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import phonenumbers
 from croniter import CroniterError, croniter
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
@@ -62,6 +63,18 @@ def check_currency(**options: object) -> Messages:
             f"CURRENCY={settings.CURRENCY!r} is not listed in project/common/money.py.",
             hint="Use an ISO 4217 code in capitals, such as RUB or EUR.",
             id="parta.E003",
+        )
+
+
+@register(Tags.security, PARTA)
+def check_country(**options: object) -> Messages:
+    if not phonenumbers.example_number_for_type(
+        settings.COUNTRY, phonenumbers.PhoneNumberType.MOBILE
+    ):
+        yield Error(
+            f"COUNTRY={settings.COUNTRY!r} is not a country with phone numbers.",
+            hint="Use an ISO 3166 code in capitals, such as RU or DE.",
+            id="parta.E008",
         )
 
 

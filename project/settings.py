@@ -275,6 +275,8 @@ PAYMENT_INSTRUCTIONS_TRANSFER = env.str("PAYMENT_INSTRUCTIONS_TRANSFER", default
 
 COURSE_UPDATE_QUIET_PERIOD = duration("COURSE_UPDATE_QUIET_PERIOD", "4h")
 CURRENCY = env.str("CURRENCY", default="RUB")
+# Where a phone number without a code of a country is from.
+COUNTRY = env.str("COUNTRY", default="RU")
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
 # Each of them signs, as while one replaces the other. The singular is from when there was one only.
 STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=[]) or env.list(

@@ -6,12 +6,17 @@ from django import forms
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from people.validators import read_phone, validate_phone
 from project.common.mailboxes import canonical
 
 if TYPE_CHECKING:
     _EmailField = models.EmailField[str, str]
+    _CharField = models.CharField[str, str]
 else:
-    _EmailField = models.EmailField
+    _EmailField, _CharField = models.EmailField, models.CharField
+
+# More than any spelling of a phone number has.
+LONGEST_PHONE = 40
 
 
 class MailboxInput(forms.EmailField):
@@ -43,3 +48,31 @@ class MailboxField(_EmailField):
         """For migrations a plain field."""
         name, _path, args, options = super().deconstruct()
         return name, "django.db.models.EmailField", args, options
+
+
+class PhoneInput(forms.CharField):
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return read_phone(text or "") or text
+
+
+class PhoneField(_CharField):
+    """A phone number in E.164 (docs/rules.md, 2.4), brought into it as addresses are."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # What is too long is no number: once is enough to say so.
+        self.validators = [validate_phone]
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return read_phone(text or "") or text
+
+    def formfield(self, **options: Any) -> Any:
+        longest = {"form_class": PhoneInput, "max_length": LONGEST_PHONE}
+        return super().formfield(**{**longest, **options})
+
+    def deconstruct(self) -> Any:
+        """For migrations a plain field."""
+        name, _path, args, options = super().deconstruct()
+        return name, "django.db.models.CharField", args, options

@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Greatest, TruncDate
 from django.utils import timezone
 
 from people.models.choices import BlockReason
+from people.validators import read_phone
 from project.common.db.search import FEW, contains, find
 from project.common.mailboxes import compared, readable
 
@@ -67,7 +68,8 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def found_by_staff(self, text: str) -> Self:
         """People with `text` in their email, name, phone or city."""
-        return find(self, contains(readable(text), *STAFF_SEARCHES))
+        phone = contains(read_phone(text) or text, "phone")
+        return find(self, contains(readable(text), *STAFF_SEARCHES), phone)
 
     def named_like(self, text: str) -> Self:
         """People with `text` in their email, name or city."""

@@ -186,15 +186,15 @@ def test_queries_do_not_grow_with_the_rows(
 
 
 def test_an_old_value_that_is_not_valid_any_more_hinders_no_change(api, learner):
-    User.objects.filter(pk=learner.pk).update(phone="89161234567")
-    body = {"phone": "89161234567", "city": "Perm"}
+    User.objects.filter(pk=learner.pk).update(phone="1234567")
+    body = {"phone": "1234567", "city": "Perm"}
     assert api(learner).patch(f"users/{learner.pk}", body).status_code == 200
     learner.refresh_from_db()
-    assert (learner.phone, learner.city) == ("89161234567", "Perm")
-    other = {"phone": "89161234568", "city": "Omsk"}
+    assert (learner.phone, learner.city) == ("1234567", "Perm")
+    other = {"phone": "1234568", "city": "Omsk"}
     assert api(learner).patch(f"users/{learner.pk}", other).status_code == 422
     learner.refresh_from_db()
-    assert (learner.phone, learner.city) == ("89161234567", "Perm")
+    assert (learner.phone, learner.city) == ("1234567", "Perm")
 
 
 def test_person_changes_only_what_they_give(api, learner, stranger):
@@ -227,8 +227,8 @@ def test_empty_change_changes_nothing(api, learner):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("phone", "89161234567"),
-        ("phone", "+7 916 123 45 67"),
+        ("phone", "123-45-67"),
+        ("phone", "+" * 41),
         ("phone", 79161234567),
         ("first_name", "x" * 151),
         ("first_name", "a\x00b"),

@@ -124,16 +124,6 @@ def test_what_is_no_email_is_refused_as_the_email(api, email):
     assert response.json()["errors"][0]["loc"] == ["body", "email"]
 
 
-@pytest.mark.parametrize(
-    "phone",
-    ["89161234567", "+7 916 123-45-67", "+7916", "+0", "79161234567", "+79161234567890123", "x"],
-)
-def test_phone_must_be_in_international_form(api, phone):
-    response = api(None).post("auth/register", ANNA | {"phone": phone})
-    assert response.status_code == 422
-    assert response.json()["errors"][0]["loc"] == ["body", "phone"]
-
-
 def test_texts_may_be_null_and_line_breaks_become_spaces(api):
     body = ANNA | {"first_name": "Anna\r\nBcc: x", "last_name": None, "phone": None, "city": None}
     profile = api(None).post("auth/register", body).json()
