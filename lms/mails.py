@@ -176,12 +176,12 @@ def unsubscribe_token(person: User, course_id: int) -> str:
 
 
 def subscription_of(token: str) -> tuple[User | None, int] | None:
-    """The person, if there still is one, and the course of an unsubscribe link; None if we did not sign
+    """The person, if there still is one, and the course of an unsubscribe link; None if we did not make
     it."""
     try:
         name, _dash, course_id = _signer().unsign(token).partition("-")
-    except BadSignature:
+        # Mails of earlier releases, which people keep, have the number of the account.
+        named = Q(identity=UUID(hex=name)) if len(name) == HEX_DIGITS else Q(pk=int(name))
+        return User.objects.filter(named).first(), int(course_id)
+    except (BadSignature, ValueError):
         return None
-    # Mails of earlier releases, which people keep, have the number of the account.
-    named = Q(identity=UUID(hex=name)) if len(name) == HEX_DIGITS else Q(pk=int(name))
-    return User.objects.filter(named).first(), int(course_id)

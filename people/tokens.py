@@ -37,6 +37,8 @@ from project.common.db.compiled import (
 )
 from project.common.db.derived import DerivedField
 
+# What columns of numbers hold.
+LARGEST_KEY, LARGEST_NUMBER = 2**63 - 1, 2**31 - 1
 ACCOUNT_CLAIM = "account"
 FAMILY_CLAIM = "family"
 GENERATION_CLAIM = "generation"
@@ -206,13 +208,20 @@ def read_refresh_token(token: str) -> RefreshClaims:
     except TokenExpired:
         # The time is looked at when the signature has been found good.
         payload, is_expired = RefreshToken(token, verify=False).payload, True
+        _check_times(payload)
     is_old = FAMILY_CLAIM not in payload
     family_id = _key_in(payload, "jti" if is_old else FAMILY_CLAIM)
-    numbers = payload.get("user_id"), payload.get(VERSION_CLAIM), payload.get(GENERATION_CLAIM, 0)
-    if family_id is None or not all(type(number) is int for number in numbers):
+    if family_id is None:
         raise InvalidToken
-    account = _key_in(payload, ACCOUNT_CLAIM)
-    return RefreshClaims(account, *numbers, family_id, is_old, is_expired)
+    return RefreshClaims(
+        account=_key_in(payload, ACCOUNT_CLAIM),
+        user_id=_number(payload.get("user_id"), most=LARGEST_KEY),
+        version=_number(payload.get(VERSION_CLAIM)),
+        generation=_number(payload.get(GENERATION_CLAIM, 0)),
+        family_id=family_id,
+        is_old=is_old,
+        is_expired=is_expired,
+    )
 
 
 def lock_family(claims: RefreshClaims) -> TokenFamily | None:
@@ -278,13 +287,27 @@ def _old_records(claims: RefreshClaims) -> QuerySet[OutstandingToken]:
 def _read(kind: type[library.Token], token: str) -> Any:
     """Check signature, time and type of a token. Raises TokenExpired, InvalidToken."""
     try:
-        return kind(token)
+        read = kind(token)
     except TokenError as error:
         cause = error.__cause__ and error.__cause__.__cause__
         raise (TokenExpired if isinstance(cause, ExpiredSignatureError) else InvalidToken) from None
-    except (ValueError, RecursionError):
-        # The JWT library reads JSON of any depth before it looks at the signature.
+    except Exception:  # noqa: BLE001 - the library computes with claims whatever they are
         raise InvalidToken from None
+    _check_times(read.payload)
+    return read
+
+
+def _check_times(payload: Mapping[str, object]) -> None:
+    """Raises InvalidToken unless the times of a token are such as we write: whole seconds."""
+    for claim in ("exp", "iat"):
+        _number(payload.get(claim), most=LARGEST_KEY)
+
+
+def _number(value: object, *, most: int = LARGEST_NUMBER) -> int:
+    """A claim that is to be compared with a column. Raises InvalidToken for what none can hold."""
+    if type(value) is not int or not 0 <= value <= most:
+        raise InvalidToken
+    return value
 
 
 def _key_in(payload: Mapping[str, object], claim: str) -> UUID | None:
@@ -292,8 +315,9 @@ def _key_in(payload: Mapping[str, object], claim: str) -> UUID | None:
     InvalidToken."""
     if claim not in payload:
         return None
+    name = payload[claim]
     try:
-        return UUID(hex=str(payload[claim]))
+        return UUID(hex=name if isinstance(name, str) else "")
     except ValueError:
         raise InvalidToken from None
 
@@ -312,8 +336,7 @@ def _user_of_access_token(token: str) -> User:
 def _user_of(user_id: object, version: object, family: UUID | None = None) -> User:
     """The active account with this number, version of tokens and, if one is named, family of them, in
     one query."""
-    if not (isinstance(user_id, int) and isinstance(version, int)):
-        raise InvalidToken
+    user_id, version = _number(user_id, most=LARGEST_KEY), _number(version)
     try:
         wanted: Values = {WANTED: user_id, VERSION: version, KEY: family and family.hex}
         *columns, is_moderator = _account(in_family=family is not None).get(wanted).values()

@@ -75,8 +75,8 @@ def log_out(*, token: str) -> None:
     except InvalidToken:
         return
     with transaction.atomic():
-        User.objects.select_for_update().filter(pk=claims.user_id).first()
-        if family := tokens.lock_family(claims):
+        user = User.objects.select_for_update().filter(pk=claims.user_id).first()
+        if user and claims.are_of(user) and (family := tokens.lock_family(claims)):
             family.delete()
 
 
