@@ -7,14 +7,18 @@ sent, so that no token lies in the outbox.
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import ClassVar
+from urllib.parse import unquote
 
 from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from people.models import BlockReason, User
+from people.models import BlockReason, PersonalExport, User
+from people.models.exports import EXPORTS_KEPT
 from people.one_time_links import password_reset_link, reactivation_link
 from project.mail.kinds import Letter, MailKind, Skip, render
 
@@ -71,6 +75,21 @@ class ReactivationMail(AccountMail):
         return {"link": reactivation_link(person), "lifetime": _lifetime_of_links()}
 
 
+class DataExportMail(AccountMail):
+    """The link to all that is kept of the person; it needs no log-in, and is good until the file goes."""
+
+    label = _("personal data")
+    template = "data_export"
+
+    def reason_against(self, person: User) -> str:
+        is_ready = PersonalExport.objects.ready().filter(user=person).exists()
+        return "" if is_ready else gettext_noop("no longer there")
+
+    def context(self, person: User) -> dict[str, object]:
+        export = PersonalExport.objects.get(user=person)
+        return {"link": export_url(export), "days": EXPORTS_KEPT.days}
+
+
 class InactivityWarningMail(AccountMail):
     """A week before the sweep would block the account."""
 
@@ -87,6 +106,25 @@ class InactivityWarningMail(AccountMail):
 
     def context(self, person: User) -> dict[str, object]:
         return {"blocked_on": person.blocked_on}
+
+
+def export_url(export: PersonalExport) -> str:
+    """The address of the file for whoever got the mail: signed, as the key lies in the database."""
+    token = _export_signer().sign(export.pk.hex)
+    return f"{settings.SITE_URL}{unquote(reverse('export', args=[token]))}"
+
+
+def export_of(token: str) -> PersonalExport | None:
+    """The export that a link leads to, while its file is there."""
+    try:
+        key = _export_signer().unsign(token)
+    except BadSignature:
+        return None
+    return PersonalExport.objects.ready().select_related("user").filter(pk=key).first()
+
+
+def _export_signer() -> Signer:
+    return Signer(salt="people.exports")
 
 
 def _lifetime_of_links() -> str:

@@ -3,6 +3,7 @@ still applies when it runs."""
 
 from people import tokens
 from people.models import User
+from people.services import exports
 from people.services.inactivity import sweep
 from project.common.background.queue import enqueue
 from project.mail.services import send_to_one
@@ -39,3 +40,13 @@ def sweep_inactive() -> str:
 def forget_expired_tokens() -> str:
     """Delete the records of refresh tokens that time has ended; to be scheduled once a day."""
     return f"{tokens.forget_expired()} expired tokens forgotten"
+
+
+def make_export(export_id: str) -> str:
+    """Put together all that is kept of a person, and send them the link to it."""
+    return "made" if exports.make_export(export_id) else "not wanted any more"
+
+
+def forget_old_exports() -> str:
+    """Delete exports whose week is over; to be scheduled once a day."""
+    return f"{exports.forget_old_exports()} exports forgotten"

@@ -48,7 +48,7 @@ PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 KIB = 1024
 
 type Created = Literal[
-    "COURSES", "LESSONS", "PAYMENTS", "PICTURES", "PROFILE", "SUBSCRIPTIONS", "TEXT"
+    "COURSES", "EXPORTS", "LESSONS", "PAYMENTS", "PICTURES", "PROFILE", "SUBSCRIPTIONS", "TEXT"
 ]
 
 

@@ -146,6 +146,33 @@ def _no_cron(name: str, cron: str, reason: str) -> Error:
     )
 
 
+@register(Tags.security, PARTA)
+def check_private_storage(**options: object) -> Messages:
+    """What serves pictures must not serve exports of personal data."""
+    public, private = (
+        settings.STORAGES[name].get("OPTIONS", {}) for name in ("default", "private")
+    )
+    bucket = private.get("bucket_name")
+    is_bucket = bucket and bucket == public.get("bucket_name")
+    if is_bucket or (not bucket and settings.PRIVATE_ROOT.is_relative_to(settings.MEDIA_ROOT)):
+        yield Error(
+            "Exports of personal data would lie where pictures are served from.",
+            hint="Give PRIVATE_STORAGE_URL a bucket of its own, or PRIVATE_ROOT a folder outside of"
+            " MEDIA_ROOT.",
+            id="parta.E007",
+        )
+
+
+@register(Tags.security, PARTA, deploy=True)
+def check_deployed_private_storage(**options: object) -> Messages:
+    if settings.STORAGE_URL and not settings.PRIVATE_STORAGE_URL:
+        yield Warning(
+            "Pictures are in a bucket, and exports of personal data in a folder.",
+            hint="Unless all hosts share PRIVATE_ROOT, set PRIVATE_STORAGE_URL.",
+            id="parta.W009",
+        )
+
+
 @register(Tags.security, PARTA, deploy=True)
 def check_deployed_cache(**options: object) -> Messages:
     if "locmem" in settings.CACHES["default"]["BACKEND"]:

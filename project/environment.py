@@ -21,6 +21,29 @@ REDIS_TIMEOUT = 0.3
 
 type Entry = dict[str, Any]
 
+# What we leave as the JWT library has it. Every key is set: the library reads a key that is missing
+# from an environment variable of the same name (ISSUER, LEEWAY, ALGORITHM, …), whoever set it and for
+# whatever purpose.
+TOKEN_LIBRARY_DEFAULTS: Entry = {
+    "USER_ID_FIELD": "id",
+    "USER_ID_CLAIM": "user_id",
+    "USER_AUTHENTICATION_RULE": "ninja_jwt.authentication.default_user_authentication_rule",
+    "TOKEN_USER_CLASS": "ninja_jwt.models.TokenUser",
+    "AUTH_TOKEN_CLASSES": ["ninja_jwt.tokens.AccessToken"],
+    "JSON_ENCODER": None,
+    "TOKEN_TYPE_CLAIM": "token_type",
+    "JTI_CLAIM": "jti",
+    "SLIDING_TOKEN_REFRESH_EXP_CLAIM": "refresh_exp",
+    "SLIDING_TOKEN_LIFETIME": timedelta(minutes=5),
+    "SLIDING_TOKEN_REFRESH_LIFETIME": timedelta(days=1),
+    "TOKEN_OBTAIN_PAIR_INPUT_SCHEMA": "ninja_jwt.schema.TokenObtainPairInputSchema",
+    "TOKEN_OBTAIN_PAIR_REFRESH_INPUT_SCHEMA": "ninja_jwt.schema.TokenRefreshInputSchema",
+    "TOKEN_OBTAIN_SLIDING_INPUT_SCHEMA": "ninja_jwt.schema.TokenObtainSlidingInputSchema",
+    "TOKEN_OBTAIN_SLIDING_REFRESH_INPUT_SCHEMA": "ninja_jwt.schema.TokenRefreshSlidingInputSchema",
+    "TOKEN_BLACKLIST_INPUT_SCHEMA": "ninja_jwt.schema.TokenBlacklistInputSchema",
+    "TOKEN_VERIFY_INPUT_SCHEMA": "ninja_jwt.schema.TokenVerifyInputSchema",
+}
+
 
 def read_env_file() -> Path | None:
     """Read `.env`, or the file that ENV_FILE names, where there is one; the environment wins over
@@ -155,15 +178,13 @@ def mailer(name: str, default: str) -> Entry:
     return entry
 
 
-def media_storage(url: str) -> Entry:
+def media_storage(url: str, *, name: str = "STORAGE_URL") -> Entry:
     """Turn `s3://key:secret@host/bucket?region=…` into a storage; empty means MEDIA_ROOT."""
     if not url:
         return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.path.strip("/"):
-        raise ImproperlyConfigured(
-            "STORAGE_URL must look like s3://key:secret@host/bucket?region=name"
-        )
+        raise ImproperlyConfigured(f"{name} must look like s3://key:secret@host/bucket?region=name")
     host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     return {
@@ -180,3 +201,17 @@ def media_storage(url: str) -> Entry:
             "querystring_auth": query.get("signed", "false") == "true",
         },
     }
+
+
+def private_storage(url: str, folder: Path) -> Entry:
+    """As `media_storage`, for files that only the application reads; empty means the folder."""
+    entry = media_storage(url, name="PRIVATE_STORAGE_URL")
+    if url:
+        entry["OPTIONS"] |= {
+            "file_overwrite": True,
+            "object_parameters": {"CacheControl": "no-store"},
+            "querystring_auth": True,
+        }
+        return entry
+    modes = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
+    return entry | {"OPTIONS": {"location": folder, "allow_overwrite": True, **modes}}

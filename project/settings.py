@@ -18,6 +18,7 @@ from project.admin_site import theme
 from project.common.logging import logging_config
 from project.environment import (
     BASE_DIR,
+    TOKEN_LIBRARY_DEFAULTS,
     cache,
     choice,
     database,
@@ -26,6 +27,7 @@ from project.environment import (
     mailer,
     media_storage,
     number,
+    private_storage,
     rate,
     read_env_file,
     switch,
@@ -207,9 +209,8 @@ PASSWORD_RESET_TIMEOUT = int(duration("PASSWORD_RESET_TIMEOUT", "3h").total_seco
 
 # By how much the clocks of two hosts may differ.
 CLOCK_TOLERANCE = timedelta(minutes=1)
-# Every key is set: the library reads a key that is missing here from an environment variable of
-# the same name (ISSUER, LEEWAY, ALGORITHM, …), whoever set it and for whatever purpose.
 NINJA_JWT = {
+    **TOKEN_LIBRARY_DEFAULTS,
     "ACCESS_TOKEN_LIFETIME": duration("ACCESS_TOKEN_LIFETIME", "15m"),
     "REFRESH_TOKEN_LIFETIME": duration("REFRESH_TOKEN_LIFETIME", "14d"),
     "ROTATE_REFRESH_TOKENS": True,
@@ -222,23 +223,6 @@ NINJA_JWT = {
     "ISSUER": None,
     "JWK_URL": None,
     "LEEWAY": CLOCK_TOLERANCE,
-    "USER_ID_FIELD": "id",
-    "USER_ID_CLAIM": "user_id",
-    "USER_AUTHENTICATION_RULE": "ninja_jwt.authentication.default_user_authentication_rule",
-    "TOKEN_USER_CLASS": "ninja_jwt.models.TokenUser",
-    "AUTH_TOKEN_CLASSES": ["ninja_jwt.tokens.AccessToken"],
-    "JSON_ENCODER": None,
-    "TOKEN_TYPE_CLAIM": "token_type",
-    "JTI_CLAIM": "jti",
-    "SLIDING_TOKEN_REFRESH_EXP_CLAIM": "refresh_exp",
-    "SLIDING_TOKEN_LIFETIME": timedelta(minutes=5),
-    "SLIDING_TOKEN_REFRESH_LIFETIME": timedelta(days=1),
-    "TOKEN_OBTAIN_PAIR_INPUT_SCHEMA": "ninja_jwt.schema.TokenObtainPairInputSchema",
-    "TOKEN_OBTAIN_PAIR_REFRESH_INPUT_SCHEMA": "ninja_jwt.schema.TokenRefreshInputSchema",
-    "TOKEN_OBTAIN_SLIDING_INPUT_SCHEMA": "ninja_jwt.schema.TokenObtainSlidingInputSchema",
-    "TOKEN_OBTAIN_SLIDING_REFRESH_INPUT_SCHEMA": "ninja_jwt.schema.TokenRefreshSlidingInputSchema",
-    "TOKEN_BLACKLIST_INPUT_SCHEMA": "ninja_jwt.schema.TokenBlacklistInputSchema",
-    "TOKEN_VERIFY_INPUT_SCHEMA": "ninja_jwt.schema.TokenVerifyInputSchema",
 }
 
 THROTTLE_LOGIN = rate("THROTTLE_LOGIN", "10/min")
@@ -254,6 +238,7 @@ THROTTLE_PICTURES = rate("THROTTLE_PICTURES", "300/h")
 THROTTLE_SUBSCRIPTIONS = rate("THROTTLE_SUBSCRIPTIONS", "500/h")
 THROTTLE_PAYMENTS = rate("THROTTLE_PAYMENTS", "60/h")
 THROTTLE_PROFILE = rate("THROTTLE_PROFILE", "60/h")
+THROTTLE_EXPORTS = rate("THROTTLE_EXPORTS", "5/d")
 
 # Whether people may register by themselves; otherwise staff make their accounts.
 REGISTRATION = switch("REGISTRATION", default=True)
@@ -312,6 +297,7 @@ MAIL_KINDS = {
     "access_taken": "payments.mails.AccessTakenMail",
     "amount_differs": "payments.mails.AmountDiffersMail",
     "course_update": "lms.mails.CourseUpdateMail",
+    "data_export": "people.mails.DataExportMail",
     "dispute_opened": "payments.mails.DisputeOpenedMail",
     "inactivity_warning": "people.mails.InactivityWarningMail",
     "payment_failed": "payments.mails.PaymentFailedMail",
@@ -325,8 +311,12 @@ MAIL_KINDS = {
 # --- Files ----------------------------------------------------------------------------------
 
 STORAGE_URL = env.str("STORAGE_URL", default="")
+PRIVATE_STORAGE_URL = env.str("PRIVATE_STORAGE_URL", default="")
+PRIVATE_ROOT = BASE_DIR / env.str("PRIVATE_ROOT", default="private")
 STORAGES = {
     "default": media_storage(STORAGE_URL),
+    # Of exports: nothing that serves files may serve these.
+    "private": private_storage(PRIVATE_STORAGE_URL, PRIVATE_ROOT),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

@@ -19,6 +19,7 @@ os.environ.update(
     EMAIL_URL="memorymail://",
     CACHE_URL="locmemcache://",
     MEDIA_ROOT=tempfile.mkdtemp(prefix="parta-media-"),
+    PRIVATE_ROOT=tempfile.mkdtemp(prefix="parta-private-"),
     FRONTEND_URL="https://school.example",
     SITE_URL="https://parta.school.example",
     LANGUAGE_CODE="en",
@@ -34,6 +35,7 @@ os.environ.update(
     THROTTLE_SUBSCRIPTIONS="1000/min",
     THROTTLE_PAYMENTS="1000/min",
     THROTTLE_PROFILE="1000/min",
+    THROTTLE_EXPORTS="1000/min",
     # Races are of as many buyers as a test likes.
     STRIPE_CALLS="50",
     LOG_LEVEL="WARNING",

@@ -10,6 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.static import serve
 
 from lms.views import unsubscribe_by_link
+from people.views import download_export
 from project.api import api
 from project.common.api.documentation import document_view
 
@@ -35,6 +36,7 @@ urlpatterns = [
     path("payments/", include("payments.urls")),
     path("admin/", admin.site.urls),
     path("unsubscribe/<str:token>/", unsubscribe_by_link, name="unsubscribe"),
+    path("exports/<str:token>/", download_export, name="export"),
     path("i18n/", include("django.conf.urls.i18n")),
     # With DEBUG only, and for files on disk; in production the proxy or the bucket serves them.
     *static(settings.MEDIA_URL, view=serve_picture, document_root=settings.MEDIA_ROOT),

@@ -9,7 +9,7 @@ from unfold.enums import ActionVariant
 from people.admin.forms import AddMembersForm, GiveRolesForm, RemoveMembersForm, TakeRolesForm
 from people.models import BlockReason, Role, User
 from people.permissions import can_block, can_change_people, can_erase, can_give_rights, can_manage
-from people.services import accounts, blocks, inactivity, passwords, staff
+from people.services import accounts, blocks, exports, inactivity, passwords, staff
 from project.common.admin.actions import Answers, StaffAction, reason_field
 
 if TYPE_CHECKING:
@@ -145,6 +145,19 @@ TAKE_ROLES = StaffAction[User](
     run=lambda person, by, answers: staff.take_roles(user=person, by=by, **answers),
     on_list=True,
 )
+EXPORT = StaffAction[User](
+    name="export_data",
+    title=_("Export personal data"),
+    icon="folder_zip",
+    under_more=True,
+    explanation=_(
+        "They will receive an email with a link to everything that is kept about them. The link works "
+        "for seven days."
+    ),
+    allows=can_change_people,
+    allows_with=_not_erased(can_manage),
+    run=lambda person, by, _answers: exports.request_export(user=person, by=by),
+)
 ERASE = StaffAction[User](
     name="erase",
     title=_("Erase personal data"),
@@ -170,6 +183,7 @@ PERSON_ACTIONS = (
     STOP_KEEPING,
     GIVE_ROLES,
     TAKE_ROLES,
+    EXPORT,
     ERASE,
 )
 

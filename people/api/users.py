@@ -11,7 +11,8 @@ from people.errors import LastAdministrator
 from people.models import User
 from people.models.querysets import UserQuerySet
 from people.schemas import ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
-from people.services import accounts
+from people.services import accounts, exports
+from people.services.exports import ExportRunning
 from people.throttles import limit_creation
 from project.common.api.caching import kept_by_nobody
 from project.common.api.openapi import raises
@@ -91,6 +92,17 @@ def delete_user(
     person = get_person(request.user, user_id, to=permissions.can_change_profile)
     accounts.erase_account(user=person, expected=versions_in(if_match))
     return Status(204, None)
+
+
+@router.post("/me/export", response={202: None}, summary="Request a copy of your data")
+@raises(ExportRunning, Throttled)
+def request_export(request: AuthenticatedRequest) -> Status[None]:
+    """Sends a mail with a link to a ZIP of all that is kept about the caller, once it is put together:
+    JSON files and pictures. The link needs no log-in and is good for seven days. A new request ends
+    the link of the last one. While one is under way: 409 `export_running`."""
+    limit_creation(request.user, "EXPORTS")
+    exports.request_export(user=request.user)
+    return Status(202, None)
 
 
 @router.put("/me/avatar", response=ProfileOut, summary="Set your own avatar")

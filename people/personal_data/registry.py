@@ -52,6 +52,13 @@ REGISTRY = (
         forgotten="the night after the last token has expired",
     ),
     Table(
+        model="people.PersonalExport",
+        of="user",
+        file="exports",
+        deleted="user requested_at* ready_at*",
+        forgotten="seven days after it was made, with its file",
+    ),
+    Table(
         model="token_blacklist.OutstandingToken",
         of="user",
         deleted="user jti token created_at expires_at",

@@ -11,6 +11,7 @@ from people.errors import EmailTaken, LastAdministrator, RegistrationClosed
 from people.models import User
 from people.permissions import can_erase
 from people.services.erasing import erase_traces
+from people.services.exports import discard_export
 from people.services.locks import has_other_administrator, lock_active_account, lock_for_staff
 from people.services.passwords import checked_hash
 from project.common.images import Picture, discard_file, exchange_image, stored_image
@@ -83,5 +84,6 @@ def erase_account(*, user: User, by: User | None = None, expected: Expected = No
     discard_file(user.avatar)
     user.erase()
     user.save()
+    discard_export(user)
     erase_traces(user)
     close_needless_soon(user)

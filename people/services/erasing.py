@@ -1,14 +1,13 @@
 """What the erasure does beyond the account itself, table by table as the registry says."""
 
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth import SESSION_KEY
-from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.db.models import Case, F, TextField, Value, When
-from django.db.models.functions import Cast, Left, StrIndex
+from django.db.models.functions import Left, StrIndex
 
 from people.models import User
-from people.personal_data.fates import Table, names
+from people.personal_data.fates import names
+from people.personal_data.log import entries_about
 from people.personal_data.registry import REGISTRY
 
 # What staff did is written `Block: why`, in the words of whoever did it. What a form changed is a list
@@ -28,8 +27,8 @@ ACTION_ALONE = Case(
 def erase_traces(user: User) -> None:
     """Delete and empty what is kept of a person outside of the account, in the caller's transaction."""
     tables = [table for table in REGISTRY if table.of and (table.deleted or table.erased)]
-    for table in tables:  # while it is known which rows these are
-        _erase_log(table, user)
+    # While it is known which rows are theirs. Some are called by their person.
+    entries_about(user.pk).update(object_repr=F("object_id"), change_message=ACTION_ALONE)
     for table in tables:
         rows = table.rows_of(user.pk).filter(**table.where)
         if table.deleted:
@@ -42,16 +41,6 @@ def erase_traces(user: User) -> None:
 def _dash(column: str) -> Case:
     """What stays of a text: some must not be empty."""
     return Case(When(**{column: ""}, then=Value("")), default=Value("—"))
-
-
-def _erase_log(table: Table, user: User) -> None:
-    """Take out of the admin's log how rows are called, which may be by their person, and what staff
-    typed about them."""
-    keys = table.rows_of(user.pk).annotate(number=Cast("pk", TextField())).values("number")
-    entries = LogEntry.objects.filter(
-        content_type=ContentType.objects.get_for_model(table.get_model()), object_id__in=keys
-    )
-    entries.update(object_repr=F("object_id"), change_message=ACTION_ALONE)
 
 
 def _end_sessions(user: User) -> None:

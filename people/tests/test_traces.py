@@ -23,6 +23,7 @@ from payments.tests.factories import FindingFactory, PaymentFactory
 from people.models import User
 from people.personal_data.registry import REGISTRY
 from people.services.accounts import erase_account
+from people.services.exports import forget_old_exports
 from people.tests.factories import UserFactory
 from people.tests.traces import places_of
 from project import demo
@@ -47,6 +48,7 @@ PLANTED = [*NAMES.values(), EMAIL, "zqdomain", PHONE.lstrip("+"), *TYPED]
 @pytest.fixture
 def busiest(moderators):
     """Who has the most rows in the demo school."""
+    forget_old_exports()  # files of other tests
     demo.load()
     people = User.objects.filter(is_superuser=False)
     return max(people, key=lambda person: sum(rows_of(person)))
@@ -129,6 +131,8 @@ def plant(person, api, administrator, client, run_worker):
     Task.objects.create(
         id="x", name="x", func="x", args=(person.pk,), started=now, stopped=now, **failed
     )
+    person.refresh_from_db()
+    assert run_worker(lambda: api(person).post("users/me/export")).status_code == 202
 
 
 @pytest.mark.parametrize("by_staff", [False, True])
@@ -141,7 +145,9 @@ def test_no_planted_word_is_found_after_an_erasure(
     kept_before = (Payment.objects.count(), PaymentMove.objects.count(), Access.objects.count())
     busiest.refresh_from_db()
     avatar = busiest.avatar.name.rpartition("/")[2].partition("-")[0]
+    export = f"/{busiest.export.pk.hex}.zip"
     # The search finds them as long as they are there.
+    assert any(export in place for place in places_of([EMAIL])[EMAIL])
     assert set(places_of([*PLANTED, avatar])) == {*PLANTED, avatar}
 
     if by_staff:

@@ -1,6 +1,8 @@
 """Looking for words in all that is kept: each column of each table, files, sessions, tasks, the cache."""
 
 from collections.abc import Collection, Iterator
+from typing import IO
+from zipfile import ZipFile, is_zipfile
 
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
@@ -46,10 +48,17 @@ def _cells() -> Iterator[tuple[str, str]]:
                     yield f"{table}.{column}", bytes(cell).decode("latin-1") if raw else str(cell)
 
 
+def _content(file: IO[bytes]) -> bytes:
+    if not is_zipfile(file):
+        return file.read()
+    packed = ZipFile(file)
+    return b"".join(map(packed.read, packed.namelist()))
+
+
 def _files(storage: Storage, folder: str) -> Iterator[tuple[str, str]]:
     folders, files = storage.listdir(folder)
     for name in files:
         with storage.open(f"{folder}/{name}".lstrip("/")) as file:
-            yield f"{folder}/{name}", f"{name} {file.read().decode('latin-1')}"
+            yield f"{folder}/{name}", f"{name} {_content(file).decode('latin-1')}"
     for name in folders:
         yield from _files(storage, f"{folder}/{name}".lstrip("/"))

@@ -30,6 +30,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
         "ENV_FILE": str(folder / ".env"),
         "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
         "MEDIA_ROOT": str(folder / "media"),
+        "PRIVATE_ROOT": str(folder / "private"),
         **variables,
     }
 

@@ -188,6 +188,7 @@ PAGES = {
     "people_user_give_roles": "person",
     "people_user_keep": "person",
     "people_user_stop_keeping": "kept",
+    "people_user_export_data": "person",
     "people_user_erase": "person",
     "auth_user_password_change": "person",
     "people_role_changelist": None,

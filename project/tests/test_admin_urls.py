@@ -75,6 +75,7 @@ TABLE = {
     "people_user_take_roles": ADMINISTRATOR,
     "people_user_keep": PEOPLE,
     "people_user_stop_keeping": PEOPLE,
+    "people_user_export_data": PEOPLE,
     "people_user_erase": ADMINISTRATOR,
     "payments_payment_changelist": MONEY,
     "payments_payment_add": NOBODY,

@@ -16,7 +16,7 @@ from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment
 from payments.tests.factories import PaymentFactory
-from people.models import User
+from people.models import PersonalExport, User
 from people.one_time_links import password_reset_link, reactivation_link
 from people.tests.factories import PASSWORD, UserFactory
 from people.tokens import issue_pair, user_of_refresh_token
@@ -245,6 +245,8 @@ TABLE = [
         "401 403 204 403 403", state=person_state),
     Row("delete_user", lambda w: ("DELETE", f"users/{w.caller.pk}"),
         "401 204 204 204 409", state=caller_state, variant="own, the last administrator's not"),
+    Row("request_export", lambda w: ("POST", "users/me/export"), "401 202 202 202 202",
+        state=own(PersonalExport)),
     Row("set_avatar", lambda w: ("UPLOAD", "users/me/avatar"), SIGNED_IN, state=caller_state),
     Row("delete_avatar", with_avatar, "401 204 204 204 204",
         state=lambda w: bool(User.objects.get(pk=w.caller.pk).avatar)),

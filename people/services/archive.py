@@ -1,0 +1,91 @@
+"""What an export holds: one JSON file for each table that the registry names, and the pictures."""
+
+from collections.abc import Iterator
+from typing import IO, Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db.models import F, FileField, Model
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+from orjson import OPT_UTC_Z, dumps
+
+from people.models import User
+from people.personal_data.fates import Table
+from people.personal_data.log import entries_about
+from people.personal_data.registry import REGISTRY
+
+# Rows that are in memory at once.
+PAGE = 2000
+# What tells a reader which row a number means.
+TITLES = ("title", "name")
+
+
+def write_archive(user: User, file: IO[bytes]) -> None:
+    """Write all that is kept of a person, in their language, however much it is."""
+    tables = [table for table in REGISTRY if table.exported]
+    with override(user.language), ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("README.txt", _read_me(tables))
+        for table in tables:
+            _write_table(archive, table, user)
+
+
+def _read_me(tables: list[Table]) -> str:
+    """Say what is in which file."""
+    intro = _(
+        "All that %(school)s keeps about you, as of %(date)s. Each file is a list in JSON, which any "
+        "text editor opens; the pictures are in their own folder."
+    ) % {"school": settings.SCHOOL_NAME, "date": f"{timezone.localtime():%Y-%m-%d %H:%M %Z}"}
+    lines = (f"{table.file}.json: {_plural(table.get_model())}" for table in tables)
+    return "\n".join([intro, "", *lines, ""])
+
+
+def _plural(model: type[Model]) -> str:
+    return capfirst(str(model._meta.verbose_name_plural))
+
+
+def _write_table(archive: ZipFile, table: Table, user: User) -> None:
+    files = [
+        field.name
+        for field in table.get_model()._meta.concrete_fields
+        if isinstance(field, FileField) and field.name in table.exported
+    ]
+    pictures = []
+    with archive.open(f"{table.file}.json", "w", force_zip64=True) as entry:
+        separator = b"[\n"
+        for row in _rows(table, user):
+            for name in filter(row.get, files):
+                pictures.append(row[name])
+                row[name] = f"pictures/{row[name]}"
+            entry.write(separator + dumps(row, default=str, option=OPT_UTC_Z))
+            separator = b",\n"
+        entry.write(b"\n]\n" if separator == b",\n" else b"[]\n")
+    for name in pictures:
+        if default_storage.exists(name):
+            with default_storage.open(name) as picture:
+                archive.writestr(f"pictures/{name}", picture.read(), ZIP_STORED)
+
+
+def _rows(table: Table, user: User) -> Iterator[dict[str, Any]]:
+    """The rows of a person in the order of their keys, a page at a time."""
+    rows = table.rows_of(user.pk) if table.of else entries_about(user.pk)
+    rows = rows.order_by("pk").values("pk", *table.exported, **_titles(table))
+    page = list(rows[:PAGE])
+    while page:
+        last = page[-1]["pk"]
+        yield from page
+        page = list(rows.filter(pk__gt=last)[:PAGE])
+
+
+def _titles(table: Table) -> dict[str, F]:
+    """Columns beside those that only hold the number of another row."""
+    titles = {}
+    for name in table.exported:
+        related = table.get_model()._meta.get_field(name).related_model
+        for title in TITLES:
+            if isinstance(related, type) and title in {f.name for f in related._meta.fields}:
+                titles[f"{name}_{title}"] = F(f"{name}__{title}")
+    return titles
