@@ -3,7 +3,7 @@ still applies when it runs."""
 
 from people import tokens
 from people.models import User
-from people.services import exports
+from people.services import books, exports
 from people.services.inactivity import sweep
 from project.common.background.queue import enqueue
 from project.mail.services import send_to_one
@@ -50,3 +50,8 @@ def make_export(export_id: str) -> str:
 def forget_old_exports() -> str:
     """Delete exports whose week is over; to be scheduled once a day."""
     return f"{exports.forget_old_exports()} exports forgotten"
+
+
+def forget_old_books() -> str:
+    """Delete payments of erased people that the law no longer asks for; to be scheduled once a day."""
+    return f"{books.forget_old_payments()} payments forgotten"

@@ -258,6 +258,8 @@ SCHOOL_EMAIL = env.str("SCHOOL_EMAIL", default="")
 PAYMENT_INSTRUCTIONS_CASH = env.str("PAYMENT_INSTRUCTIONS_CASH", default="", multiline=True)
 PAYMENT_INSTRUCTIONS_TRANSFER = env.str("PAYMENT_INSTRUCTIONS_TRANSFER", default="", multiline=True)
 
+# How long the law has the school keep the payments of people who were erased.
+BOOKS_KEPT = duration("BOOKS_KEPT", "4018d")
 COURSE_UPDATE_QUIET_PERIOD = duration("COURSE_UPDATE_QUIET_PERIOD", "4h")
 CURRENCY = env.str("CURRENCY", default="RUB")
 # Where a phone number without a code of a country is from.

@@ -49,7 +49,7 @@ def _section(table: Table) -> Iterator[str]:
     if table.erased:
         yield f"- Emptied by the erasure, where there is a text with a dash: {_listed(table, names(table.erased))}."
     for why, text in table.kept.items():
-        yield f"- Kept, because {why.because}, until {why.until}: {_listed(table, names(text))}."
+        yield f"- Kept {why.how_long}, because {why.because}: {_listed(table, names(text))}."
     for because, text in table.nothing.items():
         yield f"- Nothing personal ({because}): {_listed(table, names(text))}."
     if table.forgotten:

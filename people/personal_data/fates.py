@@ -12,10 +12,10 @@ EXPORTED = "*"
 
 @dataclass(frozen=True)
 class Why:
-    """A reason to keep something after the erasure, and until when."""
+    """For how long something is kept after the erasure, and why."""
 
+    how_long: str
     because: str
-    until: str
 
 
 @dataclass(frozen=True, kw_only=True)

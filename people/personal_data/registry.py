@@ -3,18 +3,16 @@
 docs/personal-data.md is made of this by `manage.py personal_data`.
 """
 
+from people.models.exports import EXPORTS_KEPT
 from people.personal_data.fates import Table, Why
+from project.common.background.retention import FAILED_TASKS, STAFF_LOG
+from project.mail.tasks import MAILINGS_KEPT
 
-BOOKS = Why("the law has the school keep its books", until="the school deletes its books")
-DECISIONS = Why(
-    "it must stay known who decided about others, now without a name", until="the row goes"
-)
-WORKS = Why("others have bought or follow the course", until="the course is deleted")
-COUNTS = Why("courses count their learners, now without a name", until="the course is deleted")
-ACCOUNT = Why(
-    "payments and courses need an account that they belong to, now without a name",
-    until="the school deletes its books",
-)
+BOOKS = Why("for `BOOKS_KEPT`, by default eleven years", "the law has the school keep its books")
+DECISIONS = Why("as long as its row", "it stays known who decided about others, without a name")
+WORKS = Why("as long as the course", "others have bought or follow it")
+COUNTS = Why("as long as the course", "it counts its learners, without their names")
+ACCOUNT = Why("for good", "payments and courses belong to an account, without a name")
 
 KEYS = "a key, drawn at random or counted up"
 OWN = "a note of the application for itself"
@@ -56,7 +54,7 @@ REGISTRY = (
         of="user",
         file="exports",
         deleted="user requested_at* ready_at*",
-        forgotten="seven days after it was made, with its file",
+        forgotten=f"{EXPORTS_KEPT.days} days after it was made, with its file",
     ),
     Table(
         model="token_blacklist.OutstandingToken",
@@ -73,12 +71,14 @@ REGISTRY = (
     Table(
         model="sessions.Session",
         deleted="session_key session_data expire_date",
+        forgotten="the night after it has expired, two weeks after the log-in",
     ),
     Table(
         model="admin.LogEntry",
         file="log",
         erased="object_repr change_message*",
         kept={DECISIONS: "action_time* user content_type object_id action_flag"},
+        forgotten=f"{STAFF_LOG.period.days} days after the action",
     ),
     # Mail
     Table(
@@ -88,7 +88,7 @@ REGISTRY = (
         deleted="recipient mailing* status* urgent attempts refusals unanswered due_at claim"
         " finished_at* error*",
         where={"claim": None},  # a worker may be sending one, and write down how that went
-        forgotten="90 days after the mail was asked for",
+        forgotten=f"{MAILINGS_KEPT.days} days after the mail was asked for",
     ),
     Table(
         model="mail.Mailing",
@@ -96,7 +96,7 @@ REGISTRY = (
             "which mail it is, not to whom": "kind key subject_id title searched state"
             " listed_up_to listing_attempts due_at created_at"
         },
-        forgotten="90 days after it was asked for",
+        forgotten=f"{MAILINGS_KEPT.days} days after it was asked for",
     ),
     Table(
         model="mail.MailServer",
@@ -266,7 +266,7 @@ REGISTRY = (
             "tasks take keys, and the words of their errors have addresses masked": "name func hook"
             " args kwargs result group cluster started stopped success attempt_count"
         },
-        forgotten="of those that succeeded only the last hundred stay",
+        forgotten=f"{FAILED_TASKS.period.days} days after they failed; of the others the last hundred stay",
     ),
     Table(
         model="django_q.Schedule",

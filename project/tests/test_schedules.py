@@ -40,6 +40,8 @@ def test_what_runs_when() -> None:
         "pictures": 1440,
         "inactivity": settings.INACTIVITY_SWEEP_CRON,
         "expired-tokens": "15 4 * * *",
+        "old-records": "50 4 * * *",
+        "old-books": "55 4 * * *",
         "old-exports": "20 4 * * *",
         "old-keys": "25 4 * * *",
         "old-mails": "45 4 * * *",

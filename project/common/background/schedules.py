@@ -36,6 +36,10 @@ SCHEDULES = (
     Schedule("figures", "project.admin_site.tasks.count_figures", minutes=10),
     Schedule("inactivity", "people.tasks.sweep_inactive", cron=settings.INACTIVITY_SWEEP_CRON),
     Schedule("expired-tokens", "people.tasks.forget_expired_tokens", cron="15 4 * * *"),
+    Schedule(
+        "old-records", "project.common.background.tasks.forget_old_records", cron="50 4 * * *"
+    ),
+    Schedule("old-books", "people.tasks.forget_old_books", cron="55 4 * * *"),
     Schedule("old-exports", "people.tasks.forget_old_exports", cron="20 4 * * *"),
     Schedule("old-keys", "payments.tasks.forget_old_keys", cron="25 4 * * *"),
     Schedule("old-mails", "project.mail.tasks.forget_old_mails", cron="45 4 * * *"),

@@ -9,6 +9,12 @@ from project.common.background.queue import (
     forget_older_successes,
     forget_unanswered,
 )
+from project.common.background.retention import (
+    FAILED_TASKS,
+    SESSIONS,
+    STAFF_LOG,
+    forget_old_rows,
+)
 from project.common.background.schedules import SCHEDULES
 from project.common.old_pictures import convert_pictures
 
@@ -41,3 +47,10 @@ def convert_old_pictures(field: int = 0, after: int = 0) -> str:
     if done.rest is not None:
         enqueue(CONVERT, *done.rest)
     return f"{done.converted} pictures converted"
+
+
+def forget_old_records() -> str:
+    """Delete what is kept of sessions, failed tasks and the doings of staff once its time is over; to
+    be scheduled once a day."""
+    deleted = [forget_old_rows(kept) for kept in (SESSIONS, FAILED_TASKS, STAFF_LOG)]
+    return "{} sessions, {} failed tasks, {} entries of the log forgotten".format(*deleted)
