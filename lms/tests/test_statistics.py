@@ -85,13 +85,21 @@ def test_author_and_administrators_see_payments_by_state_and_moderators_do_not(
 ):
     PaymentFactory.create(course=course, amount=Decimal("100.50"), paid=True)
     PaymentFactory.create(course=course, amount=Decimal("20.00"), paid=True)
-    PaymentFactory.create(course=None, lesson=course.lessons.first(), amount=Decimal("7.00"))
+    PaymentFactory.create(course=course, amount=Decimal("5.00"), paid=True, currency="USD")
+    PaymentFactory.create(
+        course=None, lesson=course.lessons.first(), amount=Decimal("7.00"), currency="EUR"
+    )
+    # Its page at Stripe is not made yet.
+    PaymentFactory.create(course=course, method="stripe")
     PaymentFactory.create(course=CourseFactory.create(), amount=Decimal("1000.00"))
     path = f"courses/{course.pk}/statistics"
     sums = api(author).get(path).json()["payments"]
-    assert [(one["status"], one["count"], one["amount"]) for one in sums] == [
-        ("paid", 2, "120.50"),
-        ("pending", 1, "7.00"),
+    assert [
+        tuple(one[name] for name in ("status", "count", "amount", "currency")) for one in sums
+    ] == [
+        ("paid", 2, "120.50", "RUB"),
+        ("paid", 1, "5.00", "USD"),
+        ("pending", 1, "7.00", "EUR"),
     ]
     assert api(administrator).get(path).json()["payments"] == sums
     assert api(moderator).get(path).json()["payments"] is None

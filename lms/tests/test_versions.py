@@ -1,10 +1,12 @@
 """Nobody's edit is lost: who says which version they have seen is refused when there is another."""
 
+from datetime import timedelta
 from functools import partial
 from io import BytesIO
 from typing import Any
 
 import pytest
+import time_machine
 from PIL import Image
 
 from lms.models import Course, Lesson
@@ -47,6 +49,19 @@ def test_an_edit_over_somebody_else_s_is_refused(api, author, moderator, lesson,
     assert api(author).get(path).json()["title"] == "Theirs"
     again = api(author).patch(path, {"title": "Mine"}, headers={"If-Match": theirs["ETag"]})
     assert again.json()["title"] == "Mine"
+
+
+@pytest.mark.parametrize("hours", [0, -1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_edit_makes_a_later_version_whatever_the_clock_says(api, author, lesson, kind, hours):
+    client, path = api(author), path_of(lesson, kind)
+    told = [client.get(path)]
+    at = lesson.course.updated_at + timedelta(hours=hours)
+    with time_machine.travel(at, tick=False):
+        told += [client.patch(path, {"title": title}) for title in ("One", "Two")]
+    assert len({answer["ETag"] for answer in told}) == 3
+    times = [answer.json()["updated_at"] for answer in told]
+    assert times == sorted(times)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -64,8 +64,8 @@ class DisputeQuerySet(models.QuerySet["Dispute"]):
         return self.filter(status__in=OPEN)
 
     def to_answer(self) -> Self:
-        """Disputes that are lost if nobody sends evidence, the most urgent first."""
-        return self.filter(status__in=TO_ANSWER).order_by("evidence_due_by", "pk")
+        """Disputes that are lost if nobody sends evidence."""
+        return self.filter(status__in=TO_ANSWER)
 
     def standing(self) -> Self:
         """Disputes that are open or were lost."""

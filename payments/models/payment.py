@@ -283,9 +283,10 @@ class Payment(MadeAtStripe, DerivedModel):
     @property
     def taken(self) -> tuple[Decimal, str]:
         """The sum that was taken from the buyer, as far as we have heard of it, and its currency."""
-        if self.awaits_decision and self.received_amount is not None:
-            return self.received_amount, self.received_currency
-        return self.amount, self.currency
+        if not self.awaits_decision:
+            return self.amount, self.currency
+        assert self.received_amount is not None  # noqa: S101 - `awaits_decision`
+        return self.received_amount, self.received_currency
 
     def book_received(self) -> None:
         """Let the sum be the one that came."""

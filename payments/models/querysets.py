@@ -132,13 +132,13 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
             exact |= Q(pk=int(text))
         return find(self, exact, contains(text, "searched"), of=Owners("payer", payers))
 
-    def processing_too_long(self, *, at: datetime | None = None) -> Self:
+    def processing_too_long(self, *, at: datetime) -> Self:
         """Payments whose money has been on its way for over a week, with `moved_at`: since when."""
         moves = apps.get_model("payments", "PaymentMove")  # in a module that imports this one
         last = moves.objects.filter(payment=OuterRef("pk")).order_by("-id")
         moved_at = Subquery(last.values("created_at")[:1])
         since = Coalesce(moved_at, "created_at")
-        before = (at or timezone.now()) - PROCESSING_AT_MOST
+        before = at - PROCESSING_AT_MOST
         processing = self.filter(status=PaymentStatus.PROCESSING, created_at__lt=before)
         return processing.annotate(moved_at=since).filter(moved_at__lt=before)
 

@@ -16,7 +16,7 @@ from payments.models.findings import WORDS
 from payments.provider.reading import read_refund
 from payments.services import books, consistency, findings, not_understood, refunds, staff
 from payments.tests.events import a_refund, an_event
-from payments.tests.factories import PaymentFactory, RefundFactory
+from payments.tests.factories import FindingFactory, PaymentFactory, RefundFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -300,21 +300,23 @@ def test_what_another_check_saw_meanwhile_stays_seen(lost):
 def test_a_payment_that_is_processed_for_over_a_week_is_found():
     week, second = timedelta(days=7), timedelta(seconds=1)
 
-    def processing(moved, created):
+    def processing(moved, created, *earlier):
         payment = PaymentFactory.create(status="processing", created_at=NOW - created)
-        if moved:
+        for age in filter(None, (*earlier, moved)):
             PaymentMove.objects.create(
                 payment=payment,
                 from_status="pending",
                 to_status="processing",
                 source=MoveSource.WEBHOOK,
-                created_at=NOW - moved,
+                created_at=NOW - age,
             )
         return payment
 
     late = processing(week + second, 2 * week)
     processing(week, 2 * week)
     processing(week - second, 2 * week)
+    # It was cancelled before the money came on its way.
+    processing(week - second, 2 * week, 2 * week)
     unknown = processing(None, week + second)
     processing(None, week)
     PaymentFactory.create(status="failed", created_at=NOW - 2 * week)
@@ -379,6 +381,7 @@ def test_another_refund_ends_the_finding_of_the_one_that_failed(at_stripe):
 def test_a_refund_that_was_under_way_already_takes_no_others_place():
     payment = PaymentFactory.create(paid=True, method="stripe", payment_intent_id="pi_1")
     before = timezone.now() - timedelta(days=5)
+    RefundFactory.create(payment=payment, amount=500, refund_id="re_0", created_at=before - DAY)
     first = RefundFactory.create(payment=payment, amount=500, refund_id="re_1", created_at=before)
     second = RefundFactory.create(
         payment=payment, amount=300, refund_id="re_2", status="requested", created_at=before + DAY
@@ -391,6 +394,26 @@ def test_a_refund_that_was_under_way_already_takes_no_others_place():
     assert fates() == [("refund_failed", OPEN)]
     # Stripe's dashboard made the same again before we heard that the first one failed.
     RefundFactory.create(payment=payment, amount=500, refund_id="re_3", created_at=before + DAY)
+    consistency.check_payments()
+    assert fates() == [("refund_failed", REPAIRED)]
+
+
+def test_what_staff_give_back_after_a_failure_takes_its_place_and_what_was_under_way_does_not(
+    at_stripe, administrator
+):
+    failed, now = timezone.now() - DAY, timezone.now()
+    amounts = {"payment": at_stripe, "amount": 500}
+    RefundFactory.create(
+        **amounts, refund_id="re_1", status="failed", created_at=failed - DAY, settled_at=failed
+    )
+    RefundFactory.create(
+        **amounts, refund_id="re_2", by=administrator, created_at=failed - timedelta(hours=1)
+    )
+    consistency.check_payments()
+    assert fates() == [("refund_failed", OPEN)]
+    RefundFactory.create(
+        payment=at_stripe, amount=100, refund_id="re_3", by=administrator, created_at=now
+    )
     consistency.check_payments()
     assert fates() == [("refund_failed", REPAIRED)]
 
@@ -413,6 +436,8 @@ def test_a_refund_that_failed_before_all_went_back_is_nothing_to_look_at():
 
 def test_what_is_seen_once_is_pressing(lost):
     consistency.check_payments()
+    FindingFactory.create(status="repaired", closed_at=timezone.now())
+    FindingFactory.create(kind="price_refused", first_seen_at=NOW, last_seen_at=NOW)
     finding = Finding.objects.pressing().get()
     assert finding.last_seen_at == finding.first_seen_at
     assert str(finding).endswith(f": {lost}")

@@ -117,6 +117,18 @@ def test_staff_decide_beside_the_finding(
     )
 
 
+def test_what_was_asked_for_is_what_the_first_doubt_about_the_sum_says():
+    payment = PaymentFactory.create(paid=True, received_amount=5, received_currency="USD")
+    FindingFactory.create(payment=payment, kind="stripe_says_otherwise")
+    for ours in (["7.00", "EUR"], ["5.00", "USD"]):
+        params = {"ours": ours, "theirs": ["1.00", "EUR"]}
+        reference = f"payment:{ours}"
+        FindingFactory.create(
+            payment=payment, kind="amount_differs", params=params, reference=reference
+        )
+    assert payment.shown_asked == "7.00\N{NO-BREAK SPACE}EUR"
+
+
 def test_beside_other_findings_nobody_refunds(client_of, administrator):
     paid = PaymentFactory.create(paid=True)
     finding = FindingFactory.create(kind="paid_twice", payment=paid)
@@ -169,6 +181,9 @@ def test_another_currency_is_kept_as_well(deliver, learner, course, status):
     assert payment.awaits_decision
     assert (payment.received_amount, payment.received_currency) == (Decimal(1990), "USD")
     assert payment.status == ("failed" if status == "failed" else "processing")
+    staff.accept_amount(payment=payment, by=course.owner, **REASON)
+    payment.refresh_from_db()
+    assert (payment.status, payment.amount, payment.currency) == ("paid", Decimal(1990), "USD")
 
 
 @pytest.mark.parametrize(
@@ -196,7 +211,8 @@ def test_a_sum_that_we_cannot_read_is_found_and_keeps_the_buyer_from_paying_agai
     deliver(an_event("checkout.session.completed", a_session(payment, **paid | unknown)))
     payment.refresh_from_db()
     assert (payment.status, payment.received_amount) == ("processing", None)
-    assert "1,990.00" in Finding.objects.open().get().detail
+    detail = Finding.objects.open().get().detail
+    assert detail == "The amount is 1,990.00\N{NO-BREAK SPACE}RUB here and — at Stripe."
     assert buy().json()["id"] == payment.pk
     assert not can_learn(api, learner, lesson)
 

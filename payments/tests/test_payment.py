@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core import serializers
 
 from payments.models import Payment
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import DisputeFactory, PaymentFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -30,12 +30,18 @@ def test_revenue_is_what_came_since_then_was_kept_and_is_in_our_currency(setting
     paid("0.20", MIDNIGHT + timedelta(days=2) - SECOND)
     paid("5.00", MIDNIGHT + timedelta(days=1) - SECOND)
     paid("7.00", MIDNIGHT)
+    paid("3.00", MIDNIGHT, method="transfer")
     paid("100.00", MIDNIGHT - SECOND)
     paid("200.00", MIDNIGHT, currency="USD")
     paid("400.00", MIDNIGHT, status="refunded")
     PaymentFactory.create(created_at=MIDNIGHT)
+    disputed = {"payment__paid_at": MIDNIGHT, "payment__status": "paid"}
+    DisputeFactory.create(**disputed, payment__amount="800.00", status="lost")
+    DisputeFactory.create(**disputed, payment__amount="9.00", status="won")
     assert Payment.objects.revenue_per_day(since=MIDNIGHT) == [
         (date(2026, 11, 20), "cash", Decimal("12.00")),
+        (date(2026, 11, 20), "stripe", Decimal("9.00")),
+        (date(2026, 11, 20), "transfer", Decimal("3.00")),
         (date(2026, 11, 21), "cash", Decimal("0.30")),
         (date(2026, 11, 21), "stripe", Decimal("0.10")),
         (date(2026, 11, 21), "transfer", Decimal("0.20")),
@@ -78,7 +84,7 @@ def test_a_payment_is_found_by_its_whole_ids_and_parts_of_its_words():
     payment.payer.save()
     for text in ("rea", "LEDGER-7", "cs_test_7", "pi_7", "GONE@", str(payment.pk)):
         assert payment in Payment.objects.found_by_staff(text), text
-    for text in ("LEDGER", "cs_test", "pi_", "9" * 18, "9" * 19, "9" * 30, "-1"):
+    for text in ("LEDGER", "cs_test", "pi_", "9" * 18, "9" * 19, "9" * 30, "9" * 5000, "-1"):
         assert payment not in Payment.objects.found_by_staff(text), text
 
 

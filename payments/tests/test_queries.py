@@ -8,9 +8,9 @@ import time_machine
 from django.utils import timezone
 
 from lms.models import Course
-from payments.models import PaymentMethod, PaymentStatus
+from payments.models import DisputeStatus, PaymentMethod, PaymentStatus
 from payments.schemas import PaymentOut
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import DisputeFactory, PaymentFactory
 from people.tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +73,32 @@ def test_a_payment_is_as_its_row_says(api, administrator, status, minutes):
     assert api(administrator).get(f"payments/{payment.pk}").json() == said
     assert api(administrator).get("payments").json()["items"] == [said]
     assert bool(said["payment_url"]) == (status == "pending" and minutes > 0)
+
+
+@pytest.mark.parametrize("url", ["", "https://checkout.stripe.com/c/pay/cs_test_1"])
+@pytest.mark.parametrize("closes", [None, datetime(2099, 1, 1, tzinfo=UTC)])
+def test_a_page_is_shown_while_it_is_known_to_be_open(api, learner, url, closes):
+    payment = PaymentFactory.create(
+        payer=learner,
+        method="stripe",
+        session_id="cs_1",
+        session_url=url,
+        session_expires_at=closes,
+    )
+    expected = url if url and closes else None
+    assert payment.payment_url == expected
+    assert api(learner).get(f"payments/{payment.pk}").json()["payment_url"] == expected
+
+
+@pytest.mark.parametrize("status", DisputeStatus.values)
+def test_a_payment_is_disputed_until_the_dispute_came_to_nothing(api, learner, status):
+    payment = DisputeFactory.create(payment__payer=learner, status=status).payment
+    PaymentFactory.create(payer=learner, paid=True)
+    over = {"warning_closed", "prevented", "won"}
+    items = api(learner).get("payments?ordering=amount").json()["items"]
+    assert [item["is_disputed"] for item in items] == [status not in over, False]
+    read = api(learner).get(f"payments/{payment.pk}").json()
+    assert read["is_disputed"] == payment.is_disputed == (status not in over)
 
 
 @pytest.mark.parametrize("status", PaymentStatus.values)

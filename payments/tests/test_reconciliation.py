@@ -161,6 +161,20 @@ def test_the_page_for_what_is_paid_otherwise_is_closed_and_no_other(
     assert set(touched) == {pages[name] for name in needless}
 
 
+def test_pages_that_were_dealt_with_longest_ago_are_closed_first_and_some_at_a_time(
+    asked, learner, monkeypatch
+):
+    monkeypatch.setattr("payments.services.reconciliation.BATCH", 1)
+    for name, minutes in (("never", None), ("recent", 5), ("earlier", 9)):
+        free = CourseFactory.create(published=True, price=0)
+        looked = minutes and NOW - timedelta(minutes=minutes)
+        at_stripe(name, payer=learner, course=free, checked_at=looked)
+    closed = [tasks.close_needless_pages() for _run in range(4)]
+    assert closed == ["1 pages closed"] * 3 + ["0 pages closed"]
+    order = [path for path in asked if path.endswith("/expire")]
+    assert order == ["cs_never/expire", "cs_earlier/expire", "cs_recent/expire"]
+
+
 def test_somebodys_payment_sends_for_the_closing_of_their_own_pages_only(
     learner, stranger, administrator, course, run_worker, asked
 ):

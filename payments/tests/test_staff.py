@@ -160,11 +160,16 @@ def test_what_staff_gave_besides_is_of_the_same_person_for_the_same_thing(
     administrator, learner, stranger, course, lesson
 ):
     payment = PaymentFactory.create(payer=learner, course=course)
-    for user, target in ((learner, course), (stranger, course), (learner, lesson)):
+    other = LessonFactory.create(course=course)
+    for user, target in (
+        (learner, course), (stranger, course), (learner, lesson), (learner, other)
+    ):  # fmt: skip
         accesses.grant_access(user=user, target=target, source=AccessSource.GRANT)
     accesses.grant_access(user=learner, target=course, source=AccessSource.ENROLLMENT)
     given = payment.accesses_about()
     assert [(one.user, one.course, one.source) for one in given] == [(learner, course, "grant")]
+    of_lesson = PaymentFactory.create(payer=learner, course=None, lesson=lesson)
+    assert [one.lesson for one in of_lesson.accesses_about()] == [lesson]
     staff.confirm_payment(payment=payment, by=administrator, reason="came")
     assert payment.accesses_about().count() == 2
 

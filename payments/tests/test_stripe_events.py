@@ -20,7 +20,7 @@ from payments.models import (
     StripeOutcome,
 )
 from payments.tests.events import a_charge, a_dispute, a_refund, a_session, an_event
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import PaymentFactory, RefundFactory
 from payments.tests.failures import everything, failing_at
 from project.mail.models import Delivery
 from project.mail.tasks import deliver_mail
@@ -350,6 +350,13 @@ def test_a_refund_that_the_payment_can_t_have_is_noted_only(deliver, paid, chang
     deliver(an_event("refund.created", a_refund(paid, **changes)))
     assert noted() == (paid, "amount differs")
     assert not Refund.objects.exists()
+
+
+def test_a_refund_of_more_than_an_old_nameless_one_left_is_noted_only(deliver, paid):
+    RefundFactory.create(payment=paid, amount=500)
+    deliver(an_event("refund.created", a_refund(paid)))
+    assert noted() == (paid, "amount differs")
+    assert Refund.objects.count() == 1
 
 
 @pytest.mark.parametrize("fact", ["refund", "dispute", "charge"])

@@ -86,7 +86,7 @@ def payments(request: HttpRequest) -> Panel | None:
 
 def _disputes() -> list[Attention]:
     """Those that are lost unless somebody answers in time."""
-    waiting = Dispute.objects.to_answer().order_by()
+    waiting = Dispute.objects.to_answer()
     known = waiting.aggregate(number=Count("pk"), deadline=Min("evidence_due_by"))
     text = ngettext_lazy(
         "%(number)d dispute needs an answer.", "%(number)d disputes need an answer.", "number"
