@@ -1,123 +1,29 @@
-"""Finds in free text the links that lead anywhere but to YouTube (docs/rules.md, 7).
+"""Which links materials may have: those that lead to YouTube (docs/rules.md, 7)."""
 
-The text is not parsed as Markdown, HTML or mail: each has many dialects, and a link is refused if
-any of them would follow it. What is looked for, in the text as typed and as renderers decode it:
-
-- an address with a scheme: `https://…` in every spelling browsers forgive, and any other scheme;
-- `www.…`, and `//host.tld`;
-- the target of a Markdown link or of an HTML attribute with a scheme or `//` of its own (a
-  relative one stays on our site and is not foreign);
-- an e-mail address under an existing top-level domain, because mail clients make it a link;
-- `host.tld/path` under an existing top-level domain;
-- a bare `host.tld` under an existing top-level domain, unless `lms.link_words` knows the word
-  as a file's name, a property, the start of a sentence or a technical name.
-
-Every step is linear in the length of the text: keep the repetitions possessive.
-"""
-
-import html
 import re
-import unicodedata
-from collections.abc import Iterator
-from functools import cache, lru_cache
-from itertools import pairwise
 from urllib.parse import unquote_plus
 
 import ada_url
-from publicsuffixlist import PublicSuffixList
 
-from lms import link_words
 from lms.youtube import is_forwarding_page, is_youtube, stored_address
-
-# Longer ones are refused unread: no address of a video comes near.
-LONGEST_ADDRESS = 2000
-LONGEST_QUOTE = 200
-
-# Kept for documentation: they never exist in the net, and yet are what an example looks like.
-RESERVED_ENDINGS = frozenset({"example", "invalid", "test"})
-LOOK_ALIKES = str.maketrans("асеорхуіјѕһԁԛԝвкмнт", "aceopxyijshdqwbkmht")
-
-INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
-)
-MARKDOWN_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-
-LABEL = r"[\w\-\u0300-\u036f\u0483-\u0489]"
-DOTS = ".。．｡"
-HOST = re.compile(rf"(?<!{LABEL}){LABEL}++(?:[{DOTS}]{LABEL}++)++")
-HOST_DOT = re.compile(rf"[{DOTS}]")
-PROTOCOL_RELATIVE = re.compile(r"(?<![\w:/])//")
-LOCAL_PART_BACKWARDS = re.compile(r"[\w.+\-%!#$&'*=?^{|}~]*+")
-# Where an address ends in running text, for at least one renderer.
-ADDRESS = re.compile(r"[^\s<>\"`\[\](){}|^«»“”„]*+")
-ADDRESS_END = ".,:;!?'*_~…’"
-ENTITY_IN_HOST = re.compile(r"(?i)((?:[a-z]++:)?[\\/]*+[^\\/?#&]*+)&#?\w{1,32};")
-# Within these characters renderers agree about where an address ends.
-PLAIN_ADDRESS = re.compile(r"(?:&amp;|[\w\-.~:/?#@&+=%])*+")
-EMPHASIS = re.compile(r"(?<!\w)_[^_\s]{1,100}_(?!\w)")
-
-# No host begins as `https://…`, `https://<host>` and `https://{host}` do.
-WEB = re.compile(r"(?i)(?:https?|ftps?|wss?):[\\/]++(?![\s<>{}\"'`()$*…,;|«»“”\\/]|\.(?!\w)|\Z)")
-SCHEME = re.compile(r"(?i)(?<![a-z0-9+.\-])([a-z][a-z0-9+.\-]++)://(?=[\w\[%@?/])")
-GLUED_WEB = re.compile(r"(?i)(?:.*[.+\-])?https?")
-# Schemes without slashes. Most of their names are words too, so what follows must fit.
-OPAQUE = re.compile(
-    r"""(?ix) (?<![a-z0-9+.\-]) (?:
-        (?:javascript|livescript|vbscript|mailto|tg) : (?=[!-~])
-      | data : (?=[\w.+\-]+/[\w.+\-]|[;,]\S)
-      | file : (?=[\\/]++[\w.~%])
-      | (?:tel|sms|callto|facetime|whatsapp) : (?=\+?\d)
-      | (?:magnet|viber|sgnl) : (?=\?)
-      | skype : (?=[\w.\-]{1,64}\?)
-      | (?:blob|feed|filesystem|jar|view-source) : (?=[a-z]{2,20}:)
-    )"""
-)
-# Browsers drop tabs and line breaks inside an address.
-SPLIT_SCHEME = re.compile(
-    "(?i)(?<![a-z])(?:"
-    + "|".join(
-        r"[\t\r\n]*+".join(name)
-        for name in ("javascript", "vbscript", "https", "http", "ftp", "data", "mailto", "file")
-    )
-    + r"):(?=[!-~])"
-)
-PATH = re.compile(r"(?::\d{1,5})?/\S|\?\w+=")
-PATH_OF_NUMBERS = re.compile(r"(?::\d{1,5})?/[^\s\d]")
-GOES_ON = re.compile(r"[/?#@\\]|:\d|:[^\s/]{0,100}@")
-LEAVING = re.compile(r"[\x00-\x20]*+(?:[\\/]|[^:]*+:)")
-NOTHING = re.compile(r"(?i)(?:[a-z][a-z0-9+.\-]*+:)?[\\/]*+")
-
-WWW = re.compile(rf"(?i)(?<![\w@\-])www\d{{0,3}}+[{DOTS}](?=\w)")
-
-MARKDOWN_TARGET = re.compile(r"\]\(\s*+(?:<([^<>\n]++)|((?:\\[^\s]|[^\s<>()\[\]\\])++))")
-MARKDOWN_REFERENCE = re.compile(
-    r"(?m)^[ \t>*+\d.)\-]*+\[(?:\\.|[^\[\]\\])++\]:[ \t]*+\n?[ \t]*+<?([^\s<>]++)"
-)
-MARKDOWN_AUTOLINK = re.compile(r"(?i)<([a-z][a-z0-9+.\-]{1,31}+:[^\s<>]*+)>")
-HTML_TARGET = re.compile(
-    r"""(?ix) (?<![\w\-])
-    (?:href|src|srcset|action|formaction|poster|background|cite|ping|longdesc|manifest)
-    \s*+ = \s*+ (?: "([^"<>]++) | '([^'<>]++) | ([^\s"'<>`]++) )"""
-)
-AUTOLINK_ARGUMENTS = re.compile(r"[/?#@%=+]|\d{3}")
-# Relative targets depend on the page: both schemes, because `https:host` is relative to https.
-OUR_PAGES = ("http://our.invalid/", "https://our.invalid/")
+from project.common import links
 
 NESTED_HOST = re.compile(r"[\\/]{2,}+([^\\/?#&\s]*+)")
 
 
 def foreign_link(text: str) -> str | None:
     """Return the first link found that does not lead to YouTube, or None. It is cut for quoting."""
-    for reading in readings(text):
-        for link in links(reading):
-            return link.strip()[:LONGEST_QUOTE]
-    return None
+    return links.first_link(text, allowed=leads_to_youtube)
+
+
+def leaves(target: str) -> bool:
+    """Say whether a target leads away from our site and not to YouTube."""
+    return links.leaves(target, leads_to_youtube)
 
 
 def leads_to_youtube(address: str, base: str | None = None) -> bool:
     """Say where a browser goes: over the web to YouTube, without credentials, port or forwarding."""
-    url = parsed(address, base)
+    url = links.parsed(address, base)
     return (
         url is not None
         and url.protocol in {"http:", "https:"}
@@ -130,220 +36,6 @@ def leads_to_youtube(address: str, base: str | None = None) -> bool:
 def video_address(url: str) -> str | None:
     """Return the address of a video as it is stored, or None if it is not on YouTube."""
     return stored_address(url) if leads_to_youtube(url) else None
-
-
-def readings(text: str) -> list[str]:
-    """Return the text as typed, with HTML entities decoded, and as browsers fold its letters.
-
-    What looks the same is quoted best without invisible characters, so that comes first.
-    """
-    decoded = text
-    for _round in range(3):
-        decoded = html.unescape(decoded)
-    folded = MARKDOWN_ESCAPE.sub(r"\1", INVISIBLE.sub("", decoded))
-    folded = unicodedata.normalize("NFKC", folded).replace("。", ".")
-    return list(dict.fromkeys([INVISIBLE.sub("", text), text, decoded, folded]))
-
-
-def links(text: str) -> Iterator[str]:
-    yield from foreign_targets(text)
-    yield from foreign_schemes(text)
-    spans: list[tuple[int, int]] = []
-    yield from foreign_addresses(text, spans)
-    # `&ab_channel=freeCodeCamp.org` in an address that leads to YouTube is no link of its own.
-    unexplained = without(text, spans)
-    yield from foreign_www(unexplained)
-    yield from foreign_hosts(unexplained)
-
-
-def foreign_targets(text: str) -> Iterator[str]:
-    """Yield what Markdown and HTML make a target whatever it looks like."""
-    for match in MARKDOWN_TARGET.finditer(text):
-        target = match[1] or match[2]
-        if leaves(target) or leaves(MARKDOWN_ESCAPE.sub(r"\1", target)):
-            yield target
-    for match in MARKDOWN_REFERENCE.finditer(text):
-        if leaves(match[1]):
-            yield match[1]
-    for match in MARKDOWN_AUTOLINK.finditer(text):
-        # `vector<std::string>` and `<xs:element>` are program text that nothing answers to.
-        rest = match[1].partition(":")[2].removesuffix("/")
-        if AUTOLINK_ARGUMENTS.search(rest) and leaves(match[1]):
-            yield match[1]
-    for match in HTML_TARGET.finditer(text):
-        target = match[1] or match[2] or match[3]
-        if leaves(target):
-            yield target
-
-
-def leaves(target: str) -> bool:
-    """Say whether a target leads away from our site and not to YouTube."""
-    if not LEAVING.match(target) or NOTHING.fullmatch(target):
-        return False
-    for page in OUR_PAGES:
-        url = parsed(target, page)
-        stays = url is not None and url.hostname == "our.invalid" and url.protocol in page
-        if not stays and not leads_to_youtube(target, page):
-            return True
-    return False
-
-
-def foreign_schemes(text: str) -> Iterator[str]:
-    for match in OPAQUE.finditer(text):
-        yield address_at(text, match.start())
-    for match in SPLIT_SCHEME.finditer(text):
-        if any(letter.isspace() for letter in match[0]):
-            yield match[0] + address_at(text, match.end())
-    for match in SCHEME.finditer(text):
-        if not GLUED_WEB.fullmatch(match[1]):
-            yield address_at(text, match.start())
-
-
-def foreign_addresses(text: str, spans: list[tuple[int, int]]) -> Iterator[str]:
-    """Yield foreign `https://…`; add to `spans` where those are that lead to YouTube."""
-    for match in WEB.finditer(text):
-        address = address_at(text, match.start())
-        if leads_to_youtube(address):
-            spans.append((match.start(), end_of_known(text, match.start())))
-        else:
-            yield address
-
-
-def foreign_www(text: str) -> Iterator[str]:
-    for match in WWW.finditer(text):
-        address = address_at(text, match.start())
-        if not leads_to_youtube(f"http://{address}"):
-            yield address
-
-
-def foreign_hosts(text: str) -> Iterator[str]:
-    """Yield e-mail addresses and hosts without a scheme that do not lead to YouTube."""
-    known_until = 0
-    for match in HOST.finditer(text):
-        if match.start() < known_until:
-            continue
-        name = match[0].strip("-_")
-        start = match.start() + match[0].index(name)
-        parts = HOST_DOT.split(name)
-        local_part = mail_name(text, start)
-        if local_part and exists(parts):
-            yield f"{local_part}@{name}"
-        if not is_link(text, start, name, parts):
-            yield from hosts_glued_to_sentence(parts)
-            continue
-        address = address_at(text, start) if GOES_ON.match(text, start + len(name)) else name
-        if leads_to_youtube(f"http://{address}"):
-            known_until = end_of_known(text, start)
-        else:
-            yield address
-
-
-def mail_name(text: str, host_start: int) -> str:
-    """Return what stands before the `@` before the host, empty if nothing does."""
-    if text[host_start - 1 : host_start] != "@":
-        return ""
-    before = text[max(0, host_start - 65) : host_start - 1]
-    match = LOCAL_PART_BACKWARDS.match(before[::-1])
-    name = match[0][::-1] if match else ""
-    return name if any(letter.isalnum() for letter in name) else ""
-
-
-def is_link(text: str, start: int, name: str, parts: list[str]) -> bool:
-    end = start + len(name)
-    if len(parts) == 4 and all(part.isdecimal() for part in parts):
-        return PATH_OF_NUMBERS.match(text, end) is not None  # not `10.0.0.0/8`
-    if is_bare_link(parts):
-        return True
-    marked = PROTOCOL_RELATIVE.match(text, start - 2) is not None
-    inside_path = text[start - 1 : start] in {"/", "\\"}
-    with_path = not inside_path and PATH.match(text, end) is not None
-    return (marked or with_path) and exists(parts)
-
-
-def is_bare_link(parts: list[str]) -> bool:
-    """Say whether a mail client makes this host a link though it stands alone in the text."""
-    ending = parts[-1].lower()
-    if not exists(parts) or parts[-1] in link_words.SENTENCE_STARTS:
-        return False
-    if ".".join(parts[-2:]).lower() in link_words.NAMES:
-        return len(parts) > 2
-    if parts[-2].lower() in link_words.OBJECTS:
-        return ending in link_words.CERTAIN_ENDINGS
-    if ending in link_words.TEXT_ENDINGS:
-        # `evil.com.py` is under a registry of names, `tests.main.py` is not.
-        return len(parts) > len(registry(parts).split(".")) > 1
-    return True
-
-
-def hosts_glued_to_sentence(parts: list[str]) -> Iterator[str]:
-    """Yield `evil.com` of `evil.com.Там`: mail clients differ about where such a host ends."""
-    for index, (part, following) in enumerate(pairwise(parts[:20])):
-        host = parts[: index + 1]
-        certain = index > 0 and part.lower() in link_words.CERTAIN_ENDINGS
-        glued = following[:1].isupper() or part.isascii() != following.isascii()
-        if certain and glued and is_bare_link(host) and not is_youtube(".".join(host).lower()):
-            yield ".".join(host)
-
-
-def exists(parts: list[str]) -> bool:
-    """Say whether the last part is a top-level domain, or looks like one letter by letter."""
-    ending = parts[-1].lower()
-    if registry(parts) or ending in RESERVED_ENDINGS or ending.startswith("xn--"):
-        return True
-    mixed = any(letter.isascii() for letter in ending)
-    return mixed and bool(registry([ending.translate(LOOK_ALIKES)]))
-
-
-def registry(parts: list[str]) -> str:
-    """Return the ending under which names are given out: `com`, `co.uk`; empty if there is none."""
-    return registry_of(".".join(parts[-4:]))
-
-
-@lru_cache(maxsize=1000)
-def registry_of(host: str) -> str:
-    return public_suffixes().publicsuffix(host) or ""
-
-
-@cache
-def public_suffixes() -> PublicSuffixList:
-    # Cached instead of a constant: reading the list takes a tenth of a second.
-    return PublicSuffixList(accept_unknown=False, only_icann=True)
-
-
-def address_at(text: str, start: int) -> str:
-    """Return the address that begins here, cut where a renderer would end it."""
-    match = ADDRESS.match(text, start, start + LONGEST_ADDRESS + 1)
-    address = match[0] if match else ""
-    if before_entity := ENTITY_IN_HOST.match(address):
-        address = before_entity[1]
-    return address.rstrip(ADDRESS_END)
-
-
-def end_of_known(text: str, start: int) -> int:
-    """Return where an address that leads to YouTube ends for every renderer alike."""
-    match = PLAIN_ADDRESS.match(text, start, start + LONGEST_ADDRESS)
-    if match is None or EMPHASIS.search(match[0]):
-        return start
-    return match.end()
-
-
-def without(text: str, spans: list[tuple[int, int]]) -> str:
-    """Return the text with a space in the place of each span; both ends of the spans are in order."""
-    pieces, done = [], 0
-    for start, end in spans:
-        pieces.append(text[done:start])
-        done = end
-    return " ".join([*pieces, text[done:]])
-
-
-def parsed(address: str, base: str | None = None) -> ada_url.URL | None:
-    """Return the address as browsers read it (WHATWG), or None if they would not follow it."""
-    if len(address) > LONGEST_ADDRESS:
-        return None
-    try:
-        return ada_url.URL(address, base=base)
-    except ValueError:
-        return None
 
 
 def forwards(url: ada_url.URL) -> bool:

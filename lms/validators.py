@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from lms import links
+from project.common.links import LONGEST_QUOTE
 from project.common.money import fits_currency, highest_charge, lowest_charge, shown
 
 
@@ -34,7 +35,7 @@ def foreign_link(link: str) -> ValidationError:
     return ValidationError(
         _("Only links to YouTube are allowed here, not “%(link)s”."),
         code="foreign_link",
-        params={"link": link[: links.LONGEST_QUOTE]},
+        params={"link": link[:LONGEST_QUOTE]},
     )
 
 
