@@ -46,11 +46,13 @@ def _email(text: str) -> str:
     return address
 
 
-def _one_line(text: object) -> object:
-    """Make runs of spaces and line breaks one space; null is an empty text."""
+def _trimmed(text: object) -> object:
+    """Make runs of spaces one space, line by line; null is an empty text."""
     if text is None:
         return ""
-    return " ".join(text.split()) if isinstance(text, str) else text
+    if not isinstance(text, str):
+        return text
+    return "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
 
 
 Email = Annotated[
@@ -91,21 +93,21 @@ Name = Annotated[
     str,
     StringConstraints(max_length=150),
     STORABLE,
-    BeforeValidator(_one_line),
+    BeforeValidator(_trimmed),
     _or_null(maxLength=150, examples=["Anna"]),
 ]
 City = Annotated[
     str,
     StringConstraints(max_length=100),
     STORABLE,
-    BeforeValidator(_one_line),
+    BeforeValidator(_trimmed),
     _or_null(maxLength=100, examples=["Kazan"]),
 ]
 Phone = Annotated[
     str,
     StringConstraints(max_length=LONGEST_PHONE),
     STORABLE,
-    BeforeValidator(_one_line),
+    BeforeValidator(_trimmed),
     _or_null(
         maxLength=LONGEST_PHONE,
         examples=["+79161234567", "8 (916) 123-45-67"],

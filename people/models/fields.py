@@ -6,7 +6,7 @@ from django import forms
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from people.validators import read_phone, validate_phone
+from people.validators import read_phone, validate_name, validate_phone
 from project.common.mailboxes import canonical
 
 if TYPE_CHECKING:
@@ -71,6 +71,17 @@ class PhoneField(_CharField):
     def formfield(self, **options: Any) -> Any:
         longest = {"form_class": PhoneInput, "max_length": LONGEST_PHONE}
         return super().formfield(**{**longest, **options})
+
+    def deconstruct(self) -> Any:
+        """For migrations a plain field."""
+        name, _path, args, options = super().deconstruct()
+        return name, "django.db.models.CharField", args, options
+
+
+class NameField(_CharField):
+    """What a person or a place is called (docs/rules.md, 2.12)."""
+
+    default_validators = [validate_name]
 
     def deconstruct(self) -> Any:
         """For migrations a plain field."""

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from people.hashers import composed, hash_of
 from people.models.choices import BlockReason, Language
-from people.models.fields import MailboxField, PhoneField
+from people.models.fields import MailboxField, NameField, PhoneField
 from people.models.querysets import (
     DEMO_DOMAIN,
     LAST_SEEN,
@@ -81,8 +81,10 @@ class User(DerivedModel, AbstractUser):
 
     username = None  # type: ignore[assignment]
     email = MailboxField(_("email"), unique=True, validators=[validate_mailbox])
+    first_name = NameField(_("first name"), max_length=150, blank=True)
+    last_name = NameField(_("last name"), max_length=150, blank=True)
     phone = PhoneField(_("phone"), max_length=16, blank=True, validators=[validate_phone])
-    city = models.CharField(_("city"), max_length=100, blank=True)
+    city = NameField(_("city"), max_length=100, blank=True)
     avatar = models.ImageField(_("avatar"), upload_to=random_name("avatars"), blank=True)
     language = models.CharField(
         _("language"), max_length=2, choices=Language, default=Language.ENGLISH

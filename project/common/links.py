@@ -114,9 +114,18 @@ def first_link(text: str, *, allowed: Allowed) -> str | None:
     return None
 
 
-def nothing(_address: str, _base: str | None) -> bool:
-    """Allow no link."""
-    return False
+def any_link(text: str) -> str | None:
+    """Return the first link found, or word that is a host under an existing top-level domain: where
+    nobody writes of programs, `play.live` is no property. It is cut for quoting."""
+    link = first_link(text, allowed=lambda _address, _base: False)
+    return link or next((host for reading in readings(text) for host in hosts(reading)), None)
+
+
+def hosts(text: str) -> Iterator[str]:
+    for match in HOST.finditer(text):
+        name = match[0].strip("-_")
+        if exists(HOST_DOT.split(name)):
+            yield name[:LONGEST_QUOTE]
 
 
 def readings(text: str) -> list[str]:
