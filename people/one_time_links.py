@@ -1,15 +1,18 @@
 """Links that a person gets by mail: each works once, for `PASSWORD_RESET_TIMEOUT`.
 
-The addresses are pages of the front end; what they carry is what the two `…/confirm` operations take.
+The addresses are pages of the front end, and what they carry is what the two `…/confirm` operations
+take; those for the staff are pages of the application itself.
 """
 
 from datetime import datetime
 from typing import override
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
@@ -56,7 +59,15 @@ reactivation_tokens = LinkTokenGenerator("reactivation")
 
 
 def password_reset_link(user: User) -> str:
-    return password_reset_page(_uid(user), password_reset_tokens.make_token(user))
+    """To a page of the front end; for the staff, to one of the application itself, where they work."""
+    token = password_reset_tokens.make_token(user)
+    if user.is_staff:
+        return _own_page("admin_password_link", _uid(user), token)
+    return password_reset_page(_uid(user), token)
+
+
+def _own_page(name: str, *parts: str) -> str:
+    return f"{settings.SITE_URL}{reverse(name, args=parts)}"
 
 
 def reactivation_link(user: User) -> str:

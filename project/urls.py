@@ -34,6 +34,7 @@ urlpatterns = [
     path("api/v1/openapi.json", document_view(api)),
     path("api/v1/", api.urls),
     path("payments/", include("payments.urls")),
+    path("admin/", include("project.admin_site.urls")),
     path("admin/", admin.site.urls),
     path("unsubscribe/<str:token>/", unsubscribe_by_link, name="unsubscribe"),
     path("exports/<str:token>/", download_export, name="export"),

@@ -47,15 +47,21 @@ def request_password_reset(*, email: str) -> None:
     enqueue("people.tasks.send_password_reset_mail", account, token_hex(16))
 
 
+def account_of_link(uid: str, token: str) -> User:
+    """Return whose password the link sets. Raises InvalidLink."""
+    user: User | None = User.objects.not_erased().filter(named_by(uid)).first()
+    if user is None or not password_reset_tokens.check_token(user, token):
+        raise InvalidLink
+    return user
+
+
 def confirm_password_reset(*, uid: str, token: str, new_password: str) -> User:
     """Give the account of a link a new password and end all its tokens; return the account.
 
     A block stays: the new password lets nobody in whom staff has blocked.
     Raises InvalidLink, ValidationError of `new_password` (the link stays good then).
     """
-    user = User.objects.not_erased().filter(named_by(uid)).first()
-    if user is None or not password_reset_tokens.check_token(user, token):
-        raise InvalidLink
+    user = account_of_link(uid, token)
     encoded = checked_hash(new_password, user=user, field="new_password")
     with transaction.atomic():
         user = lock_account(user.pk)

@@ -1,0 +1,19 @@
+"""Pages beside the admin's own for who can't log in yet: without a password, or having lost it."""
+
+from django.urls import path
+
+from project.admin_site import password_pages
+from project.admin_site.mail_links import keep_link
+
+urlpatterns = [
+    path("password-reset/", password_pages.ask_for_link, name="admin_password_forgotten"),
+    path("password-reset/sent/", password_pages.link_sent, name="admin_password_link_sent"),
+    path("password-reset/new/", password_pages.choose, name="admin_password_choose"),
+    path("password-reset/done/", password_pages.done, name="admin_password_done"),
+    path(
+        "password-reset/<str:uid>/<str:token>/",
+        keep_link,
+        {"page": "admin_password_choose"},
+        name="admin_password_link",
+    ),
+]
