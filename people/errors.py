@@ -64,3 +64,15 @@ class AccountErased(Conflict):
 class NotAdministrator(Conflict):
     code = "not_administrator"
     message = _("This account does not belong to an administrator.")
+
+
+class NotInvited(Conflict):
+    code = "not_invited"
+    message = _("This person has already accepted the invitation, or it was withdrawn.")
+
+
+class NotComeYet(Conflict):
+    code = "not_come_yet"
+    message = _(
+        "They haven't accepted their invitation yet. Withdraw it and invite them again with the right role."
+    )

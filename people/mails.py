@@ -17,10 +17,11 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from people.models import BlockReason, PersonalExport, User
+from people.models import BlockReason, Invitation, PersonalExport, User
 from people.models.exports import EXPORTS_KEPT
-from people.one_time_links import password_reset_link, reactivation_link
-from project.mail.kinds import Letter, MailKind, Skip, render
+from people.models.roles import title_of
+from people.one_time_links import invitation_link, password_reset_link, reactivation_link
+from project.mail.kinds import Letter, MailKind, Skip, render, seller
 
 
 class AccountMail(MailKind):
@@ -59,6 +60,26 @@ class PasswordResetMail(AccountMail):
 
     def context(self, person: User) -> dict[str, object]:
         return {"link": password_reset_link(person), "lifetime": _lifetime_of_links()}
+
+
+class InvitationMail(AccountMail):
+    """The link by which somebody comes into an account that staff made for them."""
+
+    label = _("invitation")
+    template = "invitation"
+
+    def reason_against(self, person: User) -> str:
+        return "" if person.is_awaited else gettext_noop("accepted or withdrawn")
+
+    def context(self, person: User) -> dict[str, object]:
+        invitation: Invitation = person.invitation
+        return {
+            "link": invitation_link(invitation),
+            "by": invitation.invited_by,
+            "roles": [title_of(role) for role in invitation.roles.order_by("pk")],
+            "expires_at": invitation.expires_at,
+            "school": seller(),
+        }
 
 
 class ReactivationMail(AccountMail):

@@ -1,7 +1,7 @@
 """Links that a person gets by mail: each works once, for `PASSWORD_RESET_TIMEOUT`.
 
 The addresses are pages of the front end, and what they carry is what the two `…/confirm` operations
-take; those for the staff are pages of the application itself.
+take; those for the staff are pages of the application itself. An invitation lives longer.
 """
 
 from datetime import datetime
@@ -11,12 +11,13 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.core.signing import BadSignature, Signer
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from people.models import User
+from people.models import Invitation, User
 from project.common.frontend import password_reset_page, reactivation_page
 
 UID_BYTES = 16
@@ -64,6 +65,24 @@ def password_reset_link(user: User) -> str:
     if user.is_staff:
         return _own_page("admin_password_link", _uid(user), token)
     return password_reset_page(_uid(user), token)
+
+
+def invitation_link(invitation: Invitation) -> str:
+    token = _invitation_signer().signature(invitation.state)
+    return _own_page("admin_invitation_link", _uid(invitation.user), token)
+
+
+def is_token_of(invitation: Invitation, token: str) -> bool:
+    """Say whether the token is that of the latest mail about the invitation, however old."""
+    try:
+        _invitation_signer().unsign(f"{invitation.state}:{token}")
+    except BadSignature:
+        return False
+    return True
+
+
+def _invitation_signer() -> Signer:
+    return Signer(salt="people.links.invitation")
 
 
 def _own_page(name: str, *parts: str) -> str:

@@ -3,7 +3,7 @@
 Seeing is `visible_to` in models.py.
 """
 
-from people.models import User
+from people.models import Invitation, User
 
 
 def can_read_in_full(user: User, person: User) -> bool:
@@ -39,6 +39,18 @@ def can_manage(user: User, person: User) -> bool:
 def can_erase(user: User, person: User) -> bool:
     """Nobody themselves here: the API has an operation for that."""
     return user.pk != person.pk and user.has_perm("people.delete_user") and can_manage(user, person)
+
+
+def can_invite(user: User) -> bool:
+    """Make accounts for others, who choose their password themselves."""
+    return can_change_people(user) and user.has_perm("people.add_user")
+
+
+def can_invite_again(user: User, person: User) -> bool:
+    """Whoever invites; where roles wait, who gives them."""
+    invitation: Invitation | None = getattr(person, "invitation", None)
+    gives_roles = invitation is not None and invitation.roles.exists()
+    return can_invite(user) and (can_give_rights(user) or not gives_roles)
 
 
 def can_give_rights(user: User) -> bool:

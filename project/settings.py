@@ -206,6 +206,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 PASSWORD_RESET_TIMEOUT = int(duration("PASSWORD_RESET_TIMEOUT", "3h").total_seconds())
+INVITATION_LIFETIME = duration("INVITATION_LIFETIME", "7d")
 
 # By how much the clocks of two hosts may differ.
 CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -301,6 +302,7 @@ MAIL_KINDS = {
     "course_update": "lms.mails.CourseUpdateMail",
     "data_export": "people.mails.DataExportMail",
     "dispute_opened": "payments.mails.DisputeOpenedMail",
+    "invitation": "people.mails.InvitationMail",
     "inactivity_warning": "people.mails.InactivityWarningMail",
     "payment_failed": "payments.mails.PaymentFailedMail",
     "payment_received": "payments.mails.PaymentReceivedMail",

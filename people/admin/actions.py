@@ -8,8 +8,24 @@ from unfold.enums import ActionVariant
 
 from people.admin.forms import AddMembersForm, GiveRolesForm, RemoveMembersForm, TakeRolesForm
 from people.models import BlockReason, Role, User
-from people.permissions import can_block, can_change_people, can_erase, can_give_rights, can_manage
-from people.services import accounts, blocks, exports, inactivity, passwords, staff
+from people.permissions import (
+    can_block,
+    can_change_people,
+    can_erase,
+    can_give_rights,
+    can_invite,
+    can_invite_again,
+    can_manage,
+)
+from people.services import (
+    accounts,
+    blocks,
+    exports,
+    inactivity,
+    invitations,
+    passwords,
+    staff,
+)
 from project.common.admin.actions import Answers, StaffAction, reason_field
 
 if TYPE_CHECKING:
@@ -107,7 +123,36 @@ PASSWORD_RESET = StaffAction[User](
     explanation=_("They will receive an email with a link to choose a new password."),
     allows=can_change_people,
     allows_with=_not_erased(can_manage),
+    fits=lambda person: not person.is_awaited,
     run=lambda person, _by, _answers: passwords.request_password_reset(email=person.email),
+    on_list=True,
+)
+
+
+INVITE_AGAIN = StaffAction[User](
+    name="invite_again",
+    title=_("Invite again"),
+    icon="forward_to_inbox",
+    variant=ActionVariant.PRIMARY,
+    explanation=_("They will receive an email with a new link. Earlier links will no longer work."),
+    allows=can_invite,
+    allows_with=can_invite_again,
+    fits=lambda person: person.is_awaited,
+    run=lambda person, by, _answers: invitations.invite_again(user=person, by=by),
+    on_list=True,
+)
+WITHDRAW = StaffAction[User](
+    name="withdraw",
+    title=_("Withdraw the invitation"),
+    icon="cancel_schedule_send",
+    is_danger=True,
+    explanation=_(
+        "The link will no longer work, and the account, which nobody has used yet, will be deleted."
+    ),
+    allows=lambda user: user.has_perm("people.delete_user"),
+    allows_with=can_erase,
+    fits=lambda person: person.is_awaited,
+    run=lambda person, by, _answers: invitations.withdraw(user=person, by=by),
     on_list=True,
 )
 
@@ -124,6 +169,7 @@ GIVE_ROLES = StaffAction[User](
     explanation=_("They will be able to log in here, and to do what the role says."),
     allows=can_give_rights,
     allows_with=lambda _user, person: person.blocked_reason != BlockReason.ERASED,
+    fits=lambda person: not person.is_awaited,
     form=GiveRolesForm,
     noted=_role_names,
     run=lambda person, by, answers: staff.give_roles(user=person, by=by, **answers),
@@ -176,6 +222,8 @@ ERASE = StaffAction[User](
 )
 
 PERSON_ACTIONS = (
+    INVITE_AGAIN,
+    WITHDRAW,
     BLOCK,
     UNBLOCK,
     PASSWORD_RESET,

@@ -25,7 +25,11 @@ KEPT = "kept"
 class StateFilter(SubsetFilter):
     title = _("state")
     parameter_name = "state"
-    subsets = {"active": ("active", _("active")), "blocked": ("blocked", _("blocked"))}
+    subsets = {
+        "active": ("active", _("active")),
+        "blocked": ("blocked", _("blocked")),
+        "invited": ("awaited", _("invited")),
+    }
     field = "blocked_reason"
     values = BlockReason.choices
 

@@ -7,12 +7,15 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.contrib.auth.forms import ReadOnlyPasswordHashWidget
+from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm as UnfoldPasswordForm
 from unfold.forms import UserChangeForm as UnfoldUserChangeForm
-from unfold.forms import UserCreationForm as UnfoldUserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from people.hashers import composed
@@ -24,17 +27,17 @@ from project.common.admin.versions import VersionedForm
 if TYPE_CHECKING:
     from django.contrib.auth.forms import (
         AdminPasswordChangeForm,
-        AdminUserCreationForm,
         UserChangeForm,
     )
+    from django.http import QueryDict
 
     _ChangeForm = UserChangeForm[User]
-    _CreationForm = AdminUserCreationForm[User]
+    _NewForm = forms.ModelForm[User]
     _PasswordForm = AdminPasswordChangeForm[User]
     _RolesField = forms.ModelMultipleChoiceField[Role]
 else:
     _RolesField = forms.ModelMultipleChoiceField
-    _ChangeForm, _CreationForm = UnfoldUserChangeForm, UnfoldUserCreationForm
+    _ChangeForm, _NewForm = UnfoldUserChangeForm, forms.ModelForm
     _PasswordForm = UnfoldPasswordForm
 
 
@@ -127,13 +130,48 @@ class ComposedPasswords:
         return composed(self.cleaned_data["password2"])
 
 
-class NewPersonForm(ComposedPasswords, _CreationForm):
-    # There is no other way in than a password.
-    usable_password = None  # type: ignore[assignment]
+class NewPersonForm(_NewForm):
+    """Who is added gets a mail, and chooses a password of their own."""
 
     class Meta:
         model = User
         fields = ("email", "first_name", "last_name", "language")
+
+    def clean_email(self) -> str:
+        """Whoever has an account is not invited to another one."""
+        email = str(self.cleaned_data["email"])
+        if known := User.objects.by_email(email).first():
+            raise ValidationError(self.said_of(known))
+        return email
+
+    def said_of(self, person: User) -> SafeString:
+        return format_html(
+            '{} <a class="text-link" href="{}">{}</a>',
+            _("An account with this email already exists."),
+            reverse("admin:people_user_change", args=[person.pk]),
+            person,
+        )
+
+
+class ColleagueForm(NewPersonForm):
+    roles = RolesField()
+
+    def said_of(self, person: User) -> SafeString:
+        """Offer to give the roles that were chosen to the account that is there."""
+        said = super().said_of(person)
+        if person.is_awaited:
+            return format_html(
+                "{}. {}", said, _("They have been invited but haven't accepted yet.")
+            )
+        address = reverse("admin:people_user_give_roles", args=[person.pk])
+        chosen = urlencode({"roles": cast("QueryDict", self.data).getlist("roles")}, doseq=True)
+        return format_html(
+            '{}. <a class="text-link" href="{}?{}">{}</a>',
+            said,
+            address,
+            chosen,
+            _("Give the role"),
+        )
 
 
 class PasswordForm(ComposedPasswords, _PasswordForm):

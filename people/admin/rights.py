@@ -46,8 +46,8 @@ AREAS: "dict[StrOrPromise, dict[str, StrOrPromise]]" = {
     _("People"): {
         "people.view_user": _("See people"),
         "people.change_user": _("Change and block people"),
-        "people.add_user": _("Add people (who may change them)"),
-        "people.delete_user": _("Erase people (who may change them)"),
+        "people.add_user": _("Add people (with “Change and block people”)"),
+        "people.delete_user": _("Erase people (with “Change and block people”)"),
     },
 }
 WORDS = {name: words for rights in AREAS.values() for name, words in rights.items()}

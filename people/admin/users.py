@@ -8,19 +8,23 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.decorators import action
 
 from people.admin.actions import PERSON_ACTIONS
 from people.admin.filters import RoleFilter, SoonBlockedFilter, StateFilter
-from people.admin.forms import NewPersonForm, PasswordForm, PersonForm
+from people.admin.forms import ColleagueForm, NewPersonForm, PasswordForm, PersonForm
 from people.admin.inactivity import InactivityColumns, warnings_of
 from people.admin.inlines import AccessInline, CourseInline, PaymentInline, SubscriptionInline
 from people.current_user import current_user
-from people.models import BlockReason, User
+from people.models import BlockReason, Invitation, User
 from people.models.querysets import UserQuerySet
 from people.models.roles import title_of
-from people.permissions import can_give_rights, can_manage
+from people.permissions import can_give_rights, can_invite, can_manage
+from people.services.invitations import invite
 from people.services.locks import lock_account
 from people.services.staff import update_account
 from project.common.admin.actions import ActionsAdmin, Facts
@@ -33,8 +37,11 @@ if TYPE_CHECKING:
 else:
     _DjangoUserAdmin = DjangoUserAdmin
 
+NEW_PROFILE = ("first_name", "last_name", "language")
 STATE_COLOURS = {
     "active": "success",
+    "invited": "info",
+    "expired": "warning",
     BlockReason.STAFF.value: "danger",
     BlockReason.INACTIVITY.value: "warning",
     BlockReason.ERASED.value: "info",
@@ -45,12 +52,16 @@ INACTIVITY = ["blocked_from", "warned_on", "warning"]
 KEPT = ["kept_at", "kept_reason"]
 
 
+def is_of_colleague(request: HttpRequest) -> bool:
+    """Whether this is the page that gives a new person roles."""
+    match = request.resolver_match
+    return match is not None and match.url_name == "people_user_invite_colleague"
+
+
 @admin.register(User)
-class UserAdmin(  # type: ignore[misc]
-    InactivityColumns, _DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]
-):
+class UserAdmin(InactivityColumns, _DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):
     form = PersonForm
-    add_form = NewPersonForm
+    add_form_template = "admin/people/new.html"
     change_password_form = PasswordForm
     list_display = ("email", "name", "state", "role", "last_login", "date_joined")
     list_filter = (
@@ -68,6 +79,7 @@ class UserAdmin(  # type: ignore[misc]
     filter_horizontal = ()
     inlines = (SubscriptionInline, AccessInline, PaymentInline, CourseInline)
     staff_actions = PERSON_ACTIONS
+    actions_list = ("invite_colleague",)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         may = obj is None or can_manage(current_user(request), obj)
@@ -78,7 +90,10 @@ class UserAdmin(  # type: ignore[misc]
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
-        facts = ["state", "blocked_at", "last_login", "date_joined", "roles", *INACTIVITY, *KEPT]
+        if obj is None:
+            return []
+        facts = ["state", "blocked_at", "last_login", "date_joined", "roles", "invited"]
+        facts += [*INACTIVITY, *KEPT]
         rights = ["is_staff", "is_superuser"]
         return facts if can_give_rights(current_user(request)) else facts + rights
 
@@ -90,11 +105,13 @@ class UserAdmin(  # type: ignore[misc]
             ["language", "is_listed"],
         ]
         if obj is None:
-            password = ["password1", "password2"]
             new = ["email", ["first_name", "last_name"], "language"]
-            return [(None, {"fields": new}), (_("Password"), {"fields": password})]
+            roles = ["roles"] if is_of_colleague(request) else []
+            return [(None, {"fields": [*new, *roles]})]
         shows_password = self.has_change_permission(request, obj)
         account = [["state", "blocked_at"], ["last_login", "date_joined"]]
+        if obj.is_awaited:
+            account.append(["invited"])
         inactivity = [INACTIVITY, *([KEPT] if obj.kept_at else [])]
         return [
             (None, {"fields": [*person, *(["password"] if shows_password else [])]}),
@@ -103,9 +120,36 @@ class UserAdmin(  # type: ignore[misc]
             (_("Permissions"), {"fields": [["is_staff", "is_superuser"], "roles"]}),
         ]
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return can_invite(current_user(request))
+
+    def has_invite_permission(self, request: HttpRequest) -> bool:
+        return can_give_rights(current_user(request))
+
+    @action(  # type: ignore[untyped-decorator]
+        description=gettext_lazy("Invite a colleague"),
+        permissions=["invite"],
+        url_path="invite",
+        icon="person_add",
+    )
+    def invite_colleague(self, request: HttpRequest) -> HttpResponse:
+        """The page of a new person, with roles."""
+        return self.add_view(request, extra_context={"title": _("Invite a colleague")})
+
+    @override
+    def get_form(
+        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        if obj is None:
+            kwargs["form"] = ColleagueForm if is_of_colleague(request) else NewPersonForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         """Nobody has courses before they exist."""
         return super().get_inlines(request, obj) if obj is not None else ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).select_related("invitation")
 
     @override
     @transaction.atomic
@@ -123,7 +167,7 @@ class UserAdmin(  # type: ignore[misc]
         return super().user_change_password(request, id, form_url)
 
     def with_shown(self, rows: QuerySet[User], request: HttpRequest) -> QuerySet[User]:
-        people = rows.prefetch_related("groups")
+        people = rows.select_related("invitation").prefetch_related("groups")
         return people.annotate(warning_status=warnings_of(OuterRef("pk")).values("status")[:1])
 
     def found(self, rows: QuerySet[User], text: str) -> QuerySet[User]:
@@ -135,10 +179,28 @@ class UserAdmin(  # type: ignore[misc]
 
     @display(description=gettext_lazy("state"), label=STATE_COLOURS)
     def state(self, person: User) -> Label:
+        if person.is_awaited and person.is_active:
+            if person.invitation.is_expired:
+                return Label("expired", _("invitation expired"))
+            return Label("invited", _("invited"))
         if person.is_active:
             return Label("active", _("active"))
         reason = person.get_blocked_reason_display()
         return Label(person.blocked_reason or BlockReason.STAFF.value, reason or _("blocked"))
+
+    @display(description=gettext_lazy("invitation"))
+    def invited(self, person: User) -> str:
+        """Who is awaited until when, by whom, and as what."""
+        invitation: Invitation = person.invitation
+        roles = ", ".join(title_of(role) for role in invitation.roles.all())
+        known = {
+            "at": date_format(localtime(invitation.sent_at), "SHORT_DATETIME_FORMAT"),
+            "until": date_format(localtime(invitation.expires_at), "SHORT_DATETIME_FORMAT"),
+            "by": invitation.invited_by or "—",
+            "roles": roles or "—",
+        }
+        text = _("Sent on %(at)s, valid until %(until)s. Invited by: %(by)s. Roles: %(roles)s.")
+        return text % known
 
     @display(description=gettext_lazy("role"))
     def role(self, person: User) -> str:
@@ -153,7 +215,14 @@ class UserAdmin(  # type: ignore[misc]
     @override
     def save_model(self, request: HttpRequest, obj: User, form: PersonForm, change: bool) -> None:
         if not change:
-            super().save_model(request, obj, form, change)
+            made = invite(
+                email=obj.email,
+                profile={name: getattr(obj, name) for name in NEW_PROFILE},
+                roles=form.cleaned_data.get("roles", ()),
+                by=current_user(request),
+            )
+            vars(obj).update(vars(made))
+            self.message_user(request, _("An invitation was sent to %s.") % made.email)
             return
         names = [name for name in form.changed_data if name != "password"]
         changes = {name: form.cleaned_data[name] for name in names}

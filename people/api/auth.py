@@ -133,8 +133,8 @@ def change_password(request: AuthenticatedRequest, payload: PasswordChangeIn) ->
 )
 @raises(Throttled)
 def request_password_reset(request: HttpRequest, payload: EmailIn) -> Status[None]:
-    """Sends a mail with a link to `/password-reset/{uid}/{token}` of the front end if there is such
-    an account; the answer is the same either way."""
+    """Sends a mail with a link to `/password-reset/{uid}/{token}` of the front end, for staff to a
+    page of the admin, if there is such an account; the answer is the same either way."""
     throttles.limit_mail_request(request, email=payload.email)
     passwords.request_password_reset(email=payload.email)
     return Status(202, None)

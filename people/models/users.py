@@ -197,6 +197,13 @@ class User(DerivedModel, AbstractUser):
     def is_administrator(self) -> bool:
         return self.is_superuser
 
+    @property
+    def is_awaited(self) -> bool:
+        """Staff made this account, and its person has not come yet."""
+        invitation = getattr(self, "invitation", None)
+        is_open = invitation is not None and invitation.accepted_at is None
+        return is_open and not self.has_usable_password()
+
     @cached_property
     def is_moderator(self) -> bool:
         return self.groups.filter(name=MODERATORS).exists()

@@ -43,6 +43,17 @@ REGISTRY = (
         deleted="user permission*",
     ),
     Table(
+        model="people.Invitation",
+        of="user",
+        file="invitation",
+        deleted="user invited_by sent_at* accepted_at*",
+    ),
+    Table(
+        model="people.Invitation_roles",
+        of="invitation__user",
+        deleted="invitation group",
+    ),
+    Table(
         model="people.TokenFamily",
         of="user",
         file="log-ins",

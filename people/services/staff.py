@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 
-from people.errors import LastAdministrator
+from people.errors import LastAdministrator, NotComeYet
 from people.models import User
 from people.permissions import can_give_rights, can_manage
 from people.services.accounts import save_account
@@ -18,8 +18,10 @@ from project.common.versions import Expected, check_version
 @transaction.atomic
 def give_roles(*, user: User, roles: Iterable[Group], by: User) -> User:
     """Make a person a member of these groups, who works in the admin. Raises PermissionDenied,
-    AccountErased."""
+    AccountErased, NotComeYet: who is invited gets roles by the invitation only, while it is good."""
     user = lock_for_staff(user, by=by, to=lambda by, _person: can_give_rights(by))
+    if user.is_awaited:
+        raise NotComeYet
     add_roles(user, roles)
     return user
 

@@ -19,7 +19,7 @@ from payments.tests.factories import PaymentFactory
 from people.models import BlockReason, User
 from people.models.users import moderators_group
 from people.services import blocks, inactivity
-from people.tests.factories import PASSWORD, UserFactory
+from people.tests.factories import UserFactory
 from project.mail.models import Delivery
 
 
@@ -283,21 +283,6 @@ def test_erasing_takes_the_place_of_deleting(client_of, administrator, state):
     assert "Lev" not in str(LogEntry.objects.filter(object_id=str(person.pk)).values())
     # Nothing can be done with such an account any more.
     assert client.post(page("unblock", person.pk), confirmed()).status_code == 403
-
-
-def test_new_person_can_log_in(client_of, administrator, api):
-    form = {
-        "email": "new@school.example",
-        "first_name": "Nina",
-        "language": "ru",
-        "password1": PASSWORD,
-        "password2": PASSWORD,
-    }
-    assert client_of(administrator).post(page("add"), form).status_code == 302
-    login = {"email": "New@school.example", "password": PASSWORD}
-    assert api(None).post("auth/token", login).status_code == 200
-    again = client_of(administrator).post(page("add"), form | {"email": "NEW@school.example"})
-    assert "account with this email" in str(again.context["adminform"].form.errors)
 
 
 # --- The list and the page --------------------------------------------------------------------

@@ -1,16 +1,19 @@
 """A password opens its account whichever keyboard it was typed on."""
 
 import unicodedata
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.hashers import check_password
 from django.core.management import call_command
+from django.test import Client
 from django.urls import reverse
 
 from people.hashers import Argon2idPasswordHasher
 from people.models import User
+from people.one_time_links import invitation_link
+from people.services.invitations import invite
 from people.tests.factories import UserFactory
-from people.tests.test_admin import page
 
 pytestmark = pytest.mark.django_db
 
@@ -33,9 +36,11 @@ def register(api, _client_of, _administrator, password):
     api(None).post("auth/register", {"email": EMAIL, "password": password})
 
 
-def add_in_admin(_api, client_of, administrator, password):
-    form = {"email": EMAIL, "language": "en", "password1": password, "password2": COMPOSED}
-    client_of(administrator).post(page("add"), form)
+def accept_invitation(_api, _client_of, administrator, password):
+    person = invite(email=EMAIL, profile={}, by=administrator)
+    visitor = Client()
+    visitor.get(urlsplit(invitation_link(person.invitation)).path)
+    visitor.post(reverse("admin_invitation"), {"new_password": password, "again": COMPOSED})
 
 
 def set_in_admin(_api, client_of, administrator, password):
@@ -54,7 +59,7 @@ def change(api, _client_of, _administrator, password):
     api(person).post("auth/password/change", body)
 
 
-@pytest.mark.parametrize("door", [register, add_in_admin, set_in_admin, run_csu, change])
+@pytest.mark.parametrize("door", [register, accept_invitation, set_in_admin, run_csu, change])
 @pytest.mark.parametrize("password", [TYPED, COMPOSED])
 def test_a_password_is_kept_composed(api, client_of, administrator, door, password):
     door(api, client_of, administrator, password)
@@ -122,6 +127,5 @@ def test_a_password_counts_letters_not_marks(api, client_of, administrator):
     short = unicodedata.normalize("NFD", "éèêëç")
     body = {"email": EMAIL, "password": short}
     assert api(None).post("auth/register", body).status_code == 422
-    form = {"email": EMAIL, "language": "en", "password1": short, "password2": short}
-    client_of(administrator).post(page("add"), form)
-    assert not User.objects.filter(email=EMAIL).exists()
+    accept_invitation(api, client_of, administrator, short)
+    assert not User.objects.get(email=EMAIL).has_usable_password()

@@ -2,16 +2,20 @@
 one person and for many, and for the command that makes administrators."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.urls import reverse
 
-from people.models import Role, User
+from people.models import Invitation, Role, User
 from people.models.users import moderators_group
+from people.one_time_links import invitation_link
+from people.services.invitations import invite
 from people.services.staff import give_roles
 from people.tests.factories import PASSWORD, UserFactory
 from people.tests.test_admin import confirmed, page, person_form, reread
@@ -38,10 +42,15 @@ class Doors:
         response = self.api.post("auth/register", {"email": email, "password": password})
         return int(response.status_code) in {409, 422}
 
-    def page_of_new_person(self, email: str, password: str) -> bool:
+    def page_of_new_person(self, email: str, _password: str) -> bool:
         form = {"email": email, "first_name": "Nina", "language": "ru"}
-        form |= {"password1": password, "password2": password}
         return int(self.client.post(page("add"), form).status_code) == 200
+
+    def page_of_invitation(self, email: str, password: str) -> bool:
+        visitor = Client()
+        visitor.get(urlsplit(invitation_link(Invitation.objects.get(user__email=email))).path)
+        form = {"new_password": password, "again": password}
+        return int(visitor.post(reverse("admin_invitation"), form).status_code) == 200
 
     def page_of_person(self, email: str, _password: str) -> bool:
         form = person_form(self.learner, email=email)
@@ -66,10 +75,10 @@ def doors(api, client_of, administrator, learner):
     return Doors(api, client_of, administrator, learner)
 
 
-NEW = ["registration", "page_of_new_person", "command"]
+NEW = ["registration", "command"]
 
 
-@pytest.mark.parametrize("door", [*NEW, "page_of_person"])
+@pytest.mark.parametrize("door", [*NEW, "page_of_new_person", "page_of_person"])
 @pytest.mark.parametrize(
     "email", ["no mailbox", '"a b"@school.example', "a@erased.invalid", "TAKEN@school.example"]
 )
@@ -81,11 +90,13 @@ def test_an_e_mail_that_is_none_or_taken_is_refused_at_every_door(doors, door, e
     assert User.objects.filter(email="free@school.example").exists()
 
 
-@pytest.mark.parametrize("door", [*NEW, "page_of_password"])
+@pytest.mark.parametrize("door", [*NEW, "page_of_password", "page_of_invitation"])
 @pytest.mark.parametrize("password", ["a1b2c3", "password", "1234567890123", "free@school.example"])
-def test_a_weak_password_is_refused_at_every_door(doors, door, password):
+def test_a_weak_password_is_refused_at_every_door(doors, administrator, door, password):
     if door == "page_of_password":
         User.objects.filter(pk=doors.learner.pk).update(email="free@school.example")
+    if door == "page_of_invitation":
+        invite(email="free@school.example", profile={}, by=administrator)
     people = list(User.objects.order_by("pk").values("pk", "password", "token_version"))
     assert getattr(doors, door)("free@school.example", password)
     assert list(User.objects.order_by("pk").values("pk", "password", "token_version")) == people

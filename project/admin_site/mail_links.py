@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from unfold.widgets import INPUT_CLASSES
 
 from people import throttles
+from people.hashers import composed
 from project.common.errors import Throttled
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class OwnPasswordForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if "again" in cleaned and cleaned["again"] != cleaned.get("new_password"):
+        new, again = cleaned.get("new_password"), cleaned.get("again")
+        if new and again and composed(new) != composed(again):
             self.add_error("again", _("The two passwords don't match."))
         return cleaned
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from project.admin_site import password_pages
+from project.admin_site import invitation_page, password_pages
 from project.admin_site.mail_links import keep_link
 
 urlpatterns = [
@@ -15,5 +15,13 @@ urlpatterns = [
         keep_link,
         {"page": "admin_password_choose"},
         name="admin_password_link",
+    ),
+    path("invitation/", invitation_page.accept, name="admin_invitation"),
+    path("invitation/done/", invitation_page.done, name="admin_invitation_done"),
+    path(
+        "invitation/<str:uid>/<str:token>/",
+        keep_link,
+        {"page": "admin_invitation"},
+        name="admin_invitation_link",
     ),
 ]

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from urllib.parse import urlsplit
 
 import pytest
 from django.urls import reverse
@@ -16,7 +17,9 @@ from payments.models import FindingKind, StripeEvent, StripeOutcome
 from payments.services import staff
 from payments.tests.factories import DisputeFactory, FindingFactory, PaymentFactory, RefundFactory
 from people.models import BlockReason, Role
+from people.one_time_links import invitation_link
 from people.services import blocks
+from people.services.invitations import invite
 from people.tests.factories import UserFactory
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 from project.mail.services import send_to_audience, send_to_one
@@ -126,6 +129,7 @@ def world(moderators, administrator):
         "course": course,
         "lesson": lesson,
         "person": author,
+        "awaited": invite(email="new@school.example", profile={}, roles=[role], by=administrator),
         "role": role,
         "kept": UserFactory.create(first_name="Лев", kept_at=now, kept_reason="В отпуске"),
         "mailing": mailing,
@@ -181,6 +185,9 @@ PAGES = {
     "lms_lesson_history": "lesson",
     "people_user_changelist": None,
     "people_user_add": None,
+    "people_user_invite_colleague": None,
+    "people_user_invite_again": "awaited",
+    "people_user_withdraw": "awaited",
     "people_user_change": "person",
     "people_user_history": "person",
     "people_user_block": "person",
@@ -267,9 +274,36 @@ def test_import_is_in_russian(world, client_of, administrator):
     assert set(english_words(response.text)) <= {*response.context["columns"], "CSV", "XLSX"}
 
 
-def test_log_in_is_in_russian(db, client):
-    response = client.get(reverse("admin:login"), headers={"Accept-Language": "ru"})
+@pytest.mark.parametrize(
+    "name",
+    [
+        "admin:login",
+        "admin_password_forgotten",
+        "admin_password_link_sent",
+        "admin_password_choose",
+        "admin_password_done",
+        "admin_invitation",
+        "admin_invitation_done",
+    ],
+)
+def test_pages_before_the_log_in_are_in_russian(db, client, name):
+    response = client.get(reverse(name), headers={"Accept-Language": "ru"})
     assert english_words(response.content.decode()) == []
+
+
+@pytest.mark.parametrize("state", ["open", "expired", "accepted"])
+def test_an_invitation_is_in_russian(world, client, state, time_machine):
+    person = world["awaited"]
+    link = urlsplit(invitation_link(person.invitation)).path
+    said = {"Accept-Language": "ru"}
+    if state == "expired":
+        time_machine.move_to(person.invitation.expires_at)
+    client.get(link)
+    if state == "accepted":
+        own = {"new_password": "своё слово", "again": "своё слово"}
+        client.post(reverse("admin_invitation"), own)
+        client.get(link)
+    assert english_words(client.get(reverse("admin_invitation"), headers=said).text) == []
 
 
 def test_the_check_finds_english():

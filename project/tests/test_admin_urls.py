@@ -15,6 +15,7 @@ from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import FindingKind, StripeEvent
 from payments.tests.factories import DisputeFactory, FindingFactory, PaymentFactory, RefundFactory
 from people.models.users import moderators_group
+from people.services.invitations import invite
 from people.tests.factories import UserFactory
 from project.mail.models import DeliveryStatus
 from project.mail.services import send_to_one
@@ -77,6 +78,9 @@ TABLE = {
     "people_user_stop_keeping": PEOPLE,
     "people_user_export_data": PEOPLE,
     "people_user_erase": ADMINISTRATOR,
+    "people_user_invite_colleague": ADMINISTRATOR,
+    "people_user_invite_again": ADMINISTRATOR,
+    "people_user_withdraw": ADMINISTRATOR,
     "payments_payment_changelist": MONEY,
     "payments_payment_add": NOBODY,
     "payments_payment_change": MONEY,
@@ -176,7 +180,7 @@ def background_work() -> dict[str, Any]:
 
 
 @pytest.fixture
-def address(moderators):
+def address(moderators, administrator):
     colleague = UserFactory.create(is_staff=True)
     course = CourseFactory.create(published=True)
     lesson = LessonFactory.create(course=course)
@@ -198,6 +202,7 @@ def address(moderators):
         "blocked": UserFactory.create(blocked=True),
         "kept": UserFactory.create(kept_at=timezone.now(), kept_reason="On leave"),
         "colleague": colleague,
+        "awaited": invite(email="new@school.example", profile={}, by=administrator),
         "group": moderators_group(),
         "payment": PaymentFactory.create(),
         "access": accesses.grant_access(user=colleague, target=course, source=AccessSource.GRANT)[
@@ -237,6 +242,8 @@ def address(moderators):
             subject = subjects["person"]
         subject = {
             "people_user_unblock": subjects["blocked"],
+            "people_user_invite_again": subjects["awaited"],
+            "people_user_withdraw": subjects["awaited"],
             "people_user_take_roles": subjects["colleague"],
             "people_user_stop_keeping": subjects["kept"],
             "mail_delivery_send_again": subjects["unsure"],
@@ -249,7 +256,7 @@ def address(moderators):
             "payments_finding_refund": subjects["finding_of_sum"],
         }.get(name, subject)
         choices = ("_authors", "_courses", "_lessons", "_people", "_payers")
-        lists = ("_changelist", "_add", "import", "export", *choices)
+        lists = ("_changelist", "_add", "_invite_colleague", "import", "export", *choices)
         if subject is None or name.endswith(lists):
             return reverse(f"admin:{name}")
         return reverse(f"admin:{name}", args=[subject.pk])
