@@ -18,7 +18,6 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from people.models import BlockReason, Invitation, PersonalExport, User
-from people.models.exports import EXPORTS_KEPT
 from people.models.roles import title_of
 from people.one_time_links import invitation_link, password_reset_link, reactivation_link
 from project.mail.kinds import Letter, MailKind, Skip, render, seller
@@ -108,7 +107,7 @@ class DataExportMail(AccountMail):
 
     def context(self, person: User) -> dict[str, object]:
         export = PersonalExport.objects.get(user=person)
-        return {"link": export_url(export), "days": EXPORTS_KEPT.days}
+        return {"link": export_url(export)}
 
 
 class InactivityWarningMail(AccountMail):

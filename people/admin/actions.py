@@ -193,7 +193,7 @@ TAKE_ROLES = StaffAction[User](
 )
 EXPORT = StaffAction[User](
     name="export_data",
-    title=_("Export personal data"),
+    title=_("Export data"),
     icon="folder_zip",
     under_more=True,
     explanation=_(

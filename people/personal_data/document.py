@@ -17,7 +17,7 @@ Which data Parta keeps about people, what a person gets who asks for theirs, and
 manage.py personal_data docs/personal-data.md` writes this page from `people/personal_data/registry.py`, and a test fails
 when a column of the database is missing there.
 
-- **The export** (`POST users/me/export`, or *Export personal data* on a person's page of the admin) is a ZIP with one
+- **The export** (`POST users/me/export`, or *Export data* on a person's page of the admin) is a ZIP with one
   JSON file for each table below, and the pictures. It is linked by mail and deleted after seven days.
 - **The erasure** (`DELETE users/{id}`, or *Erase personal data* on a person's page of the admin) does at once what stands
   below. An account without a name stays, because payments and courses belong to it.
@@ -25,6 +25,7 @@ when a column of the database is missing there.
 Not in the database, and a matter of the school:
 
 - Backups hold what was erased since, for as long as they are kept. Erase again after putting one back.
+- The files of the database hold what was deleted until its place is written over (`VACUUM` makes it so).
 - Stripe keeps what buyers typed on its page, with the email that Parta gave it: Stripe has a form for erasures.
 - The mail server has a log of its own.
 - Texts of a course, and what staff type into the reason of an action about somebody else, may name a person. Nothing finds

@@ -1,12 +1,13 @@
 """What an export holds: one JSON file for each table that the registry names, and the pictures."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import IO, Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db.models import F, FileField, Model
+from django.db.models import F, FileField
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -26,11 +27,11 @@ TITLES = ("title", "name")
 
 def write_archive(user: User, file: IO[bytes]) -> None:
     """Write all that is kept of a person, in their language, however much it is."""
-    tables = [table for table in REGISTRY if table.exported]
     with override(user.language), ZipFile(file, "w", ZIP_DEFLATED) as archive:
-        archive.writestr("README.txt", _read_me(tables))
-        for table in tables:
-            _write_table(archive, table, user)
+        written = [
+            table for table in REGISTRY if table.exported and _write_table(archive, table, user)
+        ]
+        archive.writestr(_entry("README.txt"), _read_me(written))
 
 
 def _read_me(tables: list[Table]) -> str:
@@ -39,34 +40,50 @@ def _read_me(tables: list[Table]) -> str:
         "All that %(school)s keeps about you, as of %(date)s. Each file is a list in JSON, which any "
         "text editor opens; the pictures are in their own folder."
     ) % {"school": settings.SCHOOL_NAME, "date": f"{timezone.localtime():%Y-%m-%d %H:%M %Z}"}
-    lines = (f"{table.file}.json: {_plural(table.get_model())}" for table in tables)
+    lines = (f"{table.file}.json: {_title(table)}" for table in tables)
     return "\n".join([intro, "", *lines, ""])
 
 
-def _plural(model: type[Model]) -> str:
+def _title(table: Table) -> str:
+    model = table.get_model()
+    if model is User:
+        return _("Your account")
+    if model._meta.auto_created:  # it has no name but that of what it leads to
+        model = model._meta.get_field(table.exported[0]).related_model or model
     return capfirst(str(model._meta.verbose_name_plural))
 
 
-def _write_table(archive: ZipFile, table: Table, user: User) -> None:
+def _entry(name: str) -> ZipInfo:
+    entry = ZipInfo(name, date_time=timezone.localtime().timetuple()[:6])
+    entry.compress_type = ZIP_DEFLATED
+    return entry
+
+
+def _write_table(archive: ZipFile, table: Table, user: User) -> bool:
+    """Returns False, and writes nothing, if there are no rows."""
     files = [
         field.name
         for field in table.get_model()._meta.concrete_fields
         if isinstance(field, FileField) and field.name in table.exported
     ]
+    rows = _rows(table, user)
+    if (first := next(rows, None)) is None:
+        return False
     pictures = []
-    with archive.open(f"{table.file}.json", "w", force_zip64=True) as entry:
+    with archive.open(_entry(f"{table.file}.json"), "w", force_zip64=True) as entry:
         separator = b"[\n"
-        for row in _rows(table, user):
+        for row in chain([first], rows):
             for name in filter(row.get, files):
                 pictures.append(row[name])
                 row[name] = f"pictures/{row[name]}"
             entry.write(separator + dumps(row, default=str, option=OPT_UTC_Z))
             separator = b",\n"
-        entry.write(b"\n]\n" if separator == b",\n" else b"[]\n")
+        entry.write(b"\n]\n")
     for name in pictures:
         if default_storage.exists(name):
             with default_storage.open(name) as picture:
-                archive.writestr(f"pictures/{name}", picture.read(), ZIP_STORED)
+                archive.writestr(_entry(f"pictures/{name}"), picture.read(), ZIP_STORED)
+    return True
 
 
 def _rows(table: Table, user: User) -> Iterator[dict[str, Any]]:
