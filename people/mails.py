@@ -52,6 +52,7 @@ class PasswordResetMail(AccountMail):
     """The link for a new password; whoever gets this mail may use it once."""
 
     label = _("password reset")
+    asked_for = True
     template = "password_reset"
 
     def reason_against(self, person: User) -> str:
@@ -85,6 +86,7 @@ class ReactivationMail(AccountMail):
     """The link that lifts a block for inactivity."""
 
     label = _("reactivation")
+    asked_for = True
     template = "reactivation"
 
     def reason_against(self, person: User) -> str:

@@ -34,6 +34,7 @@ from project.common.api.schemas import (
     omitted,
 )
 from project.common.mailboxes import canonical
+from project.mail.refusals import is_reachable
 
 LATEST_PAYMENTS = 20
 
@@ -221,6 +222,9 @@ class ProfileOut(OutputSchema):
     last_login: datetime | None
     is_moderator: bool
     is_administrator: bool
+    is_email_reachable: bool = Field(
+        description="False: the mail server refused the email on two days, and nothing is sent there."
+    )
     is_listed: bool = Field(description="Whether others find the person in the list of people.")
     abilities: ProfileAbilitiesOut
     payments: Annotated[
@@ -235,6 +239,7 @@ class ProfileOut(OutputSchema):
     @classmethod
     def _ask_the_policies(cls, person: object) -> object:
         if isinstance(person, User):
+            vars(person)["is_email_reachable"] = is_reachable(person)
             vars(person)["abilities"] = ProfileAbilitiesOut(
                 create_course=can_create_course(person),
                 moderate=sees_all_content(person),

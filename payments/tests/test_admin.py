@@ -281,7 +281,7 @@ def test_the_page_tells_the_whole_life(client_of, administrator):
         ({}, ["waiting"]),
         ({"status": "sent", "finished_at": timezone.now()}, ["sent"]),
         ({"status": "refused", "error": "550 No such user"}, ["refused by", "550 No such user"]),
-        ({"status": "skipped", "error": "blocked"}, ["no longer wanted", "blocked"]),
+        ({"status": "skipped", "error": "blocked"}, ["not sent on purpose", "blocked"]),
     ],
 )
 def test_the_life_tells_what_became_of_the_mail(client_of, administrator, change, told):

@@ -27,6 +27,7 @@ from people.services import (
     staff,
 )
 from project.common.admin.actions import Answers, StaffAction, reason_field
+from project.mail.refusals import is_reachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +84,21 @@ UNBLOCK = StaffAction[User](
     fits=lambda person: not person.is_active,
     form=ReasonForm,
     run=lambda person, by, _answers: blocks.unblock(user=person, by=by),
+    on_list=True,
+)
+ALLOW_MAIL = StaffAction[User](
+    name="allow_mail",
+    title=_("Allow email again"),
+    icon="mark_email_read",
+    explanation=_(
+        "Email will be sent to this address again, until the mail server refuses it on two days. What "
+        "was not sent meanwhile will not be sent later."
+    ),
+    allows=can_change_people,
+    allows_with=_not_erased(can_manage),
+    fits=lambda person: not is_reachable(person),
+    form=ReasonForm,
+    run=lambda person, by, _answers: accounts.allow_mail(user=person, by=by),
     on_list=True,
 )
 KEEP = StaffAction[User](
@@ -227,6 +243,7 @@ PERSON_ACTIONS = (
     BLOCK,
     UNBLOCK,
     PASSWORD_RESET,
+    ALLOW_MAIL,
     KEEP,
     STOP_KEEPING,
     GIVE_ROLES,

@@ -10,6 +10,7 @@ from people.models import BlockReason, Role, User
 from people.models.querysets import UserQuerySet
 from project.common.admin.filters import DropdownFilter, SubsetFilter
 from project.common.db.search import among, keys_of_few
+from project.mail.refusals import stopped
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -49,6 +50,19 @@ class SoonBlockedFilter(DropdownFilter):
         soon: QuerySet[Any] = cast(UserQuerySet, queryset).soon_blocked()
         keys = keys_of_few(soon.order_by("seen_at"))  # the order of its index
         return soon if keys is None else queryset.filter(among("pk", keys))
+
+
+class ReachFilter(DropdownFilter):
+    title = _("email")
+    parameter_name = "mail"
+
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
+        return [("stopped", _("address refused by the mail server"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        if self.value() != "stopped":
+            return queryset
+        return queryset.filter(pk__in=stopped().values("recipient"))
 
 
 class RoleFilter(DropdownFilter):

@@ -15,10 +15,11 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
 from people.admin.actions import PERSON_ACTIONS
-from people.admin.filters import RoleFilter, SoonBlockedFilter, StateFilter
+from people.admin.filters import ReachFilter, RoleFilter, SoonBlockedFilter, StateFilter
 from people.admin.forms import ColleagueForm, NewPersonForm, PasswordForm, PersonForm
 from people.admin.inactivity import InactivityColumns, warnings_of
 from people.admin.inlines import AccessInline, CourseInline, PaymentInline, SubscriptionInline
+from people.admin.reach import ReachFields
 from people.current_user import current_user
 from people.models import BlockReason, Invitation, User
 from people.models.querysets import UserQuerySet
@@ -31,6 +32,7 @@ from project.common.admin.actions import ActionsAdmin, Facts
 from project.common.admin.base import Label, display
 from project.common.admin.filters import DaysFilter
 from project.common.admin.versions import VersionedAdmin
+from project.mail.refusals import refusals_of
 
 if TYPE_CHECKING:
     _DjangoUserAdmin = DjangoUserAdmin[User]
@@ -59,7 +61,9 @@ def is_of_colleague(request: HttpRequest) -> bool:
 
 
 @admin.register(User)
-class UserAdmin(InactivityColumns, _DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]):
+class UserAdmin(
+    InactivityColumns, ReachFields, _DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]
+):
     form = PersonForm
     add_form_template = "admin/people/new.html"
     change_password_form = PasswordForm
@@ -67,6 +71,7 @@ class UserAdmin(InactivityColumns, _DjangoUserAdmin, VersionedAdmin[User], Actio
     list_filter = (
         StateFilter,
         SoonBlockedFilter,
+        ReachFilter,
         RoleFilter,
         "is_staff",
         ("last_login", DaysFilter),
@@ -93,7 +98,7 @@ class UserAdmin(InactivityColumns, _DjangoUserAdmin, VersionedAdmin[User], Actio
         if obj is None:
             return []
         facts = ["state", "blocked_at", "last_login", "date_joined", "roles", "invited"]
-        facts += [*INACTIVITY, *KEPT]
+        facts += ["refusals", *INACTIVITY, *KEPT]
         rights = ["is_staff", "is_superuser"]
         return facts if can_give_rights(current_user(request)) else facts + rights
 
@@ -113,9 +118,11 @@ class UserAdmin(InactivityColumns, _DjangoUserAdmin, VersionedAdmin[User], Actio
         if obj.is_awaited:
             account.append(["invited"])
         inactivity = [INACTIVITY, *([KEPT] if obj.kept_at else [])]
+        refused = [(_("Undelivered email"), {"fields": ["refusals"]})] if refusals_of([obj]) else []
         return [
             (None, {"fields": [*person, *(["password"] if shows_password else [])]}),
             (_("Account"), {"fields": account}),
+            *refused,
             (_("Inactivity"), {"fields": inactivity}),
             (_("Permissions"), {"fields": [["is_staff", "is_superuser"], "roles"]}),
         ]

@@ -102,6 +102,14 @@ REGISTRY = (
         forgotten=f"{MAILINGS_KEPT.days} days after the mail was asked for",
     ),
     Table(
+        model="mail.RefusedAddress",
+        of="recipient",
+        file="refused-addresses",
+        deleted="recipient address* first_at* first_words* last_at* last_words* stopped_at*",
+        forgotten="90 days after the last refusal, unless it stops the mail to the present address;"
+        " at once when a mail arrives",
+    ),
+    Table(
         model="mail.Mailing",
         nothing={
             "which mail it is, not to whom": "kind key subject_id title searched state"

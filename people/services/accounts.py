@@ -9,13 +9,14 @@ from django.db import IntegrityError, transaction
 from payments.services.transitions import close_needless_soon
 from people.errors import EmailTaken, LastAdministrator, RegistrationClosed
 from people.models import User
-from people.permissions import can_erase
+from people.permissions import can_erase, can_manage
 from people.services.erasing import erase_traces
 from people.services.exports import discard_export
 from people.services.locks import has_other_administrator, lock_active_account, lock_for_staff
 from people.services.passwords import checked_hash
 from project.common.images import Picture, discard_file, exchange_image, stored_image
 from project.common.versions import Expected, check_version
+from project.mail import refusals
 
 
 def register(*, email: str, password: str, profile: Mapping[str, Any]) -> User:
@@ -54,6 +55,15 @@ def update_profile(*, user: User, changes: Mapping[str, object], expected: Expec
     check_version(user, expected)
     if changed := user.set_fields(changes):
         user.save(update_fields=changed)
+    return user
+
+
+@transaction.atomic
+def allow_mail(*, user: User, by: User) -> User:
+    """Let mail go to a person's address again, which the mail server had refused. Raises
+    PermissionDenied, AccountErased."""
+    user = lock_for_staff(user, by=by, to=can_manage)
+    refusals.allow_mail(user)
     return user
 
 

@@ -96,6 +96,7 @@ def accept(*, uid: str, token: str, new_password: str) -> User:
         user = lock_account(user.pk)
         invitation = _open(uid, token)
         user.set_password_hash(encoded)
+        user.inactivity_from = timezone.now()
         if user.blocked_reason == BlockReason.INACTIVITY:
             user.unblock()
         user.save(update_fields=["password", "token_version", *UNBLOCK_FIELDS])

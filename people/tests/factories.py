@@ -7,6 +7,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from people.models import BlockReason, User
+from project.mail.models import RefusedAddress
 
 PASSWORD = "correct horse battery staple"
 
@@ -42,3 +43,18 @@ class UserFactory(DjangoModelFactory[User]):
     email = factory.Sequence(lambda number: f"person{number}@school.example")
     first_name = factory.Faker("first_name")
     password = factory.django.Password(PASSWORD)
+
+
+class RefusedAddressFactory(DjangoModelFactory[RefusedAddress]):
+    """The address of a person, refused on two days: they get no mail."""
+
+    class Meta:
+        model = RefusedAddress
+
+    recipient = factory.SubFactory(UserFactory)
+    address = factory.SelfAttribute("recipient.email")
+    first_at = factory.LazyFunction(lambda: timezone.now() - timedelta(days=1))
+    first_words = "550 5.1.1 No such mailbox"
+    last_at = factory.LazyFunction(timezone.now)
+    last_words = "550 5.1.1 Still no such mailbox"
+    stopped_at = factory.LazyFunction(timezone.now)

@@ -20,6 +20,7 @@ FULL = PUBLIC | {
     "phone",
     "language",
     "last_login",
+    "is_email_reachable",
     "is_moderator",
     "is_administrator",
     "is_listed",
@@ -177,9 +178,9 @@ def test_queries_do_not_grow_with_the_rows(
         assert api(learner).get(f"users?page_size={count}").json()["count"] == count + 2
     PaymentFactory.create_batch(count, payer=learner)
     PaymentFactory.create(payer=stranger)
-    with django_assert_num_queries(3):  # the caller; the payments; their number
+    with django_assert_num_queries(4):  # the caller; the address; the payments; their number
         assert len(api(learner).get("users/me").json()["payments"]) == count
-    with django_assert_num_queries(4):  # the caller; the person; the payments; their number
+    with django_assert_num_queries(5):  # as before, and the person
         assert len(api(learner).get(f"users/{learner.pk}").json()["payments"]) == count
     with django_assert_num_queries(2):  # the caller; the person
         api(learner).get(f"users/{stranger.pk}")

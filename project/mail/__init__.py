@@ -2,6 +2,6 @@
 
 `Mailing` and `Delivery` are its rows, `kinds` says what an app has to tell about a kind of mail,
 `services` puts mail in, `recipients` lists who gets it, `sending` sends what is due: `batches` has
-what a worker took and what became of it, `mime` the bytes, `smtp` speaks to the mail server. `tasks`
-is run by the worker, `admin` shows it.
+what a worker took and what became of it, `mime` the bytes, `smtp` speaks to the mail server,
+`refusals` knows which addresses it refuses for good. `tasks` is run by the worker, `admin` shows it.
 """

@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -14,13 +14,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from project.common.logging import without_addresses
-from project.mail.models import MAX_UNANSWERED, Delivery, DeliveryStatus, Mailing
+from project.mail.models import MAX_UNANSWERED, Delivery, DeliveryStatus, Mailing, RefusedAddress
+from project.mail.refusals import note_refusal
 from project.mail.smtp import (
     ANSWER_SECONDS,
     AddressPostponed,
     AddressRefused,
     AnswerLate,
     AnswerLost,
+    NoMailbox,
 )
 
 logger = logging.getLogger(__name__)
@@ -113,10 +115,12 @@ class Batch:
     recipients: dict[int, int]  # delivery → person, in order
     unanswered: int  # before the try
     due_since: datetime
+    # Delivery → what was said of its address before; a mail that arrives takes it back.
+    refused_before: dict[int, int] = field(default_factory=dict)
 
     def mark_sent(self, delivery_id: int) -> None:
-        """One statement per mail, and the only one: written by hand, because building it costs as
-        much as running it. Raises ClaimLost."""
+        """One statement per mail, and the only one, unless the address was refused before: written by
+        hand, because building it costs as much as running it. Raises ClaimLost."""
         has_uuid = connection.features.has_native_uuid_field
         with connection.cursor() as cursor:
             cursor.execute(
@@ -131,9 +135,11 @@ class Batch:
             )
             if cursor.rowcount == 0:
                 raise ClaimLost
+        if refusal := self.refused_before.get(delivery_id):
+            RefusedAddress.objects.filter(pk=refusal).delete()
 
-    def settle(self, delivery_id: int, error: Exception) -> None:
-        """Write down why a mail was not sent, or perhaps not; without the address, which the server
+    def settle(self, delivery_id: int, address: str, error: Exception) -> None:
+        """Write down why a mail to this address was not sent, or perhaps not; without the address, which the server
         repeats, and which may be erased by now."""
         words = without_addresses(str(error))
         match error:
@@ -141,37 +147,46 @@ class Batch:
                 self.postpone(delivery_id, words, lost=1)
             case AddressPostponed():
                 self.postpone(delivery_id, words)
+            case NoMailbox():
+                self.finish_dead(delivery_id, address, words)
             case AddressRefused():
                 self.finish([delivery_id], DeliveryStatus.REFUSED, words)
             case _:  # whatever it is, it must not stop the mails of others
                 logger.error("Delivery %s can't be sent", delivery_id, exc_info=error)
                 self.crash([delivery_id], repr(error))
 
-    def await_answer(self, delivery_id: int, late: AnswerLate) -> None:
+    def await_answer(self, delivery_id: int, address: str, late: AnswerLate) -> None:
         """Keep the mail from other workers, by a claim of its own, until the server has answered,
         and write its answer down then. If this process ends before, the answer is lost."""
         LATE_PLACES.acquire()
         own = replace(self, claim=uuid.uuid4())
         due_at = timezone.now() + ANSWER_LEASE
         self._held([delivery_id]).update(claim=own.claim, due_at=due_at, error=AWAITED)
-        threading.Thread(target=own.hear, args=[delivery_id, late], daemon=True).start()
+        threading.Thread(target=own.hear, args=[delivery_id, address, late], daemon=True).start()
 
-    def hear(self, delivery_id: int, late: AnswerLate) -> None:
+    def hear(self, delivery_id: int, address: str, late: AnswerLate) -> None:
         try:
             late.wait()
             self.mark_sent(delivery_id)
         except ClaimLost:
             logger.warning("Another worker took over a mail of %s", self.mailing.key)
         except Exception as error:  # noqa: BLE001 - it is written down
-            self.settle(delivery_id, error)
+            self.settle(delivery_id, address, error)
         finally:
             connection.close()
             LATE_PLACES.release()
 
-    def finish(self, delivery_ids: Sequence[int], status: DeliveryStatus, reason: str) -> None:
-        self._held(delivery_ids).update(
+    def finish(self, delivery_ids: Sequence[int], status: DeliveryStatus, reason: str) -> int:
+        """Returns how many of them were still ours."""
+        return self._held(delivery_ids).update(
             status=status, finished_at=timezone.now(), claim=None, error=reason[:500]
         )
+
+    @transaction.atomic
+    def finish_dead(self, delivery_id: int, address: str, words: str) -> None:
+        """Nobody has this address, the server says."""
+        if self.finish([delivery_id], DeliveryStatus.REFUSED, words):
+            note_refusal(self.recipients[delivery_id], address, words, timezone.now())
 
     def postpone(self, delivery_id: int, reason: str, *, lost: int = 0) -> None:
         """The server said "later", or its answer was lost: wait longer each time, and give up in the

@@ -46,6 +46,8 @@ class MailKind:
     label: "ClassVar[StrOrPromise]" = ""
     # Somebody waits for it: it is sent before what goes to many.
     urgent: ClassVar[bool] = False
+    # Its recipient asked for it just now: worth a try even where mail was refused.
+    asked_for: ClassVar[bool] = False
 
     def audience(self, subject_id: int) -> tuple[QuerySet[Model], str]:
         """The rows that name the recipients, and the name of the field with the person's key. Only

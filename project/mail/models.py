@@ -1,4 +1,5 @@
-"""The outbox: one row per mailing, one per person and mailing, one for the server."""
+"""The outbox: one row per mailing, one per person and mailing, one per refused address, one for the
+server."""
 
 from datetime import datetime, timedelta
 from typing import Self
@@ -99,7 +100,7 @@ class DeliveryStatus(models.TextChoices):
     WAITING = "waiting", _("waiting")
     SENT = "sent", _("sent")
     REFUSED = "refused", _("refused by the mail server")
-    SKIPPED = "skipped", _("not sent: no longer wanted")
+    SKIPPED = "skipped", _("not sent on purpose")
     PARKED = "parked", _("given up")
     PERHAPS = "perhaps", _("perhaps sent: the mail server did not confirm it")
 
@@ -217,6 +218,43 @@ class Delivery(models.Model):
     def crashes(self) -> int:
         """How many tries ended without an answer: a killed worker or an error of ours."""
         return self.attempts - self.refusals
+
+
+class RefusedAddress(models.Model):
+    """What the mail server said, for good, of an address of somebody's; on the second day it ends the
+    mail to that address (project/mail/refusals.py). A mail that arrives deletes the row."""
+
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        db_index=False,  # refused_address_unique begins with it
+        related_name="refused_addresses",
+        verbose_name=_("recipient"),
+    )
+    # As spellings of one mailbox are compared (project/common/mailboxes.py).
+    address = models.CharField(_("address"), max_length=254)
+    first_at = models.DateTimeField(_("first refused"))
+    first_words = models.CharField(_("first answer"), max_length=500)
+    last_at = models.DateTimeField(_("last refused"))
+    last_words = models.CharField(_("last answer"), max_length=500)
+    stopped_at = models.DateTimeField(_("no more mail since"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("refused address")
+        verbose_name_plural = _("refused addresses")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["recipient", "address"], name="refused_address_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipient_id}: {self.last_words}"
+
+    def refuse_again(self, words: str, at: datetime) -> None:
+        """Stop the mail if it is another day, in the project's time zone. Saves nothing."""
+        self.last_at, self.last_words = at, words
+        if timezone.localdate(at) != timezone.localdate(self.first_at):
+            self.stopped_at = self.stopped_at or at
 
 
 class MailServer(models.Model):

@@ -30,6 +30,7 @@ from project.mail.batches import (
 from project.mail.kinds import Letter, Skip, mail_kind
 from project.mail.mime import Message, message_id, prepare
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
+from project.mail.refusals import reason_against, refusals_of
 from project.mail.smtp import AddressRefused, AnswerLate, ServerUnavailable, Transport
 
 logger = logging.getLogger(__name__)
@@ -184,10 +185,10 @@ class BatchSender:
         except ClaimLost:
             raise
         except AnswerLate as late:
-            self.batch.await_answer(delivery_id, late)
+            self.batch.await_answer(delivery_id, message.address, late)
             return
         except Exception as error:
-            self.batch.settle(delivery_id, error)
+            self.batch.settle(delivery_id, message.address, error)
             if self.transport.losses > 1:
                 raise ServerUnavailable(str(error)) from error
             if not isinstance(error, AddressRefused):
@@ -237,8 +238,10 @@ class BatchSender:
         is not to be sent."""
         mailing = self.batch.mailing
         people = get_user_model().objects.in_bulk(self.untouched.values())
+        refusals = refusals_of(people.values())
         try:
-            letters = mail_kind(mailing.kind).write(mailing.subject_id, people.values())
+            kind = mail_kind(mailing.kind)
+            letters = kind.write(mailing.subject_id, people.values())
         except Exception as error:  # whatever it is, it must not stop the mails of others
             logger.exception("Mails of %s can't be written", mailing.key)
             self.batch.crash(list(self.untouched), repr(error))
@@ -248,9 +251,15 @@ class BatchSender:
         skipped: dict[str, list[int]] = {}
         for delivery_id, person_id in self.untouched.items():
             letter = letters.get(person_id, Skip(gettext_noop("no letter for this person")))
+            refusal = refusals.get(person_id)
+            stopped = reason_against(refusal, is_asked_for=kind.asked_for)
             if isinstance(letter, Skip):
                 skipped.setdefault(letter.reason, []).append(delivery_id)
+            elif stopped:
+                skipped.setdefault(stopped, []).append(delivery_id)
             else:
+                if refusal:
+                    self.batch.refused_before[delivery_id] = refusal.pk
                 written[delivery_id] = (people[person_id].email, letter)
         for reason, delivery_ids in skipped.items():
             self.batch.finish(delivery_ids, DeliveryStatus.SKIPPED, reason)

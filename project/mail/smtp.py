@@ -1,5 +1,6 @@
 """One connection to the mail server, and what its answers mean for a mail."""
 
+import re
 import select
 import smtplib
 from collections.abc import Callable
@@ -21,6 +22,19 @@ Callback = Callable[[], object] | None
 # (4.5.3.2.6). Other mails are not kept waiting for longer than the first of these.
 PROMPT_SECONDS = 5.0
 ANSWER_SECONDS = 600.0
+# Enhanced status codes (RFC 3463, RFC 7505) that say there is no such mailbox, no such domain, or none
+# that takes mail. Others are about the sender (1.7, 1.8), a full mailbox (2.2), the size (3.4), the way
+# there (4.x) or somebody's policy (7.x): the mail is refused, and the address may be fine.
+NO_MAILBOX = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.1"})
+ENHANCED = re.compile(r"\W*5\.(\d{1,3}\.\d{1,3})\b")
+# Of servers without such codes. "Mailbox unavailable" is what they say of policies, too.
+PLAIN_CODES = frozenset({550, 551, 553})
+IN_WORDS = re.compile(
+    r"\b(no such|unknown|invalid|disabled) (user|mailbox|recipient|address|account|domain)\b"
+    r"|\b(user|mailbox|recipient|address|account|domain)( is)?"
+    r" (unknown|invalid|disabled|not found|does not exist|doesn.t exist)\b",
+    re.IGNORECASE,
+)
 
 
 class ServerUnavailable(Exception):
@@ -29,6 +43,10 @@ class ServerUnavailable(Exception):
 
 class AddressRefused(Exception):
     """The mail server will never take this mail for this person."""
+
+
+class NoMailbox(AddressRefused):
+    """The mail server says that nobody has this address."""
 
 
 class AddressPostponed(Exception):
@@ -201,8 +219,18 @@ def _wait(smtp: smtplib.SMTP) -> None:
 
 
 def _not_taken(code: int, answer: bytes | str) -> Exception:
-    kind = AddressRefused if code >= 500 else AddressPostponed
-    return kind(_words(code, answer))
+    words = _words(code, answer)
+    if code < 500:
+        return AddressPostponed(words)
+    return (NoMailbox if speaks_of_mailbox(code, words) else AddressRefused)(words)
+
+
+def speaks_of_mailbox(code: int, words: str) -> bool:
+    """Say whether a refusal means that nobody has the address; all others leave it in peace."""
+    said = words.removeprefix(str(code))
+    if enhanced := ENHANCED.match(said):
+        return enhanced[1] in NO_MAILBOX
+    return code in PLAIN_CODES and IN_WORDS.search(said) is not None
 
 
 def _words(code: int, answer: bytes | str) -> str:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from project.common.background.queue import enqueue
 from project.mail.queries import forget_finished_mailings
 from project.mail.recipients import list_one_step
+from project.mail.refusals import forget_old_refusals
 from project.mail.sending import become_sender, has_work, send_due, stop_sending
 
 # Seconds of work in one task, well below Q_CLUSTER["timeout"]; then the next one goes on, so that
@@ -36,5 +37,7 @@ def deliver_mail(token: str | None = None) -> str:
 
 
 def forget_old_mails() -> str:
-    """Delete mailings that were finished long ago; to be scheduled once a day."""
-    return f"{forget_finished_mailings(timezone.now() - MAILINGS_KEPT)} deliveries forgotten"
+    """Delete mailings that were finished long ago, and old refusals; to be scheduled once a day."""
+    long_ago = timezone.now() - MAILINGS_KEPT
+    forget_old_refusals(long_ago)
+    return f"{forget_finished_mailings(long_ago)} deliveries forgotten"

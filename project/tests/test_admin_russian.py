@@ -20,7 +20,7 @@ from people.models import BlockReason, Role
 from people.one_time_links import invitation_link
 from people.services import blocks
 from people.services.invitations import invite
-from people.tests.factories import UserFactory
+from people.tests.factories import RefusedAddressFactory, UserFactory
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 from project.mail.services import send_to_audience, send_to_one
 
@@ -111,6 +111,7 @@ def world(moderators, administrator):
     )
     staff.confirm_payment(payment=paid, by=administrator, reason="Выписка")
     now = timezone.now()
+    RefusedAddressFactory.create(recipient=author, first_words="550", last_words="550")
     event = StripeEvent.objects.create(
         type="x", event_id="1", outcome=StripeOutcome.NOT_OURS, happened_at=now
     )
@@ -193,6 +194,7 @@ PAGES = {
     "people_user_block": "person",
     "people_user_password_reset": "person",
     "people_user_give_roles": "person",
+    "people_user_allow_mail": "person",
     "people_user_keep": "person",
     "people_user_stop_keeping": "kept",
     "people_user_export_data": "person",

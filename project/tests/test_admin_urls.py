@@ -16,7 +16,7 @@ from payments.models import FindingKind, StripeEvent
 from payments.tests.factories import DisputeFactory, FindingFactory, PaymentFactory, RefundFactory
 from people.models.users import moderators_group
 from people.services.invitations import invite
-from people.tests.factories import UserFactory
+from people.tests.factories import RefusedAddressFactory, UserFactory
 from project.mail.models import DeliveryStatus
 from project.mail.services import send_to_one
 
@@ -74,6 +74,7 @@ TABLE = {
     "people_user_password_reset": PEOPLE,
     "people_user_give_roles": ADMINISTRATOR,
     "people_user_take_roles": ADMINISTRATOR,
+    "people_user_allow_mail": PEOPLE,
     "people_user_keep": PEOPLE,
     "people_user_stop_keeping": PEOPLE,
     "people_user_export_data": PEOPLE,
@@ -200,6 +201,7 @@ def address(moderators, administrator):
         "lesson": lesson,
         "person": UserFactory.create(),
         "blocked": UserFactory.create(blocked=True),
+        "unreachable": RefusedAddressFactory.create().recipient,
         "kept": UserFactory.create(kept_at=timezone.now(), kept_reason="On leave"),
         "colleague": colleague,
         "awaited": invite(email="new@school.example", profile={}, by=administrator),
@@ -245,6 +247,7 @@ def address(moderators, administrator):
             "people_user_invite_again": subjects["awaited"],
             "people_user_withdraw": subjects["awaited"],
             "people_user_take_roles": subjects["colleague"],
+            "people_user_allow_mail": subjects["unreachable"],
             "people_user_stop_keeping": subjects["kept"],
             "mail_delivery_send_again": subjects["unsure"],
             "mail_delivery_take_as_sent": subjects["unsure"],

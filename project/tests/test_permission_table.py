@@ -196,7 +196,7 @@ PUBLISHED = {role: {"Bread", "Pie", "Rules"} for role in ROLES[1:]}
 PUBLIC_PROFILE = {"id", "first_name", "city", "avatar", "date_joined"}
 FULL_PROFILE = PUBLIC_PROFILE | {
     "email", "last_name", "phone", "language", "last_login", "is_moderator",
-    "is_administrator", "is_listed", "abilities",
+    "is_administrator", "is_email_reachable", "is_listed", "abilities",
 }  # fmt: skip
 PROFILES_SHOWN = {role: FULL_PROFILE if role == "author" else PUBLIC_PROFILE for role in ROLES[1:]}
 

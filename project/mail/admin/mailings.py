@@ -105,9 +105,7 @@ class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
     recipients = count_column(gettext_lazy("recipients"), "", *DeliveryStatus)
     sent = count_column(gettext_lazy("sent"), "sent", DeliveryStatus.SENT)
     waiting = count_column(gettext_lazy("waiting"), "waiting", DeliveryStatus.WAITING)
-    skipped = count_column(
-        gettext_lazy("not sent: no longer wanted"), "skipped", DeliveryStatus.SKIPPED
-    )
+    skipped = count_column(gettext_lazy("not sent on purpose"), "skipped", DeliveryStatus.SKIPPED)
     failed = count_column(gettext_lazy("not delivered"), "failed", *FAILED)
     perhaps = count_column(gettext_lazy("perhaps sent"), "perhaps", DeliveryStatus.PERHAPS)
 

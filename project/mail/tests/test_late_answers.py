@@ -122,11 +122,11 @@ def test_so_many_late_answers_are_waited_for_at_once_and_no_more(people, sink, m
     connections, most = [], []
     taken = batches.Batch.hear
 
-    def hear(batch, delivery_id, late):
+    def hear(batch, delivery_id, address, late):
         connections.append(delivery_id)
         most.append(len(connections))
         try:
-            taken(batch, delivery_id, late)
+            taken(batch, delivery_id, address, late)
         finally:
             connections.remove(delivery_id)
 

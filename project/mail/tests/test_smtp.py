@@ -9,7 +9,7 @@ import pytest
 
 from project.mail.kinds import Letter
 from project.mail.mime import prepare
-from project.mail.smtp import AddressRefused, ServerUnavailable, Transport
+from project.mail.smtp import AddressRefused, ServerUnavailable, Transport, speaks_of_mailbox
 from project.tests.processes import wait_until
 
 Answers = dict[str, str]
@@ -120,3 +120,42 @@ def test_what_fails_on_our_side_leaves_no_half_of_a_message(serve, hook):
         with pytest.raises(ZeroDivisionError):
             transport.send(message, **{hook: fail})
         transport.send(message)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("550 5.1.1 No such mailbox", True),
+        ("550 5.1.1 <address>: Recipient address rejected: User unknown", True),
+        ("550-5.1.1 The email account that you tried to reach does not exist.", True),
+        ("550 #5.1.1 Unknown", True),
+        ("554 5.1.1 After the whole message", True),
+        ("550 5.1.2 Host unknown", True),
+        ("501 5.1.3 Bad recipient address syntax", True),
+        ("551 5.1.6 Moved", True),
+        ("556 5.1.10 Recipient address has null MX", True),
+        ("550 5.2.1 The mailbox is disabled", True),
+        ("550 No such user here", True),
+        ("550 Unknown user", True),
+        ("551 User not found", True),
+        ("553 Mailbox does not exist", True),
+        ("550 5.1.0 Address rejected", False),
+        ("550 5.1.7 Bad sender", False),
+        ("550 5.1.8 Sender domain unknown user", False),
+        ("550 5.1.11 Something new", False),
+        ("552 5.2.2 Mailbox full", False),
+        ("552 5.3.4 Message too big", False),
+        ("550 5.4.1 Recipient address rejected: Access denied", False),
+        ("554 5.5.1 No valid recipients", False),
+        ("554 5.6.0 Content", False),
+        ("550 5.7.1 User unknown to our policy, your IP is listed", False),
+        ("550 5.7.26 Unauthenticated", False),
+        ("550 Mailbox unavailable", False),
+        ("550 Relaying denied", False),
+        ("554 No such user", False),
+        ("550 blocked, see http://rbl.example/?ip=5.1.1.1", False),
+        ("550", False),
+    ],
+)
+def test_what_a_server_says_of_the_mailbox_is_told_from_what_it_says_of_us(words, expected):
+    assert speaks_of_mailbox(int(words[:3]), words) is expected
