@@ -7,11 +7,13 @@ import pytest
 import time_machine
 from django.db import IntegrityError, transaction
 
+from lms.mails import GIVEN
 from lms.models import Access, AccessSource, Completion, Course, Lesson
 from lms.services import accesses, learning
 from lms.tests.factories import CourseFactory, LessonFactory
 from people.models import User
 from project.common.errors import PaymentRequired
+from project.mail.models import Delivery, Mailing
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +83,19 @@ def test_a_right_is_given_once_from_each_source(learner, administrator, target):
     assert (access.given_by, access.reason, access.reference) == (administrator, "Prize", "")
     assert (access.created_at, access.revoked_at) == (NOW, None)
     assert rows(access) == before
+
+
+def test_only_what_staff_grant_is_told_and_each_once(learner, target):
+    give = {"user": learner, "target": target}
+    accesses.grant_access(**give, source=ENROLLMENT)
+    accesses.grant_access(**give, source=PAYMENT, reference="payment:17")
+    first, _twice = (accesses.grant_access(**give, source=GRANT) for _time in range(2))
+    accesses.take_back(access=first[0], reason="Mistake")
+    second = accesses.grant_access(**give, source=GRANT)
+    told = Mailing.objects.order_by("pk").values_list("kind", "subject_id", "title")
+    assert list(told) == [(GIVEN, one.pk, target.title) for one, _is_new in (first, second)]
+    for access, _is_new in (first, second):
+        assert Delivery.objects.of(GIVEN, str(access.pk)).get().recipient == learner
 
 
 @pytest.mark.usefixtures("others")

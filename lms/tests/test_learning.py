@@ -267,6 +267,22 @@ def test_a_lesson_tells_its_video_and_its_neighbours(api, learner):
     assert around(fourth) == (first.pk, None)
 
 
+def test_lessons_follow_each_other_in_the_order_of_the_course(api, learner):
+    course = CourseFactory.create(published=True)
+    for position in (2, 0, 3, 1):
+        LessonFactory.create(course=course, position=position)
+    api(learner).post(f"learning/courses/{course.pk}/enrollment")
+    ids = list(course.lessons.order_by("position").values_list("pk", flat=True))
+    for before, here, after in zip([None, *ids], ids, [*ids[1:], None], strict=False):
+        shown = api(learner).get(f"learning/lessons/{here}").json()
+        assert (shown["previous_lesson_id"], shown["next_lesson_id"]) == (before, after)
+    for here, after in zip(ids, [*ids[1:], None], strict=True):
+        done = api(learner).put(f"learning/lessons/{here}/completion").json()
+        assert done["next_lesson_id"] == after
+    outline = api(learner).get(f"learning/courses/{course.pk}").json()["lessons"]
+    assert [lesson["id"] for lesson in outline] == ids
+
+
 def test_who_leaves_a_free_course_can_come_back_to_where_they_were(api, learner):
     lesson = LessonFactory.create(course__published=True)
     path = f"learning/courses/{lesson.course_id}/enrollment"

@@ -50,6 +50,18 @@ def test_an_order_is_one_entry_in_the_history_and_told_to_nobody(api, author, co
     assert not CourseChange.objects.exists()
 
 
+def test_a_lesson_that_is_put_elsewhere_is_one_entry_and_told_to_nobody(api, author, course):
+    [last] = ids(course, "C")
+    for place in (0, 0):
+        api(author).patch(f"lessons/{last}", {"position": place})
+    assert order_of(course) == "CAB"
+    change, before = api(author).get(f"courses/{course.pk}/history").json()["items"][:2]
+    assert change["by"] == {"id": author.pk, "first_name": author.first_name}
+    assert change["fields"] == [{"name": "lessons", "before": "A\nB\nC", "after": "C\nA\nB"}]
+    assert before["kind"] == "created"
+    assert not CourseChange.objects.exists()
+
+
 def test_the_order_that_there_is_changes_nothing(api, author, course):
     before = api(author).get(f"courses/{course.pk}").json()
     assert put(api(author), course, ids(course, "ABC")).json() == before

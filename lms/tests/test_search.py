@@ -181,6 +181,18 @@ def test_who_has_no_courses_leaves_nothing_to_the_worker(
     assert left == []
 
 
+@pytest.mark.parametrize(
+    ("saved", "renews"), [(None, True), (["first_name"], True), (["phone", "last_name"], False)]
+)
+def test_the_worker_is_asked_where_the_name_may_be_another(
+    author, django_capture_on_commit_callbacks, saved, renews
+):
+    CourseFactory.create(owner=author)
+    with django_capture_on_commit_callbacks() as left:
+        author.save(update_fields=saved)
+    assert bool(left) is renews
+
+
 def test_rows_of_a_fixture_are_found_whatever_their_order(tmp_path, run_worker):
     author = UserFactory.create(first_name="Семён")
     course = CourseFactory.create(owner=author, title="Хлеб")

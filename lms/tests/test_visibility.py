@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Permission
+from django.db import connection
 from django.utils import timezone
 
 from lms import permissions
@@ -307,6 +308,16 @@ def test_lessons_are_numbered_within_their_course():
     numbered: Any = Lesson.objects.with_number().filter(course=course)
     numbers = {lesson.title: lesson.number for lesson in numbered}
     assert numbers == {"a": 1, "b": 2, "c": 3, "d": 4}
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL refuses it")
+def test_lessons_at_one_place_follow_by_their_keys(author):
+    """Only SQLite lets two be there."""
+    course = CourseFactory.create(owner=author)
+    a, b, c = (one.pk for one in LessonFactory.create_batch(3, course=course, position=1))
+    shown: Any = Lesson.objects.filter(course=course).with_number().with_neighbours(author)
+    around = shown.order_by("pk").values_list("number", "previous_lesson_id", "next_lesson_id")
+    assert list(around) == [(1, None, b), (2, a, c), (3, b, None)]
 
 
 def test_searching_looks_into_title_and_description():

@@ -48,6 +48,10 @@ def main() -> int:
         and (mutant.function or any(lines_that_name(mutant.name, sources)))
     ][:: options.every]
     print(f"{len(mutants)} mutants of {len(modules)} modules", flush=True)
+    there = {mutant.key for source in sources.values() for mutant in source.mutants()}
+    for key in reasons().keys() - there:
+        if key[0] in sources:
+            print(f"explained, but no fault any more: {key}")
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.lines or Path(temporary, "lines")
