@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from lms.models import AccessSource, ChangeKind, Completion, Course, CourseChange
+from lms.models import AccessSource, ChangeKind, Completion, Course, CourseChange, Lesson
 from lms.services import accesses, authoring, learning, subscriptions, updates
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from project.tests.transactions import assert_one_transaction, number_of_writes, watched
@@ -87,3 +87,23 @@ def test_a_service_that_fails_at_its_end_has_done_nothing(acts, name):
     with pytest.raises(DatabaseError, match="disk is full"), watched(failing=last):
         acts[name]()
     assert database() == before
+
+
+@pytest.mark.parametrize("service", [authoring.update_lesson, authoring.delete_lesson])
+def test_a_lesson_that_moves_before_it_is_locked_is_looked_for_once_more(author, service):
+    lesson = LessonFactory.create(course__owner=author)
+    other = CourseFactory.create(owner=author)
+    locked = []
+
+    def move_after_lock(execute: Any, sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if 'FROM "lms_course"' in sql:
+            locked.append(sql)
+            if len(locked) == 1:
+                Lesson.objects.filter(pk=lesson.pk).update(course=other)
+        return result
+
+    changes = {"changes": {"title": "Rye"}} if service is authoring.update_lesson else {}
+    with connection.execute_wrapper(move_after_lock):
+        service(lesson=lesson, by=author, **changes)
+    assert list(Lesson.objects.values_list("title", flat=True)) == (["Rye"] if changes else [])
