@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import unfold.admin
 import unfold.decorators
+import unfold.fields
+import unfold.forms
 import unfold.views
 from django.contrib import messages
-from django.contrib.admin import ActionLocation, ShowFacets
+from django.contrib.admin import ActionLocation, ShowFacets, site
 from django.contrib.admin import ModelAdmin as BaseModelAdmin
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.paginator import Paginator
@@ -50,6 +52,14 @@ if TYPE_CHECKING:
         def get_unfold_action(self, action: str) -> UnfoldAction: ...
 
     TabularInline = admin.TabularInline
+
+    class _ReadonlyField:
+        """A field of a form that this person can't change."""
+
+        form: Any
+
+        def get_admin_url(self, remote_field: object, remote_obj: Model) -> str: ...
+
     _Paginator = Paginator[Any]
 else:
 
@@ -62,6 +72,7 @@ else:
             return cls
 
     _ChangeList = unfold.views.ChangeList
+    _ReadonlyField = unfold.fields.UnfoldAdminReadonlyField
     _Paginator = Paginator
 
 
@@ -159,6 +170,28 @@ class StaffChangeList(_ChangeList):
             self.result_list = [found[key] for key in keys if key in found]
 
 
+def is_page_open(request: HttpRequest, row: Model) -> bool:
+    """Say whether there is a page of this row, and whether it lets this person in."""
+    model = type(row)
+    if not site.is_registered(model):
+        return False
+    return site.get_model_admin(model).has_view_or_change_permission(request, row)
+
+
+class ReadonlyField(_ReadonlyField):
+    """Names a related row, and leads to its page those whom it lets in: Django leads everybody."""
+
+    def get_admin_url(self, remote_field: object, remote_obj: Model) -> str:
+        if not is_page_open(self.form.request, remote_obj):
+            return str(remote_obj)
+        link: str = super().get_admin_url(remote_field, remote_obj)
+        return link
+
+
+# Unfold has no other way to use another class.
+unfold.forms.UnfoldAdminReadonlyField = ReadonlyField
+
+
 class StaffAdmin[M: Model](_ModelAdmin[M]):
     """A ModelAdmin of this project."""
 
@@ -191,6 +224,18 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
         if is_column and lookup not in own and not lookup.endswith("__exact"):
             return False
         return super().lookup_allowed(lookup, value, request)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Tell the forms who looks at them: they link to other pages."""
+        context["adminform"].form.request = request
+        for section in context["inline_admin_formsets"]:
+            for form in section.formset.forms:
+                form.request = request
+                is_linked = section.opts.show_change_link and form.instance.pk
+                form.is_page_open = is_linked and is_page_open(request, form.instance)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str | list[str]]:
         """What the address gives a new row, less references to what is not there."""
