@@ -13,7 +13,7 @@ from django.utils import timezone
 from people.models.choices import BlockReason
 from people.validators import read_phone
 from project.common.db.search import FEW, contains, find
-from project.common.mailboxes import compared, readable
+from project.common.mailboxes import compared
 
 if TYPE_CHECKING:
     from people.models.users import User
@@ -75,11 +75,11 @@ class UserQuerySet(models.QuerySet["User"]):
     def found_by_staff(self, text: str) -> Self:
         """People with `text` in their email, name, phone or city."""
         phone = contains(read_phone(text) or text, "phone")
-        return find(self, contains(readable(text), *STAFF_SEARCHES), phone)
+        return find(self, contains(text, *STAFF_SEARCHES), phone)
 
     def named_like(self, text: str) -> Self:
         """People with `text` in their email, name or city."""
-        return self.filter(contains(readable(text), *NAME_SEARCHES))
+        return self.filter(contains(text, *NAME_SEARCHES))
 
     def soon_blocked(self, *, at: datetime | None = None) -> Self:
         """Accounts that the inactivity sweep will block within a week from `at` (default: now), if

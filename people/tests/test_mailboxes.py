@@ -9,6 +9,7 @@ from django.core.management import call_command
 
 from lms.tests.factories import CourseFactory
 from payments.models import Payment
+from payments.tests.factories import PaymentFactory
 from people.models import User
 from people.tests.factories import PASSWORD, UserFactory
 from people.tests.test_admin import page, person_form
@@ -83,6 +84,17 @@ def test_the_admin_knows_a_person_by_any_spelling(client_of, administrator, spel
     form = {"email": spelling, "language": "ru", "password1": PASSWORD, "password2": PASSWORD}
     refused = client.post(page("add"), form)
     assert "account with this email" in str(refused.context["adminform"].form.errors)
+
+
+@pytest.mark.parametrize("text", [*SPELLINGS, "xn--80atdl2c.xn--p1ai", "школа.рф"])
+def test_what_belongs_to_a_person_is_found_by_any_spelling(client_of, administrator, text):
+    payment = PaymentFactory.create(payer__email=KEPT)
+    PaymentFactory.create()
+    client = client_of(administrator)
+    found = client.get("/admin/payments/payment/", {"q": text}).context["cl"].queryset
+    assert [*found] == [payment]
+    choices = client.get("/admin/payments/payment/payers/", {"term": text}).json()["results"]
+    assert [one["id"] for one in choices] == [str(payment.payer_id)]
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

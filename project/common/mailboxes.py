@@ -40,9 +40,11 @@ def is_possible(address: str) -> bool:
 
 
 def readable(text: str) -> str:
-    """Return what is searched for with addresses and domains as they are kept."""
-    words = (word.rpartition("@") for word in text.split())
-    return " ".join(local + at + readable_domain(domain) for local, at, domain in words)
+    """Return what is searched for with addresses, and domains in the form for servers, as kept."""
+    return " ".join(
+        canonical(f"@{word}")[1:] if "@" in word or "xn--" in word.lower() else word
+        for word in text.split()
+    )
 
 
 def readable_domain(domain: str) -> str:

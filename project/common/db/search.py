@@ -16,6 +16,7 @@ from django.db.models.sql.where import WhereNode
 
 from project.common.db.counting import planned_rows
 from project.common.db.searched import SearchedField, normalised, search_table
+from project.common.mailboxes import readable
 
 if TYPE_CHECKING:
     _Lookup = Lookup[list[int]]
@@ -47,7 +48,7 @@ def contains(text: str, *fields: str) -> Q:
 
 def words_of(text: str) -> list[str]:
     """The words that are searched for, the longest first; few enough for one query."""
-    composed = unicodedata.normalize("NFC", text.replace("\0", " "))
+    composed = unicodedata.normalize("NFC", readable(text.replace("\0", " ")))
     words = {word[:LONGEST_WORD] for word in composed.split()}
     return sorted(words, key=lambda word: (-len(word), word))[:MOST_WORDS]
 
