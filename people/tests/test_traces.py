@@ -26,6 +26,7 @@ from people.services.accounts import erase_account
 from people.services.exports import forget_old_exports
 from people.tests.factories import UserFactory
 from people.tests.traces import places_of
+from people.validators import ERASED_DOMAIN
 from project import demo
 from project.common.background.broker import sign
 from project.common.logging import JSONFormatter
@@ -34,13 +35,15 @@ from project.mail.services import send_to_one
 
 pytestmark = pytest.mark.django_db
 
+# What is left of what is erased.
+EMPTY = ("", "—", None, False)
 NAMES = {"first_name": "Zqfirstname", "last_name": "Zqlastname", "city": "Zqcity"}
 EMAIL = "zqmailbox@zqdomain.example"
 PHONE = "+79167654321"
 # What others typed about the person, and what machines wrote.
 TYPED = [
     *("zqblock", "zqunblock", "zqnote", "zqobject", "zqgrant", "zqrevoke", "zqrefund", "zqconfirm"),
-    *("zqsettled", "zqrefusal", "zqkey", "zqserver", "zqsession", "zqtoken"),
+    *("zqsettled", "zqrefusal", "zqkey", "zqserver", "zqsession", "zqtoken", "zqkeep"),
 ]
 PLANTED = [*NAMES.values(), EMAIL, "zqdomain", PHONE.lstrip("+"), *TYPED]
 
@@ -85,6 +88,7 @@ def plant(person, api, administrator, client, run_worker):
 
     in_admin(client, person, "block", "zqblock")
     in_admin(client, person, "unblock", "zqunblock, said Zqlastname")
+    in_admin(client, person, "keep", "zqkeep")
     access, _new = accesses.grant_access(
         user=person,
         target=CourseFactory.create(),
@@ -190,6 +194,22 @@ def test_what_the_registry_says_is_what_the_erasure_does(
             # Who is erased is blocked, and no token of theirs is good.
             allowed |= {"is_active", "blocked_at", "blocked_reason", "token_version"}
         assert changed <= allowed, table.model
+        left = {
+            name: row[name]
+            for row in after.values()
+            for name in table.erased.replace("*", "").split()
+            if row[name] not in EMPTY
+        }
+        if table.model == "people.User":
+            assert not User(password=left.pop("password")).has_usable_password()
+            assert (
+                left.pop("email")
+                == left.pop("searched_by_staff")
+                == f"erased-{busiest.pk}@{ERASED_DOMAIN}"
+            )
+        elif table.where:  # what the application noted by itself stays
+            left = {}
+        assert left == {}, table.model
 
 
 def values_of(table, keys):

@@ -18,6 +18,10 @@ from people.tests.factories import UserFactory
 from project import checks, environment
 from project.tests import processes
 
+BUCKET = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {"bucket_name": "media"},
+}
 SAMPLE = (settings.BASE_DIR / ".env.sample").read_text()
 READERS = {
     "switch",
@@ -139,6 +143,8 @@ def test_settings_of_the_tests_have_no_fault() -> None:
         ("STRIPE_WEBHOOK_SECRETS", ["whsec_x\n"], "parta.E004"),
         ("STRIPE_API_BASE", " https://api.stripe.com", "parta.E004"),
         ("STRIPE_API_KEY", "sk_test_x", "parta.W001"),
+        ("PRIVATE_ROOT", Path(settings.MEDIA_ROOT, "private"), "parta.E007"),
+        ("STORAGES", {"default": BUCKET, "private": BUCKET}, "parta.E007"),
         ("INACTIVITY_SWEEP_CRON", "nightly", "parta.E006"),
         ("INACTIVITY_SWEEP_CRON", "99 4 * * *", "parta.E006"),
         ("INACTIVITY_SWEEP_CRON", "0 30 4 * * *", "parta.E006"),
@@ -197,6 +203,7 @@ def test_retry_is_longer_than_the_longest_wait(
         ("MAILERS", {"default": {"BACKEND": "django.core.mail.backends.console.X"}}, "parta.W004"),
         ("DEFAULT_FROM_EMAIL", "Parta <noreply@localhost>", "parta.W005"),
         ("FRONTEND_URL", "http://app.school.example", "parta.W006"),
+        ("STORAGE_URL", "s3://key:secret@s3.example/media", "parta.W009"),
     ],
 )
 def test_fault_of_a_deployment_is_reported(
