@@ -319,8 +319,9 @@ PRIVATE_STORAGE_URL = env.str("PRIVATE_STORAGE_URL", default="")
 PRIVATE_ROOT = BASE_DIR / env.str("PRIVATE_ROOT", default="private")
 STORAGES = {
     "default": media_storage(STORAGE_URL),
-    # Of exports: nothing that serves files may serve these.
+    # Of exports, and of tables between upload and import: nothing that serves files may serve these.
     "private": private_storage(PRIVATE_STORAGE_URL, PRIVATE_ROOT),
+    "import_export": private_storage(PRIVATE_STORAGE_URL, PRIVATE_ROOT),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -386,6 +387,7 @@ STRIPE_CALLS = number("STRIPE_CALLS", max(1, WEB_THREADS // 2), minimum=1)
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", set(logging.getLevelNamesMapping()))
 LOGGING = logging_config(LOG_LEVEL, as_json=not DEBUG)
 
+IMPORT_EXPORT_TMP_STORAGE_CLASS = "import_export.tmp_storages.MediaStorage"
 # Titles and names are other people's: a spreadsheet must not run one as a formula, nor stumble.
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 IMPORT_EXPORT_ESCAPE_ILLEGAL_CHARS_ON_EXPORT = True

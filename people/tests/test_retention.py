@@ -1,13 +1,18 @@
 """What is deleted by the clock, and what stays."""
 
+import os
+import stat
 from datetime import timedelta
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
+from django.core.files.storage import storages
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from django_q.models import Task
 
@@ -62,7 +67,7 @@ def test_records_go_when_their_time_is_over(administrator, client_of, monkeypatc
 
     said = forget_old_records()
 
-    assert said == "5 sessions, 5 failed tasks, 5 entries of the log forgotten"
+    assert said == "5 sessions, 5 failed tasks, 5 entries of the log, 0 tables forgotten"
     assert list(Session.objects.all()) == [open_session]
     assert list(Task.objects.values_list("pk", flat=True)) == ["recent"]
     assert list(LogEntry.objects.all()) == [recent]
@@ -103,3 +108,22 @@ def test_books_of_erased_people_end_when_the_law_allows_it(administrator, monkey
         of_others.reference,
     }
     assert User.objects.filter(pk=erased.pk).exists()
+
+
+def test_tables_that_nobody_imported_go_after_a_day(administrator, client_of):
+    storage = storages["import_export"]
+    for name in storage.listdir(retention.UPLOADS)[1] if storage.exists(retention.UPLOADS) else []:
+        storage.delete(f"{retention.UPLOADS}/{name}")  # of other tests
+    table = SimpleUploadedFile("payments.csv", b"user,amount\nanna@school.example,5\n")
+    form = {"import_file": table, "format": "0", "resource": ""}
+    assert client_of(administrator).post("/admin/payments/payment/import/", form).status_code == 200
+    (name,) = storage.listdir(retention.UPLOADS)[1]
+    # Where nothing is served from, and readable to the application alone.
+    path = Path(storage.path(f"{retention.UPLOADS}/{name}"))
+    assert path.is_relative_to(settings.PRIVATE_ROOT)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert retention.forget_old_uploads() == 0
+    yesterday = (timezone.now() - DAY - timedelta(minutes=1)).timestamp()
+    os.utime(path, (yesterday, yesterday))
+    assert retention.forget_old_uploads() == 1
+    assert storage.listdir(retention.UPLOADS)[1] == []

@@ -210,3 +210,10 @@ def test_a_task_that_cannot_be_queued_stays_among_the_failed() -> None:
     with pytest.raises(queue.Unrepeatable):
         queue.try_again(task.pk)
     assert left(Task) == {"a"}
+
+
+@pytest.mark.parametrize("text", ["anna@school.example", "Anna Karenina", "Анна"])
+def test_no_personal_text_gets_into_the_queue(text) -> None:
+    with pytest.raises(ValueError, match="takes keys"):
+        queue.enqueue(PATH, 7, text)
+    queue.enqueue(PATH, 7, "0f-a_b.c:d")

@@ -1,5 +1,6 @@
 """The only door into the background. Only this module and `broker` know the cluster (Django-Q2)."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -24,17 +25,21 @@ from project.common.errors import Conflict
 SILENCE_LIMIT = timedelta(minutes=2)
 # Marks the rows that come from our table; others belong to whoever made them in the admin.
 SCHEDULE_PREFIX = "parta."
+KEY = re.compile(r"[\w.:-]*", re.ASCII)
 
 
-def enqueue(path: str, *args: object, **options: object) -> None:
+def enqueue(path: str, *arguments: object, **options: object) -> None:
     """Run the function at the dotted `path` in a worker, once the present transaction commits.
 
-    Arguments are primary keys and plain values. The broker delivers at least once: the task has
-    to be idempotent. Of the options of Django-Q2, `cluster` names the one that is to run it. Raises
-    ImportError at once for a path that leads nowhere.
+    Arguments are keys and numbers: what is known of people stays out of the queue and out of the record
+    of tasks, where no erasure would find it. The broker delivers at least once: the task has to be
+    idempotent. Of the options of Django-Q2, `cluster` names the one that is to run it. Raises
+    ImportError at once for a path that leads nowhere, ValueError for a text that is no key.
     """
     import_string(path)
-    transaction.on_commit(lambda: async_task(path, *args, **options))
+    if texts := [one for one in arguments if isinstance(one, str) and not KEY.fullmatch(one)]:
+        raise ValueError(f"{path} takes keys, not {len(texts)} texts")
+    transaction.on_commit(lambda: async_task(path, *arguments, **options))
 
 
 def last_execution(cluster: str | None = None) -> datetime | None:
@@ -144,6 +149,6 @@ def try_again(task_id: str) -> None:
     options = {"group": task.group} if task.group else {}
     try:
         enqueue(task.func, *(task.args or ()), **(task.kwargs or {}), **options)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         raise Unrepeatable from error
     task.delete()

@@ -1,9 +1,11 @@
 """What libraries keep for ever, and we do not: records of people's doings, after a while."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple
 
 from django.apps import apps
+from django.core.files.storage import storages
 from django.utils import timezone
 
 # Rows that one statement deletes.
@@ -22,6 +24,9 @@ SESSIONS = Kept("sessions.Session", "expire_date", timedelta(0))
 FAILED_TASKS = Kept("django_q.Task", "stopped", timedelta(days=30))
 STAFF_LOG = Kept("admin.LogEntry", "action_time", timedelta(days=3 * 365))
 
+# Tables of payments that were uploaded and neither imported nor refused by whoever looked at them.
+UPLOADS, UPLOADS_KEPT = "django-import-export", timedelta(days=1)
+
 
 def forget_old_rows(kept: Kept, *, steps: int = 20) -> int:
     """Delete rows whose time is over, at most `steps` × STEP at a time. Returns their number."""
@@ -38,3 +43,15 @@ def forget_old_rows(kept: Kept, *, steps: int = 20) -> int:
         if count < STEP:
             break
     return deleted
+
+
+def forget_old_uploads() -> int:
+    """Delete tables that nobody imported; return how many."""
+    storage, old = storages["import_export"], []
+    with suppress(FileNotFoundError):  # nobody has ever uploaded one
+        paths = [f"{UPLOADS}/{name}" for name in storage.listdir(UPLOADS)[1]]
+        limit = timezone.now() - UPLOADS_KEPT
+        old = [path for path in paths if storage.get_modified_time(path) < limit]
+    for path in old:
+        storage.delete(path)
+    return len(old)

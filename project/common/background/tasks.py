@@ -14,6 +14,7 @@ from project.common.background.retention import (
     SESSIONS,
     STAFF_LOG,
     forget_old_rows,
+    forget_old_uploads,
 )
 from project.common.background.schedules import SCHEDULES
 from project.common.old_pictures import convert_pictures
@@ -50,7 +51,8 @@ def convert_old_pictures(field: int = 0, after: int = 0) -> str:
 
 
 def forget_old_records() -> str:
-    """Delete what is kept of sessions, failed tasks and the doings of staff once its time is over; to
-    be scheduled once a day."""
+    """Delete what is kept of sessions, failed tasks, the doings of staff and tables that nobody imported
+    once its time is over; to be scheduled once a day."""
     deleted = [forget_old_rows(kept) for kept in (SESSIONS, FAILED_TASKS, STAFF_LOG)]
-    return "{} sessions, {} failed tasks, {} entries of the log forgotten".format(*deleted)
+    words = "{} sessions, {} failed tasks, {} entries of the log, {} tables forgotten"
+    return words.format(*deleted, forget_old_uploads())
