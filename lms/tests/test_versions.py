@@ -179,6 +179,23 @@ def test_answers_of_changes_carry_the_tag_of_what_is_there_now(api, author, less
     assert ordered["ETag"] == client.get(course)["ETag"]
 
 
+def test_who_saw_another_version_hears_of_that_before_any_other_obstacle(api, author, lesson):
+    PaymentFactory.create(course=lesson.course, paid=True)
+    elsewhere = CourseFactory.create(owner=author)
+    client, course, one = api(author), f"courses/{lesson.course_id}", f"lessons/{lesson.pk}"
+    acts = {
+        partial(client.delete, course): 409,
+        partial(client.delete, one): 409,
+        partial(client.patch, one, {"course_id": elsewhere.pk}): 409,
+        partial(client.put, f"{course}/lessons/order", {"lesson_ids": []}): 409,
+        partial(client.patch, course, {"description": "https://another.example"}): 422,
+        partial(client.patch, one, {"description": "https://another.example"}): 422,
+    }
+    for act, obstacle in acts.items():
+        assert refused(act(headers={"If-Match": '"other"'}))
+        assert act().status_code == obstacle
+
+
 def test_payments_carry_a_tag_too(api, learner):
     payment = PaymentFactory.create(payer=learner)
     tag = api(learner).get(f"payments/{payment.pk}")["ETag"]

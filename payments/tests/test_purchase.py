@@ -111,6 +111,11 @@ def test_what_is_free_or_not_sold_on_its_own_is_not_paid_for(api, learner, cours
         response = ask(api(learner), **target)
         assert (response.status_code, response.json()["code"]) == (409, "nothing_to_pay")
     assert not Payment.objects.exists()
+    # Also to who has it already.
+    Access.objects.create(user=learner, course=free, source="enrollment")
+    Access.objects.create(user=learner, course=course, source="grant")
+    for target in targets:
+        assert ask(api(learner), **target).json()["code"] == "nothing_to_pay"
 
 
 def test_authors_do_not_buy_what_is_theirs(api, author, lesson):

@@ -407,6 +407,23 @@ def test_a_dispute_hinders_a_refund_unless_it_only_asks_or_came_to_nothing(
     assert state(in_cash)[0] == ("paid" if stands else "refunded")
 
 
+def test_of_several_reasons_against_a_refund_the_first_is_told(in_cash, refund, bought):
+    waiting = PaymentFactory.create()
+    for payment in (in_cash, waiting, bought):
+        DisputeFactory.create(payment=payment)
+    with pytest.raises(transitions.IllegalMove):
+        refund(waiting, "5000")
+    RefundFactory.create(payment=bought, amount=500, status="requested")
+    for payment in (in_cash, bought):
+        with pytest.raises(refunds.PaymentDisputed):
+            refund(payment, "5000")
+    Dispute.objects.update(status="won")
+    with pytest.raises(refunds.RefundUnanswered):
+        refund(bought, "5000")
+    with pytest.raises(refunds.TooMuch):
+        refund(in_cash, "5000")
+
+
 @pytest.mark.parametrize("status", DisputeStatus.values)
 def test_a_dispute_is_to_be_answered_while_the_bank_waits_for_evidence(in_cash, status):
     dispute = DisputeFactory.create(payment=in_cash, status=status)
