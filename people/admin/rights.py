@@ -40,7 +40,7 @@ AREAS: "dict[StrOrPromise, dict[str, StrOrPromise]]" = {
     _("Payments"): {
         "payments.view_payment": _("See and export payments"),
         "payments.confirm_payment": _("Confirm and reject cash and transfers"),
-        "payments.refund_payment": _("Refund"),
+        "payments.refund_payment": _("Refund payments"),
         "payments.add_payment": _("Import payments"),
     },
     _("People"): {

@@ -21,7 +21,7 @@ from people.models import Role, User
 from people.models.querysets import NAME_SEARCHES
 from people.permissions import can_give_rights
 from project.common.admin.actions import ActionsAdmin
-from project.common.admin.base import ReadOnlyInline, column, display
+from project.common.admin.base import ReadOnlyInline, column, display, moment_shown
 from project.common.admin.filters import Choices, ChoosingAdmin, person_and_email
 from project.common.admin.versions import VersionedAdmin
 from project.common.db.searched import normalised
@@ -47,13 +47,16 @@ class MemberInline(ReadOnlyInline[Membership, Role]):
     tab = False
 
     email = column("user.email", gettext_lazy("email"))
-    last_login = column("user.last_login", gettext_lazy("last login"))
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return can_give_rights(current_user(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return super().get_queryset(request).select_related("user").order_by("user__email")
+
+    @display(description=gettext_lazy("last login"))
+    def last_login(self, membership: Any) -> str:
+        return moment_shown(membership.user.last_login)
 
     @display(description=gettext_lazy("name"))
     def person(self, membership: Any) -> "SafeString":

@@ -8,10 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
 from people.admin.actions import PERSON_ACTIONS
@@ -21,7 +19,7 @@ from people.admin.inactivity import InactivityColumns, warnings_of
 from people.admin.inlines import AccessInline, CourseInline, PaymentInline, SubscriptionInline
 from people.admin.reach import ReachFields
 from people.current_user import current_user
-from people.models import BlockReason, Invitation, User
+from people.models import BlockReason, Invitation, Language, User
 from people.models.querysets import UserQuerySet
 from people.models.roles import title_of
 from people.permissions import can_give_rights, can_invite, can_manage
@@ -29,7 +27,7 @@ from people.services.invitations import invite
 from people.services.locks import lock_account
 from people.services.staff import update_account
 from project.common.admin.actions import ActionsAdmin, Facts
-from project.common.admin.base import Label, display
+from project.common.admin.base import Label, display, moment_shown
 from project.common.admin.filters import DaysFilter
 from project.common.admin.versions import VersionedAdmin
 from project.mail.refusals import refusals_of
@@ -113,7 +111,7 @@ class UserAdmin(
             new = ["email", ["first_name", "last_name"], "language"]
             roles = ["roles"] if is_of_colleague(request) else []
             return [(None, {"fields": [*new, *roles]})]
-        shows_password = self.has_change_permission(request, obj)
+        shows_password = self.has_change_permission(request, obj) and not obj.is_awaited
         account = [["state", "blocked_at"], ["last_login", "date_joined"]]
         if obj.is_awaited:
             account.append(["invited"])
@@ -142,6 +140,11 @@ class UserAdmin(
     def invite_colleague(self, request: HttpRequest) -> HttpResponse:
         """The page of a new person, with roles."""
         return self.add_view(request, extra_context={"title": _("Invite a colleague")})
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str | list[str]]:
+        """Whoever is added most likely reads what the one who adds them reads."""
+        initial = super().get_changeform_initial_data(request)
+        return {"language": Language.of_code(get_language()), **initial}
 
     @override
     def get_form(
@@ -201,12 +204,12 @@ class UserAdmin(
         invitation: Invitation = person.invitation
         roles = ", ".join(title_of(role) for role in invitation.roles.all())
         known = {
-            "at": date_format(localtime(invitation.sent_at), "SHORT_DATETIME_FORMAT"),
-            "until": date_format(localtime(invitation.expires_at), "SHORT_DATETIME_FORMAT"),
+            "at": moment_shown(invitation.sent_at),
+            "until": moment_shown(invitation.expires_at),
             "by": invitation.invited_by or "—",
             "roles": roles or "—",
         }
-        text = _("Sent on %(at)s, valid until %(until)s. Invited by: %(by)s. Roles: %(roles)s.")
+        text = _("Sent on %(at)s · valid until %(until)s · invited by %(by)s · roles: %(roles)s")
         return text % known
 
     @display(description=gettext_lazy("role"))

@@ -297,8 +297,10 @@ def test_the_page_of_who_is_awaited_says_by_whom_and_offers_no_password_reset(
     client_of, administrator, invited
 ):
     text = client_of(administrator).get(page("change", invited.pk)).text
-    assert "Roles: Support." in text
-    assert f"Invited by: {administrator}" in text
+    assert "roles: Support" in text
+    assert f"invited by {administrator}" in text
+    assert reverse("admin:auth_user_password_change", args=[invited.pk]) not in text
+    assert "../password/" not in text
     for name, offered in (("invite_again", 1), ("withdraw", 1), ("password_reset", 0)):
         path = page(name, invited.pk)
         assert (path in text) == bool(offered), name
@@ -311,6 +313,15 @@ def test_invited_people_are_invited_once_more_from_the_list(
     client = client_of(administrator)
     run_worker(lambda: client.post(page("changelist"), form | {"confirm": "1"}))
     assert [message.to for message in mail.outbox] == [[invited.email]] * 2
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_a_new_person_is_written_to_in_the_language_of_who_adds_them(
+    client_of, administrator, language
+):
+    said = {"Accept-Language": language}
+    response = client_of(administrator).get(page("invite_colleague"), headers=said)
+    assert response.context["adminform"].form["language"].value() == language
 
 
 def test_password_of_a_page_is_kept_as_everywhere(invited, client):

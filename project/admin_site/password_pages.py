@@ -63,7 +63,7 @@ def choose(request: HttpRequest) -> HttpResponse:
         return passwords.confirm_password_reset(uid=uid, token=token, new_password=new)
 
     try:
-        passwords.account_of_link(*carried(request))
+        account = passwords.account_of_link(*carried(request))
         if request.method == "POST" and succeeds(form, lambda: use_link(request, set_password)):
             done = HttpResponseRedirect(reverse("admin_password_done"))
             return forget_link(done, "admin_password_choose")
@@ -71,7 +71,8 @@ def choose(request: HttpRequest) -> HttpResponse:
         return show(
             request, "password_link_bad", _("This link is not valid"), {"error": error}, status=409
         )
-    return show(request, "password_choose", _("New password"), {"form": form})
+    known = {"form": form, "email": account.email}
+    return show(request, "password_choose", _("New password"), known)
 
 
 @never_cache
