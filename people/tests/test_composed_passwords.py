@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from people.hashers import Argon2idPasswordHasher
+from people.hashers import Argon2idPasswordHasher, composed
 from people.models import User
 from people.one_time_links import invitation_link
 from people.services.invitations import invite
@@ -129,3 +129,15 @@ def test_a_password_counts_letters_not_marks(api, client_of, administrator):
     assert api(None).post("auth/register", body).status_code == 422
     accept_invitation(api, client_of, administrator, short)
     assert not User.objects.get(email=EMAIL).has_usable_password()
+
+
+def test_what_is_longer_than_any_password_is_left_as_typed():
+    longest = "e\u0301" * 512
+    assert composed(longest) == "é" * 512
+    assert composed(longest + "e") == longest + "e"
+
+
+def test_an_account_may_have_no_password(api):
+    person = User.objects.create_user(EMAIL)
+    assert not person.has_usable_password()
+    assert not person.check_password(None)

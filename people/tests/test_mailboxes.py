@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core import mail
 from django.core.management import call_command
+from django.db import IntegrityError
 
 from lms.tests.factories import CourseFactory
 from payments.models import Payment
@@ -13,7 +14,7 @@ from payments.tests.factories import PaymentFactory
 from people.models import User
 from people.tests.factories import PASSWORD, UserFactory
 from people.tests.test_admin import page, person_form
-from project.common.mailboxes import canonical, for_sending
+from project.common.mailboxes import canonical, for_sending, is_possible, readable
 
 pytestmark = pytest.mark.django_db
 
@@ -143,6 +144,27 @@ def test_whatever_is_typed_has_one_form(api, typed):
     assert for_sending(kept) == for_sending(for_sending(kept))
     body = {"email": typed[:254], "password": PASSWORD}
     assert api(None).post("auth/token", body).status_code == 401
+
+
+def test_words_and_domains_are_brought_into_the_form_in_which_they_are_kept():
+    assert readable("Anna XN--80atdl2c.рф vera@ШКОЛА.РФ") == "Anna школа.рф vera@школа.рф"
+    assert canonical("Anna@👍.EXAMPLE") == "Anna@👍.example"
+
+
+def test_an_address_is_as_long_as_servers_take_it():
+    domain = "@школа.рф"  # of 22 letters for servers
+    assert [is_possible("a" * length + domain) for length in (232, 233)] == [True, False]
+
+
+def test_an_endless_domain_keeps_nobody_waiting():
+    assert not is_possible("a@" + "ш." * 1_000_000)
+
+
+@pytest.mark.parametrize("spelling", ["ANNA@школа.рф", KEPT])
+def test_the_database_keeps_no_address_twice(spelling):
+    UserFactory.create(email="Anna@школа.рф")
+    with pytest.raises(IntegrityError):
+        UserFactory.create(email=spelling)
 
 
 @pytest.mark.parametrize("address", IMPOSSIBLE)

@@ -9,7 +9,6 @@ import idna
 
 # In bytes, as servers know it (RFC 5321, without the angle brackets).
 LONGEST = 254
-LONGEST_SPELLING = 4 * LONGEST
 
 
 def canonical(address: str) -> str:
@@ -57,12 +56,10 @@ def readable_domain(domain: str) -> str:
 
 def _encoded(domain: str) -> str | None:
     """The domain as servers know it, None if it is no possible one. IDNA has no say about names that
-    were always ASCII."""
+    were always ASCII, and refuses what is too long before it reads it."""
     lowered = domain.lower()
     if domain.isascii() and "xn--" not in lowered:
         return lowered
-    if len(domain) > LONGEST_SPELLING:
-        return None
     try:
         return idna.encode(domain, uts46=True).decode()
     except UnicodeError:
