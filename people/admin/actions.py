@@ -90,6 +90,7 @@ ALLOW_MAIL = StaffAction[User](
     name="allow_mail",
     title=_("Allow email again"),
     icon="mark_email_read",
+    under_more=True,
     explanation=_(
         "Email will be sent to this address again, until the mail server refuses it on two days. What "
         "was not sent meanwhile will not be sent later."

@@ -24,7 +24,7 @@ class ReachFields(StaffAdmin[User]):
             ]
         else:
             since = moment_shown(said.stopped_at)
-            lines = [_("No email has been sent to this address since %(date)s.") % {"date": since}]
+            lines = [_("No email has been sent to this address since %(date)s") % {"date": since}]
         answers = {said.first_at: said.first_words, said.last_at: said.last_words}
         lines += [f"{moment_shown(at)}: {words}" for at, words in answers.items()]
         return format_html_join("", "<div>{}</div>", ((line,) for line in lines))

@@ -11,6 +11,8 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 from lms.models import AccessSource
 from lms.services import accesses
@@ -19,7 +21,7 @@ from payments.tests.factories import PaymentFactory
 from people.models import BlockReason, User
 from people.models.users import moderators_group
 from people.services import blocks, inactivity
-from people.tests.factories import UserFactory
+from people.tests.factories import RefusedAddressFactory, UserFactory
 from project.mail.models import Delivery
 
 
@@ -359,6 +361,34 @@ def test_staff_keep_an_account_and_stop_keeping_it(client_of, support, learner):
         "Keep this account: Writes exams in May",
         "Stop keeping this account: Has passed them",
     ]
+
+
+def test_staff_see_why_an_address_gets_no_mail_and_let_it_get_some(
+    client_of, support, moderator, learner
+):
+    refusal = RefusedAddressFactory.create(
+        recipient=learner, last_words="550 5.2.1 <b>Disabled</b>"
+    )
+    once = RefusedAddressFactory.create(stopped_at=None).recipient
+    client = client_of(support)
+    found = client.get(page("changelist"), {"mail": "stopped"}).context["cl"].result_list
+    assert list(found) == [learner]
+    text = client.get(page("change", learner.pk)).text
+    for at, words in (
+        (refusal.first_at, refusal.first_words),
+        (refusal.last_at, "550 5.2.1 &lt;b&gt;Disabled&lt;/b&gt;"),
+    ):
+        assert f"{date_format(localtime(at), 'DATETIME_FORMAT')}: {words}" in text
+    assert "on another day, no more email is sent" in client.get(page("change", once.pk)).text
+    support.user_permissions.set(Permission.objects.filter(codename="view_user"))
+    assert client.post(page("allow_mail", learner.pk), confirmed()).status_code == 403
+    support.user_permissions.set(Permission.objects.filter(codename__endswith="_user"))
+    client.post(page("allow_mail", learner.pk), confirmed("Has a mailbox again"))
+    assert not learner.refused_addresses.exists()
+    assert LogEntry.objects.get().change_message == "Allow email again: Has a mailbox again"
+    assert "Undelivered email" not in client.get(page("change", learner.pk)).text
+    RefusedAddressFactory.create(recipient=moderator)
+    assert client.post(page("allow_mail", moderator.pk), confirmed()).status_code == 403
 
 
 def test_administrators_need_not_be_kept(client_of, administrator):
