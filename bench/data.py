@@ -60,6 +60,7 @@ def make_people() -> None:
             is_superuser=role == "administrator",
             is_staff=role in {"administrator", "moderator"},
             last_login=START,
+            email_confirmed_at=START,
         )
         for role, count in ROLES.items()
         for number in range(count)

@@ -81,6 +81,7 @@ class PaymentReceivedMail(PaymentMail):
 
     name = RECEIVED
     label = _("payment received")
+    reaches_unconfirmed = True
     reaches_blocked = True
     outdated = gettext_noop("not paid any more")
 
@@ -108,6 +109,7 @@ class PaymentRefundedMail(PaymentMail):
 
     name = REFUNDED
     label = _("payment refunded")
+    reaches_unconfirmed = True
     reaches_blocked = True
     outdated = gettext_noop("the refund failed")
 

@@ -197,15 +197,10 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
-PASSWORD_RESET_TIMEOUT = int(duration("PASSWORD_RESET_TIMEOUT", "3h").total_seconds())
+PASSWORD_RESET_TIMEOUT = int(duration("PASSWORD_RESET_TIMEOUT", "1d").total_seconds())
 INVITATION_LIFETIME = duration("INVITATION_LIFETIME", "7d")
 
 # By how much the clocks of two hosts may differ.
@@ -294,6 +289,8 @@ STRIPE_TIMEOUT = (3.05, 15.0)
 MAILERS = {"default": mailer("EMAIL_URL", "consolemail://" if DEBUG else "smtp://localhost:25")}
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Parta <noreply@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# Of one sort that anybody can have sent to an address, in a day; one until it is confirmed.
+MAILS_PER_ADDRESS = number("MAILS_PER_ADDRESS", 5, minimum=1)
 # Who writes which kind of mail (project/mail/kinds.py).
 MAIL_KINDS = {
     "access_given": "lms.mails.AccessGivenMail",
@@ -302,6 +299,9 @@ MAIL_KINDS = {
     "course_update": "lms.mails.CourseUpdateMail",
     "data_export": "people.mails.DataExportMail",
     "dispute_opened": "payments.mails.DisputeOpenedMail",
+    "email_change": "people.mails.EmailChangeMail",
+    "email_change_notice": "people.mails.EmailChangeNoticeMail",
+    "email_confirmation": "people.mails.EmailConfirmationMail",
     "invitation": "people.mails.InvitationMail",
     "inactivity_warning": "people.mails.InactivityWarningMail",
     "payment_failed": "payments.mails.PaymentFailedMail",

@@ -51,8 +51,10 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
         return user
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Make an account on behalf of the school, whose word the address is taken on."""
         email = self.normalize_email(email)
         User._meta.get_field("email").run_validators(email)
+        fields.setdefault("email_confirmed_at", timezone.now())
         user: User = self.model(email=email, **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -71,6 +73,7 @@ NO_EDIT = frozenset(
         "warned_at",
         "token_version",
         "identity",
+        "new_email",
         *NAME_SEARCHES,
     }
 )
@@ -81,6 +84,12 @@ class User(DerivedModel, AbstractUser):
 
     username = None  # type: ignore[assignment]
     email = MailboxField(_("email"), unique=True, validators=[validate_mailbox])
+    # Null: nobody has shown yet that they read what is sent there.
+    email_confirmed_at = models.DateTimeField(
+        _("email confirmed at"), null=True, blank=True, editable=False
+    )
+    # What the person asked to have instead; it takes the place of the other by a link that is sent there.
+    new_email = MailboxField(_("new email"), blank=True, default="", db_default="", editable=False)
     first_name = NameField(_("first name"), max_length=150, blank=True)
     last_name = NameField(_("last name"), max_length=150, blank=True)
     phone = PhoneField(_("phone"), max_length=16, blank=True, validators=[validate_phone])
@@ -194,6 +203,10 @@ class User(DerivedModel, AbstractUser):
         return self.warned_at is not None and self.warned_at >= self.last_seen
 
     @property
+    def is_email_confirmed(self) -> bool:
+        return self.email_confirmed_at is not None
+
+    @property
     def is_administrator(self) -> bool:
         return self.is_superuser
 
@@ -254,6 +267,12 @@ class User(DerivedModel, AbstractUser):
         self.clean_fields(exclude={f.name for f in self._meta.get_fields()}.difference(changed))
         return changed
 
+    def change_email(self, email: str, *, confirmed_at: datetime | None) -> None:
+        """Replace the address, and forget what another change asked for. Saves nothing."""
+        self.email = email
+        self.new_email = ""
+        self.email_confirmed_at = confirmed_at
+
     def block(self, reason: BlockReason) -> None:
         """Refuse this person at once, with every token they hold. Saves nothing."""
         self.is_active = False
@@ -291,7 +310,7 @@ class User(DerivedModel, AbstractUser):
     def erase(self) -> None:
         """Forget who this was, and let nobody in as them any more. Saves nothing."""
         self.first_name = self.last_name = self.phone = self.city = self.avatar = ""
-        self.email = f"erased-{self.pk}@{ERASED_DOMAIN}"
+        self.change_email(f"erased-{self.pk}@{ERASED_DOMAIN}", confirmed_at=None)
         self.is_staff = self.is_superuser = False
         self.last_login = self.warned_at = None
         self.inactivity_from, self.kept_at, self.kept_reason = None, None, ""

@@ -25,7 +25,8 @@ REGISTRY = (
         model="people.User",
         of="pk",
         file="profile",
-        erased="email* first_name* last_name* phone* city* avatar* password last_login* warned_at*"
+        erased="email* email_confirmed_at* new_email* first_name* last_name* phone* city* avatar*"
+        " password last_login* warned_at*"
         " inactivity_from* kept_at* kept_reason* is_staff* is_superuser* searched searched_by_staff",
         kept={ACCOUNT: "date_joined* language* is_listed* is_active* blocked_at* blocked_reason*"},
         nothing={KEYS: "identity token_version"},
@@ -96,7 +97,8 @@ REGISTRY = (
         model="mail.Delivery",
         of="recipient",
         file="mails",
-        deleted="recipient mailing* status* urgent attempts refusals unanswered due_at claim"
+        deleted="recipient other_address* mailing* status* urgent attempts refusals unanswered"
+        " due_at claim"
         " finished_at* error*",
         where={"claim": None},  # a worker may be sending one, and write down how that went
         forgotten=f"{MAILINGS_KEPT.days} days after the mail was asked for",
@@ -116,6 +118,11 @@ REGISTRY = (
             " listed_up_to listing_attempts due_at created_at"
         },
         forgotten=f"{MAILINGS_KEPT.days} days after it was asked for",
+    ),
+    Table(
+        model="mail.AddressCount",
+        nothing={"numbers under a keyed hash": "address sort begun_at mails"},
+        forgotten="the night after its day is over",
     ),
     Table(
         model="mail.MailServer",

@@ -41,6 +41,7 @@ class UserFactory(DjangoModelFactory[User]):
         )
 
     email = factory.Sequence(lambda number: f"person{number}@school.example")
+    email_confirmed_at = factory.LazyFunction(timezone.now)
     first_name = factory.Faker("first_name")
     password = factory.django.Password(PASSWORD)
 

@@ -40,7 +40,15 @@ AWAITED = gettext_noop("The mail server has the message and has not answered yet
 LATE_PLACES = threading.BoundedSemaphore(4)
 MAX_CRASHES = 5
 MAX_REFUSALS = 30  # about four days with the delays below
-CLAIMED = ("mailing_id", "recipient_id", "attempts", "refusals", "unanswered", "due_at")
+CLAIMED = (
+    "mailing_id",
+    "recipient_id",
+    "attempts",
+    "refusals",
+    "unanswered",
+    "due_at",
+    "other_address",
+)
 
 
 class ClaimLost(Exception):
@@ -102,7 +110,8 @@ def claim_batch(at: datetime) -> "Batch | None":
     Delivery.objects.filter(pk__in=list(recipients)).update(
         claim=claim, attempts=F("attempts") + 1, due_at=at + LEASE
     )
-    return Batch(claim, first.mailing, recipients, first.unanswered, first.due_at)
+    others = {row.pk: row.other_address for row in alike if row.other_address}
+    return Batch(claim, first.mailing, recipients, others, first.unanswered, first.due_at)
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,7 @@ class Batch:
     claim: uuid.UUID
     mailing: Mailing
     recipients: dict[int, int]  # delivery → person, in order
+    other_addresses: dict[int, str]  # of the deliveries that go elsewhere than to the person's own
     unanswered: int  # before the try
     due_since: datetime
     # Delivery → what was said of its address before; a mail that arrives takes it back.

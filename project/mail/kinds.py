@@ -48,6 +48,13 @@ class MailKind:
     urgent: ClassVar[bool] = False
     # Its recipient asked for it just now: worth a try even where mail was refused.
     asked_for: ClassVar[bool] = False
+    # It goes to an address, too, of which nobody has shown yet that they read it.
+    reaches_unconfirmed: ClassVar[bool] = False
+    # Anybody can have it sent to an address by naming it: under this word it counts against what the
+    # address gets in a day (project/mail/limits.py).
+    counts_as: ClassVar[str] = ""
+    # Only staff can: an address gets as many of these, proven or not.
+    is_by_staff: ClassVar[bool] = False
 
     def audience(self, subject_id: int) -> tuple[QuerySet[Model], str]:
         """The rows that name the recipients, and the name of the field with the person's key. Only
@@ -64,11 +71,21 @@ class MailKind:
         raise NotImplementedError(subject_id, people)
 
 
+def may_reach(kind: MailKind, person: "User") -> bool:
+    """Say whether such a mail may go to this person's address: the one place that decides it."""
+    return kind.reaches_unconfirmed or person.is_email_confirmed
+
+
 @cache
 def mail_kind(name: str) -> MailKind:
     """The kind of this name. Raises KeyError if settings.MAIL_KINDS doesn't have it."""
     kind: type[MailKind] = import_string(settings.MAIL_KINDS[name])
     return kind()
+
+
+def counted_kinds() -> list[str]:
+    """The names of the kinds that anybody can have sent to an address by naming it."""
+    return [name for name in settings.MAIL_KINDS if mail_kind(name).counts_as]
 
 
 def label_of(name: str) -> str:

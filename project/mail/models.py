@@ -1,5 +1,5 @@
 """The outbox: one row per mailing, one per person and mailing, one per refused address, one for the
-server."""
+server; and what addresses got today."""
 
 from datetime import datetime, timedelta
 from typing import Self
@@ -169,6 +169,8 @@ class Delivery(models.Model):
         related_name="deliveries",
         verbose_name=_("recipient"),
     )
+    # Where it goes if not to the recipient's own address: one that is to become theirs, or was.
+    other_address = models.EmailField(_("other address"), blank=True, default="", db_default="")
     status = models.CharField(
         _("status"), max_length=10, choices=DeliveryStatus, default=DeliveryStatus.WAITING
     )
@@ -208,6 +210,10 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mailing_id} → {self.recipient_id}"
+
+    @property
+    def address(self) -> str:
+        return self.other_address or self.recipient.email
 
     @property
     def reason(self) -> str:
@@ -255,6 +261,27 @@ class RefusedAddress(models.Model):
         self.last_at, self.last_words = at, words
         if timezone.localdate(at) != timezone.localdate(self.first_at):
             self.stopped_at = self.stopped_at or at
+
+
+class AddressCount(models.Model):
+    """How many mails of a sort an address was sent in the day that began with the first of them
+    (project/mail/limits.py). It outlives the account, and tells nobody's address."""
+
+    address = models.CharField(_("keyed hash of the address"), max_length=64)
+    sort = models.CharField(_("sort"), max_length=20)
+    begun_at = models.DateTimeField(_("since"), db_index=True)
+    mails = models.PositiveSmallIntegerField(_("mails"), default=0)
+
+    class Meta:
+        verbose_name = _("count of mails")
+        verbose_name_plural = _("counts of mails")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["address", "sort"], name="address_count_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sort}: {self.mails}"
 
 
 class MailServer(models.Model):

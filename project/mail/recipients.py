@@ -3,8 +3,9 @@
 import logging
 from datetime import timedelta
 
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
-from django.db.models import Expression, F, Model, QuerySet, Value
+from django.db.models import Exists, Expression, F, Model, OuterRef, QuerySet, Value
 from django.utils import timezone
 
 from project.mail.kinds import mail_kind
@@ -19,12 +20,17 @@ MAX_ATTEMPTS = 5
 
 def add_recipients(mailing: Mailing, rows: QuerySet[Model], field: str) -> int:
     """Put the people whom `field` of the rows names into the mailing, in one statement; who is
-    there already stays as they are. Returns the number of new ones."""
+    there already stays as they are, and whose address is not confirmed is left out, unless the kind
+    reaches them. Returns the number of new ones."""
+    kind = mail_kind(mailing.kind)
+    if not kind.reaches_unconfirmed:
+        unconfirmed = get_user_model().objects.filter(email_confirmed_at=None, pk=OuterRef(field))
+        rows = rows.exclude(Exists(unconfirmed))
     columns: dict[str, Expression | F] = {
         "mailing_id": Value(mailing.pk),
         "recipient_id": F(field),
         "status": Value(DeliveryStatus.WAITING.value),
-        "urgent": Value(mail_kind(mailing.kind).urgent),
+        "urgent": Value(kind.urgent),
         "attempts": Value(0),
         "refusals": Value(0),
         "unanswered": Value(0),

@@ -27,7 +27,7 @@ from project.mail.batches import (
     give_up,
     has_late_place,
 )
-from project.mail.kinds import Letter, Skip, mail_kind
+from project.mail.kinds import Letter, Skip, mail_kind, may_reach
 from project.mail.mime import Message, message_id, prepare
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
 from project.mail.refusals import reason_against, refusals_of
@@ -40,6 +40,8 @@ SENDER_LEASE = timedelta(seconds=90)
 LONGEST_SILENCE = timedelta(minutes=10)
 # Who unsubscribed or was blocked is looked up again after so many seconds of sending.
 RECHECK_SECONDS = 1.0
+NO_LETTER = Skip(gettext_noop("no letter for this person"))
+UNCONFIRMED = Skip(gettext_noop("the address is not confirmed"))
 
 
 # --- The mail server, and which worker sends ------------------------------------------------------
@@ -238,10 +240,14 @@ class BatchSender:
         is not to be sent."""
         mailing = self.batch.mailing
         people = get_user_model().objects.in_bulk(self.untouched.values())
+        for delivery_id, address in self.batch.other_addresses.items():
+            if person := people.get(self.untouched.get(delivery_id)):
+                person.email = address
         refusals = refusals_of(people.values())
         try:
             kind = mail_kind(mailing.kind)
-            letters = kind.write(mailing.subject_id, people.values())
+            reached = {pk: person for pk, person in people.items() if may_reach(kind, person)}
+            letters = kind.write(mailing.subject_id, reached.values())
         except Exception as error:  # whatever it is, it must not stop the mails of others
             logger.exception("Mails of %s can't be written", mailing.key)
             self.batch.crash(list(self.untouched), repr(error))
@@ -250,7 +256,8 @@ class BatchSender:
         written: dict[int, tuple[str, Letter]] = {}
         skipped: dict[str, list[int]] = {}
         for delivery_id, person_id in self.untouched.items():
-            letter = letters.get(person_id, Skip(gettext_noop("no letter for this person")))
+            nothing = NO_LETTER if person_id in reached else UNCONFIRMED
+            letter = letters.get(person_id, nothing)
             refusal = refusals.get(person_id)
             stopped = reason_against(refusal, is_asked_for=kind.asked_for)
             if isinstance(letter, Skip):

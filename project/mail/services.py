@@ -8,7 +8,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from project.common.background.queue import enqueue
-from project.mail.kinds import mail_kind
+from project.mail.kinds import counted_kinds, mail_kind
+from project.mail.limits import EnoughForToday, count_mail
 from project.mail.models import (
     UNSETTLED,
     Delivery,
@@ -26,18 +27,38 @@ DELIVER = "project.mail.tasks.deliver_mail"
 
 @transaction.atomic
 def send_to_one(
-    kind: str, recipient: "User", *, subject_id: int | None = None, key: str = "", title: str = ""
+    kind: str,
+    recipient: "User",
+    *,
+    subject_id: int | None = None,
+    key: str = "",
+    title: str = "",
+    other_address: str = "",
 ) -> Mailing:
-    """Send one person a mail. A `key` that was used before changes nothing; without one each call
-    is a mail of its own. `title` says in the admin what it is about. Raises KeyError for an unknown
-    kind."""
+    """Send one person a mail, to `other_address` if it is not to go to their own. A `key` that was
+    used before changes nothing; without one each call is a mail of its own. `title` says in the
+    admin what it is about. Raises KeyError for an unknown kind, EnoughForToday."""
     urgent = mail_kind(kind).urgent
     key = key or secrets.token_hex(16)
     mailing, created = _mailing(kind, key, MailingState.LISTED, subject_id, title)
     if created:
-        Delivery.objects.create(mailing=mailing, recipient=recipient, urgent=urgent)
+        delivery = Delivery(
+            mailing=mailing, recipient=recipient, other_address=other_address, urgent=urgent
+        )
+        _count(delivery)
+        delivery.save()
         enqueue(DELIVER)
     return mailing
+
+
+def _count(delivery: Delivery) -> None:
+    """Count the mail, if it is of a kind that anybody can have sent. Raises EnoughForToday."""
+    kind, person = mail_kind(delivery.mailing.kind), delivery.recipient
+    # Who never logged in has shown nothing, though staff may have confirmed the address.
+    is_proven = person.is_email_confirmed and person.last_login and not delivery.other_address
+    if kind.counts_as:
+        is_trusted = bool(is_proven or kind.is_by_staff)
+        count_mail(delivery.address, kind.counts_as, is_trusted=is_trusted)
 
 
 def send_to_audience(kind: str, subject_id: int, *, title: str = "") -> Mailing:
@@ -76,9 +97,18 @@ def start_delivery() -> None:
     enqueue(DELIVER)
 
 
+@transaction.atomic
 def try_again(deliveries: "QuerySet[Delivery]") -> int:
-    """Send what failed or was perhaps sent of these once more. Returns how many that are."""
-    count = deliveries.filter(status__in=UNSETTLED).update(
+    """Send what failed or was perhaps sent of these once more. Returns how many that are: what an
+    address perhaps got, and gets no more of today, is not among them."""
+    again = deliveries.filter(status__in=UNSETTLED)
+    counted = again.filter(status=DeliveryStatus.PERHAPS, mailing__kind__in=counted_kinds())
+    for delivery in counted.select_related("mailing", "recipient"):
+        try:
+            _count(delivery)
+        except EnoughForToday:
+            again = again.exclude(pk=delivery.pk)
+    count = again.update(
         status=DeliveryStatus.WAITING,
         attempts=0,
         refusals=0,

@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from project.common.background.queue import enqueue
+from project.mail.limits import forget_counts
 from project.mail.queries import forget_finished_mailings
 from project.mail.recipients import list_one_step
 from project.mail.refusals import forget_old_refusals
@@ -37,7 +38,9 @@ def deliver_mail(token: str | None = None) -> str:
 
 
 def forget_old_mails() -> str:
-    """Delete mailings that were finished long ago, and old refusals; to be scheduled once a day."""
+    """Delete mailings that were finished long ago, old refusals, and counts of yesterday; to be
+    scheduled once a day."""
     long_ago = timezone.now() - MAILINGS_KEPT
     forget_old_refusals(long_ago)
+    forget_counts()
     return f"{forget_finished_mailings(long_ago)} deliveries forgotten"

@@ -96,7 +96,7 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     )
     staff_actions = (TRY_AGAIN, SEND_AGAIN, TAKE_AS_SENT)
 
-    address = column("recipient.email", gettext_lazy("email"))
+    address = column("address", gettext_lazy("email"))
 
     def with_shown(self, rows: QuerySet[Delivery], request: HttpRequest) -> QuerySet[Delivery]:
         return rows.select_related("recipient", "mailing")

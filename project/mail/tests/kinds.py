@@ -26,6 +26,13 @@ class UrgentNotice(Notice):
     urgent = True
 
 
+class Counted(Notice):
+    """Anybody can have it sent to an address."""
+
+    counts_as = "notice"
+    reaches_unconfirmed = True
+
+
 class BrokenFor(Notice):
     """Can't be written for whoever is called Poison."""
 

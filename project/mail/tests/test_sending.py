@@ -132,7 +132,7 @@ def test_what_has_waited_longest_is_sent_first_and_what_somebody_waits_for_befor
 
 @pytest.mark.parametrize(("crashes", "size"), [(0, 500), (1, 20), (2, 1), (3, 1), (4, 1)], ids=str)
 def test_what_crashed_is_taken_with_fewer_others(clock, crashes, size):
-    User.objects.bulk_create(User(email=f"{n}@school.example") for n in range(size + 1))
+    UserFactory.create_batch(size + 1)
     listed()
     Delivery.objects.update(attempts=crashes + 7, refusals=7)
     assert len(claimed().recipients) == size
