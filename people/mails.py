@@ -19,7 +19,13 @@ from django.utils.translation import gettext_noop
 
 from people.models import BlockReason, Invitation, PersonalExport, User
 from people.models.roles import title_of
-from people.one_time_links import invitation_link, password_reset_link, reactivation_link
+from people.one_time_links import (
+    email_change_link,
+    email_link,
+    invitation_link,
+    password_reset_link,
+    reactivation_link,
+)
 from project.mail.kinds import Letter, MailKind, Skip, render, seller
 
 
@@ -48,15 +54,65 @@ class AccountMail(MailKind):
         raise NotImplementedError(person)
 
 
-class PasswordResetMail(AccountMail):
+class UnprovenMail(AccountMail):
+    """A mail that may go to an address of which nobody knows whose it is. Its texts have no word that
+    a person typed: anybody can have it sent to anybody."""
+
+    reaches_unconfirmed = True
+
+    def reason_against(self, person: User) -> str:
+        return gettext_noop("erased") if person.blocked_reason == BlockReason.ERASED else ""
+
+
+class EmailConfirmationMail(UnprovenMail):
+    """The link by which the owner of the mailbox says that the account is theirs."""
+
+    label = _("email confirmation")
+    asked_for = True
+    template = "email_confirmation"
+    counts_as = "confirmation"
+
+    def reason_against(self, person: User) -> str:
+        confirmed = gettext_noop("confirmed meanwhile") if person.is_email_confirmed else ""
+        return super().reason_against(person) or confirmed
+
+    def context(self, person: User) -> dict[str, object]:
+        return {"link": email_link(person), "lifetime": _lifetime_of_links()}
+
+
+class EmailChangeMail(UnprovenMail):
+    """The link that makes the address it is sent to the one of the account."""
+
+    label = _("change of email")
+    template = "email_change"
+    counts_as = "confirmation"
+
+    def reason_against(self, person: User) -> str:
+        other = gettext_noop("another address was asked for meanwhile")
+        return super().reason_against(person) or (other if person.email != person.new_email else "")
+
+    def context(self, person: User) -> dict[str, object]:
+        return {"link": email_change_link(person), "lifetime": _lifetime_of_links()}
+
+
+class EmailChangeNoticeMail(UnprovenMail):
+    """Tells the address that was confirmed before that another one takes its place. It does not say
+    which: the former may have been somebody else's by mistake."""
+
+    label = _("notice of a change of email")
+    template = "email_change_notice"
+
+    def context(self, person: User) -> dict[str, object]:
+        return {"is_done": not person.new_email, "school": seller()}
+
+
+class PasswordResetMail(UnprovenMail):
     """The link for a new password; whoever gets this mail may use it once."""
 
     label = _("password reset")
     asked_for = True
     template = "password_reset"
-
-    def reason_against(self, person: User) -> str:
-        return gettext_noop("erased") if person.blocked_reason == BlockReason.ERASED else ""
+    counts_as = "reset"
 
     def context(self, person: User) -> dict[str, object]:
         return {"link": password_reset_link(person), "lifetime": _lifetime_of_links()}
@@ -66,6 +122,8 @@ class InvitationMail(AccountMail):
     """The link by which somebody comes into an account that staff made for them."""
 
     label = _("invitation")
+    counts_as = "invitation"
+    is_by_staff = True
     template = "invitation"
 
     def reason_against(self, person: User) -> str:
@@ -87,6 +145,7 @@ class ReactivationMail(AccountMail):
 
     label = _("reactivation")
     asked_for = True
+    counts_as = "reactivation"
     template = "reactivation"
 
     def reason_against(self, person: User) -> str:

@@ -1,7 +1,6 @@
 """Links that a person gets by mail: each works once, for `PASSWORD_RESET_TIMEOUT`.
 
-The addresses are pages of the front end, and what they carry is what the two `…/confirm` operations
-take; those for the staff are pages of the application itself. An invitation lives longer.
+The addresses are pages of the front end, and what they carry is what the `…/confirm` operations take; those for the staff are pages of the application itself. An invitation lives longer.
 """
 
 from datetime import datetime
@@ -18,13 +17,19 @@ from django.utils import timezone
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from people.models import Invitation, User
-from project.common.frontend import password_reset_page, reactivation_page
+from project.common.frontend import email_page, password_reset_page, reactivation_page
 
 UID_BYTES = 16
 
 
+type State = tuple[object, ...]
+
+
 class LinkTokenGenerator(PasswordResetTokenGenerator):
     """Makes tokens that end with any change of the password, of the block or of the e-mail.
+
+    While nobody has shown that the address is theirs, with its confirmation and a change of it only:
+    who registered somebody else's address must not end the links that its owner gets.
 
     Not with `last_login`, as Django's own do: there it stands for a log-in with the password, here
     an app in the person's pocket sets it too whenever it refreshes its tokens.
@@ -37,17 +42,11 @@ class LinkTokenGenerator(PasswordResetTokenGenerator):
     @override
     def _make_hash_value(self, user: AbstractBaseUser, timestamp: int) -> str:
         assert isinstance(user, User)  # noqa: S101 - for the type checker
-        blocked_at = user.blocked_at.isoformat() if user.blocked_at else ""
-        state = (
-            user.pk,
-            user.password,
-            user.token_version,
-            user.email,
-            user.is_active,
-            blocked_at,
-            timestamp,
-        )
-        return "|".join(map(str, state))
+        return "|".join(map(str, (*self.state_of(user), timestamp)))
+
+    def state_of(self, user: User) -> State:
+        """What the token ends with, when it changes."""
+        return _entrance(user, user.email) if user.is_email_confirmed else (user.pk, user.email)
 
     @override
     def _now(self) -> datetime:
@@ -55,7 +54,23 @@ class LinkTokenGenerator(PasswordResetTokenGenerator):
         return timezone.now().replace(tzinfo=None)
 
 
+class EmailChangeTokenGenerator(LinkTokenGenerator):
+    """Makes tokens for the address that is to take the place of the present one."""
+
+    @override
+    def state_of(self, user: User) -> State:
+        return _entrance(user, user.new_email)
+
+
+def _entrance(user: User, email: str) -> State:
+    """How the account is entered, and by which address."""
+    blocked_at = user.blocked_at.isoformat() if user.blocked_at else ""
+    return user.pk, user.password, user.token_version, email, user.is_active, blocked_at
+
+
 password_reset_tokens = LinkTokenGenerator("password_reset")
+email_tokens = LinkTokenGenerator("email")
+email_change_tokens = EmailChangeTokenGenerator("email_change")
 reactivation_tokens = LinkTokenGenerator("reactivation")
 
 
@@ -87,6 +102,14 @@ def _invitation_signer() -> Signer:
 
 def _own_page(name: str, *parts: str) -> str:
     return f"{settings.SITE_URL}{reverse(name, args=parts)}"
+
+
+def email_link(user: User) -> str:
+    return email_page(_uid(user), email_tokens.make_token(user))
+
+
+def email_change_link(user: User) -> str:
+    return email_page(_uid(user), email_change_tokens.make_token(user))
 
 
 def reactivation_link(user: User) -> str:

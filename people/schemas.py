@@ -189,6 +189,20 @@ class ReactivationIn(InputSchema):
     token: LinkPart = Field(examples=["d2x5v1-0f9a…"])
 
 
+class EmailConfirmationIn(InputSchema):
+    """The parts of the link in the mail."""
+
+    uid: LinkPart = Field(examples=["7p4zXl3XQ2mFJb0r1o9a8Q"])
+    token: LinkPart = Field(examples=["d2x5v1-0f9a…"])
+
+
+class EmailChangeIn(InputSchema):
+    """Another address, and the password to show that it is its owner who asks."""
+
+    email: Email
+    password: Password
+
+
 class PublicProfileOut(OutputSchema):
     """What everybody may know about a person."""
 
@@ -222,6 +236,10 @@ class ProfileOut(OutputSchema):
     last_login: datetime | None
     is_moderator: bool
     is_administrator: bool
+    is_email_confirmed: bool = Field(
+        description="Whether the person has shown that they read what is sent to the email. Until then only "
+        "links that confirm it or set a password, and receipts, are sent there."
+    )
     is_email_reachable: bool = Field(
         description="False: the mail server refused the email on two days, and nothing is sent there."
     )

@@ -6,6 +6,7 @@ from people.models import User
 from people.services import books, exports
 from people.services.inactivity import sweep
 from project.common.background.queue import enqueue
+from project.mail.limits import EnoughForToday
 from project.mail.services import send_to_one
 
 
@@ -17,15 +18,20 @@ def send_password_reset_mail(user_id: int | None, request: str) -> str:
 
 
 def send_reactivation_mail(user_id: int | None, request: str) -> str:
-    """Send a link that lifts a block for inactivity; as `send_password_reset_mail`."""
+    """Send a link that lifts a block for inactivity; as `send_password_reset_mail`. To an address that
+    is not confirmed goes the one that confirms it, which lifts such a block as well."""
     user = User.objects.blocked_for_inactivity().filter(pk=user_id).first()
-    return _send("reactivation", user, request)
+    is_confirmed = user is None or user.is_email_confirmed
+    return _send("reactivation" if is_confirmed else "email_confirmation", user, request)
 
 
 def _send(kind: str, user: User | None, request: str) -> str:
     if user is None:
         return "nobody to write to"
-    send_to_one(kind, user, key=request)
+    try:
+        send_to_one(kind, user, key=request)
+    except EnoughForToday:
+        return f"person {user.pk} got enough for today"
     return f"written to person {user.pk}"
 
 

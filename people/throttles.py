@@ -64,6 +64,12 @@ def limit_mail_request(request: HttpRequest, *, email: str) -> None:
     _count("mail", account=_account(email), rate=settings.THROTTLE_RESET)
 
 
+def limit_confirmation(request: HttpRequest, user: User) -> None:
+    """Count a wish of a person for a link that confirms an address. Raises Throttled."""
+    _count_address("mail", request, rate=settings.THROTTLE_RESET, people=SHARED)
+    _count("confirmation", account=str(user.pk), rate=settings.THROTTLE_RESET)
+
+
 def limit_link(request: HttpRequest, *, uid: str, token: str) -> None:
     """Count an attempt to use a link. Raises Throttled."""
     _count_address("link", request, rate=settings.THROTTLE_LOGIN, people=SHARED)

@@ -18,6 +18,7 @@ from people.models import Language, User
 from people.schemas import (
     AccountBlockedProblem,
     CredentialsIn,
+    EmailConfirmationIn,
     EmailIn,
     PasswordChangeIn,
     PasswordResetIn,
@@ -28,7 +29,7 @@ from people.schemas import (
     TokenIn,
     TokenPairOut,
 )
-from people.services import accounts, blocks, passwords, sessions
+from people.services import accounts, blocks, emails, passwords, sessions
 from people.tokens import TokenPair
 from project.common.api.openapi import raises
 from project.common.errors import Throttled
@@ -44,7 +45,8 @@ router = Router()
 )
 @raises(EmailTaken, RegistrationClosed, Throttled)
 def register(request: HttpRequest, payload: RegistrationIn) -> Status[User]:
-    """Creates an account that can log in right away. A weak password gives 422, an email that is
+    """Creates an account that can log in right away, and sends a mail with a link to `/email/{uid}/{token}`
+    of the front end, which confirms the email. A weak password gives 422, an email that is
     already taken, however it is spelled, 409 `email_taken`. Where only staff make accounts: 403
     `registration_closed`."""
     throttles.limit_registration(request, email=payload.email)
@@ -148,7 +150,7 @@ def request_password_reset(request: HttpRequest, payload: EmailIn) -> Status[Non
 )
 @raises(InvalidLink, Throttled)
 def confirm_password_reset(request: HttpRequest, payload: PasswordResetIn) -> Status[None]:
-    """Works once, and revokes all tokens of the account. A link that was used, has expired or is
+    """Works once, revokes all tokens of the account, and confirms its email. A link that was used, has expired or is
     damaged gives 409 `invalid_link`. A weak password gives 422, and the link remains valid. A
     blocked account stays blocked."""
     throttles.limit_link(request, uid=payload.uid, token=payload.token)
@@ -156,6 +158,38 @@ def confirm_password_reset(request: HttpRequest, payload: PasswordResetIn) -> St
         uid=payload.uid, token=payload.token, new_password=payload.new_password
     )
     throttles.remember_address(request, email=user.email)
+    return Status(204, None)
+
+
+@router.post(
+    "/email/confirmation",
+    response={202: None},
+    summary="Request another link to confirm your email",
+)
+@raises(Throttled)
+def request_email_confirmation(request: AuthenticatedRequest) -> Status[None]:
+    """Sends a mail with a link to `/email/{uid}/{token}` of the front end, as registration does; nothing
+    if the email is confirmed. An email that nobody has confirmed gets one such link in a day: 429 with
+    `Retry-After`."""
+    throttles.limit_confirmation(request, request.user)
+    emails.request_confirmation(user=request.user)
+    return Status(202, None)
+
+
+@router.post(
+    "/email/confirm",
+    auth=None,
+    response={204: None},
+    summary="Confirm an email with a link",
+)
+@raises(EmailTaken, InvalidLink, Throttled)
+def confirm_email(request: HttpRequest, payload: EmailConfirmationIn) -> Status[None]:
+    """The email of the account is confirmed; with a link of `users/me/email` it is another one from now
+    on. Works once. A link that was used, has expired or is damaged gives 409 `invalid_link`, an email
+    that somebody else has taken meanwhile 409 `email_taken`. Confirming an email lifts a block for
+    inactivity if it was never confirmed before."""
+    throttles.limit_link(request, uid=payload.uid, token=payload.token)
+    emails.confirm_email(uid=payload.uid, token=payload.token)
     return Status(204, None)
 
 

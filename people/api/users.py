@@ -7,13 +7,13 @@ from pydantic import InstanceOf
 from people import permissions
 from people.api.loaders import get_person
 from people.current_user import AuthenticatedRequest
-from people.errors import LastAdministrator
+from people.errors import EmailTaken, LastAdministrator
 from people.models import User
 from people.models.querysets import UserQuerySet
-from people.schemas import ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
-from people.services import accounts, exports
+from people.schemas import EmailChangeIn, ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
+from people.services import accounts, emails, exports
 from people.services.exports import ExportRunning
-from people.throttles import limit_creation
+from people.throttles import limit_confirmation, limit_creation, limit_password_change
 from project.common.api.caching import kept_by_nobody
 from project.common.api.openapi import raises
 from project.common.api.pagination import PageNumberPagination
@@ -92,6 +92,21 @@ def delete_user(
     person = get_person(request.user, user_id, to=permissions.can_change_profile)
     accounts.erase_account(user=person, expected=versions_in(if_match))
     return Status(204, None)
+
+
+@router.post("/me/email", response={202: None}, summary="Change your own email")
+@raises(EmailTaken, Throttled)
+def change_email(request: AuthenticatedRequest, payload: EmailChangeIn) -> Status[None]:
+    """Sends a link to `/email/{uid}/{token}` of the front end to the new email, and a notice to the present
+    one if it is confirmed. The email changes when the link is confirmed; until then a new password, or a
+    log-out on all devices, ends the link. The present email itself ends it, too. A wrong password gives
+    422, an email that somebody has 409 `email_taken`. An email gets one such link in a day: 429 with
+    `Retry-After`."""
+    user = request.user
+    limit_password_change(user)
+    limit_confirmation(request, user)
+    emails.request_change(user=user, email=payload.email, password=payload.password)
+    return Status(202, None)
 
 
 @router.post("/me/export", response={202: None}, summary="Request a copy of your data")

@@ -1,15 +1,17 @@
 """An account from its registration to its erasure. One service, one transaction."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
+from django.utils import timezone
 
 from payments.services.transitions import close_needless_soon
 from people.errors import EmailTaken, LastAdministrator, RegistrationClosed
 from people.models import User
 from people.permissions import can_erase, can_manage
+from people.services.emails import ask_to_confirm, save_account
 from people.services.erasing import erase_traces
 from people.services.exports import discard_export
 from people.services.locks import has_other_administrator, lock_active_account, lock_for_staff
@@ -20,32 +22,33 @@ from project.mail import refusals
 
 
 def register(*, email: str, password: str, profile: Mapping[str, Any]) -> User:
-    """Create an account that can log in at once.
+    """Create an account that can log in at once, and send a link that confirms its address.
 
     Raises RegistrationClosed, ValidationError for a field or the password, EmailTaken whatever the
     spelling.
     """
     if not settings.REGISTRATION:
         raise RegistrationClosed
-    user = User(email=email, **profile)
+    return _create(User(email=email, **profile), password)
+
+
+def create_account(*, email: str, password: str, profile: Mapping[str, Any]) -> User:
+    """Create an account on behalf of the school, whose word the address is taken on. Raises as
+    `register`, whether or not anybody may register."""
+    return _create(User(email=email, email_confirmed_at=timezone.now(), **profile), password)
+
+
+def _create(user: User, password: str) -> User:
     user.clean_fields(exclude={"password"})
     encoded = checked_hash(password, user=user, field="password")
     if User.objects.by_email(user.email).exists():
         raise EmailTaken
     user.set_password_hash(encoded)
-    save_account(user)
+    with transaction.atomic():
+        save_account(user)
+        if not user.is_email_confirmed:
+            ask_to_confirm(user)
     return user
-
-
-def save_account(user: User, fields: Collection[str] | None = None) -> None:
-    """Save the account, or these fields of it. Raises EmailTaken."""
-    try:
-        with transaction.atomic():
-            user.save(update_fields=fields)
-    except IntegrityError:
-        if User.objects.by_email(user.email).exclude(pk=user.pk).exists():
-            raise EmailTaken from None
-        raise
 
 
 @transaction.atomic

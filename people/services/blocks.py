@@ -3,6 +3,7 @@
 from secrets import token_hex
 
 from django.db import transaction
+from django.utils import timezone
 
 from payments.services.transitions import close_needless_soon
 from people.errors import InvalidLink, LastAdministrator
@@ -55,10 +56,11 @@ def request_reactivation(*, email: str) -> None:
 
 @transaction.atomic
 def confirm_reactivation(*, uid: str, token: str) -> None:
-    """Lift the block of the account of a link. Raises InvalidLink."""
+    """Lift the block of the account of a link, and confirm its address. Raises InvalidLink."""
     found = User.objects.blocked_for_inactivity().filter(named_by(uid))
     user = found.select_for_update().first()
     if user is None or not reactivation_tokens.check_token(user, token):
         raise InvalidLink
     user.unblock()
-    user.save(update_fields=UNBLOCK_FIELDS)
+    user.email_confirmed_at = user.email_confirmed_at or timezone.now()
+    user.save(update_fields=[*UNBLOCK_FIELDS, "email_confirmed_at"])

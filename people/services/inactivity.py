@@ -98,7 +98,7 @@ def warn_batch(at: datetime) -> int:
     warning is remembered and put into the outbox together."""
     blocked_before = at - settings.INACTIVITY_PERIOD
     soon = User.objects.not_seen_since(blocked_before + warning_ahead(), after=blocked_before)
-    people = _locked(soon.not_warned())
+    people = _locked(soon.not_warned().exclude(email_confirmed_at=None))
     count = people.update(warned_at=at)
     if count:
         mailing = open_mailing("inactivity_warning", timezone.localtime(at).date().isoformat())

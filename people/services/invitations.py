@@ -14,8 +14,8 @@ from people.errors import EmailTaken, InvalidLink, NotInvited
 from people.models import BlockReason, Invitation, User
 from people.one_time_links import is_token_of, named_by
 from people.permissions import can_erase, can_give_rights, can_invite, can_invite_again
-from people.services.accounts import save_account
 from people.services.blocks import UNBLOCK_FIELDS
+from people.services.emails import save_account
 from people.services.locks import lock_account, lock_for_staff
 from people.services.passwords import checked_hash
 from people.services.staff import add_roles
@@ -31,11 +31,11 @@ def invite(
     """Make an account without a password, and mail its person a link to choose one. They have these
     roles once they have come.
 
-    Raises PermissionDenied, ValidationError for a field, EmailTaken.
+    Raises PermissionDenied, ValidationError for a field, EmailTaken, EnoughForToday.
     """
     if not can_invite(by) or (roles and not can_give_rights(by)):
         raise PermissionDenied
-    user = User(email=email, **profile)
+    user = User(email=email, email_confirmed_at=timezone.now(), **profile)
     user.set_unusable_password()
     user.clean_fields(exclude={"password"})
     if User.objects.by_email(user.email).exists():
@@ -49,7 +49,8 @@ def invite(
 
 @transaction.atomic
 def invite_again(*, user: User, by: User) -> User:
-    """Send a new link, which ends those before. Raises PermissionDenied, NotInvited, AccountErased."""
+    """Send a new link, which ends those before. Raises PermissionDenied, NotInvited, AccountErased,
+    EnoughForToday."""
     user = lock_for_staff(user, by=by, to=can_invite_again)
     invitation = _awaiting(user)
     invitation.invited_by, invitation.sent_at = by, timezone.now()

@@ -14,9 +14,11 @@ from people.hashers import composed, hash_of
 from people.login_queue import turn
 from people.models import TokenFamily, User
 from people.one_time_links import named_by, password_reset_tokens
-from people.services.locks import lock_account
+from people.permissions import can_manage
+from people.services.locks import lock_account, lock_for_staff
 from people.tokens import TokenPair
 from project.common.background.queue import enqueue
+from project.mail.services import send_to_one
 
 
 def change_password(*, user: User, old_password: str, new_password: str) -> TokenPair:
@@ -26,12 +28,12 @@ def change_password(*, user: User, old_password: str, new_password: str) -> Toke
     """
     with turn():
         if not user.check_password(old_password):
-            raise _wrong_old_password()
+            raise wrong_password("old_password")
         encoded = checked_hash(new_password, user=user, field="new_password")
     with transaction.atomic():
         current = lock_account(user.pk)
         if current.token_version != user.token_version:
-            raise _wrong_old_password()  # changed meanwhile
+            raise wrong_password("old_password")  # changed meanwhile
         current.set_password_hash(encoded)
         current.save(update_fields=["password", "token_version"])
         TokenFamily.objects.filter(user=current).delete()
@@ -55,8 +57,16 @@ def account_of_link(uid: str, token: str) -> User:
     return user
 
 
+@transaction.atomic
+def send_password_reset(*, user: User, by: User) -> None:
+    """Send a person a link for a new password, at the wish of staff. Raises PermissionDenied,
+    AccountErased, EnoughForToday."""
+    send_to_one("password_reset", lock_for_staff(user, by=by, to=can_manage))
+
+
 def confirm_password_reset(*, uid: str, token: str, new_password: str) -> User:
-    """Give the account of a link a new password and end all its tokens; return the account.
+    """Give the account of a link a new password and end all its tokens; return the account. Its
+    address is confirmed: whoever has the link reads what is sent there.
 
     A block stays: the new password lets nobody in whom staff has blocked.
     Raises InvalidLink, ValidationError of `new_password` (the link stays good then).
@@ -69,7 +79,10 @@ def confirm_password_reset(*, uid: str, token: str, new_password: str) -> User:
             raise InvalidLink
         user.set_password_hash(encoded)
         user.inactivity_from = timezone.now()
-        user.save(update_fields=["password", "token_version", "inactivity_from"])
+        user.email_confirmed_at = user.email_confirmed_at or timezone.now()
+        user.save(
+            update_fields=["password", "token_version", "inactivity_from", "email_confirmed_at"]
+        )
     return user
 
 
@@ -96,6 +109,7 @@ def checked_hash(password: str, *, user: User, field: str) -> str:
     return hash_of(password)
 
 
-def _wrong_old_password() -> ValidationError:
+def wrong_password(field: str) -> ValidationError:
+    """The error of a field that is to have the present password."""
     wrong = ValidationError(_("This is not your current password."), code="password_incorrect")
-    return ValidationError({"old_password": wrong})
+    return ValidationError({field: wrong})

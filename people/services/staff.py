@@ -10,8 +10,14 @@ from django.utils import timezone
 from people.errors import LastAdministrator, NotComeYet
 from people.models import User
 from people.permissions import can_give_rights, can_manage
-from people.services.accounts import save_account
+from people.services.emails import (
+    EMAIL_FIELDS,
+    ask_to_confirm,
+    save_account,
+    tell_former_address,
+)
 from people.services.locks import has_other_administrator, lock_for_staff
+from project.common.mailboxes import compared
 from project.common.versions import Expected, check_version
 
 
@@ -51,7 +57,8 @@ def take_roles(*, user: User, roles: Iterable[Group], by: User) -> User:
 def update_account(
     *, user: User, by: User, changes: Mapping[str, object], expected: Expected = None
 ) -> User:
-    """Change fields of another person's account; `is_staff` and `is_superuser` are rights.
+    """Change fields of another person's account; `is_staff` and `is_superuser` are rights. Another
+    address is to be confirmed by its owner, and the former one is told.
 
     Raises PermissionDenied, LastAdministrator, AccountErased, EmailTaken, ValidationError for a
     field, ChangedMeanwhile.
@@ -64,11 +71,20 @@ def update_account(
     check_version(user, expected)
     if takes_rights and user.is_superuser and not another_stays:
         raise LastAdministrator
+    former, was_confirmed = user.email, user.is_email_confirmed
     changed = user.set_fields(changes)
     if "is_superuser" in changed:
         # Administrators stay away for as long as they like; who is none any more gets a warning.
         user.inactivity_from = timezone.now()
         changed.append("inactivity_from")
+    is_other = compared(user.email) != compared(former)
+    if is_other:
+        user.change_email(user.email, confirmed_at=None)
+        changed += EMAIL_FIELDS
     if changed:
         save_account(user, changed)
+    if is_other:
+        if was_confirmed:
+            tell_former_address(user, former)
+        ask_to_confirm(user)
     return user

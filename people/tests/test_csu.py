@@ -130,3 +130,8 @@ def test_the_manager_makes_people_and_administrators_who_can_log_in(db):
     assert (person.is_staff, person.is_superuser) == (False, False)
     assert administrator.check_password(made["password"])
     assert (administrator.is_staff, administrator.is_superuser) == (True, True)
+
+
+def test_superuser_is_created_where_nobody_may_register(capsys, settings):
+    settings.REGISTRATION = False
+    assert "Created" in csu(capsys, email=EMAIL, password=PASSWORD)

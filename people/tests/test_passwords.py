@@ -294,7 +294,7 @@ def test_neither_the_link_nor_the_email_waits_in_the_queue(
     [(tasks.send_password_reset_mail, {}), (tasks.send_reactivation_mail, {"inactive": True})],
 )
 def test_a_task_that_is_repeated_sends_no_second_mail(run_worker, send, traits):
-    user = UserFactory.create(**traits)
+    user = UserFactory.create(**{"last_login": timezone.now(), **traits})
     for request in ("first", "first", "second"):
         assert run_worker(lambda request=request: send(user.pk, request)) == (
             f"written to person {user.pk}"
@@ -323,13 +323,14 @@ def test_mail_is_in_the_persons_language_as_text_and_html(
     assert message.to == [user.email]
     assert message.subject == subject
     assert lifetime in message.body
-    assert "<b>O'Neil & Co</b>" in message.body
     assert isinstance(message, mail.EmailMultiAlternatives)
     ((content, kind),) = message.alternatives
     html = str(content)
     assert kind == "text/html"
     assert f'<html lang="{language}">' in html
-    assert "&lt;b&gt;O&#x27;Neil &amp; Co&lt;/b&gt;" in html
+    # Anybody can have it sent to anybody: no word in it is one that a person typed.
+    assert "O'Neil" not in message.body
+    assert "Neil" not in html
     assert "https://school.example/password-reset/" in html
 
 

@@ -23,6 +23,7 @@ FULL = PUBLIC | {
     "is_email_reachable",
     "is_moderator",
     "is_administrator",
+    "is_email_confirmed",
     "is_listed",
     "abilities",
     "payments",

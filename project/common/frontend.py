@@ -20,5 +20,10 @@ def password_reset_page(uid: str, token: str) -> str:
     return f"{settings.FRONTEND_URL}/password-reset/{uid}/{token}"
 
 
+def email_page(uid: str, token: str) -> str:
+    """Where an address is confirmed."""
+    return f"{settings.FRONTEND_URL}/email/{uid}/{token}"
+
+
 def reactivation_page(uid: str, token: str) -> str:
     return f"{settings.FRONTEND_URL}/reactivation/{uid}/{token}"

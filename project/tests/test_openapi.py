@@ -27,6 +27,7 @@ OPEN = {
     "logout",
     "request_password_reset",
     "confirm_password_reset",
+    "confirm_email",
     "request_reactivation",
     "confirm_reactivation",
     "receive_stripe_event",

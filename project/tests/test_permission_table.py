@@ -17,10 +17,11 @@ from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment
 from payments.tests.factories import PaymentFactory
 from people.models import PersonalExport, User
-from people.one_time_links import password_reset_link, reactivation_link
+from people.one_time_links import email_link, password_reset_link, reactivation_link
 from people.tests.factories import PASSWORD, UserFactory
 from people.tokens import issue_pair, user_of_refresh_token
 from project.common.errors import Unauthenticated
+from project.mail.models import Delivery
 from project.tests.test_openapi import OPERATIONS
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +43,7 @@ class World:
     draft_lesson: Lesson
     payment: Payment
     blocked: User
+    newcomer: User
     refresh: str
 
     def __init__(self, role: str, people: dict[str, User]) -> None:
@@ -63,6 +65,7 @@ class World:
             payer=self.moderator, course=self.draft, title="Paid by the moderator"
         )
         self.blocked = UserFactory.create(inactive=True)
+        self.newcomer = UserFactory.create(email_confirmed_at=None)
         self.refresh = issue_pair(self.caller).refresh
 
     def enrol(self) -> None:
@@ -178,6 +181,11 @@ def enrolled(world: World) -> tuple[Any, ...]:
     return "DELETE", f"learning/courses/{world.course.pk}/enrollment"
 
 
+def unconfirmed_caller(world: World) -> tuple[Any, ...]:
+    User.objects.filter(pk=world.caller.pk).update(email_confirmed_at=None)
+    return "POST", "auth/email/confirmation"
+
+
 def with_avatar(world: World) -> tuple[Any, ...]:
     world.caller.avatar.save("picture.png", ContentFile(PICTURE))
     return "DELETE", "users/me/avatar"
@@ -196,7 +204,7 @@ PUBLISHED = {role: {"Bread", "Pie", "Rules"} for role in ROLES[1:]}
 PUBLIC_PROFILE = {"id", "first_name", "city", "avatar", "date_joined"}
 FULL_PROFILE = PUBLIC_PROFILE | {
     "email", "last_name", "phone", "language", "last_login", "is_moderator",
-    "is_administrator", "is_email_reachable", "is_listed", "abilities",
+    "is_administrator", "is_email_confirmed", "is_email_reachable", "is_listed", "abilities",
 }  # fmt: skip
 PROFILES_SHOWN = {role: FULL_PROFILE if role == "author" else PUBLIC_PROFILE for role in ROLES[1:]}
 
@@ -224,6 +232,11 @@ TABLE = [
         lambda w: ("POST", "auth/password/reset/confirm",
                    link(password_reset_link(w.author), new_password=NEW_PASSWORD)),
         "204 204 204 204 204", state=person_state),
+    Row("request_email_confirmation", unconfirmed_caller, "401 202 202 202 202",
+        state=lambda w: Delivery.objects.filter(recipient=w.caller).count()),
+    Row("confirm_email",
+        lambda w: ("POST", "auth/email/confirm", link(email_link(w.newcomer))),
+        "204 204 204 204 204", state=lambda w: User.objects.get(pk=w.newcomer.pk).is_email_confirmed),
     Row("request_reactivation", lambda w: ("POST", "auth/reactivation", {"email": w.blocked.email}),
         "202 202 202 202 202"),
     Row("confirm_reactivation",
@@ -232,7 +245,7 @@ TABLE = [
     # --- users: everybody reads the public part, only the person the rest ------------------------
     Row("list_users", lambda w: ("GET", "users?page_size=100"), SIGNED_IN,
         shows=lambda body: (body["count"], *{frozenset(item) for item in body["items"]}),
-        shown={role: (4, frozenset(PUBLIC_PROFILE)) for role in ROLES[1:]}),
+        shown={role: (5, frozenset(PUBLIC_PROFILE)) for role in ROLES[1:]}),
     Row("get_own_profile", lambda w: ("GET", "users/me"), SIGNED_IN,
         shows=lambda body: FULL_PROFILE - set(body), shown={role: set() for role in ROLES[1:]}),
     Row("get_user", lambda w: ("GET", f"users/{w.author.pk}"), SIGNED_IN,
@@ -247,6 +260,9 @@ TABLE = [
         "401 204 204 204 409", state=caller_state, variant="own, the last administrator's not"),
     Row("request_export", lambda w: ("POST", "users/me/export"), "401 202 202 202 202",
         state=own(PersonalExport)),
+    Row("change_email",
+        lambda w: ("POST", "users/me/email", {"email": "new@school.example", "password": PASSWORD}),
+        "401 202 202 202 202", state=caller_state),
     Row("set_avatar", lambda w: ("UPLOAD", "users/me/avatar"), SIGNED_IN, state=caller_state),
     Row("delete_avatar", with_avatar, "401 204 204 204 204",
         state=lambda w: bool(User.objects.get(pk=w.caller.pk).avatar)),

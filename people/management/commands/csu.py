@@ -57,7 +57,7 @@ class Command(BaseCommand):
         try:
             if existing is None:
                 rights = {"is_staff": True, "is_superuser": True}
-                user = accounts.register(email=email, password=password, profile=rights)
+                user = accounts.create_account(email=email, password=password, profile=rights)
             else:
                 user = passwords.reset_password(user=existing, password=password)
         except ValidationError as error:
