@@ -20,6 +20,7 @@ from people.permissions import (
 from people.services import (
     accounts,
     blocks,
+    emails,
     exports,
     inactivity,
     invitations,
@@ -141,8 +142,34 @@ PASSWORD_RESET = StaffAction[User](
     allows=can_change_people,
     allows_with=_not_erased(can_manage),
     fits=lambda person: not person.is_awaited,
-    run=lambda person, _by, _answers: passwords.request_password_reset(email=person.email),
+    run=lambda person, by, _answers: passwords.send_password_reset(user=person, by=by),
     on_list=True,
+)
+CONFIRMATION = StaffAction[User](
+    name="send_confirmation",
+    title=_("Send confirmation link"),
+    icon="mark_email_unread",
+    explanation=_("They will receive an email with a link that confirms their address."),
+    allows=can_change_people,
+    allows_with=_not_erased(can_manage),
+    fits=lambda person: not person.is_email_confirmed,
+    run=lambda person, by, _answers: emails.send_confirmation(user=person, by=by),
+    on_list=True,
+)
+CONFIRM = StaffAction[User](
+    name="confirm_email",
+    title=_("Mark email as confirmed"),
+    icon="mark_email_read",
+    under_more=True,
+    explanation=_(
+        "From now on they will receive all emails, such as news about courses. Do this only if you "
+        "know that the address is theirs."
+    ),
+    allows=can_change_people,
+    allows_with=_not_erased(can_manage),
+    fits=lambda person: not person.is_email_confirmed,
+    form=ReasonForm,
+    run=lambda person, by, _answers: emails.confirm_by_staff(user=person, by=by),
 )
 
 
@@ -247,6 +274,8 @@ PERSON_ACTIONS = (
     ALLOW_MAIL,
     KEEP,
     STOP_KEEPING,
+    CONFIRMATION,
+    CONFIRM,
     GIVE_ROLES,
     TAKE_ROLES,
     EXPORT,

@@ -65,7 +65,15 @@ class UserAdmin(
     form = PersonForm
     add_form_template = "admin/people/new.html"
     change_password_form = PasswordForm
-    list_display = ("email", "name", "state", "role", "last_login", "date_joined")
+    list_display = (
+        "email",
+        "email_confirmed",
+        "name",
+        "state",
+        "role",
+        "last_login",
+        "date_joined",
+    )
     list_filter = (
         StateFilter,
         SoonBlockedFilter,
@@ -95,8 +103,8 @@ class UserAdmin(
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         if obj is None:
             return []
-        facts = ["state", "blocked_at", "last_login", "date_joined", "roles", "invited"]
-        facts += ["refusals", *INACTIVITY, *KEPT]
+        facts = ["email_confirmed", "state", "blocked_at", "last_login", "date_joined", "roles"]
+        facts += ["invited", "refusals", *INACTIVITY, *KEPT]
         rights = ["is_staff", "is_superuser"]
         return facts if can_give_rights(current_user(request)) else facts + rights
 
@@ -112,7 +120,7 @@ class UserAdmin(
             roles = ["roles"] if is_of_colleague(request) else []
             return [(None, {"fields": [*new, *roles]})]
         shows_password = self.has_change_permission(request, obj) and not obj.is_awaited
-        account = [["state", "blocked_at"], ["last_login", "date_joined"]]
+        account = ["email_confirmed", ["state", "blocked_at"], ["last_login", "date_joined"]]
         if obj.is_awaited:
             account.append(["invited"])
         inactivity = [INACTIVITY, *([KEPT] if obj.kept_at else [])]
@@ -197,6 +205,12 @@ class UserAdmin(
             return Label("active", _("active"))
         reason = person.get_blocked_reason_display()
         return Label(person.blocked_reason or BlockReason.STAFF.value, reason or _("blocked"))
+
+    @display(description=gettext_lazy("email confirmed"), label={"yes": "success", "no": "warning"})
+    def email_confirmed(self, person: User) -> Label:
+        if person.email_confirmed_at is None:
+            return Label("no", _("not confirmed"))
+        return Label("yes", moment_shown(person.email_confirmed_at))
 
     @display(description=gettext_lazy("invitation"))
     def invited(self, person: User) -> str:

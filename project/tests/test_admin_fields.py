@@ -42,6 +42,8 @@ ELSEWHERE = {
     },
     "people.User": {
         "avatar": "chosen by the person",
+        "email_confirmed_at": "email_confirmed",
+        "new_email": "the mails",
         "blocked_reason": "state",
         "is_active": "state",
         "warned_at": "warned_on",

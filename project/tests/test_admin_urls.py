@@ -78,6 +78,8 @@ TABLE = {
     "people_user_keep": PEOPLE,
     "people_user_stop_keeping": PEOPLE,
     "people_user_export_data": PEOPLE,
+    "people_user_send_confirmation": PEOPLE,
+    "people_user_confirm_email": PEOPLE,
     "people_user_erase": ADMINISTRATOR,
     "people_user_invite_colleague": ADMINISTRATOR,
     "people_user_invite_again": ADMINISTRATOR,
@@ -191,7 +193,7 @@ def address(moderators, administrator):
     colleague.groups.add(moderators_group())
     mailing = send_to_one("password_reset", colleague)
     mailing.deliveries.update(status=DeliveryStatus.REFUSED)
-    unsure = send_to_one("password_reset", colleague)
+    unsure = send_to_one("reactivation", colleague)
     unsure.deliveries.update(status=DeliveryStatus.PERHAPS)
     other_sum = PaymentFactory.create(
         method="stripe", status="processing", received_amount=5, received_currency="RUB"
@@ -203,6 +205,7 @@ def address(moderators, administrator):
         "blocked": UserFactory.create(blocked=True),
         "unreachable": RefusedAddressFactory.create().recipient,
         "kept": UserFactory.create(kept_at=timezone.now(), kept_reason="On leave"),
+        "newcomer": UserFactory.create(email_confirmed_at=None),
         "colleague": colleague,
         "awaited": invite(email="new@school.example", profile={}, by=administrator),
         "group": moderators_group(),
@@ -249,6 +252,8 @@ def address(moderators, administrator):
             "people_user_take_roles": subjects["colleague"],
             "people_user_allow_mail": subjects["unreachable"],
             "people_user_stop_keeping": subjects["kept"],
+            "people_user_send_confirmation": subjects["newcomer"],
+            "people_user_confirm_email": subjects["newcomer"],
             "mail_delivery_send_again": subjects["unsure"],
             "mail_delivery_take_as_sent": subjects["unsure"],
             "payments_payment_refund": subjects["paid"],

@@ -79,7 +79,7 @@ def people(author: User, stranger: User, moderator: User) -> dict[str, User]:
 
 @pytest.mark.parametrize("name", sorted(WRITING))
 def test_what_a_person_makes_grow_is_limited(name, api, people, settings):
-    answer = answer_in(name, api, people, settings, *CREATED, "LOGIN", "STATUS")
+    answer = answer_in(name, api, people, settings, *CREATED, "EXPORTS", "LOGIN", "RESET", "STATUS")
     assert answer.status_code == 429 or name in GROWS_NOTHING
     assert declares(name, 429, "throttled") is (name not in GROWS_NOTHING)
 
