@@ -3,7 +3,7 @@ still applies when it runs."""
 
 from people import tokens
 from people.models import User
-from people.services import books, exports
+from people.services import books, erasing, exports
 from people.services.inactivity import sweep
 from project.common.background.queue import enqueue
 from project.mail.limits import EnoughForToday
@@ -56,6 +56,11 @@ def make_export(export_id: str) -> str:
 def forget_old_exports() -> str:
     """Delete exports whose week is over; to be scheduled once a day."""
     return f"{exports.forget_old_exports()} exports forgotten"
+
+
+def erase_late_traces() -> str:
+    """Delete what was written about people while they were erased; to be scheduled once a day."""
+    return f"{erasing.erase_late_traces()} erased lately"
 
 
 def forget_old_books() -> str:

@@ -1,11 +1,14 @@
 """What the erasure does beyond the account itself, table by table as the registry says."""
 
+from datetime import timedelta
+
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db.models import Case, F, TextField, Value, When
 from django.db.models.functions import Left, StrIndex
+from django.utils import timezone
 
-from people.models import User
+from people.models import BlockReason, User
 from people.personal_data.fates import names
 from people.personal_data.log import entries_about
 from people.personal_data.registry import REGISTRY
@@ -23,6 +26,9 @@ ACTION_ALONE = Case(
     output_field=TextField(),
 )
 
+# A night that nothing runs in is made up for by the next one.
+LATELY = timedelta(days=3)
+
 
 def erase_traces(user: User) -> None:
     """Delete and empty what is kept of a person outside of the account, in the caller's transaction."""
@@ -36,6 +42,18 @@ def erase_traces(user: User) -> None:
         elif table.model != User._meta.label:  # `User.erase`
             rows.update(**{name: _dash(name) for name in names(table.erased)})
     _end_sessions(user)
+
+
+def erase_late_traces() -> int:
+    """Delete what a worker wrote down while an account was erased, as the answer of the mail server to
+    a mail that was on its way; return of how many accounts."""
+    lately = timezone.now() - LATELY
+    erased = list(User.objects.filter(blocked_reason=BlockReason.ERASED, blocked_at__gte=lately))
+    for user in erased:
+        for table in REGISTRY:
+            if table.deleted and table.of:
+                table.rows_of(user.pk).delete()
+    return len(erased)
 
 
 def _dash(column: str) -> Case:

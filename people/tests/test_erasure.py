@@ -1,6 +1,8 @@
 """Leaving for good."""
 
+from datetime import timedelta
 from io import BytesIO
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -9,6 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.core.files.storage import default_storage
 from django.forms.models import model_to_dict
+from django.utils import timezone
 from PIL import Image
 
 from lms.models import Subscription
@@ -18,8 +21,11 @@ from people.errors import AccountErased, InvalidToken
 from people.models import BlockReason, User
 from people.models.users import moderators_group
 from people.services import accounts
+from people.tasks import erase_late_traces
 from people.tests.factories import PASSWORD, UserFactory
 from project.common.images import Picture
+from project.mail.models import Delivery
+from project.mail.services import send_to_one
 
 pytestmark = pytest.mark.django_db
 
@@ -196,3 +202,18 @@ def test_nothing_is_written_into_an_erased_account(leaver):
     erased = User.objects.get(pk=leaver.pk)
     assert (erased.city, erased.avatar.name) == ("", "")
     assert default_storage.listdir("avatars")[1] == files
+
+
+def test_what_comes_late_is_deleted_the_night_after(api, leaver, learner):
+    """The mail was with the server when the account was erased."""
+    send_to_one("password_reset", leaver)
+    send_to_one("password_reset", learner)
+    Delivery.objects.update(claim=uuid4())
+    erase(api, leaver)
+    held = Delivery.objects.get(recipient=leaver)
+    assert erase_late_traces() == "1 erased lately"
+    assert not Delivery.objects.filter(pk=held.pk).exists()
+    assert Delivery.objects.filter(recipient=learner).exists()
+    long_ago = timezone.now() - timedelta(days=4)
+    User.objects.filter(pk=leaver.pk).update(blocked_at=long_ago)
+    assert erase_late_traces() == "0 erased lately"

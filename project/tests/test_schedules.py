@@ -41,6 +41,7 @@ def test_what_runs_when() -> None:
         "inactivity": settings.INACTIVITY_SWEEP_CRON,
         "expired-tokens": "15 4 * * *",
         "old-records": "50 4 * * *",
+        "late-traces": "10 5 * * *",
         "old-books": "55 4 * * *",
         "old-exports": "20 4 * * *",
         "old-keys": "25 4 * * *",

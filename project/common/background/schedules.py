@@ -39,6 +39,7 @@ SCHEDULES = (
     Schedule(
         "old-records", "project.common.background.tasks.forget_old_records", cron="50 4 * * *"
     ),
+    Schedule("late-traces", "people.tasks.erase_late_traces", cron="10 5 * * *"),
     Schedule("old-books", "people.tasks.forget_old_books", cron="55 4 * * *"),
     Schedule("old-exports", "people.tasks.forget_old_exports", cron="20 4 * * *"),
     Schedule("old-keys", "payments.tasks.forget_old_keys", cron="25 4 * * *"),
