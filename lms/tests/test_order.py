@@ -120,6 +120,19 @@ def test_the_order_is_put_back_while_the_lessons_are_the_same(client_of, moderat
     assert order_of(course) == "CB"
 
 
+def test_the_history_tells_an_order_by_the_titles_of_now_and_numbers_of_what_is_gone(
+    api, author, course
+):
+    a, b, _c = ids(course, "ABC")
+    put(api(author), course, ids(course, "CBA"))
+    api(author).patch(f"lessons/{b}", {"title": "Bread"})
+    api(author).delete(f"lessons/{a}")
+    history = api(author).get(f"courses/{course.pk}/history").json()["items"]
+    [order] = [one for one in history if one["fields"] and one["fields"][0]["name"] == "lessons"]
+    told = {"name": "lessons", "before": f"№ {a}\nBread\nC", "after": f"C\nBread\n№ {a}"}
+    assert order["fields"] == [told]
+
+
 def test_the_history_in_the_admin_tells_of_an_order(client_of, moderator, author, course):
     ordering.order_lessons(course=course, lesson_ids=ids(course, "CBA"), by=author)
     page = client_of(moderator).get(reverse("admin:lms_course_history", args=[course.pk]))

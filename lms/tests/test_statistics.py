@@ -150,7 +150,12 @@ def test_what_was_created_or_deleted_and_what_is_not_there_is_not_put_back(api, 
     client.patch(f"lessons/{lesson.pk}", {"title": "Spelt"})
     of_lesson = f"lesson-{lesson.history.latest().history_id}"
     own = course.lessons.earliest("pk").history.latest().history_id
+    created = str(course.history.get().history_id)
+    assert client.post(f"courses/{course.pk}/history/course-{created}/revert").status_code == 409
+    fullwidth = "".join(chr(ord("０") + int(digit)) for digit in created)
     for wrong in (
+        f"course-{fullwidth}",
+        f"course-+{created}",
         foreign,
         of_lesson,
         f"x-{own}",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from project.tests.mutants import rules
+from project.tests.mutants.__main__ import in_turns
 from project.tests.mutants.mutations import Mutant, Source, own_links
 from project.tests.mutants.planting import Functions
 
@@ -115,6 +116,11 @@ def test_every_rule_module_has_faults_to_plant() -> None:
     modules = rules.rule_modules()
     assert {"lms.services.updates", "people.tokens", "payments.models.payment"} <= set(modules)
     assert len(modules) == len(set(modules))
+
+
+def test_one_case_of_each_test_is_tried_before_the_others() -> None:
+    by_size = ["a.py::one[1]", "a.py::one[2]", "a.py::two", "a.py::one[3]", "b.py::one[1]"]
+    assert in_turns(by_size) == [by_size[0], by_size[2], by_size[4], by_size[1], by_size[3]]
 
 
 def test_an_unknown_module_is_named() -> None:

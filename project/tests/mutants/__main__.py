@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,8 @@ def _note_lines(folder: Path, tests: list[str], processes: int) -> None:
 def _cases(
     mutants: list[Mutant], tests: dict[str, Any], sources: dict[str, Source]
 ) -> list[tuple[Mutant, list[str]]]:
-    """Each mutant with the tests that run its line: first those that run little else."""
+    """Each mutant with the tests that run its line: first those that run little else, and of tests
+    with parameters one case of each before the others."""
     by_line: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
     for test, facts in tests.items():
         for module, lines in facts["lines"].items():
@@ -111,8 +113,19 @@ def _cases(
         else:
             places = list(lines_that_name(mutant.name, sources))
         concerned = set().union(*(by_line[place] for place in places))
-        cases.append((mutant, sorted(concerned, key=size.__getitem__)[:TESTS_AT_MOST]))
+        by_size = sorted(concerned, key=size.__getitem__)
+        cases.append((mutant, in_turns(by_size)[:TESTS_AT_MOST]))
     return cases
+
+
+def in_turns(tests: list[str]) -> list[str]:
+    turns: Counter[str] = Counter()
+    numbered = []
+    for test in tests:
+        name = test.partition("[")[0]
+        numbered.append((turns[name], test))
+        turns[name] += 1
+    return [test for _turn, test in sorted(numbered, key=itemgetter(0))]
 
 
 def _work(
