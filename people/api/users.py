@@ -12,7 +12,7 @@ from people.models import User
 from people.models.querysets import UserQuerySet
 from people.schemas import EmailChangeIn, ProfileChanges, ProfileOut, PublicProfileOut, UserFilters
 from people.services import accounts, emails, exports
-from people.services.exports import ExportRunning
+from people.services.exports import EmailUnconfirmed, ExportRunning
 from people.throttles import limit_confirmation, limit_creation, limit_password_change
 from project.common.api.caching import kept_by_nobody
 from project.common.api.openapi import raises
@@ -110,11 +110,12 @@ def change_email(request: AuthenticatedRequest, payload: EmailChangeIn) -> Statu
 
 
 @router.post("/me/export", response={202: None}, summary="Request a copy of your data")
-@raises(ExportRunning, Throttled)
+@raises(EmailUnconfirmed, ExportRunning, Throttled)
 def request_export(request: AuthenticatedRequest) -> Status[None]:
     """Sends a mail with a link to a ZIP of all that is kept about the caller, once it is put together:
     JSON files and pictures. The link needs no log-in and is good for seven days. A new request ends
-    the link of the last one. While one is under way: 409 `export_running`."""
+    the link of the last one. While one is under way: 409 `export_running`;
+    unless the email is confirmed: 409 `email_unconfirmed`."""
     limit_creation(request.user, "EXPORTS")
     exports.request_export(user=request.user)
     return Status(202, None)

@@ -28,14 +28,21 @@ class ExportRunning(Conflict):
     message = _("Your data is already being put together. You will get an email when it is ready.")
 
 
+class EmailUnconfirmed(Conflict):
+    code = "email_unconfirmed"
+    message = _("The email must be confirmed first: the data would go to whoever reads it.")
+
+
 @transaction.atomic
 def request_export(*, user: User, by: User | None = None) -> None:
     """Have a worker put together all that is kept of a person, and send them the link; an earlier file
     is deleted. At their own wish, or, with `by`, by staff on their behalf, of a blocked account too.
 
-    Raises ExportRunning, PermissionDenied, AccountErased.
+    Raises EmailUnconfirmed, ExportRunning, PermissionDenied, AccountErased.
     """
     user = lock_for_staff(user, by=by, to=can_manage) if by else lock_active_account(user)
+    if not user.is_email_confirmed:
+        raise EmailUnconfirmed
     if PersonalExport.objects.running().filter(user=user).exists():
         raise ExportRunning
     discard_export(user)

@@ -274,3 +274,16 @@ def test_rows_are_read_a_page_at_a_time(learner, monkeypatch):
     reads = [query["sql"] for query in queries if 'FROM "lms_lesson"' in query["sql"]]
     assert len(reads) == 4
     assert all("LIMIT 3" in sql for sql in reads)
+
+
+def test_nothing_is_sent_to_an_email_that_is_not_confirmed(
+    api, client_of, support, learner, run_worker
+):
+    User.objects.filter(pk=learner.pk).update(email_confirmed_at=None)
+    answer = run_worker(lambda: api(learner).post("users/me/export"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "email_unconfirmed")
+    address = reverse("admin:people_user_export_data", args=[learner.pk])
+    page = client_of(support).post(address, {"confirm": "1"}, follow=True)
+    assert "must be confirmed first" in page.text
+    assert not PersonalExport.objects.exists()
+    assert mail.outbox == []

@@ -44,6 +44,7 @@ PHONE = "+79167654321"
 TYPED = [
     *("zqblock", "zqunblock", "zqnote", "zqobject", "zqgrant", "zqrevoke", "zqrefund", "zqconfirm"),
     *("zqsettled", "zqrefusal", "zqkey", "zqserver", "zqsession", "zqtoken", "zqkeep"),
+    *("zqnew", "zqother"),
 ]
 PLANTED = [*NAMES.values(), EMAIL, "zqdomain", PHONE.lstrip("+"), *TYPED]
 
@@ -78,7 +79,7 @@ def in_admin(client, person, action, reason):
 
 def plant(person, api, administrator, client, run_worker):
     """Have the words come where they would come by themselves, as far as there is a door."""
-    person.email = EMAIL
+    person.email, person.new_email = EMAIL, "zqnew@school.example"
     person.save()
     profile = NAMES | {"phone": PHONE}
     assert run_worker(lambda: api(person).patch(f"users/{person.pk}", profile)).status_code == 200
@@ -119,7 +120,9 @@ def plant(person, api, administrator, client, run_worker):
             change_message=f'[{{"changed": {{"name": "access", "object": "{words}"}}}}]',
         )
     send_to_one("password_reset", person)
-    Delivery.objects.filter(recipient=person).update(error=f"550 <{EMAIL}> zqserver says no")
+    Delivery.objects.filter(recipient=person).update(
+        error=f"550 <{EMAIL}> zqserver says no", other_address="zqother@school.example"
+    )
     OutstandingToken.objects.create(
         user=person, jti="1", token="zqtoken", expires_at=timezone.now()
     )
