@@ -94,8 +94,8 @@ def accept(*, uid: str, token: str, new_password: str) -> User:
     user = _open(uid, token).user
     encoded = checked_hash(new_password, user=user, field="new_password")
     with transaction.atomic():
-        user = lock_account(user.pk)
-        invitation = _open(uid, token)
+        invitation = _lock(user, uid, token)
+        user = invitation.user
         user.set_password_hash(encoded)
         user.inactivity_from = timezone.now()
         if user.blocked_reason == BlockReason.INACTIVITY:
@@ -106,6 +106,17 @@ def accept(*, uid: str, token: str, new_password: str) -> User:
         invitation.accepted_at = timezone.now()
         invitation.save(update_fields=["accepted_at"])
     return user
+
+
+def _lock(user: User, uid: str, token: str) -> Invitation:
+    """The invitation as it is now, its account held until the transaction ends."""
+    try:
+        current = lock_account(user.pk)
+    except User.DoesNotExist:
+        raise InvalidLink from None  # just withdrawn
+    invitation = _open(uid, token)
+    invitation.user = current
+    return invitation
 
 
 def _open(uid: str, token: str) -> Invitation:

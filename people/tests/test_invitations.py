@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,10 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments.tests.factories import PaymentFactory
-from people.errors import NotComeYet
+from people.errors import InvalidLink, NotComeYet, NotInvited
 from people.models import BlockReason, Invitation, Role, User
 from people.services import blocks, invitations, staff
 from people.tests.factories import PASSWORD, UserFactory
+from project.tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -329,3 +331,27 @@ def test_password_of_a_page_is_kept_as_everywhere(invited, client):
     client.post(reverse("admin_invitation"), OWN)
     assert reread(invited).check_password(OWN["new_password"])
     assert not reread(invited).check_password(PASSWORD)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_that_is_used_twice_at_once_lets_one_in(invited):
+    uid, token = link_of(mail.outbox[0]).split("/")[3:5]
+    tries = [
+        partial(invitations.accept, uid=uid, token=token, new_password=f"password of {who}")
+        for who in ("the one", "the other")
+    ]
+    outcomes = at_once(*tries, before_writing=User, refused=(InvalidLink,))
+    assert [type(outcome) for outcome in outcomes].count(InvalidLink) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_comes_while_the_invitation_is_withdrawn_is_in_or_not(invited, administrator):
+    uid, token = link_of(mail.outbox[0]).split("/")[3:5]
+    outcomes = at_once(
+        partial(invitations.withdraw, user=invited, by=administrator),
+        partial(invitations.accept, uid=uid, token=token, new_password="a password of my own"),
+        before_writing=User,
+        refused=(InvalidLink, NotInvited),
+    )
+    assert sum(isinstance(outcome, InvalidLink | NotInvited) for outcome in outcomes) == 1
+    assert User.objects.filter(pk=invited.pk).exists() == isinstance(outcomes[0], NotInvited)

@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import ActionLocation
 from django.contrib.admin.options import Action
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from project.common.admin.base import StaffAdmin
+from project.common.admin.base import StaffAdmin, words_of
 from project.common.errors import DomainError
 
 if TYPE_CHECKING:
@@ -230,9 +230,9 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
         for row in reversed(rows):
             try:
                 said = action.run(row, _person(request), answers)
-            except DomainError as error:
+            except (DomainError, ObjectDoesNotExist) as error:
                 name = f"{self.label_of(row)}: " if len(rows) > 1 else ""
-                self.message_user(request, f"{name}{error}", messages.ERROR)
+                self.message_user(request, name + words_of(error), messages.ERROR)
                 continue
             # As it is now: whoever was erased is not to be named.
             now = self.get_queryset(request).filter(pk=row.pk).first()

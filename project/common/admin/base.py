@@ -114,6 +114,11 @@ def moment_shown(moment: datetime | None) -> str:
     return date_format(localtime(moment), "DATETIME_FORMAT") if moment else "—"
 
 
+def words_of(error: DomainError | ObjectDoesNotExist) -> str:
+    is_ours = isinstance(error, DomainError)
+    return str(error) if is_ours else gettext("This was deleted meanwhile.")
+
+
 def tells_errors[V: Callable[..., HttpResponse]](view: V) -> V:
     """An error of the domain becomes a message on the same page; so does a row that was deleted at
     the same moment."""
@@ -125,9 +130,7 @@ def tells_errors[V: Callable[..., HttpResponse]](view: V) -> V:
         try:
             return view(admin, request, *args, **kwargs)
         except (DomainError, ObjectDoesNotExist) as error:
-            is_ours = isinstance(error, DomainError)
-            text = str(error) if is_ours else gettext("This was deleted meanwhile.")
-            admin.message_user(request, text, messages.ERROR)
+            admin.message_user(request, words_of(error), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
     return cast(V, told)
