@@ -122,6 +122,7 @@ class InvitationMail(AccountMail):
     """The link by which somebody comes into an account that staff made for them."""
 
     label = _("invitation")
+    reaches_unconfirmed = True
     counts_as = "invitation"
     is_by_staff = True
     template = "invitation"

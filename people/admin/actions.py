@@ -145,6 +145,13 @@ PASSWORD_RESET = StaffAction[User](
     run=lambda person, by, _answers: passwords.send_password_reset(user=person, by=by),
     on_list=True,
 )
+
+
+def _is_unconfirmed(person: User) -> bool:
+    """An invitation confirms the address when its person comes."""
+    return not (person.is_email_confirmed or person.is_awaited)
+
+
 CONFIRMATION = StaffAction[User](
     name="send_confirmation",
     title=_("Send confirmation link"),
@@ -152,7 +159,7 @@ CONFIRMATION = StaffAction[User](
     explanation=_("They will receive an email with a link that confirms their address."),
     allows=can_change_people,
     allows_with=_not_erased(can_manage),
-    fits=lambda person: not person.is_email_confirmed,
+    fits=_is_unconfirmed,
     run=lambda person, by, _answers: emails.send_confirmation(user=person, by=by),
     on_list=True,
 )
@@ -167,7 +174,7 @@ CONFIRM = StaffAction[User](
     ),
     allows=can_change_people,
     allows_with=_not_erased(can_manage),
-    fits=lambda person: not person.is_email_confirmed,
+    fits=_is_unconfirmed,
     form=ReasonForm,
     run=lambda person, by, _answers: emails.confirm_by_staff(user=person, by=by),
 )

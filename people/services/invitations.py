@@ -35,7 +35,7 @@ def invite(
     """
     if not can_invite(by) or (roles and not can_give_rights(by)):
         raise PermissionDenied
-    user = User(email=email, email_confirmed_at=timezone.now(), **profile)
+    user = User(email=email, **profile)
     user.set_unusable_password()
     user.clean_fields(exclude={"password"})
     if User.objects.by_email(user.email).exists():
@@ -86,8 +86,8 @@ def invitation_of_link(uid: str, token: str) -> Invitation:
 
 
 def accept(*, uid: str, token: str, new_password: str) -> User:
-    """Let the person of the link in, with a password of their own and the roles that waited. It shows
-    that the address is theirs.
+    """Let the person of the link in, with a password of their own and the roles that waited. It
+    confirms that the address is theirs.
 
     Raises InvalidLink, also when it is expired or was used, and ValidationError of `new_password`.
     """
@@ -100,7 +100,10 @@ def accept(*, uid: str, token: str, new_password: str) -> User:
         user.inactivity_from = timezone.now()
         if user.blocked_reason == BlockReason.INACTIVITY:
             user.unblock()
-        user.save(update_fields=["password", "token_version", *UNBLOCK_FIELDS])
+        user.email_confirmed_at = timezone.now()
+        user.save(
+            update_fields=["password", "token_version", "email_confirmed_at", *UNBLOCK_FIELDS]
+        )
         if roles := list(invitation.roles.all()):
             add_roles(user, roles)
         invitation.accepted_at = timezone.now()

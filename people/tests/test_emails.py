@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
@@ -14,6 +15,7 @@ from django.contrib.admin.models import LogEntry
 from django.core import mail
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -22,7 +24,7 @@ from lms.services import accesses
 from lms.tests.factories import CourseFactory
 from payments.tests.factories import PaymentFactory
 from people.models import BlockReason, User
-from people.one_time_links import email_change_link
+from people.one_time_links import email_change_link, invitation_link
 from people.services import blocks
 from people.services.inactivity import sweep
 from people.tests.factories import PASSWORD, UserFactory
@@ -180,13 +182,23 @@ def test_links_of_other_purposes_confirm_nothing(api, newcomer, mailed):
 # --- Who counts as confirmed ----------------------------------------------------------------------
 
 
-def test_accounts_that_the_school_makes_are_confirmed(client_of, administrator, capsys):
-    form = {"email": NEW, "language": "en", "password1": PASSWORD, "password2": PASSWORD}
-    assert client_of(administrator).post(page("add"), form).status_code == 302
-    call_command("csu", email="ada@other.example", password=PASSWORD)
-    for email in (NEW, "ada@other.example"):
-        assert User.objects.by_email(email).get().is_email_confirmed
+def test_administrators_that_a_command_makes_are_confirmed(capsys, db):
+    call_command("csu", email=NEW, password=PASSWORD)
+    assert User.objects.by_email(NEW).get().is_email_confirmed
     assert mail.outbox == []
+
+
+def test_who_is_added_by_staff_is_confirmed_when_they_come(client_of, administrator):
+    """Their names for the address may have a typo."""
+    form = {"email": NEW, "language": "en"}
+    assert client_of(administrator).post(page("add"), form).status_code == 302
+    added = User.objects.by_email(NEW).get()
+    assert not added.is_email_confirmed
+    visitor = Client()
+    visitor.get(urlsplit(invitation_link(added.invitation)).path)
+    own = {"new_password": PASSWORD, "again": PASSWORD}
+    assert visitor.post(reverse("admin_invitation"), own).status_code == 302
+    assert reread(added).is_email_confirmed
 
 
 def test_people_of_the_demo_are_confirmed():
@@ -212,6 +224,7 @@ def test_these_mails_reach_an_address_that_is_not_confirmed_and_no_other():
         "email_change",
         "email_change_notice",
         "email_confirmation",
+        "invitation",
         "password_reset",
         "payment_received",
         "payment_refunded",

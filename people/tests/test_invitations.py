@@ -93,7 +93,9 @@ def test_a_colleague_is_invited_comes_and_works(client_of, administrator, role, 
     assert "You will log in with sonja@school.example." in shown.text
     done = client.post(reverse("admin_invitation"), OWN, follow=True)
     assert "You can log in now." in done.text
+    assert not colleague.is_email_confirmed
     colleague = reread(colleague)
+    assert colleague.is_email_confirmed  # nobody else could read the link
     assert colleague.is_staff
     assert list(colleague.groups.values_list("name", flat=True)) == ["support"]
     login = {"username": colleague.email, "password": OWN["new_password"]}
@@ -303,7 +305,8 @@ def test_the_page_of_who_is_awaited_says_by_whom_and_offers_no_password_reset(
     assert f"invited by {administrator}" in text
     assert reverse("admin:auth_user_password_change", args=[invited.pk]) not in text
     assert "../password/" not in text
-    for name, offered in (("invite_again", 1), ("withdraw", 1), ("password_reset", 0)):
+    offers = {"invite_again": 1, "withdraw": 1, "password_reset": 0, "send_confirmation": 0}
+    for name, offered in offers.items():
         path = page(name, invited.pk)
         assert (path in text) == bool(offered), name
 
