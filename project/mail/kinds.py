@@ -71,11 +71,6 @@ class MailKind:
         raise NotImplementedError(subject_id, people)
 
 
-def may_reach(kind: MailKind, person: "User") -> bool:
-    """Say whether such a mail may go to this person's address: the one place that decides it."""
-    return kind.reaches_unconfirmed or person.is_email_confirmed
-
-
 @cache
 def mail_kind(name: str) -> MailKind:
     """The kind of this name. Raises KeyError if settings.MAIL_KINDS doesn't have it."""

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from project.common.mailboxes import compared
+from project.mail.kinds import MailKind
 from project.mail.models import RefusedAddress
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 # After so long without a try, a mail that the person asked for may try once more.
 TRIED_AGAIN_AFTER = timedelta(days=7)
+UNCONFIRMED = gettext_noop("the address is not confirmed")
 STOPPED = gettext_noop("the mail server refused this address on two days")
 
 
@@ -46,12 +48,15 @@ def stopped() -> QuerySet[RefusedAddress]:
     )
 
 
-def reason_against(refusal: RefusedAddress | None, *, is_asked_for: bool) -> str:
-    """Why a mail does not go to an address of which this was said; empty if it does."""
+def reason_against(kind: MailKind, person: "User", refusal: RefusedAddress | None) -> str:
+    """Why such a mail does not go to this person's address, of which this was said: the one place that
+    decides it. Empty if it does."""
+    if not (kind.reaches_unconfirmed or person.is_email_confirmed):
+        return UNCONFIRMED
     if refusal is None or refusal.stopped_at is None:
         return ""
     is_due = timezone.now() >= refusal.last_at + TRIED_AGAIN_AFTER
-    return "" if is_asked_for and is_due else STOPPED
+    return "" if kind.asked_for and is_due else STOPPED
 
 
 @transaction.atomic

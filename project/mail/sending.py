@@ -27,7 +27,7 @@ from project.mail.batches import (
     give_up,
     has_late_place,
 )
-from project.mail.kinds import Letter, Skip, mail_kind, may_reach
+from project.mail.kinds import Letter, Skip, mail_kind
 from project.mail.mime import Message, message_id, prepare
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
 from project.mail.refusals import reason_against, refusals_of
@@ -40,8 +40,7 @@ SENDER_LEASE = timedelta(seconds=90)
 LONGEST_SILENCE = timedelta(minutes=10)
 # Who unsubscribed or was blocked is looked up again after so many seconds of sending.
 RECHECK_SECONDS = 1.0
-NO_LETTER = Skip(gettext_noop("no letter for this person"))
-UNCONFIRMED = Skip(gettext_noop("the address is not confirmed"))
+NO_LETTER = gettext_noop("no letter for this person")
 
 
 # --- The mail server, and which worker sends ------------------------------------------------------
@@ -246,8 +245,11 @@ class BatchSender:
         refusals = refusals_of(people.values())
         try:
             kind = mail_kind(mailing.kind)
-            reached = {pk: person for pk, person in people.items() if may_reach(kind, person)}
-            letters = kind.write(mailing.subject_id, reached.values())
+            against = {
+                pk: reason_against(kind, person, refusals.get(pk)) for pk, person in people.items()
+            }
+            reached = [person for pk, person in people.items() if not against[pk]]
+            letters = kind.write(mailing.subject_id, reached)
         except Exception as error:  # whatever it is, it must not stop the mails of others
             logger.exception("Mails of %s can't be written", mailing.key)
             self.batch.crash(list(self.untouched), repr(error))
@@ -256,16 +258,11 @@ class BatchSender:
         written: dict[int, tuple[str, Letter]] = {}
         skipped: dict[str, list[int]] = {}
         for delivery_id, person_id in self.untouched.items():
-            nothing = NO_LETTER if person_id in reached else UNCONFIRMED
-            letter = letters.get(person_id, nothing)
-            refusal = refusals.get(person_id)
-            stopped = reason_against(refusal, is_asked_for=kind.asked_for)
+            letter = letters.get(person_id, Skip(against.get(person_id) or NO_LETTER))
             if isinstance(letter, Skip):
                 skipped.setdefault(letter.reason, []).append(delivery_id)
-            elif stopped:
-                skipped.setdefault(stopped, []).append(delivery_id)
             else:
-                if refusal:
+                if refusal := refusals.get(person_id):
                     self.batch.refused_before[delivery_id] = refusal.pk
                 written[delivery_id] = (people[person_id].email, letter)
         for reason, delivery_ids in skipped.items():
