@@ -2,6 +2,8 @@
 
 import pytest
 
+from lms.models import Lesson
+from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import PaymentStatus
 from payments.tests.factories import PaymentFactory, place
@@ -57,6 +59,15 @@ def test_a_lesson_that_is_paid_for_is_changed_where_it_is(api, author, lesson):
     PaymentFactory.create(paid=True)
     body = {"course_id": lesson.course_id, "title": "Flour"}
     assert api(author).patch(f"lessons/{lesson.pk}", body).status_code == 200
+
+
+def test_a_lesson_that_somebody_moved_there_meanwhile_is_changed_there(author, lesson, elsewhere):
+    Lesson.objects.filter(pk=lesson.pk).update(course=elsewhere)
+    pay(elsewhere, "paid")
+    changes = {"course": elsewhere, "title": "Flour"}
+    authoring.update_lesson(lesson=lesson, changes=changes, by=author)
+    lesson.refresh_from_db()
+    assert (lesson.course, lesson.title) == (elsewhere, "Flour")
 
 
 def test_what_is_paid_elsewhere_keeps_no_lesson(api, author, lesson, elsewhere):
