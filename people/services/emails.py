@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from people.errors import EmailTaken, InvalidLink
 from people.login_queue import turn
+from people.mails import EmailConfirmationMail
 from people.models import BlockReason, User
 from people.one_time_links import email_change_tokens, email_tokens, named_by
 from people.permissions import can_manage
@@ -17,7 +18,7 @@ from people.services.blocks import UNBLOCK_FIELDS
 from people.services.locks import lock_active_account, lock_for_staff
 from people.services.passwords import wrong_password
 from project.common.mailboxes import compared
-from project.mail.limits import EnoughForToday
+from project.mail.limits import EnoughForToday, forget_count
 from project.mail.services import send_to_one
 
 EMAIL_FIELDS = ["email", "new_email", "email_confirmed_at"]
@@ -61,6 +62,7 @@ def confirm_email(*, uid: str, token: str) -> None:
         _change(user)
     else:
         raise InvalidLink
+    forget_count(user.email, EmailConfirmationMail.counts_as)
 
 
 def _confirm(user: User) -> None:

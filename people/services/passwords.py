@@ -12,12 +12,14 @@ from people import tokens
 from people.errors import InvalidLink, NotAdministrator
 from people.hashers import composed, hash_of
 from people.login_queue import turn
+from people.mails import PasswordResetMail
 from people.models import TokenFamily, User
 from people.one_time_links import named_by, password_reset_tokens
 from people.permissions import can_manage
 from people.services.locks import lock_account, lock_for_staff
 from people.tokens import TokenPair
 from project.common.background.queue import enqueue
+from project.mail.limits import forget_count
 from project.mail.services import send_to_one
 
 
@@ -83,6 +85,7 @@ def confirm_password_reset(*, uid: str, token: str, new_password: str) -> User:
         user.save(
             update_fields=["password", "token_version", "inactivity_from", "email_confirmed_at"]
         )
+        forget_count(user.email, PasswordResetMail.counts_as)
     return user
 
 

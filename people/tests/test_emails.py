@@ -308,6 +308,16 @@ def test_who_owns_the_mailbox_gets_the_account_that_somebody_else_registered(api
     assert confirm(api, link_in(change)).status_code == 409
 
 
+def test_who_used_a_link_gets_another_one_on_the_same_day(api, newcomer, mailed):
+    for number in range(3):
+        (reset,) = mailed(lambda: api(None).post("auth/password/reset", {"email": newcomer.email}))
+        assert (
+            mailed(lambda: api(None).post("auth/password/reset", {"email": newcomer.email})) == []
+        )
+        new = link_in(reset, "password-reset") | {"new_password": f"horse battery {number}"}
+        assert api(None).post("auth/password/reset/confirm", new).status_code == 204
+
+
 def test_a_reset_works_once_for_an_address_that_it_confirms(api, newcomer, mailed):
     (reset,) = mailed(lambda: api(None).post("auth/password/reset", {"email": newcomer.email}))
     link = link_in(reset, "password-reset")
@@ -322,8 +332,11 @@ def test_a_reset_works_once_for_an_address_that_it_confirms(api, newcomer, maile
 # --- Another address ------------------------------------------------------------------------------
 
 
-def test_an_address_is_changed_and_changed_back(api, learner, mailed, client_of, administrator):
-    old = learner.email
+def test_an_address_is_changed_and_changed_back(api, mailed, client_of, administrator):
+    """On the day on which its person registered."""
+    (registration,) = mailed(lambda: api(None).post("auth/register", ANNA))
+    confirm(api, link_in(registration))
+    learner, old = User.objects.get(email=ANNA["email"]), ANNA["email"]
     (reset,) = mailed(lambda: api(None).post("auth/password/reset", {"email": old}))
     link, notice = mailed(lambda: ask_to_change(api, learner))
     assert (link.to, notice.to) == ([NEW], [old])

@@ -39,16 +39,26 @@ def count_mail(address: str, sort: str, *, is_trusted: bool) -> None:
 
 
 def _count(address: str, sort: str, *, most: int) -> None:
-    digest = salted_hmac("project.mail.limits", address, algorithm="sha256").hexdigest()
     now = timezone.now()
     counts = AddressCount.objects.select_for_update()
-    row, _created = counts.get_or_create(address=digest, sort=sort, defaults={"begun_at": now})
+    row, _created = counts.get_or_create(
+        address=_digest(address), sort=sort, defaults={"begun_at": now}
+    )
     if row.begun_at + DAY <= now:
         row.begun_at, row.mails = now, 0
     if row.mails >= most:
         raise EnoughForToday(math.ceil((row.begun_at + DAY - now).total_seconds()))
     row.mails += 1
     row.save(update_fields=["begun_at", "mails"])
+
+
+def forget_count(address: str, sort: str) -> None:
+    """Count anew: whoever used a link of this sort reads what comes there."""
+    AddressCount.objects.filter(address=_digest(compared(address)), sort=sort).delete()
+
+
+def _digest(address: str) -> str:
+    return salted_hmac("project.mail.limits", address, algorithm="sha256").hexdigest()
 
 
 def forget_counts() -> None:
