@@ -11,10 +11,10 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django.core.management.utils import get_random_secret_key
-from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
 from project.admin_site import theme
+from project.common.csp import SECURE_CSP  # noqa: F401
 from project.common.logging import logging_config
 from project.environment import (
     BASE_DIR,
@@ -78,21 +78,6 @@ PROXIES = number("PROXIES", 0)
 if PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
-SECURE_CSP: dict[str, list[str]] = {
-    "default-src": [CSP.SELF],
-    "base-uri": [CSP.SELF],
-    "form-action": [CSP.SELF],
-    "frame-ancestors": [CSP.NONE],
-    "object-src": [CSP.NONE],
-    "img-src": [CSP.SELF, "data:"],
-    "script-src": [CSP.SELF],
-    "style-src": [CSP.SELF],
-}
-# Unfold's pages need Alpine, which evaluates expressions, and inline styles; no inline script.
-ADMIN_CSP = SECURE_CSP | {
-    "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],
-    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
-}
 
 # --- Application ----------------------------------------------------------------------------
 
