@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import cast
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
@@ -12,6 +13,8 @@ class AuthenticatedRequest(HttpRequest):
     """A request that was let in by an access token. Only for annotations."""
 
     user: User
+    # The log-in that the token descends from; None where it descends from none.
+    family_id: UUID | None
 
 
 class PresenceMiddleware:

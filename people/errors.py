@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from project.common.errors import Conflict, Refused, Unauthenticated
+from project.common.errors import Conflict, Missing, Refused, Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
@@ -75,4 +75,20 @@ class NotComeYet(Conflict):
     code = "not_come_yet"
     message = _(
         "They haven't accepted their invitation yet. Withdraw it and invite them again with the right role."
+    )
+
+
+class NoSession(Missing):
+    message = _("This session has already ended.")
+
+
+class WrongCode(Refused):
+    code = "wrong_code"
+    message = _("This code is wrong or has already been used. Enter the one your app shows now.")
+
+
+class SecondFactorRequired(Refused):
+    code = "second_factor_required"
+    message = _(
+        "Your role requires two-step verification. You can replace the device, but not turn it off."
     )

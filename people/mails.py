@@ -172,6 +172,19 @@ class DataExportMail(AccountMail):
         return {"link": export_url(export)}
 
 
+class SecondFactorResetMail(AccountMail):
+    """An administrator, or an operator, took the device away that the person had lost."""
+
+    label = _("two-step verification reset")
+    template = "second_factor_reset"
+
+    def reason_against(self, person: User) -> str:
+        return gettext_noop("erased") if person.blocked_reason == BlockReason.ERASED else ""
+
+    def context(self, person: User) -> dict[str, object]:
+        return {}
+
+
 class InactivityWarningMail(AccountMail):
     """A week before the sweep would block the account."""
 

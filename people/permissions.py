@@ -57,3 +57,18 @@ def can_give_rights(user: User) -> bool:
     """Rights, groups and moderators are a matter of administrators: whoever else could give them
     could give them to themselves."""
     return user.is_active and user.is_superuser
+
+
+def can_see_log_ins(user: User) -> bool:
+    """When people logged in, from where and with what, is for administrators."""
+    return user.is_active and user.is_superuser
+
+
+def can_end_sessions(user: User, person: User) -> bool:
+    """Administrators; one's own are ended on a page of one's own, which leaves the present one."""
+    return can_see_log_ins(user) and user.pk != person.pk
+
+
+def can_reset_second_factor(user: User, person: User) -> bool:
+    """Nobody their own: a session that was left open must not be enough."""
+    return can_give_rights(user) and user.pk != person.pk

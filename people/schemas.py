@@ -1,7 +1,8 @@
 """What goes in and out of the operations on accounts."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -20,7 +21,8 @@ from lms.models.visibility import sees_all_content
 from lms.permissions import can_create_course
 from payments.queries import payment_history
 from payments.schemas import PaymentOut
-from people.models import Language, User
+from people.clients import in_words
+from people.models import AdminSession, Door, Language, TokenFamily, User
 from people.models.fields import LONGEST_PHONE
 from people.permissions import can_give_rights
 from project.common.api.schemas import (
@@ -264,6 +266,30 @@ class ProfileOut(OutputSchema):
                 administer=can_give_rights(person),
             )
         return person
+
+
+class SessionOut(OutputSchema):
+    """Where a person is logged in. `device` is in words for people, in the language of the request."""
+
+    id: UUID = Field(examples=["3f0c1c8e-5a43-4a63-9d0e-8a1f4f6c1b22"])
+    door: Door = Field(description="`api`: a front end; `admin`: the admin, for staff.")
+    device: str = Field(examples=["Firefox on Windows"])
+    address: BlankAsNull = Field(examples=["203.0.113.7"])
+    begun_at: datetime | None = Field(description="Null if it began before this was recorded.")
+    last_used_at: datetime
+    is_current: bool = Field(description="Whether the token of this request belongs to it.")
+
+    @classmethod
+    def of(cls, session: TokenFamily | AdminSession, *, is_current: bool) -> Self:
+        return cls(
+            id=session.pk,
+            door=Door.ADMIN if isinstance(session, AdminSession) else Door.API,
+            device=in_words(session.device),
+            address=session.address,
+            begun_at=session.begun_at,
+            last_used_at=session.last_used_at,
+            is_current=is_current,
+        )
 
 
 class ProfileChanges(InputSchema):

@@ -3,7 +3,7 @@ still applies when it runs."""
 
 from people import tokens
 from people.models import User
-from people.services import books, erasing, exports
+from people.services import admin_sessions, books, erasing, exports, log_ins
 from people.services.inactivity import sweep
 from project.common.background.queue import enqueue
 from project.mail.limits import EnoughForToday
@@ -66,3 +66,8 @@ def erase_late_traces() -> str:
 def forget_old_books() -> str:
     """Delete payments of erased people that the law no longer asks for; to be scheduled once a day."""
     return f"{books.forget_old_payments()} payments forgotten"
+
+
+def forget_log_ins() -> str:
+    """Delete what is too old of who logged in, and sessions that are over; to be scheduled daily."""
+    return f"{log_ins.forget_old()} log-ins and {admin_sessions.forget_dead()} sessions forgotten"

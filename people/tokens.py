@@ -23,6 +23,7 @@ from ninja_jwt.backends import TokenBackend
 from ninja_jwt.exceptions import TokenBackendError, TokenError
 from ninja_jwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from people.clients import Client
 from people.current_user import visitor
 from people.errors import InvalidToken, TokenExpired
 from people.models import TokenFamily, User
@@ -46,6 +47,7 @@ VERSION_CLAIM = "version"
 VERSION = placeholder(2)
 # More than people have devices: who logs in without end fills no table.
 LOG_INS_AT_MOST = 1000
+NOWHERE = Client()
 ACCOUNT = [one.attname for one in User._meta.concrete_fields if not isinstance(one, DerivedField)]
 
 
@@ -169,7 +171,10 @@ class AccessTokenAuth(HttpBearer):
         return user
 
     def authenticate(self, request: HttpRequest, token: str) -> User:
-        request.user = user = _user_of_access_token(token)
+        payload = _read(AccessToken, token).payload
+        request.user = user = _user_named_in(payload)
+        # Which of the person's sessions this is; None where the token is of no log-in.
+        request.family_id = _key_in(payload, FAMILY_CLAIM)  # type: ignore[attr-defined]
         user.note_presence()
         return user
 
@@ -180,7 +185,7 @@ def verify(token: str) -> None:
     if kind == RefreshToken.token_type:
         user_of_refresh_token(token)
     else:
-        _user_of_access_token(token)
+        _user_named_in(_read(AccessToken, token).payload)
 
 
 def user_of_refresh_token(token: str) -> User:
@@ -246,9 +251,19 @@ def issue_next_pair(user: User, family: TokenFamily) -> TokenPair:
     return issue_pair(user, family)
 
 
-def issue_pair(user: User, family: TokenFamily | None = None) -> TokenPair:
-    """Return an access token and the newest refresh token of a family; by default of a new one."""
-    family = family or _found_family(user.pk, uuid4())
+def issue_pair(
+    user: User, family: TokenFamily | None = None, *, client: Client = NOWHERE
+) -> TokenPair:
+    """Return an access token and the newest refresh token of a family; by default of a new one, of
+    this client."""
+    family = family or _found_family(
+        user.pk,
+        uuid4(),
+        begun_at=timezone.now(),
+        token_version=user.token_version,
+        address=client.address,
+        device=client.device,
+    )
     return TokenPair(
         access=issue_access_token(user, family),
         refresh=str(RefreshToken.of_family(family, user)),
@@ -264,10 +279,14 @@ def forget_expired() -> int:
     return families + int(old.get(OutstandingToken._meta.label, 0))
 
 
-def _found_family(user_id: int, family_id: UUID) -> TokenFamily:
+def _found_family(user_id: int, family_id: UUID, **of_log_in: Any) -> TokenFamily:
     now = timezone.now()
     family = TokenFamily.objects.create(
-        pk=family_id, user_id=user_id, issued_at=now, expires_at=now + RefreshToken.lifetime
+        pk=family_id,
+        user_id=user_id,
+        issued_at=now,
+        expires_at=now + RefreshToken.lifetime,
+        **of_log_in,
     )
     newest_first = TokenFamily.objects.filter(user_id=user_id).order_by("-issued_at", "pk")
     TokenFamily.objects.filter(pk__in=newest_first.values("pk")[LOG_INS_AT_MOST:]).delete()
@@ -322,8 +341,8 @@ def _key_in(payload: Mapping[str, object], claim: str) -> UUID | None:
         raise InvalidToken from None
 
 
-def _user_of_access_token(token: str) -> User:
-    payload = _read(AccessToken, token).payload
+def _user_named_in(payload: Mapping[str, object]) -> User:
+    """The person of an access token."""
     account, family = _key_in(payload, ACCOUNT_CLAIM), _key_in(payload, FAMILY_CLAIM)
     user = _user_of(payload.get("user_id"), payload.get(VERSION_CLAIM), family)
     if account is None:

@@ -218,6 +218,25 @@ def check_deployed_accounts(**options: object) -> Messages:
 
 
 @register(Tags.security, PARTA, deploy=True)
+def check_deployed_roles(**options: object) -> Messages:
+    """A role that is misspelt would ask nobody for anything."""
+    # Models can't be loaded before the applications are.
+    from django.contrib.auth.models import Group  # noqa: PLC0415
+
+    try:
+        known = {"administrators", "staff", *Group.objects.values_list("name", flat=True)}
+    except DatabaseError:  # before the first `migrate`
+        return
+    for role in settings.SECOND_FACTOR_ROLES:
+        if role not in known:
+            yield Warning(
+                f"SECOND_FACTOR_ROLES names {role!r}, and there is no such group.",
+                hint=f"There are: {', '.join(sorted(known))}.",
+                id="parta.W008",
+            )
+
+
+@register(Tags.security, PARTA, deploy=True)
 def check_deployed_frontend(**options: object) -> Messages:
     if urlsplit(settings.FRONTEND_URL).scheme != "https":
         yield Warning(

@@ -121,6 +121,12 @@ def duration(name: str, default: str) -> timedelta:
     return timedelta(**{units[match[2]]: int(match[1])})
 
 
+def names(name: str, default: str) -> list[str]:
+    """Read names that commas separate; there may be spaces in them."""
+    text: str = env.str(name, default=default)
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
 def rate(name: str, default: str) -> str:
     """Read a rate written as `10/min` (s, min, h, d)."""
     text: str = env.str(name, default=default).strip()

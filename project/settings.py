@@ -26,6 +26,7 @@ from project.environment import (
     env,
     mailer,
     media_storage,
+    names,
     number,
     private_storage,
     rate,
@@ -103,6 +104,9 @@ INSTALLED_APPS = [
     "ninja",
     "ninja_jwt",
     "ninja_jwt.token_blacklist",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "django_q",
     "simple_history",
     "import_export",
@@ -130,6 +134,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "people.current_user.PresenceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "project.admin_site.gate.AdminGate",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "project.common.api.request_body.NulMiddleware",
@@ -188,6 +193,12 @@ AUTH_PASSWORD_VALIDATORS = [
 PASSWORD_RESET_TIMEOUT = int(duration("PASSWORD_RESET_TIMEOUT", "1d").total_seconds())
 INVITATION_LIFETIME = duration("INVITATION_LIFETIME", "7d")
 
+# Whose role asks for a second step at the log-in of the admin, and for how long it is not asked again.
+SECOND_FACTOR_ROLES = names("SECOND_FACTOR_ROLES", "" if DEBUG else "administrators,accountants")
+SECOND_FACTOR_PERIOD = duration("SECOND_FACTOR_PERIOD", "15m")
+# A step more or less of its clock, never more.
+OTP_TOTP_SYNC = False
+
 # By how much the clocks of two hosts may differ.
 CLOCK_TOLERANCE = timedelta(minutes=1)
 NINJA_JWT = {
@@ -232,7 +243,7 @@ INACTIVITY_SWEEP_CRON = env.str("INACTIVITY_SWEEP_CRON", default="30 4 * * *")
 # --- Courses and payments -------------------------------------------------------------------
 
 # What stands on receipts, and what a buyer is told who pays in another way than online.
-SCHOOL_NAME = env.str("SCHOOL_NAME", default="Parta")
+SCHOOL_NAME = OTP_TOTP_ISSUER = env.str("SCHOOL_NAME", default="Parta")
 SCHOOL_ADDRESS = env.str("SCHOOL_ADDRESS", default="", multiline=True)
 SCHOOL_TAX_ID = env.str("SCHOOL_TAX_ID", default="")
 SCHOOL_EMAIL = env.str("SCHOOL_EMAIL", default="")
@@ -295,6 +306,7 @@ MAIL_KINDS = {
     "payment_refunded": "payments.mails.PaymentRefundedMail",
     "password_reset": "people.mails.PasswordResetMail",
     "reactivation": "people.mails.ReactivationMail",
+    "second_factor_reset": "people.mails.SecondFactorResetMail",
 }
 
 # --- Files ----------------------------------------------------------------------------------

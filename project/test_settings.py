@@ -36,6 +36,8 @@ os.environ.update(
     THROTTLE_PAYMENTS="1000/min",
     THROTTLE_PROFILE="1000/min",
     THROTTLE_EXPORTS="1000/min",
+    # Tests of the second step ask for it.
+    SECOND_FACTOR_ROLES="",
     # Races are of as many buyers as a test likes.
     STRIPE_CALLS="50",
     LOG_LEVEL="WARNING",

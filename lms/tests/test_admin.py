@@ -298,12 +298,12 @@ def test_queries_for_the_lists_do_not_grow(client_of, moderator, number, django_
         LessonFactory.create(course=course)
         SubscriptionFactory.create(course=course)
     client = client_of(moderator)
-    # 1 session, 2 person, 3 moderator?, 4 own and 5 group rights, 6 count,
-    # 7 keys of the page, 8 rows.
-    with django_assert_num_queries(8):
+    # 1 session, 2 person, 3 their log-in, 4 moderator?, 5 own and 6 group rights, 7 count,
+    # 8 keys of the page, 9 rows.
+    with django_assert_num_queries(9):
         client.get(page("course_changelist"))
-    # 9 the name of the course in its filter is not read before somebody chooses one.
-    with django_assert_num_queries(8):
+    # 10 the name of the course in its filter is not read before somebody chooses one.
+    with django_assert_num_queries(9):
         client.get(page("lesson_changelist"))
 
 
@@ -370,7 +370,7 @@ def test_queries_for_the_history_do_not_grow(
     for turn in range(number):
         authoring.update_course(course=course, changes={"title": f"Bread {turn}"}, by=moderator)
     client = client_of(moderator)
-    # 1 session, 2 person, 3 and 4 rights, 5 course, 6 its owner, 7 moderator?, 8 count, 9 keys of
-    # the page, 10 states, 11 states before them.
-    with django_assert_num_queries(11):
+    # 1 session, 2 person, 3 their log-in, 4 and 5 rights, 6 course, 7 its owner, 8 moderator?, 9 count, 10 keys of
+    # the page, 11 states, 12 states before them.
+    with django_assert_num_queries(12):
         client.get(page("course_history", course.pk))

@@ -78,9 +78,9 @@ def test_page_that_asks_counts_what_goes_along(
     LessonFactory.create_batch(number, course=course, title="Flour")
     SubscriptionFactory.create_batch(number, course=course)
     client = client_of(administrator)
-    # 1 session, 2 person, 3 course, 4 its owner, 5 to 7 payments for the course and its lessons,
-    # 8 to 10 the same for the page, 11 lessons, 12 subscriptions, 13 rights, 14 completed lessons.
-    with django_assert_num_queries(14):
+    # 1 session, 2 person, 3 their log-in, 4 course, 5 its owner, 6 to 8 payments for the course and its lessons,
+    # 9 to 11 the same for the page, 12 lessons, 13 subscriptions, 14 rights, 15 completed lessons.
+    with django_assert_num_queries(15):
         response = client.get(page("course_delete", course.pk))
     text = response.text
     assert "Flour" not in text

@@ -409,8 +409,8 @@ def test_queries_for_the_list_do_not_grow(
 ):
     PaymentFactory.create_batch(number)
     client = client_of(administrator)
-    # 1 session, 2 person, 3 count, 4 keys of the page, 5 rows with their payers.
-    with django_assert_num_queries(5):
+    # 1 session, 2 person, 3 their log-in, 4 count, 5 keys of the page, 6 rows with their payers.
+    with django_assert_num_queries(6):
         client.get(page())
 
 
@@ -431,10 +431,10 @@ def test_queries_for_the_page_do_not_grow(
         )  # fmt: skip
     client = client_of(administrator)
     ContentType.objects.get_for_model(Payment)  # asked for once in each process
-    # 1 session, 2 person, 3 payment for the page, 4 payment for the buttons, 5 is there access,
-    # 6 payer, 7 payer for the buttons, 8 course, 9 events, 10 moves, 11 who moved it,
-    # 12 refunds, 13 disputes, 14 accesses, 15 accesses for the mail, 16 mail.
-    with django_assert_num_queries(16):
+    # 1 session, 2 person, 3 their log-in, 4 payment for the page, 5 payment for the buttons, 6 is there access,
+    # 7 payer, 8 payer for the buttons, 9 course, 10 events, 11 moves, 12 who moved it,
+    # 13 refunds, 14 disputes, 15 accesses, 16 accesses for the mail, 17 mail.
+    with django_assert_num_queries(17):
         client.get(page("change", payment.pk))
 
 
@@ -451,8 +451,8 @@ def test_queries_for_the_events_do_not_grow(
             happened_at=timezone.now(),
         )
     client = client_of(administrator)
-    # 1 session, 2 person, 3 count, 4 keys of the page, 5 rows with their payments.
-    with django_assert_num_queries(5):
+    # 1 session, 2 person, 3 their log-in, 4 count, 5 keys of the page, 6 rows with their payments.
+    with django_assert_num_queries(6):
         client.get(reverse("admin:payments_stripeevent_changelist"))
 
 

@@ -11,11 +11,14 @@ from people.models import BlockReason, Role, User
 from people.permissions import (
     can_block,
     can_change_people,
+    can_end_sessions,
     can_erase,
     can_give_rights,
     can_invite,
     can_invite_again,
     can_manage,
+    can_reset_second_factor,
+    can_see_log_ins,
 )
 from people.services import (
     accounts,
@@ -25,6 +28,8 @@ from people.services import (
     inactivity,
     invitations,
     passwords,
+    second_factor,
+    sessions,
     staff,
 )
 from project.common.admin.actions import Answers, StaffAction, reason_field
@@ -255,6 +260,35 @@ EXPORT = StaffAction[User](
     allows_with=_not_erased(can_manage),
     run=lambda person, by, _answers: exports.request_export(user=person, by=by),
 )
+END_SESSIONS = StaffAction[User](
+    name="end_sessions",
+    title=_("End all sessions"),
+    icon="logout",
+    under_more=True,
+    explanation=_("They will be logged out everywhere at once, and can log in again."),
+    allows=can_see_log_ins,
+    allows_with=_not_erased(can_end_sessions),
+    fits=lambda person: bool(sessions.sessions_of(person)),
+    run=lambda person, by, _answers: sessions.end_sessions_for_staff(user=person, by=by),
+)
+RESET_SECOND_FACTOR = StaffAction[User](
+    name="reset_second_factor",
+    title=_("Reset two-step verification"),
+    icon="phonelink_erase",
+    under_more=True,
+    is_danger=True,
+    explanation=_(
+        "Make sure the request really comes from them. Their device and recovery codes will stop working, they "
+        "will be logged out everywhere and notified by email. Until they set up a new device, their "
+        "password alone will let them in."
+    ),
+    allows=can_give_rights,
+    allows_with=_not_erased(can_reset_second_factor),
+    fits=second_factor.has_device,
+    form=ReasonForm,
+    run=lambda person, by, _answers: second_factor.reset(user=person, by=by),
+    asks_code=True,
+)
 ERASE = StaffAction[User](
     name="erase",
     title=_("Erase personal data"),
@@ -285,6 +319,8 @@ PERSON_ACTIONS = (
     CONFIRM,
     GIVE_ROLES,
     TAKE_ROLES,
+    END_SESSIONS,
+    RESET_SECOND_FACTOR,
     EXPORT,
     ERASE,
 )

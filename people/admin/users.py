@@ -16,7 +16,15 @@ from people.admin.actions import PERSON_ACTIONS
 from people.admin.filters import ReachFilter, RoleFilter, SoonBlockedFilter, StateFilter
 from people.admin.forms import ColleagueForm, NewPersonForm, PasswordForm, PersonForm
 from people.admin.inactivity import InactivityColumns, warnings_of
-from people.admin.inlines import AccessInline, CourseInline, PaymentInline, SubscriptionInline
+from people.admin.inlines import (
+    AccessInline,
+    AdminSessionInline,
+    CourseInline,
+    LogInInline,
+    PaymentInline,
+    SubscriptionInline,
+    TokenFamilyInline,
+)
 from people.admin.reach import ReachFields
 from people.current_user import current_user
 from people.models import BlockReason, Invitation, Language, User
@@ -60,7 +68,11 @@ def is_of_colleague(request: HttpRequest) -> bool:
 
 @admin.register(User)
 class UserAdmin(
-    InactivityColumns, ReachFields, _DjangoUserAdmin, VersionedAdmin[User], ActionsAdmin[User]
+    InactivityColumns,
+    ReachFields,
+    _DjangoUserAdmin,
+    VersionedAdmin[User],
+    ActionsAdmin[User],
 ):
     form = PersonForm
     add_form_template = "admin/people/new.html"
@@ -88,7 +100,15 @@ class UserAdmin(
     ordering = ("-id",)
     sortable_by = ("email", "last_login", "date_joined")
     filter_horizontal = ()
-    inlines = (SubscriptionInline, AccessInline, PaymentInline, CourseInline)
+    inlines = (
+        SubscriptionInline,
+        AccessInline,
+        PaymentInline,
+        CourseInline,
+        TokenFamilyInline,
+        AdminSessionInline,
+        LogInInline,
+    )
     staff_actions = PERSON_ACTIONS
     actions_list = ("invite_colleague",)
 

@@ -3,6 +3,7 @@ from django.utils.translation import get_language
 from ninja import Router, Status
 
 from people import throttles, tokens
+from people.clients import client_of
 from people.current_user import AuthenticatedRequest
 from people.errors import (
     AccountBlocked,
@@ -68,7 +69,9 @@ def obtain_token(request: HttpRequest, payload: CredentialsIn) -> TokenPair:
     account 403 `account_blocked`, whose `reason` says whether there is a way back. How the email is spelled does not matter. While too many
     people log in at once, the answer is 429: try again after a second."""
     with throttles.login_attempt(request, email=payload.email):
-        return sessions.log_in(email=payload.email, password=payload.password)
+        return sessions.log_in(
+            email=payload.email, password=payload.password, client=client_of(request)
+        )
 
 
 @router.post(
@@ -123,7 +126,10 @@ def change_password(request: AuthenticatedRequest, payload: PasswordChangeIn) ->
     user = request.user
     throttles.limit_password_change(user)
     return passwords.change_password(
-        user=user, old_password=payload.old_password, new_password=payload.new_password
+        user=user,
+        old_password=payload.old_password,
+        new_password=payload.new_password,
+        client=client_of(request),
     )
 
 

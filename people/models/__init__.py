@@ -1,11 +1,24 @@
-"""The person, their invitation and export, the roles of the staff, and the log-ins that a person's
-tokens descend from."""
+"""The person, their invitation and export, the roles of the staff, sessions, and who logged in when."""
 
+from people.models.admin_sessions import AdminSession
 from people.models.choices import BlockReason, Language
 from people.models.exports import PersonalExport
 from people.models.invitations import Invitation
+from people.models.log_ins import Door, LogIn, LogInOutcome
 from people.models.roles import Role
 from people.models.token_families import TokenFamily
 from people.models.users import User
 
-__all__ = ["BlockReason", "Invitation", "Language", "PersonalExport", "Role", "TokenFamily", "User"]
+__all__ = [
+    "AdminSession",
+    "BlockReason",
+    "Door",
+    "Invitation",
+    "Language",
+    "LogIn",
+    "LogInOutcome",
+    "PersonalExport",
+    "Role",
+    "TokenFamily",
+    "User",
+]

@@ -58,7 +58,7 @@ REGISTRY = (
         model="people.TokenFamily",
         of="user",
         file="log-ins",
-        deleted="user generation issued_at* expires_at*",
+        deleted="user generation token_version begun_at* issued_at* expires_at* address* device*",
         forgotten="the night after the last token has expired",
     ),
     Table(
@@ -67,6 +67,40 @@ REGISTRY = (
         file="exports",
         deleted="user requested_at* ready_at*",
         forgotten=f"{EXPORTS_KEPT.days} days after it was made, with its file",
+    ),
+    Table(
+        model="people.AdminSession",
+        of="user",
+        file="sessions-in-the-admin",
+        deleted="user token_version begun_at* last_used_at* address* device* password_at* code_at*",
+        forgotten="the night after the session has ended",
+    ),
+    Table(
+        model="people.LogIn",
+        of="user",
+        file="attempts-to-log-in",
+        deleted="user at* door* outcome* address* device*",
+        forgotten="90 days after the attempt; of one person only the last 200 stay",
+    ),
+    Table(
+        model="otp_totp.TOTPDevice",
+        of="user",
+        file="second-factor",
+        deleted="user name confirmed created_at* last_used_at* throttling_failure_timestamp"
+        " throttling_failure_count key step t0 digits tolerance drift last_t",
+    ),
+    Table(
+        model="otp_static.StaticDevice",
+        of="user",
+        file="recovery-codes",
+        deleted="user name confirmed created_at* last_used_at* throttling_failure_timestamp"
+        " throttling_failure_count",
+    ),
+    Table(
+        model="otp_static.StaticToken",
+        of="device__user",
+        deleted="device token",
+        forgotten="as soon as the code was used",
     ),
     Table(
         model="token_blacklist.OutstandingToken",

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from people import tokens
+from people.clients import Client
 from people.errors import InvalidLink, NotAdministrator
 from people.hashers import composed, hash_of
 from people.login_queue import turn
@@ -17,13 +18,15 @@ from people.models import TokenFamily, User
 from people.one_time_links import named_by, password_reset_tokens
 from people.permissions import can_manage
 from people.services.locks import lock_account, lock_for_staff
-from people.tokens import TokenPair
+from people.tokens import NOWHERE, TokenPair
 from project.common.background.queue import enqueue
 from project.mail.limits import forget_count
 from project.mail.services import send_to_one
 
 
-def change_password(*, user: User, old_password: str, new_password: str) -> TokenPair:
+def change_password(
+    *, user: User, old_password: str, new_password: str, client: Client = NOWHERE
+) -> TokenPair:
     """Give the account a new password and end all its tokens; return the first new ones.
 
     Raises ValidationError of `old_password` or `new_password`; Throttled if too many log in.
@@ -39,7 +42,7 @@ def change_password(*, user: User, old_password: str, new_password: str) -> Toke
         current.set_password_hash(encoded)
         current.save(update_fields=["password", "token_version"])
         TokenFamily.objects.filter(user=current).delete()
-        return tokens.issue_pair(current)
+        return tokens.issue_pair(current, client=client)
 
 
 def request_password_reset(*, email: str) -> None:

@@ -50,6 +50,7 @@ def take_roles(*, user: User, roles: Iterable[Group], by: User) -> User:
     if user.is_staff and not has_rights:
         user.is_staff = False
         user.save(update_fields=["is_staff"])
+        user.admin_sessions.all().delete()
     return user
 
 
@@ -87,4 +88,6 @@ def update_account(
         if was_confirmed:
             tell_former_address(user, former)
         ask_to_confirm(user)
+    if takes_rights:
+        user.admin_sessions.all().delete()
     return user

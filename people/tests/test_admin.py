@@ -22,6 +22,7 @@ from people.models import BlockReason, User
 from people.models.users import moderators_group
 from people.services import blocks, inactivity
 from people.tests.factories import RefusedAddressFactory, UserFactory
+from people.tokens import issue_pair
 from project.mail.models import Delivery
 
 
@@ -29,14 +30,15 @@ def page(name: str, *args: int) -> str:
     return reverse(f"admin:people_user_{name}", args=args)
 
 
+SECTIONS = (
+    "subscriptions", "accesses", "payments", "courses", "token_families", "admin_sessions", "log_ins",
+)  # fmt: skip
+
+
 def person_form(person: User, **fields: Any) -> dict[str, Any]:
     """What the browser sends from the page of a person."""
     rows = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0}
-    sections = {
-        f"{of}-{name}": n
-        for of in ("subscriptions", "accesses", "payments", "courses")
-        for name, n in rows.items()
-    }
+    sections = {f"{of}-{name}": n for of in SECTIONS for name, n in rows.items()}
     return sections | {
         "email": person.email,
         "first_name": person.first_name,
@@ -431,6 +433,19 @@ def test_page_of_a_person_does_not_tell_how_the_password_is_kept(client_of, admi
     assert "Reset password" in text
 
 
+def test_the_page_is_saved_although_a_session_on_it_has_ended(client_of, administrator, learner):
+    issue_pair(learner)
+    session = learner.token_families.get()
+    row = {"TOTAL_FORMS": 1, "INITIAL_FORMS": 1, "0-id": session.pk, "0-user": learner.pk}
+    form = person_form(learner, city="Kazan")
+    form |= {f"token_families-{name}": value for name, value in row.items()}
+    session.delete()
+    response = client_of(administrator).post(page("change", learner.pk), form)
+    assert response.status_code == 302
+    learner.refresh_from_db()
+    assert learner.city == "Kazan"
+
+
 @pytest.mark.parametrize("number", [2, 20])
 def test_queries_for_the_page_do_not_grow(
     client_of, administrator, learner, number, django_assert_num_queries
@@ -442,11 +457,11 @@ def test_queries_for_the_page_do_not_grow(
         PaymentFactory.create(payer=learner)
         CourseFactory.create(owner=learner)
     client = client_of(administrator)
-    # 1 session, 2 administrator, 3 person for the buttons, 4 does mail reach them, 5 have they a role,
-    # 6 person, 7 was their address refused, 8 their roles, 9-16 number and first rows of four
-    # sections.
+    # 1 session, 2 administrator, 3 their log-in, 4 person for the buttons, 5 does mail reach them,
+    # 6 have they a role, 7 person, 8 was their address refused, 9 their roles, 10-23 number and first
+    # rows of seven sections.
     ContentType.objects.get_for_model(User)  # known from the first page on
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(23):
         client.get(page("change", learner.pk))
 
 
@@ -454,8 +469,8 @@ def test_queries_for_the_page_do_not_grow(
 def test_queries_for_the_list_do_not_grow(client_of, support, number, django_assert_num_queries):
     UserFactory.create_batch(number)
     client = client_of(support)
-    # 1 session, 2 person, 3 own and 4 group rights, 5 roles of the filter, 6 count,
-    # 7 keys of the page, 8 rows, 9 their roles, 10 whether the person is a moderator, who adds no
+    # 1 session, 2 person, 3 their log-in, 4 own and 5 group rights, 6 roles of the filter, 7 count,
+    # 8 keys of the page, 9 rows, 10 their roles, 11 whether the person is a moderator, who adds no
     # courses.
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         client.get(page("changelist"))

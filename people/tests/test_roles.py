@@ -197,7 +197,8 @@ def test_queries_for_the_page_do_not_grow(
     role.user_set.set(UserFactory.create_batch(number))
     client = client_of(administrator)
     client.get(page("change", role.pk))
-    # 1 session, 2 administrator, 3 role and 4 members for the buttons, 5 role, 6 its rights, 7 the
-    # same for the version, 8 number and 9 first rows of members, 10 rights to choose from.
-    with django_assert_num_queries(10):
+    # 1 session, 2 administrator, 3 their log-in, 4 role and 5 members for the buttons, 6 role, 7 its
+    # rights, 8 the same for the version, 9 number and 10 first rows of members, 11 rights to choose
+    # from.
+    with django_assert_num_queries(11):
         client.get(page("change", role.pk))

@@ -1,6 +1,6 @@
 """What libraries registered in the admin by themselves, and what becomes of it.
 
-Tokens are nobody's to see. Background work is shown by pages of ours.
+Tokens and the keys of devices are nobody's to see. Background work is shown by pages of ours.
 """
 
 from django.apps import apps
@@ -9,6 +9,8 @@ from django.contrib import admin
 REPLACED = (
     "token_blacklist.OutstandingToken",
     "token_blacklist.BlacklistedToken",
+    "otp_totp.TOTPDevice",
+    "otp_static.StaticDevice",
     "django_q.Schedule",
     "django_q.Success",
     "django_q.Failure",

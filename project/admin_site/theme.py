@@ -1,6 +1,8 @@
 """The look of the admin, for Unfold. Functions are named by path, as the settings import no app."""
 
 from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
 
 # Teal on slate, ours.
 UNFOLD: dict[str, object] = {
@@ -20,6 +22,22 @@ UNFOLD: dict[str, object] = {
     "LOGIN": {
         "image": lambda request: static("parta/login.svg"),
         "form": "project.admin_site.login.LoginForm",
+    },
+    "SITE_VIEWS": [
+        (address, name, f"project.admin_site.security.{view}")
+        for address, name, view in (
+            ("security/", "security", "SecurityView"),
+            ("security/code/", "second_factor", "CodeView"),
+            ("security/set-up/", "second_factor_set_up", "SetUpView"),
+            ("security/recovery-codes/", "recovery_codes", "RecoveryCodesView"),
+            ("security/remove/", "second_factor_remove", "RemoveView"),
+        )
+    ],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Log-in and security"), "link": reverse_lazy("admin:security")},
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+        ]
     },
     "COMMAND": {"search_callback": "project.admin_site.menu.search", "show_history": False},
     "SIDEBAR": {"show_search": True, "navigation": "project.admin_site.menu.sidebar"},

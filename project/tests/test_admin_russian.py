@@ -20,13 +20,15 @@ from people.models import BlockReason, Role
 from people.one_time_links import invitation_link
 from people.services import blocks
 from people.services.invitations import invite
-from people.tests.factories import RefusedAddressFactory, UserFactory
+from people.tests.factories import PASSWORD, RefusedAddressFactory, UserFactory
+from people.tests.test_second_factor import CODE, CODES, REMOVE, SET_UP, give_device
+from people.tokens import issue_pair
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 from project.mail.services import send_to_audience, send_to_one
 
 # Names, codes and what the test itself wrote: addresses, the group, the video.
 ALLOWED = re.compile(
-    r"https://\S+|/media/\S+|\S+@\S+|\w*\*+|E-mail|[a-z]+(?:[._][a-z-]+)+"
+    r"Google Authenticator, Aegis|1Password|https://\S+|/media/\S+|\S+@\S+|\w*\*+|E-mail|[a-z]+(?:[._][a-z-]+)+"
     r"|\b(Parta|English|en|ru|API|RUB|Stripe|JPEG|PNG|WebP|Ctrl|esc|UTC|cron|csv|xlsx)\b"
 )
 HIDDEN = {"script", "style", "title"}
@@ -85,6 +87,8 @@ def world(moderators, administrator):
         blocks.block(user=person, by=None, reason=BlockReason(reason))
     role = Role.objects.get(name="moderators")
     role.user_set.add(author)
+    give_device(author)
+    issue_pair(author)
     administrator.first_name = "Ада"
     administrator.save(update_fields=["first_name"])
     mailing = send_to_audience("course_update", 1, title="Хлеб дома")
@@ -176,6 +180,7 @@ def world(moderators, administrator):
 PAGES = {
     "index": None,
     "password_change": None,
+    "security": None,
     "lms_course_changelist": None,
     "lms_course_add": None,
     "lms_course_change": "course",
@@ -201,6 +206,8 @@ PAGES = {
     "people_user_export_data": "person",
     "people_user_send_confirmation": "newcomer",
     "people_user_confirm_email": "newcomer",
+    "people_user_end_sessions": "person",
+    "people_user_reset_second_factor": "person",
     "people_user_erase": "person",
     "auth_user_password_change": "person",
     "people_role_changelist": None,
@@ -309,6 +316,21 @@ def test_an_invitation_is_in_russian(world, client, state, time_machine):
         client.post(reverse("admin_invitation"), own)
         client.get(link)
     assert english_words(client.get(reverse("admin_invitation"), headers=said).text) == []
+
+
+def test_second_step_is_in_russian(administrator, client):
+    administrator.first_name = "Ада"
+    administrator.save()
+    _key, codes = give_device(administrator)
+    russian = {"headers": {"Accept-Language": "ru"}}
+    form = {"username": administrator.email, "password": PASSWORD}
+    client.post(reverse("admin:login"), form, **russian)
+    pages = [client.get(CODE, **russian), client.post(CODE, {"code": "1"}, **russian)]
+    pages.append(client.post(CODE, {"code": codes[0]}, follow=True, **russian))
+    pages += [client.get(address, **russian) for address in (CODES, REMOVE, SET_UP)]
+    pages.append(client.post(CODES, **russian))
+    shown = [re.sub(r"<(li|p class=.parta-key)[^>]*>[^<]*<", "<", page.text) for page in pages]
+    assert [english_words(page) for page in shown] == [[]] * len(pages)
 
 
 def test_the_check_finds_english():

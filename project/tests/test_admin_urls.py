@@ -14,9 +14,12 @@ from lms.services import accesses, authoring
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import FindingKind, StripeEvent
 from payments.tests.factories import DisputeFactory, FindingFactory, PaymentFactory, RefundFactory
+from people.models import User
 from people.models.users import moderators_group
 from people.services.invitations import invite
 from people.tests.factories import RefusedAddressFactory, UserFactory
+from people.tests.test_second_factor import give_device
+from people.tokens import issue_pair
 from project.mail.models import DeliveryStatus
 from project.mail.services import send_to_one
 
@@ -34,6 +37,11 @@ TABLE = {
     "logout": (405, 405, 405),
     "password_change": ALL,
     "password_change_done": ALL,
+    "security": ALL,
+    "second_factor": (302, 302, 302),  # for who has a device and has not given a code
+    "second_factor_set_up": ALL,
+    "recovery_codes": (302, 302, 302),  # for who has a device
+    "second_factor_remove": (302, 302, 302),
     "autocomplete": NOBODY,  # without the field that asks
     "jsi18n": ALL,
     "view_on_site": (404, 404, 404),
@@ -80,6 +88,8 @@ TABLE = {
     "people_user_export_data": PEOPLE,
     "people_user_send_confirmation": PEOPLE,
     "people_user_confirm_email": PEOPLE,
+    "people_user_end_sessions": ADMINISTRATOR,
+    "people_user_reset_second_factor": ADMINISTRATOR,
     "people_user_erase": ADMINISTRATOR,
     "people_user_invite_colleague": ADMINISTRATOR,
     "people_user_invite_again": ADMINISTRATOR,
@@ -182,6 +192,14 @@ def background_work() -> dict[str, Any]:
     }
 
 
+def with_device() -> User:
+    """Somebody who is logged in, and has a device for codes."""
+    person = UserFactory.create()
+    give_device(person)
+    issue_pair(person)
+    return person
+
+
 @pytest.fixture
 def address(moderators, administrator):
     colleague = UserFactory.create(is_staff=True)
@@ -208,6 +226,7 @@ def address(moderators, administrator):
         "newcomer": UserFactory.create(email_confirmed_at=None),
         "colleague": colleague,
         "awaited": invite(email="new@school.example", profile={}, by=administrator),
+        "logged_in": with_device(),
         "group": moderators_group(),
         "payment": PaymentFactory.create(),
         "access": accesses.grant_access(user=colleague, target=course, source=AccessSource.GRANT)[
@@ -254,6 +273,8 @@ def address(moderators, administrator):
             "people_user_stop_keeping": subjects["kept"],
             "people_user_send_confirmation": subjects["newcomer"],
             "people_user_confirm_email": subjects["newcomer"],
+            "people_user_end_sessions": subjects["logged_in"],
+            "people_user_reset_second_factor": subjects["logged_in"],
             "mail_delivery_send_again": subjects["unsure"],
             "mail_delivery_take_as_sent": subjects["unsure"],
             "payments_payment_refund": subjects["paid"],

@@ -30,6 +30,7 @@ READERS = {
     "cache",
     "address",
     "duration",
+    "names",
     "rate",
     "mailer",
     "database",

@@ -32,6 +32,7 @@ COMPLAINTS = {
     "list": {"list_type"},
     "dict": {"dict_type"},
     "url": {"url_type", "url_parsing", "url_scheme", "url_too_long"},
+    "uuid": {"uuid_type", "uuid_parsing"},
     "datetime": {"datetime_type", "datetime_parsing", "datetime_from_date_parsing"},
 }  # fmt: skip
 # These say nothing themselves, or with an error that is raised by name, found below.

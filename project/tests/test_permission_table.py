@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.files.base import ContentFile
@@ -191,6 +192,11 @@ def with_avatar(world: World) -> tuple[Any, ...]:
     return "DELETE", "users/me/avatar"
 
 
+def session_of(person: User) -> UUID:
+    issue_pair(person)
+    return person.token_families.values_list("pk", flat=True)[0]
+
+
 OPERATION = operator.attrgetter("operation")
 EVERYBODY = "200 200 200 200 200"
 SIGNED_IN = "401 200 200 200 200"
@@ -266,6 +272,13 @@ TABLE = [
     Row("set_avatar", lambda w: ("UPLOAD", "users/me/avatar"), SIGNED_IN, state=caller_state),
     Row("delete_avatar", with_avatar, "401 204 204 204 204",
         state=lambda w: bool(User.objects.get(pk=w.caller.pk).avatar)),
+    Row("list_sessions", lambda w: ("GET", "users/me/sessions"), SIGNED_IN,
+        shows=lambda body: body["count"], shown={role: 1 for role in ROLES[1:]}),
+    Row("end_session", lambda w: ("DELETE", f"users/me/sessions/{session_of(w.caller)}"),
+        "401 204 204 204 204", state=lambda w: w.caller.token_families.count()),
+    Row("end_session", lambda w: ("DELETE", f"users/me/sessions/{session_of(w.blocked)}"),
+        "401 404 404 404 404", variant="somebody else's",
+        state=lambda w: w.blocked.token_families.count()),
     # --- courses: one's own; moderators see and change all, create and delete none ---------------
     Row("list_courses", lambda w: ("GET", "courses"), SIGNED_IN, shows=titles, shown=COURSES_SHOWN),
     Row("create_course", new_course, "401 201 201 403 201", state=lambda w: Course.objects.count()),

@@ -44,6 +44,7 @@ def test_what_runs_when() -> None:
         "late-traces": "10 5 * * *",
         "old-books": "55 4 * * *",
         "old-exports": "20 4 * * *",
+        "old-log-ins": "22 4 * * *",
         "old-keys": "25 4 * * *",
         "old-mails": "45 4 * * *",
     }

@@ -21,6 +21,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from project.common.admin.base import StaffAdmin, words_of
+from project.common.admin.proof import ask_in, is_given
 from project.common.errors import DomainError
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class StaffAction[M: Model]:
     run: "Callable[[M, User, Answers], object]"
     done: "StrOrPromise" = DONE
     noted: Callable[[Answers], str] = _reason
+    # Money or rights depend on it: asks for a code, or the password, unless that was just given.
+    asks_code: bool = False
     # The list offers it for the rows that were chosen, and asks once about all of them or not.
     on_list: bool = False
     asks_on_list: bool = True
@@ -191,8 +194,8 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
             self.message_user(request, str(self.misfit), messages.ERROR)
             return HttpResponseRedirect(back)
         form = self._form(request, action, rows, answered=answered)
-        if answered and (form is None or form.is_valid()):
-            gone = self._run(request, action, rows, form.cleaned_data if form else {})
+        if answered and form.is_valid() and is_given(form, request):
+            gone = self._run(request, action, rows, form.cleaned_data)
             return HttpResponseRedirect(self.url("changelist") if gone else back)
         context = {
             **self.admin_site.each_context(request),
@@ -210,14 +213,14 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
 
     def _form(
         self, request: HttpRequest, action: StaffAction[M], rows: list[M], *, answered: bool
-    ) -> forms.Form | None:
+    ) -> forms.Form:
         """A link to the question may have chosen already."""
-        if action.form is None:
-            return None
         given = request.POST if answered else None
-        form = action.form(given, initial=dict(request.GET.lists()))
+        form = (action.form or forms.Form)(given, initial=dict(request.GET.lists()))
         if isinstance(form, RowsForm):
             form.fit_to(rows)
+        if action.asks_code:
+            ask_in(form, request)
         return form
 
     def _run(

@@ -33,6 +33,8 @@ MESSAGES = {
     "int_from_float": gettext_noop("This must be a whole number."),
     "bool_type": gettext_noop("This must be true or false."),
     "bool_parsing": gettext_noop("This must be true or false."),
+    "uuid_type": gettext_noop("This must be a UUID."),
+    "uuid_parsing": gettext_noop("This must be a UUID."),
     "decimal_type": gettext_noop("This must be a decimal number."),
     "decimal_parsing": gettext_noop("This must be a decimal number."),
     "decimal_max_digits": gettext_noop("This must have at most %(max_digits)s digits."),

@@ -42,6 +42,7 @@ SCHEDULES = (
     Schedule("late-traces", "people.tasks.erase_late_traces", cron="10 5 * * *"),
     Schedule("old-books", "people.tasks.forget_old_books", cron="55 4 * * *"),
     Schedule("old-exports", "people.tasks.forget_old_exports", cron="20 4 * * *"),
+    Schedule("old-log-ins", "people.tasks.forget_log_ins", cron="22 4 * * *"),
     Schedule("old-keys", "payments.tasks.forget_old_keys", cron="25 4 * * *"),
     Schedule("old-mails", "project.mail.tasks.forget_old_mails", cron="45 4 * * *"),
 )
