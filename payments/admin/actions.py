@@ -115,6 +115,7 @@ REFUND = StaffAction[Payment](
     ),
     form=RefundForm,
     run=_refund,
+    asks_code=True,
 )
 ACCEPT_AMOUNT = StaffAction[Payment](
     name="accept_amount",

@@ -71,6 +71,7 @@ def _of_payment(action: StaffAction[Payment]) -> StaffAction[Finding]:
         done=action.done,
         variant=action.variant,
         is_danger=action.is_danger,
+        asks_code=action.asks_code,
     )
 
 

@@ -229,6 +229,7 @@ GIVE_ROLES = StaffAction[User](
     form=GiveRolesForm,
     noted=_role_names,
     run=lambda person, by, answers: staff.give_roles(user=person, by=by, **answers),
+    asks_code=True,
     on_list=True,
 )
 TAKE_ROLES = StaffAction[User](
@@ -245,6 +246,7 @@ TAKE_ROLES = StaffAction[User](
     form=TakeRolesForm,
     noted=_role_names,
     run=lambda person, by, answers: staff.take_roles(user=person, by=by, **answers),
+    asks_code=True,
     on_list=True,
 )
 EXPORT = StaffAction[User](
@@ -350,6 +352,7 @@ ADD_MEMBERS = StaffAction[Role](
     form=AddMembersForm,
     noted=_member_names,
     run=_add_members,
+    asks_code=True,
 )
 REMOVE_MEMBERS = StaffAction[Role](
     name="remove_members",
@@ -364,6 +367,7 @@ REMOVE_MEMBERS = StaffAction[Role](
     form=RemoveMembersForm,
     noted=_member_names,
     run=_remove_members,
+    asks_code=True,
 )
 
 ROLE_ACTIONS = (ADD_MEMBERS, REMOVE_MEMBERS)

@@ -22,6 +22,7 @@ from people.hashers import composed
 from people.models import Role, User
 from project.common.admin.actions import RowsForm
 from project.common.admin.filters import person_and_email, select_from
+from project.common.admin.proof import ProvingForm
 from project.common.admin.versions import VersionedForm
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class RemoveMembersForm(RowsForm):
         field.label_from_instance = person_and_email  # type: ignore[assignment,method-assign]
 
 
-class PersonForm(_ChangeForm, VersionedForm):
+class PersonForm(_ChangeForm, ProvingForm, VersionedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if field := self.fields.get("password"):
@@ -153,7 +154,7 @@ class NewPersonForm(_NewForm):
         )
 
 
-class ColleagueForm(NewPersonForm):
+class ColleagueForm(NewPersonForm, ProvingForm):
     roles = RolesField()
 
     def said_of(self, person: User) -> SafeString:

@@ -23,6 +23,7 @@ from people.permissions import can_give_rights
 from project.common.admin.actions import ActionsAdmin
 from project.common.admin.base import ReadOnlyInline, column, display, moment_shown
 from project.common.admin.filters import Choices, ChoosingAdmin, person_and_email
+from project.common.admin.proof import PROOF, ProvingAdmin, ProvingForm
 from project.common.admin.versions import VersionedAdmin
 from project.common.db.searched import normalised
 
@@ -30,10 +31,8 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     Membership = Model
-    _RoleForm = forms.ModelForm[Role]
 else:
     Membership = User.groups.through
-    _RoleForm = forms.ModelForm
 
 admin.site.unregister(Group)
 
@@ -64,7 +63,7 @@ class MemberInline(ReadOnlyInline[Membership, Role]):
         return format_html('<a class="text-link" href="{}">{}</a>', address, membership.user)
 
 
-class RoleForm(_RoleForm):
+class RoleForm(ProvingForm):
     def clean_name(self) -> str:
         """Letter case makes no other role."""
         name = str(self.cleaned_data["name"]).strip()
@@ -74,7 +73,7 @@ class RoleForm(_RoleForm):
 
 
 @admin.register(Role)
-class RoleAdmin(ChoosingAdmin[Role], VersionedAdmin[Role], ActionsAdmin[Role]):
+class RoleAdmin(ChoosingAdmin[Role], ProvingAdmin[Role], VersionedAdmin[Role], ActionsAdmin[Role]):
     form = RoleForm
     choices = {
         "people": Choices(lambda: User.objects.not_erased(), NAME_SEARCHES, person_and_email)
@@ -86,6 +85,7 @@ class RoleAdmin(ChoosingAdmin[Role], VersionedAdmin[Role], ActionsAdmin[Role]):
     inlines = (MemberInline,)
     actions = None  # a bulk deletion would not ask about each role
     staff_actions = ROLE_ACTIONS
+    proved_fields = frozenset({"permissions"})
 
     members_number = column("members_count", gettext_lazy("members"))
     may_shown = column("may", gettext_lazy("what they do"))
@@ -125,9 +125,10 @@ class RoleAdmin(ChoosingAdmin[Role], VersionedAdmin[Role], ActionsAdmin[Role]):
         return can_give_rights(current_user(request)) and not (obj is not None and obj.is_ready)
 
     def get_fields(self, request: HttpRequest, obj: Role | None = None) -> Any:
+        asked = [PROOF] if self.asks_proof(request) else []
         if obj is not None and obj.is_ready:
-            return ["may_shown", "may_not_shown", "permissions"]
-        return ["name", "permissions"]
+            return ["may_shown", "may_not_shown", "permissions", *asked]
+        return ["name", "permissions", *asked]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Role | None = None) -> list[str]:
         return ["may_shown", "may_not_shown"]

@@ -37,6 +37,7 @@ from people.services.staff import update_account
 from project.common.admin.actions import ActionsAdmin, Facts
 from project.common.admin.base import Label, display, moment_shown
 from project.common.admin.filters import DaysFilter
+from project.common.admin.proof import PROOF, ProvingAdmin
 from project.common.admin.versions import VersionedAdmin
 from project.mail.refusals import refusals_of
 
@@ -71,6 +72,7 @@ class UserAdmin(
     InactivityColumns,
     ReachFields,
     _DjangoUserAdmin,
+    ProvingAdmin[User],
     VersionedAdmin[User],
     ActionsAdmin[User],
 ):
@@ -111,6 +113,7 @@ class UserAdmin(
     )
     staff_actions = PERSON_ACTIONS
     actions_list = ("invite_colleague",)
+    proved_fields = frozenset({"is_staff", "is_superuser", "roles"})
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         may = obj is None or can_manage(current_user(request), obj)
@@ -137,9 +140,11 @@ class UserAdmin(
         ]
         if obj is None:
             new = ["email", ["first_name", "last_name"], "language"]
-            roles = ["roles"] if is_of_colleague(request) else []
+            roles = ["roles", *self.asked(request)] if is_of_colleague(request) else []
             return [(None, {"fields": [*new, *roles]})]
-        shows_password = self.has_change_permission(request, obj) and not obj.is_awaited
+        may_change = self.has_change_permission(request, obj)
+        shows_password = may_change and not obj.is_awaited
+        asked = self.asked(request) if may_change else []
         account = ["email_confirmed", ["state", "blocked_at"], ["last_login", "date_joined"]]
         if obj.is_awaited:
             account.append(["invited"])
@@ -150,8 +155,13 @@ class UserAdmin(
             (_("Account"), {"fields": account}),
             *refused,
             (_("Inactivity"), {"fields": inactivity}),
-            (_("Permissions"), {"fields": [["is_staff", "is_superuser"], "roles"]}),
+            (_("Permissions"), {"fields": [["is_staff", "is_superuser"], *asked, "roles"]}),
         ]
+
+    def asked(self, request: HttpRequest) -> list[str]:
+        """The field for a code, where rights are to be given."""
+        is_asked = can_give_rights(current_user(request)) and self.asks_proof(request)
+        return [PROOF] if is_asked else []
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return can_invite(current_user(request))

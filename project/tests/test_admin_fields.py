@@ -12,6 +12,9 @@ from lms.admin.diffs import ONLY_CHANGED, differences
 from lms.history import change_of
 from lms.models import Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
+from people.clients import Client
+from people.services import admin_sessions
+from project.admin_site.gate import SessionProof
 from project.admin_site.menu import MENU
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +101,8 @@ def test_each_field_is_on_the_page_of_its_row_or_named_here(label, administrator
     model = apps.get_model(label)
     request = RequestFactory().get("/")
     request.user = administrator
+    session = admin_sessions.begin(administrator, Client())
+    request.proof = SessionProof(session, administrator)  # type: ignore[attr-defined]
     model_admin = admin.site.get_model_admin(model)
     shown = flatten_fieldsets(model_admin.get_fieldsets(request, model()))
     fields = {field.name for field in (*model._meta.fields, *model._meta.many_to_many)}

@@ -3,11 +3,20 @@
 The gate of the admin (`project/admin_site/gate.py`) gives each request its `proof`.
 """
 
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, override
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from project.common.admin.base import StaffAdmin
+
+if TYPE_CHECKING:
+    _ModelForm = forms.ModelForm[Any]
+else:
+    _ModelForm = forms.ModelForm
 
 # The name of the field in whatever form asks.
 PROOF = "proof"
@@ -45,3 +54,54 @@ def _gives(form: forms.BaseForm, proof: Proof) -> bool:
         form.add_error(PROOF, error)
         return False
     return True
+
+
+class ProvingForm(_ModelForm):
+    """Asks for a proof if one of some fields was changed."""
+
+    proof = forms.CharField(required=False)
+    asks: Proof
+    proved_fields: frozenset[str]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.asks.field()
+        if field is None:
+            del self.fields[PROOF]
+            return
+        field.required = False
+        field.help_text = f"{_('Needed only to change rights.')} {field.help_text}"
+        self.fields[PROOF] = field
+
+    @property
+    @override
+    def changed_data(self) -> list[str]:
+        return [name for name in super().changed_data if name != PROOF]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        is_asked = PROOF in self.fields and not self.proved_fields.isdisjoint(self.changed_data)
+        # A code works once: it is not used up by a form that has to be sent again anyway.
+        if is_asked and not self.errors:
+            if cleaned.get(PROOF):
+                _gives(self, self.asks)
+            else:
+                self.add_error(PROOF, ValidationError(_("This is needed to change rights.")))
+        return cleaned
+
+
+class ProvingAdmin[M: Model](StaffAdmin[M]):
+    """A page with fields that give rights. It names PROOF beside them if `asks_proof`."""
+
+    proved_fields: ClassVar[frozenset[str]] = frozenset()
+
+    def asks_proof(self, request: HttpRequest) -> bool:
+        return proof_of(request).field() is not None
+
+    @override
+    def get_form(
+        self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        known = {"asks": proof_of(request), "proved_fields": self.proved_fields}
+        return type(form.__name__, (form,), known)
