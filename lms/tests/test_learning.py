@@ -301,6 +301,16 @@ def test_who_leaves_a_free_course_can_come_back_to_where_they_were(api, learner)
     assert item["progress"] == {"completed": 1, "total": 1, "percent": 100}
 
 
+def test_who_leaves_one_course_stays_in_the_others_and_others_in_it(api, learner, stranger):
+    left, other = CourseFactory.create_batch(2, published=True)
+    for person in (learner, stranger):
+        for course in (left, other):
+            api(person).post(f"learning/courses/{course.pk}/enrollment")
+    api(learner).delete(f"learning/courses/{left.pk}/enrollment")
+    stay = set(Access.objects.active().values_list("user_id", "course_id"))
+    assert stay == {(learner.pk, other.pk), (stranger.pk, left.pk), (stranger.pk, other.pk)}
+
+
 def test_also_a_course_that_was_unpublished_or_got_a_price_can_be_left(api, learner):
     course = CourseFactory.create(published=True)
     path = f"learning/courses/{course.pk}/enrollment"
