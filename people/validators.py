@@ -17,7 +17,7 @@ ERASED_DOMAIN = "erased.invalid"
 
 
 # What stands before a name with a dot and, in haste, without a space; beside initials.
-TITLES = frozenset({"Mr", "Mrs", "Ms", "Dr", "Prof", "St", "г"})
+TITLES = frozenset({"Mr", "Mrs", "Ms", "Dr", "Prof", "г"})
 # They make what follows look like something else: `\u202emoc.live` is read as `evil.com`.
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
