@@ -161,6 +161,7 @@ CONFIRMATION = StaffAction[User](
     name="send_confirmation",
     title=_("Send confirmation link"),
     icon="mark_email_unread",
+    under_more=True,
     explanation=_("They will receive an email with a link that confirms their address."),
     allows=can_change_people,
     allows_with=_not_erased(can_manage),
