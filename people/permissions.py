@@ -30,10 +30,13 @@ def can_block(user: User, person: User) -> bool:
 
 def can_manage(user: User, person: User) -> bool:
     """Change a person's data in the admin: whoever has the right to change people. Accounts of the
-    staff are for administrators: with their e-mail or password comes all that they may do."""
+    staff, and of who is invited to a role, are for administrators: with their e-mail or password
+    comes all that they may do."""
     if not can_change_people(user):
         return False
-    return user.is_superuser or not (person.is_staff or person.is_superuser)
+    if user.is_superuser:
+        return True
+    return not (person.is_staff or person.is_superuser or _awaits_roles(person))
 
 
 def can_erase(user: User, person: User) -> bool:
@@ -48,9 +51,7 @@ def can_invite(user: User) -> bool:
 
 def can_invite_again(user: User, person: User) -> bool:
     """Whoever invites; where roles wait, who gives them."""
-    invitation: Invitation | None = getattr(person, "invitation", None)
-    gives_roles = invitation is not None and invitation.roles.exists()
-    return can_invite(user) and (can_give_rights(user) or not gives_roles)
+    return can_invite(user) and (can_give_rights(user) or not _awaits_roles(person))
 
 
 def can_give_rights(user: User) -> bool:
@@ -72,3 +73,8 @@ def can_end_sessions(user: User, person: User) -> bool:
 def can_reset_second_factor(user: User, person: User) -> bool:
     """Nobody their own: a session that was left open must not be enough."""
     return can_give_rights(user) and user.pk != person.pk
+
+
+def _awaits_roles(person: User) -> bool:
+    invitation: Invitation | None = getattr(person, "invitation", None)
+    return person.is_awaited and invitation is not None and invitation.roles.exists()

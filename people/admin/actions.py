@@ -204,7 +204,7 @@ WITHDRAW = StaffAction[User](
     icon="cancel_schedule_send",
     is_danger=True,
     explanation=_(
-        "The link will no longer work, and the account, which nobody has used yet, will be deleted."
+        "The link will no longer work. If nobody has used the account yet, it will be deleted."
     ),
     allows=lambda user: user.has_perm("people.delete_user"),
     allows_with=can_erase,

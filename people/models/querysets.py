@@ -4,7 +4,6 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
-from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import models
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, When
 from django.db.models.functions import Coalesce, Greatest, TruncDate
@@ -59,8 +58,7 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def awaited(self) -> Self:
         """Those whose account staff made, and who have not come yet."""
-        waiting = self.filter(invitation__isnull=False, invitation__accepted_at=None)
-        return waiting.filter(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+        return self.filter(invitation__isnull=False, invitation__accepted_at=None)
 
     def not_erased(self) -> Self:
         return self.exclude(blocked_reason=BlockReason.ERASED)

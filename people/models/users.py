@@ -212,10 +212,10 @@ class User(DerivedModel, AbstractUser):
 
     @property
     def is_awaited(self) -> bool:
-        """Staff made this account, and its person has not come yet."""
+        """Staff made this account, and its person has not come yet; where roles wait for them, not by
+        the invitation."""
         invitation = getattr(self, "invitation", None)
-        is_open = invitation is not None and invitation.accepted_at is None
-        return is_open and not self.has_usable_password()
+        return invitation is not None and invitation.accepted_at is None
 
     @cached_property
     def is_moderator(self) -> bool:

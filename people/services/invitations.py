@@ -61,10 +61,12 @@ def invite_again(*, user: User, by: User) -> User:
 
 @transaction.atomic
 def withdraw(*, user: User, by: User) -> None:
-    """End the link, and delete the account, in which nobody was yet, unless a payment needs it.
+    """End the link, and delete the account if nobody was in it yet, unless a payment needs it.
     Raises PermissionDenied, NotInvited, AccountErased."""
     user = lock_for_staff(user, by=by, to=can_erase)
     _awaiting(user).delete()
+    if user.has_usable_password():
+        return
     # A payment that was entered for them keeps the account.
     with suppress(ProtectedError), transaction.atomic():
         user.delete()

@@ -14,7 +14,7 @@ from people.errors import InvalidLink, NotAdministrator
 from people.hashers import composed, hash_of
 from people.login_queue import turn
 from people.mails import PasswordResetMail
-from people.models import TokenFamily, User
+from people.models import Invitation, TokenFamily, User
 from people.one_time_links import named_by, password_reset_tokens
 from people.permissions import can_manage
 from people.services.locks import lock_account, lock_for_staff
@@ -88,6 +88,9 @@ def confirm_password_reset(*, uid: str, token: str, new_password: str) -> User:
         user.save(
             update_fields=["password", "token_version", "inactivity_from", "email_confirmed_at"]
         )
+        # They have come. Roles are given to who comes by the invitation alone.
+        open_ones = Invitation.objects.filter(user=user, accepted_at=None, roles=None)
+        open_ones.update(accepted_at=timezone.now())
         forget_count(user.email, PasswordResetMail.counts_as)
     return user
 

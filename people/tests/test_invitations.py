@@ -240,6 +240,58 @@ def test_roles_wait_for_the_invitation_and_come_by_no_other_way(
     assert client.get(link_of(mail.outbox[0]), follow=True).status_code == 409
 
 
+def come_by_a_new_password(person, api, run_worker):
+    run_worker(lambda: api(None).post("auth/password/reset", {"email": person.email}))
+    body = str(mail.outbox[-1].body)
+    uid, token = re.findall(r"/password-reset/([^/\s]+)/(\S+)", body)[0]
+    link = {"uid": uid, "token": token, "new_password": "a password of my own"}
+    assert api(None).post("auth/password/reset/confirm", link).status_code == 204
+
+
+def test_an_invitation_to_a_role_is_withdrawn_from_who_has_a_new_password_already(
+    invited, administrator, api, run_worker, client, client_of
+):
+    link = link_of(mail.outbox[0])
+    come_by_a_new_password(invited, api, run_worker)
+    admin = client_of(administrator)
+    assert page("withdraw", invited.pk) in admin.get(page("change", invited.pk)).text
+    admin.post(page("withdraw", invited.pk))
+    assert client.get(link, follow=True).status_code == 409
+    assert reread(invited).has_usable_password(), "somebody's account"
+
+
+def test_who_has_a_new_password_gets_the_roles_by_the_invitation_only(
+    invited, administrator, api, run_worker, client
+):
+    come_by_a_new_password(invited, api, run_worker)
+    with pytest.raises(NotComeYet):
+        staff.give_roles(user=invited, roles=[], by=administrator)
+    client.get(link_of(mail.outbox[0]))
+    assert client.post(reverse("admin_invitation"), OWN).status_code == 302
+    assert reread(invited).groups.exists()
+
+
+def test_who_is_added_without_roles_has_come_by_a_new_password(
+    administrator, api, run_worker, client
+):
+    person = run_worker(
+        lambda: invitations.invite(email=COLLEAGUE["email"], profile={}, by=administrator)
+    )
+    link = link_of(mail.outbox[0])
+    come_by_a_new_password(person, api, run_worker)
+    assert not reread(person).is_awaited
+    assert "already joined" in client.get(link, follow=True).text
+
+
+def test_who_waits_for_a_role_is_looked_after_by_administrators_only(client_of, helper, invited):
+    """With their address comes the role."""
+    client = client_of(helper)
+    assert client.post(page("change", invited.pk), {"email": helper.email}).status_code == 403
+    assert client.post(page("password_reset", invited.pk)).status_code == 403
+    password = reverse("admin:auth_user_password_change", args=[invited.pk])
+    assert client.post(password, {"password1": PASSWORD, "password2": PASSWORD}).status_code == 403
+
+
 def test_roles_are_gone_when_who_gave_them_may_no_longer_give_any(invited, administrator, client):
     other = UserFactory.create(is_staff=True, is_superuser=True)
     staff.update_account(user=administrator, by=other, changes={"is_superuser": False})
