@@ -84,9 +84,11 @@ def validate_mailbox(value: str) -> None:
 
     That is quoted local parts (they may hold control characters), letters beyond ASCII before the
     `@` (some, as `ſ` and `K`, are equal to ASCII ones when case is ignored), domains that no server
-    could know, and our own placeholder of erased accounts.
+    could know, hosts without one, as `localhost` and `[127.0.0.1]`, whose mail would go to whoever
+    runs the mail server, and our own placeholder of erased accounts.
     """
     local, _separator, domain = value.rpartition("@")
     is_plain = re.fullmatch(r"[-!#$%&'*+/=?^_`{}|~.0-9A-Za-z]+", local)
-    if not is_plain or domain == ERASED_DOMAIN or not is_possible(value):
+    is_host = "." not in domain or domain.startswith("[")
+    if not is_plain or is_host or domain == ERASED_DOMAIN or not is_possible(value):
         raise ValidationError(_("Enter a valid email address."), code="invalid")

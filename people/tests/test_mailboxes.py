@@ -31,6 +31,8 @@ IMPOSSIBLE = [
     "anna@xn--zzzzzz.com",
     "anna@xn--school-.example",
     "anna@школа.рф.",
+    "root@localhost",
+    "root@[127.0.0.1]",
     "anna@\u202eшкола.рф",
     "anna@школа\u200f.рф",
     "anna@школа\u200d.рф",
