@@ -12,6 +12,7 @@ from people.models import AdminSession, Door, LogInOutcome, TokenFamily, User
 from people.services import second_factor
 from people.services.locks import lock_active_account
 from people.services.log_ins import note_log_in
+from people.services.sessions import end_browser_sessions
 
 # How exactly the record knows when a session was used last.
 USE_NOTED_EVERY = timedelta(minutes=5)
@@ -95,6 +96,7 @@ def end_others(session: AdminSession, user: User) -> None:
     current = lock_active_account(user)
     TokenFamily.objects.filter(user=current).delete()
     AdminSession.objects.filter(user=current).exclude(pk=session.pk).delete()
+    end_browser_sessions(current, unless_recorded=True)
 
 
 def forget_dead() -> int:

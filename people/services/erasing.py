@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from django.contrib.auth import SESSION_KEY
-from django.contrib.sessions.models import Session
 from django.db.models import Case, F, TextField, Value, When
 from django.db.models.functions import Left, StrIndex
 from django.utils import timezone
@@ -12,6 +10,7 @@ from people.models import BlockReason, User
 from people.personal_data.fates import names
 from people.personal_data.log import entries_about
 from people.personal_data.registry import REGISTRY
+from people.services.sessions import end_browser_sessions
 
 # What staff did is written `Block: why`, in the words of whoever did it. What a form changed is a list
 # of fields, with the names of rows only where other rows were on the page.
@@ -41,7 +40,7 @@ def erase_traces(user: User) -> None:
             rows.delete()
         elif table.model != User._meta.label:  # `User.erase`
             rows.update(**{name: _dash(name) for name in names(table.erased)})
-    _end_sessions(user)
+    end_browser_sessions(user)
 
 
 def erase_late_traces() -> int:
@@ -59,10 +58,3 @@ def erase_late_traces() -> int:
 def _dash(column: str) -> Case:
     """What stays of a text: some must not be empty."""
     return Case(When(**{column: ""}, then=Value("")), default=Value("—"))
-
-
-def _end_sessions(user: User) -> None:
-    """Only the session itself says whose it is; only staff have any."""
-    for session in Session.objects.iterator():
-        if session.get_decoded().get(SESSION_KEY) == str(user.pk):
-            session.delete()

@@ -3,6 +3,8 @@
 from functools import partial
 from uuid import UUID
 
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,6 +25,9 @@ from people.permissions import can_end_sessions
 from people.services.locks import lock_account, lock_active_account, lock_for_staff
 from people.services.log_ins import note_log_in
 from people.tokens import NOWHERE, TokenPair
+
+# Where Django's session names its record.
+RECORD = "admin_session"
 
 
 def log_in(*, email: str, password: str, client: Client = NOWHERE) -> TokenPair:
@@ -110,6 +115,18 @@ def end_all_sessions(user: User) -> None:
     user.save(update_fields=["token_version"])
     TokenFamily.objects.filter(user=user).delete()
     AdminSession.objects.filter(user=user).delete()
+    if user.is_staff:
+        end_browser_sessions(user)
+
+
+def end_browser_sessions(user: User, *, unless_recorded: bool = False) -> None:
+    """Delete what browsers hold a cookie of; of the release before, it has no record of ours that
+    could be ended. Only the session itself says whose it is; only staff have any."""
+    for session in Session.objects.iterator():
+        kept = session.get_decoded()
+        is_spared = unless_recorded and RECORD in kept
+        if kept.get(SESSION_KEY) == str(user.pk) and not is_spared:
+            session.delete()
 
 
 @transaction.atomic

@@ -356,6 +356,30 @@ def test_session_of_the_release_before_goes_on(moderator):
     assert LogIn.objects.count() == 1
 
 
+def of_the_release_before(user):
+    """A browser whose session has no record."""
+    client = Client()
+    client.force_login(user)
+    session = client.session
+    session.pop("admin_session", None)
+    session.save()
+    AdminSession.objects.filter(user=user).delete()
+    return client
+
+
+def test_log_out_everywhere_ends_sessions_of_the_release_before(api, moderator):
+    before = of_the_release_before(moderator)
+    api(moderator).post("auth/logout/everywhere")
+    assert not is_in(before)
+
+
+def test_ending_all_others_ends_sessions_of_the_release_before_and_leaves_ones_own(moderator):
+    before, desk = of_the_release_before(moderator), enter(moderator)
+    desk.post(SECURITY)
+    assert not is_in(before)
+    assert is_in(desk)
+
+
 def test_use_is_noted_every_few_minutes(moderator):
     client, begun = enter(moderator), AdminSession.objects.get().last_used_at
     for minutes, is_noted in ((4, False), (6, True)):

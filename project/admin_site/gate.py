@@ -26,10 +26,9 @@ from people.current_user import current_user
 from people.login_queue import turn
 from people.models import AdminSession, User
 from people.services import admin_sessions, second_factor
+from people.services.sessions import RECORD
 from project.common.errors import DomainError
 
-# Where Django's session names ours.
-SESSION = "admin_session"
 # What needs no code: the ways in and out.
 OPEN = frozenset({"login", "logout", "jsi18n", "second_factor"})
 
@@ -138,11 +137,11 @@ class AdminGate:
 
 
 def _session_of(request: HttpRequest, user: User) -> AdminSession | None:
-    name = request.session.get(SESSION)
+    name = request.session.get(RECORD)
     if name is not None:
         return admin_sessions.find(user, name)
     session = admin_sessions.adopt(user, client_of(request))
-    request.session[SESSION] = session.pk.hex
+    request.session[RECORD] = session.pk.hex
     return session
 
 
@@ -155,10 +154,10 @@ def _lead_to(name: str, request: HttpRequest) -> HttpResponse:
 def begin_session(request: HttpRequest, user: User, **of_signal: object) -> None:
     """Somebody logged in, perhaps in a browser where they had not logged out."""
     end_session(request)
-    request.session[SESSION] = admin_sessions.begin(user, client_of(request)).pk.hex
+    request.session[RECORD] = admin_sessions.begin(user, client_of(request)).pk.hex
 
 
 @receiver(user_logged_out)
 def end_session(request: HttpRequest, **of_signal: object) -> None:
-    if name := request.session.get(SESSION):
+    if name := request.session.get(RECORD):
         admin_sessions.end(name)
