@@ -92,9 +92,10 @@ def test_administrator_makes_a_moderator_and_blocks_and_unblocks(page, administr
     log_in(page, administrator)
     page.goto(f"/admin/people/user/{person.pk}/change/")
     page.get_by_role("button", name="More").first.click()
-    page.get_by_role("link", name="Make moderator").click()
-    page.get_by_role("button", name="Make moderator").click()
-    expect(page.get_by_text("Lev: done (Make moderator).")).to_be_visible()
+    page.get_by_role("link", name="Give a role").click()
+    page.get_by_label("moderators").check()
+    page.get_by_role("button", name="Give a role").click()
+    expect(page.get_by_text("Lev: done (Give a role).")).to_be_visible()
     assert User.objects.get(pk=person.pk).is_moderator
 
     answer_with_reason(page, "Block", "Insults others")

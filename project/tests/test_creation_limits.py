@@ -26,6 +26,7 @@ GROWS_NOTHING = {
     "delete_course",
     "delete_lesson",
     "delete_user",
+    "end_session",
     "leave_course",
     "logout_everywhere",
     "reopen_lesson",

@@ -31,8 +31,7 @@ def _development(settings: Any, moderators: None) -> None:
 
 
 def test_group_of_moderators_has_exactly_its_permissions(moderators: None) -> None:
-    group = Group.objects.get()
-    assert group.name == "moderators"
+    group = Group.objects.get(name="moderators")
     permissions = group.permissions.values_list("content_type__app_label", "codename")
     assert set(permissions) == {
         ("lms", "view_course"),

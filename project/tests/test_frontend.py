@@ -13,6 +13,7 @@ PAGES: dict[str, Callable[..., Any]] = {
     "/learn/{course_id}/{lesson_id}": frontend.lesson_page,
     "/payments/{payment_id}": frontend.payment_page,
     "/password-reset/{uid}/{token}": frontend.password_reset_page,
+    "/email/{uid}/{token}": frontend.email_page,
     "/reactivation/{uid}/{token}": frontend.reactivation_page,
 }
 

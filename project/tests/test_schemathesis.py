@@ -30,7 +30,8 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
                 continue  # They take any id: there is no subscription then, as wished.
             for parameter in operation["parameters"]:
                 # In a query every id is allowed, and none is missed.
-                if parameter["in"] == "path" and parameter["name"].endswith("_id"):
+                is_key = parameter["schema"].get("type") == "integer"
+                if parameter["in"] == "path" and is_key:
                     parameter["schema"] = {"type": "integer", "enum": [OWN, FOREIGN, ABSENT]}
 
 
