@@ -112,7 +112,8 @@ def test_the_file_has_what_the_registry_says_and_nothing_of_others(
     (profile,) = files["profile.json"]
     assert profile["email"] == learner.email
     assert "password" not in profile
-    assert files[profile["avatar"]] == learner.avatar.open().read()
+    with learner.avatar.open() as avatar:
+        assert files[profile["avatar"]] == avatar.read()
     assert [row["course_title"] for row in files["subscriptions.json"]] == ["Bread"]
     assert [row["lesson"] for row in files["completed-lessons.json"]] == [lesson.pk]
     assert [(row["title"], row["amount"]) for row in files["payments.json"]] == [("Cake", "5.00")]
