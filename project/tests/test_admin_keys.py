@@ -10,7 +10,11 @@ from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactor
 from payments.tests.factories import PaymentFactory
 from people.tests.factories import UserFactory
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.appearance,
+    pytest.mark.django_db(transaction=True),
+]
 
 # What shows a hand to the mouse is there to be clicked: it, or something around or in it, has to be
 # a stop of the Tab key. Where the mouse alone resizes, nothing is lost.

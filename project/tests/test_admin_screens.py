@@ -5,7 +5,11 @@ import pytest
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.tests.factories import PaymentFactory
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.appearance,
+    pytest.mark.django_db(transaction=True),
+]
 
 
 # A desktop, one at 200 %, a phone, and the narrowest that has to do without scrolling sideways.
