@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core import mail
 from playwright.sync_api import Page, expect
 
 from people.models import User
@@ -58,4 +59,59 @@ def test_dismissed_colleague_with_an_open_page_is_sent_to_the_log_in(
     roles = Group.objects.filter(name="moderators")
     staff.take_roles(user=moderator, roles=roles, by=administrator)
     page.locator("#nav-sidebar-apps").get_by_role("link", name="Courses").click()
+    expect(page).to_have_url(re.compile("/admin/login/"))
+
+
+def test_colleague_is_invited_forgets_the_password_and_is_dismissed(
+    page, administrator, moderators, run_worker, settings
+):
+    settings.SECOND_FACTOR_ROLES = ["support"]
+
+    def open_mailed_link() -> None:
+        run_worker(lambda: None)
+        (address,) = re.findall(rf"{settings.SITE_URL}(/\S+)", str(mail.outbox.pop().body))
+        page.context.clear_cookies()
+        page.goto(address)
+
+    def choose_password(password: str) -> None:
+        page.get_by_label("New password").first.fill(password)
+        page.get_by_label("New password again").fill(password)
+        page.get_by_role("button", name="Set the password").click()
+        page.get_by_role("link", name="Log in").click()
+
+    def log_in(password: str) -> None:
+        page.get_by_label("Email").fill("sonja@school.example")
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Log in").click()
+
+    give_password(page, administrator)
+    page.goto("/admin/people/user/invite/")
+    page.get_by_label("Email").fill("sonja@school.example")
+    page.get_by_label("support").check()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("sonja@school.example").first).to_be_visible()
+
+    open_mailed_link()
+    choose_password("a horse of her own")
+    log_in("a horse of her own")
+    page.get_by_label("Code that the app shows").fill(code_now(key_shown_on(page.content())))
+    page.get_by_role("button", name="Confirm").click()
+    recovery_code = page.locator("#recovery-codes li").first.inner_text()
+
+    page.context.clear_cookies()
+    page.goto("/admin/")
+    page.get_by_role("link", name="Forgot your password?").click()
+    page.get_by_label("Email").fill("sonja@school.example")
+    page.get_by_role("button", name="Send the link").click()
+    open_mailed_link()
+    choose_password("another horse of hers")
+    log_in("another horse of hers")
+    page.get_by_label("Code").fill(recovery_code)
+    page.get_by_role("button", name="Continue").click()
+    page.locator("#nav-sidebar-apps").get_by_role("link", name="People").click()
+    expect(page).to_have_url(re.compile("/admin/people/user/"))
+
+    colleague = User.objects.by_email("sonja@school.example").get()
+    staff.take_roles(user=colleague, roles=colleague.groups.all(), by=administrator)
+    page.locator("#nav-sidebar-apps").get_by_role("link", name="Payments").click()
     expect(page).to_have_url(re.compile("/admin/login/"))
