@@ -155,7 +155,7 @@ def test_what_came_first_is_told_first(administrator, learner):
         ("access_without_payment", None),
     ]
     accesses_found = [one for one in books.find_in_books() if one.payment_id is None]
-    assert [one.reference for one in accesses_found] == ["payment:98", "payment:99"]
+    assert [one.reference for one in accesses_found] == ["payment:1000000000", "payment:1000000001"]
 
 
 def test_grants_and_enrolments_need_no_payment(learner):

@@ -50,7 +50,11 @@ class Stage:
             materials_updated_at=author.date_joined - timedelta(days=1),
         )
         people = User.objects.bulk_create(
-            User(email=f"reader{number}@school.example", language=("en", "ru")[number % 2])
+            User(
+                email=f"reader{number}@school.example",
+                language=("en", "ru")[number % 2],
+                email_confirmed_at=author.date_joined,
+            )
             for number in range(SUBSCRIBERS)
         )
         Subscription.objects.bulk_create(
