@@ -9,13 +9,12 @@ from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from people.personal_data.fates import Table
-from people.personal_data.registry import REGISTRY
+from people.personal_data.registry import TOUCHED
 
 
 def entries_about(person_id: int) -> QuerySet[LogEntry]:
     """Of courses and lessons, which stay as they are, there is nothing about their author."""
-    tables = [table for table in REGISTRY if table.of and (table.deleted or table.erased)]
-    return LogEntry.objects.filter(reduce(or_, (_rows(table, person_id) for table in tables)))
+    return LogEntry.objects.filter(reduce(or_, (_rows(table, person_id) for table in TOUCHED)))
 
 
 def _rows(table: Table, person_id: int) -> Q:

@@ -4,6 +4,7 @@ docs/personal-data.md is made of this by `manage.py personal_data`.
 """
 
 from people.models.exports import EXPORTS_KEPT
+from people.models.log_ins import LOG_INS_KEPT, LOG_INS_KEPT_FOR
 from people.personal_data.fates import Table, Why
 from project.common.background.retention import FAILED_TASKS, STAFF_LOG
 from project.mail.tasks import MAILINGS_KEPT
@@ -80,7 +81,8 @@ REGISTRY = (
         of="user",
         file="attempts-to-log-in",
         deleted="user at* door* outcome* address* device*",
-        forgotten="90 days after the attempt; of one person only the last 200 stay",
+        forgotten=f"{LOG_INS_KEPT_FOR.days} days after the attempt; of one person only the last {LOG_INS_KEPT}"
+        " stay",
     ),
     Table(
         model="otp_totp.TOTPDevice",
@@ -142,7 +144,7 @@ REGISTRY = (
         of="recipient",
         file="refused-addresses",
         deleted="recipient address* first_at* first_words* last_at* last_words* stopped_at*",
-        forgotten="90 days after the last refusal, unless it stops the mail to the present address;"
+        forgotten=f"{MAILINGS_KEPT.days} days after the last refusal, unless it stops the mail to the present address;"
         " at once when a mail arrives",
     ),
     Table(
@@ -341,3 +343,6 @@ REGISTRY = (
     Table(model="auth.Permission", nothing={CODE: "name content_type codename"}),
     Table(model="contenttypes.ContentType", nothing={CODE: "app_label model"}),
 )
+
+# What the erasure changes.
+TOUCHED = tuple(table for table in REGISTRY if table.of and (table.deleted or table.erased))

@@ -9,7 +9,7 @@ from django.utils import timezone
 from people.models import BlockReason, User
 from people.personal_data.fates import names
 from people.personal_data.log import entries_about
-from people.personal_data.registry import REGISTRY
+from people.personal_data.registry import TOUCHED
 from people.services.sessions import end_browser_sessions
 
 # What staff did is written `Block: why`, in the words of whoever did it. What a form changed is a list
@@ -31,10 +31,9 @@ LATELY = timedelta(days=3)
 
 def erase_traces(user: User) -> None:
     """Delete and empty what is kept of a person outside of the account, in the caller's transaction."""
-    tables = [table for table in REGISTRY if table.of and (table.deleted or table.erased)]
     # While it is known which rows are theirs. Some are called by their person.
     entries_about(user.pk).update(object_repr=F("object_id"), change_message=ACTION_ALONE)
-    for table in tables:
+    for table in TOUCHED:
         rows = table.rows_of(user.pk).filter(**table.where)
         if table.deleted:
             rows.delete()
@@ -49,8 +48,8 @@ def erase_late_traces() -> int:
     lately = timezone.now() - LATELY
     erased = list(User.objects.filter(blocked_reason=BlockReason.ERASED, blocked_at__gte=lately))
     for user in erased:
-        for table in REGISTRY:
-            if table.deleted and table.of:
+        for table in TOUCHED:
+            if table.deleted:
                 table.rows_of(user.pk).delete()
     return len(erased)
 

@@ -5,6 +5,7 @@ from django.utils import timezone
 from people.clients import Client
 from people.models import Door, LogIn, LogInOutcome, User
 from people.models.log_ins import LOG_INS_KEPT, LOG_INS_KEPT_FOR
+from project.common.background.retention import Kept, forget_old_rows
 
 
 def note_log_in(user: User | None, *, door: Door, outcome: LogInOutcome, client: Client) -> None:
@@ -23,6 +24,4 @@ def note_log_in(user: User | None, *, door: Door, outcome: LogInOutcome, client:
 
 def forget_old() -> int:
     """Delete what was written LOG_INS_KEPT_FOR ago; return how many there were."""
-    old = LogIn.objects.filter(at__lt=timezone.now() - LOG_INS_KEPT_FOR)
-    number, _each = old.delete()
-    return number
+    return forget_old_rows(Kept(LogIn._meta.label, "at", LOG_INS_KEPT_FOR))
