@@ -132,7 +132,6 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "people.current_user.PresenceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "project.admin_site.gate.AdminGate",
     "simple_history.middleware.HistoryRequestMiddleware",

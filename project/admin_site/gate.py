@@ -27,6 +27,7 @@ from people.login_queue import turn
 from people.models import AdminSession, User
 from people.services import admin_sessions, second_factor
 from people.services.sessions import RECORD
+from project.admin_site.login import said
 from project.common.errors import DomainError
 
 # What needs no code: the ways in and out.
@@ -94,15 +95,9 @@ class SessionProof:
         admin_sessions.note_password(self.session)
 
 
-def said(error: DomainError) -> str:
-    """An error in words, with how long to wait."""
-    if error.retry_after is None:
-        return str(error)
-    return _("Too many attempts. Try again in %(seconds)d s.") % {"seconds": error.retry_after}
-
-
 class AdminGate:
-    """Ends what was ended elsewhere, and leads to the second step whoever has to take it."""
+    """Notes that staff are here, which they are for weeks without a log-in; ends what was ended
+    elsewhere, and leads to the second step whoever has to take it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -121,6 +116,7 @@ class AdminGate:
         match, user = request.resolver_match, current_user(request)
         if match is None or match.app_name != "admin" or not user.is_authenticated:
             return None
+        user.note_presence()
         session = _session_of(request, user)
         if session is None:
             logout(request)

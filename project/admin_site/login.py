@@ -11,7 +11,14 @@ from people import login_queue, throttles
 from people.clients import client_of
 from people.models import Door, LogInOutcome, User
 from people.services.log_ins import note_log_in
-from project.common.errors import Throttled
+from project.common.errors import DomainError, Throttled
+
+
+def said(error: DomainError) -> str:
+    """An error in words, with how long to wait."""
+    if error.retry_after is None:
+        return str(error)
+    return _("Too many attempts. Try again in %(seconds)d s.") % {"seconds": error.retry_after}
 
 
 class LoginForm(AuthenticationForm):  # type: ignore[misc]
@@ -21,10 +28,7 @@ class LoginForm(AuthenticationForm):  # type: ignore[misc]
             with throttles.login_attempt(self.request, email=email):
                 return self.checked(email)
         except Throttled as error:
-            words = _("Too many attempts. Try again in %(seconds)d s.")
-            raise ValidationError(
-                words % {"seconds": error.retry_after}, code="throttled"
-            ) from None
+            raise ValidationError(said(error), code="throttled") from None
         except RedisError:
             raise ValidationError(
                 _("Nobody can log in at the moment. Try again later."), code="unavailable"

@@ -24,6 +24,7 @@ from unfold.widgets import INPUT_CLASSES
 
 from people import throttles
 from people.hashers import composed
+from project.admin_site.login import said
 from project.common.errors import Throttled
 
 if TYPE_CHECKING:
@@ -95,8 +96,7 @@ def succeeds(form: forms.Form, act: Callable[[], object]) -> bool:
     try:
         act()
     except Throttled as error:
-        words = _("Too many attempts. Try again in %(seconds)d s.")
-        form.add_error(None, words % {"seconds": error.retry_after})
+        form.add_error(None, said(error))
     except RedisError:
         form.add_error(None, _("This is not possible at the moment. Try again later."))
     except ValidationError as error:

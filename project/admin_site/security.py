@@ -19,7 +19,8 @@ from people.clients import client_of, in_words
 from people.current_user import current_user
 from people.models import AdminSession, TokenFamily
 from people.services import admin_sessions, second_factor, sessions
-from project.admin_site.gate import CodeField, SessionProof, said
+from project.admin_site.gate import CodeField, SessionProof
+from project.admin_site.login import said
 from project.common.admin.proof import PROOF, ask_in, is_given
 from project.common.errors import DomainError
 
@@ -156,9 +157,11 @@ class AskedView(OwnView):
         return self.ask(self.form())
 
     def post(self, request: HttpRequest) -> HttpResponse:
+        if not self.proof.has_device:
+            return self.get(request)
         form = self.form(request.POST)
-        if not self.proof.has_device or not (form.is_valid() and is_given(form, request)):
-            return self.get(request) if not self.proof.has_device else self.ask(form)
+        if not (form.is_valid() and is_given(form, request)):
+            return self.ask(form)
         try:
             return self.do(request)
         except DomainError as error:
