@@ -37,6 +37,11 @@ class InactivityColumns(StaffAdmin[User]):
         is_soon = request.GET.get(SoonBlockedFilter.parameter_name) == SOON
         return (LAST_SEEN.asc(),) if is_soon else super().get_ordering(request)
 
+    def with_shown(self, rows: QuerySet[User], request: HttpRequest) -> QuerySet[User]:
+        if request.GET.get(SoonBlockedFilter.parameter_name) != SOON:
+            return rows
+        return rows.annotate(warning_status=warnings_of(OuterRef("pk")).values("status")[:1])
+
     @display(description=_("will be blocked on"))
     def blocked_from(self, person: User) -> str:
         return moment_shown(person.blocked_on)

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from unfold.decorators import action
 from people.admin.actions import PERSON_ACTIONS
 from people.admin.filters import ReachFilter, RoleFilter, SoonBlockedFilter, StateFilter
 from people.admin.forms import ColleagueForm, NewPersonForm, PasswordForm, PersonForm
-from people.admin.inactivity import InactivityColumns, warnings_of
+from people.admin.inactivity import InactivityColumns
 from people.admin.inlines import (
     AccessInline,
     AdminSessionInline,
@@ -215,8 +215,8 @@ class UserAdmin(
         return super().user_change_password(request, id, form_url)
 
     def with_shown(self, rows: QuerySet[User], request: HttpRequest) -> QuerySet[User]:
-        people = rows.select_related("invitation").prefetch_related("groups")
-        return people.annotate(warning_status=warnings_of(OuterRef("pk")).values("status")[:1])
+        people = super().with_shown(rows, request)
+        return people.select_related("invitation").prefetch_related("groups")
 
     def found(self, rows: QuerySet[User], text: str) -> QuerySet[User]:
         return cast(UserQuerySet, rows).found_by_staff(text)
