@@ -47,11 +47,11 @@ class AccountMail(MailKind):
 
     def reason_against(self, person: User) -> str:
         """Why the person gets the mail no more; empty if they do."""
-        raise NotImplementedError(person)
+        return gettext_noop("erased") if person.blocked_reason == BlockReason.ERASED else ""
 
     def context(self, person: User) -> dict[str, object]:
         """What the template needs besides the person."""
-        raise NotImplementedError(person)
+        return {}
 
 
 class UnprovenMail(AccountMail):
@@ -59,9 +59,6 @@ class UnprovenMail(AccountMail):
     a person typed: anybody can have it sent to anybody."""
 
     reaches_unconfirmed = True
-
-    def reason_against(self, person: User) -> str:
-        return gettext_noop("erased") if person.blocked_reason == BlockReason.ERASED else ""
 
 
 class EmailConfirmationMail(UnprovenMail):
@@ -177,12 +174,6 @@ class SecondFactorResetMail(AccountMail):
 
     label = _("two-step verification reset")
     template = "second_factor_reset"
-
-    def reason_against(self, person: User) -> str:
-        return gettext_noop("erased") if person.blocked_reason == BlockReason.ERASED else ""
-
-    def context(self, person: User) -> dict[str, object]:
-        return {}
 
 
 class InactivityWarningMail(AccountMail):

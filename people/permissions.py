@@ -3,7 +3,7 @@
 Seeing is `visible_to` in models.py.
 """
 
-from people.models import Invitation, User
+from people.models import User
 
 
 def can_read_in_full(user: User, person: User) -> bool:
@@ -76,5 +76,4 @@ def can_reset_second_factor(user: User, person: User) -> bool:
 
 
 def _awaits_roles(person: User) -> bool:
-    invitation: Invitation | None = getattr(person, "invitation", None)
-    return person.is_awaited and invitation is not None and invitation.roles.exists()
+    return person.is_awaited and bool(person.invitation.roles.exists())

@@ -176,26 +176,23 @@ class EmailIn(InputSchema):
     email: Email
 
 
-class PasswordResetIn(InputSchema):
-    """The parts of the link in the mail, and the new password."""
-
+class LinkIn(InputSchema):
     uid: LinkPart = Field(examples=["7p4zXl3XQ2mFJb0r1o9a8Q"])
     token: LinkPart = Field(examples=["d2x5v1-0f9a…"])
+
+
+class PasswordResetIn(LinkIn):
+    """The parts of the link in the mail, and the new password."""
+
     new_password: Password
 
 
-class ReactivationIn(InputSchema):
+class ReactivationIn(LinkIn):
     """The parts of the link in the mail."""
 
-    uid: LinkPart = Field(examples=["7p4zXl3XQ2mFJb0r1o9a8Q"])
-    token: LinkPart = Field(examples=["d2x5v1-0f9a…"])
 
-
-class EmailConfirmationIn(InputSchema):
+class EmailConfirmationIn(LinkIn):
     """The parts of the link in the mail."""
-
-    uid: LinkPart = Field(examples=["7p4zXl3XQ2mFJb0r1o9a8Q"])
-    token: LinkPart = Field(examples=["d2x5v1-0f9a…"])
 
 
 class EmailChangeIn(InputSchema):

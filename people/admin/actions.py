@@ -214,21 +214,28 @@ WITHDRAW = StaffAction[User](
 )
 
 
-def _role_names(answers: Answers) -> str:
-    return ", ".join(map(str, answers["roles"]))
+def _names(answer: str) -> "Callable[[Answers], str]":
+    """For the log: what was chosen."""
+    return lambda answers: ", ".join(map(str, answers[answer]))
 
+
+WITH_ROLE = _("They will be able to log in here, and to do what the role says.")
+WITHOUT_ROLE = _(
+    "They will keep their account and their own courses. Without any role or right they can no "
+    "longer log in here."
+)
 
 GIVE_ROLES = StaffAction[User](
     name="give_roles",
     title=_("Give a role"),
     icon="add_moderator",
     under_more=True,
-    explanation=_("They will be able to log in here, and to do what the role says."),
+    explanation=WITH_ROLE,
     allows=can_give_rights,
     allows_with=lambda _user, person: person.blocked_reason != BlockReason.ERASED,
     fits=lambda person: not person.is_awaited,
     form=GiveRolesForm,
-    noted=_role_names,
+    noted=_names("roles"),
     run=lambda person, by, answers: staff.give_roles(user=person, by=by, **answers),
     asks_code=True,
     on_list=True,
@@ -238,14 +245,11 @@ TAKE_ROLES = StaffAction[User](
     title=_("Take a role away"),
     icon="remove_moderator",
     under_more=True,
-    explanation=_(
-        "They will keep their account and their own courses. Without any role or right they can no "
-        "longer log in here."
-    ),
+    explanation=WITHOUT_ROLE,
     allows=can_give_rights,
     fits=lambda person: bool(person.groups.all()),
     form=TakeRolesForm,
-    noted=_role_names,
+    noted=_names("roles"),
     run=lambda person, by, answers: staff.take_roles(user=person, by=by, **answers),
     asks_code=True,
     on_list=True,
@@ -329,10 +333,6 @@ PERSON_ACTIONS = (
 )
 
 
-def _member_names(answers: Answers) -> str:
-    return ", ".join(map(str, answers["people"]))
-
-
 def _add_members(role: Role, by: User, answers: Answers) -> None:
     for person in answers["people"]:
         staff.give_roles(user=person, roles=[role], by=by)
@@ -348,10 +348,10 @@ ADD_MEMBERS = StaffAction[Role](
     title=_("Add members"),
     icon="person_add",
     variant=ActionVariant.PRIMARY,
-    explanation=_("They will be able to log in here, and to do what the role says."),
+    explanation=WITH_ROLE,
     allows=can_give_rights,
     form=AddMembersForm,
-    noted=_member_names,
+    noted=_names("people"),
     run=_add_members,
     asks_code=True,
 )
@@ -359,14 +359,11 @@ REMOVE_MEMBERS = StaffAction[Role](
     name="remove_members",
     title=_("Remove members"),
     icon="person_remove",
-    explanation=_(
-        "They will keep their account and their own courses. Without any role or right they can no "
-        "longer log in here."
-    ),
+    explanation=WITHOUT_ROLE,
     allows=can_give_rights,
     fits=lambda role: role.user_set.exists(),
     form=RemoveMembersForm,
-    noted=_member_names,
+    noted=_names("people"),
     run=_remove_members,
     asks_code=True,
 )

@@ -29,10 +29,21 @@ class MailboxInput(forms.EmailField):
         return super().has_changed(self.to_python(initial), data)
 
 
-class MailboxField(_EmailField):
+class KeptPlain:
+    """For migrations a plain field."""
+
+    plain = "CharField"
+
+    def deconstruct(self) -> Any:
+        name, _path, args, options = super().deconstruct()  # type: ignore[misc]
+        return name, f"django.db.models.{self.plain}", args, options
+
+
+class MailboxField(KeptPlain, _EmailField):
     """An address in its one form (docs/rules.md, 2.2), brought into it by `clean_fields` and by
     fixtures. A row that is not in it, because another one is, is saved as it is."""
 
+    plain = "EmailField"
     default_error_messages = {"unique": _("An account with this email already exists.")}
 
     def to_python(self, value: Any) -> Any:
@@ -44,11 +55,6 @@ class MailboxField(_EmailField):
     def formfield(self, **options: Any) -> Any:
         return super().formfield(**{"form_class": MailboxInput, **options})
 
-    def deconstruct(self) -> Any:
-        """For migrations a plain field."""
-        name, _path, args, options = super().deconstruct()
-        return name, "django.db.models.EmailField", args, options
-
 
 class PhoneInput(forms.CharField):
     def to_python(self, value: Any) -> Any:
@@ -56,7 +62,7 @@ class PhoneInput(forms.CharField):
         return read_phone(text or "") or text
 
 
-class PhoneField(_CharField):
+class PhoneField(KeptPlain, _CharField):
     """A phone number in E.164 (docs/rules.md, 2.4), brought into it as addresses are."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -72,18 +78,8 @@ class PhoneField(_CharField):
         longest = {"form_class": PhoneInput, "max_length": LONGEST_PHONE}
         return super().formfield(**{**longest, **options})
 
-    def deconstruct(self) -> Any:
-        """For migrations a plain field."""
-        name, _path, args, options = super().deconstruct()
-        return name, "django.db.models.CharField", args, options
 
-
-class NameField(_CharField):
+class NameField(KeptPlain, _CharField):
     """What a person or a place is called (docs/rules.md, 2.12)."""
 
     default_validators = [validate_name]
-
-    def deconstruct(self) -> Any:
-        """For migrations a plain field."""
-        name, _path, args, options = super().deconstruct()
-        return name, "django.db.models.CharField", args, options
