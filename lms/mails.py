@@ -27,7 +27,7 @@ CHANGES = 2000
 HEX_DIGITS = 32  # of a UUID
 
 
-# Its name in settings.MAIL_KINDS; the key of the mail is the number of the access.
+# The key of the mail is the number of the access.
 GIVEN = "access_given"
 
 
@@ -43,6 +43,7 @@ class Line:
 class CourseUpdateMail(MailKind):
     """What changed in a course, to each subscriber in their language, without their own changes."""
 
+    name = "course_update"
     label = _("course update")
 
     def audience(self, subject_id: int) -> tuple[QuerySet[Model], str]:
@@ -109,6 +110,7 @@ class LettersOfUpdate:
 class AccessGivenMail(MailKind):
     """Staff let somebody learn something."""
 
+    name = GIVEN
     label = _("access given")
     urgent = True
 

@@ -19,7 +19,7 @@ from project.common.frontend import course_page
 from project.mail.kinds import Letter, MailKind, Skip, render, seller
 from project.mail.models import Delivery, Mailing, mailing_key
 
-# Their names in settings.MAIL_KINDS. The key of the first two is the payment's number, that of the
+# Their names. The key of the first two is the payment's number, that of the
 # third the refund's.
 RECEIVED = "payment_received"
 FAILED = "payment_failed"
@@ -51,7 +51,6 @@ class PaymentMail(MailKind):
     """A mail to the buyer about one payment."""
 
     urgent = True
-    name: ClassVar[str]
     # Who was blocked still hears of their money.
     reaches_blocked: ClassVar[bool] = False
     # Why nobody gets it when `facts` finds nothing to tell.
@@ -152,7 +151,6 @@ class StaffMail(MailKind):
     """What those of the staff who may refund have to look at; sent at once."""
 
     urgent = True
-    name: ClassVar[str]
 
     def audience(self, subject_id: int) -> tuple[QuerySet[Model], str]:
         return who_may_refund(), "pk"

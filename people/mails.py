@@ -1,12 +1,11 @@
 """Mails to one person about their account, each in their language, as text and HTML.
 
-Templates: `templates/mail/<kind>.subject.txt`, `.txt` and `.html`. Links are made when the mail is
+Templates: `templates/mail/<name>.subject.txt`, `.txt` and `.html`. Links are made when the mail is
 sent, so that no token lies in the outbox.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import ClassVar
 from urllib.parse import unquote
 
 from django.conf import settings
@@ -33,7 +32,6 @@ class AccountMail(MailKind):
     """A mail that somebody asked for and waits for."""
 
     urgent = True
-    template: ClassVar[str]
 
     def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
         return {person.pk: self.letter_to(person) for person in people}
@@ -43,7 +41,7 @@ class AccountMail(MailKind):
             return Skip(reason)
         with translation.override(person.language):
             context = {"person": person, "site": settings.FRONTEND_URL, **self.context(person)}
-        return render(self.template, person.language, context)
+        return render(self.name, person.language, context)
 
     def reason_against(self, person: User) -> str:
         """Why the person gets the mail no more; empty if they do."""
@@ -66,7 +64,7 @@ class EmailConfirmationMail(UnprovenMail):
 
     label = _("email confirmation")
     asked_for = True
-    template = "email_confirmation"
+    name = "email_confirmation"
     counts_as = "confirmation"
 
     def reason_against(self, person: User) -> str:
@@ -81,7 +79,7 @@ class EmailChangeMail(UnprovenMail):
     """The link that makes the address it is sent to the one of the account."""
 
     label = _("change of email")
-    template = "email_change"
+    name = "email_change"
     counts_as = "confirmation"
 
     def reason_against(self, person: User) -> str:
@@ -97,7 +95,7 @@ class EmailChangeNoticeMail(UnprovenMail):
     which: the former may have been somebody else's by mistake."""
 
     label = _("notice of a change of email")
-    template = "email_change_notice"
+    name = "email_change_notice"
 
     def context(self, person: User) -> dict[str, object]:
         return {"is_done": not person.new_email, "school": seller()}
@@ -108,7 +106,7 @@ class PasswordResetMail(UnprovenMail):
 
     label = _("password reset")
     asked_for = True
-    template = "password_reset"
+    name = "password_reset"
     counts_as = "reset"
 
     def context(self, person: User) -> dict[str, object]:
@@ -122,7 +120,7 @@ class InvitationMail(AccountMail):
     reaches_unconfirmed = True
     counts_as = "invitation"
     is_by_staff = True
-    template = "invitation"
+    name = "invitation"
 
     def reason_against(self, person: User) -> str:
         return "" if person.is_awaited else gettext_noop("accepted or withdrawn")
@@ -144,7 +142,7 @@ class ReactivationMail(AccountMail):
     label = _("reactivation")
     asked_for = True
     counts_as = "reactivation"
-    template = "reactivation"
+    name = "reactivation"
 
     def reason_against(self, person: User) -> str:
         blocked = not person.is_active and person.blocked_reason == BlockReason.INACTIVITY
@@ -158,7 +156,7 @@ class DataExportMail(AccountMail):
     """The link to all that is kept of the person; it needs no log-in, and is good until the file goes."""
 
     label = _("personal data")
-    template = "data_export"
+    name = "data_export"
 
     def reason_against(self, person: User) -> str:
         is_ready = PersonalExport.objects.ready().filter(user=person).exists()
@@ -173,7 +171,7 @@ class SecondFactorResetMail(AccountMail):
     """An administrator, or an operator, took the device away that the person had lost."""
 
     label = _("two-step verification reset")
-    template = "second_factor_reset"
+    name = "second_factor_reset"
 
 
 class InactivityWarningMail(AccountMail):
@@ -181,7 +179,7 @@ class InactivityWarningMail(AccountMail):
 
     urgent = False
     label = _("inactivity warning")
-    template = "inactivity_warning"
+    name = "inactivity_warning"
 
     def reason_against(self, person: User) -> str:
         if not person.is_active:

@@ -1,15 +1,17 @@
-"""What an app tells the outbox about a kind of mail of its own (settings.MAIL_KINDS)."""
+"""What an app tells the outbox about a kind of mail of its own, in a module of settings.MAIL_KINDS."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 from django.template.loader import render_to_string
 from django.utils import translation
-from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -42,6 +44,8 @@ class Skip:
 class MailKind:
     """One kind of mail. Its methods read and render; they send and change nothing."""
 
+    # Mailings are stored under it; without a name a class is only a base of others.
+    name: ClassVar[str] = ""
     # For the administrators who look after the mails.
     label: "ClassVar[StrOrPromise]" = ""
     # Somebody waits for it: it is sent before what goes to many.
@@ -71,22 +75,35 @@ class MailKind:
         raise NotImplementedError(subject_id, people)
 
 
+def mail_kinds() -> Mapping[str, MailKind]:
+    """All kinds by their names."""
+    return _kinds_of(*settings.MAIL_KINDS)
+
+
 @cache
+def _kinds_of(*modules: str) -> Mapping[str, MailKind]:
+    found = [value for module in modules for value in vars(import_module(module)).values()]
+    classes = {kind for kind in found if isinstance(kind, type) and issubclass(kind, MailKind)}
+    kinds = sorted((kind() for kind in classes if kind.name), key=lambda kind: kind.name)
+    if twice := [one.name for one, other in pairwise(kinds) if one.name == other.name]:
+        raise ImproperlyConfigured(f"Two kinds of mail have the same name: {', '.join(twice)}")
+    return {kind.name: kind for kind in kinds}
+
+
 def mail_kind(name: str) -> MailKind:
-    """The kind of this name. Raises KeyError if settings.MAIL_KINDS doesn't have it."""
-    kind: type[MailKind] = import_string(settings.MAIL_KINDS[name])
-    return kind()
+    """The kind of this name. Raises KeyError if there is none."""
+    return mail_kinds()[name]
 
 
 def counted_kinds() -> list[str]:
     """The names of the kinds that anybody can have sent to an address by naming it."""
-    return [name for name in settings.MAIL_KINDS if mail_kind(name).counts_as]
+    return [name for name, kind in mail_kinds().items() if kind.counts_as]
 
 
 def label_of(name: str) -> str:
     """What people call the kind; one that is not known any more goes by its name."""
-    label = mail_kind(name).label if name in settings.MAIL_KINDS else ""
-    return str(label) or name
+    kind = mail_kinds().get(name)
+    return str(kind.label) or name if kind else name
 
 
 def seller() -> dict[str, str]:

@@ -54,7 +54,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
 
 
 class Mailing(DerivedModel):
-    """One mail to one or many people. `kind` names who writes it (settings.MAIL_KINDS), and
+    """One mail to one or many people. `kind` names who writes it (`MailKind.name`), and
     `subject_id` is the primary key of what it is about."""
 
     kind = models.CharField(_("kind"), max_length=40)

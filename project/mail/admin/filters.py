@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from project.common.admin.filters import DropdownFilter, SubsetFilter
-from project.mail.kinds import label_of
+from project.mail.kinds import label_of, mail_kinds
 from project.mail.models import Delivery, DeliveryStatus, Mailing
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class KindFilter(DropdownFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
-        return [(name, label_of(name)) for name in settings.MAIL_KINDS]
+        return [(name, label_of(name)) for name in mail_kinds()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Mailing]) -> QuerySet[Mailing]:
         return queryset.filter(kind=self.value()) if self.value() else queryset

@@ -12,14 +12,7 @@ from project.mail.tests.counter import Counter
 
 @pytest.fixture(autouse=True)
 def _kinds(settings: Any) -> None:
-    path = "project.mail.tests.kinds"
-    settings.MAIL_KINDS = {
-        "notice": f"{path}.Notice",
-        "urgent": f"{path}.UrgentNotice",
-        "forgetful": f"{path}.Forgetful",
-        "broken_for": f"{path}.BrokenFor",
-        "broken_list": f"{path}.BrokenList",
-    }
+    settings.MAIL_KINDS = ["project.mail.tests.kinds"]
 
 
 @pytest.fixture

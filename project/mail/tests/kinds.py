@@ -10,6 +10,8 @@ from project.mail.kinds import Letter, MailKind, Skip
 
 
 class Notice(MailKind):
+    name = "notice"
+
     def audience(self, subject_id: int) -> tuple[QuerySet[Any], str]:
         return User.objects.all(), "pk"
 
@@ -23,18 +25,22 @@ class Notice(MailKind):
 
 
 class UrgentNotice(Notice):
+    name = "urgent"
     urgent = True
 
 
 class Counted(Notice):
     """Anybody can have it sent to an address."""
 
+    name = "counted"
     counts_as = "notice"
     reaches_unconfirmed = True
 
 
 class BrokenFor(Notice):
     """Can't be written for whoever is called Poison."""
+
+    name = "broken_for"
 
     def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
         people = list(people)
@@ -46,10 +52,14 @@ class BrokenFor(Notice):
 class Forgetful(Notice):
     """Writes to nobody called Poison."""
 
+    name = "forgetful"
+
     def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
         return super().write(subject_id, [one for one in people if one.first_name != "Poison"])
 
 
 class BrokenList(Notice):
+    name = "broken_list"
+
     def audience(self, subject_id: int) -> tuple[QuerySet[Any], str]:
         raise ZeroDivisionError

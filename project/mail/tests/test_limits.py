@@ -90,12 +90,6 @@ def test_of_many_at_once_only_so_many_pass(settings, is_there):
     assert outcomes.count(True) == 3 - is_there
 
 
-@pytest.fixture
-def _one_kind(settings):
-    settings.MAIL_KINDS = {"counted": "project.mail.tests.kinds.Counted"}
-
-
-@pytest.mark.usefixtures("_one_kind")
 @pytest.mark.parametrize(
     ("fields", "most"),
     [
@@ -117,7 +111,6 @@ def test_who_has_shown_that_they_read_their_mail_gets_more(fields, most):
     assert Delivery.objects.count() == sent == most
 
 
-@pytest.mark.usefixtures("_one_kind")
 def test_another_address_than_their_own_is_unknown(learner):
     User.objects.update(last_login=timezone.now())
     learner.refresh_from_db()
@@ -128,14 +121,12 @@ def test_another_address_than_their_own_is_unknown(learner):
     assert [message.to for message in mail.outbox] == [["new@school.example"]]
 
 
-@pytest.mark.usefixtures("_one_kind")
 def test_a_request_that_is_repeated_counts_once(learner):
     for _time in range(3):
         send_to_one("counted", learner, key="1")
     assert AddressCount.objects.get().mails == 1
 
 
-@pytest.mark.usefixtures("_one_kind")
 @pytest.mark.parametrize(
     ("status", "again"), [(DeliveryStatus.PERHAPS, 0), (DeliveryStatus.REFUSED, 1)]
 )

@@ -9,13 +9,14 @@ from email.policy import default
 
 import pytest
 import time_machine
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from people.models import BlockReason, User
 from people.tests.factories import UserFactory
 from project.mail import batches, recipients
 from project.mail.batches import claim_batch
-from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, label_of
+from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, label_of, mail_kinds
 from project.mail.mime import build, prepare
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 from project.mail.queries import forget_finished_mailings, oldest_unsent_age
@@ -403,3 +404,10 @@ def test_old_mailings_are_forgotten_unless_something_waits(people, sink):
 def test_a_mail_to_one_is_written_down_in_one_transaction(learner):
     assert_one_transaction(lambda: send_to_one("notice", learner, key="1"))
     assert Delivery.objects.get().recipient == learner
+
+
+def test_two_kinds_of_one_name_are_refused(monkeypatch, settings):
+    settings.MAIL_KINDS = ["people.mails", "project.mail.tests.kinds"]
+    monkeypatch.setattr(Notice, "name", "invitation")
+    with pytest.raises(ImproperlyConfigured, match=r"the same name: invitation$"):
+        mail_kinds()

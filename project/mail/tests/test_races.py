@@ -20,11 +20,6 @@ from project.tests.races import at_once
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(autouse=True)
-def _kinds(settings):
-    settings.MAIL_KINDS = {"notice": "project.mail.tests.kinds.Notice"}
-
-
 @pytest.fixture
 def people():
     return UserFactory.create_batch(5)

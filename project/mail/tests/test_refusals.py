@@ -27,11 +27,7 @@ GONE = "550 5.1.1 No such mailbox"
 
 @pytest.fixture(autouse=True)
 def _kinds(settings):
-    settings.MAIL_KINDS = {
-        "notice": "project.mail.tests.kinds.Notice",
-        "password_reset": "people.mails.PasswordResetMail",
-        "reactivation": "people.mails.ReactivationMail",
-    }
+    settings.MAIL_KINDS = ["project.mail.tests.kinds", "people.mails"]
 
 
 @pytest.fixture
