@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop
 from lms.models import Access, ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
 from people.models import User
 from project.common.frontend import course_page, lesson_page
-from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Skip, render, seller
+from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Skip, render
 
 # A mail that tells more is not read; the rest is counted.
 LINES = 50
@@ -130,7 +130,6 @@ def _letter_about(access: Access | None, person: User) -> Letter | Skip:
         "person": person,
         "target": target,
         "link": course_page(target.course_id if isinstance(target, Lesson) else target.pk),
-        "school": seller(),
     }
     return render(GIVEN, person.language, context)
 

@@ -16,7 +16,7 @@ from payments.models import Dispute, Payment, PaymentStatus, Refund, RefundStatu
 from payments.permissions import can_refund, may_learn, who_may_refund
 from people.models import BlockReason, User
 from project.common.frontend import course_page
-from project.mail.kinds import Letter, MailKind, Skip, render, seller
+from project.mail.kinds import Letter, MailKind, Skip, render
 from project.mail.models import Delivery, Mailing, mailing_key
 
 # Their names. The key of the first two is the payment's number, that of the
@@ -72,7 +72,7 @@ class PaymentMail(MailKind):
             return Skip(gettext_noop("blocked"))
         if facts is None:
             return Skip(self.outdated)
-        return render(self.name, person.language, {"person": person, "school": seller(), **facts})
+        return render(self.name, person.language, {"person": person, **facts})
 
 
 class PaymentReceivedMail(PaymentMail):

@@ -1,11 +1,11 @@
 """Mails to one person about their account, each in their language, as text and HTML.
 
-Templates: `templates/mail/<name>.subject.txt`, `.txt` and `.html`. Links are made when the mail is
-sent, so that no token lies in the outbox.
+Links are made when the mail is sent, so that no token lies in the outbox.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import ClassVar
 from urllib.parse import unquote
 
 from django.conf import settings
@@ -25,13 +25,14 @@ from people.one_time_links import (
     password_reset_link,
     reactivation_link,
 )
-from project.mail.kinds import Letter, MailKind, Skip, render, seller
+from project.mail.kinds import Letter, MailKind, Skip, render
 
 
 class AccountMail(MailKind):
     """A mail that somebody asked for and waits for."""
 
     urgent = True
+    greets_by_name: ClassVar[bool] = True
 
     def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
         return {person.pk: self.letter_to(person) for person in people}
@@ -40,7 +41,8 @@ class AccountMail(MailKind):
         if reason := self.reason_against(person):
             return Skip(reason)
         with translation.override(person.language):
-            context = {"person": person, "site": settings.FRONTEND_URL, **self.context(person)}
+            known = {"person": person} if self.greets_by_name else {}
+            context = known | self.context(person)
         return render(self.name, person.language, context)
 
     def reason_against(self, person: User) -> str:
@@ -57,6 +59,7 @@ class UnprovenMail(AccountMail):
     a person typed: anybody can have it sent to anybody."""
 
     reaches_unconfirmed = True
+    greets_by_name = False
 
 
 class EmailConfirmationMail(UnprovenMail):
@@ -98,7 +101,8 @@ class EmailChangeNoticeMail(UnprovenMail):
     name = "email_change_notice"
 
     def context(self, person: User) -> dict[str, object]:
-        return {"is_done": not person.new_email, "school": seller()}
+        is_done, email = not person.new_email, settings.SCHOOL_EMAIL
+        return {"is_done": is_done, "link": f"mailto:{email}" if is_done and email else ""}
 
 
 class PasswordResetMail(UnprovenMail):
@@ -132,7 +136,6 @@ class InvitationMail(AccountMail):
             "by": invitation.invited_by,
             "roles": [title_of(role) for role in invitation.roles.order_by("pk")],
             "expires_at": invitation.expires_at,
-            "school": seller(),
         }
 
 
@@ -172,6 +175,9 @@ class SecondFactorResetMail(AccountMail):
 
     label = _("two-step verification reset")
     name = "second_factor_reset"
+
+    def context(self, person: User) -> dict[str, object]:
+        return {"link": settings.SITE_URL + reverse("admin:login")}
 
 
 class InactivityWarningMail(AccountMail):

@@ -131,7 +131,7 @@ def test_it_speaks_the_language_of_the_person(ask, api):
     assert "exports.json: Выгрузки личных данных" in files["README.txt"].decode()
     assert "groups.json: Группы" in files["README.txt"].decode()
     assert [row["group_name"] for row in files["groups.json"]] == ["readers"]
-    assert mail.outbox[0].subject == "Ваши данные в Parta"
+    assert mail.outbox[0].subject == "Ваши данные в школе «Parta»"
 
 
 def test_the_link_needs_no_log_in_and_is_kept_by_nobody(ask, learner, settings):

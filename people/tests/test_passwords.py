@@ -306,7 +306,7 @@ def test_a_task_that_is_repeated_sends_no_second_mail(run_worker, send, traits):
     ("language", "subject", "lifetime"),
     [
         ("en", "A new password for Parta", "for 1\xa0hour, 30\xa0minutes"),
-        ("ru", "Новый пароль для Parta", "1\xa0час, 30\xa0минут"),
+        ("ru", "Новый пароль для школы «Parta»", "1\xa0час, 30\xa0минут"),
     ],
 )
 def test_mail_is_in_the_persons_language_as_text_and_html(

@@ -1,16 +1,18 @@
 """What an app tells the outbox about a kind of mail of its own, in a module of settings.MAIL_KINDS."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from itertools import pairwise
+from textwrap import shorten
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
-from django.template.loader import render_to_string
+from django.template.loader import render_to_string, select_template
 from django.utils import translation
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from people.models import User
 
+PREHEADER = 150
+SPARE_LINES = re.compile(r"\n{3,}")
 # Stands in a letter for the address of its recipient's own link, so that a letter to many people
 # is rendered once.
 UNSUBSCRIBE_MARK = "https://unsubscribe.invalid/0123456789abcdef/"
@@ -117,10 +121,24 @@ def seller() -> dict[str, str]:
 
 
 def render(template: str, language: str, context: Mapping[str, object]) -> Letter:
-    """Render `templates/mail/<template>.{subject.txt,txt,html}` in the language."""
+    """Render `templates/mail/<template>.subject.txt` and `.txt` in the language.
+
+    The HTML part is made of the same `.txt`, so that both say the same; a mail that needs other HTML
+    has an `.html` as well. Both extend `base`, and a `link` in the context is where the button leads.
+    """
+    known = {"school": seller(), "site": settings.FRONTEND_URL, **context, "language": language}
+    name = f"mail/{template}"
     with translation.override(language):
-        context = {**context, "language": language}
-        subject = render_to_string(f"mail/{template}.subject.txt", context)
-        text = render_to_string(f"mail/{template}.txt", context)
-        html = render_to_string(f"mail/{template}.html", context)
-    return Letter(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html)
+        subject = " ".join(render_to_string(f"{name}.subject.txt", known).split())
+        rendered = render_to_string(f"{name}.txt", known | {"base": "mail/base.txt"})
+        text = SPARE_LINES.sub("\n\n", rendered.strip()) + "\n"
+        _greeting, said, *_others = text.split("\n\n", 2)
+        in_html = {
+            "base": "mail/base.html",
+            "is_html": True,
+            "heading": subject,
+            # Lists of mails show it beside the subject.
+            "preheader": shorten(said, PREHEADER, placeholder="…"),
+        }
+        html = select_template([f"{name}.html", f"{name}.txt"]).render(known | in_html)
+    return Letter(subject, text, html)
