@@ -212,8 +212,8 @@ class CourseAdmin(MaterialsAdmin[Course]):
         if formset.is_dragged:
             ordering.order_lessons(course=form.instance, lesson_ids=formset.order(), by=by)
 
-    def delete_model(self, request: HttpRequest, obj: Course) -> None:
-        authoring.delete_course(course=obj, by=current_user(request))
+    def delete(self, subject: Course, by: User) -> None:
+        authoring.delete_course(course=subject, by=by)
 
     def goes_along(self, subjects: Sequence[Course]) -> list[QuerySet[Model]]:
         return [

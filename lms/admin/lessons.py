@@ -105,8 +105,8 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
             expected=form.expected,
         )
 
-    def delete_model(self, request: HttpRequest, obj: Lesson) -> None:
-        authoring.delete_lesson(lesson=obj, by=current_user(request))
+    def delete(self, subject: Lesson, by: User) -> None:
+        authoring.delete_lesson(lesson=subject, by=by)
 
     def goes_along(self, subjects: Sequence[Lesson]) -> list[QuerySet[Model]]:
         of_lessons = {"lesson__in": subjects}

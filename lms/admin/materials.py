@@ -1,6 +1,7 @@
 """What the pages of courses and of lessons share: policy, pictures, history and *put back*."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast, override
 
 from django.contrib import messages
@@ -20,7 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from lms import permissions
 from lms.admin.diffs import KINDS, differences
-from lms.admin.forms import LessonFormSet, MaterialsForm
+from lms.admin.forms import MaterialsForm
 from lms.history import Change, Changes, change_of
 from lms.models import Course, Lesson
 from lms.models.visibility import MaterialQuerySet
@@ -120,6 +121,9 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
     def update(self, subject: M, form: MaterialsForm, by: User) -> M:
         raise NotImplementedError
 
+    def delete(self, subject: M, by: User) -> None:
+        raise NotImplementedError
+
     @override
     def save_model(self, request: HttpRequest, obj: M, form: MaterialsForm, change: bool) -> None:
         by = current_user(request)
@@ -130,22 +134,19 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
         vars(obj).update(vars(saved))
 
     @override
-    def save_related(
-        self,
-        request: HttpRequest,
-        form: MaterialsForm,
-        formsets: Iterable[LessonFormSet],
-        change: bool,
-    ) -> None:
-        super().save_related(request, form, formsets, change)
-        changed = {*form.changed_data}
-        added_or_deleted = False
-        for rows in formsets:
-            changed.update(name for _row, names in rows.changed_objects for name in names)
-            added_or_deleted |= bool(rows.new_objects or rows.deleted_objects)
-        if form.notify and (added_or_deleted or authoring.MATERIALS & changed):
-            subject = form.instance
-            course = subject.course if isinstance(subject, Lesson) else subject
+    def _changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What Django does in one transaction."""
+        if request.method != "POST":
+            return super()._changeform_view(request, *args, **kwargs)
+        with self.one_update(request):
+            return super()._changeform_view(request, *args, **kwargs)
+
+    @contextmanager
+    def one_update(self, request: HttpRequest) -> Iterator[None]:
+        """Make all that is changed inside one update, and say who will hear of it."""
+        with transaction.atomic(), updates.one_update() as update:
+            yield
+        for course in update.courses.values():
             self.tell_who_is_mailed(request, course)
 
     def tell_who_is_mailed(self, request: HttpRequest, course: Course) -> None:
@@ -212,9 +213,10 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
             return TemplateResponse(request, "admin/lms/put_back.html", context)
         notify = "minor_edit" not in request.POST
         try:
-            restoring.put_back(
-                subject=subject, change=change, by=current_user(request), notify=notify
-            )
+            with self.one_update(request):
+                restoring.put_back(
+                    subject=subject, change=change, by=current_user(request), notify=notify
+                )
         except DomainError as error:
             self.message_user(request, str(error), messages.ERROR)
         except ValidationError as error:
@@ -287,11 +289,15 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
         """What is deleted with these."""
         raise NotImplementedError
 
-    @transaction.atomic
+    def delete_model(self, request: HttpRequest, obj: M) -> None:
+        with self.one_update(request):
+            self.delete(obj, current_user(request))
+
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> None:
         """One that fails fails all."""
-        for subject in queryset:
-            self.delete_model(request, subject)
+        with self.one_update(request):
+            for subject in queryset:
+                self.delete(subject, current_user(request))
 
 
 def can_delete_any(request: HttpRequest) -> bool:

@@ -1,16 +1,19 @@
 """When the subscribers of a course hear of a change (docs/rules.md, 9).
 
-A change is told at once if the course had been quiet for more than the period before it, and if no
-mail about the course went out within the period; otherwise it is collected. Collected changes go
-out in one mail as soon as the course has been quiet for more than the period. So a course sends at
-most one mail per period, and each recorded change goes out with exactly one.
+What one request or one saved form changes is one update. It is told at once if the course had been
+quiet for more than the period before it, and if no mail about the course went out within the period;
+otherwise it is collected. Collected changes go out in one mail as soon as the course has been quiet
+for more than the period. So a course sends at most one mail per period, and each recorded change goes
+out with exactly one.
 
 A draft sends nothing: its changes start the quiet period but are not recorded. Changes that were
 collected when a course was unpublished wait, and go out if it is published again; with the course
 they are deleted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -30,6 +33,49 @@ COURSES_AT_ONCE = 200
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
+class Update:
+    """What one request or one saved form changes: the courses of which something is told."""
+
+    def __init__(self) -> None:
+        self.courses: dict[int, Course] = {}
+        # Those that had been quiet before the first change.
+        self.quiet: set[int] = set()
+
+    def add(self, course: Course, *, was_quiet: bool) -> None:
+        if was_quiet and course.pk not in self.courses:
+            self.quiet.add(course.pk)
+        self.courses[course.pk] = course
+
+    def tell(self) -> None:
+        """Send off what is due at once; the rest is collected."""
+        now = timezone.now()
+        since = now - settings.COURSE_UPDATE_QUIET_PERIOD
+        for course_id in self.quiet:
+            course = self.courses[course_id]
+            if not course.updates.filter(created_at__range=(since, now)).exists():
+                _tell(course, now)
+
+
+_under_way: ContextVar[Update | None] = ContextVar("update", default=None)
+
+
+@contextmanager
+def one_update() -> Iterator[Update]:
+    """Make all that is changed inside one update: whether subscribers are told at once is decided at
+    its end. Inside another one it is part of that. To be used in the transaction of all changes."""
+    outer = _under_way.get()
+    if outer is not None:
+        yield outer
+        return
+    update = Update()
+    token = _under_way.set(update)
+    try:
+        yield update
+        update.tell()
+    finally:
+        _under_way.reset(token)
+
+
 def save_course(
     *,
     course: Course,
@@ -39,8 +85,8 @@ def save_course(
     lesson: Lesson | None = None,
 ) -> None:
     """Save the given fields of a course and the time of its change, and write down what
-    subscribers are to be told of it, or of its `lesson`. If the course was quiet before, this is
-    sent off.
+    subscribers are to be told of it, or of its `lesson`. This is an update, or part of the one that
+    is under way.
 
     To be called in the transaction of the change, with the row of the course locked: of two
     simultaneous changes the second sees the first.
@@ -52,22 +98,21 @@ def save_course(
     if told:
         course.materials_updated_at = now
         times.append("materials_updated_at")
-    if told and course.is_published:
-        CourseChange.objects.bulk_create(
-            CourseChange(
-                course=course,
-                kind=kind,
-                lesson_id=lesson.pk if lesson else None,
-                lesson_title=lesson.title if lesson else "",
-                changed_by=by,
-                changed_at=now,
+    with one_update() as update:
+        course.save(update_fields=[*fields, *times])
+        if told and course.is_published:
+            CourseChange.objects.bulk_create(
+                CourseChange(
+                    course=course,
+                    kind=kind,
+                    lesson_id=lesson.pk if lesson else None,
+                    lesson_title=lesson.title if lesson else "",
+                    changed_by=by,
+                    changed_at=now,
+                )
+                for kind in told
             )
-            for kind in told
-        )
-        since = now - settings.COURSE_UPDATE_QUIET_PERIOD
-        if was_quiet and not course.updates.filter(created_at__range=(since, now)).exists():
-            _tell(course, now)
-    course.save(update_fields=[*fields, *times])
+            update.add(course, was_quiet=was_quiet)
 
 
 def tell_collected() -> int:

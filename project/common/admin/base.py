@@ -45,6 +45,10 @@ if TYPE_CHECKING:
             self, request: HttpRequest, opts: object, object_id: str
         ) -> HttpResponse: ...
 
+        def _changeform_view(
+            self, request: HttpRequest, *args: Any, **kwargs: Any
+        ) -> HttpResponse: ...
+
         def _create_formsets(
             self, request: HttpRequest, obj: M, *, change: bool
         ) -> tuple[list[Any], list[Any]]: ...
