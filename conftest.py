@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ from people.models import User
 from people.models.users import moderators_group
 from people.tests.factories import UserFactory
 from people.tokens import issue_access_token
+from project.school.current import kept
+from project.school.models import School
 from project.tests import documented
 from project.tests.emptying import quick_emptying
 from project.translations import compile_catalogues
@@ -151,6 +154,12 @@ def _documented_answers() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_school() -> None:
+    """No process has forgotten that nothing is said of the school: no test pays the query."""
+    kept.row, kept.until = School(), inf
 
 
 @pytest.fixture(autouse=True)

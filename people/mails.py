@@ -26,6 +26,7 @@ from people.one_time_links import (
     reactivation_link,
 )
 from project.mail.kinds import Letter, MailKind, Skip, render
+from project.school.current import current_school
 
 
 class AccountMail(MailKind):
@@ -101,7 +102,7 @@ class EmailChangeNoticeMail(UnprovenMail):
     name = "email_change_notice"
 
     def context(self, person: User) -> dict[str, object]:
-        is_done, email = not person.new_email, settings.SCHOOL_EMAIL
+        is_done, email = not person.new_email, current_school().email
         return {"is_done": is_done, "link": f"mailto:{email}" if is_done and email else ""}
 
 

@@ -1,7 +1,6 @@
 """Rules for what people write about themselves."""
 
 import re
-import unicodedata
 
 import phonenumbers
 from django.conf import settings
@@ -11,6 +10,7 @@ from phonenumbers import PhoneNumberFormat as PhoneForm
 
 from project.common.links import any_link
 from project.common.mailboxes import is_possible
+from project.common.texts import validate_one_line
 
 # Reserved (RFC 2606): no mail can reach it.
 ERASED_DOMAIN = "erased.invalid"
@@ -18,19 +18,12 @@ ERASED_DOMAIN = "erased.invalid"
 
 # What stands before a name with a dot and, in haste, without a space; beside initials.
 TITLES = frozenset({"Mr", "Mrs", "Ms", "Dr", "Prof", "г"})
-# They make what follows look like something else: `\u202emoc.live` is read as `evil.com`.
-TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def validate_name(value: str) -> None:
     """Refuse what nobody is called and no place: links, and more than one line. Names stand in mails
     to others."""
-    if value.splitlines() not in ([], [value]):
-        raise ValidationError(_("This must be a single line."), code="several_lines")
-    if TURNING.search(value) or any(unicodedata.category(one) == "Cc" for one in value):
-        raise ValidationError(
-            _("This text contains characters that can't be displayed."), code="control_character"
-        )
+    validate_one_line(value)
     if link := any_link(" ".join(map(_spelled_out, value.split()))):
         raise ValidationError(
             _("Links aren't allowed here: “%(link)s”."), code="contains_link", params={"link": link}

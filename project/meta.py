@@ -17,6 +17,7 @@ from people.models import User
 from project.common.api.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from project.common.api.schemas import OutputSchema
 from project.common.images import KINDS
+from project.school.current import current_school
 
 router = Router()
 
@@ -64,7 +65,7 @@ class MetaOut(OutputSchema):
 def get_meta(request: HttpRequest) -> MetaOut:
     """For whoever asks, logged in or not; the same for all."""
     return MetaOut(
-        school_name=settings.SCHOOL_NAME,
+        school_name=current_school().name,
         languages=[
             LanguageOut(code=code, name=get_language_info(code)["name_local"])
             for code, _name in settings.LANGUAGES

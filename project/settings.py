@@ -111,6 +111,7 @@ INSTALLED_APPS = [
     "simple_history",
     "import_export",
     "project",
+    "project.school",
     "project.mail",
     "project.admin_site",
     "lms",
@@ -195,6 +196,7 @@ INVITATION_LIFETIME = duration("INVITATION_LIFETIME", "7d")
 # Whose role asks for a second step at the log-in of the admin, and for how long it is not asked again.
 SECOND_FACTOR_ROLES = names("SECOND_FACTOR_ROLES", "" if DEBUG else "administrators,accountants")
 SECOND_FACTOR_PERIOD = duration("SECOND_FACTOR_PERIOD", "15m")
+OTP_TOTP_ISSUER = theme.issuer
 # A step more or less of its clock, never more.
 OTP_TOTP_SYNC = False
 
@@ -241,8 +243,9 @@ INACTIVITY_SWEEP_CRON = env.str("INACTIVITY_SWEEP_CRON", default="30 4 * * *")
 
 # --- Courses and payments -------------------------------------------------------------------
 
-# What stands on receipts, and what a buyer is told who pays in another way than online.
-SCHOOL_NAME = OTP_TOTP_ISSUER = env.str("SCHOOL_NAME", default="Parta")
+# What stands on receipts, and what a buyer is told who pays in another way than online, as long as
+# administrators don't say otherwise (project/school).
+SCHOOL_NAME = env.str("SCHOOL_NAME", default="Parta")
 SCHOOL_ADDRESS = env.str("SCHOOL_ADDRESS", default="", multiline=True)
 SCHOOL_TAX_ID = env.str("SCHOOL_TAX_ID", default="")
 SCHOOL_EMAIL = env.str("SCHOOL_EMAIL", default="")

@@ -11,8 +11,8 @@ from lms import permissions
 from lms.models import Course, Lesson
 from lms.services import authoring
 from people.models import User
+from project.common.admin.pictures import PictureField
 from project.common.admin.versions import SEEN, VersionedForm, entered, show_saved
-from project.common.images import PicturesBusy, clean_image
 
 if TYPE_CHECKING:
     from django.http import QueryDict
@@ -32,17 +32,6 @@ class PricedForm(_ModelForm):
         excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         # Rows that were dragged stand in each other's places until all of them are saved.
         return excluded | unchanged | {"position"}
-
-
-class PictureField(forms.ImageField):
-    """Takes what the API takes, and decodes nothing itself."""
-
-    def to_python(self, data: Any) -> Any:
-        upload = forms.FileField.to_python(self, data)
-        try:
-            return upload and clean_image(upload)
-        except PicturesBusy as error:
-            raise ValidationError(error.message, code=error.code) from None
 
 
 class MaterialsForm(PricedForm, VersionedForm):

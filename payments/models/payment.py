@@ -30,6 +30,7 @@ from payments.models.states import (
 from project.common.db.derived import DerivedModel
 from project.common.db.searched import SearchedField
 from project.common.money import DECIMAL_PLACES, MAX_DIGITS, shown
+from project.school.current import current_school
 
 
 class Payment(MadeAtStripe, DerivedModel):
@@ -339,13 +340,13 @@ def may_be_opened(status: str, session_url: str, expires_at: datetime | None) ->
 
 
 def instructions_for(method: str, status: str) -> str | None:
-    """Raw text of the school's settings; None where there is nothing to pay, or where Stripe's page
-    says it all."""
+    """What the school says about paying so; None where there is nothing to pay, or where Stripe's
+    page says it all."""
     if status != PaymentStatus.PENDING or method == PaymentMethod.STRIPE:
         return None
+    school = current_school()
     is_cash = method == PaymentMethod.CASH
-    text = settings.PAYMENT_INSTRUCTIONS_CASH if is_cash else settings.PAYMENT_INSTRUCTIONS_TRANSFER
-    return text.strip() or None
+    return (school.cash_instructions.strip() if is_cash else school.how_to_transfer) or None
 
 
 def receipt_address(status: str, token: uuid.UUID) -> str | None:

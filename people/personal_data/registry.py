@@ -164,6 +164,13 @@ REGISTRY = (
         model="mail.MailServer",
         nothing={OWN: "failures retry_at failing_since error sender sender_until"},
     ),
+    Table(
+        model="school.School",
+        nothing={
+            "what the school says of itself": "name logo colour email phone address tax_id time_zone"
+            " daily_mail_hour sender_name cash_instructions transfer_instructions bank_details"
+        },
+    ),
     # Courses
     Table(
         model="lms.Subscription",

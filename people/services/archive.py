@@ -5,7 +5,6 @@ from itertools import chain
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import F, FileField
 from django.utils import timezone
@@ -18,6 +17,7 @@ from people.models import User
 from people.personal_data.fates import Table
 from people.personal_data.log import entries_about
 from people.personal_data.registry import REGISTRY
+from project.school.current import current_school
 
 # Rows that are in memory at once.
 PAGE = 2000
@@ -39,7 +39,7 @@ def _read_me(tables: list[Table]) -> str:
     intro = _(
         "All that %(school)s keeps about you, as of %(date)s. Each file is a list in JSON, which any "
         "text editor opens; the pictures are in their own folder."
-    ) % {"school": settings.SCHOOL_NAME, "date": f"{timezone.localtime():%Y-%m-%d %H:%M %Z}"}
+    ) % {"school": current_school().name, "date": f"{timezone.localtime():%Y-%m-%d %H:%M %Z}"}
     lines = (f"{table.file}.json: {_title(table)}" for table in tables)
     return "\n".join([intro, "", *lines, ""])
 

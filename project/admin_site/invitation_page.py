@@ -1,6 +1,5 @@
 """The page that an invitation leads to: its person chooses a password of their own."""
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -20,7 +19,7 @@ from project.admin_site.mail_links import (
     succeeds,
     use_link,
 )
-from project.mail.kinds import seller
+from project.school.current import current_school
 
 
 @never_cache
@@ -46,7 +45,7 @@ def accept(request: HttpRequest) -> HttpResponse:
         return _bad(request, None)
     roles = ", ".join(title_of(role) for role in invitation.roles.order_by("pk"))
     known = {"form": form, "invitation": invitation, "roles": roles}
-    return show(request, "invitation", _("Welcome to %s") % settings.SCHOOL_NAME, known)
+    return show(request, "invitation", _("Welcome to %s") % current_school().name, known)
 
 
 def _bad(request: HttpRequest, invitation: Invitation | None) -> HttpResponse:
@@ -65,12 +64,12 @@ def _whom_to_ask(invitation: Invitation | None) -> str:
     by = invitation.invited_by if invitation else None
     if by is not None and by.is_active:
         return f"{by} ({by.email})" if str(by) != by.email else by.email
-    school: str = settings.SCHOOL_EMAIL or settings.SCHOOL_NAME
-    return _("an administrator of the school (%s)") % school
+    school = current_school()
+    return _("an administrator of the school (%s)") % (school.email or school.name)
 
 
 @never_cache
 @require_safe
 def done(request: HttpRequest) -> HttpResponse:
-    known = {"staff": "staff" in request.GET, "school": seller()}
+    known = {"staff": "staff" in request.GET, "school": current_school()}
     return show(request, "invitation_done", _("Your password is set"), known)

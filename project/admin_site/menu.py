@@ -46,6 +46,7 @@ MENU: "tuple[tuple[StrOrPromise, dict[str, str]], ...]" = (
             "mail.Delivery": "forward_to_inbox",
         },
     ),
+    (gettext_lazy("Settings"), {"school.School": "storefront"}),
 )
 
 

@@ -4,6 +4,14 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+
+def issuer(device: object) -> str:
+    """Whose codes these are, in the app that shows them."""
+    from project.school.current import current_school  # noqa: PLC0415
+
+    return current_school().name
+
+
 # Teal on slate, ours.
 UNFOLD: dict[str, object] = {
     "SITE_TITLE": "Parta",

@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from functools import partial
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urljoin
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
+from django.core.files.storage import default_storage
 from django.db import models, transaction
 from django.db.models.fields.files import FieldFile, FileField
 from django.utils.deconstruct import deconstructible
@@ -64,7 +66,8 @@ class Sizes(NamedTuple):
 
 PREVIEW = Sizes(1600, 480)
 AVATAR = Sizes(512, 96, is_square=True)
-FOLDERS = {"avatars": AVATAR}
+LOGO = Sizes(640, 160)
+FOLDERS = {"avatars": AVATAR, "logos": LOGO}
 
 
 class Picture(_BytesFile):
@@ -91,6 +94,11 @@ def stored_picture(name: str) -> StoredPicture | None:
     has_thumbnail = max(width, height) > sizes_in(name).thumbnail
     thumbnail = f"{name[: match.start()]}-thumbnail.webp" if has_thumbnail else name
     return StoredPicture(width, height, thumbnail)
+
+
+def address_of(name: str) -> str:
+    """Where a stored picture is read, for mails and other sites."""
+    return urljoin(f"{settings.SITE_URL}/", default_storage.url(name))
 
 
 def sizes_in(name: str) -> Sizes:

@@ -15,6 +15,8 @@ from django.db.models import Model, QuerySet
 from django.template.loader import render_to_string, select_template
 from django.utils import translation
 
+from project.school.current import current_school
+
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
@@ -110,23 +112,18 @@ def label_of(name: str) -> str:
     return str(kind.label) or name if kind else name
 
 
-def seller() -> dict[str, str]:
-    """The school, as receipts and mails name it."""
-    return {
-        "name": settings.SCHOOL_NAME,
-        "address": settings.SCHOOL_ADDRESS,
-        "tax_id": settings.SCHOOL_TAX_ID,
-        "email": settings.SCHOOL_EMAIL,
-    }
-
-
 def render(template: str, language: str, context: Mapping[str, object]) -> Letter:
     """Render `templates/mail/<template>.subject.txt` and `.txt` in the language.
 
     The HTML part is made of the same `.txt`, so that both say the same; a mail that needs other HTML
     has an `.html` as well. Both extend `base`, and a `link` in the context is where the button leads.
     """
-    known = {"school": seller(), "site": settings.FRONTEND_URL, **context, "language": language}
+    known = {
+        "school": current_school(),
+        "site": settings.FRONTEND_URL,
+        **context,
+        "language": language,
+    }
     name = f"mail/{template}"
     with translation.override(language):
         subject = " ".join(render_to_string(f"{name}.subject.txt", known).split())

@@ -81,6 +81,7 @@ ELSEWHERE = {
         "refused_at": "the history below",
     },
     "payments.Finding": {"params": "detail_shown"},
+    "school.School": {},
     "payments.Dispute": {
         "amount": "amount_shown",
         "currency": "amount_shown",

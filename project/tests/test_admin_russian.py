@@ -25,9 +25,12 @@ from people.tests.test_second_factor import CODE, CODES, REMOVE, SET_UP, give_de
 from people.tokens import issue_pair
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 from project.mail.services import send_to_audience, send_to_one
+from project.school.admin import AREAS
+from project.school.tests.factories import SchoolFactory
 
 # Names, codes and what the test itself wrote: addresses, the group, the video.
 ALLOWED = re.compile(
+    rf"({'|'.join(AREAS)})/\S+|"
     r"Google Authenticator, Aegis|1Password|https://\S+|/media/\S+|\S+@\S+|\w*\*+|E-mail|[a-z]+(?:[._][a-z-]+)+"
     r"|\b(Parta|English|en|ru|API|RUB|Stripe|JPEG|PNG|WebP|Ctrl|esc|UTC|cron|csv|xlsx)\b"
 )
@@ -138,6 +141,7 @@ def world(moderators, administrator):
         "role": role,
         "kept": UserFactory.create(first_name="Лев", kept_at=now, kept_reason="В отпуске"),
         "newcomer": UserFactory.create(first_name="Вера", email_confirmed_at=None),
+        "school": SchoolFactory.create(name="Дуб"),
         "mailing": mailing,
         "delivery": delivery,
         "failed": mailing.deliveries.get(status=DeliveryStatus.PARKED),
@@ -215,6 +219,7 @@ PAGES = {
     "people_role_change": "role",
     "people_role_add_members": "role",
     "people_role_remove_members": "role",
+    "school_school_change": "school",
     "mail_mailing_changelist": None,
     "mail_mailing_change": "mailing",
     "mail_mailing_try_again": "mailing",

@@ -22,6 +22,7 @@ from people.tests.test_second_factor import give_device
 from people.tokens import issue_pair
 from project.mail.models import DeliveryStatus
 from project.mail.services import send_to_one
+from project.school.tests.factories import SchoolFactory
 
 # Whoever is not of the staff is sent to the log-in.
 STAFF_ROLES = ("moderator", "support", "administrator")
@@ -138,6 +139,12 @@ TABLE = {
         for model in ("mailing", "delivery")
         for name in ("changelist", "add", "change", "delete", "history")
     },
+    "app_list:school": (404, 404, 200),
+    "school_school_changelist": (403, 403, 302),  # to the only row
+    "school_school_add": NOBODY,
+    "school_school_change": ADMINISTRATOR,
+    "school_school_delete": NOBODY,
+    "school_school_history": ADMINISTRATOR,
     "mail_mailing_try_again": ADMINISTRATOR,
     "mail_delivery_try_again": ADMINISTRATOR,
     "mail_delivery_send_again": ADMINISTRATOR,
@@ -164,6 +171,7 @@ SUBJECTS = {
     **{f"django_q_{model}": model for model in ("ormq", "success", "failure", "schedule")},
     "mail_mailing": "mailing",
     "mail_delivery": "delivery",
+    "school_school": "school",
 }
 GROUPS = {"people_role": "group", "auth_user": "person"}
 
@@ -239,6 +247,7 @@ def address(moderators, administrator):
         "mailing": mailing,
         "delivery": mailing.deliveries.get(),
         "unsure": unsure.deliveries.get(),
+        "school": SchoolFactory.create(),
         "finding": FindingFactory.create(
             kind=FindingKind.PAID_WITHOUT_ACCESS, reference="payment:1"
         ),

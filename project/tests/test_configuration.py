@@ -76,7 +76,7 @@ waiting_for_a_language = {"UNFOLD", "LANGUAGES"}
 print(json.dumps({
     name: repr(value)
     for name, value in vars(read).items()
-    if name.isupper() and name not in waiting_for_a_language
+    if name.isupper() and name not in waiting_for_a_language and not callable(value)
 }))
 """
     command = [sys.executable, "-c", code]

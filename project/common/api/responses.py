@@ -5,10 +5,7 @@ from functools import lru_cache, wraps
 from hashlib import blake2b
 from time import time
 from typing import Annotated, Any, cast
-from urllib.parse import urljoin
 
-from django.conf import settings
-from django.core.files.storage import default_storage
 from django.db.models.fields.files import FieldFile
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import parse_etags
@@ -21,7 +18,7 @@ from ninja.utils import contribute_operation_callback
 from orjson import OPT_UTC_Z, dumps
 
 from project.common.api.problems import problem
-from project.common.images import stored_picture
+from project.common.images import address_of, stored_picture
 from project.common.versions import Expected
 
 # Seconds.
@@ -41,12 +38,8 @@ def _shown(name: str, period: int) -> dict[str, str | int] | None:
     rest of a lesson. Addresses that a storage signs end after an hour."""
     if (stored := stored_picture(name)) is None:
         return None
-    url, thumbnail = (
-        urljoin(f"{settings.SITE_URL}/", default_storage.url(each))
-        for each in (name, stored.thumbnail)
-    )
     size = {"width": stored.width, "height": stored.height}
-    return {"url": url, **size, "thumbnail": thumbnail}
+    return {"url": address_of(name), **size, "thumbnail": address_of(stored.thumbnail)}
 
 
 class JSONRenderer(BaseRenderer):

@@ -108,13 +108,13 @@ class PictureOut(OutputSchema):
     """A picture in WebP. Its addresses never lead to another one: they may be kept for ever."""
 
     url: str = Field(
-        description="At most 1600 pixels wide and high; an avatar: 512, square.",
+        description="At most 1600 pixels wide and high; an avatar: 512, square; a logo: 640.",
         examples=["https://school.example/media/courses/0f9a6c2d7b314e58-1600x1200.webp"],
     )
     width: int = Field(ge=1, examples=[1600])
     height: int = Field(ge=1, examples=[1200])
     thumbnail: str = Field(
-        description="At most 480 pixels wide and high; of an avatar 96.",
+        description="At most 480 pixels wide and high; of an avatar 96, of a logo 160.",
         examples=["https://school.example/media/courses/0f9a6c2d7b314e58-thumbnail.webp"],
     )
 

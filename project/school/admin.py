@@ -1,0 +1,156 @@
+"""The page of the school's settings, for administrators."""
+
+from typing import Any, override
+from zoneinfo import available_timezones
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import (
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+)
+
+from project.common.admin.pictures import PictureField
+from project.common.admin.versions import VersionedAdmin, VersionedForm
+from project.common.images import LOGO
+from project.school.current import in_effect
+from project.school.models import School
+from project.school.services import update_school
+
+# Where people live; the other names are older ones of the same zones, or those of machines.
+AREAS = (
+    "Africa",
+    "America",
+    "Antarctica",
+    "Arctic",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
+    "Pacific",
+)
+
+
+def _time_zones() -> list[tuple[str, str]]:
+    zones = available_timezones()
+    names = ["UTC", *sorted(name for name in zones if name.partition("/")[0] in AREAS)]
+    default = _("Default: %s") % settings.TIME_ZONE
+    return [("", default), *((name, name) for name in names)]
+
+
+class LogoField(PictureField):
+    sizes = LOGO
+
+
+class SchoolForm(VersionedForm):
+    time_zone = forms.ChoiceField(
+        label=gettext_lazy("time zone"),
+        choices=_time_zones,
+        required=False,
+        widget=UnfoldAdminSelect2Widget,
+        help_text=gettext_lazy(
+            "In which times are shown and typed in the admin, and written in emails and receipts."
+        ),
+    )
+    daily_mail_hour = forms.TypedChoiceField(
+        label=gettext_lazy("hour of the daily email"),
+        coerce=int,
+        choices=[(hour, f"{hour}:00") for hour in range(24)],
+        widget=UnfoldAdminSelectWidget,
+        help_text=gettext_lazy("In the school’s time zone."),
+    )
+
+    class Meta:
+        field_classes = {"logo": LogoField}
+        help_texts = {
+            "name": gettext_lazy("In emails, on receipts, and wherever people log in."),
+            "logo": gettext_lazy("JPEG, PNG or WebP, up to 5 MiB."),
+            "colour": gettext_lazy("Of buttons in emails, for example."),
+            "email": gettext_lazy("Where people can ask; it stands in emails and on receipts."),
+            "sender_name": gettext_lazy("Stands beside the address that emails come from."),
+            "transfer_instructions": gettext_lazy(
+                "A buyer sees this, and below it the bank details, until the payment is confirmed."
+            ),
+            "cash_instructions": gettext_lazy("A buyer sees this until the payment is confirmed."),
+        }
+        widgets = {
+            name: UnfoldAdminTextareaWidget(attrs={"rows": 4})
+            for name in ("address", "cash_instructions", "transfer_instructions", "bank_details")
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """An empty field shows what is in effect as long as it is empty."""
+        super().__init__(*args, **kwargs)
+        default = in_effect(School())
+        for name in self.fields.keys() - {"logo", "time_zone", "daily_mail_hour"}:
+            self.fields[name].widget.attrs["placeholder"] = getattr(default, name)
+
+
+@admin.register(School)
+class SchoolAdmin(VersionedAdmin[School]):
+    """There is one, so there is no list of them."""
+
+    form = SchoolForm
+    fieldsets = (
+        (None, {"fields": (("name", "logo"), ("colour", "sender_name"))}),
+        (
+            gettext_lazy("Contact"),
+            {"fields": (("email", "phone"), ("address", "tax_id"))},
+        ),
+        (
+            gettext_lazy("Payments that staff confirm"),
+            {"fields": ("cash_instructions", ("transfer_instructions", "bank_details"))},
+        ),
+        (gettext_lazy("Time"), {"fields": (("time_zone", "daily_mail_hour"),)}),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: School | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: School | None = None) -> bool:
+        return request.user.is_active and request.user.is_superuser
+
+    def has_view_permission(self, request: HttpRequest, obj: School | None = None) -> bool:
+        return self.has_change_permission(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_change_permission(request)
+
+    @override
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        return HttpResponseRedirect(self.url("change", 1))
+
+    @override
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> School | None:
+        """Before it was saved for the first time there is no row."""
+        if object_id != "1":
+            return None
+        return School.objects.filter(pk=1).first() or School(pk=1)
+
+    @override
+    def version_of(self, row: School) -> str:
+        return row.version
+
+    @override
+    def save_model(self, request: HttpRequest, obj: School, form: SchoolForm, change: bool) -> None:
+        changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        if "logo" in changes:  # False says that there is to be none
+            changes["logo"] = changes["logo"] or None
+        saved = update_school(changes=changes, expected=form.expected)
+        vars(obj).update(vars(saved))
