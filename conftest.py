@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database-only", action="store_true", help="leave out what says nothing of the database"
     )
+    parser.addoption("--mail-pictures", metavar="FOLDER", help="keep pictures of all mails there")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -116,7 +116,8 @@ def render(template: str, language: str, context: Mapping[str, object]) -> Lette
     """Render `templates/mail/<template>.subject.txt` and `.txt` in the language.
 
     The HTML part is made of the same `.txt`, so that both say the same; a mail that needs other HTML
-    has an `.html` as well. Both extend `base`, and a `link` in the context is where the button leads.
+    has an `.html` as well. Both extend `base`, and in the context `link` is where the button leads,
+    `author` the name of the person who writes, if it is not the school.
     """
     known = {
         "school": current_school(),
