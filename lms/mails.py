@@ -3,6 +3,7 @@ that says that staff gave access."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache
 from urllib.parse import unquote
 from uuid import UUID
@@ -16,8 +17,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from lms.models import Access, ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
+from lms.models.updates import PRICES
 from people.models import User
 from project.common.frontend import course_page, lesson_page
+from project.common.money import shown
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Skip, render
 
 # A mail that tells more is not read; the rest is counted.
@@ -33,11 +36,22 @@ GIVEN = "access_given"
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that changed: what, its title, and where to look at it (empty: it is gone)."""
+    """One thing that changed: what, its title, and where to look at it (empty: it is gone). Of a name
+    `old` is the one before; of a price there are both."""
 
     kind: ChangeKind
     title: str
     link: str
+    old: str = ""
+    price: tuple[Decimal | None, Decimal | None] | None = None
+
+    @property
+    def prices(self) -> list[str]:
+        """The old price and the new one, as the present language writes them."""
+        return [
+            str(_("not sold on its own")) if one is None else shown(one, settings.CURRENCY)
+            for one in self.price or ()
+        ]
 
 
 class CourseUpdateMail(MailKind):
@@ -69,9 +83,7 @@ class LettersOfUpdate:
     def __init__(self, update: CourseUpdate) -> None:
         self.course = update.course
         self.changes = list(update.changes.order_by("id")[:CHANGES])
-        self.lessons = Lesson.objects.only("pk", "title").in_bulk(
-            {change.lesson_id for change in self.changes if change.lesson_id}
-        )
+        self.lessons = lessons_of(self.course, self.changes)
         self.authors = {change.changed_by_id for change in self.changes}
         self.letter = cache(self._render)
         self.link = unsubscribe_url("{token}")
@@ -84,18 +96,19 @@ class LettersOfUpdate:
         token = unsubscribe_token(person, self.course.pk)
         author = person.pk if person.pk in self.authors else None
         letter = self.letter(person.language, author)
-        if letter is None:
-            return Skip(gettext_noop("made the change"))
+        if isinstance(letter, Skip):
+            return letter
         return replace(letter, unsubscribe_url=self.link.replace("{token}", token))
 
-    def _render(self, language: str, author: int | None) -> Letter | None:
-        """None if all changes are the author's own."""
+    def _render(self, language: str, author: int | None) -> Letter | Skip:
         changes = [
             change for change in self.changes if author is None or change.changed_by_id != author
         ]
         if not changes:
-            return None
+            return Skip(gettext_noop("made the change"))
         lines = lines_of(self.course, changes, self.lessons)
+        if not lines:
+            return Skip(gettext_noop("the change was undone"))
         context = {
             "course": self.course,
             "title": Truncator(self.course.title).chars(80),
@@ -137,9 +150,11 @@ def _letter_about(access: Access | None, person: User) -> Letter | Skip:
 def lines_of(
     course: Course, changes: Sequence[CourseChange], lessons: Mapping[int, Lesson]
 ) -> list[Line]:
-    """Say each thing once, in the order in which it happened first; a lesson by its present title.
+    """Say each thing once, in the order in which it happened first; names and prices as they are now,
+    with those of before.
 
-    What came and went meanwhile is not told, and of a new or a removed lesson only that.
+    What came and went meanwhile, or is as it was, is not told, and of a new or a removed lesson only
+    that.
     """
     firsts: dict[int | None, dict[ChangeKind, CourseChange]] = {}
     for change in changes:
@@ -151,14 +166,39 @@ def lines_of(
             continue
         told = came_or_went or found.keys()
         for kind in [kind for kind in ChangeKind if kind in told]:
-            if lesson_id is None:
-                lines.append(Line(kind, "", course_page(course.pk)))
-                continue
-            lesson = lessons.get(lesson_id)
-            gone = kind == ChangeKind.LESSON_REMOVED or lesson is None
-            title = lesson.title if lesson else found[kind].lesson_title
-            lines.append(Line(kind, title, "" if gone else lesson_page(course.pk, lesson_id)))
+            subject = course if lesson_id is None else lessons.get(lesson_id)
+            if not _is_undone(found[kind], subject):
+                lines.append(_line(course, subject, found[kind]))
     return lines
+
+
+def _is_undone(change: CourseChange, subject: Course | Lesson | None) -> bool:
+    """Whether what changed is as it was; a price, also if the lesson is gone (None)."""
+    if change.kind in PRICES:
+        return subject is None or subject.price == change.old_price
+    return bool(change.old_title) and subject is not None and subject.title == change.old_title
+
+
+def _line(course: Course, subject: Course | Lesson | None, change: CourseChange) -> Line:
+    kind, old = ChangeKind(change.kind), change.old_title
+    price = (change.old_price, subject.price) if subject and kind in PRICES else None
+    if isinstance(subject, Course):
+        return Line(kind, subject.title if old else "", course_page(course.pk), old, price)
+    gone = kind == ChangeKind.LESSON_REMOVED or subject is None
+    title = subject.title if subject else change.lesson_title
+    link = "" if gone else lesson_page(course.pk, change.lesson_id or 0)
+    return Line(kind, title, link, old, price)
+
+
+def lessons_of(course: Course, changes: Iterable[CourseChange]) -> dict[int, Lesson]:
+    """The lessons of changes that are still in the course."""
+    keys = {change.lesson_id for change in changes if change.lesson_id}
+    return course.lessons.only("pk", "title", "price", "course").in_bulk(keys)
+
+
+def lines_about(course: Course, changes: Sequence[CourseChange]) -> list[Line]:
+    """What these changes of the course come to, to somebody who made none of them."""
+    return lines_of(course, changes, lessons_of(course, changes))
 
 
 def _signer() -> Signer:

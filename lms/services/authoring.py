@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import ChangeKind, Course, Lesson
 from lms.models.visibility import KeepingQuerySet, protect_or_set_null
 from lms.services.ordering import close_gaps, move_lesson
-from lms.services.updates import save_course
+from lms.services.updates import Told, save_course
 from lms.validators import normalize_video_url
 from people.models import User
 from project.common.errors import Conflict
@@ -31,14 +31,18 @@ class LessonKept(Conflict):
     message = _("Someone has paid for this lesson or its course, so it can't be moved to another.")
 
 
-# What subscribers are told of; prices, order and pictures are not materials.
-COURSE_MATERIALS = {"title": ChangeKind.COURSE_RENAMED, "description": ChangeKind.COURSE_TEXT}
-LESSON_MATERIALS = {
+# What subscribers are told of. Order and pictures are not materials.
+COURSE_TOLD = {
+    "title": ChangeKind.COURSE_RENAMED,
+    "description": ChangeKind.COURSE_TEXT,
+    "price": ChangeKind.COURSE_PRICE,
+}
+LESSON_TOLD = {
     "title": ChangeKind.LESSON_RENAMED,
     "description": ChangeKind.LESSON_TEXT,
     "video_url": ChangeKind.VIDEO_REPLACED,
+    "price": ChangeKind.LESSON_PRICE,
 }
-MATERIALS = COURSE_MATERIALS.keys() | LESSON_MATERIALS.keys()
 
 
 @transaction.atomic
@@ -70,8 +74,8 @@ def update_course(
     course.changed_by = by
     changed = _apply(course, changes)
     if changed:
-        told = [kind for field, kind in COURSE_MATERIALS.items() if notify and field in changed]
-        save_course(course=course, by=by, fields=changed, told=told)
+        told = told_of(COURSE_TOLD, changed) if notify else {}
+        save_course(course=course, by=by, fields=[*changed], told=told)
     return course
 
 
@@ -106,7 +110,7 @@ def create_lesson(
     lesson.clean_fields(exclude={"course"})
     lesson.save()
     move_lesson(lesson, to=place)
-    told = [ChangeKind.LESSON_ADDED] if notify else []
+    told = {ChangeKind.LESSON_ADDED: None} if notify else {}
     save_course(course=course, by=by, told=told, lesson=lesson)
     return lesson
 
@@ -157,14 +161,14 @@ def update_lesson(
             for course in courses.values():
                 close_gaps(course)
             move_lesson(lesson, to=place)
-        told = [kind for field, kind in LESSON_MATERIALS.items() if field in changed]
+        told = told_of(LESSON_TOLD, changed)
         for course in courses.values():
             # A lesson that moved is gone from one course and new in the other.
             if course.pk != lesson.course_id:
-                told = [ChangeKind.LESSON_REMOVED]
+                told = {ChangeKind.LESSON_REMOVED: None}
             elif is_moved:
-                told = [ChangeKind.LESSON_ADDED]
-            save_course(course=course, by=by, told=told if notify else [], lesson=lesson)
+                told = {ChangeKind.LESSON_ADDED: None}
+            save_course(course=course, by=by, told=told if notify else {}, lesson=lesson)
     return lesson
 
 
@@ -185,7 +189,7 @@ def delete_lesson(
     discard_file(lesson.preview)
     course = courses[lesson.course_id]
     close_gaps(course)
-    told = [ChangeKind.LESSON_REMOVED] if notify else []
+    told = {ChangeKind.LESSON_REMOVED: None} if notify else {}
     save_course(course=course, by=by, told=told, lesson=removed)
 
 
@@ -269,13 +273,18 @@ def _normalized(fields: Mapping[str, object]) -> dict[str, object]:
     return fields
 
 
-def _apply(subject: Course | Lesson, changes: Mapping[str, object]) -> list[str]:
-    """Set what differs and check it; return the names of the changed fields."""
-    changed = []
+def _apply(subject: Course | Lesson, changes: Mapping[str, object]) -> dict[str, object]:
+    """Set what differs and check it; return the changed fields with the values that they had."""
+    changed = {}
     for name, value in changes.items():
         if getattr(subject, name) != value:
+            changed[name] = getattr(subject, name)
             setattr(subject, name, value)
-            changed.append(name)
     fields = {field.name for field in subject._meta.get_fields()}
-    subject.clean_fields(exclude=fields - set(changed))
+    subject.clean_fields(exclude=fields - changed.keys())
     return changed
+
+
+def told_of(kinds: Mapping[str, ChangeKind], changed: Mapping[str, object]) -> Told:
+    """What of the changed fields subscribers are told of."""
+    return {kind: changed[field] for field, kind in kinds.items() if field in changed}

@@ -6,27 +6,34 @@ otherwise it is collected. Collected changes go out in one mail as soon as the c
 for more than the period. So a course sends at most one mail per period, and each recorded change goes
 out with exactly one.
 
+Prices are no materials: a change of one sends no mail and starts no period, but is collected, and told by
+the next mail about the course.
+
 A draft sends nothing: its changes start the quiet period but are not recorded. Changes that were
 collected when a course was unpublished wait, and go out if it is published again; with the course
 they are deleted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from lms.mails import lines_about
 from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson
-from lms.models.updates import courses_to_tell
+from lms.models.updates import PRICES, courses_to_tell
 from people.models import User
 from project.common.versions import now_after
 from project.mail.services import send_to_audience
 
 MAIL = "course_update"
+# What is told, and what was there before.
+type Told = Mapping[ChangeKind, object]
 # Courses whose collected changes one task sends off.
 COURSES_AT_ONCE = 200
 # By how much the clocks of two hosts may differ.
@@ -38,13 +45,9 @@ class Update:
 
     def __init__(self) -> None:
         self.courses: dict[int, Course] = {}
-        # Those that had been quiet before the first change.
+        # Those that had been quiet before the first change, and those that were drafts.
         self.quiet: set[int] = set()
-
-    def add(self, course: Course, *, was_quiet: bool) -> None:
-        if was_quiet and course.pk not in self.courses:
-            self.quiet.add(course.pk)
-        self.courses[course.pk] = course
+        self.drafts: set[int] = set()
 
     def tell(self) -> None:
         """Send off what is due at once; the rest is collected."""
@@ -81,7 +84,7 @@ def save_course(
     course: Course,
     by: User,
     fields: Sequence[str] = (),
-    told: Sequence[ChangeKind] = (),
+    told: Told = MappingProxyType({}),
     lesson: Lesson | None = None,
 ) -> None:
     """Save the given fields of a course and the time of its change, and write down what
@@ -95,24 +98,26 @@ def save_course(
     was_quiet = now - course.materials_updated_at > settings.COURSE_UPDATE_QUIET_PERIOD
     course.updated_at = now_after(course.updated_at)
     times = ["updated_at"]
-    if told:
+    is_update = bool(told.keys() - PRICES)
+    if is_update:
         course.materials_updated_at = now
         times.append("materials_updated_at")
     with one_update() as update:
         course.save(update_fields=[*fields, *times])
-        if told and course.is_published:
-            CourseChange.objects.bulk_create(
-                CourseChange(
-                    course=course,
-                    kind=kind,
-                    lesson_id=lesson.pk if lesson else None,
-                    lesson_title=lesson.title if lesson else "",
-                    changed_by=by,
-                    changed_at=now,
-                )
-                for kind in told
-            )
-            update.add(course, was_quiet=was_quiet)
+        if "is_published" in fields:
+            update.drafts.add(course.pk)
+        # Of a draft nobody knew what was there before.
+        was_draft = course.pk in update.drafts
+        changes = [
+            CourseChange.of(course, kind, None if was_draft else before, lesson, by=by, at=now)
+            for kind, before in told.items()
+            if not (was_draft and kind in PRICES)
+        ]
+        if changes and course.is_published:
+            CourseChange.objects.bulk_create(changes)
+            update.courses[course.pk] = course
+            if was_quiet and is_update:
+                update.quiet.add(course.pk)
 
 
 def tell_collected() -> int:
@@ -131,16 +136,21 @@ def tell_collected() -> int:
             Course.objects.select_for_update().filter(pk=course_id).first()
             # Asked again under the lock: somebody may have changed the course, or told of it.
             course = courses_to_tell(at=at).filter(pk=course_id).first()
-            if course is not None:
+            if course is None:
+                continue
+            if lines_about(course, list(course.changes.collected())):
                 _tell(course, at)
                 told += 1
+            else:
+                # All of it was undone.
+                course.changes.collected().delete()
     return told
 
 
 def collected_go_out_at(course: Course) -> datetime | None:
     """When the changes that wait will be told, if nobody changes the course again; None if none
     waits: what was changed last went off at once, or sends nothing."""
-    if not course.changes.filter(update=None).exists():
+    if not course.changes.collected().of_materials().exists():
         return None
     last = Course.objects.values_list("materials_updated_at", flat=True).get(pk=course.pk)
     return last + settings.COURSE_UPDATE_QUIET_PERIOD
@@ -149,5 +159,5 @@ def collected_go_out_at(course: Course) -> datetime | None:
 def _tell(course: Course, at: datetime) -> None:
     """Put all that was collected into one mail; nothing at all if nobody subscribed."""
     update = CourseUpdate.objects.create(course=course, created_at=at)
-    course.changes.filter(update=None).update(update=update)
+    course.changes.collected().update(update=update)
     send_to_audience(MAIL, update.pk, title=course.title)

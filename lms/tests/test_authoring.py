@@ -84,11 +84,16 @@ def told() -> list[tuple[int, str, int | None]]:
 
 # --- What is told of ------------------------------------------------------------------------------
 
-COURSE_KINDS = {"title": ChangeKind.COURSE_RENAMED, "description": ChangeKind.COURSE_TEXT}
+COURSE_KINDS = {
+    "title": ChangeKind.COURSE_RENAMED,
+    "description": ChangeKind.COURSE_TEXT,
+    "price": ChangeKind.COURSE_PRICE,
+}
 LESSON_KINDS = {
     "title": ChangeKind.LESSON_RENAMED,
     "description": ChangeKind.LESSON_TEXT,
     "video_url": ChangeKind.VIDEO_REPLACED,
+    "price": ChangeKind.LESSON_PRICE,
 }
 COURSE_CHANGES = {
     "title": "New",
@@ -117,7 +122,7 @@ def test_a_field_of_a_course_is_changed_and_told_of(
     course.refresh_from_db()
     assert getattr(course, field) == getattr(returned, field) == COURSE_CHANGES[field]
     assert course.updated_at == NOW
-    assert course.materials_updated_at == (NOW if kinds else LONG_AGO)
+    assert course.materials_updated_at == (LONG_AGO if field == "price" or not kinds else NOW)
     assert course.history.first().history_user == moderator
     nothing_else_changes(course)
 
@@ -135,7 +140,7 @@ def test_a_field_of_a_lesson_is_changed_and_told_of(
     lesson.refresh_from_db()
     assert getattr(lesson, field) == getattr(returned, field) == LESSON_CHANGES[field]
     assert lesson.updated_at == course.updated_at == NOW
-    assert course.materials_updated_at == (NOW if kinds else LONG_AGO)
+    assert course.materials_updated_at == (LONG_AGO if field == "price" or not kinds else NOW)
     assert lesson.history.first().history_user == moderator
     nothing_else_changes(course, lesson)
 

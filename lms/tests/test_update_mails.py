@@ -1,5 +1,6 @@
 """What the mail about a changed course says, to whom."""
 
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,9 +8,11 @@ import pytest
 
 from lms.mails import Line, lines_of, subscription_of, unsubscribe_token
 from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
-from lms.tests.factories import CourseFactory, SubscriptionFactory
+from lms.services import authoring
+from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from people.models import BlockReason
 from people.tests.factories import UserFactory
+from project.common.frontend import lesson_page
 from project.mail.kinds import Letter, Skip, mail_kind
 
 COURSE, LESSON = "https://school.example/courses/1", "https://school.example/learn/1"
@@ -161,3 +164,125 @@ def test_all_lines_fit_into_a_mail_of_fifty(update, learner):
     [lines] = letters(update, learner)
     assert len(lines) == 50
     assert lines[-1] == "Lesson description changed: Lesson 49"
+
+
+# --- Old and new ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lesson(course):
+    return LessonFactory.create(course=course, title="Flour", price=None)
+
+
+@pytest.fixture
+def reader(course):
+    return SubscriptionFactory.create(course=course).user
+
+
+def collected(course: Course) -> CourseUpdate:
+    """An update with all that waits."""
+    update = CourseUpdate.objects.create(course=course)
+    course.changes.filter(update=None).update(update=update)
+    return update
+
+
+def edit(subject: Any, by: Any = None, **changes: Any) -> None:
+    if isinstance(subject, Lesson):
+        owner = subject.course.owner
+        authoring.update_lesson(lesson=subject, changes=changes, by=by or owner)
+    else:
+        authoring.update_course(course=subject, changes=changes, by=by or subject.owner)
+
+
+def test_names_and_prices_are_told_with_those_of_before(course, lesson, reader, settings):
+    settings.CURRENCY = "RUB"
+    edit(course, title="Rolls", price=Decimal("1990.5"))
+    edit(lesson, title="Rye <flour>", price=Decimal(0))
+    edit(course, title="Buns")
+    update = collected(course)
+    [lines] = letters(update, reader)
+    assert lines == [
+        "Course renamed: Bread → Buns",
+        "Price of the course changed: 0.00\N{NO-BREAK SPACE}RUB → 1,990.50\N{NO-BREAK SPACE}RUB",
+        "Lesson renamed: Flour → Rye <flour>",
+        "Price of a lesson changed: Rye <flour>: not sold on its own → 0.00\N{NO-BREAK SPACE}RUB",
+    ]  # fmt: skip
+    reader.language = "ru"
+    [letter] = mail_kind("course_update").write(update.pk, [reader]).values()
+    assert isinstance(letter, Letter)
+    page = lesson_page(course.pk, lesson.pk)
+    assert (
+        "0,00\N{NO-BREAK SPACE}RUB → 1\N{NO-BREAK SPACE}990,50\N{NO-BREAK SPACE}RUB" in letter.text
+    )
+    assert f'Flour → <a href="{page}"' in letter.html
+    assert "Rye &lt;flour&gt;</a>" in letter.html
+    assert f"\n  {page}\n" in letter.text
+
+
+@pytest.mark.parametrize("by", ["the same", "another"])
+def test_what_ends_as_it_began_is_not_told(course, lesson, reader, moderator, by):
+    second = moderator if by == "another" else None
+    edit(course, title="Rolls", price=5)
+    edit(course, second, title="Bread", price=0)
+    edit(lesson, title="Oats", price=5)
+    edit(lesson, second, title="Flour", price=None)
+    edit(lesson, video_url="")
+    assert letters(collected(course), reader) == [["Video replaced: Flour"]]
+
+
+def test_nobody_is_mailed_if_all_was_undone_when_the_worker_comes_to_it(course, reader):
+    edit(course, title="Rolls")
+    update = collected(course)
+    edit(course, title="Bread")
+    assert letters(update, reader) == ["the change was undone"]
+
+
+def test_who_changed_something_back_hears_nothing_and_who_did_it_first_does(
+    course, author, moderator
+):
+    for person in (author, moderator):
+        SubscriptionFactory.create(course=course, user=person)
+    edit(course, author, title="Rolls", description="Anew")
+    edit(course, moderator, title="Bread")
+    assert letters(collected(course), author, moderator) == [
+        ["Course renamed: Rolls → Bread"],
+        ["Course description changed"],
+    ]
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_what_became_of_a_lesson_elsewhere_is_not_told(course, lesson, reader, how):
+    """Of a lesson in a draft not even its new name."""
+    edit(lesson, title="Oats", price=7)
+    if how == "deleted":
+        authoring.delete_lesson(lesson=lesson, by=course.owner, notify=False)
+    else:
+        draft = CourseFactory.create(owner=course.owner)
+        changes = {"course": draft, "title": "Secret"}
+        authoring.update_lesson(lesson=lesson, changes=changes, by=course.owner, notify=False)
+    assert letters(collected(course), reader) == [["Lesson renamed: Flour → Oats"]]
+    [letter] = mail_kind("course_update").write(CourseUpdate.objects.get().pk, [reader]).values()
+    assert isinstance(letter, Letter)
+    assert "/learn/" not in letter.text + letter.html
+
+
+def test_a_lesson_that_moves_into_a_draft_is_told_by_its_name_of_then(course, lesson, reader):
+    draft = CourseFactory.create(owner=course.owner)
+    edit(lesson, course=draft)
+    edit(lesson, title="Secret")
+    assert letters(collected(course), reader) == [["Lesson removed: Flour"]]
+
+
+def test_what_a_draft_was_called_and_cost_is_not_told(course, lesson, reader):
+    Course.objects.update(is_published=False, title="Secret", price=7)
+    edit(course, title="Bread", price=9, is_published=True)
+    edit(course, description="Anew")
+    assert letters(collected(course), reader) == [["Course renamed", "Course description changed"]]
+
+
+def test_changes_of_the_release_before_are_told_without_what_was_there(course, lesson, reader):
+    old = {"course": course, "changed_by": course.owner}
+    CourseChange.objects.create(kind=RENAMED, **old)
+    renamed = {"lesson_id": lesson.pk, "lesson_title": "Oats"}
+    CourseChange.objects.create(kind=LESSON_RENAMED, **renamed, **old)
+    assert letters(collected(course), reader) == [["Course renamed", "Lesson renamed: Flour"]]

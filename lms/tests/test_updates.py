@@ -232,11 +232,58 @@ def test_what_sends_no_mail(clock, api, author, course):
     lesson = LessonFactory.create(course=course, title="Flour")
     api(author).patch(f"courses/{course.pk}?notify=false", {"title": "Minor"})
     api(author).patch(f"lessons/{lesson.pk}?notify=false", {"title": "Minor"})
-    api(author).patch(f"lessons/{lesson.pk}", {"title": "Minor", "price": "7.00"})
+    api(author).patch(f"lessons/{lesson.pk}?notify=false", {"title": "Minor", "price": "7.00"})
+    api(author).patch(f"courses/{course.pk}?notify=false", {"title": "Minor", "price": "3.00"})
     api(author).patch(f"courses/{course.pk}", {"title": "Minor", "price": "3.00"})
     call_command("loaddata", "fixtures/groups.json", verbosity=0)
     assert not CourseChange.objects.exists()
     assert {course.materials_updated_at for course in Course.objects.all()} == {LONG_AGO}
+
+
+def test_a_price_waits_for_the_next_mail_and_neither_sends_one_nor_puts_it_off(
+    clock, api, author, course, sink
+):
+    lesson = LessonFactory.create(course=course, title="Flour")
+    api(author).patch(f"courses/{course.pk}", {"price": "5.00"})
+    clock.shift(timedelta(hours=1))
+    api(author).patch(f"lessons/{lesson.pk}", {"price": "7.00"})
+    assert collect() == 0
+    assert updates.collected_go_out_at(course) is None
+    clock.shift(QUIET + MOMENT)
+    assert collect() == 0
+    course.refresh_from_db()
+    assert course.materials_updated_at == LONG_AGO
+    api(author).patch(f"lessons/{lesson.pk}", {"title": "Oats"})
+    assert kinds_of_mails() == [
+        [ChangeKind.COURSE_PRICE, ChangeKind.LESSON_PRICE, ChangeKind.LESSON_RENAMED]
+    ]
+    deliver_mail()
+    [message] = sink.messages("reader@school.example")
+    text = message.get_body(["plain"]).get_content()
+    assert "- Price of the course changed: 0.00" in text
+    assert "- Lesson renamed: Flour → Oats" in text
+
+
+def test_a_price_that_is_changed_with_the_materials_is_part_of_the_update(api, author, course):
+    api(author).patch(f"courses/{course.pk}", {"title": "Rolls", "price": "5.00"})
+    assert kinds_of_mails() == [[ChangeKind.COURSE_RENAMED, ChangeKind.COURSE_PRICE]]
+
+
+def test_collected_changes_that_were_undone_send_no_mail_and_are_forgotten(
+    clock, course, neighbour
+):
+    rename(course, "Rolls")
+    rename(course, "Buns")
+    authoring.update_course(course=course, changes={"price": 5}, by=course.owner)
+    rename(course, "Rolls")
+    authoring.update_course(course=course, changes={"price": 0}, by=course.owner)
+    clock.shift(QUIET + MOMENT)
+    assert tell_collected_updates() == "0 courses"
+    assert collect() == 1
+    assert not CourseChange.objects.filter(update=None).exists()
+    # It is as quiet as it was.
+    rename(course, "Cakes")
+    assert collect() == 2
 
 
 def test_a_draft_sends_none_and_its_changes_start_the_quiet_period(clock, course):
@@ -380,7 +427,7 @@ def test_subscribers_get_the_mail_each_in_their_language(course, sink):
     text = message.get_body(["plain"]).get_content()
     html = message.get_body(["html"]).get_content()
     assert message["Subject"] == "Course “Bread” was updated"
-    assert "- Lesson renamed: Flour & water" in text
+    assert "- Lesson renamed: Flour <&> water → Flour & water" in text
     assert "- Video replaced: Flour & water" in text
     assert f"https://school.example/learn/{lesson.course_id}/{lesson.pk}" in text
     assert "Flour &amp; water" in html

@@ -235,7 +235,9 @@ REGISTRY = (
     ),
     Table(
         model="lms.CourseChange",
-        nothing={OTHERS: "course kind lesson_id lesson_title changed_at update"},
+        nothing={
+            OTHERS: "course kind lesson_id lesson_title old_title old_price changed_at update"
+        },
         kept={DECISIONS: "changed_by"},
     ),
     Table(
