@@ -111,7 +111,7 @@ def test_staff_decide_beside_the_finding(
     settled = (finding.status, finding.settled_by, finding.settled_reason)
     assert settled == ("settled", administrator, REASON["reason"])
     page = client.get(reverse("admin:payments_payment_change", args=[payment.pk])).text
-    assert "Created: 1,990.00\N{NO-BREAK SPACE}RUB, Stripe" in page
+    assert "Created: RUB\N{NO-BREAK SPACE}1,990.00, Stripe" in page
     assert (
         address not in client.get(reverse("admin:payments_finding_change", args=[finding.pk])).text
     )
@@ -126,7 +126,7 @@ def test_what_was_asked_for_is_what_the_first_doubt_about_the_sum_says():
         FindingFactory.create(
             payment=payment, kind="amount_differs", params=params, reference=reference
         )
-    assert payment.shown_asked == "7.00\N{NO-BREAK SPACE}EUR"
+    assert payment.shown_asked == "€7.00"
 
 
 def test_beside_other_findings_nobody_refunds(client_of, administrator):
@@ -212,7 +212,7 @@ def test_a_sum_that_we_cannot_read_is_found_and_keeps_the_buyer_from_paying_agai
     payment.refresh_from_db()
     assert (payment.status, payment.received_amount) == ("processing", None)
     detail = Finding.objects.open().get().detail
-    assert detail == "The amount is 1,990.00\N{NO-BREAK SPACE}RUB here and — at Stripe."
+    assert detail == "The amount is RUB\N{NO-BREAK SPACE}1,990.00 here and — at Stripe."
     assert buy().json()["id"] == payment.pk
     assert not can_learn(api, learner, lesson)
 

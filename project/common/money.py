@@ -7,8 +7,11 @@ accounts that have them still use them like that.
 """
 
 from decimal import Decimal
+from functools import cache
 
-from django.utils.formats import number_format
+from babel import Locale
+from babel.numbers import format_currency
+from django.utils.translation import get_language, to_locale
 
 # Decimal places of the smallest unit that Stripe is told amounts in; two for every other currency
 # listed.
@@ -79,8 +82,21 @@ def highest_charge(currency: str) -> Decimal:
 
 
 def shown(amount: Decimal, currency: str) -> str:
-    """An amount as people read it in the present language, as `1 990,00 RUB`."""
+    """An amount as people read it in the present language, as `1 990,00 ₽`."""
+    locale = to_locale(get_language() or "en")
+    pattern = _pattern(currency, locale)
+    # CLDR rounds amounts of some currencies to more than their smallest unit.
+    return format_currency(amount, currency, pattern, locale=locale, currency_digits=False)
+
+
+@cache
+def _pattern(currency: str, locale: str) -> str:
+    """How CLDR writes amounts, with the places that are ours."""
     # The book takes any code; what it can't know is shown with the places that are stored.
     places = 0 if currency in WHOLE_UNITS else EXPONENTS.get(currency, 2)
-    digits = number_format(amount, places, force_grouping=True)
-    return f"{digits}\N{NO-BREAK SPACE}{currency}"
+    speakers = Locale.parse(locale)
+    pattern: str = speakers.currency_formats["standard"].pattern
+    # `$1.50`, but `RUB 1.50`.
+    if speakers.currency_symbols.get(currency, currency).isalpha():
+        pattern = pattern.replace("¤#", "¤\N{NO-BREAK SPACE}#")
+    return pattern.replace(".00", "." + "0" * places if places else "")

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 from django.template.loader import render_to_string, select_template
-from django.utils import translation
+from django.utils import timezone, translation
 
 from project.school.current import current_school
 
@@ -119,14 +119,9 @@ def render(template: str, language: str, context: Mapping[str, object]) -> Lette
     has an `.html` as well. Both extend `base`, and in the context `link` is where the button leads,
     `author` the name of the person who writes, if it is not the school.
     """
-    known = {
-        "school": current_school(),
-        "site": settings.FRONTEND_URL,
-        **context,
-        "language": language,
-    }
-    name = f"mail/{template}"
-    with translation.override(language):
+    school, site, name = current_school(), settings.FRONTEND_URL, f"mail/{template}"
+    known = {"school": school, "site": site, **context, "language": language}
+    with translation.override(language), timezone.override(school.zone):
         subject = " ".join(render_to_string(f"{name}.subject.txt", known).split())
         rendered = render_to_string(f"{name}.txt", known | {"base": "mail/base.txt"})
         text = SPARE_LINES.sub("\n\n", rendered.strip()) + "\n"

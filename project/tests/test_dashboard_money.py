@@ -92,10 +92,10 @@ def test_revenue_is_what_came_and_was_kept(client_of, administrator):
         "transfer": (200, 200),
     }
     assert [total for _name, _colour, total in chart.legend] == [
-        "400.50\N{NO-BREAK SPACE}RUB",
-        "200.00\N{NO-BREAK SPACE}RUB",
+        "RUB\N{NO-BREAK SPACE}400.50",
+        "RUB\N{NO-BREAK SPACE}200.00",
     ]
-    assert panel.figures[0].value == "600.50\N{NO-BREAK SPACE}RUB"
+    assert panel.figures[0].value == "RUB\N{NO-BREAK SPACE}600.50"
     response = client_of(administrator).get(panel.figures[0].url)
     # The list knows no currencies.
     assert set(response.context["cl"].queryset) == {*today, dollars}
@@ -110,7 +110,7 @@ def test_revenue_begins_with_the_first_of_thirty_days_of_the_project(administrat
         paid("1.60")
         panel = panel_of(administrator)
     [chart] = panel.charts
-    assert panel.figures[0].value == "8.60\N{NO-BREAK SPACE}RUB"
+    assert panel.figures[0].value == "RUB\N{NO-BREAK SPACE}8.60"
     # Drawn are whole units.
     assert chart.series["cash"] == [7, *[0] * 28, 2]
     assert "paid_at_from=2026-10-26&paid_at_to=2026-11-24" in panel.figures[0].url
