@@ -18,7 +18,6 @@ from payments.services import checkout
 from people.models import BlockReason
 from people.throttles import limit_status_question
 from project.common.errors import Throttled
-from project.school.current import current_school
 
 
 @never_cache
@@ -69,7 +68,6 @@ def receipt(request: HttpRequest, token: UUID) -> HttpResponse:
         "payment": payment,
         "buyer": "" if payment.payer.blocked_reason == BlockReason.ERASED else payment.payer,
         "refunds": payment.refunds.filter(status=RefundStatus.SUCCEEDED),
-        "school": current_school(),
     }
     with translation.override(payment.payer.language):
         response = render(request, "payments/receipt.html", context)

@@ -15,9 +15,10 @@ from payments.models import PaymentMethod
 from payments.services.purchase import offered_methods
 from people.models import User
 from project.common.api.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
-from project.common.api.schemas import OutputSchema
+from project.common.api.schemas import BlankAsNull, OutputSchema, PictureField
 from project.common.images import KINDS
 from project.school.current import current_school
+from project.school.models import COLOUR as COLOUR_PATTERN
 
 router = Router()
 
@@ -47,10 +48,37 @@ class TextLimitsOut(OutputSchema):
     city: int = Field(examples=[100])
 
 
+class SchoolOut(OutputSchema):
+    """As administrators describe it."""
+
+    name: str = Field(examples=["Parta"])
+    logo: PictureField
+    colour: str = Field(
+        description="For buttons and the like.",
+        pattern=COLOUR_PATTERN,
+        examples=["#0f766e"],
+    )
+    text_colour: str = Field(
+        description="Of text on `colour`: white or black, whichever can be read.",
+        pattern=COLOUR_PATTERN,
+        examples=["#ffffff"],
+    )
+    email: BlankAsNull = Field(description="Where people can ask.", examples=["desk@oak.example"])
+    phone: BlankAsNull = Field(description="As people write it.", examples=["+7 495 123-45-67"])
+    address: BlankAsNull = Field(description="Of several lines.", examples=["1 Oak Street\nMoscow"])
+    time_zone: str = Field(
+        description="Of IANA. Mails, receipts and staff see times in it; in the API all are in UTC.",
+        examples=["Europe/Moscow"],
+    )
+
+
 class MetaOut(OutputSchema):
     """The school, and what it allows."""
 
-    school_name: str = Field(examples=["Parta"])
+    school: SchoolOut
+    school_name: str = Field(
+        description="The same as `school.name`.", deprecated=True, examples=["Parta"]
+    )
     languages: list[LanguageOut]
     currency: str = Field(examples=["RUB"])
     payment_methods: list[PaymentMethod]
@@ -64,8 +92,10 @@ class MetaOut(OutputSchema):
 @router.get("", auth=None, response=MetaOut, summary="Read what the school is and allows")
 def get_meta(request: HttpRequest) -> MetaOut:
     """For whoever asks, logged in or not; the same for all."""
+    school = current_school()
     return MetaOut(
-        school_name=current_school().name,
+        school=SchoolOut.model_validate(school),
+        school_name=school.name,
         languages=[
             LanguageOut(code=code, name=get_language_info(code)["name_local"])
             for code, _name in settings.LANGUAGES

@@ -14,7 +14,6 @@ from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
 
 from project.admin_site import theme
-from project.common.csp import SECURE_CSP  # noqa: F401
 from project.common.logging import logging_config
 from project.environment import (
     BASE_DIR,
@@ -156,6 +155,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "project.school.context_processors.school",
             ],
         },
     },

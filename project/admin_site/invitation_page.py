@@ -71,5 +71,5 @@ def _whom_to_ask(invitation: Invitation | None) -> str:
 @never_cache
 @require_safe
 def done(request: HttpRequest) -> HttpResponse:
-    known = {"staff": "staff" in request.GET, "school": current_school()}
+    known = {"staff": "staff" in request.GET}
     return show(request, "invitation_done", _("Your password is set"), known)

@@ -12,11 +12,25 @@ def issuer(device: object) -> str:
     return current_school().name
 
 
-# Teal on slate, ours.
+# Teal on slate, as long as the school has no colour of its own.
+PALETTE = {
+    "50": "oklch(98.4% .014 180.72)",
+    "100": "oklch(95.3% .051 180.801)",
+    "200": "oklch(91% .096 180.426)",
+    "300": "oklch(85.5% .138 181.071)",
+    "400": "oklch(77.7% .152 181.912)",
+    "500": "oklch(70.4% .14 182.503)",
+    "600": "oklch(51.1% .096 186.391)",
+    "700": "oklch(47% .087 187)",
+    "800": "oklch(43.7% .078 188.216)",
+    "900": "oklch(38.6% .063 188.416)",
+    "950": "oklch(27.7% .046 192.524)",
+}
+
 UNFOLD: dict[str, object] = {
-    "SITE_TITLE": "Parta",
-    "SITE_HEADER": "Parta",
-    "SITE_ICON": lambda request: static("parta/icon.svg"),
+    "SITE_TITLE": "project.admin_site.branding.name",
+    "SITE_HEADER": "project.admin_site.branding.name",
+    "SITE_ICON": "project.admin_site.branding.icon",
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("parta/icon.svg")},
     ],
@@ -50,18 +64,6 @@ UNFOLD: dict[str, object] = {
     "COMMAND": {"search_callback": "project.admin_site.menu.search", "show_history": False},
     "SIDEBAR": {"show_search": True, "navigation": "project.admin_site.menu.sidebar"},
     "COLORS": {
-        "primary": {
-            "50": "oklch(98.4% .014 180.72)",
-            "100": "oklch(95.3% .051 180.801)",
-            "200": "oklch(91% .096 180.426)",
-            "300": "oklch(85.5% .138 181.071)",
-            "400": "oklch(77.7% .152 181.912)",
-            "500": "oklch(70.4% .14 182.503)",
-            "600": "oklch(51.1% .096 186.391)",
-            "700": "oklch(47% .087 187)",
-            "800": "oklch(43.7% .078 188.216)",
-            "900": "oklch(38.6% .063 188.416)",
-            "950": "oklch(27.7% .046 192.524)",
-        },
+        "primary": "project.admin_site.branding.palette",
     },
 }

@@ -10,8 +10,7 @@ from django.middleware.csp import ContentSecurityPolicyMiddleware as DjangoMiddl
 from django.urls import reverse
 from django.utils.csp import CSP
 
-# The setting.
-SECURE_CSP: dict[str, list[str]] = {
+STRICT_CSP: dict[str, list[str]] = {
     "default-src": [CSP.SELF],
     "base-uri": [CSP.SELF],
     "form-action": [CSP.SELF],
@@ -22,7 +21,7 @@ SECURE_CSP: dict[str, list[str]] = {
     "style-src": [CSP.SELF],
 }
 # Unfold's pages need Alpine, which evaluates expressions, and inline styles; no inline script.
-ADMIN_CSP = SECURE_CSP | {
+ADMIN_CSP = STRICT_CSP | {
     "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],
     "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
 }
@@ -32,16 +31,20 @@ class ContentSecurityPolicyMiddleware(DjangoMiddleware):
     """Django's own, with `ADMIN_CSP` for the pages of the admin."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        if request.path.startswith(reverse("admin:index")) and not hasattr(response, "_csp_config"):
-            response._csp_config = _admin_policy(settings.STORAGE_URL)  # type: ignore[attr-defined]  # noqa: SLF001
+        if not hasattr(response, "_csp_config"):
+            is_admin = request.path.startswith(reverse("admin:index"))
+            policy = _policy(settings.STORAGE_URL, is_admin=is_admin)
+            response._csp_config = policy  # type: ignore[attr-defined]  # noqa: SLF001
         return super().process_response(request, response)
 
 
 @cache
-def _admin_policy(storage_url: str) -> dict[str, list[str]]:
-    """The admin shows pictures from where they are stored, and from nowhere else."""
+def _policy(storage_url: str, *, is_admin: bool) -> dict[str, list[str]]:
+    """Pages show pictures, the school's logo at least, from where they are stored, and from nowhere
+    else."""
+    policy = ADMIN_CSP if is_admin else STRICT_CSP
     if not storage_url:
-        return ADMIN_CSP
+        return policy
     # Only the storage knows where a bucket is reached: in the path or as a part of the host.
     place = urlsplit(storages["default"].url("a.jpg"))
-    return ADMIN_CSP | {"img-src": [*ADMIN_CSP["img-src"], f"{place.scheme}://{place.netloc}"]}
+    return policy | {"img-src": [*policy["img-src"], f"{place.scheme}://{place.netloc}"]}

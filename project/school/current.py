@@ -10,6 +10,7 @@ from email.utils import parseaddr
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models.fields.files import FieldFile
 
 from project.common.images import address_of
 from project.school.models import School
@@ -24,8 +25,8 @@ class CurrentSchool:
     """Texts are as people typed them, of one line but for the address and what is about paying."""
 
     name: str
-    # The name of a stored picture, or "".
-    logo: str
+    # False if there is none.
+    logo: FieldFile
     colour: str
     email: str
     phone: str
@@ -44,8 +45,8 @@ class CurrentSchool:
 
     @property
     def logo_url(self) -> str:
-        """For mails and pages; "" without a logo."""
-        return address_of(self.logo) if self.logo else ""
+        """For mails; "" without a logo."""
+        return address_of(str(self.logo)) if self.logo else ""
 
     @property
     def text_colour(self) -> str:
@@ -97,7 +98,7 @@ def in_effect(row: School) -> CurrentSchool:
     name = row.name or settings.SCHOOL_NAME
     return CurrentSchool(
         name=name,
-        logo=row.logo.name or "",
+        logo=row.logo,
         colour=row.colour or COLOUR,
         email=row.email or settings.SCHOOL_EMAIL,
         phone=row.phone,

@@ -80,14 +80,14 @@ class PicturesElsewhere(FileSystemStorage):
         return f"https://pictures.example:9000/bucket/{name}?signature=x"
 
 
-def test_only_the_admin_shows_pictures_of_the_storage_s_host(settings: Any) -> None:
+def test_pages_show_pictures_of_the_storage_s_host(settings: Any) -> None:
     settings.STORAGE_URL = "s3://key:secret@pictures.example:9000/bucket"
     storage = f"{__name__}.{PicturesElsewhere.__qualname__}"
     settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": storage}}
     pictures = "img-src 'self' data:"
-    policies = [Client().get(url)["Content-Security-Policy"] for url in ("/admin/x", "/nowhere")]
-    assert f"{pictures} https://pictures.example:9000;" in policies[0]
-    assert f"{pictures};" in policies[1]
+    for url in ("/admin/x", "/nowhere"):
+        policy = Client().get(url)["Content-Security-Policy"]
+        assert f"{pictures} https://pictures.example:9000;" in policy
 
 
 def test_without_such_a_storage_pictures_are_our_own() -> None:

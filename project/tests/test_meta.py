@@ -20,6 +20,16 @@ def test_meta_is_read_by_anybody_and_the_same_for_all(api, learner, django_asser
     assert open_to_all.status_code == 200
     assert open_to_all.json() == api(learner).get("meta").json()
     assert open_to_all.json() | {"payment_methods": []} == {
+        "school": {
+            "name": "Parta",
+            "logo": None,
+            "colour": "#0f766e",
+            "text_colour": "#ffffff",
+            "email": None,
+            "phone": None,
+            "address": None,
+            "time_zone": "Europe/Moscow",
+        },
         "school_name": "Parta",
         "languages": [{"code": "en", "name": "English"}, {"code": "ru", "name": "Русский"}],
         "currency": "RUB",
