@@ -203,9 +203,9 @@ def test_names_and_prices_are_told_with_those_of_before(course, lesson, reader, 
     [lines] = letters(update, reader)
     assert lines == [
         "Course renamed: Bread → Buns",
-        "Price of the course changed: 0.00\N{NO-BREAK SPACE}RUB → 1,990.50\N{NO-BREAK SPACE}RUB",
+        "Price of the course changed: RUB\N{NO-BREAK SPACE}0.00 → RUB\N{NO-BREAK SPACE}1,990.50",
         "Lesson renamed: Flour → Rye <flour>",
-        "Price of a lesson changed: Rye <flour>: not sold on its own → 0.00\N{NO-BREAK SPACE}RUB",
+        "Price of a lesson changed: Rye <flour>: not sold on its own → RUB\N{NO-BREAK SPACE}0.00",
     ]  # fmt: skip
     reader.language = "ru"
     [letter] = mail_kind("course_update").write(update.pk, [reader]).values()
