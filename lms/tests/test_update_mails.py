@@ -211,9 +211,7 @@ def test_names_and_prices_are_told_with_those_of_before(course, lesson, reader, 
     [letter] = mail_kind("course_update").write(update.pk, [reader]).values()
     assert isinstance(letter, Letter)
     page = lesson_page(course.pk, lesson.pk)
-    assert (
-        "0,00\N{NO-BREAK SPACE}RUB → 1\N{NO-BREAK SPACE}990,50\N{NO-BREAK SPACE}RUB" in letter.text
-    )
+    assert "0,00\N{NO-BREAK SPACE}₽ → 1\N{NO-BREAK SPACE}990,50\N{NO-BREAK SPACE}₽" in letter.text
     assert f'Flour → <a href="{page}"' in letter.html
     assert "Rye &lt;flour&gt;</a>" in letter.html
     assert f"\n  {page}\n" in letter.text
