@@ -18,3 +18,14 @@ def validate_one_line(value: str) -> None:
         raise ValidationError(
             _("This text contains characters that can't be displayed."), code="control_character"
         )
+
+
+def one_line(text: str) -> str:
+    """Return a text that people wrote as a field shows it: white space of any kind is one space;
+    other control characters, marks that turn what follows, and halves of characters are left out."""
+    kept = (
+        one
+        for one in TURNING.sub("", text)
+        if one.isspace() or unicodedata.category(one) not in {"Cc", "Cs"}
+    )
+    return " ".join("".join(kept).split())

@@ -1,6 +1,7 @@
 """What an app tells the outbox about a kind of mail of its own, in a module of settings.MAIL_KINDS."""
 
 import re
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,7 @@ from django.db.models import Model, QuerySet
 from django.template.loader import render_to_string, select_template
 from django.utils import timezone, translation
 
+from project.common.texts import one_line
 from project.school.current import current_school
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 PREHEADER = 150
 SPARE_LINES = re.compile(r"\n{3,}")
 # Stands in a letter for the address of its recipient's own link, so that a letter to many people
-# is rendered once.
-UNSUBSCRIBE_MARK = "https://unsubscribe.invalid/0123456789abcdef/"
+# is rendered once. It leaves this process in no mail: nobody can write it into a text.
+UNSUBSCRIBE_MARK = f"https://unsubscribe.invalid/{secrets.token_hex(16)}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def render(template: str, language: str, context: Mapping[str, object]) -> Lette
     school, site, name = current_school(), settings.FRONTEND_URL, f"mail/{template}"
     known = {"school": school, "site": site, **context, "language": language}
     with translation.override(language), timezone.override(school.zone):
-        subject = " ".join(render_to_string(f"{name}.subject.txt", known).split())
+        subject = one_line(render_to_string(f"{name}.subject.txt", known))
         rendered = render_to_string(f"{name}.txt", known | {"base": "mail/base.txt"})
         text = SPARE_LINES.sub("\n\n", rendered.strip()) + "\n"
         _greeting, said, *_others = text.split("\n\n", 2)

@@ -1,43 +1,44 @@
-"""The bytes of a message: built by Django once for each subject, with marks for what is personal.
+"""The bytes of a message, put together of parts of which each has its place: nothing is looked for in
+what people wrote, but marks that nobody can know.
 
-Building each message anew costs more than sending it.
+The headers and bodies that a letter has for all its recipients are made once. To build each message
+anew costs more than to send it.
 """
 
+import re
+import secrets
 import time
 import uuid
 from base64 import b64encode
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.policy import SMTP
-from email.utils import format_datetime
+from email import message_from_bytes
+from email.policy import default
+from email.utils import format_datetime, parseaddr
 from functools import lru_cache
+from typing import Any
 
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
 from project.common.mailboxes import for_sending
+from project.common.texts import one_line
+from project.mail.headers import addressed, mailbox, unstructured
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter
+from project.school.current import current_school
 
 # Kept at once: languages × mailings that are sent side by side, with room to spare.
-PATTERNS = 16
-RECIPIENT_MARK = "recipient-0123456789abcdef@recipient.invalid"
-MESSAGE_ID_MARK = "<message-0123456789abcdef@message.invalid>"
-DATE_MARK = "Thu, 01 Jan 1970 00:00:00 +0000"
-TEXT_MARK = "text-0123456789abcdef"
-HTML_MARK = "html-0123456789abcdef"
-# The body with the header that says how it is encoded, which follows from its letters.
-TEXT_PART = f"<{TEXT_MARK}>".encode()
-HTML_PART = f"<{HTML_MARK}>".encode()
-ENCODING = b"Content-Transfer-Encoding: 7bit"
+FRAMES = 16
 LONGEST_LINE = 700  # bytes; RFC 5322 allows 998, and a link may be longer than its mark
 BASE64_LINE = 76
-# In a header field of RFC 5322 without quotation, and in an SMTP command: most addresses.
-PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.@-_+")
+NEWLINE = re.compile("\r\n|\r|\n")
+PLAIN = re.compile("[\t\r\n -~]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """A letter, the address it goes to, the Message-ID by which a repeat is recognised, and what
-    goes over the wire; without `content` Django builds it when it is sent."""
+    goes over the wire; without `content` that can't be made."""
 
     letter: Letter
     address: str
@@ -45,92 +46,137 @@ class Message:
     content: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is the same in all messages with a letter."""
+
+    sender_and_subject: bytes
+    structure: bytes
+    boundary: bytes
+    text: "Body"
+    html: "Body"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    content: bytes
+    # As it is; or in base64, because a line is long or some of its characters are not ASCII.
+    is_plain: bool
+
+    def encoded(self, link: bytes) -> bytes:
+        """With the header of its encoding, and the recipient's own link."""
+        content = self.content.replace(UNSUBSCRIBE_MARK.encode(), link)
+        if self.is_plain:
+            return b"Content-Transfer-Encoding: 7bit\r\n\r\n" + content
+        encoded = b64encode(content)
+        starts = range(0, len(encoded), BASE64_LINE)
+        wrapped = b"\r\n".join([encoded[start : start + BASE64_LINE] for start in starts])
+        return b"Content-Transfer-Encoding: base64\r\n\r\n" + wrapped + b"\r\n"
+
+
 def prepare(letter: Letter, address: str, message_id: str) -> Message:
-    """The message with its content, as far as we can build it ourselves."""
-    address = for_sending(address)
-    message = Message(letter, address, message_id)
+    """The message with its content, if that can be made."""
+    message = Message(letter, for_sending(address), message_id)
     try:
-        link = letter.unsubscribe_url.encode()
-        content = _pattern(letter.subject, has_link=bool(link))
-        if content is None or not PLAIN.issuperset(address):
-            return message
-        personal = {
-            RECIPIENT_MARK.encode(): address.encode(),
-            MESSAGE_ID_MARK.encode(): message_id.encode(),
-            DATE_MARK.encode(): _date(int(time.time())),
-            UNSUBSCRIBE_MARK.encode(): link,
-            TEXT_PART: _part(letter.text, link),
-            HTML_PART: _part(letter.html, link),
-        }
-        for mark, value in personal.items():
-            content = content.replace(mark, value)
-        return replace(message, content=content)
-    except Exception:  # noqa: BLE001 - building it again when it is sent says what is wrong
+        return replace(message, content=compose(message))
+    except Exception:  # noqa: BLE001 - to compose it again when it is sent says what is wrong
         return message
 
 
-@lru_cache(maxsize=PATTERNS)
-def _pattern(subject: str, *, has_link: bool) -> bytes | None:
-    """The message as Django builds it, with marks in the place of what is personal, and each body's
-    mark at the end of its headers, because the encoding depends on the letters in the body. None if
-    a mark did not survive."""
-    link = UNSUBSCRIBE_MARK if has_link else ""
-    marked = Letter(subject, TEXT_MARK, HTML_MARK, link)
-    message = build(Message(marked, RECIPIENT_MARK, MESSAGE_ID_MARK), DATE_MARK)
-    built = pattern = message.message(policy=SMTP).as_bytes()
-    for mark in (TEXT_MARK.encode(), HTML_MARK.encode()):
-        head, _found, rest = pattern.partition(mark)
-        before, _found, headers = head.rpartition(ENCODING)
-        others = headers.strip()
-        pattern = before + (others + b"\r\n" if others else b"") + b"<" + mark + b">" + rest
-    marks = [TEXT_MARK, HTML_MARK, RECIPIENT_MARK, MESSAGE_ID_MARK, DATE_MARK] + [link] * has_link
-    # Before, too: one in the subject, which people write, would be taken for that of the body.
-    found = [(built.count(mark.encode()), pattern.count(mark.encode())) for mark in marks]
-    return pattern if found == [(1, 1)] * len(marks) else None
+def compose(message: Message) -> bytes:
+    """What goes over the wire. Raises ValueError if no server could be told the address."""
+    letter = message.letter
+    frame = _frame(letter.subject, letter.text, letter.html, sender())
+    link = letter.unsubscribe_url.encode("ascii")
+    fields = {"To": addressed(message.address), **_fields(message)}
+    return b"".join(
+        [
+            frame.sender_and_subject,
+            "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode("ascii"),
+            frame.structure,
+            b"--%s\r\nContent-Type: text/plain; charset=utf-8\r\n" % frame.boundary,
+            frame.text.encoded(link),
+            b"\r\n--%s\r\nContent-Type: text/html; charset=utf-8\r\n" % frame.boundary,
+            frame.html.encoded(link),
+            b"\r\n--%s--\r\n" % frame.boundary,
+        ]
+    )
 
 
-def _part(body: str, link: bytes) -> bytes:
-    """A body with the header of its encoding: as it is if it is plain, or in base64."""
-    is_plain, content = _ready(body)
-    content = content.replace(UNSUBSCRIBE_MARK.encode(), link)
-    if is_plain:
-        return b"Content-Transfer-Encoding: 7bit\r\n\r\n" + content
-    encoded = b64encode(content)
-    starts = range(0, len(encoded), BASE64_LINE)
-    wrapped = b"\r\n".join([encoded[start : start + BASE64_LINE] for start in starts])
-    return b"Content-Transfer-Encoding: base64\r\n\r\n" + wrapped
+def sender() -> str:
+    """Who writes, as the field From has it."""
+    return mailbox(current_school().sender_name, sender_address())
 
 
-@lru_cache(maxsize=PATTERNS)
-def _ready(body: str) -> tuple[bool, bytes]:
-    """Is the body plain, and its bytes; the same for all who get the letter, but for their link."""
-    lines = body.splitlines()
-    is_plain = body.isascii() and all(len(line) <= LONGEST_LINE for line in lines)
-    return is_plain, "\r\n".join(lines).encode()
+def sender_address() -> str:
+    return for_sending(parseaddr(settings.DEFAULT_FROM_EMAIL)[1])
+
+
+def _fields(message: Message) -> dict[str, str]:
+    """The fields of one recipient's message, each in one line, however long."""
+    fields = {
+        "Message-ID": message.message_id,
+        "Date": _date(int(time.time())),
+        "Auto-Submitted": "auto-generated",
+    }
+    if link := message.letter.unsubscribe_url:
+        fields["List-Unsubscribe"] = f"<{link}>"
+        fields["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return fields
+
+
+@lru_cache(maxsize=FRAMES)
+def _frame(subject: str, text: str, html: str, sender: str) -> Frame:
+    boundary = f"={secrets.token_hex(16)}="  # which no body has in it
+    known = [
+        f"From: {sender}",
+        f"Subject: {unstructured('Subject', subject)}",
+    ]
+    structure = [
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/alternative; boundary="{boundary}"',
+    ]
+    return Frame(
+        "".join(f"{line}\r\n" for line in known).encode("ascii"),
+        "".join(f"{line}\r\n" for line in [*structure, ""]).encode("ascii"),
+        boundary.encode(),
+        _body(text),
+        _body(html),
+    )
+
+
+def _body(text: str) -> Body:
+    lines = NEWLINE.split(text)
+    is_plain = PLAIN.fullmatch(text) and all(len(line) <= LONGEST_LINE for line in lines)
+    # A lone surrogate has no bytes.
+    return Body("\r\n".join(lines).encode(errors="replace"), bool(is_plain))
 
 
 @lru_cache(maxsize=1)
-def _date(second: int) -> bytes:
-    return format_datetime(datetime.fromtimestamp(second, UTC)).encode()
+def _date(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
-def build(message: Message, date: str = "") -> EmailMultiAlternatives:
-    """The message as Django builds it."""
+class ComposedMail(EmailMultiAlternatives):
+    """A message for backends that don't speak SMTP: those that write it get it byte for byte."""
+
+    content: bytes
+
+    def message(self, *, policy: Any = default) -> Any:
+        return message_from_bytes(self.content, policy=policy.clone(refold_source="none"))
+
+
+def build(message: Message) -> ComposedMail:
+    """The message as Django knows it. Raises ValueError as `compose` does."""
     letter = message.letter
-    headers = {
-        "Message-ID": message.message_id,
-        "Date": date or _date(int(time.time())).decode(),
-        "Auto-Submitted": "auto-generated",
-    }
-    if letter.unsubscribe_url:
-        headers["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
-        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     text, html = (
         body.replace(UNSUBSCRIBE_MARK, letter.unsubscribe_url)
         for body in (letter.text, letter.html)
     )
-    built = EmailMultiAlternatives(letter.subject, text, to=[message.address], headers=headers)
+    subject, to = one_line(letter.subject), [message.address]
+    built = ComposedMail(subject, text, sender(), to, headers=_fields(message))
     built.attach_alternative(html, "text/html")
+    built.content = message.content or compose(message)
     return built
 
 

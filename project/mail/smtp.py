@@ -5,16 +5,14 @@ import select
 import smtplib
 from collections.abc import Callable
 from contextlib import suppress
-from email.policy import SMTP
-from email.utils import parseaddr
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.core.mail import mailers
 from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 
-from project.mail.mime import Message, build
+from project.mail.headers import addressed
+from project.mail.mime import Message, build, compose, sender_address
 
 Callback = Callable[[], object] | None
 
@@ -73,7 +71,7 @@ class Transport:
     def __init__(self) -> None:
         self.backend: Any = mailers.default
         self.speaks_smtp = isinstance(self.backend, SMTPBackend)
-        self.sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+        self.sender = sender_address()
         self.domain = self.sender.rpartition("@")[2] or "localhost"
         self.is_open = False
         self.losses = 0
@@ -147,10 +145,9 @@ class Transport:
         once, not thrice."""
         smtp, address, content = self.backend.connection, message.address, message.content
         if content is None:
-            address = self.backend.prep_address(address)
-            content = build(message).message(policy=SMTP).as_bytes()
+            content = compose(message)
         size = f" size={len(content)}" if smtp.has_extn("size") else ""
-        sender, recipient = f"FROM:<{self.sender}>{size}", f"TO:<{address}>"
+        sender, recipient = f"FROM:<{self.sender}>{size}", f"TO:<{addressed(address)}>"
         at_once = smtp.has_extn("pipelining")
         smtp.send(f"MAIL {sender}\r\n" + (f"RCPT {recipient}\r\nDATA\r\n" if at_once else ""))
         self._call(before)
