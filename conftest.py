@@ -3,7 +3,10 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from math import inf
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -97,8 +100,45 @@ pytest_plugins = ["project.mail.tests.sink"]
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def migrated_copy(request: pytest.FixtureRequest) -> Path | None:
+    """Where a run keeps an empty SQLite database for the next one, as long as the migrations are the
+    same: to run all of them takes longer than most files of tests."""
+    cache = getattr(request.config, "cache", None)
+    if connection.vendor != "sqlite" or cache is None:
+        return None
+    root = request.config.rootpath
+    written = sha256((root / "uv.lock").read_bytes())
+    for file in sorted([*root.glob("*/migrations/*.py"), *root.glob("*/*/migrations/*.py")]):
+        written.update(file.read_bytes())
+    kept: Path = cache.mkdir("migrated") / f"{written.hexdigest()}.sqlite3"
+    return kept
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(
+    request: pytest.FixtureRequest,
+    django_db_modify_db_settings: None,
+    migrated_copy: Path | None,
+) -> bool:
+    if migrated_copy is None or not migrated_copy.exists():
+        return bool(request.config.getoption("reuse_db"))
+    shutil.copyfile(migrated_copy, connection.settings_dict["TEST"]["NAME"])
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: Any, migrated_copy: Path | None
+) -> Iterator[None]:
     with django_db_blocker.unblock(), quick_emptying():
+        if migrated_copy and not migrated_copy.exists():
+            for outdated in migrated_copy.parent.glob("*.sqlite3"):
+                outdated.unlink(missing_ok=True)
+            with TemporaryDirectory(dir=migrated_copy.parent) as folder:
+                made = Path(folder, "made.sqlite3")
+                with connection.cursor() as cursor:
+                    cursor.execute("VACUUM INTO %s", [str(made)])
+                made.replace(migrated_copy)
         yield
 
 
