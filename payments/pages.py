@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils import translation
+from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
@@ -18,6 +18,7 @@ from payments.services import checkout
 from people.models import BlockReason
 from people.throttles import limit_status_question
 from project.common.errors import Throttled
+from project.school.current import current_school
 
 
 @never_cache
@@ -60,7 +61,7 @@ def status(request: HttpRequest, token: UUID) -> JsonResponse:
 @never_cache
 @require_safe
 def receipt(request: HttpRequest, token: UUID) -> HttpResponse:
-    """What was paid and what was given back, in the language of the buyer. Whoever knows the token
+    """What was paid and what was given back, in the language of the buyer, by the school's clock. Whoever knows the token
     may read it: it stands in what the buyer got, and nowhere else."""
     paid = Payment.objects.exclude(paid_at=None).select_related("payer")
     payment = get_object_or_404(paid, token=token)
@@ -69,7 +70,10 @@ def receipt(request: HttpRequest, token: UUID) -> HttpResponse:
         "buyer": "" if payment.payer.blocked_reason == BlockReason.ERASED else payment.payer,
         "refunds": payment.refunds.filter(status=RefundStatus.SUCCEEDED),
     }
-    with translation.override(payment.payer.language):
+    with (
+        translation.override(payment.payer.language),
+        timezone.override(current_school().zone),
+    ):
         response = render(request, "payments/receipt.html", context)
         response["Content-Language"] = payment.payer.language
     response["X-Robots-Tag"] = "noindex"

@@ -143,7 +143,7 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         return processing.annotate(moved_at=since).filter(moved_at__lt=before)
 
     def revenue_per_day(self, *, since: datetime) -> list[tuple[date, str, Decimal]]:
-        """Day (in the project's time zone), method and sum of the money that came since then and
+        """Day (in the active time zone), method and sum of the money that came since then and
         was neither given back nor lost in a dispute."""
         lost = Dispute.objects.filter(payment=OuterRef("pk"), status=DisputeStatus.LOST)
         paid = self.filter(~Exists(lost), status=PaymentStatus.PAID, paid_at__gte=since)

@@ -90,7 +90,7 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.soon_blocked().order_by(LAST_SEEN)[:FEW].count()
 
     def per_day(self, field: str, *, since: datetime) -> dict[date, int]:
-        """How many people have `field` on each day since then, in the project's time zone."""
+        """How many people have `field` on each day since then, in the active time zone."""
         recent = self.filter(**{f"{field}__gte": since})
         counted = recent.annotate(day=TruncDate(field)).values("day").annotate(n=Count("pk"))
         return dict(counted.order_by().values_list("day", "n"))

@@ -36,10 +36,12 @@ def write_archive(user: User, file: IO[bytes]) -> None:
 
 def _read_me(tables: list[Table]) -> str:
     """Say what is in which file."""
+    school = current_school()
+    now = timezone.localtime(timezone=school.zone)
     intro = _(
         "All that %(school)s keeps about you, as of %(date)s. Each file is a list in JSON, which any "
         "text editor opens; the pictures are in their own folder."
-    ) % {"school": current_school().name, "date": f"{timezone.localtime():%Y-%m-%d %H:%M %Z}"}
+    ) % {"school": school.name, "date": f"{now:%Y-%m-%d %H:%M %Z}"}
     lines = (f"{table.file}.json: {_title(table)}" for table in tables)
     return "\n".join([intro, "", *lines, ""])
 

@@ -29,6 +29,7 @@ from people.services import admin_sessions, second_factor
 from people.services.sessions import RECORD
 from project.admin_site.login import said
 from project.common.errors import DomainError
+from project.school.current import current_school
 
 # What needs no code: the ways in and out.
 OPEN = frozenset({"login", "logout", "jsi18n", "second_factor"})
@@ -96,14 +97,18 @@ class SessionProof:
 
 
 class AdminGate:
-    """Notes that staff are here, which they are for weeks without a log-in; ends what was ended
-    elsewhere, and leads to the second step whoever has to take it."""
+    """Sets the clock of the school; notes that staff are here, which they are for weeks without a
+    log-in; ends what was ended elsewhere, and leads to the second step whoever has to take it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+        if not request.path.startswith(reverse("admin:index")):
+            return self.get_response(request)
+        # Times are shown, and read, in the school's zone.
+        with timezone.override(current_school().zone):
+            response = self.get_response(request)
         proof = getattr(request, "proof", None)
         # Who changes their own password goes on working; all other sessions end.
         if proof and proof.session.token_version != proof.user.token_version:

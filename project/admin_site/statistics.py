@@ -17,6 +17,7 @@ from payments.models import Payment
 from people.models import User
 from project.admin_site.models import Figure
 from project.common.admin.filters import midnight
+from project.school.current import current_school
 
 DAYS = 30
 RANKED = 10
@@ -30,7 +31,7 @@ STALE = timedelta(hours=1)
 
 
 def last_days() -> list[date]:
-    """The last DAYS days, today included, in the project's time zone."""
+    """The last DAYS days, today included, in the active time zone."""
     today = timezone.localdate()
     return [today - timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)]
 
@@ -46,9 +47,10 @@ def kept(name: str) -> Any:
 
 
 def count(name: str) -> Any:
-    """Count anew, and keep it."""
+    """Count anew, and keep it. A day is one of the school's, whoever counts."""
     now, began = timezone.now(), time.monotonic()
-    value = COUNTERS[name]()
+    with timezone.override(current_school().zone):
+        value = COUNTERS[name]()
     taken = {"value": value, "counted_at": now, "seconds": time.monotonic() - began}
     Figure.objects.update_or_create(name=name, defaults=taken)
     return value

@@ -39,7 +39,7 @@ A .csv file (UTF-8, commas or semicolons) has a line with the names of its colum
   method       required: cash, transfer, stripe
   status       required: pending, processing, paid, failed, expired, refunded
   paid_at      for paid and refunded: 2026-09-01T12:00:00+03:00; without an offset it is a time
-               in the project's time zone
+               in the school's time zone
   created_at   default: paid_at, or now
 """
 

@@ -17,6 +17,7 @@ from payments.models import Payment, PaymentMethod, PaymentStatus
 from payments.models.states import OPEN_STATUSES
 from project.common.mailboxes import compared
 from project.common.money import WHOLE_DIGITS, fits_currency
+from project.school.current import current_school
 
 REQUIRED_COLUMNS = ("external_id", "user", "amount", "currency", "method", "status")
 LARGEST_ID = 2**63 - 1
@@ -187,11 +188,12 @@ def _choice(known: list[str], value: object) -> str:
 
 
 def _time(value: object) -> datetime:
-    """A time without an offset is in the project's time zone, a date is its midnight."""
+    """A time without an offset is in the school's time zone, a date is its midnight."""
     try:
         time = parse_datetime(value) if isinstance(value, str) else None
         if time is not None:
-            time = (make_aware(time) if is_naive(time) else time).astimezone(UTC)
+            zone = current_school().zone
+            time = (make_aware(time, zone) if is_naive(time) else time).astimezone(UTC)
     except (ValueError, OverflowError):
         time = None
     if time is None or time.year not in YEARS:

@@ -150,7 +150,7 @@ class SubsetFilter(DropdownFilter):
 
 
 class DaysFilter(RangeDateFilter):  # type: ignore[misc]
-    """From one day to another, both included, in the project's time zone: Unfold's own compares a
+    """From one day to another, both included, in the school's time zone: Unfold's own compares a
     time with a date, so that it loses the last day."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
