@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from payments.services import books, refunds
 from people.models import User
 from people.models.users import DEMO_PASSWORD
 from project import demo
+from project.school.models import School
+from project.school.tests.factories import SchoolFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +58,7 @@ def test_demo_school_has_all_roles_and_they_can_log_in() -> None:
 @pytest.mark.usefixtures("_development")
 def test_demo_school_keeps_the_rules_of_the_models() -> None:
     demo.load()
-    for model in (User, Course, Lesson, Subscription, Payment):
+    for model in (School, User, Course, Lesson, Subscription, Payment):
         rows = list(model._default_manager.all())
         assert rows
         for row in rows:
@@ -193,6 +196,25 @@ def test_payments_of_a_fixture_give_access(moderators: None) -> None:
     found = {each.kind for each in books.find_in_books()}
     assert found <= {"open_too_long"}
     assert Payment.objects.get(external_id="LEDGER-2026-001").status == "paid"
+
+
+def test_a_school_keeps_its_name_when_the_demo_school_is_loaded(moderators: None) -> None:
+    SchoolFactory.create(name="Oak School")
+    with pytest.raises(CommandError, match="school 1 is another one here"):
+        call_command("loaddata", "demo", verbosity=0)
+    assert School.objects.get().name == "Oak School"
+    assert not User.objects.exists()
+
+
+def test_a_dump_has_the_school(tmp_path: Path) -> None:
+    SchoolFactory.create(name="Oak School", daily_mail_hour=7)
+    before = School.objects.values().get()
+    dump = tmp_path / "dump.json"
+    call_command("dumpdata", "school", output=dump)
+    School.objects.all().delete()
+    for _twice in range(2):
+        call_command("loaddata", dump, verbosity=0)
+        assert School.objects.values().get() == before
 
 
 def test_a_school_keeps_its_courses_when_the_demo_school_is_loaded(moderators: None) -> None:

@@ -17,6 +17,7 @@ from lms.models import Access
 from payments.models import FindingKind, Payment
 from payments.services import books
 from people.models import User
+from project.school.models import School
 
 SCHOOL = {"lms", "payments"}
 
@@ -56,7 +57,7 @@ class Command(loaddata.Command):
             for field in row._meta.concrete_fields:
                 if field.remote_field and (value := getattr(row, field.attname)) is not None:
                     self.named[field.related_model].add(value)
-        if row.pk is not None and (row._meta.app_label in SCHOOL or isinstance(row, User)):
+        if row.pk is not None and (row._meta.app_label in SCHOOL or isinstance(row, User | School)):
             _look_at_what_is_there(row)
         is_saved: bool = not self.is_incomplete and super().save_obj(obj)
         if is_saved:
@@ -106,6 +107,8 @@ def _look_at_what_is_there(row: Model) -> None:
         return
     kept = [field.attname for field in row._meta.concrete_fields if field.remote_field]
     kept += ["status"] if isinstance(row, Payment) else []
+    if isinstance(row, School):  # all that a school says of itself
+        kept = [field.attname for field in row._meta.concrete_fields]
     if any(getattr(row, name) != getattr(there, name) for name in kept):
         message = _("%(row)s is another one here (%(text)s). Nothing was loaded.")
         raise CommandError(message % {"row": _name(type(row), row.pk), "text": there})
