@@ -46,6 +46,11 @@ class Line:
     price: tuple[Decimal | None, Decimal | None] | None = None
 
     @property
+    def is_price(self) -> bool:
+        """Whether no mail is sent for it alone."""
+        return self.kind in PRICES
+
+    @property
     def prices(self) -> list[str]:
         """The old price and the new one, as the present language writes them."""
         return [

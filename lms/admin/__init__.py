@@ -3,5 +3,6 @@
 from lms.admin.accesses import AccessAdmin
 from lms.admin.courses import CourseAdmin
 from lms.admin.lessons import LessonAdmin
+from lms.admin.pending import PendingUpdateAdmin
 
-__all__ = ["AccessAdmin", "CourseAdmin", "LessonAdmin"]
+__all__ = ["AccessAdmin", "CourseAdmin", "LessonAdmin", "PendingUpdateAdmin"]

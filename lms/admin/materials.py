@@ -12,20 +12,19 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from lms import permissions
 from lms.admin.diffs import KINDS, differences
 from lms.admin.forms import MaterialsForm
+from lms.admin.sentences import who_is_mailed
 from lms.history import Change, Changes, change_of
 from lms.models import Course, Lesson
 from lms.models.visibility import MaterialQuerySet
-from lms.services import authoring, restoring, updates
+from lms.services import authoring, forecasts, restoring, updates
 from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import FieldNames, Fieldsets, display
@@ -147,30 +146,12 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
         with transaction.atomic(), updates.one_update() as update:
             yield
         for course in update.courses.values():
-            self.tell_who_is_mailed(request, course)
-
-    def tell_who_is_mailed(self, request: HttpRequest, course: Course) -> None:
-        """Say how many people will hear of what was just changed in the course, and when."""
-        subscriptions = course.subscriptions.filter(user__is_active=True)
-        number = subscriptions.exclude(user=current_user(request)).count()
-        if not course.is_published or not number:
-            return
-        at = updates.collected_go_out_at(course)
-        message = (
-            ngettext(
-                "On %(at)s, %(number)d subscriber will be notified of the change by email.",
-                "On %(at)s, %(number)d subscribers will be notified of the change by email.",
-                number,
-            )
-            if at
-            else ngettext(
-                "%(number)d subscriber will be notified of the change by email now.",
-                "%(number)d subscribers will be notified of the change by email now.",
-                number,
-            )
-        )
-        when = date_format(localtime(at), "DATETIME_FORMAT") if at else ""
-        self.message_user(request, message % {"number": number, "at": when}, messages.INFO)
+            told = update.told.get(course.pk)
+            forecast = forecasts.of_update(told) if told else forecasts.of_collected([course])[0]
+            if forecast.number:
+                said = who_is_mailed(forecast)
+                named = f"{course}: {said}" if len(update.courses) > 1 else said
+                self.message_user(request, named, messages.INFO)
 
     def get_urls(self) -> list[URLPattern]:
         name = f"lms_{self.opts.model_name}_put_back"

@@ -9,12 +9,18 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models.visibility import published_or_own
 from people.models import User
+from project.mail.refusals import stopped
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def visible_to(self, user: User) -> Self:
         """This person's own subscriptions, to courses that they may (still) see."""
         return self.filter(published_or_own(user, "course__"), user=user)
+
+    def reached(self) -> Self:
+        """Those of people who are not blocked, and whose address gets mail."""
+        confirmed = self.filter(user__is_active=True, user__email_confirmed_at__isnull=False)
+        return confirmed.exclude(user__in=stopped().values("recipient"))
 
 
 class Subscription(models.Model):

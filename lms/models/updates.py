@@ -143,6 +143,17 @@ class CourseChange(models.Model):
         return change
 
 
+class PendingUpdate(Course):
+    """A course as a row of the page of what waits to be mailed."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("pending update")
+        verbose_name_plural = _("pending updates")
+        ordering = ("-materials_updated_at", "-id")
+        default_permissions = ()
+
+
 def courses_to_tell(*, at: datetime) -> models.QuerySet[Course]:
     """Published courses with collected changes that have been quiet for more than the period."""
     collected = CourseChange.objects.collected().of_materials().filter(course=OuterRef("pk"))

@@ -23,11 +23,13 @@ from types import MappingProxyType
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from lms.mails import lines_about
+from lms.mails import Line, lines_about
 from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson
 from lms.models.updates import PRICES, courses_to_tell
 from people.models import User
+from project.common.errors import Conflict
 from project.common.versions import now_after
 from project.mail.services import send_to_audience
 
@@ -45,6 +47,8 @@ class Update:
 
     def __init__(self) -> None:
         self.courses: dict[int, Course] = {}
+        # What was sent off.
+        self.told: dict[int, CourseUpdate] = {}
         # Those that had been quiet before the first change, and those that were drafts.
         self.quiet: set[int] = set()
         self.drafts: set[int] = set()
@@ -52,11 +56,20 @@ class Update:
     def tell(self) -> None:
         """Send off what is due at once; the rest is collected."""
         now = timezone.now()
-        since = now - settings.COURSE_UPDATE_QUIET_PERIOD
         for course_id in self.quiet:
             course = self.courses[course_id]
-            if not course.updates.filter(created_at__range=(since, now)).exists():
-                _tell(course, now)
+            if not was_just_told(course, now):
+                self.told[course_id] = _tell(course, now)
+
+
+def is_quiet(course: Course, now: datetime) -> bool:
+    return now - course.materials_updated_at > settings.COURSE_UPDATE_QUIET_PERIOD
+
+
+def was_just_told(course: Course, now: datetime) -> bool:
+    """Whether a mail about the course went out within the period."""
+    since = now - settings.COURSE_UPDATE_QUIET_PERIOD
+    return course.updates.filter(created_at__range=(since, now)).exists()
 
 
 _under_way: ContextVar[Update | None] = ContextVar("update", default=None)
@@ -95,7 +108,7 @@ def save_course(
     simultaneous changes the second sees the first.
     """
     now = timezone.now()
-    was_quiet = now - course.materials_updated_at > settings.COURSE_UPDATE_QUIET_PERIOD
+    was_quiet = is_quiet(course, now)
     course.updated_at = now_after(course.updated_at)
     times = ["updated_at"]
     is_update = bool(told.keys() - PRICES)
@@ -138,26 +151,52 @@ def tell_collected() -> int:
             course = courses_to_tell(at=at).filter(pk=course_id).first()
             if course is None:
                 continue
-            if lines_about(course, list(course.changes.collected())):
+            lines = lines_about(course, list(course.changes.collected()))
+            if any(not line.is_price for line in lines):
                 _tell(course, at)
                 told += 1
             else:
-                # All of it was undone.
-                course.changes.collected().delete()
+                _settle_undone(course, prices=not lines)
     return told
 
 
-def collected_go_out_at(course: Course) -> datetime | None:
-    """When the changes that wait will be told, if nobody changes the course again; None if none
-    waits: what was changed last went off at once, or sends nothing."""
-    if not course.changes.collected().of_materials().exists():
-        return None
-    last = Course.objects.values_list("materials_updated_at", flat=True).get(pk=course.pk)
-    return last + settings.COURSE_UPDATE_QUIET_PERIOD
+class NothingWaits(Conflict):
+    code = "nothing_waits"
+    message = _("No changes of this course wait any more: they were sent or dropped.")
 
 
-def _tell(course: Course, at: datetime) -> None:
+@transaction.atomic
+def hasten(course: Course) -> None:
+    """Send off what was collected of a published course now. Raises NothingWaits."""
+    course = Course.objects.select_for_update().get(pk=course.pk)
+    if not course.is_published or not course.changes.collected().exists():
+        raise NothingWaits
+    _tell(course, timezone.now())
+
+
+@transaction.atomic
+def drop(course: Course) -> list[Line]:
+    """Forget what was collected of a course, so that nobody is mailed; return what that was. Raises
+    NothingWaits."""
+    course = Course.objects.select_for_update().get(pk=course.pk)
+    changes = list(course.changes.collected())
+    if not changes:
+        raise NothingWaits
+    CourseChange.objects.filter(pk__in=[change.pk for change in changes]).delete()
+    return lines_about(course, changes)
+
+
+def _settle_undone(course: Course, *, prices: bool) -> None:
+    """Of changes that were undone there is nothing to mail; they count as told when they were made. Prices
+    wait on, unless they were undone as well."""
+    update = CourseUpdate.objects.create(course=course, created_at=course.materials_updated_at)
+    undone = course.changes.collected()
+    (undone if prices else undone.of_materials()).update(update=update)
+
+
+def _tell(course: Course, at: datetime) -> CourseUpdate:
     """Put all that was collected into one mail; nothing at all if nobody subscribed."""
     update = CourseUpdate.objects.create(course=course, created_at=at)
     course.changes.collected().update(update=update)
     send_to_audience(MAIL, update.pk, title=course.title)
+    return update

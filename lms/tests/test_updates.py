@@ -11,7 +11,7 @@ from django.core.signing import Signer
 from django.utils import timezone
 
 from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Subscription
-from lms.services import authoring, subscriptions, updates
+from lms.services import authoring, forecasts, subscriptions
 from lms.tasks import tell_collected_updates
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from people.models import BlockReason, User
@@ -248,7 +248,8 @@ def test_a_price_waits_for_the_next_mail_and_neither_sends_one_nor_puts_it_off(
     clock.shift(timedelta(hours=1))
     api(author).patch(f"lessons/{lesson.pk}", {"price": "7.00"})
     assert collect() == 0
-    assert updates.collected_go_out_at(course) is None
+    [forecast] = forecasts.of_collected([course])
+    assert not forecast.is_sent
     clock.shift(QUIET + MOMENT)
     assert collect() == 0
     course.refresh_from_db()
@@ -377,17 +378,16 @@ def test_one_run_sends_off_so_many_courses_the_oldest_first(course, neighbour, m
 
 
 def test_staff_are_told_when_waiting_changes_go_out(course, neighbour):
-    assert updates.collected_go_out_at(course) is None
     rename(course, "Rolls")
     rename(neighbour, "Butter")
     rename(neighbour, "Milk")
-    assert updates.collected_go_out_at(course) is None
-    known = Course.objects.get(pk=course.pk)
     with time_machine.travel(START + timedelta(hours=1), tick=False):
         rename(course, "Buns")
-    # Whoever asks may have read the course before.
-    assert updates.collected_go_out_at(known) == START + timedelta(hours=1) + QUIET
-    assert updates.collected_go_out_at(neighbour) == START + QUIET
+    seen = forecasts.of_collected(Course.objects.order_by("title"))
+    assert [(str(it.course), it.at, it.number) for it in seen] == [
+        ("Buns", START + timedelta(hours=1) + QUIET, 1),
+        ("Milk", START + QUIET, 1),
+    ]
 
 
 @pytest.mark.django_db(transaction=True)

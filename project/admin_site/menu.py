@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 FOUND_OF_EACH = 5
 # Of each group: labels of models, and the symbols beside them.
 MENU: "tuple[tuple[StrOrPromise, dict[str, str]], ...]" = (
-    (gettext_lazy("Content"), {"lms.Course": "school", "lms.Lesson": "play_lesson"}),
+    (
+        gettext_lazy("Content"),
+        {"lms.Course": "school", "lms.Lesson": "play_lesson", "lms.PendingUpdate": "schedule_send"},
+    ),
     (gettext_lazy("People"), {"people.User": "group", "people.Role": "shield_person"}),
     (
         gettext_lazy("Payments"),

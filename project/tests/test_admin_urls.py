@@ -63,6 +63,13 @@ TABLE = {
     "lms_lesson_delete": ADMINISTRATOR,
     "lms_lesson_history": CONTENT,
     "lms_lesson_put_back": CONTENT,
+    "lms_pendingupdate_changelist": CONTENT,
+    "lms_pendingupdate_add": NOBODY,
+    "lms_pendingupdate_change": CONTENT,
+    "lms_pendingupdate_delete": NOBODY,
+    "lms_pendingupdate_history": (200, 302, 200),  # who sees no such course is led home
+    "lms_pendingupdate_send_now": CONTENT,
+    "lms_pendingupdate_drop": CONTENT,
     "lms_access_changelist": MONEY,
     "lms_access_add": MONEY,
     "lms_access_change": MONEY,
@@ -161,6 +168,7 @@ TABLE = {
 SUBJECTS = {
     "lms_course": "course",
     "lms_lesson": "lesson",
+    "lms_pendingupdate": "course",
     "lms_access": "access",
     "people_user": "person",
     "payments_payment": "payment",

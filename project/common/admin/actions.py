@@ -72,7 +72,7 @@ class StaffAction[M: Model]:
 
     `run` does it to one row, with what was answered; it may raise a DomainError. A text that it
     returns is said instead of `done`, which may have the places %(rows)s, %(number)d and %(title)s.
-    The log has the title and `noted`.
+    The log has the title and `noted`; what `run` said as well, if `logs_outcome`.
     """
 
     name: str
@@ -86,6 +86,7 @@ class StaffAction[M: Model]:
     run: "Callable[[M, User, Answers], object]"
     done: "StrOrPromise" = DONE
     noted: Callable[[Answers], str] = _reason
+    logs_outcome: bool = False
     # Money or rights depend on it: asks for a code, or the password, unless that was just given.
     asks_code: bool = False
     # The list offers it for the rows that were chosen, and asks once about all of them or not.
@@ -240,7 +241,8 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
             # As it is now: whoever was erased is not to be named.
             now = self.get_queryset(request).filter(pk=row.pk).first()
             gone = now is None
-            self.log_change(request, now or row, note)
+            outcome = str(said) if action.logs_outcome else ""
+            self.log_change(request, now or row, ": ".join(filter(None, [note, outcome])))
             if isinstance(said, str):
                 self.message_user(request, said, messages.SUCCESS)
             else:

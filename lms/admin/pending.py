@@ -1,0 +1,182 @@
+"""What was collected and waits to be mailed: read it, send it now, drop it."""
+
+from collections.abc import Iterable
+from typing import Any, cast, override
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.enums import ActionVariant
+
+from lms import permissions
+from lms.admin.materials import person_label
+from lms.admin.sentences import listed, when, written
+from lms.models import Course, CourseChange
+from lms.models.updates import PendingUpdate
+from lms.models.visibility import MaterialQuerySet
+from lms.services import forecasts, updates
+from lms.services.forecasts import Forecast
+from people.current_user import current_user
+from people.models import User
+from project.common.admin.actions import ActionsAdmin, Answers, Facts, StaffAction, reason_field
+from project.common.admin.base import (
+    ReadOnly,
+    StaffChangeList,
+    column,
+    display,
+    moment_shown,
+)
+
+# Of each course in the list; its page has all.
+LINES_IN_LIST = 5
+
+
+class DropForm(forms.Form):
+    reason = reason_field(
+        max_length=200, help_text=gettext_lazy("Recorded with the action. Only staff can see it.")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = False
+
+
+def _drop(course: PendingUpdate, _by: User, _answers: Answers) -> str:
+    lines = "; ".join(map(written, updates.drop(course)))
+    return _("Dropped: %(course)s. %(lines)s") % {"course": course, "lines": lines}
+
+
+SEND = StaffAction[PendingUpdate](
+    name="send_now",
+    title=gettext_lazy("Send now"),
+    icon="send",
+    explanation=gettext_lazy(
+        "The subscribers get the email now and not when the course has been quiet for a while. What "
+        "is changed after that is collected again."
+    ),
+    allows=lambda user: user.has_perm("lms.change_course"),
+    allows_with=permissions.can_update_course,
+    fits=lambda course: course.is_published and course.changes.collected().exists(),
+    run=lambda course, _by, _answers: updates.hasten(course),
+    done=gettext_lazy("Sent off: %(rows)s."),
+    on_list=True,
+    variant=ActionVariant.PRIMARY,
+)
+DROP = StaffAction[PendingUpdate](
+    name="drop",
+    title=gettext_lazy("Drop"),
+    icon="delete",
+    explanation=gettext_lazy(
+        "Nobody will be notified of these changes, now or later. The course stays as it is. Who gets "
+        "the daily email may have heard of them already."
+    ),
+    allows=lambda user: user.has_perm("lms.change_course"),
+    allows_with=permissions.can_update_course,
+    fits=lambda course: course.changes.collected().exists(),
+    form=DropForm,
+    run=_drop,
+    logs_outcome=True,
+    on_list=True,
+    variant=ActionVariant.DANGER,
+    is_danger=True,
+)
+
+
+class PendingChangeList(StaffChangeList):
+    """The courses of which something waits."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        waiting = CourseChange.objects.collected().filter(course=OuterRef("pk"))
+        return super().get_queryset(request, *args, **kwargs).filter(Exists(waiting))
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        cast(PendingUpdateAdmin, self.model_admin).look_ahead(request, self.result_list)
+
+
+@admin.register(PendingUpdate)
+class PendingUpdateAdmin(ReadOnly, ActionsAdmin[PendingUpdate]):
+    list_display = ("title", "since", "by", "what_in_short", "number", "goes_out")
+    sortable_by = ()
+    fieldsets = (
+        (None, {"fields": ("course_link", ("since", "by"), "what", ("number", "goes_out"))}),
+    )
+    staff_actions = (SEND, DROP)
+    misfit = updates.NothingWaits.message
+
+    number = column("forecast.number", gettext_lazy("recipients"))
+    by = column("authors", gettext_lazy("by"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PendingUpdate]:
+        """Of a course of which nothing waits the page says so, and leads to the log."""
+        rows = cast("MaterialQuerySet[PendingUpdate]", super().get_queryset(request))
+        return rows.visible_to(current_user(request))
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> PendingUpdate | None:
+        course = super().get_object(request, object_id, from_field)
+        if course is not None:
+            self.look_ahead(request, [course])
+        return course
+
+    def look_ahead(self, request: HttpRequest, courses: Iterable[PendingUpdate]) -> None:
+        """Remember what becomes of the courses, and how the person may know those who changed them."""
+        viewer = current_user(request)
+        for forecast in forecasts.of_collected(courses):
+            names = dict.fromkeys(person_label(viewer, one.changed_by) for one in forecast.changes)
+            vars(forecast.course).update(forecast=forecast, authors=", ".join(names))
+
+    @override
+    def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[PendingChangeList]:
+        return PendingChangeList
+
+    def has_view_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
+        user = current_user(request)
+        may = obj is None or permissions.can_update_course(user, obj)
+        return may and user.has_perm("lms.change_course")
+
+    def facts_of(self, row: PendingUpdate) -> Facts:
+        [forecast] = forecasts.of_collected([row])
+        return [
+            (self.opts.verbose_name or "", str(row)),
+            *((gettext_lazy("what"), written(line)) for line in forecast.lines),
+            (gettext_lazy("recipients"), str(forecast.number)),
+        ]
+
+    @display(description=gettext_lazy("course"))
+    def course_link(self, course: PendingUpdate) -> SafeString:
+        return format_html(
+            '<a href="{}" class="text-primary-600 dark:text-primary-500">{}</a>',
+            reverse("admin:lms_course_change", args=[course.pk]),
+            course,
+        )
+
+    @display(description=gettext_lazy("collected since"))
+    def since(self, course: PendingUpdate) -> str:
+        changes = _forecast_of(course).changes
+        return moment_shown(changes[0].changed_at if changes else None)
+
+    @display(description=gettext_lazy("what changed"))
+    def what(self, course: PendingUpdate) -> SafeString:
+        return listed(_forecast_of(course))
+
+    @display(description=gettext_lazy("what changed"))
+    def what_in_short(self, course: PendingUpdate) -> SafeString:
+        return listed(_forecast_of(course), most=LINES_IN_LIST)
+
+    @display(description=gettext_lazy("goes out"))
+    def goes_out(self, course: PendingUpdate) -> str:
+        forecast = _forecast_of(course)
+        return when(forecast) if forecast.changes else "—"
+
+
+def _forecast_of(course: PendingUpdate) -> Forecast:
+    forecast: Forecast = vars(course)["forecast"]
+    return forecast

@@ -1,0 +1,112 @@
+"""Who will hear of changes of a course, and when: what staff see before and after they save."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Count
+from django.utils import timezone
+
+from lms.mails import Line, lessons_of, lines_of
+from lms.models import Course, CourseChange, CourseUpdate, Lesson, Subscription
+from lms.models.updates import PRICES
+from lms.services.updates import is_quiet, was_just_told
+
+type Part = tuple[Course, Sequence[CourseChange], Mapping[int, Lesson], datetime | None]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What becomes of changes of a course: what the mail says, to how many people it goes, and when;
+    None: at once."""
+
+    course: Course
+    changes: Sequence[CourseChange]
+    lines: Sequence[Line]
+    number: int
+    at: datetime | None
+
+    @property
+    def is_sent(self) -> bool:
+        """False: a draft sends nothing, and what was undone neither; prices wait for another change."""
+        return self.course.is_published and any(not line.is_price for line in self.lines)
+
+
+def of_update(update: CourseUpdate) -> Forecast:
+    """Of what was just sent off."""
+    changes = list(update.changes.all())
+    [forecast] = _forecasts([(update.course, changes, lessons_of(update.course, changes), None)])
+    return forecast
+
+
+def of_edit(
+    course: Course, made: Sequence[CourseChange], lessons: Mapping[int, Lesson]
+) -> Forecast:
+    """Of what waits and of changes that somebody is about to make, none of which is saved: neither
+    these, nor what they make of the course and its `lessons`."""
+    now = timezone.now()
+    is_update = any(change.kind not in PRICES for change in made)
+    at = (now if is_update else course.materials_updated_at) + settings.COURSE_UPDATE_QUIET_PERIOD
+    is_told_at_once = is_update and is_quiet(course, now) and not was_just_told(course, now)
+    collected = list(course.changes.collected())
+    known = {**lessons_of(course, collected), **lessons}
+    [forecast] = _forecasts([(course, [*collected, *made], known, None if is_told_at_once else at)])
+    return forecast
+
+
+def of_collected(courses: Iterable[Course]) -> list[Forecast]:
+    """Of what waits, if nobody changes the courses again."""
+    courses = list(courses)
+    waiting: dict[int, list[CourseChange]] = defaultdict(list)
+    collected = CourseChange.objects.collected().filter(course__in=courses)
+    for change in collected.select_related("changed_by"):
+        waiting[change.course_id].append(change)
+    keys = {one.lesson_id for changes in waiting.values() for one in changes if one.lesson_id}
+    lessons: dict[int, dict[int, Lesson]] = defaultdict(dict)
+    for lesson in Lesson.objects.filter(course__in=courses, pk__in=keys):
+        lessons[lesson.course_id][lesson.pk] = lesson
+    period = settings.COURSE_UPDATE_QUIET_PERIOD
+    return _forecasts(
+        [
+            (course, waiting[course.pk], lessons[course.pk], course.materials_updated_at + period)
+            for course in courses
+        ]
+    )
+
+
+def _forecasts(parts: Sequence[Part]) -> list[Forecast]:
+    numbers = _numbers(
+        {
+            course.pk: _hear_nothing(course, changes, lessons)
+            for course, changes, lessons, _at in parts
+        }
+    )
+    return [
+        Forecast(course, changes, lines_of(course, changes, lessons), numbers[course.pk], at)
+        for course, changes, lessons, at in parts
+    ]
+
+
+def _hear_nothing(
+    course: Course, changes: Sequence[CourseChange], lessons: Mapping[int, Lesson]
+) -> set[int]:
+    """Those who made the changes, if nothing is left to tell them of the changes of others."""
+    authors = {change.changed_by_id for change in changes if change.changed_by_id}
+    return {
+        author
+        for author in authors
+        if not lines_of(course, [one for one in changes if one.changed_by_id != author], lessons)
+    }
+
+
+def _numbers(without: Mapping[int, set[int]]) -> dict[int, int]:
+    """How many subscribers of each course get a mail, but for those people."""
+    reached = Subscription.objects.reached().filter(course__in=without)
+    rows = reached.order_by().values("course").annotate(number=Count("pk"))
+    numbers = defaultdict(int, rows.values_list("course", "number"))
+    people = set().union(*without.values())
+    for course, person in reached.filter(user__in=people).values_list("course", "user"):
+        numbers[course] -= person in without[course]
+    return numbers

@@ -1,0 +1,276 @@
+"""The page of what waits to be mailed: who sees it, what it says, and what staff do with it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.utils import timezone
+
+from lms.models import Course, CourseChange, CourseUpdate
+from lms.services import authoring, updates
+from lms.tasks import tell_collected_updates
+from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
+from lms.tests.test_admin import messages_of, page
+from people.models import BlockReason
+from people.tests.factories import RefusedAddressFactory, UserFactory
+from project.mail.models import Mailing
+from project.mail.tasks import deliver_mail
+from project.tests.races import at_once
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+QUIET = timedelta(hours=4)
+LIST = "pendingupdate_changelist"
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def course(clock, author):
+    """Just created, so that its changes are collected."""
+    course = CourseFactory.create(owner=author, published=True, title="Bread")
+    SubscriptionFactory.create(course=course, user__email="reader@school.example")
+    CourseFactory.create(published=True, title="Quiet")
+    return course
+
+
+def rename(course, title, by=None):
+    authoring.update_course(course=course, changes={"title": title}, by=by or course.owner)
+
+
+def listed(client):
+    return [row.title for row in client.get(page(LIST)).context["cl"].result_list]
+
+
+def cells(client):
+    """What the list says of its only row."""
+    response = client.get(page(LIST))
+    [row] = response.context["cl"].result_list
+    admin = response.context["cl"].model_admin
+    return {
+        name: str(getattr(admin, name)(row))
+        for name in ("since", "by", "what_in_short", "number", "goes_out")
+    }
+
+
+def do(client, action, *courses, **answers):
+    form = {"action": f"{action}_many", "_selected_action": [one.pk for one in courses]}
+    return client.post(page(LIST), form | {"confirm": "1"} | answers, follow=True)
+
+
+def test_the_list_has_courses_of_which_something_waits(client_of, moderator, course):
+    client = client_of(moderator)
+    assert listed(client) == []
+    rename(course, "Rolls")
+    LessonFactory.create(course=course)
+    assert listed(client) == ["Rolls"]
+
+
+def test_the_list_says_what_waits_since_when_by_whom_for_whom_and_until_when(
+    client_of, moderator, course, clock
+):
+    rename(course, "Rolls")
+    clock.shift(timedelta(hours=1))
+    authoring.create_lesson(course=course, fields={"title": "Flour"}, by=moderator)
+    told = cells(client_of(moderator))
+    assert told["since"] == "Nov. 23, 2026, noon"
+    assert told["goes_out"] == "Nov. 23, 2026, 5 p.m."
+    assert told["number"] == "1"
+    assert "Course renamed: Bread → " in told["what_in_short"]
+    assert "Lesson added: <a" in told["what_in_short"]
+    owner = course.owner
+    assert told["by"] == f"{owner.first_name} · {owner.pk}, {moderator.first_name} · {moderator.pk}"
+    [row] = client_of(moderator).get(page(LIST)).context["cl"].result_list
+    shown = client_of(moderator).get(page("pendingupdate_change", row.pk)).content.decode()
+    assert "Course renamed: Bread → " in shown
+    assert page("course_change", course.pk) in shown
+
+
+@pytest.mark.parametrize(
+    ("make", "when"),
+    [
+        (lambda course: Course.objects.update(is_published=False), "not before the course is"),
+        (lambda course: rename(course, "Bread"), "never: all of it was undone"),
+        (lambda course: Course.objects.update(materials_updated_at=NOW - 2 * QUIET), "now"),
+    ],
+    ids=["draft", "undone", "due"],
+)
+def test_the_list_says_what_does_not_go_out_by_the_clock(client_of, moderator, course, make, when):
+    rename(course, "Rolls")
+    make(course)
+    assert cells(client_of(moderator))["goes_out"].startswith(when)
+
+
+def test_prices_wait_for_another_change(client_of, moderator, course, settings):
+    settings.CURRENCY = "RUB"
+    authoring.update_course(course=course, changes={"price": Decimal(5)}, by=course.owner)
+    told = cells(client_of(moderator))
+    assert told["goes_out"] == "with the next change"
+    assert "RUB\N{NO-BREAK SPACE}0.00 → RUB\N{NO-BREAK SPACE}5.00" in told["what_in_short"]
+    do(client_of(moderator), "send_now", course)
+    assert [one.kind for one in CourseUpdate.objects.get().changes.all()] == ["course_price"]
+
+
+def test_the_number_is_of_those_who_really_get_the_mail(client_of, moderator, course, sink):
+    blocked = UserFactory.create()
+    blocked.block(BlockReason.STAFF)
+    blocked.save()
+    refused = RefusedAddressFactory.create(stopped_at=NOW).recipient
+    unconfirmed = UserFactory.create(email_confirmed_at=None)
+    for person in (blocked, refused, unconfirmed, course.owner, moderator):
+        SubscriptionFactory.create(course=course, user=person)
+    rename(course, "Rolls")  # by the owner, who hears nothing of it
+    assert cells(client_of(moderator))["number"] == "2"
+    authoring.update_course(course=course, changes={"description": "x"}, by=moderator)
+    assert cells(client_of(moderator))["number"] == "3"
+    do(client_of(moderator), "send_now", course)
+    deliver_mail()
+    assert set(sink.counts) == {"reader@school.example", course.owner.email, moderator.email}
+
+
+def test_what_is_hastened_is_mailed_now_and_once(client_of, moderator, course, sink, clock):
+    rename(course, "Rolls")
+    address = page("pendingupdate_send_now", course.pk)
+    client = client_of(moderator)
+    asked = client.get(address).content.decode()
+    assert "Course renamed: Bread → Rolls" in asked
+    assert not Mailing.objects.exists()
+    assert "Sent off: Rolls." in messages_of(client.post(address, follow=True))
+    assert listed(client) == []
+    clock.shift(QUIET * 2)
+    tell_collected_updates()
+    deliver_mail()
+    assert sink.counts == {"reader@school.example": 1}
+    # A second click is told that there is nothing left.
+    again = client.post(address, follow=True)
+    assert "No changes of this course wait any more" in messages_of(again)
+
+
+def test_a_change_after_a_hastened_mail_is_collected(client_of, moderator, course, clock):
+    rename(course, "Rolls")
+    clock.shift(QUIET / 2)
+    do(client_of(moderator), "send_now", course)
+    clock.shift(QUIET / 2 + timedelta(minutes=1))
+    rename(course, "Buns")
+    assert CourseUpdate.objects.count() == 1
+    assert course.changes.collected().count() == 1
+
+
+def test_of_a_draft_nothing_is_hastened(client_of, moderator, course):
+    rename(course, "Rolls")
+    Course.objects.update(is_published=False)
+    said = client_of(moderator).post(page("pendingupdate_send_now", course.pk), follow=True)
+    assert "No changes of this course wait any more" in messages_of(said)
+    assert course.changes.collected().count() == 1
+
+
+@pytest.mark.parametrize("reason", ["", "a typo"])
+def test_what_is_dropped_is_never_mailed_and_the_log_says_what_it_was(
+    client_of, moderator, course, clock, reason
+):
+    rename(course, "Rolls")
+    authoring.create_lesson(course=course, fields={"title": "Flour"}, by=course.owner)
+    client = client_of(moderator)
+    said = client.post(page("pendingupdate_drop", course.pk), {"reason": reason}, follow=True)
+    assert "Dropped: Rolls." in messages_of(said)
+    entry = LogEntry.objects.get()
+    assert entry.user == moderator
+    lines = "Course renamed: Bread → Rolls; Lesson added: Flour"
+    assert entry.change_message == ": ".join(
+        filter(None, ["Drop", reason, f"Dropped: Rolls. {lines}"])
+    )
+    assert lines in client.get(page("pendingupdate_history", course.pk)).content.decode()
+    clock.shift(QUIET * 2)
+    assert tell_collected_updates() == "0 courses"
+    assert not Mailing.objects.exists()
+    # The next change tells of itself alone.
+    rename(course, "Buns")
+    [change] = CourseUpdate.objects.get().changes.all()
+    assert change.old_title == "Rolls"
+
+
+def test_many_are_dropped_at_once_and_others_stay(client_of, moderator, course, author):
+    other, third = CourseFactory.create_batch(2, owner=author, published=True)
+    for one in (course, other, third):
+        rename(one, f"New {one.title}")
+    do(client_of(moderator), "drop", course, other)
+    assert set(CourseChange.objects.values_list("course", flat=True)) == {third.pk}
+    assert LogEntry.objects.count() == 2
+
+
+def test_support_and_other_authors_see_and_do_nothing(client_of, support, author, stranger, course):
+    rename(course, "Rolls")
+    for action in ("send_now", "drop"):
+        assert (
+            client_of(support).post(page(f"pendingupdate_{action}", course.pk)).status_code == 403
+        )
+    assert client_of(support).get(page(LIST)).status_code == 403
+    give_pages_of_courses(stranger)
+    assert listed(client_of(stranger)) == []
+    for action in ("send_now", "drop"):
+        answer = client_of(stranger).post(page(f"pendingupdate_{action}", course.pk))
+        assert answer.status_code in {403, 404}
+        do(client_of(stranger), action, course)
+    assert course.changes.collected().count() == 1
+
+
+def test_an_author_of_the_staff_sees_own_courses(client_of, author, course):
+    rename(course, "Rolls")
+    other = CourseFactory.create(published=True)
+    rename(other, "Milk")
+    give_pages_of_courses(author)
+    assert listed(client_of(author)) == ["Rolls"]
+    do(client_of(author), "drop", course)
+    assert not course.changes.exists()
+
+
+def give_pages_of_courses(person):
+    person.is_staff = True
+    person.save(update_fields=["is_staff"])
+    person.user_permissions.add(Permission.objects.get(codename="change_course"))
+
+
+@pytest.mark.parametrize("number", [2, 20])
+def test_the_list_needs_the_same_queries_for_any_number_of_courses(
+    client_of, moderator, course, author, number, django_assert_max_num_queries
+):
+    for one in CourseFactory.create_batch(number, owner=author, published=True):
+        SubscriptionFactory.create(course=one)
+        rename(one, "New")
+    client = client_of(moderator)
+    listed(client)
+    with django_assert_max_num_queries(25):
+        assert len(listed(client)) == number
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("other", ["worker", "drop", "hasten"])
+def test_who_hastens_at_the_same_moment_as_others_sends_no_second_mail(author, other):
+    course = CourseFactory.create(owner=author, published=True)
+    rename(course, "Rolls")
+    Course.objects.update(materials_updated_at=timezone.now() - 2 * QUIET)
+    acts: dict[str, Callable[[], Any]] = {
+        "worker": updates.tell_collected,
+        "drop": partial(updates.drop, course),
+    }
+    hasten = partial(updates.hasten, course)
+    at_once(
+        hasten,
+        acts.get(other, hasten),
+        before_writing=CourseChange if other == "drop" else CourseUpdate,
+        refused=(updates.NothingWaits,),
+    )
+    assert Mailing.objects.count() == CourseUpdate.objects.count() <= 1
+    assert not CourseChange.objects.filter(update=None).exists()
+    assert Mailing.objects.exists() or other == "drop"
