@@ -43,7 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database-only", action="store_true", help="leave out what says nothing of the database"
     )
-    parser.addoption("--mail-pictures", metavar="FOLDER", help="keep pictures of all mails there")
+    parser.addoption(
+        "--pictures", metavar="FOLDER", help="keep pictures of mails and public pages there"
+    )
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -19,8 +19,7 @@ def unsubscribe_by_link(request: HttpRequest, token: str) -> HttpResponse:
     """POST ends the subscription. GET only asks: scanners of mails follow every link."""
     found = subscription_of(token)
     if found is None:
-        context: dict[str, object] = {"state": "unknown", "language": request.LANGUAGE_CODE}
-        return render(request, "lms/unsubscribe.html", context, status=404)
+        return render(request, "lms/unsubscribe.html", {"state": "unknown"}, status=404)
     person, course_id = found
     if request.method == "POST" and person is not None:
         subscriptions.unsubscribe(user=person, course_id=course_id)
@@ -28,7 +27,6 @@ def unsubscribe_by_link(request: HttpRequest, token: str) -> HttpResponse:
     context = {
         "state": "done" if request.method == "POST" else "ask",
         "course": Course.objects.filter(pk=course_id, is_published=True).first(),
-        "language": language,
     }
     with override(language):
         return render(request, "lms/unsubscribe.html", context)

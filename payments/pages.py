@@ -25,16 +25,16 @@ from project.school.current import current_school
 @require_safe
 def success(request: HttpRequest, token: UUID) -> HttpResponse:
     """Wait until the payment is settled. The page grants nothing: it only asks."""
-    payment = get_object_or_404(Payment.objects.whole(), token=token)
-    return render(request, "payments/success.html", _context(payment))
+    payment = get_object_or_404(Payment.objects.whole().select_related("payer"), token=token)
+    return _page(request, "success", payment)
 
 
 @never_cache
 @require_safe
 def cancelled(request: HttpRequest, token: UUID) -> HttpResponse:
     """Say that nothing was paid, and where to go on."""
-    payment = get_object_or_404(Payment.objects.whole(), token=token)
-    return render(request, "payments/cancelled.html", _context(payment))
+    payment = get_object_or_404(Payment.objects.whole().select_related("payer"), token=token)
+    return _page(request, "cancelled", payment)
 
 
 @never_cache
@@ -61,24 +61,26 @@ def status(request: HttpRequest, token: UUID) -> JsonResponse:
 @never_cache
 @require_safe
 def receipt(request: HttpRequest, token: UUID) -> HttpResponse:
-    """What was paid and what was given back, in the language of the buyer, by the school's clock. Whoever knows the token
-    may read it: it stands in what the buyer got, and nowhere else."""
+    """What was paid and what was given back. Whoever knows the token may read it: it stands in what
+    the buyer got, and nowhere else."""
     paid = Payment.objects.exclude(paid_at=None).select_related("payer")
     payment = get_object_or_404(paid, token=token)
-    context = {
-        "payment": payment,
-        "buyer": "" if payment.payer.blocked_reason == BlockReason.ERASED else payment.payer,
-        "refunds": payment.refunds.filter(status=RefundStatus.SUCCEEDED),
-    }
-    with (
-        translation.override(payment.payer.language),
-        timezone.override(current_school().zone),
-    ):
-        response = render(request, "payments/receipt.html", context)
-        response["Content-Language"] = payment.payer.language
+    is_erased = payment.payer.blocked_reason == BlockReason.ERASED
+    return _page(
+        request,
+        "receipt",
+        payment,
+        buyer="" if is_erased else payment.payer,
+        refunds=payment.refunds.filter(status=RefundStatus.SUCCEEDED),
+    )
+
+
+def _page(request: HttpRequest, name: str, payment: Payment, **others: object) -> HttpResponse:
+    """The page in the language of the buyer, by the school's clock."""
+    context = {"payment": payment, "frontend_url": settings.FRONTEND_URL, **others}
+    zone = current_school().zone
+    with translation.override(payment.payer.language), timezone.override(zone):
+        response = render(request, f"payments/{name}.html", context)
+    response["Content-Language"] = payment.payer.language
     response["X-Robots-Tag"] = "noindex"
     return response
-
-
-def _context(payment: Payment) -> dict[str, object]:
-    return {"payment": payment, "frontend_url": settings.FRONTEND_URL}

@@ -3,7 +3,6 @@
 from django.http import FileResponse, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.utils.translation import override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -21,14 +20,8 @@ def download_export(request: HttpRequest, token: str) -> HttpResponseBase:
     except FileNotFoundError:  # deleted at this moment
         file = None
     if export is None or file is None:
-        return _gone(request)
+        return render(request, "people/export_gone.html", status=404)
     name = f"parta-{export.requested_at:%Y-%m-%d}.zip"
     response = FileResponse(file, as_attachment=True, filename=name)
     response["X-Robots-Tag"] = "noindex"
     return response
-
-
-def _gone(request: HttpRequest) -> HttpResponseBase:
-    language = request.LANGUAGE_CODE
-    with override(language):
-        return render(request, "people/export_gone.html", {"language": language}, status=404)

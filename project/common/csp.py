@@ -18,7 +18,8 @@ STRICT_CSP: dict[str, list[str]] = {
     "object-src": [CSP.NONE],
     "img-src": [CSP.SELF, "data:"],
     "script-src": [CSP.SELF],
-    "style-src": [CSP.SELF],
+    # Pages for people have the school's colour in a style of their own.
+    "style-src": [CSP.SELF, CSP.NONCE],
 }
 # Unfold's pages need Alpine, which evaluates expressions, and inline styles; no inline script.
 ADMIN_CSP = STRICT_CSP | {

@@ -62,3 +62,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield server
     server.process.terminate()
     assert server.process.wait(timeout=60) == 0
+
+
+@pytest.fixture
+def pictures(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Keep a picture of the page in the folder that `--pictures` names."""
+    folder = request.config.getoption("--pictures")
+
+    def keep(page: Page, name: str) -> None:
+        if folder:
+            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+    return keep

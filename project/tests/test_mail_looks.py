@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 from django.utils.translation import gettext as _
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from people.tests.factories import UserFactory
 from project.mail.kinds import mail_kinds
@@ -30,7 +30,7 @@ CONTACT = "desk@oak.example"
 LINK = re.compile(rf"https?://\S+|{re.escape(CONTACT)}")
 BUTTON_HEIGHT = 44
 # The texts whose contrast is below 4.5 : 1, and what is wider than the screen.
-FAULTS = (Path(__file__).parent / "mail_faults.js").read_text()
+FAULTS = (Path(__file__).parent / "page_faults.js").read_text()
 
 
 class Parsed(HTMLParser):
@@ -144,15 +144,3 @@ def test_every_mail_is_readable_on_any_screen(mails, browser: Browser, pictures,
         assert box["height"] >= BUTTON_HEIGHT
     context.close()
     assert asked == []
-
-
-@pytest.fixture
-def pictures(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
-    """Keep a picture of the page in the folder that `--mail-pictures` names."""
-    folder = request.config.getoption("--mail-pictures")
-
-    def keep(page: Page, name: str) -> None:
-        if folder:
-            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-    return keep

@@ -1,16 +1,13 @@
 """The page on which administrators say what the school is."""
 
-from io import BytesIO
-
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
-from PIL import Image
 
 from payments.tests.factories import PaymentFactory
 from project.school.models import School
-from project.school.tests.factories import SchoolFactory
+from project.school.tests.factories import SchoolFactory, png
 
 pytestmark = pytest.mark.django_db
 
@@ -21,12 +18,6 @@ EMPTY = {
     "bank_details": "",
     "daily_mail_hour": "9",
 }
-
-
-def png(colour="teal"):
-    content = BytesIO()
-    Image.new("RGB", (900, 300), colour).save(content, "PNG")
-    return SimpleUploadedFile("logo.png", content.getvalue())
 
 
 @pytest.fixture

@@ -1,8 +1,13 @@
 // What is wrong with how the page looks: texts of too little contrast, and what is wider than the screen.
 () => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  // Colours come in many notations; a canvas reads them all.
   const parsed = (colour) => {
-    const [r, g, b, a = 1] = colour.match(/[\d.]+/g).map(Number);
-    return { rgb: [r, g, b], a };
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+    return { rgb: [r, g, b], a: a / 255 };
   };
   const luminance = (rgb) => {
     const [r, g, b] = rgb.map((part) => {
