@@ -1,5 +1,5 @@
-"""The mail to the subscribers of a course, with the link in it that ends a subscription, and the one
-that says that staff gave access."""
+"""The mail to the subscribers of a course, with the link in it that ends a subscription, and those
+that say that staff gave access or took it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,8 +30,9 @@ CHANGES = 2000
 HEX_DIGITS = 32  # of a UUID
 
 
-# The key of the mail is the number of the access.
+# The key of these mails is the number of the access.
 GIVEN = "access_given"
+REVOKED = "access_revoked"
 
 
 @dataclass(frozen=True)
@@ -125,31 +126,67 @@ class LettersOfUpdate:
         return render("course_update", language, context)
 
 
-class AccessGivenMail(MailKind):
+class AccessMail(MailKind):
+    """What staff did with somebody's right to learn something."""
+
+    urgent = True
+
+    def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
+        accesses = Access.objects.select_related("course", "lesson__course")
+        access = accesses.filter(pk=subject_id or 0).first()
+        return {person.pk: self.letter_about(access, person) for person in people}
+
+    def letter_about(self, access: Access | None, person: User) -> Letter | Skip:
+        if not person.is_active:
+            return Skip(gettext_noop("blocked"))
+        if access is None:
+            return Skip(gettext_noop("the course was deleted"))
+        if outdated := self.reason_against(access, person):
+            return Skip(outdated)
+        target = access.target
+        context = {
+            "person": person,
+            "target": target,
+            "reason": self.told_reason(access),
+            "link": course_page(target.course_id if isinstance(target, Lesson) else target.pk),
+        }
+        return render(self.name, person.language, context)
+
+    def reason_against(self, access: Access, person: User) -> str:
+        """Why it is not true any more; empty if it is."""
+        raise NotImplementedError(access, person)
+
+    def told_reason(self, access: Access) -> str:
+        """What staff wrote, if the person is to read it."""
+        raise NotImplementedError(access)
+
+
+class AccessGivenMail(AccessMail):
     """Staff let somebody learn something."""
 
     name = GIVEN
     label = _("access given")
-    urgent = True
 
-    def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
-        given = Access.objects.active().select_related("course", "lesson__course")
-        access = given.filter(pk=subject_id or 0).first()
-        return {person.pk: _letter_about(access, person) for person in people}
+    def reason_against(self, access: Access, person: User) -> str:
+        return gettext_noop("access was taken back") if access.revoked_at else ""
+
+    def told_reason(self, access: Access) -> str:
+        return access.reason if access.is_reason_told else ""
 
 
-def _letter_about(access: Access | None, person: User) -> Letter | Skip:
-    if not person.is_active:
-        return Skip(gettext_noop("blocked"))
-    if access is None:
-        return Skip(gettext_noop("access was taken back"))
-    target = access.target
-    context = {
-        "person": person,
-        "target": target,
-        "link": course_page(target.course_id if isinstance(target, Lesson) else target.pk),
-    }
-    return render(GIVEN, person.language, context)
+class AccessRevokedMail(AccessMail):
+    """Staff took access back, and want the person to know why."""
+
+    name = REVOKED
+    label = _("access revoked")
+
+    def reason_against(self, access: Access, person: User) -> str:
+        materials = Course.objects if access.course_id else Lesson.objects
+        is_open = materials.open_to(person).filter(pk=access.target.pk).exists()
+        return gettext_noop("has access") if is_open else ""
+
+    def told_reason(self, access: Access) -> str:
+        return access.revoked_reason
 
 
 def lines_of(

@@ -11,8 +11,16 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from lms.mails import GIVEN
-from payments.models import Dispute, Payment, PaymentStatus, Refund, RefundStatus
+from lms.mails import GIVEN, REVOKED
+from payments.models import (
+    Dispute,
+    MoveSource,
+    Payment,
+    PaymentMove,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+)
 from payments.permissions import can_refund, may_learn, who_may_refund
 from people.models import BlockReason, User
 from project.common.frontend import course_page
@@ -25,6 +33,9 @@ RECEIVED = "payment_received"
 FAILED = "payment_failed"
 REFUNDED = "payment_refunded"
 ACCESS_TAKEN = "access_taken"
+# Their key is the number of the step.
+REJECTED = "payment_rejected"
+REOPENED = "payment_reopened"
 # Their key is the number of the payment, the dispute or the refund.
 AMOUNT_DIFFERS = "amount_differs"
 DISPUTE_OPENED = "dispute_opened"
@@ -35,11 +46,12 @@ def mails_about(payment: Payment) -> QuerySet[Delivery]:
     """What buyer and staff were told of the payment, its refunds, its disputes and the access."""
     told = [(kind, payment.pk) for kind in (RECEIVED, FAILED, AMOUNT_DIFFERS)]
     told_of_moves = [mailing_key(RECEIVED, f"move:{move.pk}") for move in payment.moves.all()]
+    told += [(kind, move.pk) for move in payment.moves.all() for kind in (REJECTED, REOPENED)]
     refunds = payment.refunds.all()
     told += [(kind, one.pk) for one in refunds for kind in (REFUNDED, REFUND_FAILED)]
     told += [(DISPUTE_OPENED, dispute.pk) for dispute in payment.disputes.all()]
     given = payment.accesses_about().values_list("pk", flat=True)
-    told += [(GIVEN, pk) for pk in given]
+    told += [(kind, pk) for pk in given for kind in (GIVEN, REVOKED)]
     # Access may be taken more than once: that has no key to be known by.
     taken = Q(kind=ACCESS_TAKEN, subject_id=payment.pk)
     keys = [*told_of_moves, *(mailing_key(*one) for one in told)]
@@ -72,7 +84,10 @@ class PaymentMail(MailKind):
             return Skip(gettext_noop("blocked"))
         if facts is None:
             return Skip(self.outdated)
-        return render(self.name, person.language, {"person": person, **facts})
+        context = {"person": person, **facts}
+        if not person.is_email_confirmed:  # receipts go there, words of people don't
+            context["reason"] = ""
+        return render(self.name, person.language, context)
 
 
 class PaymentReceivedMail(PaymentMail):
@@ -89,7 +104,8 @@ class PaymentReceivedMail(PaymentMail):
         # With the money the news may have come that the buyer's bank took it back.
         if payment is None or payment.disputes.taking_access().exists():
             return None
-        return facts_of(payment)
+        move = payment.moves.filter(to_status=PaymentStatus.PAID).last()
+        return (facts_of(payment) or {}) | {"reason": _told_reason(move)}
 
 
 class PaymentFailedMail(PaymentMail):
@@ -117,7 +133,8 @@ class PaymentRefundedMail(PaymentMail):
         refund = done.select_related("payment__lesson").first()
         if refund is None:
             return None
-        return (facts_of(refund.payment) or {}) | {"refund": refund}
+        told = {"refund": refund, "reason": _told_reason(refund)}
+        return (facts_of(refund.payment) or {}) | told
 
 
 class AccessTakenMail(PaymentMail):
@@ -133,6 +150,40 @@ class AccessTakenMail(PaymentMail):
             return None
         by_dispute = payment.disputes.taking_access().exists()
         return (facts_of(payment) or {}) | {"by_dispute": by_dispute}
+
+
+class StaffMoveMail(PaymentMail):
+    """Staff moved the payment, and want the buyer to know why. It is true as long as nothing else
+    moves it."""
+
+    reaches_blocked = True
+    outdated = gettext_noop("the payment has changed again")
+
+    def facts(self, subject_id: int) -> dict[str, object] | None:
+        moves = PaymentMove.objects.filter(pk=subject_id, source=MoveSource.STAFF)
+        move = moves.select_related("payment__lesson").first()
+        if move is None or move.payment.moves.filter(pk__gt=move.pk).exists():
+            return None
+        return (facts_of(move.payment) or {}) | {"reason": move.reason}
+
+
+class PaymentRejectedMail(StaffMoveMail):
+    """The cash or the transfer will not come, as far as staff know."""
+
+    name = REJECTED
+    label = _("payment rejected")
+
+
+class PaymentReopenedMail(StaffMoveMail):
+    """It was confirmed by mistake: it waits for its money again, and the access has ended."""
+
+    name = REOPENED
+    label = _("confirmation of a payment undone")
+
+
+def _told_reason(told: PaymentMove | Refund | None) -> str:
+    """What staff wrote, if the buyer is to read it."""
+    return told.reason if told and told.is_reason_told else ""
 
 
 def facts_of(payment: Payment | None) -> dict[str, object] | None:

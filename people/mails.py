@@ -16,7 +16,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from people.models import BlockReason, Invitation, PersonalExport, User
+from people.models import BlockNotice, BlockReason, Invitation, PersonalExport, User
 from people.models.roles import title_of
 from people.one_time_links import (
     email_change_link,
@@ -27,6 +27,10 @@ from people.one_time_links import (
 )
 from project.mail.kinds import Letter, MailKind, Skip, render
 from project.school.current import current_school
+
+# Their key is the number of the notice.
+BLOCKED = "account_blocked"
+UNBLOCKED = "account_unblocked"
 
 
 class AccountMail(MailKind):
@@ -197,6 +201,47 @@ class InactivityWarningMail(AccountMail):
 
     def context(self, person: User) -> dict[str, object]:
         return {"blocked_on": person.blocked_on}
+
+
+class BlockNoticeMail(MailKind):
+    """What staff did with an account, if they want its person to know why."""
+
+    urgent = True
+
+    def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
+        notices = BlockNotice.objects.select_related("person")
+        notice = notices.filter(pk=subject_id or 0).first()
+        return {person.pk: self.letter_about(notice, person) for person in people}
+
+    def letter_about(self, notice: BlockNotice | None, person: User) -> Letter | Skip:
+        if notice is None or person.blocked_reason == BlockReason.ERASED:
+            return Skip(gettext_noop("erased"))
+        later = BlockNotice.objects.filter(person=person, pk__gt=notice.pk)
+        if later.exists() or not notice.is_true:
+            return Skip(gettext_noop("blocked or unblocked again"))
+        context = {"person": person, "reason": notice.reason, "link": self.link()}
+        return render(self.name, person.language, context)
+
+    def link(self) -> str:
+        """Where the button leads; empty: to the school's site."""
+        return ""
+
+
+class AccountBlockedMail(BlockNoticeMail):
+    """The one mail about somebody's account that is for who is blocked."""
+
+    name = BLOCKED
+    label = _("account blocked")
+
+    def link(self) -> str:
+        """Who can't log in can write."""
+        email = current_school().email
+        return f"mailto:{email}" if email else ""
+
+
+class AccountUnblockedMail(BlockNoticeMail):
+    name = UNBLOCKED
+    label = _("account unblocked")
 
 
 def export_url(export: PersonalExport) -> str:

@@ -13,13 +13,14 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from lms import permissions
+from lms.mails import GIVEN, REVOKED
 from lms.models import Access, AccessSource, Course, Lesson
 from lms.models.access import AccessQuerySet
 from lms.services import accesses
 from people.current_user import current_user
 from people.models import User
 from people.models.querysets import NAME_SEARCHES
-from project.common.admin.actions import ActionsAdmin, Facts, ReasonForm, StaffAction
+from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
 from project.common.admin.base import FieldNames, Label, ReadOnly, column, display
 from project.common.admin.filters import (
     Choices,
@@ -30,6 +31,7 @@ from project.common.admin.filters import (
     person_and_email,
     select_from,
 )
+from project.mail.admin.telling import TellForm, TellReasonForm
 
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[Access]
@@ -48,10 +50,15 @@ class StateFilter(SubsetFilter):
     }
 
 
+class GivenForm(TellReasonForm):
+    kind = GIVEN
+
+
 class AccessForm(_ModelForm):
     reason = forms.CharField(
         label=gettext_lazy("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget
     )
+    tell = GivenForm.base_fields["tell"]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -62,6 +69,13 @@ class AccessForm(_ModelForm):
         return cleaned
 
 
+class RevokeForm(TellForm):
+    kind = REVOKED
+
+    def person_of(self, row: Access) -> User:
+        return row.user
+
+
 REVOKE = StaffAction[Access](
     name="revoke",
     title=gettext_lazy("Revoke"),
@@ -70,7 +84,7 @@ REVOKE = StaffAction[Access](
     explanation=gettext_lazy("They will lose access unless they also have it in another way."),
     allows=permissions.can_revoke_access,
     fits=lambda access: access.is_revocable,
-    form=ReasonForm,
+    form=RevokeForm,
     run=lambda access, _by, answers: accesses.take_back(access=access, **answers),
     done=gettext_lazy("The access was revoked."),
 )
@@ -130,8 +144,8 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
     def get_fields(self, request: HttpRequest, obj: Access | None = None) -> FieldNames:
         whom: FieldNames = ["user", "course", "lesson"]
         if obj is None:
-            return [*whom, "reason"]
-        given = ["source", "created_at", "given_by", "reason"]
+            return [*whom, "reason", "tell"]
+        given = ["source", "created_at", "given_by", "reason", "is_reason_told"]
         taken = ["revoked_at", "revoked_reason"] if obj.revoked_at else []
         return [*whom, *given, *taken]
 
@@ -151,10 +165,13 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
             source=AccessSource.GRANT,
             given_by=current_user(request),
             reason=obj.reason,
+            tell=form.cleaned_data["tell"],
         )
         vars(obj).update(vars(access))
         if not is_new:
             self.message_user(request, _("They already had this access."), messages.WARNING)
+        for unreached in GivenForm().unreached([access.user]):
+            self.message_user(request, unreached, messages.WARNING)
 
     def facts_of(self, row: Access) -> Facts:
         return [

@@ -105,6 +105,9 @@ class Access(models.Model):
         verbose_name=_("given by"),
     )
     reason = models.CharField(_("reason"), max_length=200, blank=True)
+    is_reason_told = models.BooleanField(
+        _("reason told"), default=False, db_default=False, editable=False
+    )
     created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True, editable=False)
     revoked_reason = models.CharField(

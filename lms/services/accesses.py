@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lms.mails import GIVEN
+from lms.mails import GIVEN, REVOKED
 from lms.models import Access, AccessSource, Course, Lesson
 from people.models import User
 from project.common.db.bulk import insert_rows
@@ -32,14 +32,15 @@ def grant_access(
     reference: str = "",
     given_by: User | None = None,
     reason: str = "",
+    tell: bool = False,
 ) -> tuple[Access, bool]:
     """Give a person the right to learn a course or a lesson; say whether it is a new one.
 
-    What staff grant is told by mail. With a `reference` (as `payment:17`) there is one right for each reference, for ever: one that
+    What staff grant is told by mail, with the reason if they `tell` it. With a `reference` (as `payment:17`) there is one right for each reference, for ever: one that
     was revoked comes to life again. Without, there is one active right of each source.
     """
     place = {"course": target} if isinstance(target, Course) else {"lesson": target}
-    details = {"given_by": given_by, "reason": reason}
+    details = {"given_by": given_by, "reason": reason, "is_reason_told": tell}
     if not reference:
         access, created = Access.objects.get_or_create(
             user=user, **place, source=source, reference="", revoked_at=None, defaults=details
@@ -87,10 +88,14 @@ def revoke_access(*, reference: str, reason: str) -> bool:
 
 
 @transaction.atomic
-def take_back(*, access: Access, reason: str) -> None:
-    """Take back a right that staff or an enrolment gave. Raises NotRevocable."""
+def take_back(*, access: Access, reason: str, tell: bool = False) -> None:
+    """Take back a right that staff or an enrolment gave; `tell` the person, with the reason. Raises
+    NotRevocable."""
     access = Access.objects.select_for_update().get(pk=access.pk)
     if not access.is_revocable:
         raise NotRevocable
     access.revoked_at, access.revoked_reason = timezone.now(), reason
     access.save(update_fields=["revoked_at", "revoked_reason"])
+    if tell:
+        title = access.target.title
+        send_to_one(REVOKED, access.user, subject_id=access.pk, key=str(access.pk), title=title)

@@ -8,20 +8,54 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldBooleanSwitchWidget
 
+from lms.mails import GIVEN
 from lms.permissions import can_grant_access
-from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus, RefundStatus
+from payments.mails import RECEIVED, REFUNDED, REJECTED, REOPENED
+from payments.models import Finding, MoveSource, Payment, PaymentMethod, PaymentStatus, RefundStatus
 from payments.models.states import OPEN_STATUSES
 from payments.permissions import can_confirm, can_refund, can_see_payments
 from payments.services import checkout, refunds, staff
 from payments.services.modes import require_here
-from project.common.admin.actions import Answers, ReasonForm, StaffAction
+from project.common.admin.actions import Answers, StaffAction
 from project.common.money import DECIMAL_PLACES, MAX_DIGITS
+from project.mail.admin.telling import TellForm, TellReasonForm
 
 if TYPE_CHECKING:
     from people.models import User
 
 
-class RefundForm(ReasonForm):
+def _payer(row: Payment | Finding) -> "User":
+    """Whom the page is about: that of a finding offers what decides about its payment, too."""
+    payment = row if isinstance(row, Payment) else row.payment
+    assert payment is not None  # noqa: S101 - `fits`
+    return payment.payer
+
+
+class RejectForm(TellForm):
+    kind = REJECTED
+
+    def person_of(self, row: Payment | Finding) -> "User":
+        return _payer(row)
+
+
+class UndoForm(RejectForm):
+    kind = REOPENED
+
+
+class ConfirmForm(TellReasonForm):
+    kind = RECEIVED
+
+    def person_of(self, row: Payment | Finding) -> "User":
+        return _payer(row)
+
+
+class GrantForm(ConfirmForm):
+    kind = GIVEN
+
+
+class RefundForm(ConfirmForm):
+    kind = REFUNDED
+    field_order = ("reason", "amount", "ends_access", "tell")
     amount = forms.DecimalField(
         label=gettext_lazy("Amount"),
         max_digits=MAX_DIGITS,
@@ -78,7 +112,7 @@ CONFIRM = StaffAction[Payment](
         and payment.can_move(PaymentStatus.PAID)
         and payment.has_target
     ),
-    form=ReasonForm,
+    form=ConfirmForm,
     run=lambda payment, by, answers: staff.confirm_payment(payment=payment, by=by, **answers),
     done=gettext_lazy("The payment was confirmed."),
 )
@@ -94,7 +128,7 @@ REJECT = StaffAction[Payment](
     fits=lambda payment: (
         payment.method != PaymentMethod.STRIPE and payment.can_move(PaymentStatus.FAILED)
     ),
-    form=ReasonForm,
+    form=RejectForm,
     run=lambda payment, by, answers: staff.reject_payment(payment=payment, by=by, **answers),
     done=gettext_lazy("The payment was rejected."),
 )
@@ -131,7 +165,7 @@ ACCEPT_AMOUNT = StaffAction[Payment](
     ),
     allows=can_confirm,
     fits=lambda payment: payment.awaits_decision and payment.has_target,
-    form=ReasonForm,
+    form=ConfirmForm,
     run=lambda payment, by, answers: staff.accept_amount(payment=payment, by=by, **answers),
     done=gettext_lazy("The sum was accepted."),
 )
@@ -150,7 +184,7 @@ UNDO_CONFIRMATION = StaffAction[Payment](
         and payment.has_target
         and not payment.refunds.promised().exists()
     ),
-    form=ReasonForm,
+    form=UndoForm,
     run=lambda payment, by, answers: staff.undo_confirmation(payment=payment, by=by, **answers),
     done=gettext_lazy("The payment waits for its money again."),
     under_more=True,
@@ -164,7 +198,7 @@ GRANT_ACCESS = StaffAction[Payment](
     ),
     allows=lambda user: can_see_payments(user) and can_grant_access(user),
     fits=lambda payment: payment.has_target and not staff.has_access(payment),
-    form=ReasonForm,
+    form=GrantForm,
     run=lambda payment, by, answers: staff.give_access(payment=payment, by=by, **answers),
     done=gettext_lazy("Access was granted."),
 )

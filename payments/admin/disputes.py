@@ -126,7 +126,7 @@ class RefundAdmin(PaymentsBookAdmin[Refund]):
         "payment",
         ("amount_shown", "status"),
         ("failure_in_words", "refund_id"),
-        ("reason", "ends_access"),
+        ("reason", "is_reason_told", "ends_access"),
         ("by", "created_at", "settled_at"),
     )
 

@@ -91,6 +91,9 @@ class Refund(models.Model):
         help_text=_("A refund of the whole amount always does."),
     )
     reason = models.CharField(_("reason"), max_length=200, blank=True)
+    is_reason_told = models.BooleanField(
+        _("reason told"), default=False, db_default=False, editable=False
+    )
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,

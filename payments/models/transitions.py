@@ -39,6 +39,9 @@ class PaymentMove(models.Model):
         verbose_name=_("by"),
     )
     reason = models.CharField(_("reason"), max_length=200, blank=True)
+    is_reason_told = models.BooleanField(
+        _("reason told"), default=False, db_default=False, editable=False
+    )
     created_at = models.DateTimeField(_("at"), default=timezone.now, editable=False)
 
     class Meta:

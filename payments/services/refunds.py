@@ -79,9 +79,11 @@ def refund_payment(
     reason: str,
     amount: Decimal | None = None,
     ends_access: bool = False,
+    tell: bool = False,
 ) -> Refund:
     """Give money back (at Stripe, or note that it was given by hand): `amount`, or all that is
-    left. The access ends when all of it went back, or with this refund if it `ends_access`.
+    left. The access ends when all of it went back, or with this refund if it `ends_access`. The
+    buyer reads the reason if staff `tell` them.
 
     A second call after Stripe did not answer asks for the same refund. Raises IllegalMove for a
     payment that is not paid (another sum than was asked for can be given back before staff
@@ -90,12 +92,13 @@ def refund_payment(
     """
     if payment.payment_intent_id:
         require_here(payment)
-    refund = _note_request(payment.pk, by, reason, amount, ends_access=ends_access)
+    how = {"ends_access": ends_access, "is_reason_told": tell}
+    refund = _note_request(payment.pk, by, reason, amount, **how)
     if refund.created_at < timezone.now() - KEYS_LAST:
         ask_about_refunds(refund.payment, source=MoveSource.STAFF)
         refund.refresh_from_db()
         if refund.failure == NEVER_MADE:
-            refund = _note_request(payment.pk, by, reason, amount, ends_access=ends_access)
+            refund = _note_request(payment.pk, by, reason, amount, **how)
     if refund.status == RefundStatus.REQUESTED and not refund.refund_id:
         _ask_for(refund)
         refund.refresh_from_db()
@@ -104,7 +107,13 @@ def refund_payment(
 
 @transaction.atomic
 def _note_request(
-    payment_id: int, by: User, reason: str, amount: Decimal | None, *, ends_access: bool
+    payment_id: int,
+    by: User,
+    reason: str,
+    amount: Decimal | None,
+    *,
+    ends_access: bool,
+    is_reason_told: bool,
 ) -> Refund:
     payment = lock_payment(payment_id)
     cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
@@ -121,11 +130,16 @@ def _note_request(
         if amount != unanswered.amount and (amount is not None or unanswered.amount < rest):
             raise RefundUnanswered
         unanswered.ends_access = ends_access
-        unanswered.save(update_fields=["ends_access"])
+        unanswered.by, unanswered.reason, unanswered.is_reason_told = (
+            by,
+            reason[:200],
+            is_reason_told,
+        )
+        unanswered.save(update_fields=["ends_access", "by", "reason", "is_reason_told"])
         return unanswered
     refund = Refund(
         payment=payment, amount=left if amount is None else amount, by=by, reason=reason[:200],
-        ends_access=ends_access,
+        ends_access=ends_access, is_reason_told=is_reason_told,
     )  # fmt: skip
     if not 0 < refund.amount <= left:
         raise TooMuch

@@ -1,4 +1,5 @@
-"""What staff do with payments: always by a person and for a reason."""
+"""What staff do with payments: always by a person and for a reason, which the buyer reads if staff `tell`
+them."""
 
 from django.db import transaction
 from django.db.models import Q
@@ -37,7 +38,7 @@ class TargetDeleted(Conflict):
 
 
 @transaction.atomic
-def confirm_payment(*, payment: Payment, by: User, reason: str) -> Payment:
+def confirm_payment(*, payment: Payment, by: User, reason: str, tell: bool = False) -> Payment:
     """Note that the cash or the transfer came; the learner has access. Raises NotOffline,
     IllegalMove, also if somebody else just did it, AlreadyPaid if the same thing is paid for by
     another payment, TargetDeleted."""
@@ -51,32 +52,32 @@ def confirm_payment(*, payment: Payment, by: User, reason: str) -> Payment:
     # One whose access a refund or a dispute ended is no obstacle.
     if same.giving_access().exclude(pk=payment.pk).exists():
         raise AlreadyPaid(_("This person has already paid for this."))
-    return _decide(payment, PaymentStatus.PAID, by, reason)
+    return _decide(payment, PaymentStatus.PAID, by, reason, tell=tell)
 
 
-def reject_payment(*, payment: Payment, by: User, reason: str) -> Payment:
+def reject_payment(*, payment: Payment, by: User, reason: str, tell: bool = False) -> Payment:
     """Note that the cash or the transfer will not come. Raises NotOffline, IllegalMove, also if
     somebody else just did it."""
     _require_offline(payment)
-    return _decide(payment, PaymentStatus.FAILED, by, reason)
+    return _decide(payment, PaymentStatus.FAILED, by, reason, tell=tell)
 
 
 @transaction.atomic
-def accept_amount(*, payment: Payment, by: User, reason: str) -> Payment:
+def accept_amount(*, payment: Payment, by: User, reason: str, tell: bool = False) -> Payment:
     """Take the sum that came for the price, though another was asked for; the learner has access.
     Raises IllegalMove, also if somebody else just decided, TargetDeleted."""
     payment = lock_payment(payment.pk)
     _require_target(payment)
     if not payment.awaits_decision:
         raise IllegalMove
-    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
+    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason, tell=tell)
     book_received(payment, cause)
     move_locked(payment, to=PaymentStatus.PAID, cause=cause)
     return payment
 
 
 @transaction.atomic
-def undo_confirmation(*, payment: Payment, by: User, reason: str) -> Payment:
+def undo_confirmation(*, payment: Payment, by: User, reason: str, tell: bool = False) -> Payment:
     """Let a payment wait again that was confirmed by mistake: no money came, so none goes back.
     The access ends. Raises NotOffline, IllegalMove, also when some of it was refunded,
     TargetDeleted."""
@@ -85,13 +86,13 @@ def undo_confirmation(*, payment: Payment, by: User, reason: str) -> Payment:
     _require_target(payment)
     if payment.refunds.promised().exists():
         raise IllegalMove
-    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
+    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason, tell=tell)
     move_locked(payment, to=PaymentStatus.PENDING, cause=cause, back=True)
     return payment
 
 
 @transaction.atomic
-def give_access(*, payment: Payment, by: User, reason: str) -> Access:
+def give_access(*, payment: Payment, by: User, reason: str, tell: bool = False) -> Access:
     """Let the payer learn what the payment is for, whatever becomes of the money: the access does
     not depend on the payment. Raises AlreadyOpen if they have access to it already,
     TargetDeleted."""
@@ -105,6 +106,7 @@ def give_access(*, payment: Payment, by: User, reason: str) -> Access:
         source=AccessSource.GRANT,
         given_by=by,
         reason=reason,
+        tell=tell,
     )
     close_needless_soon(payment.payer)
     return access
@@ -129,8 +131,8 @@ def _require_target(payment: Payment) -> Course | Lesson:
     return payment.target
 
 
-def _decide(payment: Payment, to: PaymentStatus, by: User, reason: str) -> Payment:
-    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
+def _decide(payment: Payment, to: PaymentStatus, by: User, reason: str, *, tell: bool) -> Payment:
+    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason, tell=tell)
     moved, is_new = move_payment(payment_id=payment.pk, to=to, cause=cause)
     if not is_new:
         raise IllegalMove

@@ -14,7 +14,14 @@ from django.utils.translation import gettext_lazy as _
 
 from lms.models import AccessSource
 from lms.services import accesses
-from payments.mails import ACCESS_TAKEN, FAILED, RECEIVED, PaymentReceivedMail
+from payments.mails import (
+    ACCESS_TAKEN,
+    FAILED,
+    RECEIVED,
+    REJECTED,
+    REOPENED,
+    PaymentReceivedMail,
+)
 from payments.models import (
     FindingKind,
     MoveSource,
@@ -33,6 +40,8 @@ from project.common.db.searched import normalised
 from project.common.errors import Conflict
 from project.mail.services import send_to_one, withdraw
 
+# What buyers hear of only if staff want them to.
+TOLD_BY_STAFF = {PaymentStatus.FAILED: REJECTED, PaymentStatus.PENDING: REOPENED}
 CLOSE_PAGES = "payments.tasks.close_needless_pages"
 
 
@@ -43,11 +52,13 @@ class IllegalMove(Conflict):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cause:
-    """Who or what moves a payment, and why: what its history will tell."""
+    """Who or what moves a payment, and why: what its history will tell, and the buyer, if staff
+    `tell` them."""
 
     source: MoveSource
     by: User | None = None
     reason: str = ""
+    tell: bool = False
 
 
 def lock_payment(payment_id: int) -> Payment:
@@ -91,6 +102,7 @@ def move_locked(
         source=cause.source,
         by=cause.by,
         reason=cause.reason[:200],
+        is_reason_told=cause.tell,
     )
     payment.status = to
     if to == PaymentStatus.PENDING:
@@ -108,6 +120,8 @@ def move_locked(
         close_needless_soon(payment.payer)
     if (came_from, to) == (PaymentStatus.PROCESSING, PaymentStatus.FAILED):
         tell_payer(payment, FAILED, key=str(payment.pk))
+    if cause.tell and to in TOLD_BY_STAFF:
+        tell_payer(payment, TOLD_BY_STAFF[to], subject_id=move.pk, key=str(move.pk))
 
 
 def close_needless_soon(payer: User) -> None:

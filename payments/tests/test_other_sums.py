@@ -1,6 +1,7 @@
 """Another sum came than was asked for: the buyer does not pay twice, and staff decide."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -15,7 +16,7 @@ from project.mail.tasks import deliver_mail
 
 pytestmark = pytest.mark.django_db
 
-REASON = {"reason": "Tax of another country"}
+REASON: dict[str, Any] = {"reason": "Tax of another country"}
 
 
 @pytest.fixture

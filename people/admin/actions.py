@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.enums import ActionVariant
 
 from people.admin.forms import AddMembersForm, GiveRolesForm, RemoveMembersForm, TakeRolesForm
+from people.mails import BLOCKED, UNBLOCKED
 from people.models import BlockReason, Role, User
 from people.permissions import (
     can_block,
@@ -33,6 +34,7 @@ from people.services import (
     staff,
 )
 from project.common.admin.actions import Answers, StaffAction, reason_field
+from project.mail.admin.telling import TellForm
 from project.mail.refusals import is_reachable
 
 if TYPE_CHECKING:
@@ -43,6 +45,26 @@ class ReasonForm(forms.Form):
     reason = reason_field(
         max_length=500, help_text=_("Recorded in this person's history. Only staff can see it.")
     )
+
+
+class BlockForm(TellForm):
+    kind = BLOCKED
+    reason = reason_field(
+        max_length=500,
+        help_text=_("Recorded in this person's history. The person reads it if you tell them."),
+    )
+
+    def person_of(self, row: User) -> User:
+        return row
+
+
+class UnblockForm(BlockForm):
+    kind = UNBLOCKED
+
+
+def _told(answers: Answers) -> str:
+    """What the person reads."""
+    return str(answers["reason"]) if answers["tell"] else ""
 
 
 class KeepForm(forms.Form):
@@ -76,8 +98,8 @@ BLOCK = StaffAction[User](
     allows_with=_not_erased(can_block),
     # Who was blocked for inactivity could open the account again by mail.
     fits=lambda person: person.is_active or person.blocked_reason == BlockReason.INACTIVITY,
-    form=ReasonForm,
-    run=lambda person, by, _answers: blocks.block(user=person, by=by),
+    form=BlockForm,
+    run=lambda person, by, answers: blocks.block(user=person, by=by, told=_told(answers)),
     on_list=True,
 )
 UNBLOCK = StaffAction[User](
@@ -88,8 +110,8 @@ UNBLOCK = StaffAction[User](
     allows=can_change_people,
     allows_with=_not_erased(can_block),
     fits=lambda person: not person.is_active,
-    form=ReasonForm,
-    run=lambda person, by, _answers: blocks.unblock(user=person, by=by),
+    form=UnblockForm,
+    run=lambda person, by, answers: blocks.unblock(user=person, by=by, told=_told(answers)),
     on_list=True,
 )
 ALLOW_MAIL = StaffAction[User](

@@ -1,6 +1,8 @@
-"""The person, their invitation and export, the roles of the staff, sessions, and who logged in when."""
+"""The person, their invitation and export, notices of blocks, the roles of the staff, sessions, and who
+logged in when."""
 
 from people.models.admin_sessions import AdminSession
+from people.models.block_notices import BlockNotice
 from people.models.choices import BlockReason, Language
 from people.models.exports import PersonalExport
 from people.models.invitations import Invitation
@@ -11,6 +13,7 @@ from people.models.users import User
 
 __all__ = [
     "AdminSession",
+    "BlockNotice",
     "BlockReason",
     "Door",
     "Invitation",

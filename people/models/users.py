@@ -198,6 +198,10 @@ class User(DerivedModel, AbstractUser):
         return self.last_seen + settings.INACTIVITY_PERIOD
 
     @property
+    def is_blocked_by_staff(self) -> bool:
+        return not self.is_active and self.blocked_reason == BlockReason.STAFF
+
+    @property
     def is_warned(self) -> bool:
         """Whether a warning was written since this person was here last."""
         return self.warned_at is not None and self.warned_at >= self.last_seen

@@ -56,6 +56,12 @@ REGISTRY = (
         deleted="invitation group",
     ),
     Table(
+        model="people.BlockNotice",
+        of="person",
+        file="notices-of-blocks",
+        deleted="person by is_blocked* reason* created_at*",
+    ),
+    Table(
         model="people.TokenFamily",
         of="user",
         file="log-ins",
@@ -184,7 +190,7 @@ REGISTRY = (
         file="accesses",
         erased="reason* revoked_reason*",
         kept={
-            COUNTS: "user course* lesson* source* reference* created_at* revoked_at*",
+            COUNTS: "user course* lesson* source* reference* is_reason_told* created_at* revoked_at*",
             DECISIONS: "given_by",
         },
     ),
@@ -267,7 +273,10 @@ REGISTRY = (
         file="steps-of-payments",
         erased="reason*",
         where={"by__isnull": False},  # typed by staff; others are notes of the application
-        kept={BOOKS: "payment* from_status* to_status* source* created_at*", DECISIONS: "by"},
+        kept={
+            BOOKS: "payment* from_status* to_status* source* is_reason_told* created_at*",
+            DECISIONS: "by",
+        },
     ),
     Table(
         model="payments.Refund",
@@ -276,7 +285,7 @@ REGISTRY = (
         erased="reason*",
         where={"by__isnull": False},  # typed by staff; others are notes of the application
         kept={
-            BOOKS: "payment* amount* status* ends_access* refund_id failure* created_at*"
+            BOOKS: "payment* amount* status* ends_access* is_reason_told* refund_id failure* created_at*"
             " settled_at*",
             DECISIONS: "by",
         },

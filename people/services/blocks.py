@@ -7,19 +7,24 @@ from django.utils import timezone
 
 from payments.services.transitions import close_needless_soon
 from people.errors import InvalidLink, LastAdministrator
-from people.models import BlockReason, User
+from people.mails import BLOCKED, UNBLOCKED
+from people.models import BlockNotice, BlockReason, User
 from people.one_time_links import named_by, reactivation_tokens
 from people.permissions import can_block
 from people.services.locks import has_other_administrator, lock_for_staff
 from project.common.background.queue import enqueue
+from project.mail.services import send_to_one
 
 BLOCK_FIELDS = ["is_active", "blocked_at", "blocked_reason", "token_version"]
 UNBLOCK_FIELDS = ["is_active", "blocked_at", "blocked_reason", "inactivity_from"]
 
 
 @transaction.atomic
-def block(*, user: User, by: User | None, reason: BlockReason = BlockReason.STAFF) -> User:
-    """Refuse a person at once, with every token they hold; `by` None is the platform itself.
+def block(
+    *, user: User, by: User | None, reason: BlockReason = BlockReason.STAFF, told: str = ""
+) -> User:
+    """Refuse a person at once, with every token they hold; `by` None is the platform itself. `told`
+    is why, in the words that the person gets by mail; empty: none.
 
     Blocking who is blocked gives the new reason. Raises LastAdministrator, PermissionDenied,
     AccountErased.
@@ -31,17 +36,28 @@ def block(*, user: User, by: User | None, reason: BlockReason = BlockReason.STAF
     user.block(reason)
     user.save(update_fields=BLOCK_FIELDS)
     close_needless_soon(user)
+    _tell(user, by, told)
     return user
 
 
 @transaction.atomic
-def unblock(*, user: User, by: User | None) -> User:
-    """Let a person in again, with a new log-in. Raises PermissionDenied, AccountErased."""
+def unblock(*, user: User, by: User | None, told: str = "") -> User:
+    """Let a person in again, with a new log-in; `told` as of `block`. Raises PermissionDenied, AccountErased."""
     user = lock_for_staff(user, by=by, to=can_block)
     if not user.is_active:
         user.unblock()
         user.save(update_fields=UNBLOCK_FIELDS)
+        _tell(user, by, told)
     return user
+
+
+def _tell(user: User, by: User | None, told: str) -> None:
+    if told:
+        notice = BlockNotice.objects.create(
+            person=user, by=by, is_blocked=not user.is_active, reason=told
+        )
+        kind = BLOCKED if notice.is_blocked else UNBLOCKED
+        send_to_one(kind, user, subject_id=notice.pk, key=str(notice.pk))
 
 
 def request_reactivation(*, email: str) -> None:

@@ -9,14 +9,23 @@ from django.utils import timezone
 
 from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
 from lms.models.access import AccessSource
-from lms.services.accesses import grant_access
+from lms.services.accesses import grant_access, take_back
 from lms.tests.factories import CourseFactory, LessonFactory
-from payments.models import DisputeStatus, Payment, PaymentStatus, RefundStatus
+from payments.models import (
+    DisputeStatus,
+    MoveSource,
+    Payment,
+    PaymentMove,
+    PaymentStatus,
+    RefundStatus,
+)
 from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
-from people.models import BlockReason, Invitation, PersonalExport, User
+from people.models import BlockNotice, BlockReason, Invitation, PersonalExport, User
 from people.models.roles import Role
 from people.tests.factories import UserFactory
 
+# What staff typed.
+REASON = "Nobody has sent the money: see <www.bank.example> & ask there"
 # Makes what one kind of mail is about, for this person and with this title; returns its number.
 Example = Callable[[User, str], int | None]
 EXAMPLES: dict[str, Example] = {}
@@ -41,6 +50,17 @@ def _payment(person: User, title: str, **fields: object) -> Payment:
     return PaymentFactory.create(payer=person, course=_course(title), **fields)
 
 
+def _move(payment: Payment, to: str) -> int:
+    move = PaymentMove.objects.create(
+        payment=payment,
+        from_status=payment.status,
+        to_status=to,
+        source=MoveSource.STAFF,
+        reason=REASON,
+    )
+    return move.pk
+
+
 def _may_refund(person: User) -> None:
     _change(person, is_staff=True)
     rights = Permission.objects.filter(codename__in=["refund_payment", "view_payment"])
@@ -55,9 +75,28 @@ def access_given(person: User, title: str) -> int:
 
 
 @example
+def access_revoked(person: User, title: str) -> int:
+    access, _is_new = grant_access(user=person, target=_course(title), source=AccessSource.GRANT)
+    take_back(access=access, reason=REASON)
+    return access.pk
+
+
+@example
 def access_taken(person: User, title: str) -> int:
     status = PaymentStatus.REFUNDED
     return _payment(person, title, status=status, refunded_amount=Decimal("1990.00")).pk
+
+
+@example
+def account_blocked(person: User, title: str) -> int:
+    now = timezone.now()
+    _change(person, is_active=False, blocked_reason=BlockReason.STAFF, blocked_at=now)
+    return BlockNotice.objects.create(person=person, is_blocked=True, reason=REASON).pk
+
+
+@example
+def account_unblocked(person: User, title: str) -> int:
+    return BlockNotice.objects.create(person=person, is_blocked=False, reason=REASON).pk
 
 
 @example
@@ -153,6 +192,16 @@ def payment_received(person: User, title: str) -> int:
 @example
 def payment_refunded(person: User, title: str) -> int:
     return RefundFactory.create(payment=_payment(person, title)).pk
+
+
+@example
+def payment_rejected(person: User, title: str) -> int:
+    return _move(_payment(person, title, method="cash", status="pending", paid_at=None), "failed")
+
+
+@example
+def payment_reopened(person: User, title: str) -> int:
+    return _move(_payment(person, title, method="cash"), "pending")
 
 
 @example
