@@ -27,8 +27,9 @@ from project.common.frontend import course_page
 from project.mail.kinds import Letter, MailKind, Skip, render
 from project.mail.models import Delivery, Mailing, mailing_key
 
-# Their names. The key of the first two is the payment's number, that of the
-# third the refund's.
+# Their names. The key of the first three is the payment's number, that of the
+# fourth the refund's.
+ORDERED = "order_placed"
 RECEIVED = "payment_received"
 FAILED = "payment_failed"
 REFUNDED = "payment_refunded"
@@ -44,7 +45,7 @@ REFUND_FAILED = "refund_failed"
 
 def mails_about(payment: Payment) -> QuerySet[Delivery]:
     """What buyer and staff were told of the payment, its refunds, its disputes and the access."""
-    told = [(kind, payment.pk) for kind in (RECEIVED, FAILED, AMOUNT_DIFFERS)]
+    told = [(kind, payment.pk) for kind in (ORDERED, RECEIVED, FAILED, AMOUNT_DIFFERS)]
     told_of_moves = [mailing_key(RECEIVED, f"move:{move.pk}") for move in payment.moves.all()]
     told += [(kind, move.pk) for move in payment.moves.all() for kind in (REJECTED, REOPENED)]
     refunds = payment.refunds.all()
@@ -88,6 +89,18 @@ class PaymentMail(MailKind):
         if not person.is_email_confirmed:  # receipts go there, words of people don't
             context["reason"] = ""
         return render(self.name, person.language, context)
+
+
+class OrderPlacedMail(PaymentMail):
+    """How to pay what was ordered, in cash or by transfer, as the school says it."""
+
+    name = ORDERED
+    label = _("how to pay")
+    outdated = gettext_noop("not waited for any more")
+
+    def facts(self, subject_id: int) -> dict[str, object] | None:
+        payment = _payment(subject_id, PaymentStatus.PENDING)
+        return facts_of(payment) if payment and payment.instructions else None
 
 
 class PaymentReceivedMail(PaymentMail):

@@ -12,10 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Course, Lesson
+from payments.mails import ORDERED
 from payments.models import IdempotencyKey, Payment, PaymentMethod, PaymentStatus
 from payments.permissions import may_learn
 from payments.provider import asking, stripe
 from payments.services.checkout import close_session, open_session
+from payments.services.transitions import tell_payer
 from people.models import User
 from project.common.errors import Conflict, Missing
 
@@ -169,6 +171,8 @@ def _waiting_or_new(user: User, order: Order) -> Placed:
     if waiting is not None:
         return Placed(waiting, is_new=False, is_stale=_is_stale(waiting, offer))
     offer.save()
+    if offer.instructions:
+        tell_payer(offer, ORDERED, key=str(offer.pk))
     return Placed(offer, is_new=True)
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from lms.models import Access, AccessSource
 from lms.services import accesses
-from payments.models import MoveSource, PaymentStatus
+from payments.models import MoveSource, Payment, PaymentStatus
 from payments.services import refunds, staff
 from payments.services.transitions import Cause, move_payment
 from payments.tests.events import a_dispute, a_refund, a_session, an_event
@@ -257,3 +257,40 @@ def test_who_is_blocked_hears_of_their_money_only_and_who_was_erased_of_nothing(
         if reason == BlockReason.STAFF
         else set()
     )
+
+
+SAID = {"cash": "At the <desk>.\nOn Mondays.", "transfer": "To account <1>."}
+
+
+@pytest.mark.parametrize("method", ["cash", "transfer"])
+def test_who_orders_gets_once_what_the_school_says_about_paying(
+    letters, settings, api, learner, course, method
+):
+    settings.PAYMENT_INSTRUCTIONS_CASH = SAID["cash"]
+    settings.PAYMENT_INSTRUCTIONS_TRANSFER = SAID["transfer"]
+    for _twice in range(2):
+        api(learner).post("payments", {"course_id": course.pk, "method": method})
+    [(subject, text, html)] = letters()
+    assert subject == f"How to pay for “{course.title}”"
+    assert SAID[method] in text.replace("\r\n", "\n")
+    assert SAID[method].replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>") in html
+    assert f"Order No. {Payment.objects.get().pk}" in text
+
+
+def test_a_school_that_says_nothing_about_paying_sends_no_mail_about_it(
+    letters, api, learner, course
+):
+    api(learner).post("payments", {"course_id": course.pk, "method": "transfer"})
+    assert letters() == []
+
+
+def test_how_to_pay_is_no_news_any_more_when_the_money_is_there(
+    letters, settings, api, learner, course
+):
+    settings.PAYMENT_INSTRUCTIONS_CASH = SAID["cash"]
+    number = api(learner).post("payments", {"course_id": course.pk, "method": "cash"}).json()["id"]
+    come(Payment.objects.get(pk=number))
+    assert [subject for subject, _text, _html in letters()] == [
+        f"Your payment for “{course.title}”"
+    ]
+    assert Delivery.objects.get(mailing__kind="order_placed").error == "not waited for any more"

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
@@ -51,7 +52,7 @@ class LogoField(PictureField):
 
 class SchoolForm(VersionedForm):
     time_zone = forms.ChoiceField(
-        label=gettext_lazy("time zone"),
+        label=gettext_lazy("Time zone"),
         choices=_time_zones,
         required=False,
         widget=UnfoldAdminSelect2Widget,
@@ -60,7 +61,7 @@ class SchoolForm(VersionedForm):
         ),
     )
     daily_mail_hour = forms.TypedChoiceField(
-        label=gettext_lazy("hour of the daily email"),
+        label=gettext_lazy("Hour of the daily email"),
         coerce=int,
         choices=[(hour, f"{hour}:00") for hour in range(24)],
         widget=UnfoldAdminSelectWidget,
@@ -72,7 +73,10 @@ class SchoolForm(VersionedForm):
         help_texts = {
             "name": gettext_lazy("In emails, on receipts, and wherever people log in."),
             "logo": gettext_lazy("JPEG, PNG or WebP, up to 5 MiB."),
-            "colour": gettext_lazy("Of buttons in emails, for example."),
+            "colour": gettext_lazy(
+                "Of buttons in emails and of the admin. Texts on it are white or black, whichever can be "
+                "read."
+            ),
             "email": gettext_lazy("Where people can ask; it stands in emails and on receipts."),
             "sender_name": gettext_lazy("Stands beside the address that emails come from."),
             "transfer_instructions": gettext_lazy(
@@ -88,9 +92,17 @@ class SchoolForm(VersionedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """An empty field shows what is in effect as long as it is empty."""
         super().__init__(*args, **kwargs)
-        default = in_effect(School())
-        for name in self.fields.keys() - {"logo", "time_zone", "daily_mail_hour"}:
+        default = in_effect(School(name=self.instance.name))
+        for name in self.fields.keys() - {"name", "logo", "time_zone", "daily_mail_hour"}:
             self.fields[name].widget.attrs["placeholder"] = getattr(default, name)
+        self.fields["name"].widget.attrs["placeholder"] = settings.SCHOOL_NAME
+        # What browsers have for colours can't be empty, so it stands beside the field.
+        self.fields["colour"].widget.attrs["suffix"] = format_html(
+            '<input type="color" class="parta-picker" value="{}" aria-label="{}" x-data x-on:input="{}">',
+            self.instance.colour or default.colour,
+            _("Choose a colour"),
+            "$el.closest('div').querySelector('[name=colour]').value = $el.value",
+        )
 
 
 @admin.register(School)

@@ -127,7 +127,7 @@ class School(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(_("School"))
+        return self.name or str(_("School"))
 
     @property
     def version(self) -> str:

@@ -23,6 +23,8 @@ from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFacto
 from people.models import BlockNotice, BlockReason, Invitation, PersonalExport, User
 from people.models.roles import Role
 from people.tests.factories import UserFactory
+from project.school.current import forget_school
+from project.school.models import School
 
 # What staff typed.
 REASON = "Nobody has sent the money: see <www.bank.example> & ask there"
@@ -172,6 +174,15 @@ def invitation(person: User, title: str) -> None:
         user=person, sent_at=timezone.now(), invited_by=UserFactory.create()
     )
     invited.roles.add(role)
+
+
+@example
+def order_placed(person: User, title: str) -> int:
+    said = {"transfer_instructions": "Write your name as the purpose.", "bank_details": "Account 1"}
+    School.objects.get_or_create(pk=1, defaults=said)
+    forget_school()
+    waiting = {"status": PaymentStatus.PENDING, "paid_at": None, "method": "transfer"}
+    return _payment(person, title, **waiting).pk
 
 
 @example
