@@ -71,7 +71,8 @@ class CourseUpdateMail(MailKind):
 
     def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
         people = list(people)
-        update = CourseUpdate.objects.select_related("course").filter(pk=subject_id or 0).first()
+        found = CourseUpdate.objects.select_related("course__owner")
+        update = found.filter(pk=subject_id or 0).first()
         if update is None:
             return {person.pk: Skip(gettext_noop("the course was deleted")) for person in people}
         if not update.course.is_published:
@@ -115,8 +116,11 @@ class LettersOfUpdate:
         lines = lines_of(self.course, changes, self.lessons)
         if not lines:
             return Skip(gettext_noop("the change was undone"))
+        owner, told = self.course.owner, {change.changed_by_id for change in changes}
         context = {
             "course": self.course,
+            # As the catalog names them; moderators have no name there.
+            "author": owner.first_name if owner.pk in told else "",
             "title": Truncator(self.course.title).chars(80),
             "link": course_page(self.course.pk),
             "lines": lines[:LINES],

@@ -92,6 +92,20 @@ def test_authors_of_changes_hear_of_those_of_others(update, author, moderator, l
     assert letters(update, learner, author) == [["Course renamed"], "made the change"]
 
 
+@pytest.mark.parametrize(("who", "is_named"), [("author", True), ("moderator", False)])
+def test_the_course_s_author_is_named_where_they_made_the_change(
+    update, learner, request, who, is_named
+):
+    SubscriptionFactory.create(course=update.course, user=learner)
+    person = request.getfixturevalue(who)
+    change(update, TEXT, person)
+    letter = mail_kind("course_update").write(update.pk, [learner])[learner.pk]
+    assert isinstance(letter, Letter)
+    for part in (letter.text, letter.html):
+        assert (f"{person.first_name}, Parta" in part) is is_named
+        assert (person.first_name in part) is is_named
+
+
 def test_each_gets_a_letter_in_their_language_with_their_own_link(update, learner):
     change(update, RENAMED)
     ivan = UserFactory.create(language="ru")
@@ -212,8 +226,8 @@ def test_names_and_prices_are_told_with_those_of_before(course, lesson, reader, 
     assert isinstance(letter, Letter)
     page = lesson_page(course.pk, lesson.pk)
     assert "0,00\N{NO-BREAK SPACE}₽ → 1\N{NO-BREAK SPACE}990,50\N{NO-BREAK SPACE}₽" in letter.text
-    assert f'Flour → <a href="{page}"' in letter.html
-    assert "Rye &lt;flour&gt;</a>" in letter.html
+    assert f'<bdi>Flour</bdi> → <a href="{page}"' in letter.html
+    assert "<bdi>Rye &lt;flour&gt;</bdi></a>" in letter.html
     assert f"\n  {page}\n" in letter.text
 
 
