@@ -179,7 +179,7 @@ def invitation(person: User, title: str) -> None:
 @example
 def order_placed(person: User, title: str) -> int:
     said = {"transfer_instructions": "Write your name as the purpose.", "bank_details": "Account 1"}
-    School.objects.get_or_create(pk=1, defaults=said)
+    School.objects.update_or_create(pk=1, defaults=said)
     forget_school()
     waiting = {"status": PaymentStatus.PENDING, "paid_at": None, "method": "transfer"}
     return _payment(person, title, **waiting).pk

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser
 
 from people.tests.factories import UserFactory
 from project.mail.kinds import mail_kinds
+from project.mail.models import Delivery, mailing_key
 from project.mail.services import send_to_one
 from project.mail.tasks import deliver_mail
 from project.school.tests.factories import SchoolFactory, png
@@ -31,6 +32,7 @@ CONTACT = "desk@oak.example"
 LOGO = "0f9a6c2d7b314e58-640x213.webp"
 LINK = re.compile(rf"https?://\S+|{re.escape(CONTACT)}")
 BUTTON_HEIGHT = 44
+KEY = "example"
 # The texts whose contrast is below 4.5 : 1, and what is wider than the screen.
 FAULTS = (Path(__file__).parent / "page_faults.js").read_text()
 
@@ -84,8 +86,11 @@ def mails(school: None, sink: Any) -> Callable[..., dict[str, EmailMessage]]:
             subject_id = make(person, title)
             person.refresh_from_db()
             to = {"other_address": person.new_email} if person.new_email else {}
-            send_to_one(kind, person, subject_id=subject_id, key="example", **to)
+            send_to_one(kind, person, subject_id=subject_id, key=KEY, **to)
         deliver_mail()
+        keys = [mailing_key(kind, KEY) for kind in EXAMPLES]
+        unsent = Delivery.objects.filter(mailing__key__in=keys).exclude(status="sent")
+        assert list(unsent.values_list("mailing__kind", "error")) == []
         return {kind: sink.messages(f"{kind}@oak.example")[-1] for kind in EXAMPLES}
 
     return send
