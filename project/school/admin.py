@@ -24,6 +24,7 @@ from project.school.current import in_effect
 from project.school.models import School
 from project.school.services import update_school
 
+OF_SEVERAL_LINES = ("address", "cash_instructions", "transfer_instructions", "bank_details")
 # Where people live; the other names are older ones of the same zones, or those of machines.
 AREAS = (
     "Africa",
@@ -50,6 +51,13 @@ class LogoField(PictureField):
     sizes = LOGO
 
 
+class LinesField(forms.CharField):
+    """Lines end as everywhere else, and not as browsers send them."""
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).replace("\r\n", "\n")
+
+
 class SchoolForm(VersionedForm):
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
@@ -69,7 +77,7 @@ class SchoolForm(VersionedForm):
     )
 
     class Meta:
-        field_classes = {"logo": LogoField}
+        field_classes = {"logo": LogoField, **dict.fromkeys(OF_SEVERAL_LINES, LinesField)}
         help_texts = {
             "name": gettext_lazy("In emails, on receipts, and wherever people log in."),
             "logo": gettext_lazy("JPEG, PNG or WebP, up to 5 MiB."),
@@ -84,10 +92,7 @@ class SchoolForm(VersionedForm):
             ),
             "cash_instructions": gettext_lazy("A buyer sees this until the payment is confirmed."),
         }
-        widgets = {
-            name: UnfoldAdminTextareaWidget(attrs={"rows": 4})
-            for name in ("address", "cash_instructions", "transfer_instructions", "bank_details")
-        }
+        widgets = {name: UnfoldAdminTextareaWidget(attrs={"rows": 4}) for name in OF_SEVERAL_LINES}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """An empty field shows what is in effect as long as it is empty."""

@@ -1,6 +1,7 @@
 """The page on which administrators say what the school is."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
@@ -70,6 +71,16 @@ def test_what_is_saved_is_in_effect_at_once(save, api, learner):
     assert api(None).get("meta").json()["school_name"] == "Oak School"
     said = api(learner).get(f"payments/{payment.pk}").json()["instructions"]
     assert said == "Name your order.\n\nAccount 1"
+
+
+def test_lines_end_as_everywhere_else(save, api, learner, administrator):
+    payment = PaymentFactory.create(payer=learner, method="transfer")
+    for _twice in range(2):
+        save(bank_details="Account 1\r\nBank 2")
+    said = api(learner).get(f"payments/{payment.pk}").json()["instructions"]
+    assert said == "Account 1\nBank 2"
+    messages = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
+    assert ["Bank details" in message for message in messages] == [True, False]
 
 
 def test_a_logo_is_kept_as_a_small_picture_and_can_be_taken_away(save):
