@@ -17,8 +17,10 @@ from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection
+from django.dispatch import receiver
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.test.signals import setting_changed
 from django.utils import translation
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
@@ -27,7 +29,7 @@ from people.models import User
 from people.models.users import moderators_group
 from people.tests.factories import UserFactory
 from people.tokens import issue_access_token
-from project.school.current import kept
+from project.school.current import forget_school, kept
 from project.school.models import School
 from project.tests import documented
 from project.tests.emptying import quick_emptying
@@ -202,7 +204,16 @@ def _empty_cache() -> None:
 @pytest.fixture(autouse=True)
 def _no_school() -> None:
     """No process has forgotten that nothing is said of the school: no test pays the query."""
-    kept.row, kept.until = School(), inf
+    kept.keep(School(), inf)
+
+
+@receiver(setting_changed)
+def _see_settings(**of_signal: Any) -> None:
+    """Settings change in tests only."""
+    if kept.until == inf:
+        kept.keep(School(), inf)
+    else:
+        forget_school()
 
 
 @pytest.fixture(autouse=True)

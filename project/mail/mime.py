@@ -105,11 +105,21 @@ def compose(message: Message) -> bytes:
 
 def sender() -> str:
     """Who writes, as the field From has it."""
-    return mailbox(current_school().sender_name, sender_address())
+    return _sender(current_school().sender_name, sender_address())
+
+
+@lru_cache(maxsize=1)
+def _sender(name: str, address: str) -> str:
+    return mailbox(name, address)
 
 
 def sender_address() -> str:
-    return for_sending(parseaddr(settings.DEFAULT_FROM_EMAIL)[1])
+    return _address_in(settings.DEFAULT_FROM_EMAIL)
+
+
+@lru_cache(maxsize=1)
+def _address_in(sender: str) -> str:
+    return for_sending(parseaddr(sender)[1])
 
 
 def _fields(message: Message) -> dict[str, str]:

@@ -72,26 +72,29 @@ def _luminance(colour: str) -> float:
 
 
 class Kept:
-    """The row as this process has read it last."""
+    """The school as this process has read it last."""
 
-    row: School | None = None
+    school: CurrentSchool | None = None
     until = 0.0
+
+    def keep(self, row: School, seconds: float) -> CurrentSchool:
+        self.school, self.until = in_effect(row), time.monotonic() + seconds
+        return self.school
 
 
 kept = Kept()
 
 
 def current_school() -> CurrentSchool:
-    row = kept.row
-    if row is None or time.monotonic() >= kept.until:
-        row = School.objects.filter(pk=1).first() or School()
-        kept.row, kept.until = row, time.monotonic() + KEPT_SECONDS
-    return in_effect(row)
+    school = kept.school
+    if school is None or time.monotonic() >= kept.until:
+        school = kept.keep(School.objects.filter(pk=1).first() or School(), KEPT_SECONDS)
+    return school
 
 
 def forget_school() -> None:
     """Have this process read the row anew."""
-    kept.row = None
+    kept.school = None
 
 
 def in_effect(row: School) -> CurrentSchool:

@@ -183,7 +183,7 @@ def test_no_text_of_an_author_steers_a_message(
 
 @given(name=hostile)
 def test_no_name_of_the_school_steers_a_message(name: str) -> None:
-    kept.row, kept.until = School(sender_name=name), math.inf
+    kept.keep(School(sender_name=name), math.inf)
     prepared = _to_anna(LETTER)
     for message in (_filled_in(prepared), _built(prepared)):
         assert message.keys() == FIELDS + STRUCTURE
