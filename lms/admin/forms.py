@@ -34,9 +34,20 @@ class PricedForm(_ModelForm):
         return excluded | unchanged | {"position"}
 
 
+class TextField(forms.CharField):
+    """Browsers end lines as mail does. What was typed elsewhere ends them otherwise, and is no other
+    text."""
+
+    def to_python(self, value: Any) -> str:
+        return "\n".join((super().to_python(value) or "").split("\r\n"))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.to_python(initial), self.to_python(data))
+
+
 class MaterialsForm(PricedForm, VersionedForm):
     class Meta:
-        field_classes = {"preview": PictureField}
+        field_classes = {"preview": PictureField, "description": TextField}
 
     minor_edit = forms.BooleanField(
         label=_("Minor edit"),

@@ -175,6 +175,20 @@ def test_a_minor_edit_of_a_whole_form_tells_nobody(client_of, administrator, cou
     assert not CourseChange.objects.exists()
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_text_whose_lines_a_browser_ends_otherwise_has_not_changed(
+    client_of, administrator, course, lessons, end
+):
+    """As one that came through the API, or from the admin of an earlier release."""
+    text = f"Flour{end}Water"
+    Course.objects.update(description=text)
+    form = course_form(course, lessons, is_published="on", title="Rolls")
+    form["description"] = "Flour\r\nWater"
+    client_of(administrator).post(page("course_change", course.pk), form)
+    assert kinds_of_mails() == [["course_renamed"]]
+    assert Course.objects.get().description == text
+
+
 def test_a_form_that_fails_in_the_middle_changes_and_tells_nothing(
     client_of, administrator, course, lessons, form
 ):
