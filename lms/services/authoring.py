@@ -163,12 +163,15 @@ def update_lesson(
             move_lesson(lesson, to=place)
         told = told_of(LESSON_TOLD, changed)
         for course in courses.values():
-            # A lesson that moved is gone from one course and new in the other.
+            named = lesson
+            # A lesson that moved is gone from one course, under its name there, and new in the other.
             if course.pk != lesson.course_id:
                 told = {ChangeKind.LESSON_REMOVED: None}
+                named = copy(lesson)
+                named.title = str(changed.get("title", lesson.title))
             elif is_moved:
                 told = {ChangeKind.LESSON_ADDED: None}
-            save_course(course=course, by=by, told=told if notify else {}, lesson=lesson)
+            save_course(course=course, by=by, told=told if notify else {}, lesson=named)
     return lesson
 
 

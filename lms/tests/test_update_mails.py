@@ -280,8 +280,8 @@ def test_what_became_of_a_lesson_elsewhere_is_not_told(course, lesson, reader, h
 
 def test_a_lesson_that_moves_into_a_draft_is_told_by_its_name_of_then(course, lesson, reader):
     draft = CourseFactory.create(owner=course.owner)
-    edit(lesson, course=draft)
-    edit(lesson, title="Secret")
+    edit(lesson, course=draft, title="Secret")
+    edit(lesson, title="Secret, too")
     assert letters(collected(course), reader) == [["Lesson removed: Flour"]]
 
 
