@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import RangeNumericFilter
 
 from lms import permissions
+from lms.admin.edits import Edit, edits_of_course
 from lms.admin.forms import LessonFormSet, MaterialsForm, PricedForm
 from lms.admin.materials import MaterialsAdmin, can_delete_any, person_label
 from lms.history import changes_of_course
@@ -211,6 +212,9 @@ class CourseAdmin(MaterialsAdmin[Course]):
                 formset.new_objects.append(lesson)
         if formset.is_dragged:
             ordering.order_lessons(course=form.instance, lesson_ids=formset.order(), by=by)
+
+    def edits(self, form: MaterialsForm, formsets: Sequence[LessonFormSet], by: User) -> list[Edit]:
+        return edits_of_course(form, formsets[0], by)
 
     def delete(self, subject: Course, by: User) -> None:
         authoring.delete_course(course=subject, by=by)

@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 
 from lms import permissions
-from lms.admin.forms import LessonForm, MaterialsForm
+from lms.admin.edits import Edit, edits_of_lesson
+from lms.admin.forms import LessonForm, LessonFormSet, MaterialsForm
 from lms.admin.materials import MaterialsAdmin
 from lms.history import changes_of_lesson
 from lms.models import Access, Completion, Course, Lesson
@@ -104,6 +105,9 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
             notify=form.notify,
             expected=form.expected,
         )
+
+    def edits(self, form: MaterialsForm, formsets: Sequence[LessonFormSet], by: User) -> list[Edit]:
+        return edits_of_lesson(form, by)
 
     def delete(self, subject: Lesson, by: User) -> None:
         authoring.delete_lesson(lesson=subject, by=by)

@@ -9,7 +9,13 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -19,8 +25,9 @@ from django.utils.translation import gettext_lazy
 
 from lms import permissions
 from lms.admin.diffs import KINDS, differences
-from lms.admin.forms import MaterialsForm
-from lms.admin.sentences import who_is_mailed
+from lms.admin.edits import Edit
+from lms.admin.forms import LessonFormSet, MaterialsForm
+from lms.admin.sentences import NOTHING_TO_TELL, listed, who_is_mailed
 from lms.history import Change, Changes, change_of
 from lms.models import Course, Lesson
 from lms.models.visibility import MaterialQuerySet
@@ -48,6 +55,7 @@ def person_label(viewer: User, person: User | None) -> str:
 
 class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
     form = MaterialsForm
+    change_form_after_template = "admin/lms/forecast.html"
     search_help_text = gettext_lazy("Words of the title or description")
     search_fields = ("title",)  # opens the search box; `found` searches
 
@@ -153,13 +161,49 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
                 named = f"{course}: {said}" if len(update.courses) > 1 else said
                 self.message_user(request, named, messages.INFO)
 
+    def edits(self, form: MaterialsForm, formsets: Sequence[LessonFormSet], by: User) -> list[Edit]:
+        """What the form would change, if it were saved, of which courses."""
+        raise NotImplementedError
+
     def get_urls(self) -> list[URLPattern]:
-        name = f"lms_{self.opts.model_name}_put_back"
-        view = self.admin_site.admin_view(self.put_back_view)
+        model, wrap = self.opts.model_name, self.admin_site.admin_view
         return [
-            path("<int:object_id>/history/<int:change_id>/put-back/", view, name=name),
+            path(
+                "<int:object_id>/history/<int:change_id>/put-back/",
+                wrap(self.put_back_view),
+                name=f"lms_{model}_put_back",
+            ),
+            path("forecast/", wrap(self.forecast_view), name=f"lms_{model}_add_forecast"),
+            path(
+                "<int:object_id>/forecast/", wrap(self.forecast_view), name=f"lms_{model}_forecast"
+            ),
             *super().get_urls(),
         ]
+
+    def forecast_view(self, request: HttpRequest, object_id: int | None = None) -> HttpResponse:
+        """Who would be mailed, if the form were saved as it is sent here. Saves nothing."""
+        subject = self._seen(request, str(object_id)) if object_id else None
+        is_new = subject is None
+        may_add = is_new and self.has_add_permission(request)
+        if not (may_add or (subject and self.has_change_permission(request, subject))):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        form = self.get_form(request, subject, change=not is_new)(request.POST, instance=subject)
+        formsets: list[LessonFormSet]
+        formsets, _inlines = self._create_formsets(request, form.instance, change=not is_new)
+        for part in (form, *formsets):
+            part.is_valid()
+        told = [
+            forecasts.of_edit(edit.course, edit.changes if form.notify else [], edit.lessons)
+            for edit in self.edits(form, formsets, current_user(request))
+        ]
+        context = {
+            "is_minor": not form.notify,
+            "forecasts": [(one, who_is_mailed(one), listed(one)) for one in told if one.changes],
+            "nobody": who_is_mailed(told[0]) if told else NOTHING_TO_TELL,
+        }
+        return TemplateResponse(request, "admin/lms/forecast_told.html", context)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

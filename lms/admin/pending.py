@@ -146,7 +146,7 @@ class PendingUpdateAdmin(ReadOnly, ActionsAdmin[PendingUpdate]):
         [forecast] = forecasts.of_collected([row])
         return [
             (self.opts.verbose_name or "", str(row)),
-            *((gettext_lazy("what"), written(line)) for line in forecast.lines),
+            (gettext_lazy("what changed"), listed(forecast) or "—"),
             (gettext_lazy("recipients"), str(forecast.number)),
         ]
 
@@ -164,12 +164,12 @@ class PendingUpdateAdmin(ReadOnly, ActionsAdmin[PendingUpdate]):
         return moment_shown(changes[0].changed_at if changes else None)
 
     @display(description=gettext_lazy("what changed"))
-    def what(self, course: PendingUpdate) -> SafeString:
-        return listed(_forecast_of(course))
+    def what(self, course: PendingUpdate) -> str:
+        return listed(_forecast_of(course)) or "—"
 
     @display(description=gettext_lazy("what changed"))
-    def what_in_short(self, course: PendingUpdate) -> SafeString:
-        return listed(_forecast_of(course), most=LINES_IN_LIST)
+    def what_in_short(self, course: PendingUpdate) -> str:
+        return listed(_forecast_of(course), most=LINES_IN_LIST) or "—"
 
     @display(description=gettext_lazy("goes out"))
     def goes_out(self, course: PendingUpdate) -> str:

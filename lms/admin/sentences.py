@@ -5,11 +5,13 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from lms.mails import LINES, Line
 from lms.services.forecasts import Forecast
 from project.common.admin.base import moment_shown
+
+NOTHING_TO_TELL = gettext_lazy("Nobody will be notified: there is no change to tell of.")
 
 
 def who_is_mailed(forecast: Forecast) -> str:
@@ -17,7 +19,7 @@ def who_is_mailed(forecast: Forecast) -> str:
     if not forecast.course.is_published:
         return _("Nobody will be notified: the course is not published.")
     if not forecast.lines:
-        return _("Nobody will be notified: there is no change to tell of.")
+        return str(NOTHING_TO_TELL)
     if not forecast.is_sent:
         return _(
             "Nobody will be notified now. The next email about the course will name the price."
@@ -66,7 +68,7 @@ def listed(forecast: Forecast, *, most: int = LINES) -> SafeString:
         text = ngettext("and %(more)s more change", "and %(more)s more changes", more)
         lines.append(text % {"more": more})
     items = format_html_join("", "<li>{}</li>", ((line,) for line in lines))
-    return format_html('<ul class="parta-lines">{}</ul>', items) if lines else SafeString("—")
+    return format_html('<ul class="parta-lines">{}</ul>', items) if lines else SafeString()
 
 
 def written(line: Line) -> str:

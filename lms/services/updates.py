@@ -119,14 +119,9 @@ def save_course(
         course.save(update_fields=[*fields, *times])
         if "is_published" in fields:
             update.drafts.add(course.pk)
-        # Of a draft nobody knew what was there before.
         was_draft = course.pk in update.drafts
-        changes = [
-            CourseChange.of(course, kind, None if was_draft else before, lesson, by=by, at=now)
-            for kind, before in told.items()
-            if not (was_draft and kind in PRICES)
-        ]
-        if changes and course.is_published:
+        changes = changes_of(course, told, lesson, by=by, at=now, was_draft=was_draft)
+        if changes:
             CourseChange.objects.bulk_create(changes)
             update.courses[course.pk] = course
             if was_quiet and is_update:
@@ -158,6 +153,26 @@ def tell_collected() -> int:
             else:
                 _settle_undone(course, prices=not lines)
     return told
+
+
+def changes_of(
+    course: Course,
+    told: Told,
+    lesson: Lesson | None,
+    *,
+    by: User,
+    at: datetime,
+    was_draft: bool,
+) -> list[CourseChange]:
+    """What is written down for the subscribers of a course; nothing of a draft. Of one that was a draft
+    nobody knew what was there before."""
+    if not course.is_published:
+        return []
+    return [
+        CourseChange.of(course, kind, None if was_draft else before, lesson, by=by, at=at)
+        for kind, before in told.items()
+        if not (was_draft and kind in PRICES)
+    ]
 
 
 class NothingWaits(Conflict):

@@ -11,6 +11,7 @@ import time_machine
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from lms.models import Course, CourseChange, CourseUpdate
 from lms.services import authoring, updates
@@ -59,7 +60,7 @@ def cells(client):
     [row] = response.context["cl"].result_list
     admin = response.context["cl"].model_admin
     return {
-        name: str(getattr(admin, name)(row))
+        name: strip_tags(str(getattr(admin, name)(row)))
         for name in ("since", "by", "what_in_short", "number", "goes_out")
     }
 
@@ -88,12 +89,12 @@ def test_the_list_says_what_waits_since_when_by_whom_for_whom_and_until_when(
     assert told["goes_out"] == "Nov. 23, 2026, 5 p.m."
     assert told["number"] == "1"
     assert "Course renamed: Bread → " in told["what_in_short"]
-    assert "Lesson added: <a" in told["what_in_short"]
+    assert "Lesson added: Flour" in told["what_in_short"]
     owner = course.owner
     assert told["by"] == f"{owner.first_name} · {owner.pk}, {moderator.first_name} · {moderator.pk}"
     [row] = client_of(moderator).get(page(LIST)).context["cl"].result_list
     shown = client_of(moderator).get(page("pendingupdate_change", row.pk)).content.decode()
-    assert "Course renamed: Bread → " in shown
+    assert "Course renamed: Bread → " in strip_tags(shown)
     assert page("course_change", course.pk) in shown
 
 
@@ -143,7 +144,7 @@ def test_what_is_hastened_is_mailed_now_and_once(client_of, moderator, course, s
     rename(course, "Rolls")
     address = page("pendingupdate_send_now", course.pk)
     client = client_of(moderator)
-    asked = client.get(address).content.decode()
+    asked = strip_tags(client.get(address).content.decode())
     assert "Course renamed: Bread → Rolls" in asked
     assert not Mailing.objects.exists()
     assert "Sent off: Rolls." in messages_of(client.post(address, follow=True))

@@ -57,12 +57,16 @@ TABLE = {
     "lms_course_delete": ADMINISTRATOR,
     "lms_course_history": CONTENT,
     "lms_course_put_back": CONTENT,
+    "lms_course_forecast": (405, 403, 405),  # a form is sent there
+    "lms_course_add_forecast": (403, 403, 405),
     "lms_lesson_changelist": CONTENT,
     "lms_lesson_add": ADMINISTRATOR,
     "lms_lesson_change": CONTENT,
     "lms_lesson_delete": ADMINISTRATOR,
     "lms_lesson_history": CONTENT,
     "lms_lesson_put_back": CONTENT,
+    "lms_lesson_forecast": (405, 403, 405),
+    "lms_lesson_add_forecast": (403, 403, 405),
     "lms_pendingupdate_changelist": CONTENT,
     "lms_pendingupdate_add": NOBODY,
     "lms_pendingupdate_change": CONTENT,
@@ -302,7 +306,15 @@ def address(moderators, administrator):
             "payments_finding_refund": subjects["finding_of_sum"],
         }.get(name, subject)
         choices = ("_authors", "_courses", "_lessons", "_people", "_payers")
-        lists = ("_changelist", "_add", "_invite_colleague", "import", "export", *choices)
+        lists = (
+            "_changelist",
+            "_add",
+            "_invite_colleague",
+            "_add_forecast",
+            "import",
+            "export",
+            *choices,
+        )
         if subject is None or name.endswith(lists):
             return reverse(f"admin:{name}")
         return reverse(f"admin:{name}", args=[subject.pk])

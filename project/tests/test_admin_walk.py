@@ -50,8 +50,8 @@ def test_moderator_edits_a_lesson_sees_the_link_error_and_finds_no_delete(page, 
     SubscriptionFactory.create(course=lesson.course)
     log_in(page, moderator)
     menu = page.locator("#nav-sidebar-apps")
-    expect(menu.get_by_role("link")).to_have_count(3)
-    for name in ("Dashboard", "Courses", "Lessons"):
+    expect(menu.get_by_role("link")).to_have_count(4)
+    for name in ("Dashboard", "Courses", "Lessons", "Pending updates"):
         expect(menu.get_by_role("link", name=name, exact=True)).to_be_visible()
 
     menu.get_by_role("link", name="Lessons").click()
