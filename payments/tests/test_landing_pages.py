@@ -9,7 +9,7 @@ from payments.tests.factories import PaymentFactory
 from payments.tests.sandbox import Fault
 from payments.tests.shop import can_learn, the_payment
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 
 @pytest.mark.parametrize("page", ["success", "cancelled"])

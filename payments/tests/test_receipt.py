@@ -8,7 +8,7 @@ import pytest
 
 from payments.tests.factories import PaymentFactory, RefundFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 # How many lines the text of each of these elements takes.
 LINES = """elements => elements.map(element => {

@@ -15,7 +15,7 @@ from people.one_time_links import invitation_link
 from people.services.invitations import invite
 from people.tests.factories import UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 COMPOSED = unicodedata.normalize("NFC", "пароль ёлки-йод café")
 TYPED = unicodedata.normalize("NFD", COMPOSED)

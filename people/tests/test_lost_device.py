@@ -33,7 +33,7 @@ from people.tests.test_second_factor import (
 )
 from people.tokens import issue_pair
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from people.models import User
 from people.tests.factories import PASSWORD, UserFactory
 from people.tests.test_admin import page, person_form
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 KEPT = "+79161234567"
 SPELLINGS = [

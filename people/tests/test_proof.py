@@ -17,7 +17,7 @@ from people.tests.factories import PASSWORD
 from people.tests.test_admin import person_form
 from people.tests.test_second_factor import code_now, give_device, let_in, log_in, wrong_code
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from django.urls import reverse
 from people.models import Role, User
 from people.tests.factories import UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 NO_MEMBERS = {"User_groups-TOTAL_FORMS": 0, "User_groups-INITIAL_FORMS": 0}
 

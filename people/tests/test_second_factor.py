@@ -21,7 +21,7 @@ from people.services import second_factor
 from people.tests.factories import PASSWORD, UserFactory
 from project.common.errors import DomainError
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 INDEX = "/admin/"
 CODE = "/admin/security/code/"

@@ -28,6 +28,8 @@ from project.mail.services import send_to_audience, send_to_one
 from project.school.admin import AREAS
 from project.school.tests.factories import SchoolFactory
 
+pytestmark = pytest.mark.any_database
+
 # Names, codes and what the test itself wrote: addresses, the group, the video.
 ALLOWED = re.compile(
     rf"({'|'.join(AREAS)})/\S+|"

@@ -24,6 +24,8 @@ from project.mail.models import DeliveryStatus
 from project.mail.services import send_to_one
 from project.school.tests.factories import SchoolFactory
 
+pytestmark = pytest.mark.any_database
+
 # Whoever is not of the staff is sent to the log-in.
 STAFF_ROLES = ("moderator", "support", "administrator")
 ALL, NOBODY = (200, 200, 200), (403, 403, 403)

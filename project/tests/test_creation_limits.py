@@ -17,7 +17,7 @@ from project.common.errors import Throttled
 from project.tests.test_openapi import DOCUMENT, OPERATIONS
 from project.tests.test_permission_table import PICTURE, ROLES, TABLE, World, call
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 # What the answer to these keeps is gone afterwards, replaces what was there, or is there once.
 GROWS_NOTHING = {

@@ -16,7 +16,7 @@ from people.tests.factories import UserFactory
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 from project.mail.services import send_to_one
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 
 @pytest.fixture

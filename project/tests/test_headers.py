@@ -13,6 +13,8 @@ from project.common.api.openapi import response_of
 from project.tests.processes import KEY, environment, run
 from project.tests.test_openapi import DOCUMENT, OPERATIONS
 
+pytestmark = pytest.mark.any_database
+
 
 def assert_secure(response: Any) -> None:
     policy = response["Content-Security-Policy"]

@@ -15,7 +15,7 @@ from people.models import User
 from people.tests.factories import PASSWORD, UserFactory
 from people.throttles import SHARED
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 ASK, SENT = "/admin/password-reset/", "/admin/password-reset/sent/"
 CHOOSE = "/admin/password-reset/new/"

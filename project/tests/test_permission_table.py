@@ -25,7 +25,7 @@ from project.common.errors import Unauthenticated
 from project.mail.models import Delivery
 from project.tests.test_openapi import OPERATIONS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 # `stranger` is any user who does not own what is asked for.
 ROLES = ("anonymous", "stranger", "author", "moderator", "administrator")

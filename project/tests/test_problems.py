@@ -13,7 +13,7 @@ from lms.tests.factories import CourseFactory
 from payments.tests.factories import PaymentFactory
 from people.tokens import issue_access_token
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 JSON = "application/json"
 MEGABYTE = 1024 * 1024

@@ -22,7 +22,7 @@ from people.tests.factories import UserFactory
 from project.admin_site.menu import sidebar
 from project.common.admin.actions import ActionsAdmin
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 POLICIES: tuple[ModuleType, ...] = (lms.permissions, payments.permissions, people.permissions)
 

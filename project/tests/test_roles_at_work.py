@@ -12,7 +12,7 @@ from people.models import Role, User
 from people.tests.factories import UserFactory
 from people.tests.test_admin import person_form
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 REASON = {"reason": "As agreed"}
 

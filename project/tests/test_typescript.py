@@ -20,6 +20,8 @@ from project.tests.documented import Answer
 from project.tests.test_openapi import DOCUMENT, OPERATIONS
 from project.tests.test_permission_table import TABLE, World, call
 
+pytestmark = pytest.mark.any_database
+
 FOLDER = Path(__file__).parent / "typescript"
 SOURCES = ("openapi-ts.config.mjs", "redocly.yaml", "sample.ts", "tsconfig.json", "validate.mjs")
 # What a person does first, so that there is something of their own afterwards.

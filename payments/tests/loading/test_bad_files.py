@@ -8,7 +8,7 @@ from lms.models import Lesson
 from payments.services.importing import loading
 from payments.tests.loading.command import load, recorded, refused
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 
 # Bad rows
