@@ -2,6 +2,7 @@
 
 import pytest
 
+from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.tests.factories import PaymentFactory
 
@@ -20,6 +21,7 @@ def test_pages_fit_the_screen(page, enter, administrator, moderators, width, sch
     course = CourseFactory.create(published=True, title="Bread")
     lesson, _other = LessonFactory.create_batch(2, course=course)
     SubscriptionFactory.create(course=course)
+    authoring.update_course(course=course, changes={"title": "Rolls"}, by=course.owner)
     payment = PaymentFactory.create(course=course, paid=True)
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
@@ -31,6 +33,9 @@ def test_pages_fit_the_screen(page, enter, administrator, moderators, width, sch
         f"/admin/lms/course/{course.pk}/history/",
         f"/admin/lms/lesson/{lesson.pk}/change/",
         "/admin/lms/lesson/",
+        "/admin/lms/pendingupdate/",
+        f"/admin/lms/pendingupdate/{course.pk}/change/",
+        f"/admin/lms/pendingupdate/{course.pk}/drop/",
         "/admin/lms/access/add/",
         "/admin/people/user/",
         f"/admin/people/user/{administrator.pk}/change/",
