@@ -11,7 +11,7 @@ from lms import permissions
 from lms.models import Course, Lesson
 from lms.services import authoring
 from people.models import User
-from project.common.admin.pictures import PictureField
+from project.common.admin.fields import PictureField, TextField
 from project.common.admin.versions import SEEN, VersionedForm, entered, show_saved
 
 if TYPE_CHECKING:
@@ -32,17 +32,6 @@ class PricedForm(_ModelForm):
         excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         # Rows that were dragged stand in each other's places until all of them are saved.
         return excluded | unchanged | {"position"}
-
-
-class TextField(forms.CharField):
-    """Browsers end lines as mail does. What was typed elsewhere ends them otherwise, and is no other
-    text."""
-
-    def to_python(self, value: Any) -> str:
-        return "\n".join((super().to_python(value) or "").split("\r\n"))
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return super().has_changed(self.to_python(initial), self.to_python(data))
 
 
 class MaterialsForm(PricedForm, VersionedForm):

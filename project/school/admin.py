@@ -17,7 +17,7 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
 )
 
-from project.common.admin.pictures import PictureField
+from project.common.admin.fields import PictureField, TextField
 from project.common.admin.versions import VersionedAdmin, VersionedForm
 from project.common.images import LOGO
 from project.school.current import in_effect
@@ -51,13 +51,6 @@ class LogoField(PictureField):
     sizes = LOGO
 
 
-class LinesField(forms.CharField):
-    """Lines end as everywhere else, and not as browsers send them."""
-
-    def to_python(self, value: Any) -> str:
-        return str(super().to_python(value)).replace("\r\n", "\n")
-
-
 class SchoolForm(VersionedForm):
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
@@ -77,7 +70,7 @@ class SchoolForm(VersionedForm):
     )
 
     class Meta:
-        field_classes = {"logo": LogoField, **dict.fromkeys(OF_SEVERAL_LINES, LinesField)}
+        field_classes = {"logo": LogoField, **dict.fromkeys(OF_SEVERAL_LINES, TextField)}
         help_texts = {
             "name": gettext_lazy("In emails, on receipts, and wherever people log in."),
             "logo": gettext_lazy("JPEG, PNG or WebP, up to 5 MiB."),

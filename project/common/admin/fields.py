@@ -1,4 +1,4 @@
-"""Pictures in the forms of the admin."""
+"""Fields of the forms of the admin."""
 
 from typing import Any, ClassVar
 
@@ -19,3 +19,14 @@ class PictureField(forms.ImageField):
             return upload and clean_image(upload, self.sizes)
         except PicturesBusy as error:
             raise ValidationError(error.message, code=error.code) from None
+
+
+class TextField(forms.CharField):
+    """Browsers end lines as mail does. What was typed elsewhere ends them otherwise, and is no other
+    text."""
+
+    def to_python(self, value: Any) -> str:
+        return "\n".join((super().to_python(value) or "").split("\r\n"))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.to_python(initial), self.to_python(data))
