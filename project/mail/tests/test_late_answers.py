@@ -136,3 +136,39 @@ def test_so_many_late_answers_are_waited_for_at_once_and_no_more(people, sink, m
     wait_until(lambda: Delivery.objects.filter(status=DeliveryStatus.SENT).count() == 5)
     assert max(most) == 2
     assert set(sink.counts.values()) == {1}
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5], ids=["at once", "late"])
+@pytest.mark.parametrize("pipelining", [False, True])
+@pytest.mark.parametrize(
+    ("step", "answer", "copies"),
+    [
+        ("address", "550 5.1.1 No such mailbox", 0),
+        ("address", "451 4.7.1 Later", 1),
+        ("message", "550 5.7.1 Not wanted", 0),
+        ("message", "451 4.7.1 Later", 1),
+        ("message", "drop", 1),
+        ("taken", "250 OK", 1),
+    ],
+)
+def test_whatever_a_server_says_first_no_second_copy_arrives(
+    people, slow, sink, step, answer, copies, pipelining, seconds
+):
+    first, *others = people
+    sink.pipelining = pipelining
+    if step == "address":
+        sink.refused[first.email] = answer
+    elif answer == "drop":
+        sink.before_accepting = lambda address: "drop" if address == first.email else None
+    else:
+        sink.answers[first.email] = (seconds, answer)
+    deliver_mail()
+    wait_until(settled(slow))
+    sink.refused, sink.answers, sink.before_accepting = {}, {}, lambda address: None
+    for _time in range(3):
+        pass_by(timedelta(minutes=5))
+        deliver_mail()
+    assert sink.counts == {person.email: 1 for person in others} | (
+        {first.email: copies} if copies else {}
+    )
+    assert slow.get().status == (DeliveryStatus.SENT if copies else DeliveryStatus.REFUSED)
