@@ -65,6 +65,7 @@ class CourseUpdateMail(MailKind):
 
     name = "course_update"
     label = _("course update")
+    is_shared = True
 
     def audience(self, subject_id: int) -> tuple[QuerySet[Model], str]:
         return Subscription.objects.filter(course__updates=subject_id), "user_id"

@@ -24,7 +24,7 @@ from payments.models import (
 from payments.permissions import can_refund, may_learn, who_may_refund
 from people.models import BlockReason, User
 from project.common.frontend import course_page
-from project.mail.kinds import Letter, MailKind, Skip, render
+from project.mail.kinds import Letter, MailKind, Secret, Skip, render
 from project.mail.models import Delivery, Mailing, mailing_key
 
 # Their names. The key of the first three is the payment's number, that of the
@@ -203,7 +203,11 @@ def facts_of(payment: Payment | None) -> dict[str, object] | None:
     if payment is None:
         return None
     course_id = payment.lesson.course_id if payment.lesson else payment.course_id
-    return {"payment": payment, "link": course_page(course_id) if course_id else ""}
+    return {
+        "payment": payment,
+        "receipt": Secret(payment.receipt_url or ""),
+        "link": course_page(course_id) if course_id else "",
+    }
 
 
 def _payment(payment_id: int, *statuses: PaymentStatus) -> Payment | None:

@@ -25,7 +25,7 @@ from people.one_time_links import (
     password_reset_link,
     reactivation_link,
 )
-from project.mail.kinds import Letter, MailKind, Skip, render
+from project.mail.kinds import Letter, MailKind, Secret, Skip, render
 from project.school.current import current_school
 
 # Their key is the number of the notice.
@@ -80,7 +80,7 @@ class EmailConfirmationMail(UnprovenMail):
         return super().reason_against(person) or confirmed
 
     def context(self, person: User) -> dict[str, object]:
-        return {"link": email_link(person), "lifetime": _lifetime_of_links()}
+        return {"link": Secret(email_link(person)), "lifetime": _lifetime_of_links()}
 
 
 class EmailChangeMail(UnprovenMail):
@@ -95,7 +95,7 @@ class EmailChangeMail(UnprovenMail):
         return super().reason_against(person) or (other if person.email != person.new_email else "")
 
     def context(self, person: User) -> dict[str, object]:
-        return {"link": email_change_link(person), "lifetime": _lifetime_of_links()}
+        return {"link": Secret(email_change_link(person)), "lifetime": _lifetime_of_links()}
 
 
 class EmailChangeNoticeMail(UnprovenMail):
@@ -119,7 +119,7 @@ class PasswordResetMail(UnprovenMail):
     counts_as = "reset"
 
     def context(self, person: User) -> dict[str, object]:
-        return {"link": password_reset_link(person), "lifetime": _lifetime_of_links()}
+        return {"link": Secret(password_reset_link(person)), "lifetime": _lifetime_of_links()}
 
 
 class InvitationMail(AccountMail):
@@ -137,7 +137,7 @@ class InvitationMail(AccountMail):
     def context(self, person: User) -> dict[str, object]:
         invitation: Invitation = person.invitation
         return {
-            "link": invitation_link(invitation),
+            "link": Secret(invitation_link(invitation)),
             "by": invitation.invited_by,
             "roles": [title_of(role) for role in invitation.roles.order_by("pk")],
             "expires_at": invitation.expires_at,
@@ -157,7 +157,7 @@ class ReactivationMail(AccountMail):
         return "" if blocked else gettext_noop("not blocked for inactivity")
 
     def context(self, person: User) -> dict[str, object]:
-        return {"link": reactivation_link(person), "lifetime": _lifetime_of_links()}
+        return {"link": Secret(reactivation_link(person)), "lifetime": _lifetime_of_links()}
 
 
 class DataExportMail(AccountMail):
@@ -172,7 +172,7 @@ class DataExportMail(AccountMail):
 
     def context(self, person: User) -> dict[str, object]:
         export = PersonalExport.objects.get(user=person)
-        return {"link": export_url(export)}
+        return {"link": Secret(export_url(export))}
 
 
 class SecondFactorResetMail(AccountMail):

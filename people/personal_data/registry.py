@@ -141,9 +141,17 @@ REGISTRY = (
         file="mails",
         deleted="recipient other_address* mailing* status* urgent attempts refusals unanswered"
         " due_at claim"
-        " finished_at* error*",
+        " finished_at* error* letter* sent_to*",
         where={"claim": None},  # a worker may be sending one, and write down how that went
         forgotten=f"{MAILINGS_KEPT.days} days after the mail was asked for",
+    ),
+    Table(
+        model="mail.KeptLetter",
+        of="recipient",
+        file="mails-as-sent",
+        deleted="recipient mailing* sender* subject* text* html* unsubscribes",
+        nothing={"a hash of the rest": "digest"},
+        forgotten=f"{MAILINGS_KEPT.days} days after the mail was asked for; mails to others that name the person, too",
     ),
     Table(
         model="mail.RefusedAddress",

@@ -1,6 +1,7 @@
 """The Content-Security-Policy: strict everywhere, the admin with what Unfold needs."""
 
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -49,3 +50,12 @@ def _policy(storage_url: str, *, is_admin: bool) -> dict[str, list[str]]:
     # Only the storage knows where a bucket is reached: in the path or as a part of the host.
     place = urlsplit(storages["default"].url("a.jpg"))
     return policy | {"img-src": [*policy["img-src"], f"{place.scheme}://{place.netloc}"]}
+
+
+def policy_of_letter() -> dict[str, Any]:
+    """For the HTML of an email, which people's words are in: it is drawn, shows our own pictures, and
+    does nothing."""
+    pictures = _policy(settings.STORAGE_URL, is_admin=True)["img-src"]
+    nothing = {name: [CSP.NONE] for name in ("default-src", "base-uri", "form-action")}
+    drawn = {"img-src": pictures, "style-src": [CSP.UNSAFE_INLINE]}
+    return nothing | drawn | {"frame-ancestors": [CSP.SELF], "sandbox": True}

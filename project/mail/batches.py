@@ -127,6 +127,8 @@ class Batch:
     due_since: datetime
     # Delivery → what was said of its address before; a mail that arrives takes it back.
     refused_before: dict[int, int] = field(default_factory=dict)
+    # Delivery → the kept letter, and the address it goes to.
+    letters: dict[int, tuple[int, str]] = field(default_factory=dict)
 
     def mark_sent(self, delivery_id: int) -> None:
         """One statement per mail, and the only one, unless the address was refused before: written by
@@ -134,11 +136,12 @@ class Batch:
         has_uuid = connection.features.has_native_uuid_field
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE mail_delivery SET status = %s, finished_at = %s, claim = NULL, error = ''"
-                " WHERE id = %s AND claim = %s",
+                "UPDATE mail_delivery SET status = %s, finished_at = %s, claim = NULL, error = '',"
+                " letter_id = %s, sent_to = %s WHERE id = %s AND claim = %s",
                 [
                     DeliveryStatus.SENT.value,
                     connection.ops.adapt_datetimefield_value(timezone.now()),
+                    *self.letters.get(delivery_id, (None, "")),
                     delivery_id,
                     self.claim if has_uuid else self.claim.hex,
                 ],
@@ -154,6 +157,7 @@ class Batch:
         words = without_addresses(str(error))
         match error:
             case AnswerLost():
+                self._held([delivery_id]).update(**self._handed_over(delivery_id))
                 self.postpone(delivery_id, words, lost=1)
             case AddressPostponed():
                 self.postpone(delivery_id, words)
@@ -171,7 +175,9 @@ class Batch:
         LATE_PLACES.acquire()
         own = replace(self, claim=uuid.uuid4())
         due_at = timezone.now() + ANSWER_LEASE
-        self._held([delivery_id]).update(claim=own.claim, due_at=due_at, error=AWAITED)
+        self._held([delivery_id]).update(
+            claim=own.claim, due_at=due_at, error=AWAITED, **self._handed_over(delivery_id)
+        )
         threading.Thread(target=own.hear, args=[delivery_id, address, late], daemon=True).start()
 
     def hear(self, delivery_id: int, address: str, late: AnswerLate) -> None:
@@ -230,6 +236,10 @@ class Batch:
         self._held(delivery_ids).update(
             attempts=F("attempts") - 1, due_at=self.due_since, claim=None
         )
+
+    def _handed_over(self, delivery_id: int) -> dict[str, object]:
+        letter_id, address = self.letters.get(delivery_id, (None, ""))
+        return {"letter_id": letter_id, "sent_to": address}
 
     def _held(self, delivery_ids: Sequence[int]) -> QuerySet[Delivery]:
         return Delivery.objects.filter(pk__in=delivery_ids, claim=self.claim)

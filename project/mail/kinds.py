@@ -1,12 +1,12 @@
 """What an app tells the outbox about a kind of mail of its own, in a module of settings.MAIL_KINDS."""
 
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from itertools import pairwise
+from secrets import token_hex
 from textwrap import shorten
 from typing import TYPE_CHECKING, ClassVar
 
@@ -28,18 +28,48 @@ PREHEADER = 150
 SPARE_LINES = re.compile(r"\n{3,}")
 # Stands in a letter for the address of its recipient's own link, so that a letter to many people
 # is rendered once. It leaves this process in no mail: nobody can write it into a text.
-UNSUBSCRIBE_MARK = f"https://unsubscribe.invalid/{secrets.token_hex(16)}/"
+UNSUBSCRIBE_MARK = f"https://unsubscribe.invalid/{token_hex(16)}/"
+SECRET_MARK = f"https://secret.invalid/{token_hex(16)}/{{name}}/"
+# What is shown of a link that is not kept.
+WITHHELD = "•••"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """An address in a mail that lets whoever opens it do something: it stands in what is sent, and in
+    nothing that is kept of it."""
+
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A mail in the language of its recipient. With an `unsubscribe_url` it gets the headers of
-    RFC 8058, and the url takes the place of UNSUBSCRIBE_MARK in the bodies."""
+    RFC 8058, and the url takes the place of UNSUBSCRIBE_MARK in the bodies, as each secret that of its
+    mark."""
 
     subject: str
     text: str
     html: str
     unsubscribe_url: str = ""
+    secrets: tuple[tuple[str, Secret], ...] = ()
+
+    @property
+    def links(self) -> list[tuple[str, str]]:
+        """Marks in the bodies, and what takes their place when the letter is sent."""
+        own = [(mark, secret.address) for mark, secret in self.secrets]
+        return [(UNSUBSCRIBE_MARK, self.unsubscribe_url), *own]
+
+    def filled_in(self, body: str) -> str:
+        for mark, address in self.links:
+            body = body.replace(mark, address)
+        return body
+
+    def withholding(self, body: str) -> str:
+        """As filled in, with a sign in the place of each address."""
+        for mark, _address in self.links:
+            body = body.replace(mark, WITHHELD)
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +95,9 @@ class MailKind:
     # Anybody can have it sent to an address by naming it: under this word it counts against what the
     # address gets in a day (project/mail/limits.py).
     counts_as: ClassVar[str] = ""
+    # All who read the same language get the same letter, but for their own link: it is kept once, and
+    # not as theirs.
+    is_shared: ClassVar[bool] = False
     # Only staff can: an address gets as many of these, proven or not.
     is_by_staff: ClassVar[bool] = False
 
@@ -122,7 +155,9 @@ def render(template: str, language: str, context: Mapping[str, object]) -> Lette
     `author` the name of the person who writes, if it is not the school.
     """
     school, site, name = current_school(), settings.FRONTEND_URL, f"mail/{template}"
-    known = {"school": school, "site": site, **context, "language": language}
+    secrets = {key: value for key, value in context.items() if isinstance(value, Secret)}
+    marks = {key: SECRET_MARK.format(name=key) for key in secrets}
+    known = {"school": school, "site": site, **context, **marks, "language": language}
     with translation.override(language), timezone.override(school.zone):
         subject = one_line(render_to_string(f"{name}.subject.txt", known))
         rendered = render_to_string(f"{name}.txt", known | {"base": "mail/base.txt"})
@@ -136,4 +171,5 @@ def render(template: str, language: str, context: Mapping[str, object]) -> Lette
             "preheader": shorten(said, PREHEADER, placeholder="…"),
         }
         html = select_template([f"{name}.html", f"{name}.txt"]).render(known | in_html)
-    return Letter(subject, text, html)
+    withheld = tuple((marks[key], secret) for key, secret in secrets.items())
+    return Letter(subject, text, html, secrets=withheld)

@@ -24,7 +24,7 @@ from django.core.mail import EmailMultiAlternatives
 from project.common.mailboxes import for_sending
 from project.common.texts import one_line
 from project.mail.headers import addressed, mailbox, unstructured
-from project.mail.kinds import UNSUBSCRIBE_MARK, Letter
+from project.mail.kinds import Letter
 from project.school.current import current_school
 
 # Kept at once: languages × mailings that are sent side by side, with room to spare.
@@ -33,6 +33,8 @@ LONGEST_LINE = 700  # bytes; RFC 5322 allows 998, and a link may be longer than 
 BASE64_LINE = 76
 NEWLINE = re.compile("\r\n|\r|\n")
 PLAIN = re.compile("[\t\r\n -~]*")
+# Marks, and what takes their place.
+Links = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,11 @@ class Body:
     # As it is; or in base64, because a line is long or some of its characters are not ASCII.
     is_plain: bool
 
-    def encoded(self, link: bytes) -> bytes:
-        """With the header of its encoding, and the recipient's own link."""
-        content = self.content.replace(UNSUBSCRIBE_MARK.encode(), link)
+    def encoded(self, links: Links) -> bytes:
+        """With the header of its encoding, and the recipient's own links in the place of their marks."""
+        content = self.content
+        for mark, address in links:
+            content = content.replace(mark, address)
         if self.is_plain:
             return b"Content-Transfer-Encoding: 7bit\r\n\r\n" + content
         encoded = b64encode(content)
@@ -87,7 +91,7 @@ def compose(message: Message) -> bytes:
     """What goes over the wire. Raises ValueError if no server could be told the address."""
     letter = message.letter
     frame = _frame(letter.subject, letter.text, letter.html, sender())
-    link = letter.unsubscribe_url.encode("ascii")
+    links = [(mark.encode(), address.encode("ascii")) for mark, address in letter.links]
     fields = {"To": addressed(message.address), **_fields(message)}
     return b"".join(
         [
@@ -95,9 +99,9 @@ def compose(message: Message) -> bytes:
             "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode("ascii"),
             frame.structure,
             b"--%s\r\nContent-Type: text/plain; charset=utf-8\r\n" % frame.boundary,
-            frame.text.encoded(link),
+            frame.text.encoded(links),
             b"\r\n--%s\r\nContent-Type: text/html; charset=utf-8\r\n" % frame.boundary,
-            frame.html.encoded(link),
+            frame.html.encoded(links),
             b"\r\n--%s--\r\n" % frame.boundary,
         ]
     )
@@ -179,10 +183,7 @@ class ComposedMail(EmailMultiAlternatives):
 def build(message: Message) -> ComposedMail:
     """The message as Django knows it. Raises ValueError as `compose` does."""
     letter = message.letter
-    text, html = (
-        body.replace(UNSUBSCRIBE_MARK, letter.unsubscribe_url)
-        for body in (letter.text, letter.html)
-    )
+    text, html = letter.filled_in(letter.text), letter.filled_in(letter.html)
     subject, to = one_line(letter.subject), [message.address]
     built = ComposedMail(subject, text, sender(), to, headers=_fields(message))
     built.attach_alternative(html, "text/html")

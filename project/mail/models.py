@@ -96,6 +96,45 @@ class Mailing(DerivedModel):
         return f"{label}: {self.title}" if self.title else label
 
 
+class KeptLetter(models.Model):
+    """What a mailing said, as it was sent: one row for all who got the same letter, or for the one
+    person it was written to. Links that let somebody do something are withheld."""
+
+    mailing = models.ForeignKey(
+        Mailing,
+        models.CASCADE,
+        db_index=False,  # kept_letter_unique begins with it
+        related_name="letters",
+        verbose_name=_("mailing"),
+    )
+    # Null: it was written to many.
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        related_name="kept_letters",
+        verbose_name=_("recipient"),
+    )
+    digest = models.CharField(max_length=64, editable=False)
+    # As the field From had it.
+    sender = models.TextField(_("sender"))
+    subject = models.TextField(_("subject"))
+    text = models.TextField(_("text"))
+    html = models.TextField("HTML")
+    unsubscribes = models.BooleanField(_("with a link to unsubscribe"))
+
+    class Meta:
+        verbose_name = _("sent letter")
+        verbose_name_plural = _("sent letters")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["mailing", "digest"], name="kept_letter_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
 class DeliveryStatus(models.TextChoices):
     WAITING = "waiting", _("waiting")
     SENT = "sent", _("sent")
@@ -182,6 +221,18 @@ class Delivery(models.Model):
     claim = models.UUIDField(_("worker’s claim"), null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     error = models.CharField(_("reason"), max_length=500, blank=True)
+    # What was handed to the mail server last, and for which address: noted when it took the mail, or
+    # may have. The person may have another address since.
+    letter = models.ForeignKey(
+        KeptLetter,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        db_index=False,  # delivery_by_letter
+        related_name="deliveries",
+        verbose_name=_("letter"),
+    )
+    sent_to = models.EmailField(_("sent to"), blank=True, default="", db_default="")
 
     objects = DeliveryQuerySet.as_manager()
 
@@ -201,6 +252,9 @@ class Delivery(models.Model):
                 condition=Q(status="waiting"),
             ),
             models.Index(fields=["mailing", "status"], name="delivery_by_status"),
+            models.Index(
+                fields=["letter"], name="delivery_by_letter", condition=Q(letter__isnull=False)
+            ),
             models.Index(
                 fields=["status", "id"],
                 name="delivery_not_sent",

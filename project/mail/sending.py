@@ -28,6 +28,7 @@ from project.mail.batches import (
     has_late_place,
 )
 from project.mail.kinds import Letter, Skip, mail_kind
+from project.mail.letters import LettersOfMailing
 from project.mail.mime import Message, message_id, prepare
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
 from project.mail.refusals import reason_against, refusals_of
@@ -144,6 +145,7 @@ class BatchSender:
         self.transport = transport
         self.deadline = deadline
         self.untouched = dict(batch.recipients)
+        self.letters = LettersOfMailing(batch.mailing)
         self.messages = self._messages()
         self.upcoming: tuple[int, Message] | None = None
         self.unmarked: int | None = None
@@ -230,6 +232,8 @@ class BatchSender:
                 identity = message_id(
                     delivery_id, self.batch.mailing.created_at, self.transport.domain
                 )
+                kept = self.letters.keep(letter, self.batch.recipients[delivery_id])
+                self.batch.letters[delivery_id] = kept, address
                 yield delivery_id, prepare(letter, address, identity)
                 if time.monotonic() > min(written_at + RECHECK_SECONDS, self.deadline):
                     break

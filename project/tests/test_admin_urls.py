@@ -22,6 +22,7 @@ from people.tests.test_second_factor import give_device
 from people.tokens import issue_pair
 from project.mail.models import DeliveryStatus
 from project.mail.services import send_to_one
+from project.mail.tests.factories import KeptLetterFactory
 from project.school.tests.factories import SchoolFactory
 
 pytestmark = pytest.mark.any_database
@@ -159,6 +160,7 @@ TABLE = {
     "school_school_delete": NOBODY,
     "school_school_history": ADMINISTRATOR,
     "mail_mailing_try_again": ADMINISTRATOR,
+    "mail_letter": ADMINISTRATOR,
     "mail_delivery_try_again": ADMINISTRATOR,
     "mail_delivery_send_again": ADMINISTRATOR,
     "mail_delivery_take_as_sent": ADMINISTRATOR,
@@ -185,6 +187,7 @@ SUBJECTS = {
     **{f"django_q_{model}": model for model in ("ormq", "success", "failure", "schedule")},
     "mail_mailing": "mailing",
     "mail_delivery": "delivery",
+    "mail_letter": "letter",
     "school_school": "school",
 }
 GROUPS = {"people_role": "group", "auth_user": "person"}
@@ -261,6 +264,7 @@ def address(moderators, administrator):
         "mailing": mailing,
         "delivery": mailing.deliveries.get(),
         "unsure": unsure.deliveries.get(),
+        "letter": KeptLetterFactory.create(mailing=mailing),
         "school": SchoolFactory.create(),
         "finding": FindingFactory.create(
             kind=FindingKind.PAID_WITHOUT_ACCESS, reference="payment:1"

@@ -16,7 +16,10 @@ from people.tests.factories import UserFactory
 from project.common.texts import one_line
 from project.mail.kinds import Letter, mail_kind
 from project.mail.mime import build, prepare
+from project.mail.services import send_to_one
+from project.mail.tasks import deliver_mail
 from project.mail.tests.hostile import FRAGMENTS
+from project.mail.tests.sink import Sink
 from project.tests.mail_examples import EXAMPLES
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +28,9 @@ FIELDS = ["From", "Subject", "To", "Message-ID", "Date", "Auto-Submitted"]
 ONE_CLICK = ["List-Unsubscribe", "List-Unsubscribe-Post"]
 STRUCTURE = ["MIME-Version", "Content-Type"]
 WORD = "Sourdough"
+LINK = re.compile(r"https?://[^\s\"<]+")
+# What a link has that nobody can guess.
+TOKEN = re.compile(r"[\w:=-]{16,}")
 # What a database keeps, and no more than is shown of a title.
 written = (
     st.lists(
@@ -48,7 +54,7 @@ def write_everywhere(text: str) -> None:
     Refund.objects.update(reason=text)
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(text=written, language=st.sampled_from(["en", "ru"]))
 @pytest.mark.parametrize("kind", sorted(EXAMPLES))
 def test_what_people_write_is_read_back_as_they_wrote_it(
@@ -84,3 +90,21 @@ def test_what_people_write_is_read_back_as_they_wrote_it(
         read = bodies[0].get_content()
         sent = build(prepared).body
         assert re.split("\r\n|\r|\n", read) == re.split("\r\n|\r|\n", str(sent))
+
+
+def test_nothing_that_is_kept_of_a_mail_opens_anything(sink: Sink) -> None:
+    with_tokens = set()
+    for kind, make in EXAMPLES.items():
+        person = UserFactory.create(email=f"{kind}@oak.example")
+        subject_id = make(person, "Bread")
+        person.refresh_from_db()
+        to = {"other_address": person.new_email} if person.new_email else {}
+        mailing = send_to_one(kind, person, subject_id=subject_id, **to)
+        deliver_mail()
+        kept = mailing.letters.get()
+        message = sink.messages(f"{kind}@oak.example")[-1]
+        sent = "".join(part.get_content() for part in message.iter_parts())
+        tokens = {token for link in LINK.findall(sent) for token in TOKEN.findall(link)}
+        with_tokens |= {kind} if tokens else set()
+        assert not [token for token in tokens if token in kept.text + kept.html], kind
+    assert with_tokens >= {"course_update", "data_export", "invitation", "password_reset"}

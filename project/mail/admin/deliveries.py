@@ -12,6 +12,7 @@ from project.common.admin.base import AdministratorsAdmin, Label, column, displa
 from project.common.db.search import Owners, find
 from project.mail import services
 from project.mail.admin.filters import MailingFilter, OutcomeFilter
+from project.mail.admin.letters import shown_letter
 from project.mail.models import FAILED, Delivery, DeliveryStatus
 
 COLOURS = {
@@ -93,6 +94,7 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
         ("attempts", "refusals"),
         ("next_try", "finished_at"),
         "answer",
+        "letter_shown",
     )
     staff_actions = (TRY_AGAIN, SEND_AGAIN, TAKE_AS_SENT)
 
@@ -100,6 +102,10 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
 
     def with_shown(self, rows: QuerySet[Delivery], request: HttpRequest) -> QuerySet[Delivery]:
         return rows.select_related("recipient", "mailing")
+
+    @display(description=gettext_lazy("as it was sent"))
+    def letter_shown(self, delivery: Delivery) -> str:
+        return shown_letter(delivery.letter, delivery) if delivery.letter else "—"
 
     def found(self, rows: QuerySet[Delivery], text: str) -> QuerySet[Delivery]:
         people = get_user_model().objects.named_like(text)

@@ -7,17 +7,18 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
-from project.common.admin.base import AdministratorsAdmin, Label, display
+from project.common.admin.base import Label, display
 from project.common.admin.filters import DaysFilter
 from project.common.db.search import contains, find
 from project.mail import services
 from project.mail.admin.deliveries import EXPLANATION
 from project.mail.admin.filters import KindFilter, TroubleFilter
+from project.mail.admin.letters import LettersAdmin, shown_letter
 from project.mail.kinds import label_of
 from project.mail.models import (
     FAILED,
@@ -30,6 +31,10 @@ from project.mail.models import (
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+
+
+# Of one mailing: languages, and people who don't hear of their own changes.
+LETTERS = 10
 
 
 def _try_again(mailing: Mailing, _by: object, _answers: object) -> str:
@@ -84,7 +89,7 @@ def count_column(
 
 
 @admin.register(Mailing)
-class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
+class MailingAdmin(LettersAdmin, ActionsAdmin[Mailing]):
     list_display = ("__str__", "progress", "sent", "waiting", "failed", "created_at")
     list_filter = (KindFilter, TroubleFilter, ("created_at", DaysFilter))
     search_fields = ("title",)  # opens the search box; `found` searches
@@ -99,6 +104,7 @@ class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
         ("postponed", "skipped", "failed"),
         "perhaps",
         "created_at",
+        "letters_shown",
     )
     staff_actions = (TRY_AGAIN,)
 
@@ -120,6 +126,15 @@ class MailingAdmin(AdministratorsAdmin[Mailing], ActionsAdmin[Mailing]):
 
     def found(self, rows: QuerySet[Mailing], text: str) -> QuerySet[Mailing]:
         return find(rows, contains(text, "searched"))
+
+    @display(description=gettext_lazy("as it was sent"))
+    def letters_shown(self, mailing: Mailing) -> str:
+        """Of letters to one person each, all but the only one are on the pages of their deliveries."""
+        letters = list(mailing.letters.order_by("pk")[: LETTERS + 1])
+        if any(letter.recipient_id for letter in letters[1:]):
+            return _("Each recipient was sent a letter of their own: see their emails.")
+        shown = [(shown_letter(letter),) for letter in letters[:LETTERS]]
+        return format_html_join("", '<div class="mb-8">{}</div>', shown) or "—"
 
     @display(description=gettext_lazy("kind"))
     def kind_label(self, mailing: Mailing) -> str:

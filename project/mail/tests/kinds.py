@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from people.models import User
-from project.mail.kinds import Letter, MailKind, Skip
+from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Secret, Skip
 
 
 class Notice(MailKind):
@@ -35,6 +35,24 @@ class Counted(Notice):
     name = "counted"
     counts_as = "notice"
     reaches_unconfirmed = True
+
+
+class Shared(Notice):
+    """The same for all, but for their links."""
+
+    name = "shared"
+    is_shared = True
+
+    def write(self, subject_id: int | None, people: Iterable[Any]) -> Mapping[int, Letter | Skip]:
+        secret = "https://secret.invalid/mark/"
+        secrets = ((secret, Secret("https://school.example/secret/token/")),)
+        text = f"<b>plain</b> {UNSUBSCRIBE_MARK} {secret}"
+        html = f'<p><a href="{UNSUBSCRIBE_MARK}">x</a> <a href="{secret}">y</a></p>'
+        link = "https://school.example/stop/{}/"
+        return {
+            person.pk: Letter("Bread", text, html, link.format(person.pk), secrets)
+            for person in people
+        }
 
 
 class BrokenFor(Notice):

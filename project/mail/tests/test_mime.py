@@ -16,7 +16,7 @@ import pytest
 import time_machine
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from people.validators import validate_mailbox
@@ -162,6 +162,7 @@ def _as_sent(text: str) -> str:
     return plain.replace("\r\n", "\n").replace("\r", "\n")
 
 
+@settings(deadline=None)
 @given(subject=hostile, text=hostile, html=hostile, link=st.sampled_from(["", LINK]))
 def test_no_text_of_an_author_steers_a_message(
     subject: str, text: str, html: str, link: str
@@ -181,6 +182,7 @@ def test_no_text_of_an_author_steers_a_message(
             assert _as_sent(part.get_content()) == _as_sent(body)
 
 
+@settings(deadline=None)
 @given(name=hostile)
 def test_no_name_of_the_school_steers_a_message(name: str) -> None:
     kept.keep(School(sender_name=name), math.inf)

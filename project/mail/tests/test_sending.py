@@ -290,18 +290,21 @@ def test_whom_to_skip_is_asked_again_after_a_second(people, counter, ticks, cloc
 # --- Outcomes -------------------------------------------------------------------------------------
 
 
-def test_each_mail_is_marked_by_one_statement(counter, django_assert_max_num_queries):
+@pytest.mark.parametrize(("kind", "statements"), [("shared", 1), ("notice", 2)])
+def test_each_mail_is_marked_by_one_statement_and_a_letter_of_its_own_kept_by_another(
+    counter, kind, statements
+):
     used = []
     for number in (2, 20):
         Delivery.objects.all().delete()
         Mailing.objects.all().delete()
         User.objects.all().delete()
         UserFactory.create_batch(number)
-        listed()
+        listed(kind=kind)
         with CaptureQueriesContext(connection) as captured:
             send_due(monotonic() + 100)
         used.append(len(captured))
-    assert used[1] - used[0] == 20 - 2
+    assert used[1] - used[0] == (20 - 2) * statements
 
 
 @pytest.mark.parametrize("lost", [0, 2, 4])
