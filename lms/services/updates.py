@@ -56,9 +56,8 @@ class Update:
     def tell(self) -> None:
         """Send off what is due at once; the rest is collected."""
         now = timezone.now()
-        for course_id in self.quiet:
-            course = self.courses[course_id]
-            if not was_just_told(course, now):
+        for course_id, course in self.courses.items():
+            if course_id in self.quiet and not was_just_told(course, now):
                 self.told[course_id] = _tell(course, now)
 
 
@@ -177,14 +176,14 @@ def changes_of(
 
 class NothingWaits(Conflict):
     code = "nothing_waits"
-    message = _("No changes of this course wait any more: they were sent or dropped.")
+    message = _("No changes of this course wait any more: they were sent, dropped or undone.")
 
 
 @transaction.atomic
 def hasten(course: Course) -> None:
     """Send off what was collected of a published course now. Raises NothingWaits."""
     course = Course.objects.select_for_update().get(pk=course.pk)
-    if not course.is_published or not course.changes.collected().exists():
+    if not (course.is_published and lines_about(course, list(course.changes.collected()))):
         raise NothingWaits
     _tell(course, timezone.now())
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from lms.history import changes_of_course
@@ -18,7 +19,8 @@ from payments.tests.factories import PaymentFactory
 from people.tests.factories import UserFactory
 from project.mail.models import Mailing
 from project.mail.tasks import deliver_mail
-from project.tests.races import at_once
+from project.tests.processes import wait_until
+from project.tests.races import Runner, at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -226,3 +228,27 @@ def test_two_forms_at_once_give_one_mail(client_of, administrator, author):
     assert [CourseChange.objects.filter(update=it).count() for it in (update, None)] == [3, 3]
     titles = set(course.lessons.values_list("title", flat=True))
     assert titles in ({"1 of 0", "1 of 1"}, {"2 of 0", "2 of 1"})
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_form_that_is_cut_off_in_the_middle_changes_and_tells_nothing(
+    client_of, administrator, author
+):
+    """Its connection is ended when the course is written and its lessons are not."""
+    course = quiet_course(author, "Bread")
+    lessons = tuple(LessonFactory.create_batch(2, course=course, title="Flour"))
+    titles = {"lessons-0-title": "Oats", "lessons-1-title": "Oats"}
+    form = course_form(course, lessons, is_published="on", title="Rolls", **titles)
+    saving = Runner(partial(client_of(administrator).post, page("course_change", course.pk), form))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE lms_lesson IN SHARE MODE")
+        saving.start()
+        wait_until(partial(saving.stands_still, cursor))
+        cursor.execute("SELECT pg_terminate_backend(%s)", [saving.backend])
+        saving.join(60)
+    assert isinstance(saving.outcome, OperationalError)
+    assert Course.objects.get().title == "Bread"
+    assert {lesson.title for lesson in course.lessons.all()} == {"Flour"}
+    assert not CourseChange.objects.exists()
+    assert not Mailing.objects.exists()

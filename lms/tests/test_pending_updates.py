@@ -176,6 +176,14 @@ def test_of_a_draft_nothing_is_hastened(client_of, moderator, course):
     assert course.changes.collected().count() == 1
 
 
+def test_of_what_was_undone_nothing_is_hastened(client_of, moderator, course):
+    rename(course, "Rolls")
+    rename(course, "Bread")
+    do(client_of(moderator), "send_now", course)
+    assert not Mailing.objects.exists()
+    assert course.changes.collected().count() == 2
+
+
 @pytest.mark.parametrize("reason", ["", "a typo"])
 def test_what_is_dropped_is_never_mailed_and_the_log_says_what_it_was(
     client_of, moderator, course, clock, reason
