@@ -10,15 +10,16 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Min, Model, Q, QuerySet
 from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from lms.models import Access, ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
+from lms.models.subscriptions import CHOICE
 from lms.models.updates import PRICES
-from people.models import User
+from people.models import CourseMails, User
 from project.common.frontend import course_page, lesson_page
 from project.common.money import shown
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Skip, render
@@ -28,6 +29,7 @@ LINES = 50
 # Changes that are looked at for one mail: more come from a program, not from an author.
 CHANGES = 2000
 HEX_DIGITS = 32  # of a UUID
+ALL_COURSES = "all"
 
 
 # The key of these mails is the number of the access.
@@ -68,7 +70,12 @@ class CourseUpdateMail(MailKind):
     is_shared = True
 
     def audience(self, subject_id: int) -> tuple[QuerySet[Model], str]:
-        return Subscription.objects.filter(course__updates=subject_id), "user_id"
+        """Who hears at once, unless a daily mail told them of any of this: then it tells the rest,
+        too."""
+        rows = Subscription.objects.hearing(CourseMails.AT_ONCE).filter(course__updates=subject_id)
+        changes = CourseChange.objects.filter(update=subject_id)
+        first = changes.aggregate(first=Min("id"))["first"] or 0
+        return rows.filter(Q(digested_up_to=None) | Q(digested_up_to__lt=first)), "user_id"
 
     def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
         people = list(people)
@@ -81,8 +88,8 @@ class CourseUpdateMail(MailKind):
             return {person.pk: unpublished for person in people}
         letters = LettersOfUpdate(update)
         subscriptions = Subscription.objects.filter(course=update.course, user__in=people)
-        subscribed = set(subscriptions.values_list("user_id", flat=True))
-        return {person.pk: letters.letter_to(person, subscribed) for person in people}
+        choices = dict(subscriptions.values_list("user_id", CHOICE))
+        return {person.pk: letters.letter_to(person, choices) for person in people}
 
 
 class LettersOfUpdate:
@@ -96,11 +103,14 @@ class LettersOfUpdate:
         self.letter = cache(self._render)
         self.link = unsubscribe_url("{token}")
 
-    def letter_to(self, person: User, subscribed: set[int]) -> Letter | Skip:
+    def letter_to(self, person: User, choices: Mapping[int, CourseMails]) -> Letter | Skip:
+        """`choices` of those who are subscribed."""
         if not person.is_active:
             return Skip(gettext_noop("blocked"))
-        if person.pk not in subscribed:
+        if person.pk not in choices:
             return Skip(gettext_noop("unsubscribed"))
+        if choices[person.pk] == CourseMails.NEVER:
+            return Skip(gettext_noop("wants no emails about updates"))
         token = unsubscribe_token(person, self.course.pk)
         author = person.pk if person.pk in self.authors else None
         letter = self.letter(person.language, author)
@@ -257,19 +267,20 @@ def unsubscribe_url(token: str) -> str:
     return f"{settings.SITE_URL}{unquote(reverse('unsubscribe', args=[token]))}"
 
 
-def unsubscribe_token(person: User, course_id: int) -> str:
-    """Proof that the link came with a mail of ours; it has no expiry, because mails are kept, and
-    it can do nothing else. Its letters need no quoting in an address."""
-    return _signer().sign(f"{person.identity.hex}-{course_id}")
+def unsubscribe_token(person: User, course_id: int | None = None) -> str:
+    """Proof that the link came with a mail of ours, about one course or about all; it has no expiry,
+    because mails are kept, and it can do nothing else. Its letters need no quoting in an address."""
+    return _signer().sign(f"{person.identity.hex}-{course_id or ALL_COURSES}")
 
 
-def subscription_of(token: str) -> tuple[User | None, int] | None:
-    """The person, if there still is one, and the course of an unsubscribe link; None if we did not make
-    it."""
+def subscription_of(token: str) -> tuple[User | None, int | None] | None:
+    """The person, if there still is one, and the course of an unsubscribe link, None if it is about all;
+    None if we did not make it."""
     try:
         name, _dash, course_id = _signer().unsign(token).partition("-")
         # Mails of earlier releases, which people keep, have the number of the account.
         named = Q(identity=UUID(hex=name)) if len(name) == HEX_DIGITS else Q(pk=int(name))
-        return User.objects.filter(named).first(), int(course_id)
+        about = None if course_id == ALL_COURSES else int(course_id)
+        return User.objects.filter(named).first(), about
     except (BadSignature, ValueError):
         return None

@@ -48,7 +48,7 @@ CATALOG = (
     "lessons_count", "is_subscribed", "has_access", "updated_at",
 )  # fmt: skip
 OUTLINE = ("id", "title", "position", "price", "has_access")
-SUBSCRIPTION = ("course_id", "course__title", "created_at")
+SUBSCRIPTION = ("course_id", "course__title", "created_at", "course_mails")
 RIGHT = (
     "course_id", "course__title", "course__summary", "course__preview", "lesson_id",
     "lesson__title", "lesson__summary", "lesson__preview", "lesson__course_id",
@@ -115,6 +115,11 @@ def read_catalog_course(user: User, course_id: int) -> Row:
 def list_subscriptions(user: User) -> RowList:
     """Courses whose updates this person hears of."""
     return RowList(_subscriptions(role_of(user)), {VIEWER: user.pk}, list)
+
+
+def read_subscription(user: User, course_id: int) -> Row:
+    """Own subscription to a course. Raises DoesNotExist."""
+    return _subscription(role_of(user)).get({VIEWER: user.pk, WANTED: course_id})
 
 
 def list_learning(user: User) -> RowList:
@@ -222,6 +227,12 @@ def _outline(role: Role) -> CompiledQuery:
 def _subscriptions(role: Role) -> CompiledList:
     seen = Subscription.objects.visible_to(placeholder_user(role))
     return CompiledList(seen.order_by("-created_at", "-id"), *SUBSCRIPTION)
+
+
+@compiled_once
+def _subscription(role: Role) -> CompiledQuery:
+    seen = Subscription.objects.visible_to(placeholder_user(role))
+    return CompiledQuery(seen.filter(course_id=WANTED).order_by(), *SUBSCRIPTION)
 
 
 @compiled_once

@@ -22,7 +22,7 @@ from lms.permissions import can_create_course
 from payments.queries import payment_history
 from payments.schemas import PaymentOut
 from people.clients import in_words
-from people.models import AdminSession, Door, Language, TokenFamily, User
+from people.models import AdminSession, CourseMails, Door, Language, TokenFamily, User
 from people.models.fields import LONGEST_PHONE
 from people.permissions import can_give_rights
 from project.common.api.schemas import (
@@ -243,6 +243,10 @@ class ProfileOut(OutputSchema):
         description="False: the mail server refused the email on two days, and nothing is sent there."
     )
     is_listed: bool = Field(description="Whether others find the person in the list of people.")
+    course_mails: CourseMails = Field(
+        description="How the person hears of updates of the courses they follow: `at_once`, once a day with all"
+        " courses in one mail (`daily`), or `never`. A subscription may say otherwise for its course."
+    )
     abilities: ProfileAbilitiesOut
     payments: Annotated[
         list[PaymentOut],
@@ -298,6 +302,7 @@ class ProfileChanges(InputSchema):
     city: City = omitted()
     language: Language = omitted()
     is_listed: bool = omitted()
+    course_mails: CourseMails = omitted()
 
 
 class UserFilters(Schema):

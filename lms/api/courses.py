@@ -9,7 +9,7 @@ from ninja.pagination import paginate
 from lms import permissions, queries
 from lms.api.loaders import get_course, get_lesson
 from lms.history import Changes, change_of_course, changes_of_course
-from lms.models import Course, Lesson
+from lms.models import Course, Lesson, Subscription
 from lms.schemas.authoring import (
     ChangeOut,
     CourseChanges,
@@ -20,7 +20,7 @@ from lms.schemas.authoring import (
     LearnerOut,
     LessonOrder,
 )
-from lms.schemas.learning import SubscriptionState
+from lms.schemas.learning import SubscriptionChanges, SubscriptionOut, SubscriptionState
 from lms.schemas.materials import CourseFilters
 from lms.services import authoring, ordering, restoring, subscriptions
 from lms.statistics import Learners
@@ -221,6 +221,24 @@ def subscribe_to_course(request: AuthenticatedRequest, course_id: int) -> Status
     course = get_object_or_404(Course.objects.open_to_subscribers(user), pk=course_id)
     created = subscriptions.subscribe(user=user, course=course)
     return Status(201 if created else 200, {"course_id": course.pk, "is_subscribed": True})
+
+
+@router.patch(
+    "/{int:course_id}/subscription",
+    response=SubscriptionOut,
+    summary="Choose how to hear of updates of a course",
+    tags=["subscriptions"],
+)
+def update_subscription(
+    request: AuthenticatedRequest, course_id: int, payload: SubscriptionChanges
+) -> Row:
+    """Only the given fields change. What is chosen here goes before `course_mails` of the profile. Who is
+    not subscribed gets 404."""
+    user = request.user
+    get_object_or_404(Subscription.objects.visible_to(user), course__id=course_id)
+    if "course_mails" in payload.model_fields_set:
+        subscriptions.choose_for_course(user=user, course_id=course_id, how=payload.course_mails)
+    return queries.read_subscription(user, course_id)
 
 
 @router.delete(

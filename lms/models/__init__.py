@@ -2,6 +2,7 @@
 
 from lms.models.access import Access, AccessSource, Completion
 from lms.models.courses import Course, Lesson
+from lms.models.digests import Digest, DigestCourse, DigestPart
 from lms.models.subscriptions import Subscription
 from lms.models.updates import ChangeKind, CourseChange, CourseUpdate
 
@@ -13,6 +14,9 @@ __all__ = [
     "Course",
     "CourseChange",
     "CourseUpdate",
+    "Digest",
+    "DigestCourse",
+    "DigestPart",
     "Lesson",
     "Subscription",
 ]

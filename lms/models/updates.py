@@ -76,7 +76,11 @@ class CourseChange(models.Model):
     """
 
     course = models.ForeignKey(
-        Course, models.CASCADE, related_name="changes", verbose_name=_("course")
+        Course,
+        models.CASCADE,
+        db_index=False,  # course_change_in_order begins with it
+        related_name="changes",
+        verbose_name=_("course"),
     )
     kind = models.CharField(_("what"), max_length=20, choices=ChangeKind)
     lesson_id = models.BigIntegerField(_("lesson"), null=True, blank=True)
@@ -100,6 +104,7 @@ class CourseChange(models.Model):
     update = models.ForeignKey(
         CourseUpdate,
         models.CASCADE,
+        db_index=False,  # course_change_told begins with it
         null=True,
         blank=True,
         related_name="changes",
@@ -114,6 +119,8 @@ class CourseChange(models.Model):
         verbose_name_plural = _("course changes")
         ordering = ("changed_at", "id")
         indexes = [
+            models.Index(fields=["course", "id"], name="course_change_in_order"),
+            models.Index(fields=["update", "id"], name="course_change_told"),
             models.Index(
                 fields=["course"], name="course_change_collected", condition=Q(update=None)
             ),

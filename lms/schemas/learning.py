@@ -19,8 +19,10 @@ from lms.schemas.materials import (
     ProgressOut,
     Video,
 )
+from people.models import CourseMails
 from project.common.api.schemas import (
     BlankAsNull,
+    InputSchema,
     Money,
     OutputSchema,
     PictureField,
@@ -55,6 +57,18 @@ class SubscriptionOut(OutputSchema):
         validation_alias="course__title", description="Title of the course."
     )
     since: datetime = Field(validation_alias="created_at")
+    course_mails: CourseMails | None = Field(
+        description="How the caller hears of updates of this course; null: as their profile says."
+    )
+
+
+class SubscriptionChanges(InputSchema):
+    """Changes to a subscription: absent fields stay as they are."""
+
+    course_mails: CourseMails | None = Field(
+        None,
+        description="`at_once`, `daily` or `never` for this course; null: as the profile says.",
+    )
 
 
 class CatalogLessonOut(OutputSchema):

@@ -13,6 +13,7 @@ from lms.mails import Line, lessons_of, lines_of
 from lms.models import Course, CourseChange, CourseUpdate, Lesson, Subscription
 from lms.models.updates import PRICES
 from lms.services.updates import is_quiet, was_just_told
+from people.models import CourseMails
 
 type Part = tuple[Course, Sequence[CourseChange], Mapping[int, Lesson], datetime | None]
 
@@ -102,8 +103,9 @@ def _hear_nothing(
 
 
 def _numbers(without: Mapping[int, set[int]]) -> dict[int, int]:
-    """How many subscribers of each course get a mail, but for those people."""
-    reached = Subscription.objects.reached().filter(course__in=without)
+    """How many subscribers of each course get a mail at once, but for those people."""
+    reached = Subscription.objects.hearing(CourseMails.AT_ONCE).reached()
+    reached = reached.filter(course__in=without)
     rows = reached.order_by().values("course").annotate(number=Count("pk"))
     numbers = defaultdict(int, rows.values_list("course", "number"))
     people = set().union(*without.values())

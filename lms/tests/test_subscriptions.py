@@ -44,7 +44,7 @@ def test_own_subscriptions_are_listed_newest_first(api, learner):
     SubscriptionFactory.create(course__published=True)
     items = api(learner).get("subscriptions").json()["items"]
     assert [item["course_id"] for item in items] == [newer.course_id, older.course_id]
-    assert set(items[0]) == {"course_id", "title", "since"}
+    assert set(items[0]) == {"course_id", "title", "since", "course_mails"}
 
 
 def test_the_title_of_a_course_that_became_a_draft_again_is_not_shown(api, learner):

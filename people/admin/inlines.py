@@ -23,8 +23,8 @@ from project.common.money import shown
 
 class SubscriptionInline(ReadOnlyInline[Subscription, User]):
     model = Subscription
-    fields = ("course", "created_at")
-    readonly_fields = ("course", "created_at")
+    fields = ("course", "course_mails", "created_at")
+    readonly_fields = fields
     show_title = False
     verbose_name_plural = _("subscriptions")
 

@@ -137,6 +137,7 @@ class UserAdmin(
             ["first_name", "last_name"],
             ["phone", "city"],
             ["language", "is_listed"],
+            "course_mails",
         ]
         if obj is None:
             new = ["email", ["first_name", "last_name"], "language"]

@@ -3,7 +3,7 @@ logged in when."""
 
 from people.models.admin_sessions import AdminSession
 from people.models.block_notices import BlockNotice
-from people.models.choices import BlockReason, Language
+from people.models.choices import BlockReason, CourseMails, Language
 from people.models.exports import PersonalExport
 from people.models.invitations import Invitation
 from people.models.log_ins import Door, LogIn, LogInOutcome
@@ -15,6 +15,7 @@ __all__ = [
     "AdminSession",
     "BlockNotice",
     "BlockReason",
+    "CourseMails",
     "Door",
     "Invitation",
     "Language",

@@ -1,4 +1,4 @@
-"""What a person's language may be, and why an account is blocked."""
+"""What a person's language may be, how they hear of course updates, and why an account is blocked."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +13,14 @@ class Language(models.TextChoices):
         """The language of a code as Django writes it (`ru`, `en-gb`); English if we have none."""
         short = (code or "").partition("-")[0]
         return cls(short) if short in cls.values else cls.ENGLISH
+
+
+class CourseMails(models.TextChoices):
+    """How somebody hears of updates of courses that they follow."""
+
+    AT_ONCE = "at_once", _("at once")
+    DAILY = "daily", _("once a day")
+    NEVER = "never", _("not at all")
 
 
 class BlockReason(models.TextChoices):

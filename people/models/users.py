@@ -16,7 +16,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from people.hashers import composed, hash_of
-from people.models.choices import BlockReason, Language
+from people.models.choices import BlockReason, CourseMails, Language
 from people.models.fields import MailboxField, NameField, PhoneField
 from people.models.querysets import (
     DEMO_DOMAIN,
@@ -103,6 +103,14 @@ class User(DerivedModel, AbstractUser):
         default=True,
         db_default=True,
         help_text=_("Whether others find this person in the list of people."),
+    )
+    course_mails = models.CharField(
+        _("emails about course updates"),
+        max_length=10,
+        choices=CourseMails,
+        default=CourseMails.AT_ONCE,
+        db_default=CourseMails.AT_ONCE.value,
+        help_text=_("Unless the person chose otherwise for a course."),
     )
     blocked_at = models.DateTimeField(_("blocked at"), null=True, blank=True, editable=False)
     blocked_reason = models.CharField(

@@ -29,7 +29,9 @@ REGISTRY = (
         erased="email* email_confirmed_at* new_email* first_name* last_name* phone* city* avatar*"
         " password last_login* warned_at*"
         " inactivity_from* kept_at* kept_reason* is_staff* is_superuser* searched searched_by_staff",
-        kept={ACCOUNT: "date_joined* language* is_listed* is_active* blocked_at* blocked_reason*"},
+        kept={
+            ACCOUNT: "date_joined* language* is_listed* course_mails* is_active* blocked_at* blocked_reason*"
+        },
         nothing={KEYS: "identity token_version"},
     ),
     Table(
@@ -190,7 +192,24 @@ REGISTRY = (
         model="lms.Subscription",
         of="user",
         file="subscriptions",
-        deleted="user course* created_at*",
+        deleted="user course* course_mails* digested_up_to created_at*",
+    ),
+    Table(
+        model="lms.Digest",
+        nothing={OTHERS: "date created_at listed_up_to is_listed"},
+        forgotten=f"{MAILINGS_KEPT.days} days after its day",
+    ),
+    Table(
+        model="lms.DigestCourse",
+        nothing={OTHERS: "digest course settled_up_to up_to"},
+        forgotten="with its daily mail",
+    ),
+    Table(
+        model="lms.DigestPart",
+        of="user",
+        file="daily-mails",
+        deleted="user digest* course_id* after up_to is_partial",
+        forgotten="with its daily mail",
     ),
     Table(
         model="lms.Access",

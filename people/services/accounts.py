@@ -7,9 +7,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from lms.services import subscriptions
 from payments.services.transitions import close_needless_soon
 from people.errors import EmailTaken, LastAdministrator, RegistrationClosed
-from people.models import User
+from people.models import CourseMails, User
 from people.permissions import can_erase, can_manage
 from people.services.emails import ask_to_confirm, save_account
 from people.services.erasing import erase_traces
@@ -56,8 +57,10 @@ def update_profile(*, user: User, changes: Mapping[str, object], expected: Expec
     """Change the given fields of a profile. Raises ValidationError for a field, ChangedMeanwhile."""
     user = lock_active_account(user)
     check_version(user, expected)
+    before = CourseMails(user.course_mails)
     if changed := user.set_fields(changes):
         user.save(update_fields=changed)
+        subscriptions.follow_choice(user, before=before)
     return user
 
 

@@ -7,8 +7,9 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 
+from lms.services import subscriptions
 from people.errors import LastAdministrator, NotComeYet
-from people.models import User
+from people.models import CourseMails, User
 from people.permissions import can_give_rights, can_manage
 from people.services.emails import (
     EMAIL_FIELDS,
@@ -73,6 +74,7 @@ def update_account(
     if takes_rights and user.is_superuser and not another_stays:
         raise LastAdministrator
     former, was_confirmed = user.email, user.is_email_confirmed
+    mails_before = CourseMails(user.course_mails)
     changed = user.set_fields(changes)
     if "is_superuser" in changed:
         # Administrators stay away for as long as they like; who is none any more gets a warning.
@@ -84,6 +86,7 @@ def update_account(
         changed += EMAIL_FIELDS
     if changed:
         save_account(user, changed)
+        subscriptions.follow_choice(user, before=mails_before)
     if is_other:
         if was_confirmed:
             tell_former_address(user, former)

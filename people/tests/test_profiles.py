@@ -25,6 +25,7 @@ FULL = PUBLIC | {
     "is_administrator",
     "is_email_confirmed",
     "is_listed",
+    "course_mails",
     "abilities",
     "payments",
     "payments_count",

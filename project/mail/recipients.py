@@ -4,12 +4,13 @@ import logging
 from datetime import timedelta
 
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, Expression, F, Model, OuterRef, QuerySet, Value
 from django.utils import timezone
 
+from project.common.db.bulk import insert_selected
 from project.mail.kinds import mail_kind
-from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState
+from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
 
 logger = logging.getLogger(__name__)
 
@@ -37,16 +38,13 @@ def add_recipients(mailing: Mailing, rows: QuerySet[Model], field: str) -> int:
         "due_at": Value(timezone.now()),
         "error": Value(""),
     }
-    aliases = {f"delivery_{name}": value for name, value in columns.items()}
-    select, parameters = rows.annotate(**aliases).values_list(*aliases).query.sql_with_params()
-    table = connection.ops.quote_name(Delivery._meta.db_table)
-    statement = (
-        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names of our own columns
-        f"SELECT * FROM ({select}) AS listed WHERE TRUE ON CONFLICT DO NOTHING"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return int(cursor.rowcount)
+    return insert_selected(Delivery, columns, rows)
+
+
+def hold_listing() -> None:
+    """Wait for whoever lists recipients at this moment; nobody else does until the transaction ends.
+    So who decides by what was listed before sees all of it."""
+    MailServer.objects.select_for_update().get_or_create(pk=1)
 
 
 def list_one_step() -> bool:
@@ -76,6 +74,7 @@ def list_recipients(mailing_id: int) -> None:
     mailing = Mailing.objects.select_for_update().get(pk=mailing_id)
     if mailing.state != MailingState.LISTING:
         return
+    hold_listing()
     rows, field = mail_kind(mailing.kind).audience(mailing.subject_id or 0)
     rows = rows.filter(**{f"{field}__gt": mailing.listed_up_to}).order_by(field)
     last = rows.values_list(field, flat=True)[STEP - 1 : STEP].first()

@@ -79,9 +79,9 @@ def withdraw(kind: str, key: str, *, reason: str) -> None:
     )
 
 
-def open_mailing(kind: str, key: str) -> Mailing:
+def open_mailing(kind: str, key: str, *, subject_id: int | None = None, title: str = "") -> Mailing:
     """The mailing of this key, to which the caller adds recipients with `recipients.add_recipients`."""
-    return _mailing(kind, key, MailingState.LISTED)[0]
+    return _mailing(kind, key, MailingState.LISTED, subject_id, title)[0]
 
 
 def _mailing(

@@ -31,6 +31,7 @@ GROWS_NOTHING = {
     "logout_everywhere",
     "reopen_lesson",
     "unsubscribe_from_course",
+    "update_subscription",
 }
 CREATED = ["COURSES", "LESSONS", "PAYMENTS", "PICTURES", "PROFILE", "SUBSCRIPTIONS", "TEXT"]
 

@@ -172,6 +172,17 @@ def subscribed(world: World) -> tuple[Any, ...]:
     return "DELETE", f"courses/{world.course.pk}/subscription"
 
 
+def choosing(world: World) -> tuple[Any, ...]:
+    Subscription.objects.get_or_create(user=world.caller, course=world.course)
+    return "PATCH", f"courses/{world.course.pk}/subscription", {"course_mails": "never"}
+
+
+def own_choices(world: World) -> Any:
+    return list(
+        Subscription.objects.filter(user=world.caller).values_list("course", "course_mails")
+    )
+
+
 def completed(world: World) -> tuple[Any, ...]:
     Completion.objects.get_or_create(user=world.caller, lesson=world.lesson)
     return "DELETE", f"learning/lessons/{world.lesson.pk}/completion"
@@ -210,7 +221,8 @@ PUBLISHED = {role: {"Bread", "Pie", "Rules"} for role in ROLES[1:]}
 PUBLIC_PROFILE = {"id", "first_name", "city", "avatar", "date_joined"}
 FULL_PROFILE = PUBLIC_PROFILE | {
     "email", "last_name", "phone", "language", "last_login", "is_moderator",
-    "is_administrator", "is_email_confirmed", "is_email_reachable", "is_listed", "abilities",
+    "is_administrator", "is_email_confirmed", "is_email_reachable", "is_listed", "course_mails",
+    "abilities",
 }  # fmt: skip
 PROFILES_SHOWN = {role: FULL_PROFILE if role == "author" else PUBLIC_PROFILE for role in ROLES[1:]}
 
@@ -329,6 +341,10 @@ TABLE = [
         "401 201 201 201 201", state=own(Subscription)),
     Row("subscribe_to_course", lambda w: ("POST", f"courses/{w.draft.pk}/subscription"),
         "401 404 201 201 201", state=own(Subscription), variant="draft"),
+    Row("update_subscription", choosing, "401 200 200 200 200", state=own_choices),
+    Row("update_subscription",
+        lambda w: ("PATCH", f"courses/{w.course.pk}/subscription", {"course_mails": "never"}),
+        "401 404 404 404 404", state=own_choices, variant="not subscribed"),
     Row("unsubscribe_from_course", subscribed, "401 204 204 204 204", state=own(Subscription)),
     Row("list_subscriptions",
         lambda w: (Subscription.objects.get_or_create(user=w.moderator, course=w.course), "GET", "subscriptions")[1:],

@@ -33,6 +33,7 @@ def test_what_runs_when() -> None:
         "canary": 1,
         "mail": 1,
         "course-updates": 1,
+        "daily-mail": 5,
         "stripe-events": "5 4 * * *",
         "check-payments": "35 4 * * *",
         "payments": 10,
@@ -46,6 +47,7 @@ def test_what_runs_when() -> None:
         "old-exports": "20 4 * * *",
         "old-log-ins": "22 4 * * *",
         "old-keys": "25 4 * * *",
+        "old-daily-mails": "40 4 * * *",
         "old-mails": "45 4 * * *",
     }
 

@@ -29,6 +29,7 @@ SCHEDULES = (
     Schedule("mail", "project.mail.tasks.deliver_mail", minutes=1),
     Schedule("course-updates", "lms.tasks.tell_collected_updates", minutes=1),
     Schedule("payments", "payments.tasks.reconcile_payments", minutes=10),
+    Schedule("daily-mail", "lms.tasks.send_daily_mail", minutes=5),
     Schedule("stripe-events", "payments.tasks.catch_up_with_stripe", cron="5 4 * * *"),
     Schedule("check-payments", "payments.tasks.check_payments", cron="35 4 * * *"),
     # In minutes, so that it runs at once after the upgrade.
@@ -44,5 +45,6 @@ SCHEDULES = (
     Schedule("old-exports", "people.tasks.forget_old_exports", cron="20 4 * * *"),
     Schedule("old-log-ins", "people.tasks.forget_log_ins", cron="22 4 * * *"),
     Schedule("old-keys", "payments.tasks.forget_old_keys", cron="25 4 * * *"),
+    Schedule("old-daily-mails", "lms.tasks.forget_old_digests", cron="40 4 * * *"),
     Schedule("old-mails", "project.mail.tasks.forget_old_mails", cron="45 4 * * *"),
 )

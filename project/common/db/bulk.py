@@ -5,7 +5,7 @@ Django's `bulk_create` takes several times as long as the database to write a ro
 a transaction of the caller.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -54,6 +54,23 @@ def insert_rows(
             marks = ", ".join(["%s"] * len(names))
             statement = f"INSERT INTO {table} VALUES ({marks})"  # noqa: S608
             cursor.executemany(statement, _as_kept([*given, *others], filled))
+
+
+def insert_selected(
+    model: type[models.Model], columns: Mapping[str, Any], rows: models.QuerySet[Any]
+) -> int:
+    """Write a row with these columns, by expressions over the rows, for each of the rows, in one
+    statement; what is there already stays as it is. Returns the number of new ones."""
+    aliases = {f"new_{name}": value for name, value in columns.items()}
+    select, parameters = rows.annotate(**aliases).values_list(*aliases).query.sql_with_params()
+    table = connection.ops.quote_name(model._meta.db_table)
+    statement = (
+        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names of our own columns
+        f"SELECT * FROM ({select}) AS selected WHERE TRUE ON CONFLICT DO NOTHING"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return int(cursor.rowcount)
 
 
 def reserve_ids(model: type[models.Model], count: int) -> list[int]:
