@@ -1,10 +1,13 @@
-"""The pages of the admin fit each screen, light and dark."""
+"""The pages of the admin fit each screen, light and dark, whatever the school's colour."""
+
+from pathlib import Path
 
 import pytest
 
 from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.tests.factories import PaymentFactory
+from project.school.services import update_school
 
 pytestmark = [
     pytest.mark.browser,
@@ -45,8 +48,26 @@ def test_pages_fit_the_screen(page, enter, administrator, moderators, width, sch
         f"/admin/payments/payment/{payment.pk}/refund/",
         "/admin/payments/payment/import/",
         "/admin/django_q/schedule/",
+        "/admin/school/school/1/change/",
         "/admin/security/",
         "/admin/security/set-up/",
     ):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address
+
+
+FAULTS = (Path(__file__).parent / "page_faults.js").read_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_colour_of_the_school_makes_the_admin_harder_to_read(page, enter, administrator, scheme):
+    """Symbols of Unfold's are paler than texts should be, in its own colours too."""
+    page.emulate_media(color_scheme=scheme)
+    enter(administrator)
+    faults: dict[str, set[str]] = {}
+    for colour in ("", "#ffffff", "#ffdd00", "#00ff00"):
+        update_school(changes={"colour": colour})
+        page.goto("/admin/school/school/1/change/")
+        faults[colour] = set(page.evaluate(FAULTS)) - faults.get("", set())
+    del faults[""]
+    assert not any(faults.values()), faults
