@@ -22,7 +22,8 @@ from payments.models import (
     RefundStatus,
 )
 from payments.permissions import can_refund, may_learn, who_may_refund
-from people.models import BlockReason, User
+from people.mails import MESSAGE
+from people.models import BlockReason, StaffMessage, User
 from project.common.frontend import course_page
 from project.mail.kinds import Letter, MailKind, Secret, Skip, render
 from project.mail.models import Delivery, Mailing, mailing_key
@@ -50,6 +51,7 @@ def mails_about(payment: Payment) -> QuerySet[Delivery]:
     told += [(kind, move.pk) for move in payment.moves.all() for kind in (REJECTED, REOPENED)]
     refunds = payment.refunds.all()
     told += [(kind, one.pk) for one in refunds for kind in (REFUNDED, REFUND_FAILED)]
+    told += [(MESSAGE, message.pk) for message in messages_about(payment)]
     told += [(DISPUTE_OPENED, dispute.pk) for dispute in payment.disputes.all()]
     given = payment.accesses_about().values_list("pk", flat=True)
     told += [(kind, pk) for pk in given for kind in (GIVEN, REVOKED)]
@@ -58,6 +60,11 @@ def mails_about(payment: Payment) -> QuerySet[Delivery]:
     keys = [*told_of_moves, *(mailing_key(*one) for one in told)]
     mailings = Mailing.objects.filter(taken | Q(key__in=keys))
     return Delivery.objects.filter(mailing__in=mailings)
+
+
+def messages_about(payment: Payment) -> QuerySet[StaffMessage]:
+    """What staff wrote to the buyer about the payment."""
+    return StaffMessage.objects.filter(reference=payment.reference)
 
 
 class PaymentMail(MailKind):

@@ -35,6 +35,11 @@ def can_see_payments(user: User) -> bool:
     return user.has_perm("payments.view_payment")
 
 
+def can_write_about(user: User, payment: Payment) -> bool:
+    """Send the payer a message about the payment: whoever looks through payments."""
+    return can_see_payments(user) and user.pk != payment.payer_id
+
+
 def can_confirm(user: User) -> bool:
     """Say that cash or a transfer came, or will not come."""
     return can_see_payments(user) and user.has_perm("payments.confirm_payment")

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from project.common.errors import Conflict, Missing, Refused, Unauthenticated
+from project.common.errors import Conflict, Missing, Refused, Throttled, Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
@@ -92,3 +92,7 @@ class SecondFactorRequired(Refused):
     message = _(
         "Your role requires two-step verification. You can replace the device, but not turn it off."
     )
+
+
+class TooManyMessages(Throttled):
+    message = _("You have written as many messages as anybody may write in an hour.")

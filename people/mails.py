@@ -4,6 +4,7 @@ Links are made when the mail is sent, so that no token lies in the outbox.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import unquote
@@ -16,7 +17,14 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from people.models import BlockNotice, BlockReason, Invitation, PersonalExport, User
+from people.models import (
+    BlockNotice,
+    BlockReason,
+    Invitation,
+    PersonalExport,
+    StaffMessage,
+    User,
+)
 from people.models.roles import title_of
 from people.one_time_links import (
     email_change_link,
@@ -25,12 +33,14 @@ from people.one_time_links import (
     password_reset_link,
     reactivation_link,
 )
-from project.mail.kinds import Letter, MailKind, Secret, Skip, render
+from project.mail.kinds import Letter, MailKind, Secret, Skip, mail_kinds, render
 from project.school.current import current_school
 
 # Their key is the number of the notice.
 BLOCKED = "account_blocked"
 UNBLOCKED = "account_unblocked"
+# That of the message.
+MESSAGE = "staff_message"
 
 
 class AccountMail(MailKind):
@@ -242,6 +252,42 @@ class AccountBlockedMail(BlockNoticeMail):
 class AccountUnblockedMail(BlockNoticeMail):
     name = UNBLOCKED
     label = _("account unblocked")
+
+
+class StaffMessageMail(MailKind):
+    """What one of the staff wrote to a person, who answers to the school."""
+
+    name = MESSAGE
+    label = _("message from staff")
+    urgent = True
+
+    def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
+        messages = StaffMessage.objects.select_related("sender")
+        message = messages.filter(pk=subject_id or 0).first()
+        return {person.pk: self.letter_about(message, person) for person in people}
+
+    def letter_about(self, message: StaffMessage | None, person: User) -> Letter | Skip:
+        if message is None or person.blocked_reason == BlockReason.ERASED:
+            return Skip(gettext_noop("erased"))
+        return letter_of(message, person)
+
+
+def letter_of(message: StaffMessage, person: User) -> Letter:
+    """How a message looks; it need not be sent yet."""
+    email = current_school().email
+    context = {
+        "person": person,
+        "message": message,
+        "author": message.sender.first_name if message.sender else "",
+        "link": f"mailto:{email}" if email else "",
+    }
+    return replace(render(MESSAGE, person.language, context), reply_to=email)
+
+
+def own_kinds() -> list[str]:
+    """The names of the kinds that are about accounts, and tell nothing of courses and money."""
+    kinds = mail_kinds().items()
+    return [name for name, kind in kinds if type(kind).__module__ == __name__ and name != MESSAGE]
 
 
 def export_url(export: PersonalExport) -> str:

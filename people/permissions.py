@@ -28,6 +28,11 @@ def can_block(user: User, person: User) -> bool:
     return user.is_superuser or not person.is_superuser
 
 
+def can_write_to(user: User, person: User) -> bool:
+    """Send a person a message: whoever looks after people, to colleagues as well."""
+    return can_change_people(user) and user.pk != person.pk
+
+
 def can_manage(user: User, person: User) -> bool:
     """Change a person's data in the admin: whoever has the right to change people. Accounts of the
     staff, and of who is invited to a role, are for administrators: with their e-mail or password

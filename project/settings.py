@@ -290,6 +290,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Parta <noreply@local
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Of one sort that anybody can have sent to an address, in a day; one until it is confirmed.
 MAILS_PER_ADDRESS = number("MAILS_PER_ADDRESS", 5, minimum=1)
+STAFF_MESSAGES_PER_HOUR = number("STAFF_MESSAGES_PER_HOUR", 30, minimum=1)
 # Modules whose kinds of mail the outbox knows (project/mail/kinds.py).
 MAIL_KINDS = ["lms.mails", "lms.digest_mails", "payments.mails", "people.mails"]
 

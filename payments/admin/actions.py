@@ -13,12 +13,16 @@ from lms.permissions import can_grant_access
 from payments.mails import RECEIVED, REFUNDED, REJECTED, REOPENED
 from payments.models import Finding, MoveSource, Payment, PaymentMethod, PaymentStatus, RefundStatus
 from payments.models.states import OPEN_STATUSES
-from payments.permissions import can_confirm, can_refund, can_see_payments
+from payments.permissions import can_confirm, can_refund, can_see_payments, can_write_about
 from payments.services import checkout, refunds, staff
 from payments.services.modes import require_here
+from people import messages
+from people.mails import MESSAGE
+from people.models import BlockReason
 from project.common.admin.actions import Answers, StaffAction
 from project.common.money import DECIMAL_PLACES, MAX_DIGITS
 from project.mail.admin.telling import TellForm, TellReasonForm
+from project.mail.admin.writing import MessageForm
 
 if TYPE_CHECKING:
     from people.models import User
@@ -51,6 +55,13 @@ class ConfirmForm(TellReasonForm):
 
 class GrantForm(ConfirmForm):
     kind = GIVEN
+
+
+class WriteForm(MessageForm):
+    kind = MESSAGE
+
+    def person_of(self, row: Payment) -> "User":
+        return row.payer
 
 
 class RefundForm(ConfirmForm):
@@ -203,6 +214,28 @@ GRANT_ACCESS = StaffAction[Payment](
     done=gettext_lazy("Access was granted."),
 )
 
+WRITE = StaffAction[Payment](
+    name="write",
+    title=gettext_lazy("Write to the payer"),
+    icon="edit_note",
+    explanation=gettext_lazy(
+        "They will get an email from the school. It stays in the timeline of this payment."
+    ),
+    allows=can_see_payments,
+    allows_with=can_write_about,
+    fits=lambda payment: payment.payer.blocked_reason != BlockReason.ERASED,
+    form=WriteForm,
+    noted=lambda answers: str(answers["subject"]),
+    preview=lambda payment, by, answers: messages.preview(
+        recipient=payment.payer, by=by, subject=answers["subject"], text=answers["text"]
+    ),
+    run=lambda payment, by, answers: messages.send_message(
+        recipient=payment.payer, by=by, reference=payment.reference, **answers
+    ),
+    done=gettext_lazy("The message was sent."),
+)
+
 PAYMENT_ACTIONS = (
-    ASK_STRIPE, CONFIRM, REJECT, ACCEPT_AMOUNT, REFUND, GRANT_ACCESS, UNDO_CONFIRMATION,
+    ASK_STRIPE, CONFIRM, REJECT, ACCEPT_AMOUNT, REFUND, GRANT_ACCESS, WRITE,
+    UNDO_CONFIRMATION,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from lms.models import AccessSource
-from payments.mails import mails_about
+from payments.mails import mails_about, messages_about
 from payments.models import (
     AutomaticReason,
     DisputeStatus,
@@ -86,6 +86,7 @@ def timeline(payment: Payment) -> list[Step]:
         *_refunds(payment),
         *_disputes(payment),
         *_accesses(payment),
+        *_messages(payment),
         *_mails(payment),
     ]
     return sorted(steps, key=lambda step: step.at)
@@ -196,6 +197,17 @@ def _accesses(payment: Payment) -> Iterator[Step]:
                 detail=AutomaticReason.in_words(access.revoked_reason),
                 tone="warning",
             )
+
+
+def _messages(payment: Payment) -> Iterator[Step]:
+    for message in messages_about(payment).select_related("sender"):
+        yield Step(
+            at=message.created_at,
+            title=_("Message to the payer: “%s”") % message.subject,
+            icon="edit_note",
+            detail=message.text,
+            by=_name(message.sender),
+        )
 
 
 def _mails(payment: Payment) -> Iterator[Step]:

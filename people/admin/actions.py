@@ -6,8 +6,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.enums import ActionVariant
 
+from people import messages
 from people.admin.forms import AddMembersForm, GiveRolesForm, RemoveMembersForm, TakeRolesForm
-from people.mails import BLOCKED, UNBLOCKED
+from people.mails import BLOCKED, MESSAGE, UNBLOCKED
 from people.models import BlockReason, Role, User
 from people.permissions import (
     can_block,
@@ -20,6 +21,7 @@ from people.permissions import (
     can_manage,
     can_reset_second_factor,
     can_see_log_ins,
+    can_write_to,
 )
 from people.services import (
     accounts,
@@ -35,6 +37,7 @@ from people.services import (
 )
 from project.common.admin.actions import Answers, StaffAction, reason_field
 from project.mail.admin.telling import TellForm
+from project.mail.admin.writing import MessageForm
 from project.mail.refusals import is_reachable
 
 if TYPE_CHECKING:
@@ -65,6 +68,13 @@ class UnblockForm(BlockForm):
 def _told(answers: Answers) -> str:
     """What the person reads."""
     return str(answers["reason"]) if answers["tell"] else ""
+
+
+class WriteForm(MessageForm):
+    kind = MESSAGE
+
+    def person_of(self, row: User) -> User:
+        return row
 
 
 class KeepForm(forms.Form):
@@ -113,6 +123,23 @@ UNBLOCK = StaffAction[User](
     form=UnblockForm,
     run=lambda person, by, answers: blocks.unblock(user=person, by=by, told=_told(answers)),
     on_list=True,
+)
+WRITE = StaffAction[User](
+    name="write",
+    title=_("Write"),
+    icon="edit_note",
+    explanation=_(
+        "They will get an email from the school. It stays in the list of emails on this page."
+    ),
+    allows=can_change_people,
+    allows_with=_not_erased(can_write_to),
+    form=WriteForm,
+    noted=lambda answers: str(answers["subject"]),
+    preview=lambda person, by, answers: messages.preview(
+        recipient=person, by=by, subject=answers["subject"], text=answers["text"]
+    ),
+    run=lambda person, by, answers: messages.send_message(recipient=person, by=by, **answers),
+    done=_("The message was sent."),
 )
 ALLOW_MAIL = StaffAction[User](
     name="allow_mail",
@@ -340,6 +367,7 @@ PERSON_ACTIONS = (
     WITHDRAW,
     BLOCK,
     UNBLOCK,
+    WRITE,
     PASSWORD_RESET,
     ALLOW_MAIL,
     KEEP,

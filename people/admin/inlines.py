@@ -2,8 +2,13 @@
 
 from typing import cast
 
-from django.db.models import Model, QuerySet
+from django.contrib.admin import site
+from django.db.models import Model, QuerySet, Value
 from django.http import HttpRequest
+from django.template.defaultfilters import linebreaksbr
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Access, Course, Subscription
@@ -13,12 +18,14 @@ from payments.models.querysets import PaymentQuerySet
 from payments.permissions import can_see_payments
 from people.clients import in_words
 from people.current_user import current_user
-from people.models import AdminSession, LogIn, TokenFamily, User
+from people.mails import own_kinds
+from people.models import AdminSession, LogIn, StaffMessage, TokenFamily, User
 from people.models.admin_sessions import AdminSessionQuerySet
 from people.models.token_families import TokenFamilyQuerySet
-from people.permissions import can_see_log_ins
-from project.common.admin.base import ReadOnlyInline, column, display
+from people.permissions import can_change_people, can_see_log_ins
+from project.common.admin.base import ReadOnlyInline, column, display, moment_shown
 from project.common.money import shown
+from project.mail.models import Delivery
 
 
 class SubscriptionInline(ReadOnlyInline[Subscription, User]):
@@ -121,3 +128,62 @@ class PaymentInline(ReadOnlyInline[Payment, User]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
         return cast(PaymentQuerySet, super().get_queryset(request)).whole()
+
+
+class StaffMessageInline(ReadOnlyInline[StaffMessage, User]):
+    model = StaffMessage
+    fk_name = "recipient"
+    fields = ("created_at", "sender", "subject", "text_shown")
+    readonly_fields = fields
+    show_title = False
+
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return can_change_people(current_user(request))
+
+    @display(description=_("text"))
+    def text_shown(self, message: StaffMessage) -> SafeString:
+        return linebreaksbr(message.text)  # empty in a row that came while the form was open
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StaffMessage]:
+        rows = super().get_queryset(request).select_related("sender")
+        if not can_see_payments(current_user(request)):
+            rows = rows.filter(reference="")
+        return rows
+
+
+class DeliveryInline(ReadOnlyInline[Delivery, User]):
+    """Mails to the person, with their pages for who may open these."""
+
+    model = Delivery
+    fields = ("mail", "asked_at", "status", "reason_shown", "finished_at")
+    readonly_fields = fields
+    ordering = ("-pk",)
+    show_title = False
+    verbose_name_plural = _("emails")
+
+    reason_shown = column("reason", _("reason"))
+
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return can_change_people(current_user(request))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        user = current_user(request)
+        is_open = site.get_model_admin(Delivery).has_view_permission(request)
+        rows = super().get_queryset(request).select_related("mailing")
+        if not (can_see_accesses(user) and can_see_payments(user)):
+            # Others tell what somebody learns, and pays for.
+            rows = rows.filter(mailing__kind__in=own_kinds())
+        return rows.annotate(is_open=Value(is_open))
+
+    @display(description=_("which email"))
+    def mail(self, delivery: Delivery) -> str:
+        if not delivery.pk:  # it came while the form was open
+            return ""
+        if not delivery.is_open:  # type: ignore[attr-defined]
+            return str(delivery.mailing)
+        link = reverse("admin:mail_delivery_change", args=[delivery.pk])
+        return format_html('<a href="{}">{}</a>', link, delivery.mailing)
+
+    @display(description=_("created"))
+    def asked_at(self, delivery: Delivery) -> str:
+        return moment_shown(delivery.mailing.created_at if delivery.pk else None)

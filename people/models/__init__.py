@@ -1,4 +1,4 @@
-"""The person, their invitation and export, notices of blocks, the roles of the staff, sessions, and who
+"""The person, their invitation and export, notices of blocks, messages, the roles of the staff, sessions, and who
 logged in when."""
 
 from people.models.admin_sessions import AdminSession
@@ -7,6 +7,7 @@ from people.models.choices import BlockReason, CourseMails, Language
 from people.models.exports import PersonalExport
 from people.models.invitations import Invitation
 from people.models.log_ins import Door, LogIn, LogInOutcome
+from people.models.messages import StaffMessage
 from people.models.roles import Role
 from people.models.token_families import TokenFamily
 from people.models.users import User
@@ -23,6 +24,7 @@ __all__ = [
     "LogInOutcome",
     "PersonalExport",
     "Role",
+    "StaffMessage",
     "TokenFamily",
     "User",
 ]

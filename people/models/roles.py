@@ -31,8 +31,8 @@ READY = {
     "support": ReadyRole(
         _("Support"),
         _(
-            "Find people, correct their details and add new ones, block and unblock them, send "
-            "password resets; give access to courses and revoke it; look through payments and "
+            "Find people, write to them, correct their details and add new ones, block and unblock "
+            "them, send password resets; give access to courses and revoke it; look through payments and "
             "ask Stripe about them."
         ),
         _(
@@ -44,7 +44,7 @@ READY = {
         _("Accountants"),
         _(
             "Look through, export and import payments, confirm and reject cash and transfers, "
-            "refund, and settle what was found wrong."
+            "refund, settle what was found wrong, and write to buyers about their payments."
         ),
         _("See no pages of people, and can't give access by hand or edit courses."),
     ),

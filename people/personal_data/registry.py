@@ -64,6 +64,12 @@ REGISTRY = (
         deleted="person by is_blocked* reason* created_at*",
     ),
     Table(
+        model="people.StaffMessage",
+        of="recipient",
+        file="messages-from-staff",
+        deleted="key sender recipient subject* text* reference* created_at*",
+    ),
+    Table(
         model="people.TokenFamily",
         of="user",
         file="log-ins",

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -18,7 +19,7 @@ from lms.models import AccessSource
 from lms.services import accesses
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.tests.factories import PaymentFactory
-from people.models import BlockReason, User
+from people.models import BlockReason, StaffMessage, User
 from people.models.users import moderators_group
 from people.services import blocks, inactivity
 from people.tests.factories import RefusedAddressFactory, UserFactory
@@ -31,7 +32,8 @@ def page(name: str, *args: int) -> str:
 
 
 SECTIONS = (
-    "subscriptions", "accesses", "payments", "courses", "token_families", "admin_sessions", "log_ins",
+    "subscriptions", "accesses", "payments", "courses", "staff_messages", "deliveries",
+    "token_families", "admin_sessions", "log_ins",
 )  # fmt: skip
 
 
@@ -46,6 +48,7 @@ def person_form(person: User, **fields: Any) -> dict[str, Any]:
         "phone": person.phone,
         "city": person.city,
         "language": person.language,
+        "course_mails": person.course_mails,
         **fields,
     }
 
@@ -456,12 +459,13 @@ def test_queries_for_the_page_do_not_grow(
         accesses.grant_access(user=learner, target=lesson, source=AccessSource.GRANT)
         PaymentFactory.create(payer=learner)
         CourseFactory.create(owner=learner)
+        StaffMessage.objects.create(recipient=learner, subject="x", text="x", key=uuid4())
     client = client_of(administrator)
     # 1 session, 2 administrator, 3 their log-in, 4 person for the buttons, 5 does mail reach them,
-    # 6 have they a role, 7 person, 8 was their address refused, 9 their roles, 10-23 number and first
-    # rows of seven sections.
+    # 6 have they a role, 7 person, 8 was their address refused, 9 their roles, 10-27 number and first
+    # rows of nine sections.
     ContentType.objects.get_for_model(User)  # known from the first page on
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(27):
         client.get(page("change", learner.pk))
 
 

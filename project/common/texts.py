@@ -6,6 +6,9 @@ import unicodedata
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+# What one may write to one person.
+SUBJECT_LENGTH = 150
+TEXT_LENGTH = 5000
 # They make what follows look like something else: `\u202emoc.live` is read as `evil.com`.
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 

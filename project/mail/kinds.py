@@ -46,13 +46,14 @@ class Secret:
 class Letter:
     """A mail in the language of its recipient. With an `unsubscribe_url` it gets the headers of
     RFC 8058, and the url takes the place of UNSUBSCRIBE_MARK in the bodies, as each secret that of its
-    mark."""
+    mark. Answers go to `reply_to`, if that is not empty."""
 
     subject: str
     text: str
     html: str
     unsubscribe_url: str = ""
     secrets: tuple[tuple[str, Secret], ...] = ()
+    reply_to: str = ""
 
     @property
     def links(self) -> list[tuple[str, str]]:

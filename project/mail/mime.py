@@ -133,6 +133,8 @@ def _fields(message: Message) -> dict[str, str]:
         "Date": _date(int(time.time())),
         "Auto-Submitted": "auto-generated",
     }
+    if reply_to := message.letter.reply_to:
+        fields["Reply-To"] = addressed(for_sending(reply_to))
     if link := message.letter.unsubscribe_url:
         fields["List-Unsubscribe"] = f"<{link}>"
         fields["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

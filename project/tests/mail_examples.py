@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 from django.contrib.auth.models import Permission
 from django.utils import timezone
@@ -20,7 +21,7 @@ from payments.models import (
     RefundStatus,
 )
 from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
-from people.models import BlockNotice, BlockReason, Invitation, PersonalExport, User
+from people.models import BlockNotice, BlockReason, Invitation, PersonalExport, StaffMessage, User
 from people.models.roles import Role
 from people.tests.factories import UserFactory
 from project.school.current import forget_school
@@ -226,6 +227,18 @@ def refund_failed(person: User, title: str) -> int:
     _may_refund(person)
     failed = {"status": RefundStatus.FAILED, "refund_id": "re_1", "failure": "declined"}
     return RefundFactory.create(payment=_payment(UserFactory.create(), title), **failed).pk
+
+
+@example
+def staff_message(person: User, title: str) -> int:
+    message = StaffMessage.objects.create(
+        key=uuid4(),
+        sender=UserFactory.create(first_name="Sonja"),
+        recipient=person,
+        subject=title[:150],
+        text=f"{title}\n\nOpen <b>the course</b> & look.\n{'long' * 30}",
+    )
+    return message.pk
 
 
 @example

@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MethodType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from uuid import UUID, uuid4
 
 import unfold.decorators
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import ActionLocation
 from django.contrib.admin.options import Action
+from django.core import signing
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 type Answers = Mapping[str, Any]
 type Facts = list[tuple[StrOrPromise, str]]
+SEEN = "project.common.admin.seen"
 DONE = gettext_lazy("%(rows)s: done (%(title)s).")
 
 
@@ -56,6 +59,38 @@ class RowsForm(forms.Form):
 
     def fit_to(self, rows: Sequence[Any]) -> None:
         raise NotImplementedError
+
+
+class Preview(Protocol):
+    """A mail as it will look."""
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def html(self) -> str: ...
+
+
+class PreviewForm(forms.Form):
+    """A form whose answers are shown as they will look, and done only as they were shown."""
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """Among the answers is the `key` of the preview that shows them; None if there is none."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        try:
+            key, shown = signing.loads(cleaned.pop("seen", ""), salt=SEEN)
+        except signing.BadSignature:
+            key, shown = "", None
+        cleaned["key"] = UUID(key) if shown == cleaned else None
+        return cleaned
+
+    def note_shown(self) -> None:
+        """Put into the form what it shows, under a new key."""
+        answers = {name: value for name, value in self.cleaned_data.items() if name != "key"}
+        seen = signing.dumps([uuid4().hex, answers], salt=SEEN)
+        self.data = {**{name: self.data[name] for name in self.data}, "seen": seen}
 
 
 def _reason(answers: Answers) -> str:
@@ -83,6 +118,8 @@ class StaffAction[M: Model]:
     allows_with: "Callable[[User, M], bool]" = lambda _user, _row: True
     fits: Callable[[M], bool] = lambda _row: True
     form: type[forms.Form] | None = None
+    # With a PreviewForm: what is shown before it is done.
+    preview: "Callable[[M, User, Answers], Preview] | None" = None
     run: "Callable[[M, User, Answers], object]"
     done: "StrOrPromise" = DONE
     noted: Callable[[Answers], str] = _reason
@@ -195,7 +232,13 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
             self.message_user(request, str(self.misfit), messages.ERROR)
             return HttpResponseRedirect(back)
         form = self._form(request, action, rows, answered=answered)
-        if answered and form.is_valid() and is_given(form, request):
+        preview = None
+        is_valid = answered and form.is_valid() and is_given(form, request)
+        if is_valid and isinstance(form, PreviewForm) and not form.cleaned_data["key"]:
+            assert action.preview is not None  # noqa: S101
+            preview = action.preview(rows[0], _person(request), form.cleaned_data)
+            form.note_shown()
+        elif is_valid:
             gone = self._run(request, action, rows, form.cleaned_data)
             return HttpResponseRedirect(self.url("changelist") if gone else back)
         context = {
@@ -207,6 +250,8 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
             "rows": rows,
             "facts": [fact for row in rows for fact in self.facts_of(row)],
             "form": form,
+            "preview": preview,
+            "is_first_shown": action.preview is not None and preview is None,
             "list_action": request.POST.get("action", ""),
             "back": back,
         }

@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from people.models import User
 
 
+def unreached(kind: str, people: "Iterable[User]") -> list[str]:
+    """Say whose address gets no such mail, and why."""
+    people = list(people)
+    said = refusals_of(people)
+    reasons = {one.email: reason_against(mail_kind(kind), one, said.get(one.pk)) for one in people}
+    return [
+        _("No email will go to %(address)s: %(reason)s.")
+        % {"address": address, "reason": _(reason)}
+        for address, reason in reasons.items()
+        if reason
+    ]
+
+
 class TellForm(RowsForm):
     """The person gets a mail of this kind, with the reason, if staff want it, and none otherwise."""
 
@@ -56,23 +69,14 @@ class TellForm(RowsForm):
             tell.help_text = " ".join([str(tell.help_text), *unreached])
 
     def unreached(self, people: "Iterable[User]") -> list[str]:
-        """Whose address gets no such mail, and why."""
-        people = list(people)
-        said, kind = refusals_of(people), mail_kind(self.kind)
-        reasons = {one.email: reason_against(kind, one, said.get(one.pk)) for one in people}
-        return [
-            _("No email will go to %(address)s: %(reason)s.")
-            % {"address": address, "reason": _(reason)}
-            for address, reason in reasons.items()
-            if reason
-        ]
+        return unreached(self.kind, people)
 
 
 class TellReasonForm(TellForm):
     """The person gets a mail of this kind anyway, with the reason if staff want it."""
 
     tell = forms.BooleanField(
-        label=gettext_lazy("Tell the person the reason"),
+        label=gettext_lazy("Tell the person why"),
         required=False,
         widget=UnfoldBooleanSwitchWidget,
         help_text=gettext_lazy(

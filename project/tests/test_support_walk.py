@@ -1,0 +1,87 @@
+"""Support answers "I paid and have no access" in a browser, from the page of the payment."""
+
+import pytest
+from django.core.management import call_command
+from playwright.sync_api import Page, expect
+
+from lms.tests.factories import LessonFactory
+from payments.models import Payment
+from payments.tests.factories import PaymentFactory
+from people.models import Role, User
+from people.tests.factories import UserFactory
+from project.mail.tasks import deliver_mail
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+ANSWER = "The transfer has not come yet.\n\nYou can learn meanwhile."
+
+
+@pytest.fixture
+def helper(db: None) -> User:
+    call_command("loaddata", "fixtures/groups.json", verbosity=0)
+    user: User = UserFactory.create(is_staff=True, first_name="Sonja")
+    user.groups.add(Role.objects.get(name="support").pk)
+    return user
+
+
+@pytest.fixture
+def payment(learner: User) -> Payment:
+    lesson = LessonFactory.create(course__published=True, course__title="Bread", course__price=1990)
+    return PaymentFactory.create(
+        payer=learner, course=lesson.course, title="Bread", method="transfer"
+    )
+
+
+def test_support_answers_who_paid_and_has_no_access(
+    page: Page, enter, api, helper, payment, sink, pictures
+):
+    learner = payment.payer
+    learns = f"learning/lessons/{payment.course.lessons.get().pk}"
+    assert api(learner).get(learns).status_code == 403
+    enter(helper)
+    page.goto(f"/admin/payments/payment/?q={learner.email}")
+    page.get_by_role("link", name="Bread").first.click()
+    expect(page.get_by_text("pending").first).to_be_visible()
+
+    page.get_by_role("link", name="Grant access", exact=True).click()
+    page.get_by_label("Reason").fill("Transfer is on its way")
+    page.get_by_text("Tell the person why").click()
+    pictures(page, "grant")
+    page.get_by_role("button", name="Grant access").click()
+    expect(page.get_by_text("Access was granted.")).to_be_visible()
+    assert api(learner).get(learns).status_code == 200
+
+    page.get_by_role("link", name="Write to the payer", exact=True).click()
+    page.get_by_label("Subject").fill("Your course is open")
+    page.get_by_label("Text").fill(ANSWER)
+    page.get_by_role("button", name="Preview").click()
+    mail = page.frame_locator("iframe")
+    expect(mail.get_by_text("You can learn meanwhile.")).to_be_visible()
+    expect(mail.get_by_role("heading", name="Your course is open")).to_be_visible()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width in (390, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.locator("iframe").scroll_into_view_if_needed()
+            pictures(page, f"preview-{width}-{scheme}")
+    page.get_by_role("button", name="Write to the payer").click()
+    expect(page.get_by_text("The message was sent.")).to_be_visible()
+    deliver_mail()
+    deliver_mail()
+    access, answer = sink.messages(learner.email)
+    assert "Transfer is on its way" in access.get_body(("plain",)).get_content()
+    assert answer["Subject"] == "Your course is open"
+
+    page.reload()
+    timeline = page.locator(".parta-timeline")
+    expect(timeline.get_by_text("Message to the payer: “Your course is open”")).to_be_visible()
+    expect(timeline.get_by_text("You can learn meanwhile.")).to_be_visible()
+    expect(timeline.get_by_text("Email “message from staff”")).to_contain_text("sent")
+    pictures(page, "payment")
+    page.goto(f"/admin/people/user/{learner.pk}/change/")
+    page.get_by_role("link", name="Emails", exact=True).click()
+    expect(page.get_by_text("Message from staff: Your course is open")).to_be_visible()
+    pictures(page, "emails")
+    page.get_by_role("link", name="Messages", exact=True).click()
+    expect(page.get_by_text("You can learn meanwhile.")).to_be_visible()
+    pictures(page, "messages")
