@@ -156,7 +156,7 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
         for course in update.courses.values():
             told = update.told.get(course.pk)
             forecast = forecasts.of_update(told) if told else forecasts.of_collected([course])[0]
-            if forecast.number:
+            if forecast.number or forecast.daily:
                 said = who_is_mailed(forecast)
                 named = f"{course}: {said}" if len(update.courses) > 1 else said
                 self.message_user(request, named, messages.INFO)

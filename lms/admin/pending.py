@@ -102,15 +102,19 @@ class PendingChangeList(StaffChangeList):
 
 @admin.register(PendingUpdate)
 class PendingUpdateAdmin(ReadOnly, ActionsAdmin[PendingUpdate]):
-    list_display = ("title", "since", "by", "what_in_short", "number", "goes_out")
+    list_display = ("title", "since", "by", "what_in_short", "number", "daily", "goes_out")
     sortable_by = ()
     fieldsets = (
-        (None, {"fields": ("course_link", ("since", "by"), "what", ("number", "goes_out"))}),
+        (
+            None,
+            {"fields": ("course_link", ("since", "by"), "what", ("number", "daily", "goes_out"))},
+        ),
     )
     staff_actions = (SEND, DROP)
     misfit = updates.NothingWaits.message
 
     number = column("forecast.number", gettext_lazy("recipients"))
+    daily = column("forecast.daily", gettext_lazy("by the daily email"))
     by = column("authors", gettext_lazy("by"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PendingUpdate]:
@@ -148,6 +152,7 @@ class PendingUpdateAdmin(ReadOnly, ActionsAdmin[PendingUpdate]):
             (self.opts.verbose_name or "", str(row)),
             (gettext_lazy("what changed"), listed(forecast) or "—"),
             (gettext_lazy("recipients"), str(forecast.number)),
+            (gettext_lazy("by the daily email"), str(forecast.daily)),
         ]
 
     @display(description=gettext_lazy("course"))

@@ -24,8 +24,14 @@ def who_is_mailed(forecast: Forecast) -> str:
         return _(
             "Nobody will be notified now. The next email about the course will name the price."
         )
-    if not forecast.number:
+    if not (forecast.number or forecast.daily):
         return _("Nobody will be notified: the course has no subscribers whom email reaches.")
+    return " ".join(filter(None, [_at_once(forecast), _daily(forecast)]))
+
+
+def _at_once(forecast: Forecast) -> str:
+    if not forecast.number:
+        return ""
     if is_now(forecast):
         message = ngettext(
             "%(number)d subscriber will be notified of the change by email now.",
@@ -39,6 +45,15 @@ def who_is_mailed(forecast: Forecast) -> str:
             forecast.number,
         )
     return message % {"number": forecast.number, "at": moment_shown(forecast.at)}
+
+
+def _daily(forecast: Forecast) -> str:
+    message = ngettext(
+        "%(number)d subscriber will read of it in their daily email.",
+        "%(number)d subscribers will read of it in their daily email.",
+        forecast.daily,
+    )
+    return message % {"number": forecast.daily} if forecast.daily else ""
 
 
 def is_now(forecast: Forecast) -> bool:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from lms.mails import Line, lessons_of, lines_of
 from lms.models import Course, CourseChange, CourseUpdate, Lesson, Subscription
+from lms.models.subscriptions import CHOICE
 from lms.models.updates import PRICES
 from lms.services.updates import is_quiet, was_just_told
 from people.models import CourseMails
@@ -21,12 +22,13 @@ type Part = tuple[Course, Sequence[CourseChange], Mapping[int, Lesson], datetime
 @dataclass(frozen=True)
 class Forecast:
     """What becomes of changes of a course: what the mail says, to how many people it goes, and when;
-    None: at once."""
+    None: at once. And how many read of them in their daily mail instead."""
 
     course: Course
     changes: Sequence[CourseChange]
     lines: Sequence[Line]
     number: int
+    daily: int
     at: datetime | None
 
     @property
@@ -85,7 +87,14 @@ def _forecasts(parts: Sequence[Part]) -> list[Forecast]:
         }
     )
     return [
-        Forecast(course, changes, lines_of(course, changes, lessons), numbers[course.pk], at)
+        Forecast(
+            course,
+            changes,
+            lines_of(course, changes, lessons),
+            number=numbers[course.pk, CourseMails.AT_ONCE],
+            daily=numbers[course.pk, CourseMails.DAILY],
+            at=at,
+        )
         for course, changes, lessons, at in parts
     ]
 
@@ -102,13 +111,16 @@ def _hear_nothing(
     }
 
 
-def _numbers(without: Mapping[int, set[int]]) -> dict[int, int]:
-    """How many subscribers of each course get a mail at once, but for those people."""
-    reached = Subscription.objects.hearing(CourseMails.AT_ONCE).reached()
-    reached = reached.filter(course__in=without)
-    rows = reached.order_by().values("course").annotate(number=Count("pk"))
-    numbers = defaultdict(int, rows.values_list("course", "number"))
+def _numbers(without: Mapping[int, set[int]]) -> dict[tuple[int, str], int]:
+    """How many subscribers of each course, but for those people, hear of it in which way."""
+    reached = Subscription.objects.reached().annotate(choice=CHOICE).filter(course__in=without)
+    rows = reached.order_by().values("course", "choice").annotate(number=Count("pk"))
+    numbers: dict[tuple[int, str], int] = defaultdict(int)
+    for course, choice, number in rows.values_list("course", "choice", "number"):
+        numbers[course, choice] = number
     people = set().union(*without.values())
-    for course, person in reached.filter(user__in=people).values_list("course", "user"):
-        numbers[course] -= person in without[course]
+    for course, choice, person in reached.filter(user__in=people).values_list(
+        "course", "choice", "user"
+    ):
+        numbers[course, choice] -= person in without[course]
     return numbers

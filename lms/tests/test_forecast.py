@@ -9,9 +9,11 @@ import time_machine
 from django.utils.html import strip_tags
 
 from lms.models import Course, CourseChange, Lesson
-from lms.services import authoring
+from lms.services import authoring, subscriptions
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from lms.tests.test_admin import course_form, messages_of, page
+from people.models import CourseMails
+from people.tests.factories import UserFactory
 from project.mail.models import Mailing
 
 pytestmark = pytest.mark.django_db
@@ -163,6 +165,17 @@ def test_of_a_draft_that_is_published_the_form_tells_what_is_new_and_not_what_wa
 def test_who_saves_is_not_counted(told, course, administrator):
     course.subscriptions.update(user=administrator)
     assert told(title="Rolls")[0].startswith("Nobody will be notified: the course has no subscr")
+
+
+def test_who_chose_the_daily_mail_is_counted_apart_and_who_chose_none_is_not(told, course):
+    for how, number in ((CourseMails.DAILY, 2), (CourseMails.NEVER, 3)):
+        for _number in range(number):
+            person = UserFactory.create(course_mails=how)
+            subscriptions.subscribe(user=person, course=course)
+    daily = "2 subscribers will read of it in their daily email."
+    assert told(title="Rolls")[0] == f"{ONE_NOW} {daily}"
+    course.subscriptions.filter(user__course_mails=CourseMails.AT_ONCE).delete()
+    assert told(title="Rolls")[0] == daily
 
 
 def test_deleted_rows_and_rows_with_faults_are_understood(

@@ -14,11 +14,11 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from lms.models import Course, CourseChange, CourseUpdate
-from lms.services import authoring, updates
-from lms.tasks import tell_collected_updates
+from lms.services import authoring, subscriptions, updates
+from lms.tasks import send_daily_mail, tell_collected_updates
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from lms.tests.test_admin import messages_of, page
-from people.models import BlockReason
+from people.models import BlockReason, CourseMails
 from people.tests.factories import RefusedAddressFactory, UserFactory
 from project.mail.models import Mailing
 from project.mail.tasks import deliver_mail
@@ -61,7 +61,7 @@ def cells(client):
     admin = response.context["cl"].model_admin
     return {
         name: strip_tags(str(getattr(admin, name)(row)))
-        for name in ("since", "by", "what_in_short", "number", "goes_out")
+        for name in ("since", "by", "what_in_short", "number", "daily", "goes_out")
     }
 
 
@@ -207,6 +207,43 @@ def test_what_is_dropped_is_never_mailed_and_the_log_says_what_it_was(
     rename(course, "Buns")
     [change] = CourseUpdate.objects.get().changes.all()
     assert change.old_title == "Rolls"
+
+
+@pytest.fixture
+def daily(course):
+    person = UserFactory.create(email="daily@school.example", course_mails=CourseMails.DAILY)
+    subscriptions.subscribe(user=person, course=course)
+    return person
+
+
+def test_what_is_dropped_is_in_no_daily_mail_either(client_of, moderator, course, daily, clock):
+    rename(course, "Rolls")
+    told = cells(client_of(moderator))
+    assert (told["number"], told["daily"]) == ("1", "1")
+    do(client_of(moderator), "drop", course)
+    clock.shift(timedelta(days=1))
+    send_daily_mail()
+    assert not Mailing.objects.exists()
+
+
+def test_what_was_undone_is_still_told_to_who_read_of_it_in_a_daily_mail(
+    course, daily, clock, sink
+):
+    """Nobody else heard of it."""
+    rename(course, "Rolls")
+    send_daily_mail()
+    deliver_mail()
+    rename(course, "Bread")
+    clock.shift(timedelta(days=1))
+    tell_collected_updates()
+    send_daily_mail()
+    deliver_mail()
+    assert sink.counts == {daily.email: 2}
+    first, second = (
+        message.get_body(["plain"]).get_content() for message in sink.messages(daily.email)
+    )
+    assert "Course renamed: Bread → Rolls" in first
+    assert "Course renamed: Rolls → Bread" in second
 
 
 def test_many_are_dropped_at_once_and_others_stay(client_of, moderator, course, author):
