@@ -47,6 +47,7 @@ MENU: "tuple[tuple[StrOrPromise, dict[str, str]], ...]" = (
             "django_q.Schedule": "schedule",
             "mail.Mailing": "campaign",
             "mail.Delivery": "forward_to_inbox",
+            "mail.MailServer": "dns",
         },
     ),
     (gettext_lazy("Settings"), {"school.School": "storefront"}),

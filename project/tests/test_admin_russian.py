@@ -24,6 +24,7 @@ from people.tests.factories import PASSWORD, RefusedAddressFactory, UserFactory
 from people.tests.test_second_factor import CODE, CODES, REMOVE, SET_UP, give_device
 from people.tokens import issue_pair
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailingState, MailServer
+from project.mail.sending import mail_server
 from project.mail.services import send_to_audience, send_to_one
 from project.school.admin import AREAS
 from project.school.tests.factories import SchoolFactory
@@ -144,6 +145,7 @@ def world(moderators, administrator):
         "kept": UserFactory.create(first_name="Лев", kept_at=now, kept_reason="В отпуске"),
         "newcomer": UserFactory.create(first_name="Вера", email_confirmed_at=None),
         "school": SchoolFactory.create(name="Дуб"),
+        "mail_server": mail_server(),
         "mailing": mailing,
         "delivery": delivery,
         "failed": mailing.deliveries.get(status=DeliveryStatus.PARKED),
@@ -228,6 +230,8 @@ PAGES = {
     "people_role_add_members": "role",
     "people_role_remove_members": "role",
     "school_school_change": "school",
+    "mail_mailserver_change": "mail_server",
+    "mail_mailserver_send_test": "mail_server",
     "mail_mailing_changelist": None,
     "mail_mailing_change": "mailing",
     "mail_mailing_try_again": "mailing",

@@ -21,6 +21,7 @@ from people.tests.factories import RefusedAddressFactory, UserFactory
 from people.tests.test_second_factor import give_device
 from people.tokens import issue_pair
 from project.mail.models import DeliveryStatus
+from project.mail.sending import mail_server
 from project.mail.services import send_to_one
 from project.mail.tests.factories import KeptLetterFactory
 from project.school.tests.factories import SchoolFactory
@@ -161,6 +162,12 @@ TABLE = {
     "school_school_change": ADMINISTRATOR,
     "school_school_delete": NOBODY,
     "school_school_history": ADMINISTRATOR,
+    "mail_mailserver_changelist": (403, 403, 302),  # to the only row
+    "mail_mailserver_add": NOBODY,
+    "mail_mailserver_change": ADMINISTRATOR,
+    "mail_mailserver_delete": NOBODY,
+    "mail_mailserver_history": ADMINISTRATOR,
+    "mail_mailserver_send_test": ADMINISTRATOR,
     "mail_mailing_try_again": ADMINISTRATOR,
     "mail_letter": ADMINISTRATOR,
     "mail_delivery_try_again": ADMINISTRATOR,
@@ -190,6 +197,7 @@ SUBJECTS = {
     "mail_mailing": "mailing",
     "mail_delivery": "delivery",
     "mail_letter": "letter",
+    "mail_mailserver": "mail_server",
     "school_school": "school",
 }
 GROUPS = {"people_role": "group", "auth_user": "person"}
@@ -266,6 +274,7 @@ def address(moderators, administrator):
         "mailing": mailing,
         "delivery": mailing.deliveries.get(),
         "unsure": unsure.deliveries.get(),
+        "mail_server": mail_server(),
         "letter": KeptLetterFactory.create(mailing=mailing),
         "school": SchoolFactory.create(),
         "finding": FindingFactory.create(

@@ -2,5 +2,6 @@
 
 from project.mail.admin.deliveries import DeliveryAdmin
 from project.mail.admin.mailings import MailingAdmin
+from project.mail.admin.server import MailServerAdmin
 
-__all__ = ["DeliveryAdmin", "MailingAdmin"]
+__all__ = ["DeliveryAdmin", "MailServerAdmin", "MailingAdmin"]

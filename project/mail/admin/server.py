@@ -1,0 +1,66 @@
+"""The page of the mail server: whether it answers, and *Send a test email*."""
+
+from typing import Any, override
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminEmailInputWidget
+
+from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
+from project.common.admin.base import AdministratorsAdmin, Label, display
+from project.common.mailboxes import canonical
+from project.mail.models import MailServer
+from project.mail.sending import mail_server
+from project.mail.trials import send_trial
+
+
+class AddressForm(forms.Form):
+    address = forms.EmailField(
+        label=gettext_lazy("Email"),
+        required=False,
+        widget=UnfoldAdminEmailInputWidget(attrs={"autofocus": True}),
+        help_text=gettext_lazy("Empty: your own."),
+    )
+
+
+SEND_TEST = StaffAction[MailServer](
+    name="send_test",
+    title=gettext_lazy("Send a test email"),
+    icon="outgoing_mail",
+    explanation=gettext_lazy(
+        "An email is sent at once, and you see what the mail server says. This takes a few "
+        "seconds if it does not answer."
+    ),
+    allows=lambda user: user.is_superuser,
+    form=AddressForm,
+    run=lambda _server, by, answers: send_trial(by, canonical(answers["address"]) or by.email),
+)
+
+
+@admin.register(MailServer)
+class MailServerAdmin(AdministratorsAdmin[MailServer], ActionsAdmin[MailServer]):
+    """There is one, so there is no list of them."""
+
+    fields = ("state", "failing_since", "retry_at", "failures", "error")
+    staff_actions = (SEND_TEST,)
+
+    @override
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return HttpResponseRedirect(self.url("change", mail_server().pk))
+
+    @display(description=gettext_lazy("state"), label={"answers": "success", "fails": "danger"})
+    def state(self, server: MailServer) -> Label:
+        if server.failing_since:
+            return Label("fails", _("does not take emails"))
+        return Label("answers", _("takes emails"))
+
+    def facts_of(self, row: MailServer) -> Facts:
+        return [(_("State"), str(self.state(row)))]
