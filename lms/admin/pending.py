@@ -1,11 +1,11 @@
 """What was collected and waits to be mailed: read it, send it now, drop it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast, override
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -24,7 +24,14 @@ from lms.services import forecasts, updates
 from lms.services.forecasts import Forecast
 from people.current_user import current_user
 from people.models import User
-from project.common.admin.actions import ActionsAdmin, Answers, Facts, StaffAction, reason_field
+from project.common.admin.actions import (
+    ActionsAdmin,
+    Answers,
+    Facts,
+    RowsForm,
+    StaffAction,
+    reason_field,
+)
 from project.common.admin.base import (
     ReadOnly,
     StaffChangeList,
@@ -37,7 +44,10 @@ from project.common.admin.base import (
 LINES_IN_LIST = 5
 
 
-class DropForm(forms.Form):
+class DropForm(RowsForm):
+    """Only what the page showed is dropped: `up_to` is the last change among that."""
+
+    up_to = forms.IntegerField(min_value=0, max_value=2**63 - 1, widget=forms.HiddenInput)
     reason = reason_field(
         max_length=200, help_text=gettext_lazy("Recorded with the action. Only staff can see it.")
     )
@@ -46,9 +56,14 @@ class DropForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["reason"].required = False
 
+    @override
+    def fit_to(self, rows: Sequence[PendingUpdate]) -> None:
+        shown = CourseChange.objects.collected().filter(course__in=rows)
+        self.fields["up_to"].initial = shown.aggregate(last=Max("pk"))["last"]
 
-def _drop(course: PendingUpdate, _by: User, _answers: Answers) -> str:
-    lines = "; ".join(map(written, updates.drop(course)))
+
+def _drop(course: PendingUpdate, _by: User, answers: Answers) -> str:
+    lines = "; ".join(map(written, updates.drop(course, up_to=answers["up_to"])))
     return _("Dropped: %(course)s. %(lines)s") % {"course": course, "lines": lines}
 
 

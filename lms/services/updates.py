@@ -189,11 +189,11 @@ def hasten(course: Course) -> None:
 
 
 @transaction.atomic
-def drop(course: Course) -> list[Line]:
-    """Forget what was collected of a course, so that nobody is mailed; return what that was. Raises
-    NothingWaits."""
+def drop(course: Course, *, up_to: int) -> list[Line]:
+    """Forget what was collected of a course up to this change, the last that somebody saw, so that nobody
+    is mailed; return what that was. Raises NothingWaits."""
     course = Course.objects.select_for_update().get(pk=course.pk)
-    changes = list(course.changes.collected())
+    changes = list(course.changes.collected().filter(pk__lte=up_to))
     if not changes:
         raise NothingWaits
     CourseChange.objects.filter(pk__in=[change.pk for change in changes]).delete()
