@@ -24,7 +24,7 @@ from project.mail.services import open_mailing, start_delivery
 from project.school.current import current_school
 
 # Subscriptions that one step looks at, but for more of the last person.
-STEP = 5000
+STEP = 2000
 # Parts that one statement deletes.
 FORGOTTEN_AT_ONCE = 20_000
 

@@ -1,5 +1,5 @@
 """Workers and clusters are killed in the middle of a mailing, or the mail server is down: nobody
-goes without a mail, and a kill repeats one at most. Time is not slept through: leases and delays
+goes without a mail, at once or daily or about the account, and a kill repeats one at most. Time is not slept through: leases and delays
 are moved into the past.
 
 Not part of the default run: `uv run pytest -m faults`, on the database that DATABASE_URL names.
@@ -8,9 +8,11 @@ Not part of the default run: `uv run pytest -m faults`, on the database that DAT
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from email import message_from_bytes
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,15 +21,17 @@ from django.db import connection
 from django.db.models import F, QuerySet
 from django_q.models import OrmQ
 
-from lms.models import Subscription
-from lms.services import authoring
+from lms.models import Digest, Subscription
+from lms.services import authoring, subscriptions
 from lms.tests.factories import CourseFactory
-from people.models import User
+from people.models import CourseMails, User
 from people.tests.factories import UserFactory
+from project.common.background.queue import enqueue
 from project.mail.batches import AWAITED
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
-from project.mail.services import send_to_audience, start_delivery
+from project.mail.services import send_to_audience, send_to_one, start_delivery
 from project.mail.tests.sink import MailHost
+from project.school.tests.factories import SchoolFactory
 from project.tests.processes import KEY, Running, environment, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
@@ -104,6 +108,78 @@ class Stage:
     def nothing_waits(self) -> bool:
         ours = Delivery.objects.filter(recipient__email__in=self.expected)
         return ours.exclude(status=DeliveryStatus.WAITING).count() == len(self.expected)
+
+
+class MixedStage(Stage):
+    """Five courses that all follow, half of them once a day, and a mail about the account for each."""
+
+    def __init__(self, host: MailHost, folder: Path) -> None:
+        super().__init__(host, folder)
+        SchoolFactory.create(daily_mail_hour=0)
+        long_ago = self.course.materials_updated_at
+        fields = {"owner": self.course.owner, "is_published": True}
+        others = CourseFactory.create_batch(4, materials_updated_at=long_ago, **fields)
+        self.courses = [self.course, *others]
+        self.readers = list(User.objects.filter(email__in=self.expected).order_by("pk"))
+        Subscription.objects.bulk_create(
+            Subscription(user=person, course=course) for person in self.readers for course in others
+        )
+        daily = [person.pk for person in self.readers[::2]]
+        User.objects.filter(pk__in=daily).update(course_mails=CourseMails.DAILY)
+        Subscription.objects.filter(user__in=daily).update(digested_up_to=0)
+        # How many different mails each gets: of each course or of all, and the other one.
+        self.numbers = {
+            person.email: 2 if person.pk in daily else len(self.courses) + 1
+            for person in self.readers
+        }
+
+    def change_everything(self) -> None:
+        for course in self.courses:
+            changes = {"description": "New"}
+            authoring.update_course(course=course, changes=changes, by=course.owner)
+        for person in self.readers:
+            send_to_one("password_reset", person)
+        self.start_daily_mail()
+
+    def start_daily_mail(self) -> None:
+        """As the clock does every few minutes."""
+        enqueue("lms.tasks.send_daily_mail")
+
+    def advance(self, *, leases: bool = True, minutes: float) -> None:
+        self.start_daily_mail()
+        super().advance(leases=leases, minutes=minutes)
+
+    def have_arrived(self, share: float) -> Callable[[], bool]:
+        number = share * sum(self.numbers.values())
+        return lambda: len(self.sink.received) >= number
+
+    def all_is_done(self) -> bool:
+        """Nobody is to be listed, and nothing waits."""
+        everything = Delivery.objects.filter(status=DeliveryStatus.SENT).count()
+        return everything == sum(self.numbers.values())
+
+    def check(self) -> None:
+        """Each mail arrived, and a kill repeated one at most."""
+        different = Counter(address for address, _identity in set(self.mails()))
+        assert different == Counter(self.numbers)
+        assert len(self.mails()) - different.total() <= self.kills
+        assert Mailing.objects.filter(kind="course_digest").count() == 1
+
+    def mails(self) -> list[tuple[str, str]]:
+        """Of all that arrived the address and the Message-ID."""
+        return [
+            (address, str(message_from_bytes(content)["Message-ID"]))
+            for address, content in self.sink.received
+        ]
+
+
+@pytest.fixture
+def mixed(mail_host: MailHost, tmp_path: Path) -> Iterator[MixedStage]:
+    stage = MixedStage(mail_host, tmp_path)
+    yield stage
+    for cluster in stage.running:
+        cluster.end()
+    stage.check()
 
 
 @pytest.fixture
@@ -275,3 +351,59 @@ def test_a_mail_whose_worker_is_killed_before_the_answer_goes_out_twice_at_most(
     assert of(slow).get().status == DeliveryStatus.PERHAPS
     assert stage.sink.counts[slow] == 2
     stage.kills = 1
+
+
+# --- Mails at once, daily ones and those about accounts ------------------------------------------
+
+
+def test_workers_that_are_killed_lose_none_of_many_kinds(mixed: MixedStage) -> None:
+    mixed.slow_down()
+    mixed.start_cluster()
+    mixed.change_everything()
+    for part in range(1, 6):
+        wait_until(mixed.have_arrived(part / 7))
+        os.kill(sender_to(mixed.sink.port), signal.SIGKILL)
+        mixed.kills += 1
+        mixed.advance(minutes=6)
+    wait_until(mixed.all_is_done)
+
+
+def test_clusters_that_are_killed_lose_none_of_many_kinds(mixed: MixedStage) -> None:
+    mixed.slow_down()
+    mixed.change_everything()
+    for part in range(1, 4):
+        cluster = mixed.start_cluster()
+        wait_until(mixed.have_arrived(part / 5))
+        cluster.end()
+        mixed.kills += 1
+        mixed.advance(minutes=6)
+    mixed.start_cluster()
+    wait_until(mixed.all_is_done)
+
+
+def test_two_clusters_send_one_daily_mail_however_often_it_is_asked_for(mixed: MixedStage) -> None:
+    for _time in range(5):
+        mixed.start_daily_mail()
+    mixed.start_cluster()
+    mixed.start_cluster()
+    mixed.change_everything()
+    for part in range(1, 5):
+        wait_until(mixed.have_arrived(part / 5))
+        mixed.start_daily_mail()
+        start_delivery()
+    wait_until(mixed.all_is_done)
+
+
+def test_a_server_that_was_down_gets_mails_of_many_kinds_later(mixed: MixedStage) -> None:
+    """What people choose meanwhile repeats nothing, and loses nothing."""
+    mixed.host.down()
+    mixed.change_everything()
+    mixed.start_cluster()
+    wait_until(MailServer.objects.filter(failures__gt=0).exists)
+    wait_until(Digest.objects.filter(is_listed=True).exists)
+    for person in mixed.readers[::4]:
+        subscriptions.choose_for_all(user=person, how=CourseMails.AT_ONCE)
+    mixed.advance(leases=False, minutes=1)
+    mixed.host.up()
+    mixed.advance(leases=False, minutes=10)
+    wait_until(mixed.all_is_done)
