@@ -4,7 +4,11 @@ import re
 from email.charset import Charset
 from email.header import Header
 from email.utils import formataddr
+from urllib.parse import urlsplit
 
+from django.utils.encoding import iri_to_uri
+
+from project.common.mailboxes import for_sending
 from project.common.texts import one_line
 
 UTF8 = Charset("utf-8")
@@ -50,3 +54,13 @@ def addressed(address: str) -> str:
     local, _at, host = address.rpartition("@")
     escaped = local.strip('"').replace(ENCODED, r"=\?")
     return f'"{escaped}"@{host}'
+
+
+def uri(link: str) -> str:
+    """Return an address of the web in ASCII: the school's site may be `https://школа.рф`."""
+    if link.isascii():
+        return link
+    parts = urlsplit(link)
+    host, colon, port = parts.netloc.partition(":")
+    netloc = for_sending(f"@{host}").removeprefix("@") + colon + port
+    return iri_to_uri(parts._replace(netloc=netloc).geturl())

@@ -17,6 +17,7 @@ from django.template.loader import render_to_string, select_template
 from django.utils import timezone, translation
 
 from project.common.texts import one_line
+from project.mail.headers import uri
 from project.school.current import current_school
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class Letter:
     @property
     def links(self) -> list[tuple[str, str]]:
         """Marks in the bodies, and what takes their place when the letter is sent."""
-        own = [(mark, secret.address) for mark, secret in self.secrets]
-        return [(UNSUBSCRIBE_MARK, self.unsubscribe_url), *own]
+        own = [(mark, uri(secret.address)) for mark, secret in self.secrets]
+        return [(UNSUBSCRIBE_MARK, uri(self.unsubscribe_url)), *own]
 
     def filled_in(self, body: str) -> str:
         for mark, address in self.links:

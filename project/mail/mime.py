@@ -23,7 +23,7 @@ from django.core.mail import EmailMultiAlternatives
 
 from project.common.mailboxes import for_sending
 from project.common.texts import one_line
-from project.mail.headers import addressed, mailbox, unstructured
+from project.mail.headers import addressed, mailbox, unstructured, uri
 from project.mail.kinds import Letter
 from project.school.current import current_school
 
@@ -136,7 +136,7 @@ def _fields(message: Message) -> dict[str, str]:
     if reply_to := message.letter.reply_to:
         fields["Reply-To"] = addressed(for_sending(reply_to))
     if link := message.letter.unsubscribe_url:
-        fields["List-Unsubscribe"] = f"<{link}>"
+        fields["List-Unsubscribe"] = f"<{uri(link)}>"
         fields["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return fields
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from people.validators import validate_mailbox
 from project.common.mailboxes import canonical, for_sending
 from project.common.texts import one_line
-from project.mail.kinds import UNSUBSCRIBE_MARK, Letter
+from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, Secret
 from project.mail.mime import Message, build, message_id, prepare
 from project.mail.smtp import Transport
 from project.mail.tests.hostile import hostile
@@ -271,6 +271,18 @@ def test_addresses_of_before_the_rules_for_them_are_sent_to_as_well(address: str
     message = _filled_in(prepare(LETTER, address, "<1@school.example>"))
     [to] = message["To"].addresses
     assert to.addr_spec == address
+
+
+@both_ways
+def test_links_to_a_site_with_a_name_in_unicode_are_in_ascii(way: Way) -> None:
+    link = "https://школа.рф:8000/unsubscribe/1/"
+    secrets = (("https://secret.invalid/1/", Secret("https://школа.рф/reset/1/")),)
+    text = f"{UNSUBSCRIBE_MARK} https://secret.invalid/1/"
+    message = way(_to_anna(Letter("Bread", text, "<p>x</p>", link, secrets=secrets)))
+    there = "https://xn--80atdl2c.xn--p1ai"
+    assert message["List-Unsubscribe"] == f"<{there}:8000/unsubscribe/1/>"
+    read = bodies(message)["plain"].get_content().strip()
+    assert read == f"{there}:8000/unsubscribe/1/ {there}/reset/1/"
 
 
 def test_two_messages_of_a_letter_differ_in_what_is_personal_alone() -> None:
