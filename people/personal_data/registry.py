@@ -157,7 +157,7 @@ REGISTRY = (
         model="mail.KeptLetter",
         of="recipient",
         file="mails-as-sent",
-        deleted="recipient mailing* sender* subject* text* html* unsubscribes",
+        deleted="recipient mailing* sender* reply_to* subject* text* html* unsubscribes",
         nothing={"a hash of the rest": "digest"},
         forgotten=f"{MAILINGS_KEPT.days} days after the mail was asked for; mails to others that name the person, too",
     ),

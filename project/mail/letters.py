@@ -26,6 +26,7 @@ class LettersOfMailing:
     def _kept(self, letter: Letter, owner: int | None) -> KeptLetter:
         said = {
             "sender": sender(),
+            "reply_to": letter.reply_to,
             "subject": letter.subject,
             "text": letter.withholding(letter.text),
             "html": letter.withholding(letter.html),

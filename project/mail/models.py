@@ -118,6 +118,7 @@ class KeptLetter(models.Model):
     digest = models.CharField(max_length=64, editable=False)
     # As the field From had it.
     sender = models.TextField(_("sender"))
+    reply_to = models.TextField(_("answers go to"), blank=True, default="", db_default="")
     subject = models.TextField(_("subject"))
     text = models.TextField(_("text"))
     html = models.TextField("HTML")

@@ -21,6 +21,8 @@ from project.mail.models import Delivery, KeptLetter, Mailing
 def shown_letter(letter: KeptLetter, delivery: Delivery | None = None) -> str:
     """The letter; with a delivery, also what its message alone had."""
     headers = [(pgettext("email", "From"), str(make_header(decode_header(letter.sender))))]
+    if letter.reply_to:
+        headers.append(("Reply-To", letter.reply_to))
     if delivery:
         headers += [
             (pgettext("email", "To"), delivery.sent_to),

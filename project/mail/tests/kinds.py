@@ -50,7 +50,9 @@ class Shared(Notice):
         html = f'<p><a href="{UNSUBSCRIBE_MARK}">x</a> <a href="{secret}">y</a></p>'
         link = "https://school.example/stop/{}/"
         return {
-            person.pk: Letter("Bread", text, html, link.format(person.pk), secrets)
+            person.pk: Letter(
+                "Bread", text, html, link.format(person.pk), secrets, reply_to="desk@school.example"
+            )
             for person in people
         }
 

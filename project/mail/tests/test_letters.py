@@ -117,6 +117,7 @@ def test_administrators_see_a_mail_as_it_was_sent(sink, client_of, administrator
     for said in ("Parta &lt;noreply@localhost&gt;", former, "Bread", message["Message-ID"][1:-1]):
         assert said in shown
     assert "List-Unsubscribe-Post" in shown
+    assert "desk@school.example" in shown
     assert "&lt;b&gt;plain&lt;/b&gt;" in shown
     [address] = re.findall(r'<iframe src="([^"]+)" sandbox ', shown)
     framed = client.get(address)
