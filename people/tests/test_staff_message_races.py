@@ -1,0 +1,43 @@
+"""What one of the staff sends at the same moment from two tabs."""
+
+from functools import partial
+from uuid import UUID
+
+import pytest
+
+from people.errors import TooManyMessages
+from people.messages import send_message
+from people.models import StaffMessage, User
+from people.tests.factories import UserFactory
+from project.mail.models import Mailing
+from project.tests.races import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def sending(by: User, recipient: User, number: int) -> "partial[StaffMessage]":
+    key = UUID(int=number)
+    return partial(
+        send_message, recipient=recipient, by=by, subject="Paid", text="It came.", key=key
+    )
+
+
+def test_the_same_preview_sent_twice_at_once_is_one_mail(administrator, learner):
+    again = sending(administrator, learner, 1)
+    first, second = at_once(again, again, before_writing=StaffMessage)
+    assert first == second
+    assert Mailing.objects.count() == 1
+
+
+def test_requests_at_once_do_not_pass_the_bound(administrator, learner, settings):
+    settings.STAFF_MESSAGES_PER_HOUR = 1
+    acts = [sending(administrator, learner, number) for number in range(3)]
+    outcomes = at_once(*acts, before_writing=StaffMessage, refused=(TooManyMessages,))
+    assert sorted(isinstance(one, TooManyMessages) for one in outcomes) == [False, True, True]
+    assert StaffMessage.objects.count() == Mailing.objects.count() == 1
+
+
+def test_two_who_write_to_each_other_at_once_do_not_wait_for_ever():
+    one, other = UserFactory.create_batch(2, is_staff=True)
+    at_once(sending(one, other, 1), sending(other, one, 2), before_writing=StaffMessage)
+    assert Mailing.objects.count() == 2
