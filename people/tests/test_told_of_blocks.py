@@ -138,6 +138,7 @@ def test_to_an_address_that_is_not_confirmed_goes_no_word_and_the_form_says_so(
     asked = client_of(support).get(page("block", person))
     said = f"No email will go to {person.email}: the address is not confirmed."
     assert said in asked.text
+    assert "They will get an email" not in asked.text
     client_of(support).post(page("block", person), TOLD)
     deliver_mail()
     assert not Mailing.objects.exists()

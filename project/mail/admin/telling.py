@@ -63,10 +63,10 @@ class TellForm(RowsForm):
         tell = self.fields["tell"]
         if any(person.is_staff for person in people):
             tell.initial = False
-        if len(unreached) == len(people):
-            tell.disabled, tell.initial = True, False
-        if unreached:
-            tell.help_text = " ".join([str(tell.help_text), *unreached])
+        said = [str(tell.help_text), *unreached]
+        if len(unreached) >= len(people):
+            tell.disabled, tell.initial, said = True, False, unreached
+        tell.help_text = " ".join(said)
 
     def unreached(self, people: "Iterable[User]") -> list[str]:
         return unreached(self.kind, people)
