@@ -23,6 +23,8 @@ from project.mail.models import Delivery, mailing_key
 # Stands in a letter for the courses of its recipient, so that it is rendered once in a language.
 # Nobody can write it into a text.
 COURSES_MARK = f"courses.invalid/{secrets.token_hex(16)}/"
+# Kept at once: with fewer than a day has, each would be rendered for nearly every letter.
+SECTIONS = 5000
 NOTHING_LEFT = gettext_noop("nothing is left to tell")
 
 
@@ -141,7 +143,7 @@ class LettersOfDigest:
         return render("course_digest", language, context)
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=SECTIONS)
 def _rendered(language: str, title: str, link: str, lines: tuple[Line, ...]) -> Section:
     """Many people get the same of a course."""
     context = {
