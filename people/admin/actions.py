@@ -2,13 +2,22 @@
 
 from typing import TYPE_CHECKING
 
-from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.enums import ActionVariant
 
 from people import messages
-from people.admin.forms import AddMembersForm, GiveRolesForm, RemoveMembersForm, TakeRolesForm
-from people.mails import BLOCKED, MESSAGE, UNBLOCKED
+from people.admin.forms import (
+    AddMembersForm,
+    BlockForm,
+    ErasureForm,
+    GiveRolesForm,
+    KeepForm,
+    ReasonForm,
+    RemoveMembersForm,
+    TakeRolesForm,
+    UnblockForm,
+    WriteForm,
+)
 from people.models import BlockReason, Role, User
 from people.permissions import (
     can_block,
@@ -35,60 +44,16 @@ from people.services import (
     sessions,
     staff,
 )
-from project.common.admin.actions import Answers, StaffAction, reason_field
-from project.mail.admin.telling import TellForm
-from project.mail.admin.writing import MessageForm
+from project.common.admin.actions import Answers, StaffAction
 from project.mail.refusals import is_reachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class ReasonForm(forms.Form):
-    reason = reason_field(
-        max_length=500, help_text=_("Recorded in this person's history. Only staff can see it.")
-    )
-
-
-class BlockForm(TellForm):
-    kind = BLOCKED
-    reason = reason_field(
-        max_length=500,
-        help_text=_("Recorded in this person's history. The person reads it if you tell them."),
-    )
-
-    def person_of(self, row: User) -> User:
-        return row
-
-
-class UnblockForm(BlockForm):
-    kind = UNBLOCKED
-
-
 def _told(answers: Answers) -> str:
     """What the person reads."""
     return str(answers["reason"]) if answers["tell"] else ""
-
-
-class WriteForm(MessageForm):
-    kind = MESSAGE
-
-    def person_of(self, row: User) -> User:
-        return row
-
-
-class KeepForm(forms.Form):
-    reason = reason_field(
-        max_length=500,
-        help_text=_("Stays on this person's page as long as the account is kept."),
-    )
-
-
-class ErasureForm(forms.Form):
-    reason = reason_field(
-        max_length=500,
-        help_text=_("Stays in the history of the account: don’t name the person here."),
-    )
 
 
 def _not_erased(allows_with: "Callable[[User, User], bool]") -> "Callable[[User, User], bool]":

@@ -19,11 +19,14 @@ from unfold.forms import UserChangeForm as UnfoldUserChangeForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from people.hashers import composed
+from people.mails import BLOCKED, MESSAGE, UNBLOCKED
 from people.models import Role, User
-from project.common.admin.actions import RowsForm
+from project.common.admin.actions import RowsForm, reason_field
 from project.common.admin.filters import person_and_email, select_from
 from project.common.admin.proof import ProvingForm
 from project.common.admin.versions import VersionedForm
+from project.mail.admin.telling import TellForm
+from project.mail.admin.writing import MessageForm
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import (
@@ -177,3 +180,45 @@ class ColleagueForm(NewPersonForm, ProvingForm):
 
 class PasswordForm(ComposedPasswords, _PasswordForm):
     usable_password = None
+
+
+class ReasonForm(forms.Form):
+    reason = reason_field(
+        max_length=500, help_text=_("Recorded in this person's history. Only staff can see it.")
+    )
+
+
+class BlockForm(TellForm):
+    kind = BLOCKED
+    reason = reason_field(
+        max_length=500,
+        help_text=_("Recorded in this person's history. The person reads it if you tell them."),
+    )
+
+    def person_of(self, row: User) -> User:
+        return row
+
+
+class UnblockForm(BlockForm):
+    kind = UNBLOCKED
+
+
+class WriteForm(MessageForm):
+    kind = MESSAGE
+
+    def person_of(self, row: User) -> User:
+        return row
+
+
+class KeepForm(forms.Form):
+    reason = reason_field(
+        max_length=500,
+        help_text=_("Stays on this person's page as long as the account is kept."),
+    )
+
+
+class ErasureForm(forms.Form):
+    reason = reason_field(
+        max_length=500,
+        help_text=_("Stays in the history of the account: don’t name the person here."),
+    )
