@@ -8,7 +8,16 @@ from uuid import uuid4
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
+from lms.models import (
+    ChangeKind,
+    Course,
+    CourseChange,
+    CourseUpdate,
+    Digest,
+    DigestPart,
+    Lesson,
+    Subscription,
+)
 from lms.models.access import AccessSource
 from lms.services.accesses import grant_access, take_back
 from lms.tests.factories import CourseFactory, LessonFactory
@@ -22,6 +31,7 @@ from payments.models import (
 )
 from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
 from people.models import BlockNotice, BlockReason, Invitation, PersonalExport, StaffMessage, User
+from people.models.choices import CourseMails
 from people.models.roles import Role
 from people.tests.factories import UserFactory
 from project.school.current import forget_school
@@ -62,6 +72,29 @@ def _move(payment: Payment, to: str) -> int:
         reason=REASON,
     )
     return move.pk
+
+
+def _updated_course(person: User, title: str) -> CourseUpdate:
+    """Of which the person hears."""
+    course = _course(title)
+    Subscription.objects.create(user=person, course=course)
+    update = CourseUpdate.objects.create(course=course)
+    lesson, other = LessonFactory.create_batch(2, course=course, title=title)
+    for kind, changed in (
+        (ChangeKind.COURSE_TEXT, None),
+        (ChangeKind.LESSON_ADDED, lesson),
+        (ChangeKind.VIDEO_REPLACED, other),
+        (ChangeKind.LESSON_REMOVED, Lesson(pk=10**6, title=title)),
+    ):
+        CourseChange.objects.create(
+            update=update,
+            course=course,
+            kind=kind,
+            changed_by=course.owner,
+            lesson_id=changed.pk if changed else None,
+            lesson_title=changed.title if changed else "",
+        )
+    return update
 
 
 def _may_refund(person: User) -> None:
@@ -111,26 +144,20 @@ def amount_differs(person: User, title: str) -> int:
 
 
 @example
+def course_digest(person: User, title: str) -> int:
+    _change(person, course_mails=CourseMails.DAILY)
+    course = _updated_course(person, title).course
+    last = CourseChange.objects.filter(course=course).latest("pk")
+    digest, _is_new = Digest.objects.get_or_create(date=timezone.localdate())
+    DigestPart.objects.create(
+        digest=digest, user=person, course_id=course.pk, after=0, up_to=last.pk, is_partial=False
+    )
+    return digest.pk
+
+
+@example
 def course_update(person: User, title: str) -> int:
-    course = _course(title)
-    Subscription.objects.create(user=person, course=course)
-    update = CourseUpdate.objects.create(course=course)
-    lesson, other = LessonFactory.create_batch(2, course=course, title=title)
-    for kind, changed in (
-        (ChangeKind.COURSE_TEXT, None),
-        (ChangeKind.LESSON_ADDED, lesson),
-        (ChangeKind.VIDEO_REPLACED, other),
-        (ChangeKind.LESSON_REMOVED, Lesson(pk=10**6, title=title)),
-    ):
-        CourseChange.objects.create(
-            update=update,
-            course=course,
-            kind=kind,
-            changed_by=course.owner,
-            lesson_id=changed.pk if changed else None,
-            lesson_title=changed.title if changed else "",
-        )
-    return update.pk
+    return _updated_course(person, title).pk
 
 
 @example
