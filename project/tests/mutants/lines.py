@@ -25,7 +25,9 @@ class Lines:
         self.seen: set[tuple[str, int]] = set()
         self.tests: dict[str, dict[str, Any]] = {}
 
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self) -> None:
+        gc.unfreeze()  # conftest.py hides from `gc` what is there
         # What is kept for the life of the process would be run by the first test only.
         self.caches = [one for one in gc.get_objects() if is_cache(one) and not is_slow(one)]
         monitoring = sys.monitoring

@@ -21,6 +21,7 @@ class Functions:
         self.found: dict[tuple[str, str], list[FunctionType]] = {}
         self.atomic: dict[int, FunctionType] = {}
         self.caches: list[Any] = []
+        gc.unfreeze()  # conftest.py hides from `gc` what is there
         for one in gc.get_objects():
             if is_cache(one):
                 self.caches.append(one)
