@@ -16,6 +16,7 @@ from people.models import User
 from people.tests.factories import PASSWORD
 from people.tests.test_admin import person_form
 from people.tests.test_second_factor import code_now, give_device, let_in, log_in, wrong_code
+from project.school.models import School
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
@@ -208,3 +209,23 @@ def test_person_without_a_role_is_invited_without_a_code(waits):
     assert 'name="proof"' not in waits.get(page).content.decode()
     waits.post(page, {"email": "new@school.example", "language": "en"})
     assert User.objects.filter(email="new@school.example").exists()
+
+
+def save_school(client: Client, **changes: str) -> str:
+    page = reverse("admin:school_school_change", args=[1])
+    form = {"name": "Oak School", "daily_mail_hour": "9", "time_zone": "", **changes}
+    return client.post(page, form).content.decode()
+
+
+@pytest.mark.parametrize("field", ["bank_details", "transfer_instructions"])
+def test_where_transfers_go_is_changed_by_a_code(waits, device, field):
+    said = save_school(waits, **{field: "Account 1"})
+    assert "This is needed to change where transfers go." in said
+    assert not School.objects.exists()
+    save_school(waits, **{field: "Account 1", "proof": code_now(device[0])})
+    assert getattr(School.objects.get(), field) == "Account 1"
+
+
+def test_other_settings_of_the_school_need_no_code(waits):
+    save_school(waits, cash_instructions="At the desk.")
+    assert School.objects.get().cash_instructions == "At the desk."

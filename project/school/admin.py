@@ -18,6 +18,7 @@ from unfold.widgets import (
 )
 
 from project.common.admin.fields import PictureField, TextField
+from project.common.admin.proof import PROOF, ProvingAdmin, ProvingForm
 from project.common.admin.versions import VersionedAdmin, VersionedForm
 from project.common.images import LOGO
 from project.school.current import in_effect
@@ -51,7 +52,7 @@ class LogoField(PictureField):
     sizes = LOGO
 
 
-class SchoolForm(VersionedForm):
+class SchoolForm(ProvingForm, VersionedForm):
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
         choices=_time_zones,
@@ -91,7 +92,8 @@ class SchoolForm(VersionedForm):
         """An empty field shows what is in effect as long as it is empty."""
         super().__init__(*args, **kwargs)
         default = in_effect(School(name=self.instance.name))
-        for name in self.fields.keys() - {"name", "logo", "time_zone", "daily_mail_hour"}:
+        others = {"name", "logo", "time_zone", "daily_mail_hour", PROOF}
+        for name in self.fields.keys() - others:
             self.fields[name].widget.attrs["placeholder"] = getattr(default, name)
         self.fields["name"].widget.attrs["placeholder"] = settings.SCHOOL_NAME
         # What browsers have for colours can't be empty, so it stands beside the field.
@@ -104,10 +106,13 @@ class SchoolForm(VersionedForm):
 
 
 @admin.register(School)
-class SchoolAdmin(VersionedAdmin[School]):
+class SchoolAdmin(ProvingAdmin[School], VersionedAdmin[School]):
     """There is one, so there is no list of them."""
 
     form = SchoolForm
+    proved_fields = frozenset({"transfer_instructions", "bank_details"})
+    needed_only = gettext_lazy("Needed only to change where transfers go.")
+    not_without = gettext_lazy("This is needed to change where transfers go.")
     fieldsets = (
         (None, {"fields": (("name", "logo"), ("colour", "sender_name"))}),
         (
@@ -120,6 +125,11 @@ class SchoolAdmin(VersionedAdmin[School]):
         ),
         (gettext_lazy("Time"), {"fields": (("time_zone", "daily_mail_hour"),)}),
     )
+
+    @override
+    def get_fieldsets(self, request: HttpRequest, obj: School | None = None) -> Any:
+        asked = [(None, {"fields": (PROOF,)})] if self.asks_proof(request) else []
+        return [*super().get_fieldsets(request, obj), *asked]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -9,11 +9,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from project.common.admin.base import StaffAdmin
 
 if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
     _ModelForm = forms.ModelForm[Any]
 else:
     _ModelForm = forms.ModelForm
@@ -62,6 +64,8 @@ class ProvingForm(_ModelForm):
     proof = forms.CharField(required=False)
     asks: Proof
     proved_fields: frozenset[str]
+    needed_only: "StrOrPromise"
+    not_without: "StrOrPromise"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -70,7 +74,7 @@ class ProvingForm(_ModelForm):
             del self.fields[PROOF]
             return
         field.required = False
-        field.help_text = f"{_('Needed only to change rights.')} {field.help_text}"
+        field.help_text = f"{self.needed_only} {field.help_text}"
         self.fields[PROOF] = field
 
     @property
@@ -86,14 +90,17 @@ class ProvingForm(_ModelForm):
             if cleaned.get(PROOF):
                 _gives(self, self.asks)
             else:
-                self.add_error(PROOF, ValidationError(_("This is needed to change rights.")))
+                self.add_error(PROOF, ValidationError(self.not_without))
         return cleaned
 
 
 class ProvingAdmin[M: Model](StaffAdmin[M]):
-    """A page with fields that give rights. It names PROOF beside them if `asks_proof`."""
+    """A page with fields that give rights, or say where money goes. It names PROOF beside them if
+    `asks_proof`."""
 
     proved_fields: ClassVar[frozenset[str]] = frozenset()
+    needed_only: "ClassVar[StrOrPromise]" = gettext_lazy("Needed only to change rights.")
+    not_without: "ClassVar[StrOrPromise]" = gettext_lazy("This is needed to change rights.")
 
     def asks_proof(self, request: HttpRequest) -> bool:
         return proof_of(request).field() is not None
@@ -103,5 +110,10 @@ class ProvingAdmin[M: Model](StaffAdmin[M]):
         self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
-        known = {"asks": proof_of(request), "proved_fields": self.proved_fields}
+        known = {
+            "asks": proof_of(request),
+            "proved_fields": self.proved_fields,
+            "needed_only": self.needed_only,
+            "not_without": self.not_without,
+        }
         return type(form.__name__, (form,), known)
