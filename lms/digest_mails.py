@@ -34,6 +34,7 @@ class CourseDigestMail(MailKind):
 
     name = DAILY_MAIL
     label = _("daily course updates")
+    is_shared = True
 
     def write(self, subject_id: int | None, people: Iterable[User]) -> Mapping[int, Letter | Skip]:
         people = list(people)

@@ -15,7 +15,7 @@ from lms.tests.factories import CourseFactory, SubscriptionFactory
 from people.models import BlockReason, CourseMails, User
 from people.tests.factories import UserFactory
 from project.mail.kinds import Letter, Skip, mail_kind
-from project.mail.models import Delivery, DeliveryStatus, Mailing
+from project.mail.models import Delivery, DeliveryStatus, KeptLetter, Mailing
 from project.mail.sending import mail_server
 from project.mail.tasks import deliver_mail
 from project.school.current import forget_school
@@ -408,6 +408,18 @@ def test_listing_and_writing_take_the_same_queries_for_any_number_of_people(
         letters = mail_kind("course_digest").write(digest.pk, people)
     assert len(letters) == number
     assert all(isinstance(letter, Letter) for letter in letters.values())
+
+
+def test_what_many_were_told_alike_is_kept_once(clock, sink, bread, cheese):
+    for number in range(3):
+        follower(f"both{number}@school.example", bread, cheese)
+        follower(f"bread{number}@school.example", bread)
+    add(bread, "Flour")
+    add(cheese, "Milk")
+    clock.shift(HOUR)
+    work()
+    assert len(sink.received) == 6
+    assert KeptLetter.objects.filter(recipient=None).count() == KeptLetter.objects.count() == 2
 
 
 def test_a_long_list_is_cut_and_counted(clock, sink, reader, bread):

@@ -97,8 +97,8 @@ class MailKind:
     # Anybody can have it sent to an address by naming it: under this word it counts against what the
     # address gets in a day (project/mail/limits.py).
     counts_as: ClassVar[str] = ""
-    # All who read the same language get the same letter, but for their own link: it is kept once, and
-    # not as theirs.
+    # Many get the same letter, but for their own link, and nothing in it is about one of them: it is
+    # kept once, and not as theirs.
     is_shared: ClassVar[bool] = False
     # Only staff can: an address gets as many of these, proven or not.
     is_by_staff: ClassVar[bool] = False
