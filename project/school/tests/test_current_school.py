@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
 from project.school.current import KEPT_SECONDS, current_school, forget_school
 from project.school.models import School
@@ -38,6 +39,15 @@ def test_what_administrators_say_goes_before_the_settings():
     school = current_school()
     assert {field: getattr(school, field) for field in SETTINGS} == said
     assert school.zone.key == "Asia/Tokyo"
+
+
+def test_a_time_zone_that_is_not_known_any_more_is_that_of_the_settings(
+    client_of, administrator, settings
+):
+    SchoolFactory.create(time_zone="Europe/Atlantis")
+    assert current_school().zone.key == settings.TIME_ZONE
+    page = client_of(administrator).get(reverse("admin:school_school_change", args=[1]))
+    assert page.status_code == 200
 
 
 @pytest.mark.parametrize(
