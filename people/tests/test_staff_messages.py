@@ -195,6 +195,7 @@ def test_to_an_address_that_is_not_confirmed_nothing_is_written_and_the_form_say
     ("form", "wrong"),
     [
         ({"subject": "", "text": "x"}, "subject"),
+        ({"subject": "\u202e\x01", "text": "x"}, "subject"),
         ({"subject": "x", "text": " \n"}, "text"),
         ({"subject": "x" * 151, "text": "x"}, "subject"),
         ({"subject": "x", "text": "x" * 5001}, "text"),

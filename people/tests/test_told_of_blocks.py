@@ -124,8 +124,9 @@ def test_what_staff_typed_is_one_escaped_paragraph(client_of, support, learner, 
     assert "Reason: &lt;b&gt;Rude&lt;/b&gt; Dear all &amp; {{ person.email }}</p>" in html
 
 
-def test_a_reason_is_bounded(client_of, support, learner):
-    response = client_of(support).post(page("block", learner), {"reason": "x" * 501, "tell": "on"})
+@pytest.mark.parametrize("reason", ["x" * 501, "\u202e\x01"])
+def test_a_reason_is_bounded_and_can_be_read(client_of, support, learner, reason):
+    response = client_of(support).post(page("block", learner), {"reason": reason, "tell": "on"})
     assert response.context["form"].errors.keys() == {"reason"}
     learner.refresh_from_db()
     assert learner.is_active

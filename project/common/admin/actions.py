@@ -23,6 +23,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from project.common.admin.base import StaffAdmin, words_of
+from project.common.admin.fields import LineField
 from project.common.admin.proof import ask_in, is_given
 from project.common.errors import DomainError
 
@@ -39,8 +40,8 @@ SEEN = "project.common.admin.seen"
 DONE = gettext_lazy("%(rows)s: done (%(title)s).")
 
 
-def reason_field(*, max_length: int, help_text: "StrOrPromise") -> forms.CharField:
-    return forms.CharField(
+def reason_field(*, max_length: int, help_text: "StrOrPromise") -> LineField:
+    return LineField(
         label=gettext_lazy("Reason"),
         max_length=max_length,
         widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True}),

@@ -6,6 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from project.common.images import PREVIEW, PicturesBusy, Sizes, clean_image
+from project.common.texts import one_line
 
 
 class PictureField(forms.ImageField):
@@ -30,3 +31,10 @@ class TextField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed(self.to_python(initial), self.to_python(data))
+
+
+class LineField(forms.CharField):
+    """Takes the text as one line. What nothing is left of is empty."""
+
+    def to_python(self, value: Any) -> str:
+        return one_line(super().to_python(value) or "")

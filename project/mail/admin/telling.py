@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from project.common.admin.actions import RowsForm, reason_field
-from project.common.texts import one_line
 from project.mail.kinds import mail_kind
 from project.mail.refusals import reason_against, refusals_of
 
@@ -51,10 +50,6 @@ class TellForm(RowsForm):
     def person_of(self, row: Any) -> "User":
         """Whom the row is about."""
         raise NotImplementedError(row)
-
-    def clean_reason(self) -> str:
-        """One paragraph of the mail."""
-        return one_line(self.cleaned_data["reason"])
 
     def fit_to(self, rows: Sequence[Any]) -> None:
         """Say who will get no mail. What staff do to each other they often tell themselves."""

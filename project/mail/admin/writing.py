@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from project.common.admin.actions import PreviewForm, RowsForm
-from project.common.texts import SUBJECT_LENGTH, TEXT_LENGTH, one_line
+from project.common.admin.fields import LineField
+from project.common.texts import SUBJECT_LENGTH, TEXT_LENGTH
 from project.mail.admin.telling import unreached
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class MessageForm(PreviewForm, RowsForm):
 
     kind: ClassVar[str]
 
-    subject = forms.CharField(
+    subject = LineField(
         label=gettext_lazy("Subject"),
         max_length=SUBJECT_LENGTH,
         widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True}),
@@ -44,9 +45,6 @@ class MessageForm(PreviewForm, RowsForm):
         self.unreached = " ".join(unreached(self.kind, map(self.person_of, rows)))
         if self.unreached:
             self.fields["subject"].help_text = self.unreached
-
-    def clean_subject(self) -> str:
-        return one_line(self.cleaned_data["subject"])
 
     def clean_text(self) -> str:
         return "\n".join(self.cleaned_data["text"].splitlines())
