@@ -20,12 +20,14 @@ def send_message(
 ) -> StaffMessage:
     """Write to a person, about what `reference` names. With a `key` that was used before nothing
     happens. Raises TooManyMessages, AccountErased."""
-    # Held, so that requests at once don't write more than one after the other.
-    sender = User.objects.select_for_update(no_key=True).get(pk=by.pk)
+    # Held, always in one order: requests at once write no more than one after the other, and none
+    # writes into an account that is being erased.
+    people = User.objects.filter(pk__in=[by.pk, recipient.pk]).select_for_update(no_key=True)
+    list(people.order_by("pk"))
+    sender, recipient = people.get(pk=by.pk), people.get(pk=recipient.pk)
     sent_before = StaffMessage.objects.filter(key=key, sender=sender).first()
     if sent_before:
         return sent_before
-    recipient.refresh_from_db(fields=["blocked_reason"])
     if recipient.blocked_reason == BlockReason.ERASED:
         raise AccountErased
     _require_place(sender)

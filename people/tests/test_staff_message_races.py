@@ -5,9 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from people.errors import TooManyMessages
+from people.errors import AccountErased, TooManyMessages
 from people.messages import send_message
 from people.models import StaffMessage, User
+from people.services.accounts import erase_account
 from people.tests.factories import UserFactory
 from project.mail.models import Mailing
 from project.tests.races import at_once
@@ -41,3 +42,13 @@ def test_two_who_write_to_each_other_at_once_do_not_wait_for_ever():
     one, other = UserFactory.create_batch(2, is_staff=True)
     at_once(sending(one, other, 1), sending(other, one, 2), before_writing=StaffMessage)
     assert Mailing.objects.count() == 2
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_nothing_is_written_into_an_account_that_is_erased_at_the_same_moment(
+    administrator, learner, is_first
+):
+    send, erase = sending(administrator, learner, 1), partial(erase_account, user=learner)
+    first, second = (send, erase) if is_first else (erase, send)
+    at_once(first, second, before_writing=StaffMessage, refused=(AccountErased,))
+    assert not StaffMessage.objects.exists()
