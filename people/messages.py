@@ -39,7 +39,8 @@ def send_message(
         text=text,
         reference=reference,
     )
-    send_to_one(MESSAGE, recipient, subject_id=message.pk, key=str(message.pk), title=subject)
+    # Without a title: that of a mailing outlives the account, and the subject may name the person.
+    send_to_one(MESSAGE, recipient, subject_id=message.pk, key=str(message.pk))
     return message
 
 
