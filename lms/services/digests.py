@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Case, Exists, F, FilteredRelation, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from lms.models import Course, CourseChange, Digest, DigestCourse, DigestPart, Subscription
@@ -42,6 +43,7 @@ def open_digest(at: datetime) -> bool:
     digest, is_new = Digest.objects.get_or_create(date=local.date(), defaults={"created_at": at})
     if not is_new:
         return False
+    _mark_unmarked()
     last = CourseChange.objects.filter(course=OuterRef("pk")).order_by("-id").values("id")[:1]
     courses = Course.objects.filter(is_published=True).annotate(last=Subquery(last))
     untold = Subscription.objects.filter(course=OuterRef("pk"), digested_up_to__lt=OuterRef("last"))
@@ -93,6 +95,18 @@ def forget_digests(before: datetime, *, steps: int = 100) -> int:
             old.delete()
             break
     return deleted
+
+
+def _mark_unmarked() -> None:
+    """Have the daily mail answer for subscriptions without a mark from their beginning on: a host of
+    an earlier release, or a fixture, made them for people who had chosen it."""
+    before = CourseChange.objects.filter(
+        course=OuterRef("course"), changed_at__lt=OuterRef("created_at")
+    )
+    last = Subquery(before.order_by("-id").values("id")[:1])
+    rows = Subscription.objects.hearing(CourseMails.DAILY).filter(digested_up_to=None)
+    # Who chooses at this moment may have set the mark.
+    rows.update(digested_up_to=Coalesce("digested_up_to", last, 0))
 
 
 def _tell(digest: Digest, people: Sequence[int]) -> None:

@@ -499,3 +499,17 @@ def test_a_subscription_without_a_choice_of_its_own_follows_the_profile(api, clo
     clock.shift(HOUR)
     work()
     assert told(sink) == [["Bread", "Flour"]]
+
+
+def test_who_had_chosen_it_hears_of_a_course_that_an_earlier_release_subscribed_them_to(
+    clock, sink, bread
+):
+    person = follower("reader@school.example")
+    add(bread, "Before")
+    clock.shift(timedelta(minutes=1))
+    SubscriptionFactory.create(user=person, course=bread)  # which knows of no mark
+    clock.shift(timedelta(minutes=1))
+    add(bread, "Flour")
+    clock.shift(HOUR)
+    work()
+    assert told(sink) == [["Bread", "Flour"]]
