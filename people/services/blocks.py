@@ -33,10 +33,12 @@ def block(
     user = lock_for_staff(user, by=by, to=can_block)
     if user.is_superuser and not another_stays:
         raise LastAdministrator
+    is_news = not user.is_blocked_by_staff
     user.block(reason)
     user.save(update_fields=BLOCK_FIELDS)
     close_needless_soon(user)
-    _tell(user, by, told)
+    if is_news:  # for the person; a form that was sent twice is none
+        _tell(user, by, told)
     return user
 
 

@@ -19,10 +19,11 @@ from PIL import Image
 
 from people import one_time_links
 from people.errors import AccountErased, LastAdministrator
-from people.models import BlockReason, TokenFamily, User
+from people.models import BlockNotice, BlockReason, TokenFamily, User
 from people.services import accounts, blocks, passwords, staff
 from people.tests.factories import PASSWORD, UserFactory
 from project.common.images import Picture
+from project.mail.models import Mailing
 from project.tests.processes import wait_until
 from project.tests.races import Runner, at_once, statuses
 
@@ -356,6 +357,12 @@ def test_replacing_one_avatar_at_once_leaves_one_file(learner, picture):
     at_once(*[replace] * THREADS, before_writing=User)
     learner.refresh_from_db()
     assert stored() - before == {learner.avatar.name}
+
+
+def test_who_is_blocked_twice_at_the_same_moment_is_told_once(learner, administrator):
+    block = partial(blocks.block, user=learner, by=administrator, told="Spam")
+    at_once(block, block, before_writing=BlockNotice)
+    assert Mailing.objects.count() == BlockNotice.objects.count() == 1
 
 
 @pytest.mark.parametrize("way", ["leave", "are dismissed"])
