@@ -12,7 +12,7 @@ from people.tests.factories import UserFactory
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.appearance,
+    pytest.mark.any_database,
     pytest.mark.django_db(transaction=True),
 ]
 

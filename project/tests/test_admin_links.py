@@ -16,7 +16,7 @@ from people.models import Role, User
 from people.tests.factories import UserFactory
 from project.tests.test_admin_russian import world  # noqa: F401 - something in every list
 
-pytestmark = [pytest.mark.appearance, pytest.mark.django_db]
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 PALETTE = "/admin/search/?s="
 ROLES = ("administrator", "moderators", "support", "accountants", "content editors", "no role")

@@ -11,7 +11,7 @@ from project.school.services import update_school
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.appearance,
+    pytest.mark.any_database,
     pytest.mark.django_db(transaction=True),
 ]
 

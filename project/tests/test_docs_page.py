@@ -11,7 +11,7 @@ from conftest import require_or_skip
 from people.models import User
 from people.tokens import issue_access_token
 
-pytestmark = [pytest.mark.browser, pytest.mark.appearance]
+pytestmark = [pytest.mark.browser, pytest.mark.any_database]
 
 AXE = Path(__file__).parent / "typescript" / "node_modules" / "axe-core" / "axe.min.js"
 OWN_PROFILE = "get /api/v1/users/me"

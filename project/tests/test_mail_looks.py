@@ -126,7 +126,7 @@ def words(text: str) -> set[str]:
     return set(re.findall(r"\w+", text))
 
 
-@pytest.mark.appearance
+@pytest.mark.any_database
 @pytest.mark.browser
 @pytest.mark.parametrize(
     ("language", "title"),

@@ -19,7 +19,7 @@ from project.school.tests.factories import png
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.appearance,
+    pytest.mark.any_database,
     pytest.mark.django_db(transaction=True),
 ]
 FAULTS = (Path(__file__).parent / "page_faults.js").read_text()
