@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Case, Count, F, Value, When
 from django.utils import timezone
 
 from lms.mails import Line, lessons_of, lines_of
@@ -15,6 +15,8 @@ from lms.models.subscriptions import CHOICE
 from lms.models.updates import PRICES
 from lms.services.updates import is_quiet, was_just_told
 from people.models import CourseMails
+
+DAILY = Value(CourseMails.DAILY.value)
 
 type Part = tuple[Course, Sequence[CourseChange], Mapping[int, Lesson], datetime | None]
 
@@ -84,7 +86,12 @@ def _forecasts(parts: Sequence[Part]) -> list[Forecast]:
         {
             course.pk: _hear_nothing(course, changes, lessons)
             for course, changes, lessons, _at in parts
-        }
+        },
+        {
+            course.pk: min(change.pk for change in changes if change.pk)
+            for course, changes, _lessons, _at in parts
+            if any(change.pk for change in changes)
+        },
     )
     return [
         Forecast(
@@ -111,16 +118,23 @@ def _hear_nothing(
     }
 
 
-def _numbers(without: Mapping[int, set[int]]) -> dict[tuple[int, str], int]:
-    """How many subscribers of each course, but for those people, hear of it in which way."""
-    reached = Subscription.objects.reached().annotate(choice=CHOICE).filter(course__in=without)
-    rows = reached.order_by().values("course", "choice").annotate(number=Count("pk"))
+def _numbers(
+    without: Mapping[int, set[int]], firsts: Mapping[int, int]
+) -> dict[tuple[int, str], int]:
+    """How many subscribers of each course, but for those people, hear of it in which way. `firsts` are
+    the first changes that are saved."""
+    reached = Subscription.objects.reached().alias(choice=CHOICE).filter(course__in=without)
+    # Whom a daily mail told of the beginning, that tells the rest (`CourseUpdateMail.audience`).
+    begun = [
+        When(course=course, digested_up_to__gte=first, choice=CourseMails.AT_ONCE, then=DAILY)
+        for course, first in firsts.items()
+    ]
+    reached = reached.annotate(way=Case(*begun, default=F("choice")))
+    rows = reached.order_by().values("course", "way").annotate(number=Count("pk"))
     numbers: dict[tuple[int, str], int] = defaultdict(int)
-    for course, choice, number in rows.values_list("course", "choice", "number"):
-        numbers[course, choice] = number
+    for course, way, number in rows.values_list("course", "way", "number"):
+        numbers[course, way] = number
     people = set().union(*without.values())
-    for course, choice, person in reached.filter(user__in=people).values_list(
-        "course", "choice", "user"
-    ):
-        numbers[course, choice] -= person in without[course]
+    for course, way, person in reached.filter(user__in=people).values_list("course", "way", "user"):
+        numbers[course, way] -= person in without[course]
     return numbers

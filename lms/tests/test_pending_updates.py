@@ -267,6 +267,22 @@ def test_what_was_undone_is_still_told_to_who_read_of_it_in_a_daily_mail(
     assert "Course renamed: Rolls → Bread" in second
 
 
+def test_who_left_the_daily_mail_after_it_told_the_beginning_is_not_counted_at_once(
+    client_of, moderator, course, daily, clock, sink
+):
+    rename(course, "Rolls")
+    send_daily_mail()
+    subscriptions.choose_for_all(user=daily, how=CourseMails.AT_ONCE)
+    authoring.create_lesson(course=course, fields={"title": "Flour"}, by=course.owner)
+    told = cells(client_of(moderator))
+    assert (told["number"], told["daily"]) == ("1", "1")
+    clock.shift(timedelta(days=1))
+    tell_collected_updates()
+    send_daily_mail()
+    deliver_mail()
+    assert sink.counts == {"reader@school.example": 1, daily.email: 2}
+
+
 def test_many_are_dropped_at_once_and_others_stay(client_of, moderator, course, author):
     other, third = CourseFactory.create_batch(2, owner=author, published=True)
     for one in (course, other, third):
