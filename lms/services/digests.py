@@ -53,7 +53,8 @@ def open_digest(at: datetime) -> bool:
         "settled_up_to": last_settled("pk"),
         "up_to": F("last"),
     }
-    insert_selected(DigestCourse, columns, courses.filter(Exists(untold)).order_by())
+    told = courses.filter(Exists(untold)).order_by("pk").protected_from_deletion()
+    insert_selected(DigestCourse, columns, told)
     return True
 
 

@@ -384,6 +384,20 @@ def test_two_clusters_begin_and_list_it_once(author):
     assert Mailing.objects.filter(kind="course_digest").count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_course_that_is_deleted_at_the_hour_stops_nothing(author, is_first):
+    course = CourseFactory.create(owner=author, published=True)
+    follower("reader@school.example", course)
+    add(course, "Flour")
+    begin = partial(digests.open_digest, timezone.now().replace(hour=12))
+    delete = partial(authoring.delete_course, course=course, by=author)
+    first, second = (begin, delete) if is_first else (delete, begin)
+    at_once(first, second, before_writing=Subscription)
+    assert Digest.objects.count() == 1
+    assert not Course.objects.exists()
+
+
 # --- How -----------------------------------------------------------------------------------------
 
 
