@@ -43,7 +43,6 @@ def open_digest(at: datetime) -> bool:
     digest, is_new = Digest.objects.get_or_create(date=local.date(), defaults={"created_at": at})
     if not is_new:
         return False
-    _mark_unmarked()
     last = CourseChange.objects.filter(course=OuterRef("pk")).order_by("-id").values("id")[:1]
     courses = Course.objects.filter(is_published=True).annotate(last=Subquery(last))
     untold = Subscription.objects.filter(course=OuterRef("pk"), digested_up_to__lt=OuterRef("last"))
@@ -55,6 +54,7 @@ def open_digest(at: datetime) -> bool:
     }
     told = courses.filter(Exists(untold)).order_by("pk").protected_from_deletion()
     insert_selected(DigestCourse, columns, told)
+    _mark_unmarked()  # last: who deletes a course holds it before its subscriptions, too
     return True
 
 
@@ -99,8 +99,8 @@ def forget_digests(before: datetime, *, steps: int = 100) -> int:
 
 
 def _mark_unmarked() -> None:
-    """Have the daily mail answer for subscriptions without a mark from their beginning on: a host of
-    an earlier release, or a fixture, made them for people who had chosen it."""
+    """Have daily mails, the next one at the latest, answer for subscriptions without a mark from their
+    beginning on: a host of an earlier release, or a fixture, made them for people who had chosen it."""
     before = CourseChange.objects.filter(
         course=OuterRef("course"), changed_at__lt=OuterRef("created_at")
     )

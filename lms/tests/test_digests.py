@@ -526,4 +526,6 @@ def test_who_had_chosen_it_hears_of_a_course_that_an_earlier_release_subscribed_
     add(bread, "Flour")
     clock.shift(HOUR)
     work()
+    clock.shift(DAY)
+    work()
     assert told(sink) == [["Bread", "Flour"]]
