@@ -45,9 +45,9 @@ LINES_IN_LIST = 5
 
 
 class DropForm(RowsForm):
-    """Only what the page showed is dropped: `up_to` is the last change among that."""
+    """Only what the page showed is dropped: `up_to` has the last change among that, by course."""
 
-    up_to = forms.IntegerField(min_value=0, max_value=2**63 - 1, widget=forms.HiddenInput)
+    up_to = forms.JSONField(widget=forms.HiddenInput)
     reason = reason_field(
         max_length=200, help_text=gettext_lazy("Recorded with the action. Only staff can see it.")
     )
@@ -59,11 +59,19 @@ class DropForm(RowsForm):
     @override
     def fit_to(self, rows: Sequence[PendingUpdate]) -> None:
         shown = CourseChange.objects.collected().filter(course__in=rows)
-        self.fields["up_to"].initial = shown.aggregate(last=Max("pk"))["last"]
+        last = shown.order_by("course").values_list("course").annotate(Max("pk"))
+        self.fields["up_to"].initial = dict(last)
+
+    def clean_up_to(self) -> dict[str, int]:
+        answer = self.cleaned_data["up_to"]
+        if isinstance(answer, dict) and all(type(last) is int for last in answer.values()):
+            return answer
+        raise forms.ValidationError(_("This is not what the page said."), code="invalid")
 
 
 def _drop(course: PendingUpdate, _by: User, answers: Answers) -> str:
-    lines = "; ".join(map(written, updates.drop(course, up_to=answers["up_to"])))
+    dropped = updates.drop(course, up_to=answers["up_to"].get(str(course.pk), 0))
+    lines = "; ".join(map(written, dropped))
     return _("Dropped: %(course)s. %(lines)s") % {"course": course, "lines": lines}
 
 

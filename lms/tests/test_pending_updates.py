@@ -230,6 +230,32 @@ def test_a_change_that_came_after_the_question_is_not_dropped(client_of, moderat
     assert course.changes.collected().count() == 1
 
 
+def test_of_many_only_what_the_question_showed_of_each_is_dropped(
+    client_of, moderator, course, author
+):
+    other = CourseFactory.create(owner=author, published=True)
+    rename(course, "Rolls")
+    authoring.create_lesson(course=course, fields={"title": "Flour"}, by=author)
+    late = course.changes.get(kind="lesson_added")
+    authoring.create_lesson(course=other, fields={"title": "Milk"}, by=author)
+    # It has its number already, and is not committed yet.
+    CourseChange.objects.filter(pk=late.pk).delete()
+    form = {"action": "drop_many", "_selected_action": [course.pk, other.pk]}
+    client = client_of(moderator)
+    seen = hidden(client.post(page(LIST), form))
+    late.save(force_insert=True)
+    client.post(page(LIST), form | {"confirm": "1"} | seen)
+    assert list(CourseChange.objects.collected()) == [late]
+
+
+@pytest.mark.parametrize("up_to", ["", "7", "[1]", '{"1": "2"}', '{"1": true}', "{", "null"])
+def test_what_no_page_said_drops_nothing(client_of, moderator, course, up_to):
+    rename(course, "Rolls")
+    asked = client_of(moderator).post(page("pendingupdate_drop", course.pk), {"up_to": up_to})
+    assert asked.status_code == 200
+    assert course.changes.collected().exists()
+
+
 @pytest.fixture
 def daily(course):
     person = UserFactory.create(email="daily@school.example", course_mails=CourseMails.DAILY)
