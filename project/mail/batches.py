@@ -13,6 +13,7 @@ from django.db.models import F, Min, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from project.common.db.compiled import binding_cursor
 from project.common.logging import without_addresses
 from project.mail.models import MAX_UNANSWERED, Delivery, DeliveryStatus, Mailing, RefusedAddress
 from project.mail.refusals import note_refusal
@@ -132,9 +133,10 @@ class Batch:
 
     def mark_sent(self, delivery_id: int) -> None:
         """One statement per mail, and the only one, unless the address was refused before: written by
-        hand, because building it costs as much as running it. Raises ClaimLost."""
+        hand, because building it costs as much as running it, and prepared, because planning it costs
+        a third of that. Raises ClaimLost."""
         has_uuid = connection.features.has_native_uuid_field
-        with connection.cursor() as cursor:
+        with binding_cursor() as cursor:
             cursor.execute(
                 "UPDATE mail_delivery SET status = %s, finished_at = %s, claim = NULL, error = '',"
                 " letter_id = %s, sent_to = %s WHERE id = %s AND claim = %s",
