@@ -84,6 +84,20 @@ def test_lessons_are_sorted_by_dragging(page, enter, moderator):
     assert order == ["Salt", "Flour", "Water"]
 
 
+def test_what_is_said_before_saving_moves_nothing(page, enter, moderator):
+    course = CourseFactory.create()
+    enter(moderator)
+    held = []
+    page.route("**/forecast/", lambda route: held.append(route))
+    page.goto(f"/admin/lms/course/{course.pk}/change/")
+    said = page.get_by_role("region", name="Who will be notified")
+    expect(said).to_contain_text("Unless it is a minor edit")
+    before = said.bounding_box()
+    held[0].continue_()
+    expect(said).to_contain_text("Nobody will be notified")
+    assert said.bounding_box() == before
+
+
 # --- Administrators -------------------------------------------------------------------------
 
 

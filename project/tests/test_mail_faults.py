@@ -219,7 +219,7 @@ def connected_to(port: int) -> list[int]:
     return found
 
 
-# First, so that the others run beside it where there are two processes.
+# First, so that the others run beside it where there are two processes (.ci/run).
 def test_a_server_that_answers_after_two_minutes_gets_each_mail_once(stage: Stage) -> None:
     """Nobody else waits for it, and meanwhile the clock starts the sender as each minute."""
     slow, *others = sorted(stage.expected)

@@ -28,6 +28,8 @@ async function ask() {
   // A reader of the screen says aloud what is replaced.
   if (number === asked && told !== box.dataset.told) {
     box.dataset.told = told;
+    // A page that becomes shorter moves what somebody is about to press or to drag.
+    box.style.minHeight = `${box.offsetHeight}px`;
     box.innerHTML = told;
   }
 }
