@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from itertools import chain
 
 from django.db.models import Exists, OuterRef
 from django.template.loader import render_to_string
@@ -11,8 +12,15 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from lms.mails import LINES, Line, lines_of, unsubscribe_token, unsubscribe_url
-from lms.models import Course, CourseChange, Digest, DigestPart, Lesson, Subscription
+from lms.mails import (
+    Line,
+    cut,
+    lessons_by_course,
+    lines_of,
+    unsubscribe_token,
+    unsubscribe_url,
+)
+from lms.models import Course, CourseChange, Digest, DigestPart, Subscription
 from lms.models.digests import AT_ONCE_MAIL, DAILY_MAIL
 from lms.models.subscriptions import CHOICE
 from people.models import CourseMails, User
@@ -72,11 +80,7 @@ class LettersOfDigest:
             self.changes.setdefault(change.course_id, []).append(change)
         published = Course.objects.filter(pk__in=self.changes, is_published=True)
         self.courses = published.only("pk", "title", "price").in_bulk()
-        found = {change.lesson_id or 0 for some in self.changes.values() for change in some}
-        self.lessons: dict[int, dict[int, Lesson]] = {}
-        lessons = Lesson.objects.filter(course__in=self.courses, pk__in=found)
-        for lesson in lessons.only("pk", "title", "price", "course"):
-            self.lessons.setdefault(lesson.course_id, {})[lesson.pk] = lesson
+        self.lessons = lessons_by_course(self.courses.values(), chain(*self.changes.values()))
         followed = Subscription.objects.filter(user__in=people, course__in=self.courses)
         self.choices = {
             (person, course): choice
@@ -128,7 +132,7 @@ class LettersOfDigest:
             if change.changed_by_id != person.pk
             and (person.pk, change.update_id) not in self.told_at_once
         ]
-        lines = lines_of(course, changes, self.lessons.get(course.pk, {}))
+        lines = lines_of(course, changes, self.lessons[course.pk])
         return (
             _rendered(person.language, course.title, course_page(course.pk), tuple(lines))
             if lines
@@ -141,7 +145,7 @@ class LettersOfDigest:
             "courses": COURSES_MARK,
             "unsubscribe_url": UNSUBSCRIBE_MARK,
         }
-        return render("course_digest", language, context)
+        return render(DAILY_MAIL, language, context)
 
 
 @lru_cache(maxsize=SECTIONS)
@@ -150,8 +154,7 @@ def _rendered(language: str, title: str, link: str, lines: tuple[Line, ...]) -> 
     context = {
         "title": title,
         "link": link,
-        "lines": lines[:LINES],
-        "more": max(len(lines) - LINES, 0),
+        **cut(lines),
     }
     with translation.override(language):
         text = render_to_string("mail/course_digest_course.txt", context)

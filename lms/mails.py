@@ -1,6 +1,7 @@
 """The mail to the subscribers of a course, with the link in it that ends a subscription, and those
 that say that staff gave access or took it."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from lms.models import Access, ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
+from lms.models.digests import AT_ONCE_MAIL
 from lms.models.subscriptions import CHOICE
 from lms.models.updates import PRICES
 from people.models import CourseMails, User
@@ -65,7 +67,7 @@ class Line:
 class CourseUpdateMail(MailKind):
     """What changed in a course, to each subscriber in their language, without their own changes."""
 
-    name = "course_update"
+    name = AT_ONCE_MAIL
     label = _("course update")
     is_shared = True
 
@@ -134,11 +136,10 @@ class LettersOfUpdate:
             "author": owner.first_name if owner.pk in told else "",
             "title": Truncator(self.course.title).chars(80),
             "link": course_page(self.course.pk),
-            "lines": lines[:LINES],
-            "more": max(len(lines) - LINES, 0),
+            **cut(lines),
             "unsubscribe_url": UNSUBSCRIBE_MARK,
         }
-        return render("course_update", language, context)
+        return render(AT_ONCE_MAIL, language, context)
 
 
 class AccessMail(MailKind):
@@ -247,10 +248,31 @@ def _line(course: Course, subject: Course | Lesson | None, change: CourseChange)
     return Line(kind, title, link, old, price)
 
 
-def lessons_of(course: Course, changes: Iterable[CourseChange]) -> dict[int, Lesson]:
+def are_mailed(lines: Iterable[Line]) -> bool:
+    """Whether a mail is sent for these lines."""
+    return any(not line.is_price for line in lines)
+
+
+def cut(lines: Sequence[Line]) -> dict[str, object]:
+    """What a template shows of the lines, and how many more there are."""
+    return {"lines": lines[:LINES], "more": max(len(lines) - LINES, 0)}
+
+
+def lessons_of(course: Course, changes: Iterable[CourseChange]) -> Mapping[int, Lesson]:
     """The lessons of changes that are still in the course."""
+    return lessons_by_course([course], changes)[course.pk]
+
+
+def lessons_by_course(
+    courses: Iterable[Course], changes: Iterable[CourseChange]
+) -> Mapping[int, Mapping[int, Lesson]]:
+    """The lessons of changes that are still in these courses."""
     keys = {change.lesson_id for change in changes if change.lesson_id}
-    return course.lessons.only("pk", "title", "price", "course").in_bulk(keys)
+    lessons = Lesson.objects.filter(course__in=courses, pk__in=keys)
+    found: dict[int, dict[int, Lesson]] = defaultdict(dict)
+    for lesson in lessons.only("pk", "title", "price", "course"):
+        found[lesson.course_id][lesson.pk] = lesson
+    return found
 
 
 def lines_about(course: Course, changes: Sequence[CourseChange]) -> list[Line]:

@@ -116,8 +116,8 @@ class EmailChangeNoticeMail(UnprovenMail):
     name = "email_change_notice"
 
     def context(self, person: User) -> dict[str, object]:
-        is_done, email = not person.new_email, current_school().email
-        return {"is_done": is_done, "link": f"mailto:{email}" if is_done and email else ""}
+        is_done = not person.new_email
+        return {"is_done": is_done, "link": current_school().mail_link if is_done else ""}
 
 
 class PasswordResetMail(UnprovenMail):
@@ -245,8 +245,7 @@ class AccountBlockedMail(BlockNoticeMail):
 
     def link(self) -> str:
         """Who can't log in can write."""
-        email = current_school().email
-        return f"mailto:{email}" if email else ""
+        return current_school().mail_link
 
 
 class AccountUnblockedMail(BlockNoticeMail):
@@ -274,14 +273,14 @@ class StaffMessageMail(MailKind):
 
 def letter_of(message: StaffMessage, person: User) -> Letter:
     """How a message looks; it need not be sent yet."""
-    email = current_school().email
+    school = current_school()
     context = {
         "person": person,
         "message": message,
         "author": message.sender.first_name if message.sender else "",
-        "link": f"mailto:{email}" if email else "",
+        "link": school.mail_link,
     }
-    return replace(render(MESSAGE, person.language, context), reply_to=email)
+    return replace(render(MESSAGE, person.language, context), reply_to=school.email)
 
 
 def own_kinds() -> list[str]:

@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from django.conf import settings
 from django.db.models import Case, Count, F, Value, When
 from django.utils import timezone
 
-from lms.mails import Line, lessons_of, lines_of
+from lms.mails import Line, are_mailed, lessons_by_course, lessons_of, lines_of
 from lms.models import Course, CourseChange, CourseUpdate, Lesson, Subscription
 from lms.models.subscriptions import CHOICE
 from lms.models.updates import PRICES
@@ -36,7 +37,7 @@ class Forecast:
     @property
     def is_sent(self) -> bool:
         """False: a draft sends nothing, and what was undone neither; prices wait for another change."""
-        return self.course.is_published and any(not line.is_price for line in self.lines)
+        return self.course.is_published and are_mailed(self.lines)
 
 
 def of_update(update: CourseUpdate) -> Forecast:
@@ -68,10 +69,7 @@ def of_collected(courses: Iterable[Course]) -> list[Forecast]:
     collected = CourseChange.objects.collected().filter(course__in=courses)
     for change in collected.select_related("changed_by"):
         waiting[change.course_id].append(change)
-    keys = {one.lesson_id for changes in waiting.values() for one in changes if one.lesson_id}
-    lessons: dict[int, dict[int, Lesson]] = defaultdict(dict)
-    for lesson in Lesson.objects.filter(course__in=courses, pk__in=keys):
-        lessons[lesson.course_id][lesson.pk] = lesson
+    lessons = lessons_by_course(courses, chain(*waiting.values()))
     period = settings.COURSE_UPDATE_QUIET_PERIOD
     return _forecasts(
         [

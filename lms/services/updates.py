@@ -25,15 +25,15 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lms.mails import Line, lines_about
+from lms.mails import Line, are_mailed, lines_about
 from lms.models import ChangeKind, Course, CourseChange, CourseUpdate, Lesson
+from lms.models.digests import AT_ONCE_MAIL
 from lms.models.updates import PRICES, courses_to_tell
 from people.models import User
 from project.common.errors import Conflict
 from project.common.versions import now_after
 from project.mail.services import send_to_audience
 
-MAIL = "course_update"
 # What is told, and what was there before.
 type Told = Mapping[ChangeKind, object]
 # Courses whose collected changes one task sends off.
@@ -146,7 +146,7 @@ def tell_collected() -> int:
             if course is None:
                 continue
             lines = lines_about(course, list(course.changes.collected()))
-            if any(not line.is_price for line in lines):
+            if are_mailed(lines):
                 _tell(course, at)
                 told += 1
             else:
@@ -212,5 +212,5 @@ def _tell(course: Course, at: datetime) -> CourseUpdate:
     """Put all that was collected into one mail; nothing at all if nobody subscribed."""
     update = CourseUpdate.objects.create(course=course, created_at=at)
     course.changes.collected().update(update=update)
-    send_to_audience(MAIL, update.pk, title=course.title)
+    send_to_audience(AT_ONCE_MAIL, update.pk, title=course.title)
     return update

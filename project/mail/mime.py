@@ -121,6 +121,11 @@ def sender_address() -> str:
     return _address_in(settings.DEFAULT_FROM_EMAIL)
 
 
+def sender_domain() -> str:
+    """In which numbers of messages are given."""
+    return sender_address().rpartition("@")[2] or "localhost"
+
+
 @lru_cache(maxsize=1)
 def _address_in(sender: str) -> str:
     return for_sending(parseaddr(sender)[1])

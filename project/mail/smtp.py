@@ -12,7 +12,7 @@ from django.core.mail import mailers
 from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 
 from project.mail.headers import addressed
-from project.mail.mime import Message, build, compose, sender_address
+from project.mail.mime import Message, build, compose, sender_address, sender_domain
 
 Callback = Callable[[], object] | None
 
@@ -72,7 +72,7 @@ class Transport:
         self.backend: Any = mailers.default
         self.speaks_smtp = isinstance(self.backend, SMTPBackend)
         self.sender = sender_address()
-        self.domain = self.sender.rpartition("@")[2] or "localhost"
+        self.domain = sender_domain()
         self.is_open = False
         self.losses = 0
 

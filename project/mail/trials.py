@@ -16,7 +16,7 @@ from project.common.logging import without_addresses
 from project.mail.headers import addressed
 from project.mail.kinds import render
 from project.mail.limits import count_mail
-from project.mail.mime import Message, build, prepare, sender_address
+from project.mail.mime import Message, build, prepare, sender_address, sender_domain
 
 if TYPE_CHECKING:
     from people.models import User
@@ -36,8 +36,7 @@ def send_trial(by: "User", address: str) -> str:
     """Send a mail over the configured server and return its answer. Raises NotTaken, EnoughForToday."""
     count_mail(address, "trial", is_trusted=True)
     letter = render("trial", by.language, {"person": by})
-    domain = sender_address().rpartition("@")[2] or "localhost"
-    message = prepare(letter, address, f"<{uuid.uuid4()}@{domain}>")
+    message = prepare(letter, address, f"<{uuid.uuid4()}@{sender_domain()}>")
     backend: Any = mailers.default
     if not isinstance(backend, SMTPBackend):
         backend.send_messages([build(message)])

@@ -49,6 +49,11 @@ class CurrentSchool:
         return address_of(str(self.logo)) if self.logo else ""
 
     @property
+    def mail_link(self) -> str:
+        """Where people can write to; "" without an address."""
+        return f"mailto:{self.email}" if self.email else ""
+
+    @property
     def text_colour(self) -> str:
         """White or black, whichever can be read on the school's colour: one of them always has a
         contrast of 4.5 (WCAG 2, 1.4.3)."""
