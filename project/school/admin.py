@@ -6,8 +6,7 @@ from zoneinfo import available_timezones
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,6 +16,7 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
 )
 
+from project.common.admin.base import OnlyRowAdmin
 from project.common.admin.fields import PictureField, TextField
 from project.common.admin.proof import PROOF, ProvingAdmin, ProvingForm
 from project.common.admin.versions import VersionedAdmin, VersionedForm
@@ -106,9 +106,7 @@ class SchoolForm(ProvingForm, VersionedForm):
 
 
 @admin.register(School)
-class SchoolAdmin(ProvingAdmin[School], VersionedAdmin[School]):
-    """There is one, so there is no list of them."""
-
+class SchoolAdmin(OnlyRowAdmin[School], ProvingAdmin[School], VersionedAdmin[School]):
     form = SchoolForm
     proved_fields = frozenset({"transfer_instructions", "bank_details"})
     needed_only = gettext_lazy("Needed only to change where transfers go.")
@@ -145,14 +143,6 @@ class SchoolAdmin(ProvingAdmin[School], VersionedAdmin[School]):
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_change_permission(request)
-
-    @override
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        return HttpResponseRedirect(self.url("change", 1))
 
     @override
     def get_object(

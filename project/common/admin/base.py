@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import wraps
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, override
 
 import unfold.admin
 import unfold.decorators
@@ -17,7 +17,7 @@ import unfold.views
 from django.contrib import messages
 from django.contrib.admin import ActionLocation, ShowFacets, site
 from django.contrib.admin import ModelAdmin as BaseModelAdmin
-from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -316,6 +316,18 @@ class AdministratorsAdmin[M: Model](ReadOnlyAdmin[M]):
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
+
+
+class OnlyRowAdmin[M: Model](StaffAdmin[M]):
+    """A table with one row: its page stands in the place of a list."""
+
+    @override
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return HttpResponseRedirect(self.url("change", 1))
 
 
 class ReadOnlyInline[C: Model, P: Model](ReadOnly, TabularInline[C, P]):

@@ -1,17 +1,16 @@
 """The page of the mail server: whether it answers, and *Send a test email*."""
 
-from typing import Any, override
+from typing import override
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminEmailInputWidget
 
 from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
-from project.common.admin.base import AdministratorsAdmin, Label, display
+from project.common.admin.base import AdministratorsAdmin, Label, OnlyRowAdmin, display
 from project.common.mailboxes import canonical
 from project.mail.models import MailServer
 from project.mail.sending import mail_server
@@ -42,19 +41,18 @@ SEND_TEST = StaffAction[MailServer](
 
 
 @admin.register(MailServer)
-class MailServerAdmin(AdministratorsAdmin[MailServer], ActionsAdmin[MailServer]):
-    """There is one, so there is no list of them."""
-
+class MailServerAdmin(
+    OnlyRowAdmin[MailServer], AdministratorsAdmin[MailServer], ActionsAdmin[MailServer]
+):
     fields = ("state", "failing_since", "retry_at", "failures", "error")
     staff_actions = (SEND_TEST,)
 
     @override
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        return HttpResponseRedirect(self.url("change", mail_server().pk))
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> MailServer | None:
+        mail_server()
+        return super().get_object(request, object_id, from_field)
 
     @display(description=gettext_lazy("state"), label={"answers": "success", "fails": "danger"})
     def state(self, server: MailServer) -> Label:
