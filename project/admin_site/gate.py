@@ -104,10 +104,7 @@ class AdminGate:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith(reverse("admin:index")):
-            return self.get_response(request)
-        # Times are shown, and read, in the school's zone.
-        with timezone.override(current_school().zone):
+        with timezone.override(None):  # what is activated below ends with the request
             response = self.get_response(request)
         proof = getattr(request, "proof", None)
         # Who changes their own password goes on working; all other sessions end.
@@ -119,7 +116,11 @@ class AdminGate:
         self, request: HttpRequest, view: object, args: object, kwargs: object
     ) -> HttpResponse | None:
         match, user = request.resolver_match, current_user(request)
-        if match is None or match.app_name != "admin" or not user.is_authenticated:
+        if match is None or match.app_name != "admin":
+            return None
+        # Times are shown, and read, in the school's zone.
+        timezone.activate(current_school().zone)
+        if request.user.is_anonymous:
             return None
         user.note_presence()
         session = _session_of(request, user)
@@ -132,9 +133,8 @@ class AdminGate:
         if not proof.is_let_in:
             return _lead_to("second_factor", request)
         is_set_up = match.url_name == "second_factor_set_up"
-        if not (is_set_up or proof.has_device) and second_factor.is_required(user):
-            return _lead_to("second_factor_set_up", request)
-        return None
+        has_to = not (is_set_up or proof.has_device) and second_factor.is_required(user)
+        return _lead_to("second_factor_set_up", request) if has_to else None
 
 
 def _session_of(request: HttpRequest, user: User) -> AdminSession | None:
