@@ -83,7 +83,8 @@ def test_they_have_the_school_s_face_on_a_phone_too(
         assert "Oak" in page.title()
         assert page.locator("img").first.is_visible()
     page.goto(unsubscribe)
-    page.get_by_role("button").first.click()
+    with page.expect_navigation():
+        page.get_by_role("button").first.click()
     pictures(page, f"page-unsubscribed-{language}-{scheme}")
     assert page.evaluate(FAULTS) == []
     context.close()
