@@ -11,8 +11,14 @@ from project.common.links import LONGEST_QUOTE
 from project.common.money import fits_currency, highest_charge, lowest_charge, shown
 
 
-def validate_materials(text: str) -> None:
-    """Refuse free text with a link to anything but YouTube (code `foreign_link`)."""
+def validate_title(text: str) -> None:
+    """Refuse plain text with a link to anything but YouTube (code `foreign_link`)."""
+    if (link := links.foreign_link(text)) is not None:
+        raise foreign_link(link)
+
+
+def validate_description(text: str) -> None:
+    """Refuse Markdown with a link to anything but YouTube (code `foreign_link`)."""
     if (link := links.foreign_link(text)) is not None:
         raise foreign_link(link)
 

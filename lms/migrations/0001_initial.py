@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                     "title",
                     models.CharField(
                         max_length=200,
-                        validators=[lms.validators.validate_materials],
+                        validators=[lms.validators.validate_title],
                         verbose_name="title",
                     ),
                 ),
@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         max_length=20000,
-                        validators=[lms.validators.validate_materials],
+                        validators=[lms.validators.validate_description],
                         verbose_name="description",
                     ),
                 ),
@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
                     "title",
                     models.CharField(
                         max_length=200,
-                        validators=[lms.validators.validate_materials],
+                        validators=[lms.validators.validate_title],
                         verbose_name="title",
                     ),
                 ),
@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         max_length=20000,
-                        validators=[lms.validators.validate_materials],
+                        validators=[lms.validators.validate_description],
                         verbose_name="description",
                     ),
                 ),

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                     "title",
                     models.CharField(
                         max_length=200,
-                        validators=[lms.validators.validate_materials],
+                        validators=[lms.validators.validate_title],
                         verbose_name="title",
                     ),
                 ),
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         max_length=20000,
-                        validators=[lms.validators.validate_materials],
+                        validators=[lms.validators.validate_description],
                         verbose_name="description",
                     ),
                 ),
@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
                     "title",
                     models.CharField(
                         max_length=200,
-                        validators=[lms.validators.validate_materials],
+                        validators=[lms.validators.validate_title],
                         verbose_name="title",
                     ),
                 ),
@@ -117,7 +117,7 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         max_length=20000,
-                        validators=[lms.validators.validate_materials],
+                        validators=[lms.validators.validate_description],
                         verbose_name="description",
                     ),
                 ),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from lms.markdown import SUMMARY_MAX_LENGTH, render
-from lms.validators import validate_materials
+from lms.validators import validate_description, validate_title
 from people.models import User
 from people.throttles import limit_text
 from project.common.db.derived import DerivedField, DerivedModel
@@ -107,12 +107,12 @@ class HTMLField(RenderedField, models.TextField):  # type: ignore[type-arg]
 class Material(DerivedModel):
     """A course or a lesson."""
 
-    title = models.CharField(_("title"), max_length=200, validators=[validate_materials])
+    title = models.CharField(_("title"), max_length=200, validators=[validate_title])
     description = models.TextField(
         _("description"),
         blank=True,
         max_length=DESCRIPTION_MAX_LENGTH,
-        validators=[validate_materials],
+        validators=[validate_description],
     )
     summary = SummaryField(of=["description"], max_length=SUMMARY_MAX_LENGTH)
     description_html = HTMLField(of=["description"])

@@ -9,7 +9,12 @@ from django.utils.functional import Promise
 
 from lms import links
 from lms.tests.link_cases import ACCEPTED, REFUSED
-from lms.validators import normalize_video_url, validate_materials, validate_video_url
+from lms.validators import (
+    normalize_video_url,
+    validate_description,
+    validate_title,
+    validate_video_url,
+)
 from project.common.links import readings
 
 
@@ -22,9 +27,10 @@ def table(groups: dict[str, list[str]]) -> Iterable[object]:
 
 
 @pytest.mark.parametrize("text", table(REFUSED))
-def test_a_foreign_link_is_refused_and_quoted(text):
+@pytest.mark.parametrize("validate", [validate_title, validate_description])
+def test_a_foreign_link_is_refused_and_quoted(validate, text):
     with pytest.raises(ValidationError) as refused:
-        validate_materials(text)
+        validate(text)
     link = (refused.value.params or {})["link"]
     assert refused.value.code == "foreign_link"
     assert len(link) > 3
@@ -36,16 +42,17 @@ def test_a_foreign_link_is_refused_and_quoted(text):
 def test_a_foreign_link_is_found_in_the_middle_of_a_lesson(text):
     lesson = "Урок 1. Откройте main.py (https://youtu.be/x).\n\n{}\n\nКонец, и т.д."
     with pytest.raises(ValidationError):
-        validate_materials(lesson.format(text))
+        validate_description(lesson.format(text))
 
 
 @pytest.mark.parametrize("text", table(ACCEPTED))
-def test_text_is_not_taken_for_a_link(text):
-    validate_materials(text)
+@pytest.mark.parametrize("validate", [validate_title, validate_description])
+def test_text_is_not_taken_for_a_link(validate, text):
+    validate(text)
 
 
 def test_a_whole_lesson_of_accepted_text_is_accepted():
-    validate_materials("\n\n".join(text for texts in ACCEPTED.values() for text in texts))
+    validate_description("\n\n".join(text for texts in ACCEPTED.values() for text in texts))
 
 
 @pytest.mark.parametrize(
@@ -78,19 +85,19 @@ def test_a_whole_lesson_of_accepted_text_is_accepted():
 )
 def test_the_link_is_quoted_as_the_author_would_recognise_it(text, link):
     with pytest.raises(ValidationError) as refused:
-        validate_materials(text)
+        validate_description(text)
     assert refused.value.params == {"link": link}
 
 
 def test_the_message_is_translated_when_it_is_shown():
     with pytest.raises(ValidationError) as refused:
-        validate_materials("evil.com")
+        validate_description("evil.com")
     assert isinstance(refused.value.message, Promise)
 
 
 def test_a_long_link_is_cut_for_quoting():
     with pytest.raises(ValidationError) as refused:
-        validate_materials("https://evil.example/" + "x" * 10_000)
+        validate_description("https://evil.example/" + "x" * 10_000)
     assert refused.value.params == {"link": "https://evil.example/".ljust(200, "x")}
     assert links.foreign_link("evil.com/".ljust(300, "x")) == "evil.com/".ljust(200, "x")
 
@@ -105,15 +112,15 @@ def test_a_long_link_is_cut_for_quoting():
     ids=["address", "host"],
 )
 def test_an_address_too_long_to_be_one_is_refused(longest, longer):
-    validate_materials(longest)
+    validate_description(longest)
     validate_video_url(longest)
-    for validate in (validate_materials, validate_video_url):
+    for validate in (validate_description, validate_video_url):
         with pytest.raises(ValidationError):
             validate(longer)
 
 
 def test_a_long_address_of_our_own_site_is_no_link():
-    validate_materials(f'<img src="{"a" * 3000}">')
+    validate_description(f'<img src="{"a" * 3000}">')
 
 
 @pytest.mark.parametrize(
