@@ -27,6 +27,7 @@ from people.models import User
 from people.models.querysets import NAME_SEARCHES, PUBLIC_SEARCHES
 from project.common.admin.base import FieldNames, Label, TabularInline, column, display
 from project.common.admin.filters import DaysFilter, choices_response, choose_from, found_by_term
+from project.common.frontend import course_page
 
 
 class LessonInline(TabularInline[Lesson, Course]):
@@ -79,6 +80,10 @@ class CourseAdmin(MaterialsAdmin[Course]):
     autocomplete_fields = ("owner",)
     inlines = (LessonInline,)
     actions = ("publish", "unpublish")
+
+    @staticmethod
+    def front_page(course: Course) -> str:
+        return course_page(course.pk)
 
     can_update = staticmethod(permissions.can_update_course)
     can_delete = staticmethod(permissions.can_delete_course)

@@ -1,8 +1,9 @@
 """Forms of materials: they check and hand over; the services save."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldBooleanSwitchWidget
@@ -25,6 +26,21 @@ else:
 
 
 class PricedForm(_ModelForm):
+    class Meta:
+        help_texts: ClassVar = {
+            "video_url": _("A video or playlist on YouTube; no other site is possible."),
+            "preview": _(
+                "Stands at the title, in lists too. JPEG, PNG or WebP; a photograph of a phone is made "
+                "smaller by itself."
+            ),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if price := self.fields.get("price"):
+            currency = _("Currency: %(currency)s.") % {"currency": settings.CURRENCY}
+            price.help_text = f"{currency} {price.help_text}"
+
     def _get_validation_exclusions(self) -> set[str]:
         """A price from the time before a limit may stay as it is."""
         unchanged = {"price"} - set(self.changed_data) if self.instance.pk else set()
@@ -35,7 +51,7 @@ class PricedForm(_ModelForm):
 
 
 class MaterialsForm(PricedForm, VersionedForm):
-    class Meta:
+    class Meta(PricedForm.Meta):
         field_classes = {"preview": PictureField, "description": TextField}
 
     minor_edit = forms.BooleanField(

@@ -22,6 +22,7 @@ from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import FieldNames, column, display
 from project.common.admin.filters import DaysFilter
+from project.common.frontend import lesson_page
 
 
 @admin.register(Lesson)
@@ -47,6 +48,10 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     sortable_by = ("title", "price_shown", "updated_at")
     ordering = ("-updated_at", "-id")
     autocomplete_fields = ("course",)
+
+    @staticmethod
+    def front_page(lesson: Lesson) -> str:
+        return lesson_page(lesson.course_id, lesson.pk)
 
     can_update = staticmethod(permissions.can_update_lesson)
     can_delete = staticmethod(permissions.can_delete_lesson)

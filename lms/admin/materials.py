@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast, override
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
@@ -63,6 +64,8 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
     SALE = ("price", "is_published", "is_preview")
     PICTURE = "preview"
 
+    # Where the front end shows it.
+    front_page: Callable[[M], str]
     # Of lms.permissions and lms.history, for this model.
     can_update: Callable[[User, M], bool]
     can_delete: Callable[[User, M], bool]
@@ -70,6 +73,9 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
 
     def version_of(self, row: M) -> str:
         return row.version
+
+    def view_on_site(self, subject: M) -> str | None:
+        return self.front_page(subject) if settings.FRONTEND_URL_IS_SET else None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         rows = cast("MaterialQuerySet[M]", super().get_queryset(request))
@@ -94,7 +100,7 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
     def found(self, rows: QuerySet[M], text: str) -> QuerySet[M]:
         return find(rows, contains(text, "searched"))
 
-    @display(description=gettext_lazy("preview"))
+    @display(description=gettext_lazy("picture"))
     def picture(self, subject: M) -> SafeString | str:
         name = subject.preview.name
         if not name:

@@ -159,13 +159,14 @@ class Course(Material):
         related_name="courses",
         verbose_name=_("author"),
     )
-    preview = models.ImageField(_("preview"), upload_to=random_name("courses"), blank=True)
+    preview = models.ImageField(_("preview picture"), upload_to=random_name("courses"), blank=True)
     price = models.DecimalField(
         _("price"),
         max_digits=MAX_DIGITS,
         decimal_places=DECIMAL_PLACES,
         default=0,
         validators=[MinValueValidator(0), validate_price],
+        help_text=_("With 0 the course is free."),
     )
     is_published = models.BooleanField(_("published"), default=False)
     searched = SearchedField(of=(*SEARCHED_FIELDS, "author_name"))
@@ -280,7 +281,7 @@ class Lesson(Material):
         related_name="lessons",
         verbose_name=_("course"),
     )
-    preview = models.ImageField(_("preview"), upload_to=random_name("lessons"), blank=True)
+    preview = models.ImageField(_("preview picture"), upload_to=random_name("lessons"), blank=True)
     video_url = models.URLField(
         _("video"), max_length=500, blank=True, validators=[validate_video_url]
     )
@@ -295,9 +296,9 @@ class Lesson(Material):
     )
     position = models.PositiveIntegerField(_("position"), default=0)
     is_preview = models.BooleanField(
-        _("preview lesson"),
+        _("open to everybody"),
         default=False,
-        help_text=_("Open to everyone who can see the course."),
+        help_text=_("Whoever sees the course may take this lesson without having bought anything."),
     )
 
     objects = LessonQuerySet.as_manager()

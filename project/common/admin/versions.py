@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from project.common.admin.base import StaffAdmin, tells_errors
-from project.common.errors import ChangedMeanwhile
+from project.common.errors import ChangedMeanwhile, DomainError
 from project.common.versions import Expected, version_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class VersionedForm(_ModelForm):
     """Part of each form of a VersionedAdmin."""
 
     version_of: Callable[[Any], str]
+    # What a rule said of the save; the page comes again with it.
+    refusal: DomainError | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,6 +49,8 @@ class VersionedForm(_ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.refusal:
+            self.add_error(None, ValidationError(str(self.refusal), code=self.refusal.code))
         if self.seen and self.seen != self.version:
             self.add_error(
                 None,
@@ -96,9 +100,11 @@ def _written(field: forms.Field, value: Any) -> str:
     return "—" if value in (None, "") else str(value)
 
 
-def _again_if_changed[V: Callable[..., HttpResponse]](view: V) -> V:
-    """Two who save at once have both seen the version that was there: the second is told by the
-    service that it has changed or is gone, and then by the page, which keeps what was entered."""
+def _again_if_refused[V: Callable[..., HttpResponse]](view: V) -> V:
+    """What a rule refuses only while it is saved is said by the page, which keeps what was entered.
+
+    Two who save at once have both seen the version that was there: the second is told by the service
+    that it has changed or is gone, and then by the page, as who comes a moment later."""
 
     @wraps(view)
     def answer(
@@ -106,7 +112,9 @@ def _again_if_changed[V: Callable[..., HttpResponse]](view: V) -> V:
     ) -> HttpResponse:
         try:
             return view(admin, request, *args, **kwargs)
-        except (ChangedMeanwhile, ObjectDoesNotExist):
+        except (DomainError, ObjectDoesNotExist) as error:
+            if isinstance(error, DomainError) and not isinstance(error, ChangedMeanwhile):
+                request.refusal = error  # type: ignore[attr-defined]
             for name in request.FILES:
                 for upload in request.FILES.getlist(name):
                     upload.seek(0)
@@ -121,7 +129,7 @@ class VersionedAdmin[M: Model](StaffAdmin[M]):
 
     change_form_before_template = "admin/version.html"
 
-    changeform_view = tells_errors(_again_if_changed(StaffAdmin.undecorated_changeform_view))
+    changeform_view = tells_errors(_again_if_refused(StaffAdmin.undecorated_changeform_view))
 
     def version_of(self, row: M) -> str:
         columns = [getattr(row, field.attname) for field in row._meta.concrete_fields]
@@ -138,7 +146,9 @@ class VersionedAdmin[M: Model](StaffAdmin[M]):
     ) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
         bases = (form,) if issubclass(form, VersionedForm) else (VersionedForm, form)
-        return type(form.__name__, bases, {"version_of": staticmethod(self.version_of)})
+        refusal = getattr(request, "refusal", None)
+        own = {"version_of": staticmethod(self.version_of), "refusal": refusal}
+        return type(form.__name__, bases, own)
 
     @override
     def _get_obj_does_not_exist_redirect(

@@ -1,0 +1,68 @@
+"""The fields of a course and of a lesson on their pages of the admin."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from lms.services import authoring
+from lms.tests.factories import CourseFactory, LessonFactory
+from lms.tests.test_admin import errors_of, page
+from payments.tests.factories import PaymentFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+
+
+@pytest.mark.parametrize(
+    ("language", "hints"),
+    [
+        ("en", ["Preview picture", "Open to everybody", "Currency: RUB.", "on YouTube; no other site"]),
+        ("ru", ["Обложка", "Открыт для всех", "Валюта: RUB.", "на YouTube; другие сайты"]),
+    ],
+)  # fmt: skip
+def test_the_page_of_a_lesson_says_what_goes_where(client_of, moderator, language, hints):
+    lesson = LessonFactory.create()
+    headers = {"Accept-Language": language}
+    shown = client_of(moderator).get(page("lesson_change", lesson.pk), headers=headers)
+    text = shown.content.decode()
+    assert [hint for hint in hints if hint not in text] == []
+
+
+def test_the_front_end_shows_a_course_and_a_lesson_as_learners_see_them(
+    client_of, moderator, settings
+):
+    settings.FRONTEND_URL, settings.FRONTEND_URL_IS_SET = "https://front.example", True
+    lesson = LessonFactory.create()
+    client = client_of(moderator)
+    course = client.get(page("course_change", lesson.course_id)).content.decode()
+    assert f'href="https://front.example/courses/{lesson.course_id}"' in course
+    shown = client.get(page("lesson_change", lesson.pk)).content.decode()
+    assert f'href="https://front.example/learn/{lesson.course_id}/{lesson.pk}"' in shown
+    assert "See as a learner" in shown
+    settings.FRONTEND_URL_IS_SET = False
+    without = client.get(page("lesson_change", lesson.pk)).content.decode()
+    assert "See as a learner" not in without
+    assert page("lesson_history", lesson.pk) in without
+
+
+def test_a_rule_that_refuses_only_the_save_keeps_what_was_entered(client_of, administrator):
+    """Somebody pays for the lesson after the form was checked, before the lesson moves."""
+    lesson, other = LessonFactory.create(), CourseFactory.create()
+    form: Any = {"course": other.pk, "title": "Typed", "description": "At length", "price": "5"}
+    paid: list[str] = []
+
+    def pay_before_the_move(execute: Any, sql: str, *rest: Any) -> Any:
+        if "UNION" in sql and '"lms_course"' in sql and not paid:
+            paid.append(sql)
+            PaymentFactory.create(paid=True, course=None, lesson=lesson)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(pay_before_the_move):
+        refused = client_of(administrator).post(page("lesson_change", lesson.pk), form)
+    assert refused.status_code == 200
+    assert paid
+    assert errors_of(refused)["__all__"] == [str(authoring.LessonKept.message)]
+    entered = refused.context["adminform"].form
+    assert [entered[name].value() for name in form] == [str(other.pk), "Typed", "At length", "5"]
+    lesson.refresh_from_db()
+    assert lesson.title != "Typed"
