@@ -177,7 +177,10 @@ def course_of(call: Call, row: Row, lessons: list[dict[str, Any]]) -> dict[str, 
     course = shown(COURSE, row)
     course["is_published"], course["lessons"] = bool(row[5]), lessons
     course["lessons_count"] = len(lessons)
-    course["abilities"] = {"update": True, "delete": may_delete, "add_lesson": may_delete}
+    may_copy = call.is_superuser or not call.sees_all
+    course["abilities"] = {
+        "update": True, "delete": may_delete, "add_lesson": may_delete, "copy": may_copy,
+    }  # fmt: skip
     return owned(course)
 
 

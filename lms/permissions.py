@@ -18,6 +18,11 @@ def can_update_course(user: User, course: Course) -> bool:
     return course.owner_id == user.pk or sees_all_content(user)
 
 
+def can_copy_course(user: User, course: Course) -> bool:
+    """Whoever copies a course has all that is in it, and becomes the author of the copy."""
+    return can_create_course(user) and can_update_course(user, course)
+
+
 def can_delete_course(user: User, course: Course) -> bool:
     """Moderators delete nothing, not even what they own."""
     return user.is_superuser or (course.owner_id == user.pk and not user.is_moderator)
@@ -41,6 +46,7 @@ def course_abilities(user: User, course: Course) -> dict[str, bool]:
         "update": can_update_course(user, course),
         "delete": can_delete_course(user, course),
         "add_lesson": can_add_lesson(user, course),
+        "copy": can_copy_course(user, course),
     }
 
 

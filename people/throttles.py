@@ -18,7 +18,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Literal
@@ -84,14 +84,15 @@ def limit_status_question(request: HttpRequest, *, token: str) -> None:
 
 def limit_creation(user: User, what: Created, *, amount: int = 1) -> None:
     """Count what a person creates, unless they are staff. Raises Throttled."""
-    if not user.is_staff:
+    if amount and not user.is_staff:
         _count_person(what, user, rate=getattr(settings, f"THROTTLE_{what}"), amount=amount)
 
 
-def limit_text(user: User, *texts: str) -> None:
-    """Count texts that are kept for a person, in KiB, at least one. Raises Throttled."""
-    size = sum(len(text.encode()) for text in texts)
-    limit_creation(user, "TEXT", amount=math.ceil(size / KIB) or 1)
+def limit_texts(user: User, states: Iterable[Iterable[str]]) -> None:
+    """Count the texts of each state that is kept for a person, in KiB, at least one. Raises
+    Throttled."""
+    sizes = (sum(len(text.encode()) for text in texts) for texts in states)
+    limit_creation(user, "TEXT", amount=sum(math.ceil(size / KIB) or 1 for size in sizes))
 
 
 def limit_questions(user: User) -> None:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import RangeNumericFilter
 
 from lms import permissions
+from lms.admin.actions import COPY
 from lms.admin.edits import Edit, edits_of_course
 from lms.admin.forms import LessonFormSet, MaterialsForm, PricedForm
 from lms.admin.materials import MaterialsAdmin, can_delete_any, person_label
@@ -25,6 +26,7 @@ from lms.services import authoring, ordering
 from people.current_user import current_user
 from people.models import User
 from people.models.querysets import NAME_SEARCHES, PUBLIC_SEARCHES
+from project.common.admin.actions import ActionsAdmin
 from project.common.admin.base import FieldNames, Label, TabularInline, column, display
 from project.common.admin.filters import DaysFilter, choices_response, choose_from, found_by_term
 from project.common.frontend import course_page
@@ -56,7 +58,7 @@ class LessonInline(TabularInline[Lesson, Course]):
 
 
 @admin.register(Course)
-class CourseAdmin(MaterialsAdmin[Course]):
+class CourseAdmin(ActionsAdmin[Course], MaterialsAdmin[Course]):
     list_display = (
         "picture",
         "title",
@@ -80,6 +82,7 @@ class CourseAdmin(MaterialsAdmin[Course]):
     autocomplete_fields = ("owner",)
     inlines = (LessonInline,)
     actions = ("publish", "unpublish")
+    staff_actions = (COPY,)
 
     @staticmethod
     def front_page(course: Course) -> str:

@@ -22,7 +22,7 @@ from lms.schemas.authoring import (
 )
 from lms.schemas.learning import SubscriptionChanges, SubscriptionOut, SubscriptionState
 from lms.schemas.materials import CourseFilters
-from lms.services import authoring, ordering, restoring, subscriptions
+from lms.services import authoring, copying, ordering, restoring, subscriptions
 from lms.statistics import Learners
 from people.current_user import AuthenticatedRequest
 from people.throttles import limit_creation
@@ -103,6 +103,17 @@ def delete_course(
     course = get_course(request.user, course_id, to=permissions.can_delete_course)
     authoring.delete_course(course=course, by=request.user, expected=versions_in(if_match))
     return Status(204, None)
+
+
+@router.post("/{int:course_id}/copy", response={201: CourseDetailsOut}, summary="Copy a course")
+@raises(PermissionDenied, Throttled)
+@with_tag
+def copy_course(request: AuthenticatedRequest, course_id: int) -> Status[Row]:
+    """A draft of the caller's own with the same texts, videos, pictures, prices and lessons: without people,
+    payments and the changes of before. Nobody is mailed. Moderators can't: 403."""
+    course = get_course(request.user, course_id, to=permissions.can_copy_course)
+    copy = copying.copy_course(course=course, by=request.user)
+    return Status(201, queries.read_course(request.user, copy.pk))
 
 
 @router.put(

@@ -13,7 +13,7 @@ from simple_history.models import HistoricalRecords
 from lms.markdown import SUMMARY_MAX_LENGTH, render
 from lms.validators import validate_description, validate_title
 from people.models import User
-from people.throttles import limit_text
+from people.throttles import limit_texts
 from project.common.db.derived import DerivedField, DerivedModel
 from project.common.db.searched import SearchedField
 from project.common.versions import version_at
@@ -65,7 +65,7 @@ class State(models.Model):
     def save(self, **options: Any) -> None:
         """Raises Throttled."""
         if self.history_user and self.history_type != "-":
-            limit_text(self.history_user, *self.kept_texts())
+            limit_texts(self.history_user, [self.kept_texts()])
         super().save(**options)
 
     def kept_texts(self) -> tuple[str, ...]:

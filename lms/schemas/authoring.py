@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from ninja import Schema
 from pydantic import FailFast, Field, StringConstraints, field_validator
@@ -51,15 +51,16 @@ class LessonFilters(Schema):
     course_id: Identifier | None = Field(None, description="Only lessons of this course.")
 
 
-class CourseAbilities(OutputSchema):
+class CourseAbilities(TypedDict):
     """What the caller may do to the course: the answer of the policy that guards it."""
 
     update: bool
     delete: bool
     add_lesson: bool
+    copy: bool
 
 
-class LessonAbilities(OutputSchema):
+class LessonAbilities(TypedDict):
     """What the caller may do to the lesson: the answer of the policy that guards it."""
 
     update: bool

@@ -29,7 +29,8 @@ def test_author_creates_a_course_and_reads_it_back(api, author):
     assert (read["price"], read["currency"]) == ("1990.00", "RUB")
     assert read["owner"] == {"id": author.pk, "first_name": "Anna"}
     assert read["is_published"] is False
-    assert read["abilities"] == {"update": True, "delete": True, "add_lesson": True}
+    abilities = {"update": True, "delete": True, "add_lesson": True, "copy": True}
+    assert read["abilities"] == abilities
 
 
 def test_a_course_is_free_and_a_draft_by_default(api, author):

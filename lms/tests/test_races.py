@@ -9,7 +9,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils import timezone
 from PIL import Image
 
@@ -89,6 +89,57 @@ def test_what_is_deleted_meanwhile_is_not_there(
     if what is Course:
         assert not Subscription.objects.exists()
         assert not Access.objects.exists()
+
+
+def test_two_copies_at_once_are_two_courses(api, author, course, lesson):
+    copies = at_once(*[lambda: api(author).post(f"courses/{course.pk}/copy")] * 2)
+    assert statuses(copies) == {201: 2}
+    titles = [copy.json()["lessons"][0]["title"] for copy in copies]
+    assert titles == [lesson.title] * 2
+    assert Course.objects.count() == 3
+
+
+@pytest.mark.parametrize("what", [Course, Lesson])
+def test_what_is_deleted_while_it_is_copied_is_copied_whole_or_not(
+    api, author, course, lesson, picture, what
+):
+    path, before = f"lessons/{lesson.pk}", stored("lessons")
+    LessonFactory.create(course=course, position=1)
+    api(author).upload(f"{path}/preview", picture)
+    doomed = f"courses/{course.pk}" if what is Course else path
+    copied, deleted = at_once(
+        lambda: api(author).post(f"courses/{course.pk}/copy"),
+        lambda: api(author).delete(doomed),
+        before_writing=Lesson,
+    )
+    assert deleted.status_code == 204
+    assert copied.status_code in ({201, 404} if what is Course else {201})
+    copy = Course.objects.exclude(pk=course.pk).first()
+    shown = {lesson.preview.name for lesson in copy.lessons.all()} - {""} if copy else set()
+    assert stored("lessons") - before == shown
+
+
+def test_a_picture_that_comes_while_a_course_is_copied_is_copied_too(
+    api, author, course, lesson, picture, monkeypatch
+):
+    """The pictures of before are copied when another one comes for the lesson."""
+    path, before = f"lessons/{lesson.pk}/preview", stored("lessons")
+    api(author).upload(path, picture)
+    save = FileSystemStorage.save
+    uploads: list[object] = []
+
+    def save_meanwhile(*arguments: Any, **options: Any) -> str:
+        if not uploads:
+            uploads.append(path)
+            uploads.append(api(author).upload(path, picture).status_code)
+        return save(*arguments, **options)
+
+    monkeypatch.setattr(FileSystemStorage, "save", save_meanwhile)
+    copied = api(author).post(f"courses/{course.pk}/copy").json()
+    assert uploads == [path, 200]
+    copy = Lesson.objects.get(pk=copied["lessons"][0]["id"])
+    lesson.refresh_from_db()
+    assert stored("lessons") - before == {lesson.preview.name, copy.preview.name}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from lms.models import AccessSource, ChangeKind, Completion, Course, CourseChange, Lesson
-from lms.services import accesses, authoring, learning, subscriptions, updates
+from lms.services import accesses, authoring, copying, learning, subscriptions, updates
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from project.tests.transactions import assert_one_transaction, number_of_writes, watched
 
@@ -86,6 +86,21 @@ def test_a_service_that_fails_at_its_end_has_done_nothing(acts, name):
     assert last > 1
     with pytest.raises(DatabaseError, match="disk is full"), watched(failing=last):
         acts[name]()
+    assert database() == before
+
+
+def test_a_copy_that_fails_at_its_end_is_not_made(author, acts):
+    course = Lesson.objects.latest("pk").course
+    before = database()
+    with transaction.atomic():
+        with watched() as noted:
+            copying.copy_course(course=course, by=author)
+        transaction.set_rollback(True)
+    with (
+        pytest.raises(DatabaseError, match="disk is full"),
+        watched(failing=number_of_writes(noted)),
+    ):
+        copying.copy_course(course=course, by=author)
     assert database() == before
 
 

@@ -209,7 +209,8 @@ def test_who_may_create_change_and_delete(request, name, administrator, moderato
     assert permissions.can_create_course(user) is creates
     for course, (update, delete) in zip((of_author, own), rights, strict=True):
         lesson = Lesson(course=course)
-        of_course = {"update": update, "delete": delete, "add_lesson": delete}
+        copy = creates and update
+        of_course = {"update": update, "delete": delete, "add_lesson": delete, "copy": copy}
         assert permissions.course_abilities(user, course) == of_course
         assert permissions.can_update_course(user, course) is update
         assert permissions.can_delete_course(user, course) is delete

@@ -7,11 +7,11 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import BoundedSemaphore, Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urljoin
 
 from django.conf import settings
@@ -203,6 +203,51 @@ def stored_image(instance: models.Model, field_name: str, picture: Picture | Non
         for file in files_of(name):
             field.storage.delete(file)
         raise
+
+
+class CopiedPictures:
+    """Pictures of rows that are copied, as files of their own. Those that no row took by the end of the
+    block, and all of them if an exception leaves it, are removed again.
+
+    Open it around the transaction, not inside, as `stored_image`.
+    """
+
+    def __init__(self) -> None:
+        # By the name of the original; "" where its file is missing.
+        self._copies: dict[str, str] = {"": ""}
+        self._taken: set[str] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def add(self, file: FieldFile) -> None:
+        """Copy the file, unless that is done."""
+        name = file.name or ""
+        if name in self._copies:
+            return
+        self._copies[name] = copy = file.field.generate_filename(file.instance, name)
+        for old, new in zip(files_of(name), files_of(copy), strict=True):
+            try:
+                with default_storage.open(old) as source:
+                    default_storage.save(new, source)
+            except FileNotFoundError:
+                if old == name:
+                    self._copies[name] = ""
+                    return
+
+    def have(self, names: Iterable[str]) -> bool:
+        return self._copies.keys() >= {*names}
+
+    def take(self, name: str) -> str:
+        """The name of the copy, for a row that is written now."""
+        self._taken.add(name)
+        return self._copies[name]
+
+    def __exit__(self, error: type[BaseException] | None, *_of_error: object) -> None:
+        for name, copy in self._copies.items():
+            if error is not None or name not in self._taken:
+                for file in files_of(copy):
+                    default_storage.delete(file)
 
 
 def exchange_image(instance: models.Model, field_name: str, name: str, **others: object) -> None:

@@ -61,6 +61,7 @@ TABLE = {
     "lms_course_delete": ADMINISTRATOR,
     "lms_course_history": CONTENT,
     "lms_course_put_back": CONTENT,
+    "lms_course_copy": ADMINISTRATOR,
     "lms_course_forecast": (405, 403, 405),  # a form is sent there
     "lms_course_add_forecast": (403, 403, 405),
     "lms_lesson_changelist": CONTENT,
