@@ -16,7 +16,7 @@ from payments.services.purchase import offered_methods
 from people.models import User
 from project.common.api.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from project.common.api.schemas import BlankAsNull, OutputSchema, PictureField
-from project.common.images import KINDS
+from project.common.images import FORMATS
 from project.school.current import current_school
 from project.school.models import COLOUR as COLOUR_PATTERN
 
@@ -106,7 +106,7 @@ def get_meta(request: HttpRequest) -> MetaOut:
         pictures=PictureLimitsOut(
             max_bytes=settings.IMAGE_MAX_BYTES,
             max_pixels=settings.IMAGE_MAX_PIXELS,
-            formats=[f"image/{kind.lower()}" for kind in dict.fromkeys(KINDS.values())],
+            formats=[f"image/{kind.lower()}" for kind in FORMATS],
         ),
         texts=TextLimitsOut(
             title=_longest(Course, "title"),

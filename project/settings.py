@@ -318,6 +318,10 @@ FILE_UPLOAD_PERMISSIONS = 0o644
 # An image may have 5 MiB; everything else in a request is text.
 IMAGE_MAX_BYTES = 5 * 1024 * 1024
 IMAGE_MAX_PIXELS = 25_000_000
+# A photograph that is chosen in the admin, and all of a form there.
+PHOTO_MAX_BYTES = 32 * 1024 * 1024
+PHOTO_MAX_PIXELS = {"JPEG": 120_000_000, "PNG": 50_000_000, "WEBP": 25_000_000}
+FORM_MAX_BYTES = 192 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 # --- Language and time ----------------------------------------------------------------------

@@ -30,15 +30,17 @@ if TYPE_CHECKING:
 else:
     _BytesFile = ContentFile
 
-# MPO is what many phones write: a JPEG with further pictures behind the first one.
-KINDS = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "WEBP": "WEBP"}
 # What a name says about the picture; those from before have no size in theirs.
 SIZE = re.compile(r"(?:^|-)(\d{1,5})x(\d{1,5})\.webp$")
-REFUSALS = {
-    "image_too_large": _("The picture can't have more than 25 megapixels."),
-    "invalid_image": _("This is not a JPEG, PNG or WebP picture, or the file is damaged."),
-}
-# A process decodes one picture at a time, because that takes up to 430 MiB.
+NO_PICTURE = _("This is not a JPEG, PNG or WebP picture, or the file is damaged.")
+NO_HEIC = _(
+    "This is a picture in the format of iPhones (HEIC), which not every browser can show. Save it as "
+    "JPEG, or have the phone do so: Settings, Camera, Formats, Most Compatible."
+)
+HEIC = {b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1")}
+FORMATS = tuple(settings.PHOTO_MAX_PIXELS)
+MIB = 1024 * 1024
+# A process decodes one picture at a time, because that takes up to 550 MiB.
 _turn = Lock()
 _places = BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 # Seconds: to wait for one's turn, and for a picture, on a machine that has much else to do.
@@ -62,6 +64,26 @@ class Sizes(NamedTuple):
     longest: int
     thumbnail: int
     is_square: bool = False
+
+
+class Limits(NamedTuple):
+    """What is read of a picture at the most; pixels by its format."""
+
+    mebibytes: int
+    pixels: dict[str, int]
+
+
+def uploaded() -> Limits:
+    """Of a program, which is told what it may send."""
+    pixels = dict.fromkeys(FORMATS, settings.IMAGE_MAX_PIXELS)
+    return Limits(settings.IMAGE_MAX_BYTES // MIB, pixels)
+
+
+def chosen() -> Limits:
+    """Of a person, who has a photograph and not the means to make it smaller.
+
+    A JPEG is decoded at a reduced size: one of 120 megapixels takes no more memory than a PNG of 50."""
+    return Limits(settings.PHOTO_MAX_BYTES // MIB, settings.PHOTO_MAX_PIXELS)
 
 
 PREVIEW = Sizes(1600, 480)
@@ -121,23 +143,40 @@ class random_name:  # noqa: N801 - used like the function `upload_to` expects
         return f"{self.folder}/{secrets.token_hex(16)}{ending}.{extension}"
 
 
-def clean_image(upload: "File[bytes]", sizes: Sizes = PREVIEW) -> Picture:
+def clean_image(
+    upload: "File[bytes]", sizes: Sizes = PREVIEW, limits: Limits | None = None
+) -> Picture:
     """Return what is kept of a picture: upright, in sRGB, without metadata; of a moving one the first
     frame. It has no more bytes than there were.
 
-    Raises ValidationError for anything but a whole JPEG, PNG or WebP within the limits, PicturesBusy if
-    there is no place to decode it.
+    Raises ValidationError for anything but a whole JPEG, PNG or WebP within the limits, which are
+    `uploaded()` if none are given, PicturesBusy if there is no place to decode it.
     """
-    if (upload.size or 0) > settings.IMAGE_MAX_BYTES:
-        raise ValidationError(_("The picture can't be larger than 5 MiB."), code="image_too_large")
+    limits = limits or uploaded()
+    if (upload.size or 0) > limits.mebibytes * MIB:
+        raise ValidationError(
+            _("The picture can't be larger than %(limit)d MiB."),
+            code="image_too_large",
+            params={"limit": limits.mebibytes},
+        )
     with _place():
-        output = _decode(upload.read(), [*sizes, settings.IMAGE_MAX_PIXELS])
+        content = upload.read()
+        if content[4:12] in HEIC:
+            raise ValidationError(NO_HEIC, code="invalid_image")
+        output = _decode(content, [*sizes, limits.pixels])
     line, _end, content = output.partition(b"\n")
     header = json.loads(line)
     if "error" in header:
-        raise ValidationError(REFUSALS[header["error"]], code=header["error"])
+        raise _refusal(**header)
     length = header["length"]
     return Picture(content[:length], tuple(header["size"]), content[length:] or None)
+
+
+def _refusal(error: str, most: int = 0) -> ValidationError:
+    if error == "image_too_large":
+        message = _("The picture can't have more than %(limit)d megapixels.")
+        return ValidationError(message, code=error, params={"limit": most // 1_000_000})
+    return ValidationError(NO_PICTURE, code=error)
 
 
 @contextmanager
@@ -156,7 +195,7 @@ def _place() -> Iterator[None]:
         _places.release()
 
 
-def _decode(content: bytes, wanted: list[int]) -> bytes:
+def _decode(content: bytes, wanted: list[object]) -> bytes:
     """Have a process of its own decode a picture, whatever that does to it."""
     command = [sys.executable, "-m", "project.common.decoding", json.dumps(wanted)]
     try:
@@ -175,7 +214,7 @@ def _decode(content: bytes, wanted: list[int]) -> bytes:
         return done.stdout
     if done.returncode < 0 and done.returncode != KILLED:
         # It crashed, or needed more time than any picture should.
-        raise ValidationError(REFUSALS["invalid_image"], code="invalid_image")
+        raise ValidationError(NO_PICTURE, code="invalid_image")
     logger.error("A picture was not decoded: %d, %s", done.returncode, done.stderr[-1000:])
     raise PicturesBusy
 

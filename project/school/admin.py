@@ -74,7 +74,7 @@ class SchoolForm(ProvingForm, VersionedForm):
         field_classes = {"logo": LogoField, **dict.fromkeys(OF_SEVERAL_LINES, TextField)}
         help_texts = {
             "name": gettext_lazy("In emails, on receipts, and wherever people log in."),
-            "logo": gettext_lazy("JPEG, PNG or WebP, up to 5 MiB."),
+            "logo": gettext_lazy("JPEG, PNG or WebP."),
             "colour": gettext_lazy(
                 "Of buttons in emails and of the admin. Texts on it are white or black, whichever can be "
                 "read."

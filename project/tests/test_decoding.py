@@ -9,7 +9,7 @@ from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin
 from project.common.decoding import TooManyPixels, Wanted, keep
 from project.common.images import AVATAR, PREVIEW
 
-PIXELS = 25_000_000
+PIXELS = {"JPEG": 25_000_000, "PNG": 25_000_000, "WEBP": 25_000_000}
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 

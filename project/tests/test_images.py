@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import struct
 import subprocess
 import sys
 from io import BytesIO
@@ -19,7 +20,7 @@ from lms.tests.factories import CourseFactory
 from people.services.accounts import set_avatar
 from people.tests.factories import UserFactory
 from project.common import images
-from project.common.images import PicturesBusy, clean_image
+from project.common.images import PicturesBusy, chosen, clean_image
 
 
 def encode(picture, kind, **options):
@@ -76,6 +77,46 @@ def test_what_has_too_many_pixels_is_refused(size):
     with pytest.raises(ValidationError) as refused:
         clean(encode(Image.new("1", size), "PNG"))
     assert refused.value.code == "image_too_large"
+
+
+def declared(width: int, height: int) -> bytes:
+    """A small JPEG that says it is this large."""
+    content: bytes = encode(plain(), "JPEG")
+    start = content.index(b"\xff\xc0") + 5
+    return content[:start] + struct.pack(">HH", height, width) + content[start + 4 :]
+
+
+def photograph() -> bytes:
+    """As a phone takes it: 48 megapixels, 7 MB, held upright."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    taken: bytes = encode(Image.new("L", (8064, 6048), "gray"), "JPEG", exif=exif)
+    return taken + bytes(6_500_000)
+
+
+def test_a_photograph_of_a_phone_is_made_smaller_where_people_choose_it():
+    upload = SimpleUploadedFile("IMG_0001.jpg", photograph())
+    assert clean_image(upload, limits=chosen()).name == "1200x1600.webp"
+    upload.seek(0)
+    with pytest.raises(ValidationError, match="larger than 5 MiB"):
+        clean_image(upload)
+
+
+@pytest.mark.parametrize(
+    ("content", "limit"),
+    [(declared(12_001, 10_000), 120), (encode(Image.new("1", (7072, 7072)), "PNG"), 50)],
+)
+def test_what_would_take_too_much_memory_is_refused_there_too(content, limit):
+    with pytest.raises(ValidationError, match=f"more than {limit} megapixels") as refused:
+        clean_image(SimpleUploadedFile("x.jpg", content), limits=chosen())
+    assert refused.value.code == "image_too_large"
+
+
+def test_a_picture_in_the_format_of_iphones_is_refused_with_what_to_do():
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
+    with pytest.raises(ValidationError, match="Most Compatible") as refused:
+        clean(heic)
+    assert refused.value.code == "invalid_image"
 
 
 # --- The process that decodes ---------------------------------------------------------------------

@@ -5,19 +5,19 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import ValidationError
 
-from project.common.images import PREVIEW, PicturesBusy, Sizes, clean_image
+from project.common.images import PREVIEW, PicturesBusy, Sizes, chosen, clean_image
 from project.common.texts import one_line
 
 
 class PictureField(forms.ImageField):
-    """Takes what the API takes, and decodes nothing itself."""
+    """Takes larger photographs than the API, and decodes nothing itself."""
 
     sizes: ClassVar[Sizes] = PREVIEW
 
     def to_python(self, data: Any) -> Any:
         upload = forms.FileField.to_python(self, data)
         try:
-            return upload and clean_image(upload, self.sizes)
+            return upload and clean_image(upload, self.sizes, chosen())
         except PicturesBusy as error:
             raise ValidationError(error.message, code=error.code) from None
 

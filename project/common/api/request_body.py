@@ -112,7 +112,7 @@ class NulMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Refuse a body that is larger than any operation reads, before it is read.
+    """Refuse a body that is larger than any operation or form reads, before it is read.
 
     A body that comes in chunks, without its length, is taken in up to the limit here; Django by
     itself would see an empty one.
@@ -122,9 +122,10 @@ class BodyLimitMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or ""
+        limit = settings.FORM_MAX_BYTES
         if request.path_info.startswith(API_PREFIX):
             limit = IMAGE_LIMIT if is_multipart(request) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-            length = request.META.get("CONTENT_LENGTH") or ""
             if not length and request.META.get("wsgi.input_terminated"):
                 # The server, Gunicorn, puts chunks together.
                 try:
@@ -133,6 +134,6 @@ class BodyLimitMiddleware:
                     return HttpResponse(status=HTTPStatus.BAD_REQUEST)
                 request.META["CONTENT_LENGTH"] = length = str(len(body))
                 request._stream = BytesIO(body)  # noqa: SLF001
-            if length.isdecimal() and int(length) > limit:
-                return HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if length.isdecimal() and int(length) > limit:
+            return HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return self.get_response(request)
