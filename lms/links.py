@@ -1,7 +1,7 @@
 """Which links materials may have: those that lead to YouTube (docs/rules.md, 7)."""
 
 import re
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 import ada_url
 
@@ -12,8 +12,23 @@ NESTED_HOST = re.compile(r"[\\/]{2,}+([^\\/?#&\s]*+)")
 
 
 def foreign_link(text: str) -> str | None:
-    """Return the first link found that does not lead to YouTube, or None. It is cut for quoting."""
+    """Return the first link found in plain text that does not lead to YouTube, or None. It is cut
+    for quoting."""
     return links.first_link(text, allowed=leads_to_youtube)
+
+
+def foreign_address(code: str) -> str | None:
+    """Return the first address with a scheme in program text that does not lead to YouTube."""
+    return links.first_address(code, allowed=leads_to_youtube)
+
+
+def foreign_target(target: str) -> str | None:
+    """Return the target of a link if it does not lead to YouTube or to a page of ours. A host
+    without a scheme is one of ours to browsers, but not to its author."""
+    shown = unquote(target)
+    if leaves(target) or leaves(shown):
+        return shown.strip()[: links.LONGEST_QUOTE]
+    return foreign_link(re.split("[/?#]", shown, maxsplit=1)[0])
 
 
 def leaves(target: str) -> bool:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from lms import links
+from lms import links, markdown
 from project.common.links import LONGEST_QUOTE
 from project.common.money import fits_currency, highest_charge, lowest_charge, shown
 
@@ -19,7 +19,7 @@ def validate_title(text: str) -> None:
 
 def validate_description(text: str) -> None:
     """Refuse Markdown with a link to anything but YouTube (code `foreign_link`)."""
-    if (link := links.foreign_link(text)) is not None:
+    if (link := markdown.foreign_link(text)) is not None:
         raise foreign_link(link)
 
 

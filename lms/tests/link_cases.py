@@ -6,6 +6,9 @@ here is the spelling around them, so that one rule cannot pass for another.
 
 # ruff: noqa: SIM905
 
+# Groups of what only Markdown sees.
+IN_MARKDOWN = frozenset({"code", "markdown", "marks"})
+
 REFUSED = {
     "with scheme": [
         *"""
@@ -31,8 +34,8 @@ REFUSED = {
         evil.io evil.ai evil.me evil.dev evil.info bit.ly t.me t.me/channel vk.com/club1 злой.рф
         злой.РФ злой.москва xn--80ajoghfjyj0a.xn--p1ai sub.domain.evil.com evil.co.uk evil.com.py
         evil.com.pl evil.com. evil.com, evil.com! (evil.com) «evil.com» *evil.com* _evil.com_
-        **evil.com** `evil.com` |evil.com| сайт:evil.com evil.com:8080 evil.com?x=1 evil.com#x
-        evil.com(клик) и/или/evil.com self.evil.store logger.evil.info evil.asp.net user.com
+        **evil.com** |evil.com| сайт:evil.com evil.com:8080 evil.com?x=1 evil.com#x
+        evil.com(клик) allegro.pl sub.allegro.pl и/или/evil.com self.evil.store logger.evil.info evil.asp.net user.com
         """.split(),
         *"evil.com.там EVIL.COM.Там evil.1.2.com evil.java.io EVIL.EXAMPLE evil.onion".split(),
         *"evil.invalid evil.xn--abc -evil.com evil\\.com".split(),
@@ -102,7 +105,7 @@ REFUSED = {
         *("htt\np:evil", "htt\nps:evil", "f\ntp:evil", "vb\nscript:x", "da\nta:x", "mail\nto:x"),
         "fi\nle:x",
         "java\tscript:alert(1)",
-        "ja\nva\r\nscript:alert(1)",
+        "ja\nva\nscript:alert(1)",
     ],
     "markdown": [
         *"""
@@ -112,12 +115,11 @@ REFUSED = {
         [x](https://youtube.com(.evil.run/)) [youtube.com](https://evil.run)
         [https://youtube.com](https://evil.run) ![x](//evil/x.png)
         [![x](https://youtube.com/x.png)](//evil) [a](b)[x](//evil) <https://evil.example>
-        <evil.example> <mailto:a@evil.example> <someone@evil.example> <foo:bar?x=1>
+        <evil.example> <mailto:a@evil.example> <someone@evil.com> <foo:bar?x=1>
         <zoommtg:join/1>
         """.split(),
         "[x](\\\\\\\\evil)",
         "[x](/\\evil)",
-        "[x](/\\~evil)",
         "[x](foo\\:⑴)",
         "[x](ws:our.%69nvalid)",
         '[x]( //evil "t")',
@@ -132,6 +134,26 @@ REFUSED = {
         "> [x]: tg:evil",
         "- [x]: <//evil>",
         "[x][1]\n\n[1]: foo:bar",
+        "[x](data:x)",
+        "[x](<javascript: alert(1)>)",
+        "[x](<tg: foo>)",
+        "[x](about:blank)",
+        "[a\\]]: //evil",
+        "[x]: /\n[x]: //evil",
+    ],
+    "marks": [
+        *"""
+        ev*il*.com *evil*.**com** ev&shy;il.**com** evil.com**pass**.js evil.[com](#x) [evil](#x).com _evil_.ru
+        **evil**.*com* https://youtube.com/_evil.com_ **https:**//evil.run http**s**://evil.run
+        ![evil.com](/x.png) `https://evil.run` `curl(https://evil.run)` ``tg://evil``
+        """.split(),
+        '[x](/x "evil.com")',
+        "    https://evil.run",
+        "```\nsee https://evil.run\n```",
+        "```https://evil.run\n```",
+        "# evil.com #",
+        "> - evil\n>   evil.com",
+        '[x]: /x "evil.com"',
     ],
     "html": [
         '<a href="https://evil.example">x</a>',
@@ -192,7 +214,7 @@ REFUSED = {
     ],
     "mail": [
         *"""
-        someone@evil.example ivan.petrov+x@mail.ru a@evil.run a@main.py someone@youtube.com
+        someone@evil.com ivan.petrov+x@mail.ru a@evil.run a@main.py someone@youtube.com
         git@github.com:x/y.git
         """.split(),
         "Иван <ivan@evil.com>",
@@ -217,7 +239,7 @@ REFUSED = {
     "next to youtube": [
         *"""
         https://youtube.com/x,https://evil.run https://youtube.com/x|evil.com
-        https://youtube.com/*evil.com* https://youtube.com/_evil.com_
+        https://youtube.com/*evil.com*
         https://youtube.com/)evil.com youtube.com,evil.com youtube.com/x;evil.com
         https://a.youtube.com.evil.run https://youtube.com..evil.run
         https://.youtube.com.evil.run https://youtube.com;.evil.run https://youtube.com&evil.run
@@ -245,14 +267,11 @@ REFUSED = {
         java&#x0A;script:alert(1) &#106avascript:x &#0000106avascript:x [x](&#106;avascript:x)
         https://evil.run. «https://evil.run» https://evil.run… http://evil.run:80
         hxxps://evil.com evil.com/ /evil.com x.evil.com: `http://evil.run` http://a
-        ｊavascript:alert(1) data:text/html;charset=utf-8,%3Cscript DATA:TEXT/HTML,x [x](data:x)
+        ｊavascript:alert(1) data:text/html;charset=utf-8,%3Cscript DATA:TEXT/HTML,x
         tg://join callto:+123 xmpp:a@evil.com irc://evil gopher://evil
-        about:blank/[x](about:blank) chrome://settings ms-word:ofe|u|https://evil
+        chrome://settings ms-word:ofe|u|https://evil
         https://youtube.com:80:80@evil.run evil。рф https://www.youtube.com/watch?v=1#https://evil
         """.split(),
-        "[x](<javascript: alert(1)>)",
-        "[x](<tg: foo>)",
-        "[a\\]]: //evil",
         "https://youtube.com\u2028.evil.com",
         "https://youtube.com\\.evil.com",
         "[x](https://youtube.com\\@evil)ok evil.com",
@@ -265,7 +284,6 @@ REFUSED = {
         "HtTpS:\\\\/evil",
         "<a href=https:evil.run>",
         "<a href='https://youtube.com' href2=x onclick='location=\"https://evil\"'>",
-        "<a href=`//evil.run`>",
         "e\u200bvil.com/x",
         "https://youtube.com#@evil.run https://evil.run",
         "me @evil.com",
@@ -273,11 +291,51 @@ REFUSED = {
         "\nhttp://evil\n",
         "evil.com\\x",
         "http:\\\\\\evil",
-        "https://youtube.com\x00.evil.run",
+        "https://youtube.com\ufffd.evil.run",
     ],
 }
 
 ACCEPTED = {
+    "code": [
+        *"""
+        `evil.com` `evil.com/x` `a@evil.com` ``www.evil.run`` `//evil.run` `[x](evil.com)`
+        [`evil.com`](#x) **`evil.com`** <a@evil.example> `<a@evil.com>` `git@github.com:x/y.git`
+        [x](/\\~evil) `<a` `<!DOCTYPE`
+        """.split(),
+        "<a href=`//evil.run`>",
+        "    evil.com",
+        "```\nevil.com\n```",
+        "~~~html\n<a href='//evil.run'>x</a>\n~~~",
+        "> ```\n> evil.com\n> ```",
+        "- a\n\n      evil.com",
+        "_Let's do it._",
+        "**x**.to(device)",
+    ],
+    "documentation": [
+        *"""
+        a@example.com a@mail.example.org a@b.test a@evil.example a@b.invalid a@localhost
+        example.com www.example.com/x api.example.net example.org/about 127.0.0.1:8000/admin
+        """.split(),
+        "Иван <ivan@example.com>",
+    ],
+    "methods": [
+        *"""
+        x.to(device) v.at(0) s.top() it.next() is.na(x) !is.na rabbit.eat() a.id=1 F.Cu alias.co
+        v.at(i)[0] my_list.in myList.is print(x.to) d.my[0] obj.me; org.example ru.school.app
+        com.example.io main.pl test.pl README.st .form-input.invalid{
+        """.split(),
+        "package org.example",
+        "import com.evil.io",
+        "a.me = b.me",
+        "x.is == y",
+        "Sublime Text.app",
+    ],
+    "spaces": [
+        "закончили.Да, всё",
+        "We are done.It works.",
+        "the end.My next",
+        "see below.So we",
+    ],
     "youtube": [
         *"""
         https://www.youtube.com/watch?v=dQw4w9WgXcQ http://www.youtube.com/watch?v=dQw4w9WgXcQ
@@ -445,7 +503,7 @@ ACCEPTED = {
         "№ 123-ФЗ от 12.05.2024",
         "👨\u200d👩\u200d👧 семья",
         # Nobody decodes four times.
-        "evil&amp;amp;amp;period;com",
+        "evil&amp;amp;amp;amp;period;com",
         "https://www.youtube.com/x?u=%2525252F%2525252Fevil",
     ],
     "ordinary": [

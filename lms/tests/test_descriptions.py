@@ -157,7 +157,7 @@ def test_the_migration_renders_what_was_saved_before(monkeypatch, batch):
     [
         ("<script>alert(1)</script>", "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>\n"),
         ("a <img src=x onerror=alert(1)>", "<p>a &lt;img src=x onerror=alert(1)&gt;</p>\n"),
-        ("[a](javascript:alert(1))", "<p>[a](javascript:alert(1))</p>\n"),
+        ("[a](javascript:alert(1))", '<p><a rel="noopener noreferrer">a</a></p>\n'),
         ("[a](/courses/1)", '<p><a href="/courses/1" rel="noopener noreferrer">a</a></p>\n'),
         ("[a](https://evil.example)", '<p><a rel="noopener noreferrer">a</a></p>\n'),
         ("[a](//evil.example)", '<p><a rel="noopener noreferrer">a</a></p>\n'),

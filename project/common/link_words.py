@@ -7,7 +7,7 @@ ordinary lessons trip over; each entry is also a domain that somebody may own.
 
 # These end a file's name or name a property far more often than they end an address.
 FILE_ENDINGS = frozenset(
-    "cab cc java mk ml mo mov md pl pm ps pub py rs sh so tf zip".split()  # noqa: SIM905
+    "cab cc java mk ml mo mov md pm ps pub py rs sh so tf zip".split()  # noqa: SIM905
 )
 PROPERTIES = frozenset(
     (  # noqa: SIM905
@@ -38,9 +38,9 @@ SENTENCE_STARTS = frozenset(
 # and not before the endings of CERTAIN_ENDINGS: `self.evil.store` and `log.ru` stay links.
 OBJECTS = frozenset(
     (  # noqa: SIM905
-        "action admin app args arr array axios axis body canvas car char cls color config "
+        "action admin alias app args arr array axios axis body canvas car char cls color config "
         "configure console coverage ctx curses cursor db df document dog elem element env "
-        "event file form func game head img item java javax json kwargs lesson list log "
+        "event file form func game head img item javax json kwargs lesson list log "
         "logger logging makefile manifest math matrix model models module navigator node np "
         "obj object operator option os pd person player plt point process queue rect redux "
         "request requirements res response result root row self series session settings "
@@ -49,6 +49,23 @@ OBJECTS = frozenset(
     ).split()
 )
 CERTAIN_ENDINGS = frozenset("com net org biz edu gov ru su рф xyz online site".split())  # noqa: SIM905
+
+# Files that are named so, before endings that are those of sites, too: `main.pl`, not `allegro.pl`.
+FILES_OF = frozenset({"in", "pl", "st"})
+FILES = frozenset(
+    (  # noqa: SIM905
+        "build client config configure example file hello index license main makefile manifest "
+        "module my program readme requirements run sample script server setup task test"
+    ).split()
+)
+# A name that begins with one of these is a package: `com.example.app`, `org.example`.
+PACKAGES = frozenset({"com", "edu", "gov", "net", "org", "ru"})
+# Right before a name they say that it is program text.
+PROGRAM_WORDS = (  # noqa: SIM905
+    "alias await class def from func function import include interface let method namespace new "
+    "package return throw using var метод метода методом методу свойство свойства функция функции "
+    "функцию класс класса пакет пакета модуль модуля"
+).split()
 
 # Names known to readers as words; the bare domains of the same names lead nowhere harmful.
 NAMES = frozenset(

@@ -1,16 +1,17 @@
-"""Finds links in free text (docs/rules.md, 7.3), but for those that the caller allows.
+"""Finds links in plain text (docs/rules.md, 7.3), but for those that the caller allows.
 
-The text is not parsed as Markdown, HTML or mail: each has many dialects, and a link is refused if
-any of them would follow it. What is looked for, in the text as typed and as renderers decode it:
+Mail clients and programs that make links of text differ: a link is refused if any of them would
+follow it. What is looked for, in the text as typed and as programs decode it:
 
 - an address with a scheme: `https://…` in every spelling browsers forgive, and any other scheme;
 - `www.…`, and `//host.tld`;
-- the target of a Markdown link or of an HTML attribute with a scheme or `//` of its own (a
-  relative one stays on our site and is not foreign);
+- the target of an HTML attribute with a scheme or `//` of its own (a relative one stays on our
+  site and is not foreign);
 - an e-mail address under an existing top-level domain, because mail clients make it a link;
 - `host.tld/path` under an existing top-level domain;
 - a bare `host.tld` under an existing top-level domain, unless `link_words` knows the word
-  as a file's name, a property, the start of a sentence or a technical name.
+  as a file's name, a property, the start of a sentence or a technical name, or it is program text
+  by what stands around it.
 
 Every step is linear in the length of the text: keep the repetitions possessive.
 """
@@ -20,7 +21,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import ada_url
 from publicsuffixlist import PublicSuffixList
@@ -32,7 +33,8 @@ LONGEST_ADDRESS = 2000
 LONGEST_QUOTE = 200
 
 # Kept for documentation: they never exist in the net, and yet are what an example looks like.
-RESERVED_ENDINGS = frozenset({"example", "invalid", "test"})
+RESERVED_ENDINGS = frozenset({"example", "invalid", "localhost", "test"})
+RESERVED_NAMES = frozenset({"example.com", "example.net", "example.org"})
 LOOK_ALIKES = str.maketrans("асеорхуіјѕһԁԛԝвкмнт", "aceopxyijshdqwbkmht")
 
 INVISIBLE = re.compile(
@@ -53,7 +55,6 @@ ADDRESS_END = ".,:;!?'*_~…’"
 ENTITY_IN_HOST = re.compile(r"(?i)((?:[a-z]++:)?[\\/]*+[^\\/?#&]*+)&#?\w{1,32};")
 # Within these characters renderers agree about where an address ends.
 PLAIN_ADDRESS = re.compile(r"(?:&amp;|[\w\-.~:/?#@&+=%])*+")
-EMPHASIS = re.compile(r"(?<!\w)_[^_\s]{1,100}_(?!\w)")
 
 # No host begins as `https://…`, `https://<host>` and `https://{host}` do.
 WEB = re.compile(r"(?i)(?:https?|ftps?|wss?):[\\/]++(?![\s<>{}\"'`()$*…,;|«»“”\\/]|\.(?!\w)|\Z)")
@@ -86,19 +87,27 @@ GOES_ON = re.compile(r"[/?#@\\]|:\d|:[^\s/]{0,100}@")
 LEAVING = re.compile(r"[\x00-\x20]*+(?:[\\/]|[^:]*+:)")
 NOTHING = re.compile(r"(?i)(?:[a-z][a-z0-9+.\-]*+:)?[\\/]*+")
 
-WWW = re.compile(rf"(?i)(?<![\w@\-])www\d{{0,3}}+[{DOTS}](?=\w)")
-
-MARKDOWN_TARGET = re.compile(r"\]\(\s*+(?:<([^<>\n]++)|((?:\\[^\s]|[^\s<>()\[\]\\])++))")
-MARKDOWN_REFERENCE = re.compile(
-    r"(?m)^[ \t>*+\d.)\-]*+\[(?:\\.|[^\[\]\\])++\]:[ \t]*+\n?[ \t]*+<?([^\s<>]++)"
+# `my_list`, `myList`, and the `F` of `F.Cu`.
+IDENTIFIER = re.compile(r"\w*_\w*|[a-z]+[A-Z]\w*|[A-Z]")
+PROGRAM_AFTER = re.compile(
+    r"[(\[{]|\*?\s{0,3}(?:[=!<>+\-*/%|&^]=|=>?|->|\+\+|--|::|\|\||&&|\|>|\{\s)|\s?;\s*(?:\n|\Z)"
 )
-MARKDOWN_AUTOLINK = re.compile(r"(?i)<([a-z][a-z0-9+.\-]{1,31}+:[^\s<>]*+)>")
+PROGRAM_BEFORE = re.compile(
+    rf"(?i)(?:[\w\])][(\[{{]|[.$]|(?<![\w/])/?(?:[\w.\-]+/)+|(?<!\w)[!&]|->|::|[=+\-*|&]\s"
+    rf"|(?<![\w])(?:{'|'.join(link_words.PROGRAM_WORDS)})\s)\Z"
+)
+
+WWW = re.compile(
+    rf"(?i)(?<![\w@\-])www\d{{0,3}}+[{DOTS}](?=\w)(?!example\.(?:com|net|org)(?![\w.\-]))"
+)
+
 HTML_TARGET = re.compile(
     r"""(?ix) (?<![\w\-])
     (?:href|src|srcset|action|formaction|poster|background|cite|ping|longdesc|manifest)
     \s*+ = \s*+ (?: "([^"<>]++) | '([^'<>]++) | ([^\s"'<>`]++) )"""
 )
-AUTOLINK_ARGUMENTS = re.compile(r"[/?#@%=+]|\d{3}")
+# What renderers of Markdown and browsers follow, wherever it leads.
+MARKUP = re.compile(r"(?://|\]\()[^\s)]{1,200}")
 # Relative targets depend on the page: both schemes, because `https:host` is relative to https.
 OUR_PAGES = ("http://our.invalid/", "https://our.invalid/")
 
@@ -114,11 +123,19 @@ def first_link(text: str, *, allowed: Allowed) -> str | None:
     return None
 
 
+def first_address(text: str, *, allowed: Allowed) -> str | None:
+    """Return the first address with a scheme that is not allowed, or None. It is cut for quoting."""
+    found = chain(foreign_schemes(text), foreign_addresses(text, [], allowed))
+    return next((link[:LONGEST_QUOTE] for link in found), None)
+
+
 def any_link(text: str) -> str | None:
     """Return the first link found, or word that is a host under an existing top-level domain: where
     nobody writes of programs, `play.live` is no property. It is cut for quoting."""
-    link = first_link(text, allowed=lambda _address, _base: False)
-    return link or next((host for reading in readings(text) for host in hosts(reading)), None)
+    if (link := first_link(text, allowed=lambda _address, _base: False)) is not None:
+        return link
+    found = [host for reading in readings(text) for host in hosts(reading)]
+    return next(iter([*found, *MARKUP.findall(text)]), None)
 
 
 def hosts(text: str) -> Iterator[str]:
@@ -142,7 +159,7 @@ def readings(text: str) -> list[str]:
 
 
 def links(text: str, allowed: Allowed) -> Iterator[str]:
-    yield from foreign_targets(text, allowed)
+    yield from html_targets(text, allowed)
     yield from foreign_schemes(text)
     spans: list[tuple[int, int]] = []
     yield from foreign_addresses(text, spans, allowed)
@@ -152,23 +169,12 @@ def links(text: str, allowed: Allowed) -> Iterator[str]:
     yield from foreign_hosts(unexplained, allowed)
 
 
-def foreign_targets(text: str, allowed: Allowed) -> Iterator[str]:
-    """Yield what Markdown and HTML make a target whatever it looks like."""
-    for match in MARKDOWN_TARGET.finditer(text):
-        target = match[1] or match[2]
-        if leaves(target, allowed) or leaves(MARKDOWN_ESCAPE.sub(r"\1", target), allowed):
-            yield target
-    for match in MARKDOWN_REFERENCE.finditer(text):
-        if leaves(match[1], allowed):
-            yield match[1]
-    for match in MARKDOWN_AUTOLINK.finditer(text):
-        # `vector<std::string>` and `<xs:element>` are program text that nothing answers to.
-        rest = match[1].partition(":")[2].removesuffix("/")
-        if AUTOLINK_ARGUMENTS.search(rest) and leaves(match[1], allowed):
-            yield match[1]
+def html_targets(text: str, allowed: Allowed) -> Iterator[str]:
+    """Yield what HTML makes a target whatever it looks like."""
     for match in HTML_TARGET.finditer(text):
         target = match[1] or match[2] or match[3]
-        if leaves(target, allowed):
+        # Markdown has halved the backslashes.
+        if leaves(target, allowed) or leaves(target.replace("\\", "\\\\"), allowed):
             yield target
 
 
@@ -222,6 +228,8 @@ def foreign_hosts(text: str, allowed: Allowed) -> Iterator[str]:
         start = match.start() + match[0].index(name)
         parts = HOST_DOT.split(name)
         local_part = mail_name(text, start)
+        if local_part and is_documentation(parts) and not allowed(f"http://{local_part}", None):
+            continue
         if local_part and exists(parts):
             yield f"{local_part}@{name}"
         if not is_link(text, start, name, parts):
@@ -247,28 +255,44 @@ def mail_name(text: str, host_start: int) -> str:
 def is_link(text: str, start: int, name: str, parts: list[str]) -> bool:
     end = start + len(name)
     if len(parts) == 4 and all(part.isdecimal() for part in parts):
-        return PATH_OF_NUMBERS.match(text, end) is not None  # not `10.0.0.0/8`
-    if is_bare_link(parts):
+        # Not `10.0.0.0/8`, and not the reader's own machine.
+        return parts[0] != "127" and PATH_OF_NUMBERS.match(text, end) is not None
+    if not exists(parts) or ".".join(parts[-2:]).lower() in RESERVED_NAMES:
+        return False
+    if PROTOCOL_RELATIVE.match(text, start - 2):
         return True
-    marked = PROTOCOL_RELATIVE.match(text, start - 2) is not None
+    if is_bare_link(parts):
+        return not is_program_text(text, start, end, parts)
     inside_path = text[start - 1 : start] in {"/", "\\"}
-    with_path = not inside_path and PATH.match(text, end) is not None
-    return (marked or with_path) and exists(parts)
+    return not inside_path and PATH.match(text, end) is not None
 
 
 def is_bare_link(parts: list[str]) -> bool:
     """Say whether a mail client makes this host a link though it stands alone in the text."""
-    ending = parts[-1].lower()
-    if not exists(parts) or parts[-1] in link_words.SENTENCE_STARTS:
-        return False
     if ".".join(parts[-2:]).lower() in link_words.NAMES:
         return len(parts) > 2
-    if parts[-2].lower() in link_words.OBJECTS:
-        return ending in link_words.CERTAIN_ENDINGS
-    if ending in link_words.TEXT_ENDINGS:
+    if parts[-1].lower() in link_words.TEXT_ENDINGS:
         # `evil.com.py` is under a registry of names, `tests.main.py` is not.
         return len(parts) > len(registry(parts).split(".")) > 1
-    return True
+    return exists(parts)
+
+
+def is_program_text(text: str, start: int, end: int, parts: list[str]) -> bool:
+    """Say whether a host is rather a method, a property, a package or a sentence that begins without
+    a space, by what it is made of and what stands around it."""
+    name, ending = parts[-2:]
+    if ending.lower() in link_words.CERTAIN_ENDINGS:
+        return False
+    return (
+        ending in link_words.SENTENCE_STARTS
+        or name.lower() in link_words.OBJECTS
+        or parts[0].lower() in link_words.PACKAGES
+        or (ending.lower() in link_words.FILES_OF and name.lower() in link_words.FILES)
+        or IDENTIFIER.fullmatch(name) is not None
+        or (ending.istitle() and name[-1].islower())
+        or PROGRAM_AFTER.match(text, end) is not None
+        or PROGRAM_BEFORE.search(text[max(0, start - 40) : start]) is not None
+    )
 
 
 def hosts_glued_to_sentence(parts: list[str], allowed: Allowed) -> Iterator[str]:
@@ -280,6 +304,11 @@ def hosts_glued_to_sentence(parts: list[str], allowed: Allowed) -> Iterator[str]
         name = ".".join(host)
         if certain and glued and is_bare_link(host) and not allowed(f"http://{name}", None):
             yield name
+
+
+def is_documentation(parts: list[str]) -> bool:
+    """Say whether the host is kept for examples (RFC 2606)."""
+    return parts[-1].lower() in RESERVED_ENDINGS or ".".join(parts[-2:]).lower() in RESERVED_NAMES
 
 
 def exists(parts: list[str]) -> bool:
@@ -319,9 +348,7 @@ def address_at(text: str, start: int) -> str:
 def end_of_known(text: str, start: int) -> int:
     """Return where an address that is allowed ends for every renderer alike."""
     match = PLAIN_ADDRESS.match(text, start, start + LONGEST_ADDRESS)
-    if match is None or EMPHASIS.search(match[0]):
-        return start
-    return match.end()
+    return match.end() if match else start
 
 
 def without(text: str, spans: list[tuple[int, int]]) -> str:
