@@ -99,6 +99,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "django.forms",
     "corsheaders",
     "ninja",
     "ninja_jwt",
@@ -161,6 +162,9 @@ TEMPLATES = [
         },
     },
 ]
+
+# Fields of forms are drawn by our templates, too.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 FRONTEND_URL = env.str("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
 # Without a front end a buyer comes back to pages of the application itself.

@@ -12,7 +12,7 @@ from lms import permissions
 from lms.models import Course, Lesson
 from lms.services import authoring
 from people.models import User
-from project.common.admin.fields import PictureField, TextField
+from project.common.admin.fields import TextField
 from project.common.admin.versions import SEEN, VersionedForm, entered, show_saved
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class PricedForm(_ModelForm):
 
 class MaterialsForm(PricedForm, VersionedForm):
     class Meta(PricedForm.Meta):
-        field_classes = {"preview": PictureField, "description": TextField}
+        field_classes: ClassVar = {"description": TextField}
 
     minor_edit = forms.BooleanField(
         label=_("Minor edit"),

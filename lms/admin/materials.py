@@ -36,6 +36,7 @@ from lms.services import authoring, forecasts, restoring, updates
 from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import FieldNames, Fieldsets, display
+from project.common.admin.fields import PicturesAdmin
 from project.common.admin.versions import VersionedAdmin
 from project.common.db.search import contains, find
 from project.common.errors import DomainError
@@ -54,7 +55,7 @@ def person_label(viewer: User, person: User | None) -> str:
     return f"{person.first_name} · {person.pk}" if person.first_name else f"№ {person.pk}"
 
 
-class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
+class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
     form = MaterialsForm
     change_form_after_template = "admin/lms/forecast.html"
     search_help_text = gettext_lazy("Words of the title or description")
@@ -84,18 +85,17 @@ class MaterialsAdmin[M: (Course, Lesson)](VersionedAdmin[M]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return can_delete_any(request) and super().has_add_permission(request)
 
-    # For mypy `super()` stands for both models at once here.
     def has_view_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         may = obj is None or self.can_update(current_user(request), obj)
-        return may and super().has_view_permission(request, obj)  # type: ignore[arg-type]
+        return may and super().has_view_permission(request, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         may = obj is None or self.can_update(current_user(request), obj)
-        return may and super().has_change_permission(request, obj)  # type: ignore[arg-type]
+        return may and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         may = self.can_delete(current_user(request), obj) if obj else can_delete_any(request)
-        return may and super().has_delete_permission(request, obj)  # type: ignore[arg-type]
+        return may and super().has_delete_permission(request, obj)
 
     def found(self, rows: QuerySet[M], text: str) -> QuerySet[M]:
         return find(rows, contains(text, "searched"))

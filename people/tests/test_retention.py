@@ -67,7 +67,9 @@ def test_records_go_when_their_time_is_over(administrator, client_of, monkeypatc
 
     said = forget_old_records()
 
-    assert said == "5 sessions, 5 failed tasks, 5 entries of the log, 0 tables forgotten"
+    assert (
+        said == "5 sessions, 5 failed tasks, 5 entries of the log, 0 tables, 0 pictures forgotten"
+    )
     assert list(Session.objects.all()) == [open_session]
     assert list(Task.objects.values_list("pk", flat=True)) == ["recent"]
     assert list(LogEntry.objects.all()) == [recent]

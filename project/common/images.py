@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
-from django.core.files.storage import default_storage
+from django.core.files.storage import default_storage, storages
 from django.db import models, transaction
 from django.db.models.fields.files import FieldFile, FileField
 from django.utils.deconstruct import deconstructible
@@ -95,9 +95,26 @@ FOLDERS = {"avatars": AVATAR, "logos": LOGO}
 class Picture(_BytesFile):
     """A rendition; `thumbnail` is None where the rendition itself is as small."""
 
+    # Where it lies in the private storage, if it was chosen in a form before (chosen_pictures.py).
+    chosen = ""
+
     def __init__(self, content: bytes, size: tuple[int, int], thumbnail: bytes | None) -> None:
         super().__init__(content, name="{}x{}.webp".format(*size))
-        self.thumbnail = thumbnail
+        self.content, self.dimensions, self.thumbnail = content, size, thumbnail
+
+    def packed(self) -> bytes:
+        """As the process that decodes it writes it."""
+        header = {"size": self.dimensions, "length": len(self.content)}
+        return b"\n".join([json.dumps(header).encode(), self.content + (self.thumbnail or b"")])
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> "Picture":
+        line, _end, content = packed.partition(b"\n")
+        header = json.loads(line)
+        if "error" in header:
+            raise _refusal(**header)
+        length = header["length"]
+        return cls(content[:length], tuple(header["size"]), content[length:] or None)
 
 
 class StoredPicture(NamedTuple):
@@ -163,13 +180,7 @@ def clean_image(
         content = upload.read()
         if content[4:12] in HEIC:
             raise ValidationError(NO_HEIC, code="invalid_image")
-        output = _decode(content, [*sizes, limits.pixels])
-    line, _end, content = output.partition(b"\n")
-    header = json.loads(line)
-    if "error" in header:
-        raise _refusal(**header)
-    length = header["length"]
-    return Picture(content[:length], tuple(header["size"]), content[length:] or None)
+        return Picture.unpacked(_decode(content, [*sizes, limits.pixels]))
 
 
 def _refusal(error: str, most: int = 0) -> ValidationError:
@@ -242,6 +253,8 @@ def stored_image(instance: models.Model, field_name: str, picture: Picture | Non
         for file in files_of(name):
             field.storage.delete(file)
         raise
+    if picture is not None and picture.chosen:
+        transaction.on_commit(partial(storages["private"].delete, picture.chosen), robust=True)
 
 
 class CopiedPictures:

@@ -17,7 +17,7 @@ from unfold.widgets import (
 )
 
 from project.common.admin.base import OnlyRowAdmin
-from project.common.admin.fields import PictureField, TextField
+from project.common.admin.fields import PictureField, PicturesAdmin, TextField
 from project.common.admin.proof import PROOF, ProvingAdmin, ProvingForm
 from project.common.admin.versions import VersionedAdmin, VersionedForm
 from project.common.images import LOGO
@@ -106,7 +106,9 @@ class SchoolForm(ProvingForm, VersionedForm):
 
 
 @admin.register(School)
-class SchoolAdmin(OnlyRowAdmin[School], ProvingAdmin[School], VersionedAdmin[School]):
+class SchoolAdmin(
+    PicturesAdmin, OnlyRowAdmin[School], ProvingAdmin[School], VersionedAdmin[School]
+):
     form = SchoolForm
     proved_fields = frozenset({"transfer_instructions", "bank_details"})
     needed_only = gettext_lazy("Needed only to change where transfers go.")

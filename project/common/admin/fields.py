@@ -1,25 +1,113 @@
 """Fields of the forms of the admin."""
 
-from typing import Any, ClassVar
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import models
+from django.http import HttpRequest
+from unfold.widgets import UnfoldAdminImageFieldWidget
 
-from project.common.images import PREVIEW, PicturesBusy, Sizes, chosen, clean_image
+from project.common import chosen_pictures
+from project.common.images import (
+    PREVIEW,
+    Picture,
+    PicturesBusy,
+    Sizes,
+    chosen,
+    clean_image,
+    stored_picture,
+)
 from project.common.texts import one_line
+
+if TYPE_CHECKING:
+    from django.contrib.admin.options import BaseModelAdmin
+
+    _PictureWidget = forms.ClearableFileInput
+    _Admin = BaseModelAdmin[Any]
+else:
+    _PictureWidget, _Admin = UnfoldAdminImageFieldWidget, object
+
+
+class PictureWidget(_PictureWidget):
+    """Shows the picture, and one that was chosen before an error: it need not be chosen again."""
+
+    template_name = "admin/picture.html"
+    # Of who looks at the form, set by its admin: nothing is kept for nobody.
+    person_id: int | None = None
+    # What was chosen in this form, and what its page sends to get it back.
+    picture: Picture | None = None
+    token = ""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        given = super().value_from_datadict(data, files, name)
+        self.token = "" if f"{name}-leave" in data else data.get(f"{name}-chosen", "")
+        return self._kept() if given is None else given
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        self.picture = self.picture or self._kept()
+        if self.picture and self.person_id:
+            if not self.picture.chosen:
+                self.token = chosen_pictures.keep(self.picture, person_id=self.person_id)
+            thumbnail = self.picture.thumbnail or self.picture.content
+            shown = f"data:image/webp;base64,{b64encode(thumbnail).decode()}"
+            context["widget"] |= {"token": self.token, "shown": shown}
+        elif self.is_initial(value):
+            stored = stored_picture(value.name)
+            shown = value.storage.url(stored.thumbnail if stored else value.name)
+            context["widget"]["shown"] = shown
+        return context
+
+    def _kept(self) -> Picture | None:
+        if not (self.token and self.person_id):
+            return None
+        return chosen_pictures.kept(self.token, person_id=self.person_id)
 
 
 class PictureField(forms.ImageField):
     """Takes larger photographs than the API, and decodes nothing itself."""
 
     sizes: ClassVar[Sizes] = PREVIEW
+    widget = PictureWidget
 
-    def to_python(self, data: Any) -> Any:
-        upload = forms.FileField.to_python(self, data)
+    def to_python(self, data: Any) -> Picture | None:
+        """The name of the file is no matter, as it is not kept."""
+        if data in self.empty_values:
+            return None
+        self.widget.picture = data if isinstance(data, Picture) else self._read(data)
+        return self.widget.picture
+
+    def _read(self, upload: Any) -> Picture:
         try:
-            return upload and clean_image(upload, self.sizes, chosen())
+            return clean_image(upload, self.sizes, chosen())
         except PicturesBusy as error:
             raise ValidationError(error.message, code=error.code) from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What is saved; the widget knows what was chosen."""
+        return initial
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """An iPhone that is told what is taken sends a JPEG of its own accord."""
+        return {"accept": "image/jpeg,image/png,image/webp"}
+
+
+class PicturesAdmin(_Admin):
+    """Part of an admin whose form has pictures, and of an inline."""
+
+    formfield_overrides: ClassVar[Any] = {
+        models.ImageField: {"form_class": PictureField, "widget": PictureWidget}
+    }
+
+    def formfield_for_dbfield(
+        self, db_field: "models.Field[Any, Any]", request: HttpRequest, **options: Any
+    ) -> forms.Field | None:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if isinstance(field, PictureField):
+            field.widget.person_id = request.user.pk
+        return field
 
 
 class TextField(forms.CharField):

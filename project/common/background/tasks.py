@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from project.common import chosen_pictures
 from project.common.background.queue import (
     enqueue,
     forget_older_successes,
@@ -51,8 +52,8 @@ def convert_old_pictures(field: int = 0, after: int = 0) -> str:
 
 
 def forget_old_records() -> str:
-    """Delete what is kept of sessions, failed tasks, the doings of staff and tables that nobody imported
-    once its time is over; to be scheduled once a day."""
+    """Delete what is kept of sessions, failed tasks, the doings of staff, tables that nobody imported and
+    pictures that nobody saved once its time is over; to be scheduled once a day."""
     deleted = [forget_old_rows(kept) for kept in (SESSIONS, FAILED_TASKS, STAFF_LOG)]
-    words = "{} sessions, {} failed tasks, {} entries of the log, {} tables forgotten"
-    return words.format(*deleted, forget_old_uploads())
+    words = "{} sessions, {} failed tasks, {} entries of the log, {} tables, {} pictures forgotten"
+    return words.format(*deleted, forget_old_uploads(), chosen_pictures.forget_old())

@@ -11,7 +11,7 @@ async function ask() {
   const number = asked;
   const entered = new FormData(form);
   for (const [name, value] of [...entered]) {
-    if (value instanceof File) {
+    if (value instanceof File || name.endsWith("-chosen")) {
       entered.delete(name);
     }
   }
