@@ -20,7 +20,7 @@ import orjson
 import psycopg
 
 from bench.limit_sql import FOR_POSTGRESQL, FOR_SQLITE, ORDERS, WHOLE
-from lms.youtube import video_at
+from lms.videos import video_at
 
 Row = tuple[Any, ...]
 
@@ -51,6 +51,7 @@ RIGHT = (
     "course_id", "lesson_id", "title", "summary", "preview", "of_id", "of_title", "is_completed",
     "since",
 )  # fmt: skip
+OF_VIDEO = ("provider", "id", "start", "embed_url")
 OUTLINE = ("id", "title", "position", "preview", "is_preview", "is_completed")
 LEARNT = (
     "id", "course_id", "course", "title", "summary", "preview", "video_url", "position",
@@ -203,7 +204,8 @@ def shown(names: tuple[str, ...], row: Sequence[Any]) -> dict[str, Any]:
         found["is_completed"] = bool(found["is_completed"])
     if "video_url" in found:
         video = video_at(found["video_url"])
-        found["video"], found["video_url"] = video and video._asdict(), found["video_url"] or None
+        found["video"] = video and {name: getattr(video, name) for name in OF_VIDEO}
+        found["video_url"] = found["video_url"] or None
     return found
 
 

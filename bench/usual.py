@@ -18,11 +18,13 @@ from rest_framework_simplejwt.tokens import Token
 
 from lms import permissions
 from lms.models import Access, Course, Lesson, Subscription
-from lms.youtube import video_at
+from lms.videos import video_at
 from payments.models import Payment
 from people.models import User
 from project.common.db.search import contains
 from project.common.images import stored_picture
+
+OF_VIDEO = ("provider", "id", "start", "embed_url")
 
 
 class Authentication(JWTAuthentication):
@@ -102,7 +104,7 @@ class VideoSerializer(Serializer):
 
     def get_video(self, lesson: Lesson) -> Any:
         video = video_at(lesson.video_url)
-        return video and video._asdict()
+        return video and {name: getattr(video, name) for name in OF_VIDEO}
 
 
 class LessonSerializer(VideoSerializer):

@@ -5,7 +5,7 @@ from urllib.parse import unquote, unquote_plus
 
 import ada_url
 
-from lms.youtube import is_forwarding_page, is_youtube, stored_address
+from lms.youtube import is_forwarding_page, is_youtube
 from project.common import links
 
 NESTED_HOST = re.compile(r"[\\/]{2,}+([^\\/?#&\s]*+)")
@@ -46,11 +46,6 @@ def leads_to_youtube(address: str, base: str | None = None) -> bool:
         and is_youtube(url.hostname)
         and not forwards(url)
     )
-
-
-def video_address(url: str) -> str | None:
-    """Return the address of a video as it is stored, or None if it is not on YouTube."""
-    return stored_address(url) if leads_to_youtube(url) else None
 
 
 def forwards(url: ada_url.URL) -> bool:

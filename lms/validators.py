@@ -7,8 +7,15 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from lms import links, markdown
+from lms.videos import videos_in
 from project.common.links import LONGEST_QUOTE
 from project.common.money import fits_currency, highest_charge, lowest_charge, shown
+
+NO_VIDEO = _(
+    "This leads to no video. Paste the address of a video or playlist on YouTube, such as "
+    "https://youtu.be/dQw4w9WgXcQ."
+)
+SEVERAL_VIDEOS = _("This leads to several videos. Paste the address of one.")
 
 
 def validate_title(text: str) -> None:
@@ -23,18 +30,22 @@ def validate_description(text: str) -> None:
         raise foreign_link(link)
 
 
-def validate_video_url(url: str) -> None:
-    """Refuse a video address that is not on YouTube (code `foreign_link`). Empty: no video."""
-    if url and links.video_address(url) is None:
-        raise foreign_link(url)
+def stored_video_url(text: str) -> str:
+    """Return the address of the video that somebody pasted in the form in which it is stored; empty, if
+    the text is. Raises ValidationError: `foreign_link`, `no_video`."""
+    if not text:
+        return ""
+    videos, others = videos_in(text)
+    # A title that stands beside the address may have what looks like a host, but no second address.
+    validate_title(" ".join(word for word in others if "//" in word) if videos else text)
+    if len(videos) != 1:
+        raise ValidationError(SEVERAL_VIDEOS if videos else NO_VIDEO, code="no_video")
+    return videos[0].address
 
 
-def normalize_video_url(url: str) -> str:
-    """Return the address as it is stored: https, and `youtu.be` in its long form.
-
-    What `validate_video_url` refuses is returned as it is, so that the refusal can quote it.
-    """
-    return links.video_address(url) or url
+def validate_video_url(text: str) -> None:
+    """Refuse what names no single video (codes `foreign_link`, `no_video`)."""
+    stored_video_url(text)
 
 
 def foreign_link(link: str) -> ValidationError:

@@ -42,8 +42,8 @@ class PricedForm(_ModelForm):
             price.help_text = f"{currency} {price.help_text}"
 
     def _get_validation_exclusions(self) -> set[str]:
-        """A price from the time before a limit may stay as it is."""
-        unchanged = {"price"} - set(self.changed_data) if self.instance.pk else set()
+        """What is from the time before a rule, as a price before a limit, may stay as it is."""
+        unchanged = set(self.fields) - set(self.changed_data) if self.instance.pk else set()
         # Django's stubs don't know it.
         excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         # Rows that were dragged stand in each other's places until all of them are saved.

@@ -42,7 +42,8 @@ def list_lessons(request: AuthenticatedRequest, filters: Query[LessonFilters]) -
 def create_lesson(
     request: AuthenticatedRequest, payload: LessonIn, options: Query[EditOptions]
 ) -> Status[Row]:
-    """To a course of the caller; a course that they can't see: 404. Moderators can't: 403."""
+    """To a course of the caller; a course that they can't see: 404. Moderators can't: 403. What leads
+    to no single video of YouTube: 422 `no_video` at `video_url`."""
     course = get_course(request.user, payload.course_id, to=permissions.can_add_lesson)
     limit_creation(request.user, "LESSONS")
     fields = payload.model_dump(exclude={"course_id"})

@@ -127,7 +127,6 @@ class Migration(migrations.Migration):
                     models.URLField(
                         blank=True,
                         max_length=500,
-                        validators=[lms.validators.validate_video_url],
                         verbose_name="video",
                     ),
                 ),

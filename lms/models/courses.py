@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models.access import Access, Completion
+from lms.models.fields import VideoField
 from lms.models.materials import (
     DERIVED_FIELDS,
     SEARCHED_FIELDS,
@@ -20,7 +21,7 @@ from lms.models.materials import (
 )
 from lms.models.subscriptions import Subscription
 from lms.models.visibility import MaterialQuerySet, published_or_own, sees_all_content
-from lms.validators import validate_price, validate_video_url
+from lms.validators import validate_price
 from people.models import User
 from project.common.db.counting import number_of
 from project.common.db.search import contains
@@ -282,9 +283,7 @@ class Lesson(Material):
         verbose_name=_("course"),
     )
     preview = models.ImageField(_("preview picture"), upload_to=random_name("lessons"), blank=True)
-    video_url = models.URLField(
-        _("video"), max_length=500, blank=True, validators=[validate_video_url]
-    )
+    video_url = VideoField(_("video"), max_length=500, blank=True)
     price = models.DecimalField(
         _("price"),
         max_digits=MAX_DIGITS,

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Literal, TypedDict
 
 from ninja import Schema
-from pydantic import FailFast, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, FailFast, Field, StringConstraints, field_validator
 
 from lms.models import AccessSource
 from lms.models.materials import DESCRIPTION_MAX_LENGTH
@@ -21,6 +21,7 @@ from lms.schemas.materials import (
     ProgressOut,
     Video,
 )
+from lms.videos import LONGEST_PASTE
 from project.common.api.schemas import (
     STORABLE,
     BlankAsNull,
@@ -36,11 +37,18 @@ from project.common.api.schemas import (
 
 Description = Annotated[str, StringConstraints(max_length=DESCRIPTION_MAX_LENGTH), STORABLE, PROSE]
 VideoUrl = Annotated[
-    str,
-    StringConstraints(max_length=500, strip_whitespace=True),
-    STORABLE,
-    VIDEO,
+    Annotated[
+        str, StringConstraints(max_length=LONGEST_PASTE, strip_whitespace=True), STORABLE, VIDEO
+    ]
+    | None,
+    AfterValidator(lambda text: text or ""),
 ]
+VIDEO_URL = Field(
+    None,
+    validate_default=True,
+    description="A video or playlist on YouTube, as people copy it: an address, a text that has one, or "
+    "the code for embedding. null: no video.",
+)
 
 
 class EditOptions(Schema):
@@ -141,7 +149,7 @@ class LessonIn(InputSchema):
     course_id: Identifier
     title: Title = LESSON_TITLE
     description: Description = ""
-    video_url: VideoUrl | None = Field(None, description="A page of YouTube.")
+    video_url: VideoUrl = VIDEO_URL
     price: Price | None = Field(None, description="null: not sold on its own.")
     position: Position | None = Field(
         None, description="The others make room; default, and where there is no such place: last."
@@ -155,7 +163,7 @@ class LessonChanges(InputSchema):
     course_id: Identifier = omitted()
     title: Annotated[Title, LESSON_TITLE] = omitted()
     description: Description = omitted()
-    video_url: VideoUrl | None = Field(None, description="null: no video.")
+    video_url: VideoUrl = VIDEO_URL
     price: Price | None = Field(None, description="null: not sold on its own.")
     position: Annotated[
         Position, Field(description="The others make room; greater than the last is the last.")

@@ -6,7 +6,7 @@ from ninja import Schema
 from pydantic import BeforeValidator, Field
 
 from lms.models.courses import LAST_POSITION
-from lms.youtube import video_at
+from lms.videos import video_at
 from project.common.api.schemas import (
     BlankAsNull,
     OutputSchema,
@@ -67,10 +67,13 @@ class VideoOut(OutputSchema):
     """What a player needs to show a video."""
 
     provider: Literal["youtube"]
-    id: str = Field(description="Of the video or playlist.", examples=["dQw4w9WgXcQ"])
+    id: str = Field(
+        description="Of the video; of the playlist, if only that is given.",
+        examples=["dQw4w9WgXcQ"],
+    )
     start: int = Field(description="Seconds from its beginning.")
     embed_url: str = Field(
-        description="For a frame; the start is in it.",
+        description="For a frame; the start and the playlist are in it.",
         examples=["https://www.youtube.com/embed/dQw4w9WgXcQ"],
     )
 

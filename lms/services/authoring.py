@@ -14,7 +14,6 @@ from lms.models import ChangeKind, Course, Lesson
 from lms.models.visibility import KeepingQuerySet, protect_or_set_null
 from lms.services.ordering import close_gaps, move_lesson
 from lms.services.updates import Told, save_course
-from lms.validators import normalize_video_url
 from people.models import User
 from project.common.errors import Conflict
 from project.common.images import Picture, discard_file, exchange_image, stored_image
@@ -103,7 +102,7 @@ def create_lesson(
     """Add a lesson to a course, at its end unless `position` is given; a minor edit (`notify`
     false) is no update for its subscribers. Raises ValidationError for a field."""
     course = Course.objects.select_for_update().get(pk=course.pk)
-    fields = _normalized(fields)
+    fields = dict(fields)
     place = fields.pop("position", None)
     lesson = Lesson(course=course, position=course.lessons.count(), **fields)
     lesson.changed_by = by
@@ -149,7 +148,7 @@ def update_lesson(
     if isinstance(target, Course) and target.pk != lesson.course_id and is_kept(lesson):
         raise LessonKept
     lesson.changed_by = by
-    changes = _normalized(changes)
+    changes = dict(changes)
     place = changes.pop("position", None)
     changed = _apply(lesson, changes)
     is_moved = "course" in changed
@@ -268,24 +267,16 @@ def _locked(lesson: Lesson, *targets: int) -> tuple[Lesson, dict[int, Course]]:
     return found, {pk: courses[pk] for pk in dict.fromkeys([found.course_id, *targets])}
 
 
-def _normalized(fields: Mapping[str, object]) -> dict[str, object]:
-    """Give the video address the form in which it is stored."""
-    fields = dict(fields)
-    if "video_url" in fields:
-        fields["video_url"] = normalize_video_url(str(fields["video_url"] or ""))
-    return fields
-
-
 def _apply(subject: Course | Lesson, changes: Mapping[str, object]) -> dict[str, object]:
-    """Set what differs and check it; return the changed fields with the values that they had."""
-    changed = {}
-    for name, value in changes.items():
-        if getattr(subject, name) != value:
-            changed[name] = getattr(subject, name)
-            setattr(subject, name, value)
+    """Set what differs and check it; return the changed fields with the values that they had. What is
+    another spelling of what is there already, as of a video's address, is no change."""
+    before = {name: getattr(subject, name) for name in changes}
+    given = {name: value for name, value in changes.items() if value != before[name]}
+    for name, value in given.items():
+        setattr(subject, name, value)
     fields = {field.name for field in subject._meta.get_fields()}
-    subject.clean_fields(exclude=fields - changed.keys())
-    return changed
+    subject.clean_fields(exclude=fields - given.keys())
+    return {name: before[name] for name in given if getattr(subject, name) != before[name]}
 
 
 def told_of(kinds: Mapping[str, ChangeKind], changed: Mapping[str, object]) -> Told:

@@ -104,7 +104,7 @@ COURSE_CHANGES = {
 LESSON_CHANGES = {
     "title": "New",
     "description": "New",
-    "video_url": "https://www.youtube.com/watch?v=other",
+    "video_url": "https://www.youtube.com/watch?v=M7lc1UVf-VE",
     "price": Decimal("7.50"),
     "is_preview": True,
 }
@@ -256,6 +256,7 @@ def test_a_lesson_is_added_at_the_end_of_its_course(
         ("title", "", "blank"),
         ("description", FOREIGN, "foreign_link"),
         ("video_url", "https://vimeo.com/1", "foreign_link"),
+        ("video_url", "https://www.youtube.com/@school", "no_video"),
         ("price", Decimal(-1), "min_value"),
     ],
 )

@@ -1,6 +1,7 @@
 """One rule, several doors: the API, the pages of the admin, and the rows of lessons on the page of
 their course."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from lms.models import Course, Lesson
 from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory
 from lms.tests.test_admin import course_form, page
+from lms.tests.video_cases import EMBED
 from payments.tests.factories import PaymentFactory
 from people.models import User
 
@@ -110,7 +112,11 @@ BAD_DESCRIPTIONS = [
     ("description", FOREIGN, "foreign_link"),
     ("description", "x" * 20_001, "string_too_long"),
 ]
-BAD_VIDEOS = [("video_url", "https://vimeo.com/1", "foreign_link")]
+BAD_VIDEOS = [
+    ("video_url", "https://vimeo.com/1", "foreign_link"),
+    ("video_url", "https://www.youtube.com/@school", "no_video"),
+    ("video_url", f"{VIDEO} https://youtu.be/xvFZjo5PgG0", "no_video"),
+]
 OF_COURSE = ["api_new_course", "api_course", "page_of_new_course", "page_of_course"]
 OF_LESSON = ["api_new_lesson", "api_lesson", "page_of_new_lesson", "page_of_lesson"]
 IN_ROWS = ["new_row", "row"]
@@ -201,11 +207,46 @@ def test_a_door_saves_all_that_it_takes(doors, door):
 
 
 @pytest.mark.parametrize("door", OF_LESSON + IN_ROWS)
-def test_a_video_has_one_form_whatever_door_it_came_by(doors, door):
-    doors.lesson.video_url = ""
-    doors.lesson.save()
-    getattr(doors, door)({"video_url": "https://youtu.be/dQw4w9WgXcQ"})
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "youtu.be/dQw4w9WgXcQ",
+        "Посмотри это видео: «Хлеб» https://youtu.be/dQw4w9WgXcQ?si=3dPgAhuWSGWYs1tw",
+        EMBED.format("dQw4w9WgXcQ?si=3dPgAhuWSGWYs1tw", "х" * 300),
+    ],
+    ids=["address", "share", "embed"],
+)
+def test_a_video_has_one_form_however_it_is_pasted_at_whatever_door(doors, door, pasted):
+    Lesson.objects.update(video_url="")
+    getattr(doors, door)({"video_url": pasted})
     assert Lesson.objects.latest("pk").video_url == VIDEO
+
+
+@pytest.mark.parametrize("door", ["api_lesson", "page_of_lesson", "row"])
+def test_another_spelling_of_the_same_video_is_no_change(doors, door):
+    changes = Lesson.history.count()
+    kept = {} if door == "api_lesson" else {"price": ""}
+    getattr(doors, door)({"video_url": "https://youtu.be/dQw4w9WgXcQ?si=3dPgAhuWSGWYs1tw"} | kept)
+    assert Lesson.history.count() == changes
+
+
+@pytest.mark.parametrize("door", ["api_lesson", "page_of_lesson", "row"])
+def test_a_video_from_before_the_rule_stays_until_it_is_changed(doors, door):
+    old = "https://www.youtube.com/@school"
+    Lesson.objects.update(video_url=old)
+    kept = {} if door == "api_lesson" else {"video_url": old}
+    getattr(doors, door)({"title": "Renamed"} | kept)
+    saved = Lesson.objects.get()
+    assert (saved.title, saved.video_url) == ("Renamed", old)
+
+
+@pytest.mark.parametrize("door", ["page_of_lesson", "row"])
+def test_a_page_keeps_what_was_pasted_when_it_refuses_it(doors, door):
+    html = getattr(doors, door)({"video_url": "мой канал youtube.com/@school"}).content.decode()
+    field = re.search('<input[^>]*value="мой канал youtube.com/@school"[^>]*>', html)
+    assert field
+    assert 'type="text"' in field[0]
+    assert "This leads to no video." in html
 
 
 # --- Minor edits --------------------------------------------------------------------------------

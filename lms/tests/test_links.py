@@ -11,12 +11,7 @@ from django.utils.functional import Promise
 
 from lms import links
 from lms.tests.link_cases import ACCEPTED, IN_MARKDOWN, REFUSED
-from lms.validators import (
-    normalize_video_url,
-    validate_description,
-    validate_title,
-    validate_video_url,
-)
+from lms.validators import validate_description, validate_title
 from project.common.links import readings
 
 
@@ -117,10 +112,8 @@ def test_a_long_link_is_cut_for_quoting():
 )
 def test_an_address_too_long_to_be_one_is_refused(longest, longer):
     validate_description(longest)
-    validate_video_url(longest)
-    for validate in (validate_description, validate_video_url):
-        with pytest.raises(ValidationError):
-            validate(longer)
+    with pytest.raises(ValidationError):
+        validate_description(longer)
 
 
 def test_a_long_address_of_our_own_site_is_no_link():
@@ -181,107 +174,3 @@ def test_hostile_text_takes_linear_time(piece):
     started = perf_counter()
     links.foreign_link(text)
     assert perf_counter() - started < 1
-
-
-VIDEOS = {
-    "": "",
-    "https://www.youtube.com/watch?v=x": "https://www.youtube.com/watch?v=x",
-    "http://www.youtube.com/watch?v=x&t=5": "https://www.youtube.com/watch?v=x&t=5",
-    "HTTP://WWW.YouTube.com/watch?v=X": "https://www.youtube.com/watch?v=X",
-    "https://youtube.com": "https://youtube.com",
-    "https://youtube.com/watch?v=x#t=5": "https://youtube.com/watch?v=x#t=5",
-    "https://m.youtube.com/shorts/x": "https://m.youtube.com/shorts/x",
-    "https://music.youtube.com/watch?v=x": "https://music.youtube.com/watch?v=x",
-    "https://i9-x.youtube.com/vi": "https://i9-x.youtube.com/vi",
-    "https://youtube.com?v=x": "https://youtube.com?v=x",
-    "https://youtube.com#top": "https://youtube.com#top",
-    "https://youtu.be/x#top": "https://www.youtube.com/watch?v=x#top",
-    "https://youtu.be/dQw4w9WgXcQ": "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
-    "http://youtu.be/dQw4w9WgXcQ?t=5": "https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=5",
-    "https://YOUTU.BE/_x-Y/?si=a&t=5#b": "https://www.youtube.com/watch?v=_x-Y&si=a&t=5#b",
-    "https://youtu.be/x?v=y&t=5": "https://www.youtube.com/watch?v=x&t=5",
-    "https://youtu.be/x?": "https://www.youtube.com/watch?v=x",
-    "https://youtu.be/watch?v=x": "https://www.youtube.com/watch?v=x",
-    "https://www.youtube.com/watch?v=x&ab_channel=freeCodeCamp.org": (
-        "https://www.youtube.com/watch?v=x&ab_channel=freeCodeCamp.org"
-    ),
-}
-
-
-@pytest.mark.parametrize(("url", "stored"), VIDEOS.items())
-def test_a_video_on_youtube_is_stored_in_one_form(url, stored):
-    validate_video_url(url)
-    assert normalize_video_url(url) == stored
-    validate_video_url(stored)
-    assert normalize_video_url(stored) == stored
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "x",
-        " ",
-        "youtube.com/watch?v=x",
-        "//www.youtube.com/watch?v=x",
-        "ftp://www.youtube.com/watch?v=x",
-        "javascript://www.youtube.com/%0aalert(1)",
-        "https:www.youtube.com/watch",
-        "https:/www.youtube.com/watch",
-        "https:///www.youtube.com/watch",
-        "https:\\\\www.youtube.com/watch",
-        "https://www.youtube.com\\watch",
-        "https://evil.example\\@www.youtube.com/",
-        "https://evil.example",
-        "https://evil.example/https://www.youtube.com",
-        "https://evil.example?www.youtube.com",
-        "https://evil.example#www.youtube.com",
-        "https://www.youtube.com.evil.example/",
-        "https://notyoutube.com/watch?v=x",
-        "https://youtube.com.",
-        "https://youtube.co/",
-        "https://www.youtu.be/x",
-        "https://youtube-nocookie.com/embed/x",
-        "https://vimeo.com/1",
-        "https://localhost/",
-        "https://127.0.0.1/",
-        "https://user@youtube.com/",
-        "https://user:password@youtube.com/",
-        "https://:password@youtube.com/",
-        "https://youtube.com@evil.example/",
-        "https://@youtube.com/",
-        "https://youtube.com:443/",
-        "https://youtube.com:8443/",
-        "https://youtube.com:/",
-        "https://yоutube.com/",
-        "https://ｙoutube.com/",
-        "https://youtube。com/",
-        "https://xn--yutube-wqf.com/",
-        "https://you%74ube.com/",
-        "https://you\u200btube.com/",
-        "https://you\ttube.com/",
-        "https://www.youtube.com/watch?v=x\n",
-        " https://www.youtube.com/watch?v=x",
-        "https://www.youtube.com/watch?v=x y",
-        "https://www.youtube.com/\x00",
-        "https://www.youtube.com/watch?v=x\u2028",
-        "https://youtu.be",
-        "https://youtu.be/",
-        "https://youtu.be/x/y",
-        "https://youtu.be/?v=x",
-        "https://www.youtube.com/redirect?q=https://evil.example",
-        "https://www.youtube.com/redirect?q=evil",
-        "https://www.youtube.com/%72edirect?q=evil",
-        "https://www.youtube.com//redirect?q=evil",
-        "https://www.youtube.com/watch/../redirect?q=evil",
-        "https://www.youtube.com/attribution_link?u=/watch?v=x",
-        "https://accounts.youtube.com/x?continue=https%3A%2F%2Fevil.example",
-        "https://youtu.be/x?u=//evil.example",
-        "https://www.youtube.com/" + "x" * 3000,
-    ],
-)
-def test_a_video_elsewhere_is_refused_and_left_as_it_is(url):
-    with pytest.raises(ValidationError) as refused:
-        validate_video_url(url)
-    assert refused.value.code == "foreign_link"
-    assert refused.value.params == {"link": url[:200]}
-    assert normalize_video_url(url) == url

@@ -9,8 +9,9 @@ from django.db.models import Prefetch
 
 from lms import permissions
 from lms.models import Access, AccessSource, Course, Lesson, Subscription
+from lms.schemas.materials import VideoOut
 from lms.tests.factories import CourseFactory, LessonFactory
-from lms.youtube import video_at
+from lms.videos import video_at
 from people.models import User
 from people.tests.factories import UserFactory
 from project.common.api.responses import picture_shown
@@ -85,7 +86,7 @@ def lesson_shown(user, lesson):
 
 def video_shown(lesson):
     video = video_at(lesson.video_url)
-    return video and video._asdict()
+    return video and {name: getattr(video, name) for name in VideoOut.model_fields}
 
 
 def course_shown(user, course):

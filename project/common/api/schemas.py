@@ -132,7 +132,7 @@ class FieldProblem(Schema):
     """What is wrong with one input value."""
 
     loc: list[str | int] = Field(examples=[["body", "video_url"]])
-    code: str = Field(description="Stable, for programs.", examples=["foreign_link"])
+    code: str = Field(description="Stable, for programs.", examples=["foreign_link", "no_video"])
     msg: str = Field(
         description="For people, in the language of `Accept-Language`.",
         examples=["Only links to YouTube are allowed here."],
