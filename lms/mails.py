@@ -20,7 +20,7 @@ from django.utils.translation import gettext_noop
 from lms.models import Access, ChangeKind, Course, CourseChange, CourseUpdate, Lesson, Subscription
 from lms.models.digests import AT_ONCE_MAIL
 from lms.models.subscriptions import CHOICE
-from lms.models.updates import PRICES
+from lms.models.updates import COMING_AND_GOING, PRICES
 from people.models import CourseMails, User
 from project.common.frontend import course_page, lesson_page
 from project.common.money import shown
@@ -206,28 +206,44 @@ class AccessRevokedMail(AccessMail):
 
 
 def lines_of(
-    course: Course, changes: Sequence[CourseChange], lessons: Mapping[int, Lesson]
+    course: Course, changes: Sequence[CourseChange], lessons: Mapping[int, Lesson | None]
 ) -> list[Line]:
     """Say each thing once, in the order in which it happened first; names and prices as they are now,
-    with those of before.
+    with those of before. `lessons` are those that are still in the course, drafts too.
 
     What came and went meanwhile, or is as it was, is not told, and of a new or a removed lesson only
-    that.
+    that. A draft is not there.
     """
-    firsts: dict[int | None, dict[ChangeKind, CourseChange]] = {}
+    of_subjects: dict[int | None, list[CourseChange]] = {}
     for change in changes:
-        firsts.setdefault(change.lesson_id, {}).setdefault(ChangeKind(change.kind), change)
+        of_subjects.setdefault(change.lesson_id, []).append(change)
     lines = []
-    for lesson_id, found in firsts.items():
-        came_or_went = {ChangeKind.LESSON_ADDED, ChangeKind.LESSON_REMOVED} & found.keys()
-        if len(came_or_went) == 2:
-            continue
-        told = came_or_went or found.keys()
-        for kind in [kind for kind in ChangeKind if kind in told]:
-            subject = course if lesson_id is None else lessons.get(lesson_id)
-            if not _is_undone(found[kind], subject):
-                lines.append(_line(course, subject, found[kind]))
+    for lesson_id, found in of_subjects.items():
+        lesson = lessons.get(lesson_id) if lesson_id else None
+        subject = course if lesson_id is None else lesson
+        firsts: dict[ChangeKind, CourseChange] = {}
+        for change in found:
+            firsts.setdefault(ChangeKind(change.kind), change)
+        told = [kind for kind in _told_kinds(found, lesson) if kind in firsts]
+        lines += [
+            _line(course, subject, firsts[kind])
+            for kind in told
+            if not _is_undone(firsts[kind], subject)
+        ]
     return lines
+
+
+def _told_kinds(changes: Sequence[CourseChange], lesson: Lesson | None) -> list[ChangeKind]:
+    """Which kinds of changes of one lesson, or of a course, are told: by whether it was there before
+    them, and is now."""
+    steps = [change.kind for change in changes if change.kind in COMING_AND_GOING]
+    was_there = steps[:1] != [ChangeKind.LESSON_ADDED]
+    is_there = lesson.is_published if lesson else steps[-1:] != [ChangeKind.LESSON_REMOVED]
+    if was_there and is_there:
+        return [kind for kind in ChangeKind if kind not in COMING_AND_GOING]
+    if was_there:
+        return [ChangeKind.LESSON_REMOVED]
+    return [ChangeKind.LESSON_ADDED] if is_there else []
 
 
 def _is_undone(change: CourseChange, subject: Course | Lesson | None) -> bool:
@@ -242,10 +258,9 @@ def _line(course: Course, subject: Course | Lesson | None, change: CourseChange)
     price = (change.old_price, subject.price) if subject and kind in PRICES else None
     if isinstance(subject, Course):
         return Line(kind, subject.title if old else "", course_page(course.pk), old, price)
-    gone = kind == ChangeKind.LESSON_REMOVED or subject is None
-    title = subject.title if subject else change.lesson_title
-    link = "" if gone else lesson_page(course.pk, change.lesson_id or 0)
-    return Line(kind, title, link, old, price)
+    if subject is None or kind == ChangeKind.LESSON_REMOVED:
+        return Line(kind, change.lesson_title, "", old, price)
+    return Line(kind, subject.title, lesson_page(course.pk, subject.pk), old, price)
 
 
 def are_mailed(lines: Iterable[Line]) -> bool:
@@ -270,7 +285,7 @@ def lessons_by_course(
     keys = {change.lesson_id for change in changes if change.lesson_id}
     lessons = Lesson.objects.filter(course__in=courses, pk__in=keys)
     found: dict[int, dict[int, Lesson]] = defaultdict(dict)
-    for lesson in lessons.only("pk", "title", "price", "course"):
+    for lesson in lessons.only("pk", "title", "price", "is_published", "course"):
         found[lesson.course_id][lesson.pk] = lesson
     return found
 

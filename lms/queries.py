@@ -41,7 +41,7 @@ COURSE = (
 )  # fmt: skip
 LESSON = (
     "id", "course_id", "title", "summary", "preview", "video_url", "price", "position",
-    "is_preview", "created_at", "updated_at",
+    "is_preview", "is_published", "created_at", "updated_at",
 )  # fmt: skip
 CATALOG = (
     "id", "title", "summary", "preview", "price", "owner_id", "owner__first_name",
@@ -57,12 +57,13 @@ RIGHT = (
 PROGRESS = ("lessons_completed", "lessons_total", "next_lesson_id")
 LEARNING_COURSE = ("id", "title", "summary", "preview", "price", "is_open_in_part", *PROGRESS)
 LEARNING_OUTLINE = (
-    "id", "title", "position", "preview", "is_preview", "has_access", "is_completed",
+    "id", "title", "position", "preview", "is_preview", "is_published", "has_access",
+    "is_completed",
 )  # fmt: skip
 LEARNING_LESSON = (
     "id", "course_id", "course__title", "course__price", "title", "summary", *DETAILS, "preview",
-    "video_url", "position", "is_preview", "has_access", "is_completed", "previous_lesson_id",
-    "next_lesson_id", "updated_at",
+    "video_url", "position", "is_preview", "is_published", "has_access", "is_completed",
+    "previous_lesson_id", "next_lesson_id", "updated_at",
 )  # fmt: skip
 # The first placeholder for the courses of a page.
 FIRST_COURSE = 2
@@ -219,8 +220,8 @@ def _catalog(
 
 @compiled_once
 def _outline(role: Role) -> CompiledQuery:
-    lessons = Lesson.objects.with_has_access(placeholder_user(role)).filter(course_id=WANTED)
-    return CompiledQuery(lessons.order_by("position", "id"), *OUTLINE)
+    lessons = Lesson.objects.published().filter(course_id=WANTED).order_by("position", "id")
+    return CompiledQuery(lessons.with_has_access(placeholder_user(role)), *OUTLINE)
 
 
 @compiled_once
@@ -259,8 +260,8 @@ def _learning_course(role: Role) -> CompiledQuery:
 @compiled_once
 def _learning_outline(role: Role) -> CompiledQuery:
     viewer = placeholder_user(role)
-    lessons = Lesson.objects.filter(course_id=WANTED).order_by("position", "id")
-    shown = lessons.with_has_access(viewer).with_is_completed(viewer)
+    lessons = Lesson.objects.outlined_for(viewer).filter(course_id=WANTED)
+    shown = lessons.order_by("position", "id").with_has_access(viewer).with_is_completed(viewer)
     return CompiledQuery(shown, *LEARNING_OUTLINE)
 
 

@@ -29,10 +29,11 @@ class Learners:
         return count_rows(self.people)
 
     def __getitem__(self, part: slice) -> list[Learner]:
-        finished = Completion.objects.filter(user=OuterRef("pk"), lesson__course=self.course)
+        lessons = Lesson.objects.published().filter(course=self.course)
+        finished = Completion.objects.filter(user=OuterRef("pk"), lesson__in=lessons)
         rights = Prefetch("accesses", _rights(self.course).order_by("id"), to_attr="rights")
         people: QuerySet[Any] = self.people.annotate(completed=number_of(finished))
-        total = self.course.lessons.count()
+        total = lessons.count()
         return [
             Learner(one.pk, one.first_name, Progress.of(one.completed, total), one.rights)
             for one in people.prefetch_related(rights).order_by("id")[part]

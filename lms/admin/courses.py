@@ -1,6 +1,6 @@
 """The list and the page of a course, its lessons inline."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, cast, override
 
@@ -10,8 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 from unfold.contrib.filters.admin import RangeNumericFilter
 
 from lms import permissions
@@ -27,7 +26,7 @@ from people.current_user import current_user
 from people.models import User
 from people.models.querysets import NAME_SEARCHES, PUBLIC_SEARCHES
 from project.common.admin.actions import ActionsAdmin
-from project.common.admin.base import FieldNames, Label, TabularInline, column, display
+from project.common.admin.base import FieldNames, TabularInline, column, display
 from project.common.admin.filters import DaysFilter, choices_response, choose_from, found_by_term
 from project.common.frontend import course_page
 
@@ -40,7 +39,7 @@ class LessonInline(TabularInline[Lesson, Course]):
     formset = LessonFormSet
     # The handle to drag a row by is drawn in the first column, so not in the hidden one.
     form = PricedForm
-    fields = ("title", "video_url", "price", "is_preview", "position")
+    fields = ("title", "video_url", "price", "is_preview", "is_published", "position")
     ordering_field = "position"
     hide_ordering_field = True
     show_change_link = True
@@ -81,8 +80,13 @@ class CourseAdmin(ActionsAdmin[Course], MaterialsAdmin[Course]):
     search_help_text = gettext_lazy("Words of the title, description or author's name")
     autocomplete_fields = ("owner",)
     inlines = (LessonInline,)
-    actions = ("publish", "unpublish")
     staff_actions = (COPY,)
+    said_of_published = ngettext_lazy(
+        "%(number)d course was published.", "%(number)d courses were published.", "number"
+    )
+    said_of_unpublished = ngettext_lazy(
+        "%(number)d course was unpublished.", "%(number)d courses were unpublished.", "number"
+    )
 
     @staticmethod
     def front_page(course: Course) -> str:
@@ -110,37 +114,6 @@ class CourseAdmin(ActionsAdmin[Course], MaterialsAdmin[Course]):
         columns = list(super().get_list_display(request))
         columns.insert(2, author)
         return columns
-
-    @display(description=gettext_lazy("state"), label={"published": "success", "draft": "warning"})
-    def published_label(self, course: Course) -> Label:
-        if course.is_published:
-            return Label("published", _("published"))
-        return Label("draft", _("draft"))
-
-    @admin.action(description=gettext_lazy("Publish"), permissions=["change"])
-    def publish(self, request: HttpRequest, queryset: QuerySet[Course]) -> None:
-        number = self._change_all(request, queryset, {"is_published": True}, _("Published."))
-        text = ngettext(
-            "%(number)d course was published.", "%(number)d courses were published.", number
-        )
-        self.message_user(request, text % {"number": number}, messages.SUCCESS)
-
-    @admin.action(description=gettext_lazy("Unpublish"), permissions=["change"])
-    def unpublish(self, request: HttpRequest, queryset: QuerySet[Course]) -> None:
-        number = self._change_all(request, queryset, {"is_published": False}, _("Unpublished."))
-        text = ngettext(
-            "%(number)d course was unpublished.", "%(number)d courses were unpublished.", number
-        )
-        self.message_user(request, text % {"number": number}, messages.SUCCESS)
-
-    def _change_all(
-        self, request: HttpRequest, courses: QuerySet[Course], changes: dict[str, bool], note: str
-    ) -> int:
-        changed = list(courses.exclude(**changes).order_by("pk"))
-        for course in changed:
-            authoring.update_course(course=course, changes=changes, by=current_user(request))
-            self.log_change(request, course, note)
-        return len(changed)
 
     def get_fields(self, request: HttpRequest, obj: Course | None = None) -> FieldNames:
         """The owner is chosen once, by an administrator who adds a course for somebody."""
@@ -223,6 +196,9 @@ class CourseAdmin(ActionsAdmin[Course], MaterialsAdmin[Course]):
 
     def edits(self, form: MaterialsForm, formsets: Sequence[LessonFormSet], by: User) -> list[Edit]:
         return edits_of_course(form, formsets[0], by)
+
+    def change(self, subject: Course, changes: Mapping[str, object], by: User) -> None:
+        authoring.update_course(course=subject, changes=changes, by=by)
 
     def delete(self, subject: Course, by: User) -> None:
         authoring.delete_course(course=subject, by=by)

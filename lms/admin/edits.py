@@ -4,7 +4,6 @@ The forms have been checked: their instances are as they would be saved.
 """
 
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,29 +12,35 @@ from django.forms.formsets import DELETION_FIELD_NAME
 from django.utils import timezone
 
 from lms.admin.forms import LessonFormSet, MaterialsForm
-from lms.models import ChangeKind, Course, CourseChange, Lesson
-from lms.services.authoring import COURSE_TOLD, LESSON_TOLD, told_of
+from lms.models import Course, CourseChange, Lesson
+from lms.services.authoring import COURSE_TOLD, as_told, told_of, told_of_lesson
 from lms.services.updates import Told, changes_of
 from people.models import User
 
 
 @dataclass
 class Edit:
-    """Changes of one course, and its lessons as they would be after them. A new lesson has a key that no
-    lesson has."""
+    """Changes of one course, and its lessons as they would be after them; None: not there any more. A new
+    lesson has a key that no lesson has."""
 
     course: Course
     by: User
     was_draft: bool = False
     changes: list[CourseChange] = field(default_factory=list)
-    lessons: dict[int, Lesson] = field(default_factory=dict)
+    lessons: dict[int, Lesson | None] = field(default_factory=dict)
 
     def add(self, told: Told, lesson: Lesson | None = None) -> None:
         self.changes += changes_of(
             self.course, told, lesson, by=self.by, at=timezone.now(), was_draft=self.was_draft
         )
-        if lesson and lesson.pk > 0 and ChangeKind.LESSON_REMOVED not in told:
-            self.lessons[lesson.pk] = lesson
+
+    def add_lesson(self, form: "ModelForm[Any]", *, came: bool = False, left: bool = False) -> None:
+        """What the form changes of a lesson, which may come into the course or leave it."""
+        lesson, changed = form.instance, _before(form)
+        told = told_of_lesson(lesson, changed, came=came, left=left)
+        self.add(told, as_told(lesson, told, changed))
+        if lesson.pk > 0:
+            self.lessons[lesson.pk] = None if left else lesson
 
 
 def edits_of_course(form: MaterialsForm, formset: LessonFormSet, by: User) -> list[Edit]:
@@ -45,10 +50,9 @@ def edits_of_course(form: MaterialsForm, formset: LessonFormSet, by: User) -> li
     edit = Edit(form.instance, by, was_draft="is_published" in form.changed_data)
     edit.add(told_of(COURSE_TOLD, _before(form)))
     for row in formset.initial_forms:
-        if row.cleaned_data.get(DELETION_FIELD_NAME):
-            edit.add({ChangeKind.LESSON_REMOVED: None}, row.instance)
-        elif row.has_changed():
-            edit.add(told_of(LESSON_TOLD, _before(row)), row.instance)
+        is_deleted = bool(row.cleaned_data.get(DELETION_FIELD_NAME))
+        if is_deleted or row.has_changed():
+            edit.add_lesson(row, left=is_deleted)
     added = [
         row
         for row in formset.extra_forms
@@ -56,7 +60,7 @@ def edits_of_course(form: MaterialsForm, formset: LessonFormSet, by: User) -> li
     ]
     for number, row in enumerate(added, start=1):
         row.instance.pk = -number
-        edit.add({ChangeKind.LESSON_ADDED: None}, row.instance)
+        edit.add_lesson(row, came=True)
     return [edit]
 
 
@@ -65,20 +69,16 @@ def edits_of_lesson(form: MaterialsForm, by: User) -> list[Edit]:
     lesson: Lesson = form.instance
     if not lesson.course_id:
         return []  # none is chosen yet
-    here = Edit(lesson.course, by)
     # Who may not move it is shown no choice.
     left = form.initial.get("course", lesson.course_id) if lesson.pk else None
-    if lesson.pk and left == lesson.course_id:
-        here.add(told_of(LESSON_TOLD, _before(form)), lesson)
-        return [here]
+    is_moved = lesson.course_id != left
     lesson.pk = lesson.pk or -1
-    here.add({ChangeKind.LESSON_ADDED: None}, lesson)
-    if left is None:
+    here = Edit(lesson.course, by)
+    here.add_lesson(form, came=is_moved)
+    if left is None or not is_moved:
         return [here]
     there = Edit(Course.objects.get(pk=left), by)
-    named = copy(lesson)
-    named.title = form.initial["title"]
-    there.add({ChangeKind.LESSON_REMOVED: None}, named)
+    there.add_lesson(form, left=True)
     return [there, here]
 
 

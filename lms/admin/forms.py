@@ -40,6 +40,13 @@ class PricedForm(_ModelForm):
         if price := self.fields.get("price"):
             currency = _("Currency: %(currency)s.") % {"currency": settings.CURRENCY}
             price.help_text = f"{currency} {price.help_text}"
+        if isinstance(self.instance, Lesson) and "is_published" in self.fields:
+            self.fields["is_published"].show_hidden_initial = True
+
+    def clean_is_published(self) -> bool:
+        """A page of an earlier release has no such box for lessons: that unpublishes none."""
+        name = "is_published"
+        return bool(self.cleaned_data[name] if name in self.changed_data else self[name].initial)
 
     def _get_validation_exclusions(self) -> set[str]:
         """What is from the time before a rule, as a price before a limit, may stay as it is."""

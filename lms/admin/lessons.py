@@ -1,13 +1,13 @@
 """The list and the page of a lesson."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast, override
 
 from django.contrib import admin
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 
 from lms import permissions
@@ -33,6 +33,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         "title",
         "course",
         "number",
+        "published_label",
         "price_shown",
         "has_video",
         "is_preview",
@@ -41,6 +42,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     list_display_links = ("title",)
     list_filter = (
         ("course", AutocompleteSelectFilter),
+        "is_published",
         "is_preview",
         ("price", RangeNumericFilter),
         ("updated_at", DaysFilter),
@@ -48,6 +50,13 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     sortable_by = ("title", "price_shown", "updated_at")
     ordering = ("-updated_at", "-id")
     autocomplete_fields = ("course",)
+    LOCKED_IN_ORDER = ("course_id", "pk")
+    said_of_published = ngettext_lazy(
+        "%(number)d lesson was published.", "%(number)d lessons were published.", "number"
+    )
+    said_of_unpublished = ngettext_lazy(
+        "%(number)d lesson was unpublished.", "%(number)d lessons were unpublished.", "number"
+    )
 
     @staticmethod
     def front_page(lesson: Lesson) -> str:
@@ -113,6 +122,9 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
 
     def edits(self, form: MaterialsForm, formsets: Sequence[LessonFormSet], by: User) -> list[Edit]:
         return edits_of_lesson(form, by)
+
+    def change(self, subject: Lesson, changes: Mapping[str, object], by: User) -> None:
+        authoring.update_lesson(lesson=subject, changes=changes, by=by)
 
     def delete(self, subject: Lesson, by: User) -> None:
         authoring.delete_lesson(lesson=subject, by=by)

@@ -1,11 +1,11 @@
 """What the pages of courses and of lessons share: policy, pictures, history and *put back*."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, cast, override
+from typing import TYPE_CHECKING, Any, cast, override
 
 from django.conf import settings
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
@@ -35,13 +35,16 @@ from lms.models.visibility import MaterialQuerySet
 from lms.services import authoring, forecasts, restoring, updates
 from people.current_user import current_user
 from people.models import User
-from project.common.admin.base import FieldNames, Fieldsets, display
+from project.common.admin.base import FieldNames, Fieldsets, Label, display
 from project.common.admin.fields import PicturesAdmin
 from project.common.admin.versions import VersionedAdmin
 from project.common.db.search import contains, find
 from project.common.errors import DomainError
 from project.common.images import stored_picture
 from project.common.money import shown
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 CHANGES_ON_PAGE = 20
 
@@ -67,6 +70,14 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
 
     # Where the front end shows it.
     front_page: Callable[[M], str]
+    # In which many are changed at once: whoever locks several courses does so by their keys.
+    LOCKED_IN_ORDER: Sequence[str] = ("pk",)
+
+    actions = ("publish", "unpublish")
+    # How many they were.
+    said_of_published: "StrPromise"
+    said_of_unpublished: "StrPromise"
+
     # Of lms.permissions and lms.history, for this model.
     can_update: Callable[[User, M], bool]
     can_delete: Callable[[User, M], bool]
@@ -114,6 +125,35 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
         """None: not sold on its own."""
         return None if subject.price is None else shown(subject.price, subject.currency)
 
+    @display(description=gettext_lazy("state"), label={"published": "success", "draft": "warning"})
+    def published_label(self, subject: M) -> Label:
+        if subject.is_published:
+            return Label("published", _("published"))
+        return Label("draft", _("draft"))
+
+    @admin.action(description=gettext_lazy("Publish"), permissions=["change"])
+    def publish(self, request: HttpRequest, queryset: QuerySet[M]) -> None:
+        number = self._change_all(request, queryset, {"is_published": True}, _("Published."))
+        said = self.said_of_published % {"number": number}
+        self.message_user(request, said, messages.SUCCESS)
+
+    @admin.action(description=gettext_lazy("Unpublish"), permissions=["change"])
+    def unpublish(self, request: HttpRequest, queryset: QuerySet[M]) -> None:
+        number = self._change_all(request, queryset, {"is_published": False}, _("Unpublished."))
+        said = self.said_of_unpublished % {"number": number}
+        self.message_user(request, said, messages.SUCCESS)
+
+    def _change_all(
+        self, request: HttpRequest, subjects: QuerySet[M], changes: dict[str, bool], note: str
+    ) -> int:
+        """One that fails fails all."""
+        changed = list(subjects.exclude(**changes).order_by(*self.LOCKED_IN_ORDER))
+        with self.one_update(request):
+            for subject in changed:
+                self.change(subject, changes, current_user(request))
+                self.log_change(request, subject, note)
+        return len(changed)
+
     def get_fields(self, request: HttpRequest, obj: M | None = None) -> FieldNames:
         """All that can be edited, whose it is first. A new field of the model is on the page by this."""
         fields = sorted(self.opts.fields, key=lambda field: not field.is_relation)
@@ -132,6 +172,9 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
         raise NotImplementedError
 
     def update(self, subject: M, form: MaterialsForm, by: User) -> M:
+        raise NotImplementedError
+
+    def change(self, subject: M, changes: Mapping[str, object], by: User) -> None:
         raise NotImplementedError
 
     def delete(self, subject: M, by: User) -> None:

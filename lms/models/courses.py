@@ -76,19 +76,27 @@ class CourseQuerySet(MaterialQuerySet["Course"]):
         return self.annotate(is_open_in_part=Exists(opened))
 
     def with_progress(self, user: User) -> Self:
-        """Answer `lessons_total`, `lessons_completed` by this person, and `next_lesson_id`: the first
-        lesson they have not completed and may learn, None if there is none."""
+        """Answer of the published lessons `lessons_total`, `lessons_completed` by this person, and
+        `next_lesson_id`: the first they have not completed and may learn, None if there is none."""
         completions = Completion.objects.filter(user_id=user.pk)
         done = completions.filter(lesson_id=OuterRef("pk"))
-        left = Lesson.objects.open_to(user).filter(~Exists(done), course_id=OuterRef("pk"))
+        lessons = Lesson.objects.published().filter(course_id=OuterRef("pk"))
+        left = lessons.open_to(user).filter(~Exists(done))
+        finished = completions.filter(lesson__course_id=OuterRef("pk"), lesson__is_published=True)
         return self.annotate(
-            lessons_total=number_of(Lesson.objects.filter(course_id=OuterRef("pk"))),
-            lessons_completed=number_of(completions.filter(lesson__course_id=OuterRef("pk"))),
+            lessons_total=number_of(lessons),
+            lessons_completed=number_of(finished),
             next_lesson_id=Subquery(left.order_by("position", "pk").values("pk")[:1]),
         )
 
     def with_lessons_count(self) -> Self:
+        """Answer `lessons_count`: of all lessons, as in authoring."""
         lessons = Lesson.objects.filter(course_id=OuterRef("pk"))
+        return self.annotate(lessons_count=number_of(lessons))
+
+    def with_published_count(self) -> Self:
+        """Answer `lessons_count`: of the published lessons, as learners see it."""
+        lessons = Lesson.objects.published().filter(course_id=OuterRef("pk"))
         return self.annotate(lessons_count=number_of(lessons))
 
     def with_people_counts(self) -> Self:
@@ -100,13 +108,15 @@ class CourseQuerySet(MaterialQuerySet["Course"]):
         )
 
     def with_completion(self) -> Self:
-        """Answer `completions_count`: lessons finished by those who may learn the whole course.
-        With all lessons finished by all learners it is `lessons_count` × `learners_count`."""
+        """Answer `completions_count`: published lessons finished by those who may learn the whole
+        course. With all finished by all learners it is `lessons_count` × `learners_count`."""
         holder = Access.objects.active().filter(
             user=OuterRef("user"), course=OuterRef("lesson__course")
         )
-        finished = Completion.objects.filter(Exists(holder), lesson__course=OuterRef("pk"))
-        counted = self.with_lessons_count().with_people_counts()
+        finished = Completion.objects.filter(
+            Exists(holder), lesson__course=OuterRef("pk"), lesson__is_published=True
+        )
+        counted = self.with_published_count().with_people_counts()
         return counted.annotate(completions_count=number_of(finished))
 
     def by_subscribers(self) -> Self:
@@ -119,7 +129,7 @@ class CourseQuerySet(MaterialQuerySet["Course"]):
         return (
             self.with_is_subscribed(user)
             .with_has_access(user)
-            .with_lessons_count()
+            .with_published_count()
             .select_related("owner")
         )
 
@@ -219,30 +229,47 @@ class Course(Material):
         return self.owner.first_name
 
 
+def _open_to(user: User) -> Q:
+    """Which lessons somebody who is no moderator may learn."""
+    rights = Access.objects.held_by(user)
+    by_course = Exists(rights.filter(course_id=OuterRef("course_id")))
+    as_preview = Q(is_preview=True, course__is_published=True)
+    return (
+        Q(course__owner=user)
+        | Q(is_published=True) & (as_preview | by_course)
+        | Exists(rights.filter(lesson_id=OuterRef("pk")))
+    )
+
+
 class LessonQuerySet(MaterialQuerySet["Lesson"]):
     owner = "course__owner"
 
+    def published(self) -> Self:
+        return self.filter(is_published=True)
+
     def not_hidden_from(self, user: User) -> Self:
-        """Lessons whose existence this person may know of: those of published and own courses,
-        and those they have a right to, also when the course is a draft again."""
+        """Lessons whose existence this person may know of: published ones of published courses, those
+        of own courses, and those they may learn by a right, also when the course is a draft again."""
         if sees_all_content(user):
             return self
-        return self.filter(
-            published_or_own(user, "course__") | Q(pk__in=Lesson.objects.open_to(user))
-        )
+        published = Q(is_published=True, course__is_published=True)
+        return self.filter(published | _open_to(user))
+
+    def outlined_for(self, user: User) -> Self:
+        """What the outline of a course that this person learns consists of: the published lessons, and
+        the drafts that they may learn."""
+        if sees_all_content(user):
+            return self
+        return self.filter(Q(is_published=True) | _open_to(user))
 
     def open_to(self, user: User) -> Self:
-        """Lessons this person may learn: by a right to the lesson or its course, preview lessons
-        of published courses, and those of own courses; moderators: all."""
-        if sees_all_content(user):
-            return self
-        rights = Access.objects.held_by(user)
-        return self.filter(
-            Q(course__owner=user)
-            | Q(is_preview=True, course__is_published=True)
-            | Exists(rights.filter(course_id=OuterRef("course_id")))
-            | Exists(rights.filter(lesson_id=OuterRef("pk")))
-        )
+        """Lessons this person may learn: those of own courses; by a right to the lesson; and published
+        ones by a right to the course, or as preview lessons of published courses. Moderators: all."""
+        return self if sees_all_content(user) else self.filter(_open_to(user))
+
+    def on_sale_to(self, user: User) -> Self:
+        """Lessons this person may ask to buy in courses that are on sale to them."""
+        return self.filter(Q(is_published=True) | Q(course__owner=user))
 
     def with_number(self) -> Self:
         """Answer `number`: which lesson of its course it is, from 1."""
@@ -273,7 +300,8 @@ class LessonQuerySet(MaterialQuerySet["Lesson"]):
 
 
 class Lesson(Material):
-    """A lesson. `price` None: not sold on its own; `is_preview`: open to all who see the course."""
+    """A lesson. `price` None: not sold on its own; `is_preview`: open to all who see the course. A draft
+    (`is_published` false) is there for its author, moderators, and who has a right to it alone."""
 
     course = models.ForeignKey(
         Course,
@@ -298,6 +326,14 @@ class Lesson(Material):
         _("open to everybody"),
         default=False,
         help_text=_("Whoever sees the course may take this lesson without having bought anything."),
+    )
+    is_published = models.BooleanField(
+        _("published"),
+        default=True,
+        db_default=True,
+        help_text=_(
+            "Otherwise it is a draft: learners don't see it, unless they bought it on its own."
+        ),
     )
 
     objects = LessonQuerySet.as_manager()

@@ -28,6 +28,8 @@ class ChangeKind(models.TextChoices):
 
 # Named in a mail that goes out for something else.
 PRICES = frozenset({ChangeKind.COURSE_PRICE, ChangeKind.LESSON_PRICE})
+# Of a lesson, to whom it is shown: it was created, published or moved here, or the opposite.
+COMING_AND_GOING = frozenset({ChangeKind.LESSON_ADDED, ChangeKind.LESSON_REMOVED})
 # Where a change keeps what was there before it.
 OLD_VALUES = {
     ChangeKind.COURSE_RENAMED: "old_title",

@@ -1,7 +1,7 @@
 """Who sees which courses; the querysets of the models beside it are written with these.
 
 The methods that answer this for courses (docs/rules.md, 6.2); for lessons there are `visible_to`,
-`open_to` and `not_hidden_from` (11.6):
+`open_to`, `outlined_for`, `not_hidden_from` (11.6) and `on_sale_to`:
 
                       published, of others      own         drafts of others
 visible_to            moderators                yes         moderators

@@ -36,6 +36,10 @@ from project.common.api.schemas import (
 )
 
 Description = Annotated[str, StringConstraints(max_length=DESCRIPTION_MAX_LENGTH), STORABLE, PROSE]
+PUBLISHED = (
+    "`false`: a draft, which its author and moderators see, and who bought it on its own or was given"
+    " it. Nothing is lost: who completed it has done so when it is published again."
+)
 VideoUrl = Annotated[
     Annotated[
         str, StringConstraints(max_length=LONGEST_PASTE, strip_whitespace=True), STORABLE, VIDEO
@@ -91,6 +95,7 @@ class LessonOut(OutputSchema):
     currency: str = Field(examples=["RUB"])
     position: Position = Field(description="0, 1, 2 … without gaps.")
     is_preview: bool = Field(description="Open to everyone who can see the course.")
+    is_published: bool = Field(description=PUBLISHED)
     abilities: LessonAbilities
     created_at: datetime
     updated_at: datetime
@@ -155,6 +160,7 @@ class LessonIn(InputSchema):
         None, description="The others make room; default, and where there is no such place: last."
     )
     is_preview: bool = Field(default=False, description="Open to everyone who can see the course.")
+    is_published: bool = Field(default=True, description=PUBLISHED)
 
 
 class LessonChanges(InputSchema):
@@ -169,6 +175,7 @@ class LessonChanges(InputSchema):
         Position, Field(description="The others make room; greater than the last is the last.")
     ] = omitted()
     is_preview: bool = omitted()
+    is_published: Annotated[bool, Field(description=PUBLISHED)] = omitted()
 
 
 class LessonOrder(InputSchema):

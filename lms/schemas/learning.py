@@ -34,6 +34,11 @@ NEXT_TO_LEARN = Field(
     " is none."
 )
 
+PUBLISHED = Field(
+    description="`false`: a draft, which only its author, moderators and who has a right to this lesson"
+    " alone see; no part of the progress."
+)
+
 
 class CatalogFilters(CourseFilters):
     free: bool | None = Field(
@@ -146,18 +151,20 @@ class LearningOutlineLessonOut(OutputSchema):
     position: Position
     preview: PictureField
     is_preview: bool = Field(description="Open to everyone who can see the course.")
+    is_published: bool = PUBLISHED
     has_access: bool = Field(description="Whether the caller may learn it.")
     is_completed: bool = Field(description="Whether the caller has completed it.")
 
 
 class LearningCourseOut(OutputSchema):
-    """A course with all its lessons in order, for those who may learn something of it."""
+    """A course with its lessons in order, for those who may learn something of it. Lessons that are
+    not published are among them for its author, for moderators, and for who has a right to them alone."""
 
     id: int
     title: str = COURSE_TITLE
     summary: str = SUMMARY
     preview: PictureField
-    progress: ProgressOut = Field(description="Of all lessons of the course.")
+    progress: ProgressOut = Field(description="Of all published lessons of the course.")
     next_lesson_id: int | None = NEXT_TO_LEARN
     lessons: list[LearningOutlineLessonOut]
 
@@ -179,6 +186,7 @@ class LearningLessonOut(OutputSchema):
     )
     position: Position
     is_preview: bool
+    is_published: bool = PUBLISHED
     is_completed: bool = Field(description="Whether the caller has completed it.")
     previous_lesson_id: int | None = Field(
         description="The nearest lesson before it that the caller may learn."

@@ -58,8 +58,8 @@ class DetailsOut(OutputSchema):
 class ProgressOut(OutputSchema):
     """How far the caller has come."""
 
-    completed: int = Field(description="Lessons that are completed.")
-    total: int = Field(description="All lessons.")
+    completed: int = Field(description="Published lessons that are completed.")
+    total: int = Field(description="All published lessons.")
     percent: int = Field(ge=0, le=100, description="Rounded down; 0 where there is no lesson.")
 
 

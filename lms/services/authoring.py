@@ -109,7 +109,7 @@ def create_lesson(
     lesson.clean_fields(exclude={"course"})
     lesson.save()
     move_lesson(lesson, to=place)
-    told = {ChangeKind.LESSON_ADDED: None} if notify else {}
+    told = told_of_lesson(lesson, {}, came=True) if notify else {}
     save_course(course=course, by=by, told=told, lesson=lesson)
     return lesson
 
@@ -160,16 +160,10 @@ def update_lesson(
             for course in courses.values():
                 close_gaps(course)
             move_lesson(lesson, to=place)
-        told = told_of(LESSON_TOLD, changed)
         for course in courses.values():
-            named = lesson
-            # A lesson that moved is gone from one course, under its name there, and new in the other.
-            if course.pk != lesson.course_id:
-                told = {ChangeKind.LESSON_REMOVED: None}
-                named = copy(lesson)
-                named.title = str(changed.get("title", lesson.title))
-            elif is_moved:
-                told = {ChangeKind.LESSON_ADDED: None}
+            left = course.pk != lesson.course_id
+            told = told_of_lesson(lesson, changed, came=is_moved and not left, left=left)
+            named = as_told(lesson, told, changed)
             save_course(course=course, by=by, told=told if notify else {}, lesson=named)
     return lesson
 
@@ -191,7 +185,7 @@ def delete_lesson(
     discard_file(lesson.preview)
     course = courses[lesson.course_id]
     close_gaps(course)
-    told = {ChangeKind.LESSON_REMOVED: None} if notify else {}
+    told = told_of_lesson(removed, {}, left=True) if notify else {}
     save_course(course=course, by=by, told=told, lesson=removed)
 
 
@@ -282,3 +276,26 @@ def _apply(subject: Course | Lesson, changes: Mapping[str, object]) -> dict[str,
 def told_of(kinds: Mapping[str, ChangeKind], changed: Mapping[str, object]) -> Told:
     """What of the changed fields subscribers are told of."""
     return {kind: changed[field] for field, kind in kinds.items() if field in changed}
+
+
+def told_of_lesson(
+    lesson: Lesson, changed: Mapping[str, object], *, came: bool = False, left: bool = False
+) -> Told:
+    """What subscribers of a course are told of the changed fields of a lesson, which may have come into
+    the course or left it. While it is a draft it is not there for them."""
+    was_there = not came and changed.get("is_published", lesson.is_published)
+    is_there = not left and lesson.is_published
+    if was_there and is_there:
+        return told_of(LESSON_TOLD, changed)
+    if was_there:
+        return {ChangeKind.LESSON_REMOVED: None}
+    return {ChangeKind.LESSON_ADDED: None} if is_there else {}
+
+
+def as_told(lesson: Lesson, told: Told, changed: Mapping[str, object]) -> Lesson:
+    """The lesson under the name that subscribers know: one that is gone has that of before."""
+    if ChangeKind.LESSON_REMOVED not in told:
+        return lesson
+    named = copy(lesson)
+    named.title = str(changed.get("title", lesson.title))
+    return named

@@ -19,7 +19,7 @@ from people.models import CourseMails
 
 DAILY = Value(CourseMails.DAILY.value)
 
-type Part = tuple[Course, Sequence[CourseChange], Mapping[int, Lesson], datetime | None]
+type Part = tuple[Course, Sequence[CourseChange], Mapping[int, Lesson | None], datetime | None]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def of_update(update: CourseUpdate) -> Forecast:
 
 
 def of_edit(
-    course: Course, made: Sequence[CourseChange], lessons: Mapping[int, Lesson]
+    course: Course, made: Sequence[CourseChange], lessons: Mapping[int, Lesson | None]
 ) -> Forecast:
     """Of what waits and of changes that somebody is about to make, none of which is saved: neither
     these, nor what they make of the course and its `lessons`."""
@@ -105,7 +105,7 @@ def _forecasts(parts: Sequence[Part]) -> list[Forecast]:
 
 
 def _hear_nothing(
-    course: Course, changes: Sequence[CourseChange], lessons: Mapping[int, Lesson]
+    course: Course, changes: Sequence[CourseChange], lessons: Mapping[int, Lesson | None]
 ) -> set[int]:
     """Those who made the changes, if nothing is left to tell them of the changes of others."""
     authors = {change.changed_by_id for change in changes if change.changed_by_id}

@@ -221,6 +221,21 @@ def test_what_was_unpublished_at_the_hour_is_told_when_it_is_published_again(
     assert told(sink) == [["Bread", "Flour"]]
 
 
+@pytest.mark.parametrize("notify", [True, False])
+def test_a_lesson_that_is_a_draft_at_the_hour_is_not_named(clock, sink, reader, bread, notify):
+    add(bread, "Flour")
+    add(bread, "Water")
+    authoring.update_lesson(
+        lesson=bread.lessons.get(title="Flour"),
+        changes={"is_published": False},
+        by=bread.owner,
+        notify=notify,
+    )
+    clock.shift(HOUR)
+    work()
+    assert told(sink) == [["Bread", "Water"]]
+
+
 def test_nobody_is_told_of_their_own_changes(clock, sink, reader, bread, cheese):
     add(bread, "Flour", by=reader)
     add(bread, "Water")

@@ -190,7 +190,8 @@ def test_the_outline_tells_what_is_open_and_what_is_completed(api, learner, auth
         (lessons[3].pk, False, False),  # a preview is one while the course is published
     ]
     assert set(read["lessons"][0]) == {
-        "id", "title", "position", "preview", "is_preview", "has_access", "is_completed"
+        "id", "title", "position", "preview", "is_preview", "is_published", "has_access",
+        "is_completed",
     }  # fmt: skip
     # A draft, as a learner would see it.
     for person in (author, moderator):

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.django_db
 
 LESSON_FIELDS = {
     "id", "course_id", "title", "summary", "description", "description_html", "preview",
-    "video_url", "video", "price", "currency", "position", "is_preview", "abilities", "created_at",
-    "updated_at",
+    "video_url", "video", "price", "currency", "position", "is_preview", "is_published",
+    "abilities", "created_at", "updated_at",
 }  # fmt: skip
 
 

@@ -38,17 +38,29 @@ VIDEO = ChangeKind.VIDEO_REPLACED
             ],
         ),
         ([(ADDED, 5), (LESSON_RENAMED, 5)], [Line(ADDED, "Flour", f"{LESSON}/5")]),
-        ([(LESSON_RENAMED, 5), (REMOVED, 5)], [Line(REMOVED, "Flour", "")]),
+        ([(LESSON_RENAMED, 6), (REMOVED, 6)], [Line(REMOVED, "6", "")]),
         ([(ADDED, 6), (LESSON_TEXT, 6), (REMOVED, 6)], []),
+        # What went and came back is there as before.
+        ([(REMOVED, 5), (ADDED, 5)], []),
+        ([(VIDEO, 5), (REMOVED, 5), (ADDED, 5)], [Line(VIDEO, "Flour", f"{LESSON}/5")]),
+        ([(REMOVED, 6), (ADDED, 6), (REMOVED, 6)], [Line(REMOVED, "6", "")]),
+        ([(ADDED, 5), (REMOVED, 5), (ADDED, 5)], [Line(ADDED, "Flour", f"{LESSON}/5")]),
+        # A draft is not there, whatever was told of it.
+        ([(VIDEO, 7)], []),
+        ([(ADDED, 7)], []),
+        ([(VIDEO, 7), (REMOVED, 7)], [Line(REMOVED, "7", "")]),
+        ([(REMOVED, 7), (ADDED, 7)], [Line(REMOVED, "7", "")]),
+        ([(REMOVED, 5)], []),
         # One lesson came, another one went.
         ([(ADDED, 5), (REMOVED, 6)], [Line(ADDED, "Flour", f"{LESSON}/5"), Line(REMOVED, "6", "")]),
         ([(LESSON_TEXT, 6)], [Line(LESSON_TEXT, "6", "")]),
     ],
 )
 def test_each_thing_is_said_once(changes, lines):
-    """Lesson 5 is there and called Flour; lesson 6 is gone."""
+    """Lesson 5 is there and called Flour; lesson 6 is gone; lesson 7 is a draft."""
     made = [CourseChange(kind=kind, lesson_id=pk, lesson_title=str(pk)) for kind, pk in changes]
-    assert lines_of(Course(pk=1), made, {5: Lesson(pk=5, title="Flour")}) == lines
+    draft = Lesson(pk=7, title="Secret", is_published=False)
+    assert lines_of(Course(pk=1), made, {5: Lesson(pk=5, title="Flour"), 7: draft}) == lines
 
 
 def letters(update: CourseUpdate, *people: Any) -> list[Any]:

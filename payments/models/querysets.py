@@ -103,6 +103,7 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
             | Q(lesson__isnull=False, lesson__price=None)
             | Q(lesson__price=0)
             | Q(lesson__is_preview=True)
+            | Q(lesson__is_published=False)
             | Q(lesson__course__is_published=False)
         )
         at_stripe = Q(method=PaymentMethod.STRIPE)

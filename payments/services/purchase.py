@@ -202,7 +202,7 @@ def _find_target(user: User, order: Order) -> Course | Lesson:
         target: Course | Lesson | None = courses.filter(pk=order.course_id).first()
     else:
         course = courses.filter(lessons=order.lesson_id).first()
-        lessons = Lesson.objects.filter(course=course).select_related("course")
+        lessons = Lesson.objects.on_sale_to(user).filter(course=course).select_related("course")
         target = lessons.filter(pk=order.lesson_id or 0).first()
     if target is None:
         raise Missing

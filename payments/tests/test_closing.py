@@ -165,6 +165,10 @@ def _keep_from_sale(course, lesson):
     Lesson.objects.update(price=None)
 
 
+def _unpublish_lesson(course, lesson):
+    Lesson.objects.update(is_published=False)
+
+
 def _give_away(course, lesson):
     Lesson.objects.update(price=0)
 
@@ -179,6 +183,7 @@ def _open_to_all(course, lesson):
         (_free, "course"),
         (_unpublish, "course"),
         (_unpublish, "lesson"),
+        (_unpublish_lesson, "lesson"),
         (_keep_from_sale, "lesson"),
         (_give_away, "lesson"),
         (_open_to_all, "lesson"),

@@ -249,7 +249,8 @@ REGISTRY = (
         file="lessons",
         kept={
             WORKS: "course* title* description* summary description_html searched preview*"
-            " video_url* price* position* is_preview* created_at* updated_at*"
+            " video_url* price* position* is_preview* is_published*"
+            " created_at* updated_at*"
         },
     ),
     Table(
@@ -267,8 +268,8 @@ REGISTRY = (
         of="history_user",
         file="edits-of-lessons",
         kept={
-            WORKS: "title* description* preview video_url* price* position is_preview* course*"
-            " id* history_date* history_change_reason history_type*",
+            WORKS: "title* description* preview video_url* price* position is_preview* is_published*"
+            " course* id* history_date* history_change_reason history_type*",
             DECISIONS: "history_user",
         },
     ),
