@@ -17,6 +17,7 @@ from lms import permissions
 from lms.admin.actions import COPY
 from lms.admin.edits import Edit, edits_of_course
 from lms.admin.forms import LessonFormSet, MaterialsForm, PricedForm
+from lms.admin.markdown import markdown_view
 from lms.admin.materials import MaterialsAdmin, can_delete_any, person_label
 from lms.history import changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
@@ -213,7 +214,11 @@ class CourseAdmin(ActionsAdmin[Course], MaterialsAdmin[Course]):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.authors_view)
-        return [path("authors/", view, name="lms_course_authors"), *super().get_urls()]
+        return [
+            path("authors/", view, name="lms_course_authors"),
+            path("markdown/", self.admin_site.admin_view(markdown_view), name="lms_markdown"),
+            *super().get_urls(),
+        ]
 
     def authors_view(self, request: HttpRequest) -> HttpResponse:
         """People with courses, for the filter; named as the viewer may know them."""

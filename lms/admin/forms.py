@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from lms import permissions
+from lms.admin.markdown import MarkdownWidget
 from lms.models import Course, Lesson
 from lms.services import authoring
 from people.models import User
@@ -60,6 +61,7 @@ class PricedForm(_ModelForm):
 class MaterialsForm(PricedForm, VersionedForm):
     class Meta(PricedForm.Meta):
         field_classes: ClassVar = {"description": TextField}
+        widgets: ClassVar = {"description": MarkdownWidget}
 
     minor_edit = forms.BooleanField(
         label=_("Minor edit"),
