@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.forms.formsets import DELETION_FIELD_NAME
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
@@ -48,6 +49,15 @@ class PricedForm(_ModelForm):
         """A page of an earlier release has no such box for lessons: that unpublishes none."""
         name = "is_published"
         return bool(self.cleaned_data[name] if name in self.changed_data else self[name].initial)
+
+    def clean_DELETE(self) -> bool:  # noqa: N802 - named after the field of a row
+        """What is refused here stays a row, with the reason: Django would name rows of payments."""
+        is_deleted: bool = self.cleaned_data[DELETION_FIELD_NAME]
+        if is_deleted and self.instance.pk and authoring.is_kept(self.instance):
+            error = authoring.HasPayments(self.instance)
+            self.add_error(None, ValidationError(str(error), code=error.code))
+            return False
+        return is_deleted
 
     def _get_validation_exclusions(self) -> set[str]:
         """What is from the time before a rule, as a price before a limit, may stay as it is."""

@@ -341,7 +341,7 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
         """What is paid for is not even asked about."""
         subject = self._seen(request, object_id)
         if self.has_delete_permission(request, subject) and authoring.is_kept(subject):
-            self.message_user(request, str(authoring.HasPayments.message), messages.ERROR)
+            self.message_user(request, str(authoring.HasPayments(subject)), messages.ERROR)
             return HttpResponseRedirect(self.url("change", subject.pk))
         return super().delete_view(request, object_id, *args)
 
@@ -350,9 +350,9 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Count what goes along: Django would load and list each lesson, subscription and right."""
         subjects = list(objs)
-        for subject in subjects:
-            if authoring.is_kept(subject):
-                raise authoring.HasPayments(f"{subject}: {authoring.HasPayments.message}")
+        if kept := [subject for subject in subjects if authoring.is_kept(subject)]:
+            self.message_user(request, _("Nothing was deleted."), messages.WARNING)
+            raise authoring.HasPayments(*kept)
         numbers = {str(self.opts.verbose_name_plural): len(subjects)}
         for part in self.goes_along(subjects):
             if number := part.count():

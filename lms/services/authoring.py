@@ -21,13 +21,40 @@ from project.common.versions import Expected, check_version, now_after
 
 
 class HasPayments(Conflict):
+    """Of one or more courses or lessons, which it names."""
+
     code = "has_payments"
     message = _("Someone has paid for this, so it can't be deleted. Unpublish it instead.")
+
+    def __init__(self, *subjects: Course | Lesson) -> None:
+        if len(subjects) > 1:
+            message = _(
+                "Someone has paid for each of these, or is about to, so they can't be deleted: "
+                "%(titles)s. Unpublish them instead: whoever has a right to one keeps it, nobody else "
+                "sees it any more."
+            )
+        elif isinstance(subjects[0], Course):
+            message = _(
+                "Someone has paid for %(titles)s or a lesson of it, or is about to, so it can't be "
+                "deleted. Unpublish it instead: whoever has access keeps it, nobody else sees it any "
+                "more."
+            )
+        else:
+            message = _(
+                "Someone has paid for %(titles)s or its course, or is about to, so it can't be deleted. "
+                "Unpublish it instead: those who bought it on its own keep it, nobody else sees it any "
+                "more."
+            )
+        titles = ", ".join(_("“%(title)s”") % {"title": subject} for subject in subjects)
+        super().__init__(message % {"titles": titles})
 
 
 class LessonKept(Conflict):
     code = "has_payments"
-    message = _("Someone has paid for this lesson or its course, so it can't be moved to another.")
+    message = _(
+        "Someone has paid for this lesson or its course, or is about to, so it can't be moved to another "
+        "course. You can unpublish it here and add a new one there."
+    )
 
 
 # What subscribers are told of. Order and pictures are not materials.
@@ -89,7 +116,7 @@ def delete_course(*, course: Course, by: User, expected: Expected = None) -> Non
     lessons = course.lessons.select_for_update()
     pictures = [course.preview, *(lesson.preview for lesson in lessons)]
     if is_kept(course):
-        raise HasPayments
+        raise HasPayments(course)
     course.delete()
     for picture in pictures:
         discard_file(picture)
@@ -178,7 +205,7 @@ def delete_lesson(
     lesson, courses = _locked(lesson)
     check_version(lesson, expected)
     if is_kept(lesson):
-        raise HasPayments
+        raise HasPayments(lesson)
     removed = copy(lesson)  # keeps its key
     lesson.changed_by = by
     lesson.delete()

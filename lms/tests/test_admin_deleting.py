@@ -1,10 +1,13 @@
 """Deleting courses and lessons in the admin: the rule of the API, and pages that stay small."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
-from lms.models import Course, Lesson
+from lms.models import Course
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
+from lms.tests.test_admin import course_form
 from payments.tests.factories import PaymentFactory
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +28,14 @@ def paid(request):
     return ("lesson", lesson) if request.param == "lesson" else ("course", lesson.course)
 
 
+REASONS = {
+    "course": "Someone has paid for “{}” or a lesson of it, or is about to, so it can't be deleted. "
+    "Unpublish it instead: whoever has access keeps it, nobody else sees it any more.",
+    "lesson": "Someone has paid for “{}” or its course, or is about to, so it can't be deleted. "
+    "Unpublish it instead: those who bought it on its own keep it, nobody else sees it any more.",
+}
+
+
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_what_is_paid_for_is_not_deleted_and_the_page_says_why(
     client_of, administrator, paid, method
@@ -35,8 +46,17 @@ def test_what_is_paid_for_is_not_deleted_and_the_page_says_why(
     response = getattr(client, method)(address, {"post": "yes"}, follow=True)
     assert response.redirect_chain == [(page(f"{name}_change", subject.pk), 302)]
     [message] = response.context["messages"]
-    assert "Someone has paid for this" in str(message)
+    assert str(message) == REASONS[name].format(subject.title)
     assert type(subject).objects.filter(pk=subject.pk).exists()
+
+
+def test_the_api_says_the_same(api, administrator, paid):
+    name, subject = paid
+    answer = api(administrator).delete(f"{name}s/{subject.pk}").json()
+    assert (answer["code"], answer["detail"]) == (
+        "has_payments",
+        REASONS[name].format(subject.title),
+    )
 
 
 @pytest.mark.parametrize("confirmed", [{}, {"post": "yes"}])
@@ -45,29 +65,59 @@ def test_one_that_is_paid_for_keeps_all_and_is_named(client_of, administrator, p
     other = CourseFactory.create() if name == "course" else LessonFactory.create()
     form = {"action": "delete_selected", "_selected_action": [subject.pk, other.pk], **confirmed}
     response = client_of(administrator).post(page(f"{name}_changelist"), form, follow=True)
-    [message] = response.context["messages"]
-    assert str(message).startswith(f"{subject.title}: Someone has paid for this")
+    assert list(map(str, response.context["messages"])) == [
+        "Nothing was deleted.",
+        REASONS[name].format(subject.title),
+    ]
     assert type(subject).objects.filter(pk__in=[subject.pk, other.pk]).count() == 2
 
 
-def test_lesson_that_is_paid_for_is_not_deleted_on_the_page_of_its_course(client_of, administrator):
-    lesson = LessonFactory.create(course__published=True)
-    PaymentFactory.create(course=None, lesson=lesson, title="Flour")
-    course = lesson.course
-    form = {
-        "title": course.title,
-        "price": "0.00",
-        "lessons-TOTAL_FORMS": 1,
-        "lessons-INITIAL_FORMS": 1,
-        "lessons-0-id": lesson.pk,
-        "lessons-0-course": course.pk,
-        "lessons-0-title": lesson.title,
-        "lessons-0-position": lesson.position,
-        "lessons-0-DELETE": "on",
-    }
-    response = client_of(administrator).post(page("course_change", course.pk), form, follow=True)
-    assert response.status_code == 200
-    assert Lesson.objects.filter(pk=lesson.pk).exists()
+def test_several_that_are_paid_for_are_named_together(client_of, administrator):
+    lessons = [LessonFactory.create(title=title) for title in ("Flour", "Salt", "Water")]
+    for lesson in lessons[:2]:
+        PaymentFactory.create(course=lesson.course)
+    form = {"action": "delete_selected", "_selected_action": [one.pk for one in lessons]}
+    response = client_of(administrator).post(page("lesson_changelist"), form, follow=True)
+    said = [*map(str, response.context["messages"])][-1]
+    assert sorted(re.findall("“(.*?)”", said)) == ["Flour", "Salt"]
+    assert "Unpublish them instead" in said
+
+
+@pytest.mark.parametrize("is_paid", ["course", "lesson", ""])
+def test_a_row_that_is_kept_says_why_and_nothing_of_the_form_is_saved(
+    client_of, administrator, is_paid
+):
+    course = CourseFactory.create(title="Bread")
+    lessons = tuple(LessonFactory.create(course=course, title=title) for title in ("Flour", "Salt"))
+    if is_paid:
+        of = {"course": course} if is_paid == "course" else {"course": None, "lesson": lessons[0]}
+        PaymentFactory.create(**of, title="Paid")
+    typed = {"title": "Rolls", "lessons-0-DELETE": "on", "lessons-1-title": "Sea salt"}
+    response = client_of(administrator).post(
+        page("course_change", course.pk), course_form(course, lessons, **typed)
+    )
+    course.refresh_from_db()
+    titles = [lesson.title for lesson in course.lessons.order_by("pk")]
+    if not is_paid:
+        assert response.status_code == 302
+        assert (course.title, titles) == ("Rolls", ["Sea salt"])
+        return
+    assert (course.title, titles) == ("Bread", ["Flour", "Salt"])
+    assert response.context["adminform"].form["title"].value() == "Rolls"
+    formset = response.context["inline_admin_formsets"][0].formset
+    assert formset.errors == [{"__all__": [REASONS["lesson"].format("Flour")]}, {}]
+    assert formset.non_form_errors() == []
+    assert formset.forms[1]["title"].value() == "Sea salt"
+    assert "payment" not in str(formset.errors).lower()
+
+
+def test_a_new_row_that_is_given_up_is_no_matter(client_of, administrator):
+    course = CourseFactory.create(title="Bread")
+    new = {"lessons-TOTAL_FORMS": 1, "lessons-0-title": "Salt", "lessons-0-DELETE": "on"}
+    form = course_form(course) | new
+    response = client_of(administrator).post(page("course_change", course.pk), form)
+    assert response.status_code == 302
+    assert not course.lessons.exists()
 
 
 @pytest.mark.parametrize("number", [2, 20])
