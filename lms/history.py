@@ -13,7 +13,9 @@ from people.models import User
 
 # Kept with each state, but never changed by an edit of it: a lesson's position changes with its
 # neighbours. The order of the lessons is told of their course, as LESSONS.
-NOT_TOLD = frozenset({"id", "owner_id", "position"})
+NOT_TOLD = frozenset({"id", "position"})
+# Told where it was changed: what is created or deleted names who did it.
+ONLY_CHANGED = frozenset({"owner_id"})
 LESSONS = "lessons"
 KINDS = {"+": "created", "~": "changed", "-": "deleted"}
 
@@ -168,9 +170,9 @@ def _differences(
 ) -> list[FieldChange]:
     """Compare two states. If the state before a change is unknown, nothing is said of it."""
     if kind == "created":
-        pairs = [(name, None, getattr(state, name)) for name in names]
+        pairs = [(name, None, getattr(state, name)) for name in names if name not in ONLY_CHANGED]
     elif kind == "deleted":
-        pairs = [(name, getattr(state, name), None) for name in names]
+        pairs = [(name, getattr(state, name), None) for name in names if name not in ONLY_CHANGED]
     elif before is None:
         pairs = []
     else:

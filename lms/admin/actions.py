@@ -1,5 +1,7 @@
 """What staff do with courses by a button."""
 
+from django import forms
+from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -8,9 +10,10 @@ from django.utils.translation import gettext_lazy
 
 from lms import permissions
 from lms.models import Course
-from lms.services import copying
+from lms.services import authoring, copying
 from people.models import User
 from project.common.admin.actions import Answers, StaffAction
+from project.common.admin.filters import select_from
 
 
 def _copy(course: Course, by: User, _answers: Answers) -> SafeString:
@@ -20,6 +23,31 @@ def _copy(course: Course, by: User, _answers: Answers) -> SafeString:
     return format_html(_("A copy was made: {}"), link)
 
 
+class OwnerForm(forms.Form):
+    owner = forms.ModelChoiceField(
+        label=gettext_lazy("New author"),
+        queryset=User.objects.active(),
+        widget=select_from("admin:lms_access_people")(Course._meta.get_field("owner"), admin.site),
+        error_messages={"invalid_choice": gettext_lazy("This account is blocked.")},
+    )
+
+
+CHANGE_OWNER = StaffAction[Course](
+    name="change_owner",
+    title=gettext_lazy("Change the author"),
+    icon="person_edit",
+    explanation=gettext_lazy(
+        "The new author may do all that the present one may, who will only see what learners see. Learners, "
+        "subscribers and payments stay. Nobody gets an email."
+    ),
+    allows=permissions.can_change_owner,
+    form=OwnerForm,
+    run=lambda course, by, answers: authoring.change_owner(course=course, by=by, **answers),
+    noted=lambda answers: str(answers["owner"]),
+    done=gettext_lazy("%(rows)s: the author was changed."),
+    on_list=True,
+    under_more=True,
+)
 COPY = StaffAction[Course](
     name="copy",
     title=gettext_lazy("Copy"),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 from unfold.contrib.filters.admin import RangeNumericFilter
 
 from lms import permissions
-from lms.admin.actions import COPY
+from lms.admin.actions import CHANGE_OWNER, COPY
 from lms.admin.edits import Edit, edits_of_course
 from lms.admin.forms import LessonFormSet, MaterialsForm, PricedForm
 from lms.admin.markdown import markdown_view
@@ -81,7 +81,7 @@ class CourseAdmin(ActionsAdmin[Course], MaterialsAdmin[Course]):
     search_help_text = gettext_lazy("Words of the title, description or author's name")
     autocomplete_fields = ("owner",)
     inlines = (LessonInline,)
-    staff_actions = (COPY,)
+    staff_actions = (COPY, CHANGE_OWNER)
     said_of_published = ngettext_lazy(
         "%(number)d course was published.", "%(number)d courses were published.", "number"
     )

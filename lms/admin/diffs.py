@@ -1,6 +1,7 @@
 """Changes of materials as people read them: names, words, and what was struck out or added."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from lms.history import LESSONS, Change, Plain
 from lms.models import Course, Lesson
+from people.models import User
 
 # Of what was created or deleted these say nothing without their surroundings.
 ONLY_CHANGED = frozenset({"course_id", "is_published", "is_preview", "preview"})
@@ -37,8 +39,9 @@ class Difference:
     text: SafeString
 
 
-def differences(change: Change) -> list[Difference]:
-    """All fields of a change; of what was created or deleted, only those with something in them."""
+def differences(change: Change, called: Callable[[User | None], str] = str) -> list[Difference]:
+    """All fields of a change; of what was created or deleted, only those with something in them. An
+    author is `called` as the reader may know them."""
     model = Lesson if change.lesson_id else Course
     told = change.fields
     if change.kind != "changed":
@@ -51,6 +54,9 @@ def differences(change: Change) -> list[Difference]:
             continue
         field = model._meta.get_field(one.name.removesuffix("_id"))
         before, after = _words(one.name, one.before), _words(one.name, one.after)
+        if one.name == "owner_id":
+            people = User.objects.in_bulk([one.before, one.after])
+            before, after = called(people.get(one.before)), called(people.get(one.after))
         if isinstance(field, FileField):
             words = _("replaced") if before and after else _("added") if after else _("removed")
             text = format_html("{}", words)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast, override
 
 from django.conf import settings
@@ -329,7 +330,7 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
             "change": change,
             "by": person_label(user, change.by),
             "kind": KINDS[change.kind],
-            "differences": differences(change),
+            "differences": differences(change, partial(person_label, user)),
             "put_back_url": reverse(f"admin:lms_{model}_put_back", args=[pk, change.id])
             if may
             else None,

@@ -190,7 +190,8 @@ class LessonOrder(InputSchema):
 
 
 class FieldChangeOut(OutputSchema):
-    """A field of a change. Money is a decimal string; of a picture, the name of its file."""
+    """A field of a change. Money is a decimal string; of a picture, the name of its file; of an author
+    (`owner_id`), who they are in the list of people."""
 
     name: str = Field(examples=["title"])
     before: str | int | bool | None = Field(

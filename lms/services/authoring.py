@@ -106,6 +106,19 @@ def update_course(
 
 
 @transaction.atomic
+def change_owner(*, course: Course, owner: User, by: User) -> Course:
+    """Make another active person the author of a course. It is no update for its subscribers. Raises
+    DoesNotExist if the course is gone or the person blocked meanwhile."""
+    # As in `create_course`; and whoever locks a person and a course locks the person first.
+    owner = User.objects.active().select_for_update(no_key=True).get(pk=owner.pk)
+    course = Course.objects.select_for_update().get(pk=course.pk)
+    if owner.pk != course.owner_id:
+        course.owner, course.changed_by = owner, by
+        save_course(course=course, by=by, fields=["owner", "searched"])
+    return course
+
+
+@transaction.atomic
 def delete_course(*, course: Course, by: User, expected: Expected = None) -> None:
     """Delete a course with its lessons and pictures. Raises HasPayments, ChangedMeanwhile."""
     _lock_referring(course)

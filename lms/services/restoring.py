@@ -9,8 +9,9 @@ from lms.services.ordering import order_lessons
 from people.models import User
 from project.common.errors import Conflict
 
-# A replaced picture is gone from the storage; a move is a matter of two courses.
-NOT_PUT_BACK = frozenset({"course_id", "preview"})
+# A replaced picture is gone from the storage; a move is a matter of two courses; whose a course is, of
+# administrators.
+NOT_PUT_BACK = frozenset({"course_id", "owner_id", "preview"})
 
 
 class NothingToPutBack(Conflict):

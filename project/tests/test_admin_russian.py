@@ -195,6 +195,7 @@ PAGES = {
     "lms_course_delete": "course",
     "lms_course_history": "course",
     "lms_course_copy": "course",
+    "lms_course_change_owner": "course",
     "lms_pendingupdate_changelist": None,
     "lms_pendingupdate_change": "course",
     "lms_pendingupdate_history": "course",

@@ -55,6 +55,7 @@ TABLE = {
     "app_list:people": (404, 200, 200),
     "app_list:payments": (404, 200, 200),
     "lms_course_authors": CONTENT,
+    "lms_course_change_owner": ADMINISTRATOR,
     "lms_markdown": (405, 403, 405),  # a text is sent there
     "lms_course_changelist": CONTENT,
     "lms_course_add": ADMINISTRATOR,
