@@ -4,13 +4,14 @@ Both follow from one parse, so that what is judged is what is shown.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from lms import links
@@ -61,12 +62,21 @@ def parse(text: str) -> Parsed:
     parser = MarkdownIt("commonmark", {"html": False})
     # Every target is one, `javascript:` too: it is refused, and not shown if it is there already.
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
+    parser.inline.skipToken = partial(_skip_token, parser.inline.skipToken)  # type: ignore[method-assign]
     # Before it forgets which letters were typed as entities.
     parser.core.ruler.before("text_join", "parts", _note_parts)
     environment: dict[str, Any] = {}
     tokens = parser.parse(text, environment)
     html = parser.renderer.render(tokens, parser.options, environment)
     return Parsed(tokens, environment["parts"], html)
+
+
+def _skip_token(skip: Callable[[StateInline], None], state: StateInline) -> None:
+    """Ask first what is known of the place: thousands of open brackets ask for each twenty times."""
+    if (known := state.cache.get(state.pos)) is None:
+        skip(state)
+    else:
+        state.pos = known
 
 
 @lru_cache(maxsize=4)

@@ -1,5 +1,6 @@
 """Rules for the materials of a course: links (docs/rules.md, 7) and prices (6.1)."""
 
+import re
 from decimal import Decimal
 
 from django.conf import settings
@@ -8,9 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from lms import links, markdown
 from lms.videos import videos_in
+from project.common.link_words import SENTENCE_STARTS
 from project.common.links import LONGEST_QUOTE
 from project.common.money import fits_currency, highest_charge, lowest_charge, shown
 
+# What nobody writes by mistake.
+ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.\-]*:|[\\/]{2}|www\d*\.")
 NO_VIDEO = _(
     "This leads to no video. Paste the address of a video or playlist on YouTube, such as "
     "https://youtu.be/dQw4w9WgXcQ."
@@ -27,7 +31,7 @@ def validate_title(text: str) -> None:
 def validate_description(text: str) -> None:
     """Refuse Markdown with a link to anything but YouTube (code `foreign_link`)."""
     if (link := markdown.foreign_link(text)) is not None:
-        raise foreign_link(link)
+        raise foreign_link(link, in_markdown=True)
 
 
 def stored_video_url(text: str) -> str:
@@ -48,12 +52,22 @@ def validate_video_url(text: str) -> None:
     stored_video_url(text)
 
 
-def foreign_link(link: str) -> ValidationError:
-    return ValidationError(
-        _("Only links to YouTube are allowed here, not “%(link)s”."),
-        code="foreign_link",
-        params={"link": link[:LONGEST_QUOTE]},
-    )
+def foreign_link(link: str, *, in_markdown: bool = False) -> ValidationError:
+    """Say what to do about a word that its author may not have meant as a link."""
+    message = _("Only links to YouTube are allowed here, not “%(link)s”.")
+    if not ADDRESS.match(link):
+        ending = link.rpartition(".")[2].capitalize()
+        if ending in SENTENCE_STARTS:
+            message = _(
+                "“%(link)s” would be a link, and only links to YouTube are allowed here. If a sentence "
+                "begins there, leave a space after the full stop."
+            )
+        elif in_markdown:
+            message = _(
+                "“%(link)s” would be a link, and only links to YouTube are allowed here. If it is part of "
+                "a program, put it in code marks: `%(link)s`."
+            )
+    return ValidationError(message, code="foreign_link", params={"link": link[:LONGEST_QUOTE]})
 
 
 def validate_price(price: Decimal) -> None:
