@@ -10,6 +10,7 @@ from django.db import models
 from lms.validators import stored_video_url, validate_video_url
 from lms.videos import LONGEST_PASTE
 from people.models.fields import KeptPlain
+from project.common.texts import LineField, one_line
 
 if TYPE_CHECKING:
     _CharField = models.CharField[str, str]
@@ -21,6 +22,20 @@ def _stored_or_as_typed(text: Any) -> Any:
     with suppress(ValidationError):
         return stored_video_url(text)
     return text
+
+
+class TitleField(KeptPlain, _CharField):
+    """One line (docs/rules.md, 6.1), made of what was pasted by `clean_fields` and by fixtures."""
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return one_line(text) if isinstance(text, str) else text
+
+    def get_prep_value(self, value: Any) -> Any:
+        return models.Field.get_prep_value(self, value)
+
+    def formfield(self, *args: Any, **options: Any) -> Any:
+        return super().formfield(*args, **{"form_class": LineField, **options})
 
 
 class VideoInput(forms.CharField):

@@ -11,11 +11,13 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from lms.markdown import SUMMARY_MAX_LENGTH, render
+from lms.models.fields import TitleField
 from lms.validators import validate_description, validate_title
 from people.models import User
 from people.throttles import limit_texts
 from project.common.db.derived import DerivedField, DerivedModel
 from project.common.db.searched import SearchedField
+from project.common.texts import NO_LINE
 from project.common.versions import version_at
 
 DESCRIPTION_MAX_LENGTH = 20_000
@@ -107,7 +109,7 @@ class HTMLField(RenderedField, models.TextField):  # type: ignore[type-arg]
 class Material(DerivedModel):
     """A course or a lesson."""
 
-    title = models.CharField(_("title"), max_length=200, validators=[validate_title])
+    title = TitleField(_("title"), max_length=200, validators=[validate_title])
     description = models.TextField(
         _("description"),
         blank=True,
@@ -128,7 +130,10 @@ class Material(DerivedModel):
     class Meta:
         abstract = True
         constraints = [
-            models.CheckConstraint(condition=~Q(title=""), name="%(class)s_title_not_empty")
+            models.CheckConstraint(condition=~Q(title=""), name="%(class)s_title_not_empty"),
+            models.CheckConstraint(
+                condition=~Q(title__regex=NO_LINE), name="%(class)s_title_one_line"
+            ),
         ]
 
     def __str__(self) -> str:

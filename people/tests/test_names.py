@@ -1,9 +1,14 @@
 """What people call themselves holds no link and is one line: it stands in mails to others."""
 
+from importlib import import_module
+from types import SimpleNamespace
+
 import pytest
+from django.apps import apps
+from django.db import connection
 
 from people.models import User
-from people.tests.factories import PASSWORD
+from people.tests.factories import PASSWORD, UserFactory
 from people.tests.test_admin import page, person_form
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
@@ -148,3 +153,24 @@ def test_an_old_name_hinders_nobody_from_changing_something_else(
 def test_a_refused_link_is_quoted(api):
     fault, *_others = register(api, "Anna from https://evil.example/x").json()["errors"]
     assert fault["msg"] == "Links aren't allowed here: “https://evil.example/x”."
+
+
+@pytest.mark.parametrize("batch", [1, 500])
+def test_the_migration_makes_one_line_of_old_names_and_leaves_links(monkeypatch, learner, batch):
+    migration = import_module("people.migrations.0021_names_of_one_line")
+    monkeypatch.setattr(migration, "BATCH", batch)
+    odd = UserFactory.create_batch(3)
+    User.objects.filter(pk__in=[one.pk for one in odd]).update(
+        first_name="Anna\r\n Maria\x07", last_name="Petrova\u2028", city="\u202enazaK"
+    )
+    User.objects.filter(pk=learner.pk).update(first_name="evil.com")
+    for _again in range(2):
+        migration.make_one_line(apps, SimpleNamespace(connection=connection))
+    for person in User.objects.filter(pk__in=[one.pk for one in odd]):
+        assert (person.first_name, person.last_name, person.city) == (
+            "Anna Maria",
+            "Petrova",
+            "nazaK",
+        )
+    learner.refresh_from_db()
+    assert learner.first_name == "evil.com"

@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
+from typing import Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -11,6 +13,9 @@ SUBJECT_LENGTH = 150
 TEXT_LENGTH = 5000
 # They make what follows look like something else: `\u202emoc.live` is read as `evil.com`.
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+# What no single line has, for databases: line breaks, tabs and other control characters.
+NO_LINE = r"[\u0001-\u001f\u007f-\u009f\u2028\u2029]"
 
 
 def validate_one_line(value: str) -> None:
@@ -32,3 +37,10 @@ def one_line(text: str) -> str:
         if one.isspace() or unicodedata.category(one) not in {"Cc", "Cs"}
     )
     return " ".join("".join(kept).split())
+
+
+class LineField(forms.CharField):
+    """Takes the text as one line. What nothing is left of is empty."""
+
+    def to_python(self, value: Any) -> str:
+        return one_line(super().to_python(value) or "")

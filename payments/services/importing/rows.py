@@ -17,6 +17,7 @@ from payments.models import Payment, PaymentMethod, PaymentStatus
 from payments.models.states import OPEN_STATUSES
 from project.common.mailboxes import compared
 from project.common.money import WHOLE_DIGITS, fits_currency
+from project.common.texts import one_line
 from project.school.current import current_school
 
 REQUIRED_COLUMNS = ("external_id", "user", "amount", "currency", "method", "status")
@@ -138,6 +139,11 @@ def _text(max_length: int, value: object) -> str:
     return text
 
 
+def _title(value: object) -> str:
+    """One line, as titles of courses are."""
+    return one_line(_text(Payment._meta.get_field("title").max_length or 0, value))
+
+
 def _identifier(value: object) -> int:
     is_id = _is_number(value) or (isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value))
     if not is_id or not 1 <= int(str(value)) <= LARGEST_ID:
@@ -206,7 +212,7 @@ COLUMNS: dict[str, Callable[[object], object]] = {
     "user": _user,
     "course_id": _identifier,
     "lesson_id": _identifier,
-    "title": partial(_text, Payment._meta.get_field("title").max_length or 0),
+    "title": _title,
     "amount": _amount,
     "refunded_amount": _amount,
     "currency": _currency,

@@ -78,6 +78,11 @@ def test_a_time_without_an_offset_is_in_the_zone_of_the_project(write, good):
     assert payment.created_at == datetime(2026, 10, 5, 21, 0, tzinfo=UTC)
 
 
+def test_a_title_becomes_one_line(write, good):
+    load(write([good | {"title": "Flour\r\n\tand water"}]))
+    assert Payment.objects.get().title == "Flour and water"
+
+
 def test_values_at_their_limits_are_loaded(write, good):
     """Spaces around them are not part of them."""
     limits = {

@@ -23,9 +23,9 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from project.common.admin.base import StaffAdmin, words_of
-from project.common.admin.fields import LineField
 from project.common.admin.proof import ask_in, is_given
 from project.common.errors import DomainError
+from project.common.texts import LineField
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite

@@ -19,7 +19,6 @@ from project.common.images import (
     clean_image,
     stored_picture,
 )
-from project.common.texts import one_line
 
 if TYPE_CHECKING:
     from django.contrib.admin.options import BaseModelAdmin
@@ -119,10 +118,3 @@ class TextField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed(self.to_python(initial), self.to_python(data))
-
-
-class LineField(forms.CharField):
-    """Takes the text as one line. What nothing is left of is empty."""
-
-    def to_python(self, value: Any) -> str:
-        return one_line(super().to_python(value) or "")

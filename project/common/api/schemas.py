@@ -74,8 +74,12 @@ class InputSchema(Schema):
 # Put it last: a length checked after it would report under another code.
 STORABLE = AfterValidator(_storable)
 Text = Annotated[str, STORABLE]
+# One line: what was pasted has breaks and tabs, of which a space is left.
 Title = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    STORABLE,
+    BeforeValidator(lambda text: " ".join(text.split()) if isinstance(text, str) else text),
 ]
 Search = Annotated[str, StringConstraints(max_length=200), STORABLE]
 Identifier = Annotated[int, Field(ge=1, le=2**63 - 1)]

@@ -9,8 +9,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from project.common.admin.actions import PreviewForm, RowsForm
-from project.common.admin.fields import LineField
-from project.common.texts import SUBJECT_LENGTH, TEXT_LENGTH
+from project.common.texts import SUBJECT_LENGTH, TEXT_LENGTH, LineField
 from project.mail.admin.telling import unreached
 
 if TYPE_CHECKING:
