@@ -35,7 +35,7 @@ ADMIN = {
     "lms/course/": "q=sourdough q=bread+77 q=nothing+of+this+name is_published__exact=0 "
     "is_published__exact=1 owner__id__exact=7 price_from=100&price_to=200 updated_at o=2 o=-5 p=15 "
     "is_published__exact=1&q=bread",
-    "lms/lesson/": "q=flour q=lesson+77 q=nothing+of+this+name is_preview__exact=0 "
+    "lms/lesson/": "q=flour q=lesson+77 q=nothing+of+this+name is_preview__exact=0 is_published__exact=0 "
     "is_preview__exact=1 course__id__exact=7 price_from=100&price_to=200 updated_at",
     "lms/access/": "q=person77 q=nobody q=school.example state=active state=revoked "
     "source__exact=payment source__exact=grant course__id__exact=7 user__id__exact=14 created_at",

@@ -33,7 +33,7 @@ PAGE_SIZE, LATEST_PAYMENTS = 10, 20
 TEXT = ("description", "description_html")
 LESSON = (
     "id", "course_id", "title", "summary", "preview", "video_url", "price", "position",
-    "is_preview", "created_at", "updated_at",
+    "is_preview", "is_published", "created_at", "updated_at",
 )  # fmt: skip
 COURSE = (
     "id", "title", "summary", "preview", "price", "is_published", "owner_id", "owner",
@@ -52,10 +52,11 @@ RIGHT = (
     "since",
 )  # fmt: skip
 OF_VIDEO = ("provider", "id", "start", "embed_url")
-OUTLINE = ("id", "title", "position", "preview", "is_preview", "is_completed")
+OUTLINE = ("id", "title", "position", "preview", "is_preview", "is_published", "is_completed")
 LEARNT = (
     "id", "course_id", "course", "title", "summary", "preview", "video_url", "position",
-    "is_preview", "is_completed", "previous_lesson_id", "next_lesson_id", "updated_at", *TEXT,
+    "is_preview", "is_published", "is_completed", "previous_lesson_id", "next_lesson_id",
+    "updated_at", *TEXT,
 )  # fmt: skip
 PROFILE = (
     "id", "email", "first_name", "last_name", "phone", "city", "avatar", "language", "date_joined",
@@ -176,8 +177,7 @@ def lesson_of(call: Call, row: Row) -> dict[str, Any]:
 def course_of(call: Call, row: Row, lessons: list[dict[str, Any]]) -> dict[str, Any]:
     may_delete = call.is_superuser or (row[6] == call.user_id and not call.sees_all)
     course = shown(COURSE, row)
-    course["is_published"], course["lessons"] = bool(row[5]), lessons
-    course["lessons_count"] = len(lessons)
+    course["lessons"], course["lessons_count"] = lessons, len(lessons)
     may_copy = call.is_superuser or not call.sees_all
     course["abilities"] = {
         "update": True, "delete": may_delete, "add_lesson": may_delete, "copy": may_copy,
@@ -198,10 +198,8 @@ def shown(names: tuple[str, ...], row: Sequence[Any]) -> dict[str, Any]:
     if "price" in found:
         found["price"] = None if found["price"] is None else f"{found['price']:.2f}"
         found["currency"] = CURRENCY
-    if "is_preview" in found:
-        found["is_preview"] = bool(found["is_preview"])
-    if "is_completed" in found:
-        found["is_completed"] = bool(found["is_completed"])
+    for name in found.keys() & {"is_preview", "is_published", "is_completed"}:
+        found[name] = bool(found[name])
     if "video_url" in found:
         video = video_at(found["video_url"])
         found["video"] = video and {name: getattr(video, name) for name in OF_VIDEO}

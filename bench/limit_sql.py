@@ -18,7 +18,7 @@ def _for_sqlite(statement: str) -> str:
 MODERATES = """EXISTS (SELECT 1 FROM people_user_groups m JOIN auth_group g ON g.id = m.group_id
 WHERE m.user_id = u.id AND g.name = 'moderators')"""
 LESSON_COLUMNS = """l.id, l.course_id, l.title, l.summary, l.preview, l.video_url, l.price,
-l.position, l.is_preview, l.created_at, l.updated_at, c.owner_id
+l.position, l.is_preview, l.is_published, l.created_at, l.updated_at, c.owner_id
 FROM lms_lesson l JOIN lms_course c ON c.id = l.course_id"""
 COURSE_COLUMNS = """c.id, c.title, c.summary, c.preview, c.price, c.is_published, c.owner_id,
 u.first_name, EXISTS (SELECT 1 FROM lms_subscription s WHERE s.course_id = c.id AND s.user_id = %s),
@@ -36,7 +36,7 @@ WHERE s.user_id = %s AND (c.is_published OR c.owner_id = %s)"""
 DONE = """FROM lms_lesson l
 LEFT JOIN lms_completion x ON x.lesson_id = l.id AND x.user_id = %s"""
 BESIDE = """(SELECT p.id FROM lms_lesson p WHERE p.course_id = l.course_id
-AND (p.position, p.id) {0} (l.position, l.id) ORDER BY p.position {1}, p.id {1} LIMIT 1)"""
+AND p.is_published AND (p.position, p.id) {0} (l.position, l.id) ORDER BY p.position {1}, p.id {1} LIMIT 1)"""
 OPEN = "SELECT 1 FROM lms_access a WHERE a.user_id = %s AND a.revoked_at IS NULL AND "
 WHOLE = "NOT (p.method = 'stripe' AND p.status = 'pending' AND p.session_id = '')"
 SQL = {
@@ -56,7 +56,7 @@ SQL = {
     "count_lessons_of_one": """SELECT count(*), min(c.owner_id) FROM lms_lesson l
         JOIN lms_course c ON c.id = l.course_id WHERE l.course_id = %s""",
     "catalog": f"""SELECT c.id, c.title, c.summary, c.preview, c.price, c.owner_id,
-        u.first_name, (SELECT count(*) FROM lms_lesson l WHERE l.course_id = c.id),
+        u.first_name, (SELECT count(*) FROM lms_lesson l WHERE l.course_id = c.id AND l.is_published),
         EXISTS (SELECT 1 FROM lms_subscription s WHERE s.course_id = c.id AND s.user_id = %s),
         EXISTS (SELECT 1 FROM lms_access a WHERE a.course_id = c.id AND a.user_id = %s
                 AND a.revoked_at IS NULL), c.updated_at
@@ -71,17 +71,17 @@ FROM payments_payment p WHERE {conditions} ORDER BY {order} LIMIT %s OFFSET %s""
             WHERE x.lesson_id = a.lesson_id AND x.user_id = a.user_id), a.created_at
 {HELD} ORDER BY a.id DESC LIMIT %s OFFSET %s""",
     "count_rights": f"SELECT count(*) {HELD}",
-    "done_in": f"""SELECT l.course_id, l.id, x.id IS NOT NULL {DONE} WHERE l.course_id = ANY(%s)
+    "done_in": f"""SELECT l.course_id, l.id, x.id IS NOT NULL {DONE} WHERE l.course_id = ANY(%s) AND l.is_published
         ORDER BY l.course_id, l.position, l.id""",
     "learnt_course": f"""SELECT c.id, c.title, c.summary, c.preview FROM lms_course c
         WHERE EXISTS ({OPEN} a.course_id = c.id) AND c.id = %s""",
-    "outline": f"""SELECT l.id, l.title, l.position, l.preview, l.is_preview, x.id IS NOT NULL
-        {DONE} WHERE l.course_id = %s ORDER BY l.position, l.id""",
+    "outline": f"""SELECT l.id, l.title, l.position, l.preview, l.is_preview, l.is_published,
+        x.id IS NOT NULL {DONE} WHERE l.course_id = %s AND l.is_published ORDER BY l.position, l.id""",
     "learnt_lesson": f"""SELECT l.id, l.course_id, (SELECT title FROM lms_course WHERE
             id = l.course_id), l.title, l.summary, l.preview, l.video_url, l.position,
-        l.is_preview, x.id IS NOT NULL, {BESIDE.format("<", "DESC")}, {BESIDE.format(">", "ASC")},
+        l.is_preview, l.is_published, x.id IS NOT NULL, {BESIDE.format("<", "DESC")}, {BESIDE.format(">", "ASC")},
         l.updated_at, l.description, l.description_html
-{DONE} WHERE EXISTS ({OPEN} (a.course_id = l.course_id OR a.lesson_id = l.id)) AND l.id = %s""",
+{DONE} WHERE EXISTS ({OPEN} (a.course_id = l.course_id AND l.is_published OR a.lesson_id = l.id)) AND l.id = %s""",
     "profile": """SELECT u.id, u.email, u.first_name, u.last_name, u.phone, u.city, u.avatar,
         u.language, u.date_joined, u.last_login
 FROM people_user u WHERE u.id = %s""",

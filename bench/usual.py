@@ -113,7 +113,7 @@ class LessonSerializer(VideoSerializer):
     Meta = shows(
         Lesson,
         "id course_id title summary preview video_url video price currency position is_preview "
-        "abilities created_at updated_at",
+        "is_published abilities created_at updated_at",
     )
 
     def get_abilities(self, lesson: Lesson) -> dict[str, bool]:
@@ -196,7 +196,9 @@ class RightSerializer(Serializer):
 
 
 class OutlineSerializer(Serializer):
-    Meta = shows(Lesson, "id title position preview is_preview has_access is_completed")
+    Meta = shows(
+        Lesson, "id title position preview is_preview is_published has_access is_completed"
+    )
 
 
 class LearningCourseSerializer(Serializer):
@@ -205,7 +207,8 @@ class LearningCourseSerializer(Serializer):
     Meta = shows(Course, "id title summary preview lessons")
 
     def to_representation(self, course: Any) -> Any:
-        return super().to_representation(course) | progress_of(course.lessons.all())
+        published = [lesson for lesson in course.lessons.all() if lesson.is_published]
+        return super().to_representation(course) | progress_of(published)
 
 
 class LearningLessonSerializer(VideoSerializer):
@@ -214,7 +217,7 @@ class LearningLessonSerializer(VideoSerializer):
     Meta = shows(
         Lesson,
         "id course_id course title summary preview video_url video position is_preview "
-        "is_completed previous_lesson_id next_lesson_id updated_at" + DETAILS,
+        "is_published is_completed previous_lesson_id next_lesson_id updated_at" + DETAILS,
     )
 
 
@@ -302,8 +305,8 @@ class Learning(mixins.ListModelMixin, mixins.RetrieveModelMixin, View):
         if self.action == "list":
             rights = Access.objects.held_by(user).one_for_each_target().with_is_completed()
             rights = rights.select_related("course", "lesson__course").order_by("-id")
-            return rights.prefetch_related(Prefetch("course__lessons", lessons))
-        outline = Prefetch("lessons", lessons.with_has_access(user))
+            return rights.prefetch_related(Prefetch("course__lessons", lessons.published()))
+        outline = Prefetch("lessons", lessons.outlined_for(user).with_has_access(user))
         return Course.objects.open_in_part_to(user).prefetch_related(outline)
 
 

@@ -306,7 +306,7 @@ class Lesson(Material):
     course = models.ForeignKey(
         Course,
         models.CASCADE,
-        db_index=False,  # lesson_order begins with it
+        db_index=False,  # lesson_in_order begins with it
         related_name="lessons",
         verbose_name=_("course"),
     )
@@ -361,11 +361,19 @@ class Lesson(Material):
             ),
         ]
         indexes = [
-            models.Index(fields=["course", "position", "id"], name="lesson_order"),
-            # The staff's list: the last changed first, all of them or the previews.
+            # The last column is for counting the published ones.
+            models.Index(
+                fields=["course", "position", "id", "is_published"], name="lesson_in_order"
+            ),
+            # The staff's list: the last changed first, all of them, the previews or the drafts.
             models.Index(fields=["-updated_at", "-id"], name="lesson_updated"),
             models.Index(
                 fields=["is_preview", "-updated_at", "-id"], name="lesson_preview_updated"
+            ),
+            models.Index(
+                fields=["-updated_at", "-id"],
+                condition=Q(is_published=False),
+                name="lesson_draft_updated",
             ),
             models.Index(fields=["title", "id"], name="lesson_title"),
             models.Index(fields=["price", "id"], name="lesson_price"),
