@@ -8,6 +8,8 @@ import ada_url
 from lms.youtube import is_forwarding_page, is_youtube
 from project.common import links
 
+# In other signs and in percent escapes programs disagree about where a host ends.
+PLAIN_HOST = re.compile(r"(?:[a-zA-Z]+:)?+[\\/]*+(?:[\w.\-]*|\w+[。．｡]\w+)(?::\d*)?(?=[\\/?#]|\Z)")
 NESTED_HOST = re.compile(r"[\\/]{2,}+([^\\/?#&\s]*+)")
 
 
@@ -41,6 +43,7 @@ def leads_to_youtube(address: str, base: str | None = None) -> bool:
     url = links.parsed(address, base)
     return (
         url is not None
+        and PLAIN_HOST.match(address.strip()) is not None
         and url.protocol in {"http:", "https:"}
         and not (url.username or url.password or url.port)
         and is_youtube(url.hostname)

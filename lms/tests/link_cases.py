@@ -251,6 +251,19 @@ REFUSED = {
         'https://youtube.com/"evil.com',
         "youtube.com evil.com",
     ],
+    "glued": [
+        *"""
+        join(bit.ly/x) !t.me/x &bit.ly/x org.evil.me/x list.me/x Text.app/x i❤.ws/x ❤.com e❤youtube.com
+        xampl¬.org/about .youtube.com/?t.me/x /youtube.com?u.com/x x=youtube.com/?q=evil.com
+        xhttps://youtube.com/?evil.com http://evil.com%74.youtube.com/x youtube.com%evil.com
+        evil.run/https://youtu.be/x evil.py/https://youtu.be/x evil.рф。youtube.com
+        http://youtube.com»@evil.run evil.com._x l/youtube.com/=evil.com @youtube.com/=t.me/x evil.com。j
+        a@x.to。У https://evil.com&.youtube.com
+        """.split(),
+        "= t.me/join",
+        "await bit.ly/abc",
+        "использовать класс bit.ly/x",
+    ],
     "smuggled": [
         *"""
         youtube.com!@evil.run youtube.com:@evil.run evil․com https://youtube.com⁄.evil.run

@@ -43,11 +43,21 @@ INVISIBLE = re.compile(
 )
 MARKDOWN_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
-LABEL = r"[\w\-\u0300-\u036f\u0483-\u0489]"
+# Browsers and mail clients take them in hosts, too: `i❤.ws`.
+SYMBOLS = "\u00a2-\u00a9\u00ac\u00ae-\u00b1\u2100-\u2bff\U0001f000-\U0001faff"
+LABEL = rf"[\w\-\u0300-\u036f\u0483-\u0489{SYMBOLS}]"
 DOTS = ".。．｡"
 HOST = re.compile(rf"(?<!{LABEL}){LABEL}++(?:[{DOTS}]{LABEL}++)++")
+# `👉youtube.com` is seen as a sign before an address.
+HOST_FRAME = re.compile(rf"^[\-_{SYMBOLS}]+(?=[^\-_.{SYMBOLS}])|[\-_]+\Z")
+WIDE_DOT = re.compile("[。．｡]")
 HOST_DOT = re.compile(rf"[{DOTS}]")
 PROTOCOL_RELATIVE = re.compile(r"(?<![\w:/])//")
+CREDENTIALS = re.compile(r"[^\s\\/?#<>@]*+@")
+# Not all programs see that an address begins behind these, so it explains nothing of what follows.
+GLUED = re.compile(r"\w")
+GLUED_HOST = re.compile(r"[.:/\\\-_@=]")
+EXPLAINED = "…"
 LOCAL_PART_BACKWARDS = re.compile(r"[\w.+\-%!#$&'*=?^{|}~]*+")
 # Where an address ends in running text, for at least one renderer.
 ADDRESS = re.compile(r"[^\s<>\"`\[\](){}|^«»“”„]*+")
@@ -140,7 +150,7 @@ def any_link(text: str) -> str | None:
 
 def hosts(text: str) -> Iterator[str]:
     for match in HOST.finditer(text):
-        name = match[0].strip("-_")
+        name = HOST_FRAME.sub("", match[0])
         if exists(HOST_DOT.split(name)):
             yield name[:LONGEST_QUOTE]
 
@@ -204,11 +214,12 @@ def foreign_schemes(text: str) -> Iterator[str]:
 def foreign_addresses(text: str, spans: list[tuple[int, int]], allowed: Allowed) -> Iterator[str]:
     """Yield foreign `https://…`; add to `spans` where those are that are allowed."""
     for match in WEB.finditer(text):
-        address = address_at(text, match.start())
-        if allowed(address, None):
-            spans.append((match.start(), end_of_known(text, match.start())))
-        else:
+        start = match.start()
+        address = address_at(text, start)
+        if not allowed(address, None) or CREDENTIALS.match(text, match.end()):
             yield address
+        elif not GLUED.match(text[start - 1 : start]):
+            spans.append((start, end_of_known(text, start)))
 
 
 def foreign_www(text: str, allowed: Allowed) -> Iterator[str]:
@@ -224,8 +235,11 @@ def foreign_hosts(text: str, allowed: Allowed) -> Iterator[str]:
     for match in HOST.finditer(text):
         if match.start() < known_until:
             continue
-        name = match[0].strip("-_")
+        name = HOST_FRAME.sub("", match[0])
         start = match.start() + match[0].index(name)
+        # Many programs end a host at any dot but the usual one.
+        if not name.isascii() and is_bare_link(parts := WIDE_DOT.split(name)[0].split(".")):
+            name = ".".join(parts)
         parts = HOST_DOT.split(name)
         local_part = mail_name(text, start)
         if local_part and is_documentation(parts) and not allowed(f"http://{local_part}", None):
@@ -235,11 +249,15 @@ def foreign_hosts(text: str, allowed: Allowed) -> Iterator[str]:
         if not is_link(text, start, name, parts):
             yield from hosts_glued_to_sentence(parts, allowed)
             continue
-        address = address_at(text, start) if GOES_ON.match(text, start + len(name)) else name
-        if allowed(f"http://{address}", None):
-            known_until = end_of_known(text, start)
-        else:
+        known_until = start + len(name)
+        goes_on = GOES_ON.match(text, known_until)
+        address = address_at(text, start) if goes_on else name
+        if not allowed(f"http://{address}", None):
             yield address
+        elif not goes_on:
+            continue
+        elif is_relative(text, start) or not GLUED_HOST.match(text[start - 1 : start]):
+            known_until = end_of_known(text, start)
 
 
 def mail_name(text: str, host_start: int) -> str:
@@ -259,12 +277,15 @@ def is_link(text: str, start: int, name: str, parts: list[str]) -> bool:
         return parts[0] != "127" and PATH_OF_NUMBERS.match(text, end) is not None
     if not exists(parts) or ".".join(parts[-2:]).lower() in RESERVED_NAMES:
         return False
-    if PROTOCOL_RELATIVE.match(text, start - 2):
-        return True
-    if is_bare_link(parts):
-        return not is_program_text(text, start, end, parts)
     inside_path = text[start - 1 : start] in {"/", "\\"}
-    return not inside_path and PATH.match(text, end) is not None
+    if is_relative(text, start) or (not inside_path and PATH.match(text, end)):
+        return True
+    return is_bare_link(parts) and not is_program_text(text, start, end, parts)
+
+
+def is_relative(text: str, start: int) -> bool:
+    """Say whether `//` before the host makes an address of it."""
+    return PROTOCOL_RELATIVE.match(text, start - 2) is not None
 
 
 def is_bare_link(parts: list[str]) -> bool:
@@ -300,7 +321,7 @@ def hosts_glued_to_sentence(parts: list[str], allowed: Allowed) -> Iterator[str]
     for index, (part, following) in enumerate(pairwise(parts[:20])):
         host = parts[: index + 1]
         certain = index > 0 and part.lower() in link_words.CERTAIN_ENDINGS
-        glued = following[:1].isupper() or part.isascii() != following.isascii()
+        glued = not following[:1].islower() or part.isascii() != following.isascii()
         name = ".".join(host)
         if certain and glued and is_bare_link(host) and not allowed(f"http://{name}", None):
             yield name
@@ -352,12 +373,12 @@ def end_of_known(text: str, start: int) -> int:
 
 
 def without(text: str, spans: list[tuple[int, int]]) -> str:
-    """Return the text with a space in the place of each span; both ends of the spans are in order."""
+    """Return the text with a sign in the place of each span; both ends of the spans are in order."""
     pieces, done = [], 0
     for start, end in spans:
         pieces.append(text[done:start])
         done = end
-    return " ".join([*pieces, text[done:]])
+    return f"{EXPLAINED} ".join([*pieces, text[done:]])
 
 
 def parsed(address: str, base: str | None = None) -> ada_url.URL | None:
