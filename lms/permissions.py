@@ -72,5 +72,10 @@ def can_grant_access(user: User) -> bool:
     return user.has_perm("lms.add_access")
 
 
+def can_enrol(user: User, course: Course) -> bool:
+    """Give the people of a list access to a course whose learners one sees."""
+    return can_grant_access(user) and can_update_course(user, course)
+
+
 def can_revoke_access(user: User) -> bool:
     return can_see_accesses(user) and user.has_perm("lms.change_access")

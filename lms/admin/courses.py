@@ -18,7 +18,8 @@ from lms.admin.actions import CHANGE_OWNER, COPY
 from lms.admin.edits import Edit, edits_of_course
 from lms.admin.forms import LessonFormSet, MaterialsForm, PricedForm
 from lms.admin.markdown import markdown_view
-from lms.admin.materials import MaterialsAdmin, can_delete_any, person_label
+from lms.admin.materials import can_delete_any, person_label
+from lms.admin.participants import ParticipantsPage
 from lms.history import changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
 from lms.models.courses import CourseQuerySet
@@ -26,7 +27,6 @@ from lms.services import authoring, ordering
 from people.current_user import current_user
 from people.models import User
 from people.models.querysets import NAME_SEARCHES, PUBLIC_SEARCHES
-from project.common.admin.actions import ActionsAdmin
 from project.common.admin.base import FieldNames, TabularInline, column, display
 from project.common.admin.filters import DaysFilter, choices_response, choose_from, found_by_term
 from project.common.frontend import course_page
@@ -58,7 +58,7 @@ class LessonInline(TabularInline[Lesson, Course]):
 
 
 @admin.register(Course)
-class CourseAdmin(ActionsAdmin[Course], MaterialsAdmin[Course]):
+class CourseAdmin(ParticipantsPage):
     list_display = (
         "picture",
         "title",

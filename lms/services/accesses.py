@@ -13,7 +13,7 @@ from lms.models import Access, AccessSource, Course, Lesson
 from people.models import User
 from project.common.db.bulk import insert_rows
 from project.common.errors import Conflict
-from project.mail.services import send_to_one
+from project.mail.services import send_to_each, send_to_one
 
 
 class NotRevocable(Conflict):
@@ -56,6 +56,29 @@ def grant_access(
         access.save(update_fields=["revoked_at", "revoked_reason"])
         created = True
     return access, created
+
+
+@transaction.atomic
+def grant_to_many(
+    *, users: Iterable[User], course: Course, given_by: User, reason: str, tell: bool = False
+) -> list[Access]:
+    """Give people the right to learn a whole course, as `grant_access` does for staff; return the new
+    rights. Who has the whole course already, by whatever right, or owns it, gets none. Raises
+    DoesNotExist."""
+    course = Course.objects.protected_from_deletion().get(pk=course.pk)
+    users = list(users)
+    holding = Access.objects.active().filter(course=course, user__in=users)
+    holders = {course.owner_id, *holding.values_list("user", flat=True)}
+    new = [user for user in users if user.pk not in holders]
+    fields = {"course": course, "source": AccessSource.GRANT, "given_by": given_by}
+    fields |= {"reason": reason, "is_reason_told": tell, "created_at": timezone.now()}
+    # Somebody may give one of them the same access elsewhere at this moment.
+    rows = [Access(user=user, **fields) for user in new]
+    Access.objects.bulk_create(rows, ignore_conflicts=True)
+    written = Access.objects.active().filter(user__in=new, **fields)
+    given = list(written.select_related("user", "course").order_by("id"))
+    send_to_each(GIVEN, {access.pk: access.user for access in given}, title=course.title)
+    return given
 
 
 class NewAccess(NamedTuple):

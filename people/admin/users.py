@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from unfold.decorators import action
 
 from people.admin.actions import PERSON_ACTIONS
+from people.admin.enrolment import EnrolmentPage
 from people.admin.filters import ReachFilter, RoleFilter, SoonBlockedFilter, StateFilter
 from people.admin.forms import ColleagueForm, NewPersonForm, PasswordForm, PersonForm
 from people.admin.inactivity import InactivityColumns
@@ -71,6 +72,7 @@ def is_of_colleague(request: HttpRequest) -> bool:
 
 @admin.register(User)
 class UserAdmin(
+    EnrolmentPage,
     InactivityColumns,
     ReachFields,
     _DjangoUserAdmin,

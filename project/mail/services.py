@@ -1,6 +1,7 @@
 """How a mail gets into the outbox. It is there when the caller's transaction commits."""
 
 import secrets
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -49,6 +50,32 @@ def send_to_one(
         delivery.save()
         enqueue(DELIVER)
     return mailing
+
+
+@transaction.atomic
+def send_to_each(kind: str, recipients: "Mapping[int, User]", *, title: str = "") -> None:
+    """Send each of many people a mail about something of their own, by its primary key, which is the key
+    of the mail and has to be new. Raises KeyError for an unknown kind, EnoughForToday."""
+    urgent = mail_kind(kind).urgent
+    mailings = Mailing.objects.bulk_create(
+        Mailing(
+            key=mailing_key(kind, subject_id),
+            kind=kind,
+            state=MailingState.LISTED,
+            subject_id=subject_id,
+            title=title[:200],
+        )
+        for subject_id in recipients
+    )
+    deliveries = [
+        Delivery(mailing=mailing, recipient=recipient, urgent=urgent)
+        for mailing, recipient in zip(mailings, recipients.values(), strict=True)
+    ]
+    for delivery in deliveries:
+        _count(delivery)
+    Delivery.objects.bulk_create(deliveries)
+    if deliveries:
+        enqueue(DELIVER)
 
 
 def _count(delivery: Delivery) -> None:

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.any_database
 ALLOWED = re.compile(
     rf"({'|'.join(AREAS)})/\S+|"
     r"Google Authenticator, Aegis|1Password|https://\S+|/media/\S+|\S+@\S+|\w*\*+|E-mail|[a-z]+(?:[._][a-z-]+)+"
-    r"|\b(Parta|English|en|ru|API|RUB|Stripe|JPEG|PNG|WebP|HEIC|YouTube|Markdown|python|Ctrl|esc|UTC|cron|csv|xlsx)\b"
+    r"|\b(Parta|English|en|ru|API|RUB|Stripe|JPEG|PNG|WebP|HEIC|YouTube|Markdown|python|Ctrl|esc|UTC|cron|csv|xlsx|CSV)\b"
 )
 HIDDEN = {"script", "style", "title"}
 VOID = {"input", "img", "link", "meta", "br", "hr", "path", "col"}
@@ -196,6 +196,8 @@ PAGES = {
     "lms_course_history": "course",
     "lms_course_copy": "course",
     "lms_course_change_owner": "course",
+    "lms_course_participants": "course",
+    "people_user_enrol": "course",
     "lms_pendingupdate_changelist": None,
     "lms_pendingupdate_change": "course",
     "lms_pendingupdate_history": "course",

@@ -64,6 +64,7 @@ TABLE = {
     "lms_course_history": CONTENT,
     "lms_course_put_back": CONTENT,
     "lms_course_copy": ADMINISTRATOR,
+    "lms_course_participants": CONTENT,
     "lms_course_forecast": (405, 403, 405),  # a form is sent there
     "lms_course_add_forecast": (403, 403, 405),
     "lms_lesson_changelist": CONTENT,
@@ -91,6 +92,7 @@ TABLE = {
     "lms_access_lessons": MONEY,
     "lms_access_people": MONEY,
     "people_user_changelist": PEOPLE,
+    "people_user_enrol": (403, 404, 200),  # into a course that one sees
     "people_user_add": ADMINISTRATOR,
     "people_user_change": PEOPLE,
     "people_user_delete": NOBODY,
@@ -306,6 +308,7 @@ def address(moderators, administrator):
         if name.endswith(("_password_change", "_password_reset")):
             subject = subjects["person"]
         subject = {
+            "people_user_enrol": subjects["course"],
             "people_user_unblock": subjects["blocked"],
             "people_user_invite_again": subjects["awaited"],
             "people_user_withdraw": subjects["awaited"],

@@ -1,0 +1,211 @@
+"""Who learns and follows a course: a page of the course, and a table to take along."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from lms import permissions
+from lms.admin.materials import MaterialsAdmin, person_label
+from lms.models import Access, AccessSource, Course
+from lms.statistics import Follower, Followers, Learner, Learners
+from people.current_user import current_user
+from people.models import User
+from people.models.querysets import NAME_SEARCHES, PUBLIC_SEARCHES
+from project.common.admin.actions import ActionsAdmin
+from project.common.admin.base import moment_shown
+from project.common.admin.tables import streamed_table
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+PEOPLE_ON_PAGE = 50
+LEARNERS, SUBSCRIBERS = "learners", "subscribers"
+DEFAULT_ORDER = "-since"
+
+type Participant = Learner | Follower
+
+
+class SearchForm(forms.Form):
+    q = forms.CharField(
+        required=False,
+        max_length=200,
+        label=gettext_lazy("Search people"),
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "search"}),
+    )
+
+
+class Column:
+    """What is shown of a participant, and by which name it puts them in order."""
+
+    def __init__(
+        self,
+        title: "StrOrPromise",
+        value: Callable[[Any], object],
+        order: str = "",
+        *,
+        exported: Callable[[Any], object] | None = None,
+    ) -> None:
+        self.title, self.value, self.order = title, value, order
+        self.exported = exported or value
+
+
+def sources_of(rights: list[Access]) -> str:
+    """How somebody came to their rights, and to what: the whole course, or so many lessons."""
+    sources = {AccessSource(right.source).label for right in rights}
+    lessons = {right.lesson_id for right in rights if right.lesson_id}
+    if any(right.course_id for right in rights):
+        part = _("whole course")
+    else:
+        part = ngettext("%(number)d lesson", "%(number)d lessons", len(lessons))
+        part %= {"number": len(lessons)}
+    return f"{', '.join(sorted(map(str, sources)))} · {part}"
+
+
+def seen(person: User) -> str | None:
+    """None: they have never been here."""
+    was_here = person.last_login or person.inactivity_from
+    return localtime(person.last_seen).isoformat(" ", "minutes") if was_here else None
+
+
+class Table:
+    """Learners or subscribers of a course, as one of the staff may know them: whoever looks after people knows
+    their names and addresses, and when they were here."""
+
+    def __init__(self, course: Course, viewer: User, *, which: str) -> None:
+        self.viewer, self.which = viewer, which
+        self.knows_people = viewer.has_perm("people.view_user")
+        self.people = Followers(course) if which == SUBSCRIBERS else Learners(course)
+        self.columns = list(self._columns())
+        self.orders = {column.order for column in self.columns if column.order}
+
+    def _columns(self) -> Iterator[Column]:
+        yield Column(
+            _("name"),
+            self._name,
+            "name" if self.knows_people else "first_name",
+            exported=lambda row: person_label(self.viewer, row.person),
+        )
+        if self.knows_people:
+            yield Column(_("email"), lambda row: row.person.email)
+        if self.which == LEARNERS:
+            yield Column(_("access"), lambda row: sources_of(row.rights))
+        yield Column(
+            _("since"),
+            lambda row: moment_shown(row.since),
+            "since",
+            exported=lambda row: localtime(row.since).isoformat(" ", "minutes"),
+        )
+        if self.which == LEARNERS:
+            yield Column(
+                _("progress"),
+                lambda row: (
+                    f"{row.progress.completed}/{row.progress.total} · {row.progress.percent} %"
+                ),
+                "progress",
+                exported=lambda row: row.progress.percent,
+            )
+        if self.knows_people:
+            yield Column(
+                _("last seen"),
+                lambda row: moment_shown(row.person.last_seen) if seen(row.person) else "—",
+                "seen",
+                exported=lambda row: seen(row.person),
+            )
+
+    def _name(self, row: Participant) -> str:
+        label = person_label(self.viewer, row.person)
+        if not self.knows_people:
+            return label
+        address = reverse("admin:people_user_change", args=[row.person.pk])
+        return format_html('<a class="text-link" href="{}">{}</a>', address, label)
+
+    def narrow(self, text: str) -> None:
+        searches = NAME_SEARCHES if self.knows_people else PUBLIC_SEARCHES
+        self.people.matching(text, *searches)
+
+    def exported(self) -> Iterator[list[object]]:
+        for chunk in self.people.in_chunks():
+            for row in chunk:
+                yield [column.exported(row) for column in self.columns]
+
+
+class ParticipantsPage(ActionsAdmin[Course], MaterialsAdmin[Course]):
+    """Adds the page, and a button that leads there, to those of a course."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.actions_detail = ["participants", *self.actions_detail]
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        button = self.get_unfold_action("participants")
+        return [button, *super().get_actions_detail(request, object_id)]
+
+    @action(  # type: ignore[untyped-decorator]
+        description=gettext_lazy("Participants"), url_path="participants", icon="group"
+    )
+    def participants(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """A page of them; a POST takes all along as a table."""
+        course = self._seen(request, object_id)
+        which = SUBSCRIBERS if request.GET.get("list") == SUBSCRIBERS else LEARNERS
+        table = Table(course, current_user(request), which=which)
+        form = SearchForm(request.GET)
+        text = form.cleaned_data["q"] if form.is_valid() else ""
+        if text:
+            table.narrow(text)
+        if request.method == "POST":
+            self.log_change(request, course, self._note(which))
+            header = [str(column.title) for column in table.columns]
+            return streamed_table(f"{which}-{course.pk}", header, table.exported())
+        return self._page(request, course, table, form)
+
+    def _note(self, which: str) -> str:
+        is_learners = which == LEARNERS
+        return _("Exported the learners.") if is_learners else _("Exported the subscribers.")
+
+    def _page(
+        self, request: HttpRequest, course: Course, table: Table, form: SearchForm
+    ) -> HttpResponse:
+        order = request.GET.get("o", "")
+        if order.removeprefix("-") not in table.orders:
+            order = DEFAULT_ORDER
+        people = cast(Any, table.people.in_order(order))
+        page = Paginator(people, PEOPLE_ON_PAGE).get_page(request.GET.get("page"))
+        context = {
+            **self._context(request, course),
+            "title": _("Participants"),
+            "form": form,
+            "table": table,
+            "order": order,
+            "page": page,
+            "headers": [(column, _next_order(column, order)) for column in table.columns],
+            "rows": [[column.value(row) for column in table.columns] for row in page],
+            "lists": [
+                (LEARNERS, _("Learners"), Learners(course).count()),
+                (SUBSCRIBERS, _("Subscribers"), Followers(course).count()),
+            ],
+            "enrol_url": _enrol_url(request, course),
+        }
+        return TemplateResponse(request, "admin/lms/participants.html", context)
+
+
+def _next_order(column: Column, order: str) -> str:
+    """In which order a click on the head of a column puts the rows."""
+    return f"-{column.order}" if order == column.order else column.order
+
+
+def _enrol_url(request: HttpRequest, course: Course) -> str | None:
+    """The page is of those who know how to make accounts."""
+    may = permissions.can_enrol(current_user(request), course)
+    return reverse("admin:people_user_enrol", args=[course.pk]) if may else None
