@@ -22,7 +22,9 @@ pytestmark = pytest.mark.django_db
 
 VIDEO = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
 GOOD_COURSE = {"title": "Rye", "description": "Dark", "price": "9.90", "is_published": True}
-GOOD_ROW = {"title": "Rye", "video_url": VIDEO, "price": "9.90", "is_preview": True}
+GOOD_ROW = {
+    "title": "Rye", "video_url": VIDEO, "price": "9.90", "is_preview": True, "is_published": True,
+}  # fmt: skip
 GOOD_LESSON = GOOD_ROW | {"description": "Dark"}
 FOREIGN = "See https://evil.example/course"
 TOO_FINE = "1.50"  # of a currency without a smaller unit
@@ -303,6 +305,7 @@ CHANGING = {
     "a course": lambda doors: doors.page_of_course({"title": "Rye"}),
     "courses": lambda doors: doors.in_bulk("course", "publish"),
     "a lesson": lambda doors: doors.page_of_lesson({"title": "Rye"}),
+    "lessons": lambda doors: doors.in_bulk("lesson", "unpublish"),
     "a row": lambda doors: doors.row({"title": "Rye"}),
 }
 WAYS = [
