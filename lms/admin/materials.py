@@ -305,7 +305,7 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
         """The course or lesson, for who may see it."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        subject = self.get_object(request, object_id)
+        subject: M | None = self.get_object(request, object_id)
         if subject is None:
             raise Http404
         if not self.has_view_or_change_permission(request, subject):

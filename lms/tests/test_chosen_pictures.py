@@ -148,3 +148,33 @@ def test_of_many_that_one_person_chose_the_latest_are_kept(
     assert len(chosen_files(moderator)) == 2
     assert len(chosen_files(other)) == 1
     assert chosen_pictures.kept(tokens[-1], person_id=moderator.pk)
+
+
+def chosen(client: Any, **fields: Any) -> Any:
+    """What the script of the page sends as soon as a picture is chosen."""
+    return client.post(page("lesson_picture"), {"name": "l-preview", "id": "id_l"} | fields).json()
+
+
+def test_a_picture_is_shown_as_soon_as_it_is_chosen(client_of, moderator, author):
+    lesson = LessonFactory.create(course__owner=author)
+    client = client_of(moderator)
+    html = chosen(client, picture=picture())["html"]
+    assert "data:image/webp;base64," in html
+    (token,) = re.findall(r'name="l-preview-chosen" value="([^"]+)"', html)
+    form = {"course": lesson.course_id, "title": "Flour", "preview-chosen": token}
+    assert client.post(page("lesson_change", lesson.pk), form).status_code == 302
+    lesson.refresh_from_db()
+    assert str(lesson.preview.name).endswith("-40x30.webp")
+
+
+def test_what_is_no_picture_is_refused_as_soon_as_it_is_chosen(client_of, moderator):
+    client = client_of(moderator)
+    bad = SimpleUploadedFile("a.png", b"<svg/>", "image/png")
+    assert "not a JPEG, PNG or WebP" in chosen(client, picture=bad)["refusal"]
+    assert chosen_files(moderator) == []
+
+
+def test_what_names_a_field_is_no_html(client_of, moderator):
+    html = chosen(client_of(moderator), picture=picture(), name='"><script>', id='"><b>')["html"]
+    assert "<script>" not in html
+    assert "<b>" not in html

@@ -57,6 +57,9 @@ TABLE = {
     "lms_course_authors": CONTENT,
     "lms_course_change_owner": ADMINISTRATOR,
     "lms_markdown": (405, 403, 405),  # a text is sent there
+    "lms_course_picture": (405, 403, 405),  # a picture is sent there
+    "lms_lesson_picture": (405, 403, 405),
+    "school_school_picture": (403, 403, 405),
     "lms_course_changelist": CONTENT,
     "lms_course_add": ADMINISTRATOR,
     "lms_course_change": CONTENT,
@@ -328,7 +331,7 @@ def address(moderators, administrator):
             "payments_finding_accept_amount": subjects["finding_of_sum"],
             "payments_finding_refund": subjects["finding_of_sum"],
         }.get(name, subject)
-        choices = ("_authors", "_courses", "_lessons", "_people", "_payers")
+        choices = ("_picture", "_authors", "_courses", "_lessons", "_people", "_payers")
         lists = (
             "_changelist",
             "_add",

@@ -1,12 +1,14 @@
 """Fields of the forms of the admin."""
 
 from base64 import b64encode
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.urls import URLPattern, path, reverse
 from unfold.widgets import UnfoldAdminImageFieldWidget
 
 from project.common import chosen_pictures
@@ -21,10 +23,10 @@ from project.common.images import (
 )
 
 if TYPE_CHECKING:
-    from django.contrib.admin.options import BaseModelAdmin
+    from django.contrib.admin import ModelAdmin
 
     _PictureWidget = forms.ClearableFileInput
-    _Admin = BaseModelAdmin[Any]
+    _Admin = ModelAdmin[Any]
 else:
     _PictureWidget, _Admin = UnfoldAdminImageFieldWidget, object
 
@@ -38,6 +40,9 @@ class PictureWidget(_PictureWidget):
     # What was chosen in this form, and what its page sends to get it back.
     picture: Picture | None = None
     token = ""
+
+    class Media:
+        js = ("parta/pictures.js",)
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         given = super().value_from_datadict(data, files, name)
@@ -94,7 +99,7 @@ class PictureField(forms.ImageField):
 
 
 class PicturesAdmin(_Admin):
-    """Part of an admin whose form has pictures, and of an inline."""
+    """Part of an admin whose form has a picture."""
 
     formfield_overrides: ClassVar[Any] = {
         models.ImageField: {"form_class": PictureField, "widget": PictureWidget}
@@ -106,7 +111,32 @@ class PicturesAdmin(_Admin):
         field = super().formfield_for_dbfield(db_field, request, **options)
         if isinstance(field, PictureField):
             field.widget.person_id = request.user.pk
+            field.widget.attrs["data-url"] = reverse(f"admin:{self._picture_url}")
         return field
+
+    @property
+    def _picture_url(self) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_picture"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.picture_view)
+        return [path("picture/", view, name=self._picture_url), *super().get_urls()]
+
+    def picture_view(self, request: HttpRequest) -> HttpResponse:
+        """Keep a picture that was just chosen, and show the field with it."""
+        if not (self.has_add_permission(request) or self.has_change_permission(request)):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        fields = deepcopy(self.get_form(request).base_fields).values()
+        field = next(one for one in fields if isinstance(one, PictureField))
+        try:
+            field.clean(request.FILES.get("picture"))
+        except ValidationError as error:
+            return JsonResponse({"refusal": " ".join(error.messages)})
+        widget: Any = field.widget
+        own_id = {"id": request.POST.get("id", "")}
+        return JsonResponse({"html": widget.render(request.POST.get("name", ""), None, own_id)})
 
 
 class TextField(forms.CharField):

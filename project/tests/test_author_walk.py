@@ -1,0 +1,117 @@
+"""An author of the staff writes a programming course in a browser, with photographs of a phone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from lms.models import Course, Lesson
+from lms.tests.factories import CourseFactory, LessonFactory
+from people.models import User
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+TEXT = """# Loops
+
+Move the model: `model.to(device)`. **Then** train.
+
+```python
+for epoch in range(10):
+    x.to(device)
+```
+"""
+# As phones take them: 12 to 64 megapixels, more than 5 MiB.
+PHOTOGRAPHS: list[tuple[tuple[int, int], dict[str, Any]]] = [
+    ((4032, 3024), {}),
+    ((5712, 4284), {}),
+    ((8064, 6048), {}),
+    ((8064, 6048), {"progressive": True}),
+    ((9248, 6936), {}),
+]
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> list[Path]:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # held upright
+    files = [tmp_path / f"{number}.jpg" for number in range(len(PHOTOGRAPHS))]
+    for file, (size, options) in zip(files, PHOTOGRAPHS, strict=True):
+        Image.new("L", size, "teal").save(file, exif=exif, **options)
+        with file.open("ab") as taken:
+            taken.write(bytes(6_000_000))
+    return files
+
+
+@pytest.fixture
+def author(author: User) -> User:
+    author.is_staff = True
+    author.save(update_fields=["is_staff"])
+    rights = [f"{may}_{what}" for may in ("view", "change") for what in ("course", "lesson")]
+    author.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    return author
+
+
+@pytest.fixture
+def course(author: User) -> Course:
+    return CourseFactory.create(owner=author, title="Python")
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save", exact=True).click()
+
+
+def test_a_lesson_with_code_is_seen_as_it_will_be_and_what_is_refused_is_said_at_once(
+    page, enter, author, course
+):
+    lesson = LessonFactory.create(course=course, description="")
+    enter(author)
+    page.goto(f"/admin/lms/lesson/{lesson.pk}/change/")
+    description = page.get_by_label("Description", exact=True)
+    shown = page.get_by_role("region", name="What learners will see")
+    description.fill(f"{TEXT}\nMore on https://evil.example/loops")
+    expect(shown.get_by_role("heading", name="Loops")).to_be_visible()
+    expect(shown.locator("pre > code.language-python")).to_contain_text("x.to(device)")
+    said = page.locator(".field-description").get_by_role("status")
+    expect(said).to_contain_text("evil.example")
+    expect(description).to_have_attribute("aria-invalid", "true")
+    description.fill(TEXT)
+    expect(said).to_be_empty()
+    save(page)
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    lesson.refresh_from_db()
+    assert lesson.description.replace("\r\n", "\n").strip() == TEXT.strip()
+
+
+def test_five_photographs_of_a_phone_are_taken_as_they_are(
+    page, enter, author, course, photographs
+):
+    lessons = LessonFactory.create_batch(5, course=course)
+    enter(author)
+    for lesson, file in zip(lessons, photographs, strict=True):
+        page.goto(f"/admin/lms/lesson/{lesson.pk}/change/")
+        page.get_by_label("Preview picture").set_input_files(file)
+        expect(page.get_by_role("img", name="The chosen picture")).to_be_visible()
+        save(page)
+        expect(page.get_by_text("was changed successfully")).to_be_visible()
+    names = Lesson.objects.values_list("preview", flat=True)
+    assert all(name.endswith("-1200x1600.webp") for name in names)
+
+
+def test_a_photograph_that_was_not_sent_before_the_form_survives_an_error_too(
+    page, enter, author, course, photographs
+):
+    enter(author)
+    page.route("**/picture/", lambda route: route.fulfill(body=""))
+    page.goto(f"/admin/lms/course/{course.pk}/change/")
+    page.get_by_label("Preview picture").set_input_files(photographs[0])
+    page.locator("#id_title").fill("")
+    save(page)
+    expect(page.get_by_role("img", name="The chosen picture")).to_be_visible()
+    page.locator("#id_title").fill("Python, again")
+    save(page)
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    course.refresh_from_db()
+    assert (course.title, str(course.preview.name)[-15:]) == ("Python, again", "-1200x1600.webp")
