@@ -35,11 +35,20 @@ REFUSED = {
         злой.РФ злой.москва xn--80ajoghfjyj0a.xn--p1ai sub.domain.evil.com evil.co.uk evil.com.py
         evil.com.pl evil.com. evil.com, evil.com! (evil.com) «evil.com» *evil.com* _evil.com_
         **evil.com** |evil.com| сайт:evil.com evil.com:8080 evil.com?x=1 evil.com#x
-        evil.com(клик) allegro.pl sub.allegro.pl и/или/evil.com self.evil.store logger.evil.info evil.asp.net user.com
+        evil.com(клик) Bit.Ly allegro.pl sub.allegro.pl и/или/evil.com self.evil.store logger.evil.info evil.asp.net user.com
         """.split(),
         *"evil.com.там EVIL.COM.Там evil.1.2.com evil.java.io EVIL.EXAMPLE evil.onion".split(),
         *"evil.invalid evil.xn--abc -evil.com evil\\.com".split(),
         "evil.com- это",
+        *(
+            "import evil.io",
+            "функция bit.ly",
+            "сайт - t.me",
+            "| bit.ly |",
+            "x = evil.ai",
+            "evil.io = x",
+        ),
+        *("!t.me", "метод evil.me;", "Telegram(t.me)", "return evil.dev", "класс evil.example"),
         "evil.com.Там всё есть",
         "evil.ru.See you",
     ],
@@ -334,12 +343,14 @@ ACCEPTED = {
     "methods": [
         *"""
         x.to(device) v.at(0) s.top() it.next() is.na(x) !is.na rabbit.eat() a.id=1 F.Cu alias.co
-        v.at(i)[0] my_list.in myList.is print(x.to) d.my[0] obj.me; org.example ru.school.app
-        com.example.io main.pl test.pl README.st .form-input.invalid{
+        v.at(i)[0] my_list.in myList.is print(x.to) d.my[0] x.io[0] a::b.io a->b.io $x.io src/x.io
+        org.example ru.school.app com.example.io main.pl test.pl README.st .form-input.invalid{
         """.split(),
         "package org.example",
         "import com.evil.io",
-        "a.me = b.me",
+        "a.to = b.to",
+        "метод x.is",
+        "return x.at",
         "x.is == y",
         "Sublime Text.app",
     ],

@@ -2,10 +2,12 @@
 
 # ruff: noqa: SIM905
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from time import process_time
 from urllib.parse import unquote
 
@@ -90,6 +92,26 @@ def test_the_link_is_quoted_as_the_author_would_recognise_it(text, link):
     with pytest.raises(ValidationError) as refused:
         validate_description(text)
     assert refused.value.params == {"link": link}
+
+
+def own_texts() -> Iterable[tuple[Callable[[str], None], str]]:
+    """What stands in our documents and fixtures and names no site."""
+    root = Path(__file__).parents[2]
+    for path in (*root.glob("*.md"), *root.glob("docs/**/*.md")):
+        text = path.read_text()
+        for paragraph in re.split(r"\n\n+(?=\S)", text):
+            if "://" not in paragraph:
+                yield validate_description, paragraph
+    for row in json.loads((root / "fixtures/demo.json").read_text()):
+        yield validate_title, row["fields"].get("title", "")
+        yield validate_description, row["fields"].get("description", "")
+
+
+def test_nothing_that_we_wrote_ourselves_is_refused():
+    judged = list(own_texts())
+    assert len(judged) > 500
+    for validate, text in judged:
+        validate(text)
 
 
 ONLY = "Only links to YouTube are allowed here, not “{}”."

@@ -42,7 +42,7 @@ OBJECTS = frozenset(
         "configure console coverage ctx curses cursor db df document dog elem element env "
         "event file form func game head img item javax json kwargs lesson list log "
         "logger logging makefile manifest math matrix model models module navigator node np "
-        "obj object operator option os pd person player plt point process queue rect redux "
+        "obj object operator option os pd person player plt point process queue range rect redux "
         "request requirements res response result root row self series session settings "
         "socket stack state std str string student style super sys system table tensor text "
         "this tk tkinter torch tree turtle user value vector view views widget window"
@@ -51,7 +51,7 @@ OBJECTS = frozenset(
 CERTAIN_ENDINGS = frozenset("com net org biz edu gov ru su рф xyz online site".split())  # noqa: SIM905
 
 # Files that are named so, before endings that are those of sites, too: `main.pl`, not `allegro.pl`.
-FILES_OF = frozenset({"in", "pl", "st"})
+FILES_OF = frozenset({"in", "ly", "pl", "st"})
 FILES = frozenset(
     (  # noqa: SIM905
         "build client config configure example file hello index license main makefile manifest "
@@ -60,6 +60,8 @@ FILES = frozenset(
 )
 # A name that begins with one of these is a package: `com.example.app`, `org.example`.
 PACKAGES = frozenset({"com", "edu", "gov", "net", "org", "ru"})
+# Names of methods and properties that end no site anybody knows by its bare name.
+MEMBERS = frozenset("as at be do id in is it my na no so to".split())  # noqa: SIM905
 # Right before a name they say that it is program text.
 PROGRAM_WORDS = (  # noqa: SIM905
     "alias await class def from func function import include interface let method namespace new "

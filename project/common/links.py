@@ -99,12 +99,13 @@ NOTHING = re.compile(r"(?i)(?:[a-z][a-z0-9+.\-]*+:)?[\\/]*+")
 
 # `my_list`, `myList`, and the `F` of `F.Cu`.
 IDENTIFIER = re.compile(r"\w*_\w*|[a-z]+[A-Z]\w*|[A-Z]")
-PROGRAM_AFTER = re.compile(
-    r"[(\[{]|\*?\s{0,3}(?:[=!<>+\-*/%|&^]=|=>?|->|\+\+|--|::|\|\||&&|\|>|\{\s)|\s?;\s*(?:\n|\Z)"
-)
-PROGRAM_BEFORE = re.compile(
-    rf"(?i)(?:[\w\])][(\[{{]|[.$]|(?<![\w/])/?(?:[\w.\-]+/)+|(?<!\w)[!&]|->|::|[=+\-*|&]\s"
-    rf"|(?<![\w])(?:{'|'.join(link_words.PROGRAM_WORDS)})\s)\Z"
+# What only program text has right beside a name: `x.io(`, `$x.io`, `a::x.io`, `src/x.io`.
+CALL_AFTER = re.compile(r"[(\[{]")
+PARENT_BEFORE = re.compile(r"(?:[.$]|->|::|(?<![\w/])/?(?:[\w.\-]+/)+)\Z")
+# What other text has, too.
+OPERATOR_AFTER = re.compile(r"\s?(?:[=!<>+\-*/%|&^]?=|->|\+\+|--|\|\||&&|\|>|;\s*(?:\n|\Z))")
+OPERATOR_BEFORE = re.compile(
+    rf"(?i)(?:[\w\])][(\[{{]|(?<!\w)[!&]|[=+|&]\s|(?<!\w)(?:{'|'.join(link_words.PROGRAM_WORDS)})\s)\Z"
 )
 
 WWW = re.compile(
@@ -304,15 +305,19 @@ def is_program_text(text: str, start: int, end: int, parts: list[str]) -> bool:
     name, ending = parts[-2:]
     if ending.lower() in link_words.CERTAIN_ENDINGS:
         return False
+    before = text[max(0, start - 40) : start]
     return (
         ending in link_words.SENTENCE_STARTS
+        or (ending.istitle() and name.islower())
         or name.lower() in link_words.OBJECTS
         or parts[0].lower() in link_words.PACKAGES
         or (ending.lower() in link_words.FILES_OF and name.lower() in link_words.FILES)
         or IDENTIFIER.fullmatch(name) is not None
-        or (ending.istitle() and name[-1].islower())
-        or PROGRAM_AFTER.match(text, end) is not None
-        or PROGRAM_BEFORE.search(text[max(0, start - 40) : start]) is not None
+        or CALL_AFTER.match(text, end) is not None
+        or PARENT_BEFORE.search(before) is not None
+    ) or (
+        ending.lower() in link_words.MEMBERS
+        and bool(OPERATOR_AFTER.match(text, end) or OPERATOR_BEFORE.search(before))
     )
 
 
