@@ -56,6 +56,10 @@ class PricedForm(_ModelForm):
         if is_deleted and self.instance.pk and authoring.is_kept(self.instance):
             error = authoring.HasPayments(self.instance)
             self.add_error(None, ValidationError(str(error), code=error.code))
+            # What is marked for deletion is covered, the reason too.
+            data = cast("QueryDict", self.data).copy()
+            del data[self.add_prefix(DELETION_FIELD_NAME)]
+            self.data = data
             return False
         return is_deleted
 

@@ -108,6 +108,7 @@ def test_a_row_that_is_kept_says_why_and_nothing_of_the_form_is_saved(
     assert formset.errors == [{"__all__": [REASONS["lesson"].format("Flour")]}, {}]
     assert formset.non_form_errors() == []
     assert formset.forms[1]["title"].value() == "Sea salt"
+    assert not formset.forms[0]["DELETE"].value()
     assert "payment" not in str(formset.errors).lower()
 
 
