@@ -1,64 +1,45 @@
 """The list and the page of a course, its lessons inline."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, cast, override
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 from unfold.contrib.filters.admin import RangeNumericFilter
 
 from lms import permissions
 from lms.admin.actions import CHANGE_OWNER, COPY
 from lms.admin.edits import Edit, edits_of_course
-from lms.admin.forms import LessonFormSet, MaterialsForm, PricedForm
+from lms.admin.forms import MaterialsForm
+from lms.admin.lessons import LessonRowAdmin
 from lms.admin.markdown import markdown_view
-from lms.admin.materials import can_delete_any, person_label
+from lms.admin.materials import person_label
 from lms.admin.participants import ParticipantsPage
+from lms.admin.rows import CourseForm, LessonRows
 from lms.history import changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
 from lms.models.courses import CourseQuerySet
-from lms.services import authoring, ordering
+from lms.services import authoring
 from people.current_user import current_user
 from people.models import User
 from people.models.querysets import NAME_SEARCHES, PUBLIC_SEARCHES
-from project.common.admin.base import FieldNames, TabularInline, column, display
+from project.common.admin.base import Fault, FieldNames, column, display
 from project.common.admin.filters import DaysFilter, choices_response, choose_from, found_by_term
 from project.common.frontend import course_page
 
 
-class LessonInline(TabularInline[Lesson, Course]):
-    """The lessons in their order; a whole lesson is edited on a page of its own."""
-
-    model = Lesson
-    extra = 0
-    formset = LessonFormSet
-    # The handle to drag a row by is drawn in the first column, so not in the hidden one.
-    form = PricedForm
-    fields = ("title", "video_url", "price", "is_preview", "is_published", "position")
-    ordering_field = "position"
-    hide_ordering_field = True
-    show_change_link = True
-    verbose_name_plural = gettext_lazy("lessons")
-
-    def has_add_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        user = current_user(request)
-        may = permissions.can_add_lesson(user, obj) if obj else can_delete_any(request)
-        return may and super().has_add_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Course | None = None) -> bool:
-        user = current_user(request)
-        may = permissions.can_delete_course(user, obj) if obj else can_delete_any(request)
-        return may and super().has_delete_permission(request, obj)
-
-
 @admin.register(Course)
 class CourseAdmin(ParticipantsPage):
+    form = CourseForm
+    # The script of the rows does it, for fields that come later too.
+    warn_unsaved_form = False
     list_display = (
         "picture",
         "title",
@@ -80,7 +61,6 @@ class CourseAdmin(ParticipantsPage):
     ordering = ("-updated_at", "-id")
     search_help_text = gettext_lazy("Words of the title, description or author's name")
     autocomplete_fields = ("owner",)
-    inlines = (LessonInline,)
     staff_actions = (COPY, CHANGE_OWNER)
     said_of_published = ngettext_lazy(
         "%(number)d course was published.", "%(number)d courses were published.", "number"
@@ -158,45 +138,41 @@ class CourseAdmin(ParticipantsPage):
             expected=form.expected,
         )
 
-    @override
-    def save_formset(
-        self, request: HttpRequest, form: MaterialsForm, formset: LessonFormSet, change: bool
-    ) -> None:
-        """Save the lessons by their services; Django logs what the formset says of them."""
-        by, notify = current_user(request), form.notify
-        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
-        if gone := len(formset.gone):
-            message = ngettext(
-                "%(number)d lesson had been deleted in the meantime; the rest was saved.",
-                "%(number)d lessons had been deleted in the meantime; the rest was saved.",
-                gone,
-            )
-            self.message_user(request, message % {"number": gone}, messages.WARNING)
-        for row in formset.deleted_forms:
-            authoring.delete_lesson(lesson=row.instance, by=by, notify=notify)
-            formset.deleted_objects.append(row.instance)
-        for row in formset.initial_forms:
-            if row.has_changed() and row not in formset.deleted_forms:
-                changes = {name: row.cleaned_data[name] for name in row.changed_data}
-                changes.pop(LessonInline.ordering_field, None)
-                lesson = authoring.update_lesson(
-                    lesson=row.instance, changes=changes, by=by, notify=notify
-                )
-                formset.changed_objects.append((lesson, row.changed_data))
-        for row in formset.extra_forms:
-            if row.has_changed() and row not in formset.deleted_forms:
-                # A new lesson comes last; it is moved from there.
-                names = {*LessonInline.fields} - {LessonInline.ordering_field}
-                fields = {name: row.cleaned_data[name] for name in names}
-                lesson = authoring.create_lesson(
-                    course=form.instance, fields=fields, by=by, notify=notify
-                )
-                formset.new_objects.append(lesson)
-        if formset.is_dragged:
-            ordering.order_lessons(course=form.instance, lesson_ids=formset.order(), by=by)
+    @cached_property
+    def row_admin(self) -> LessonRowAdmin:
+        return LessonRowAdmin(Lesson, self.admin_site)
 
-    def edits(self, form: MaterialsForm, formsets: Sequence[LessonFormSet], by: User) -> list[Edit]:
-        return edits_of_course(form, formsets[0], by)
+    @override
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Course | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> type[CourseForm]:
+        form = super().get_form(request, obj, change, **kwargs)
+        rows_of = staticmethod(partial(LessonRows, request, self.row_admin))
+        return type(form.__name__, (form,), {"rows_of": rows_of})
+
+    @override
+    def save_related(
+        self, request: HttpRequest, form: CourseForm, formsets: Any, change: bool
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        form.rows.save()
+
+    @override
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> list[dict[str, dict[str, list[str]]]]:
+        return super().construct_change_message(request, form, [form.rows], add)
+
+    @override
+    def faults(self, form: Any) -> list[Fault]:
+        return [*super().faults(form), *form.rows.faults()]
+
+    def edits(self, form: CourseForm, by: User) -> list[Edit]:
+        return edits_of_course(form, by)
 
     def change(self, subject: Course, changes: Mapping[str, object], by: User) -> None:
         authoring.update_course(course=subject, changes=changes, by=by)
@@ -213,12 +189,32 @@ class CourseAdmin(ParticipantsPage):
         ]
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.authors_view)
+        wrap = self.admin_site.admin_view
+        row = wrap(self.row_view)
         return [
-            path("authors/", view, name="lms_course_authors"),
-            path("markdown/", self.admin_site.admin_view(markdown_view), name="lms_markdown"),
+            path("authors/", wrap(self.authors_view), name="lms_course_authors"),
+            path("markdown/", wrap(markdown_view), name="lms_markdown"),
+            path("rows/<str:key>/", row, name="lms_course_add_row"),
+            path("<int:object_id>/rows/<str:key>/", row, name="lms_course_row"),
             *super().get_urls(),
         ]
+
+    def row_view(
+        self, request: HttpRequest, key: str, object_id: int | None = None
+    ) -> HttpResponse:
+        """The form of a lesson, or of one to be added, for the page of its course."""
+        course = self._seen(request, str(object_id)) if object_id else None
+        may = (
+            self.has_change_permission(request, course)
+            if course
+            else self.has_add_permission(request)
+        )
+        if not may:
+            raise PermissionDenied
+        row = self.get_form(request, course)(instance=course).rows.row_to_open(key)
+        if row is None:
+            raise Http404
+        return TemplateResponse(request, "admin/lms/row_form.html", {"row": row})
 
     def authors_view(self, request: HttpRequest) -> HttpResponse:
         """People with courses, for the filter; named as the viewer may know them."""

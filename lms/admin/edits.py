@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.forms import ModelForm
-from django.forms.formsets import DELETION_FIELD_NAME
 from django.utils import timezone
 
-from lms.admin.forms import LessonFormSet, MaterialsForm
+from lms.admin.forms import MaterialsForm
+from lms.admin.rows import CourseForm
 from lms.models import Course, CourseChange, Lesson
 from lms.services.authoring import COURSE_TOLD, as_told, told_of, told_of_lesson
 from lms.services.updates import Told, changes_of
@@ -34,33 +34,34 @@ class Edit:
             self.course, told, lesson, by=self.by, at=timezone.now(), was_draft=self.was_draft
         )
 
-    def add_lesson(self, form: "ModelForm[Any]", *, came: bool = False, left: bool = False) -> None:
-        """What the form changes of a lesson, which may come into the course or leave it."""
-        lesson, changed = form.instance, _before(form)
+    def add_lesson(
+        self,
+        lesson: Lesson,
+        changed: Mapping[str, Any],
+        *,
+        came: bool = False,
+        left: bool = False,
+    ) -> None:
+        """What was changed of a lesson, which may come into the course or leave it."""
         told = told_of_lesson(lesson, changed, came=came, left=left)
         self.add(told, as_told(lesson, told, changed))
         if lesson.pk > 0:
             self.lessons[lesson.pk] = None if left else lesson
 
 
-def edits_of_course(form: MaterialsForm, formset: LessonFormSet, by: User) -> list[Edit]:
+def edits_of_course(form: CourseForm, by: User) -> list[Edit]:
     """None of a new course, which nobody follows."""
     if not form.instance.pk:
         return []
     edit = Edit(form.instance, by, was_draft="is_published" in form.changed_data)
     edit.add(told_of(COURSE_TOLD, _before(form)))
-    for row in formset.initial_forms:
-        is_deleted = bool(row.cleaned_data.get(DELETION_FIELD_NAME))
-        if is_deleted or row.has_changed():
-            edit.add_lesson(row, left=is_deleted)
-    added = [
-        row
-        for row in formset.extra_forms
-        if row.has_changed() and not row.cleaned_data.get(DELETION_FIELD_NAME)
-    ]
-    for number, row in enumerate(added, start=1):
-        row.instance.pk = -number
-        edit.add_lesson(row, came=True)
+    for number, row in enumerate(form.rows.sent.values(), start=1):
+        if row.is_deleted:
+            edit.add_lesson(row.lesson, {}, left=True)
+        elif row.is_changed:
+            is_new = row.lesson.pk is None
+            row.lesson.pk = -number if is_new else row.lesson.pk
+            edit.add_lesson(row.lesson, _before(row.form), came=is_new)
     return [edit]
 
 
@@ -74,11 +75,11 @@ def edits_of_lesson(form: MaterialsForm, by: User) -> list[Edit]:
     is_moved = lesson.course_id != left
     lesson.pk = lesson.pk or -1
     here = Edit(lesson.course, by)
-    here.add_lesson(form, came=is_moved)
+    here.add_lesson(lesson, _before(form), came=is_moved)
     if left is None or not is_moved:
         return [here]
     there = Edit(Course.objects.get(pk=left), by)
-    there.add_lesson(form, left=True)
+    there.add_lesson(lesson, _before(form), left=True)
     return [there, here]
 
 

@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericF
 
 from lms import permissions
 from lms.admin.edits import Edit, edits_of_lesson
-from lms.admin.forms import LessonForm, LessonFormSet, MaterialsForm
+from lms.admin.forms import LessonForm, MaterialsForm
 from lms.admin.materials import MaterialsAdmin
 from lms.history import changes_of_lesson
 from lms.models import Access, Completion, Course, Lesson
@@ -20,7 +20,7 @@ from lms.models.courses import LessonQuerySet
 from lms.services import authoring
 from people.current_user import current_user
 from people.models import User
-from project.common.admin.base import FieldNames, column, display
+from project.common.admin.base import FieldNames, Fieldsets, column, display
 from project.common.admin.filters import DaysFilter
 from project.common.frontend import lesson_page
 
@@ -120,7 +120,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
             expected=form.expected,
         )
 
-    def edits(self, form: MaterialsForm, formsets: Sequence[LessonFormSet], by: User) -> list[Edit]:
+    def edits(self, form: MaterialsForm, by: User) -> list[Edit]:
         return edits_of_lesson(form, by)
 
     def change(self, subject: Lesson, changes: Mapping[str, object], by: User) -> None:
@@ -132,3 +132,33 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     def goes_along(self, subjects: Sequence[Lesson]) -> list[QuerySet[Model]]:
         of_lessons = {"lesson__in": subjects}
         return [Access.objects.filter(**of_lessons), Completion.objects.filter(**of_lessons)]
+
+
+class LessonRowAdmin(LessonAdmin):
+    """The form of a lesson on the page of its course, which says the rest."""
+
+    def get_fields(self, request: HttpRequest, obj: Lesson | None = None) -> FieldNames:
+        return [name for name in super().get_fields(request, obj) if name != "course"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Lesson | None = None) -> Fieldsets:
+        """Without names: the lesson is one of many."""
+        return [(None, options) for _name, options in super().get_fieldsets(request, obj)]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Lesson | None = None) -> list[str]:
+        return []
+
+    @override
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Lesson | None = None,
+        change: bool = False,
+        **kwargs: object,
+    ) -> type[LessonForm]:
+        form = super().get_form(request, obj, change, **kwargs)
+        # The page says above its rows what a rule said of the save.
+        return type(form.__name__, (form,), {"refusal": None})
+
+    def create(self, form: MaterialsForm, by: User) -> Lesson:
+        course, fields = form.instance.course, form.fields_of_new()
+        return authoring.create_lesson(course=course, fields=fields, by=by, notify=form.notify)

@@ -28,7 +28,7 @@ from django.utils.translation import gettext_lazy
 from lms import permissions
 from lms.admin.diffs import KINDS, differences
 from lms.admin.edits import Edit
-from lms.admin.forms import LessonFormSet, MaterialsForm
+from lms.admin.forms import MaterialsForm
 from lms.admin.sentences import NOTHING_TO_TELL, listed, who_is_mailed
 from lms.history import Change, Changes, change_of
 from lms.models import Course, Lesson
@@ -211,7 +211,7 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
                 named = f"{course}: {said}" if len(update.courses) > 1 else said
                 self.message_user(request, named, messages.INFO)
 
-    def edits(self, form: MaterialsForm, formsets: Sequence[LessonFormSet], by: User) -> list[Edit]:
+    def edits(self, form: Any, by: User) -> list[Edit]:
         """What the form would change, if it were saved, of which courses."""
         raise NotImplementedError
 
@@ -240,13 +240,10 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         form = self.get_form(request, subject, change=not is_new)(request.POST, instance=subject)
-        formsets: list[LessonFormSet]
-        formsets, _inlines = self._create_formsets(request, form.instance, change=not is_new)
-        for part in (form, *formsets):
-            part.is_valid()
+        form.is_valid()
         told = [
             forecasts.of_edit(edit.course, edit.changes if form.notify else [], edit.lessons)
-            for edit in self.edits(form, formsets, current_user(request))
+            for edit in self.edits(form, current_user(request))
         ]
         context = {
             "is_minor": not form.notify,

@@ -11,7 +11,7 @@ from django.urls import reverse
 from lms.models import Course, Lesson
 from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory
-from lms.tests.test_admin import course_form
+from lms.tests.test_admin import course_form, row_of
 from people.models import User
 from project.tests.races import at_once
 
@@ -29,7 +29,8 @@ def opened(client: Any, kind: str, lesson: Lesson) -> tuple[str, dict[str, Any]]
     address = reverse(f"admin:lms_{kind}_change", args=[subject.pk])
     (seen,) = re.findall(r'name="seen_version" value="(\w+)"', client.get(address).content.decode())
     if kind == "course":
-        return address, course_form(lesson.course, (lesson,), seen_version=seen)
+        form = course_form(lesson.course, (lesson,), seen_version=seen)
+        return address, form | row_of(lesson, seen_version=lesson.version)
     form = {
         "course": lesson.course_id, "title": lesson.title, "description": lesson.description,
         "video_url": lesson.video_url, "price": "", "seen_version": seen,
@@ -75,10 +76,10 @@ def test_a_row_of_the_page_of_a_course_shows_what_is_saved(
     client = client_of(moderator)
     address, form = opened(client, "course", lesson)
     api(author).patch(f"lessons/{lesson.pk}", {"title": "Theirs"})
-    refused = client.post(address, form | {"lessons-0-title": "Mine"})
+    refused = client.post(address, form | row_of(lesson, title="Mine"))
     assert "Saved now: Theirs" in text_of(refused)
-    (rows,) = refused.context["inline_admin_formsets"]
-    assert rows.formset.forms[0]["title"].value() == "Mine"
+    [row] = refused.context["adminform"].form.rows.shown
+    assert row.form["title"].value() == "Mine"
     lesson.refresh_from_db()
     assert lesson.title == "Theirs"
 
@@ -105,17 +106,17 @@ def test_what_was_entered_for_a_lesson_that_is_gone_from_the_course_is_shown(
     client = client_of(moderator)
     address, form = opened(client, "course", lesson)
     rows = course_form(lesson.course, (lesson, other)) | {"seen_version": form["seen_version"]}
-    rows |= {"lessons-0-title": "<Rye>", "lessons-0-price": "100", "lessons-1-title": "Sea salt"}
+    rows |= row_of(lesson, title="<Rye>", price="100") | row_of(other, title="Sea salt")
     take_away(lesson, author)
     refused = client.post(address, rows)
-    (shown,) = refused.context["inline_admin_formsets"][0].formset.non_form_errors()
+    *_changed, shown = refused.context["adminform"].form.non_field_errors()
     assert "“Flour” is no longer in this course" in shown
     assert "Title: <Rye>; Price: 100" in shown
     assert "Video" not in shown
     assert shown in text_of(refused)
     assert Lesson.objects.get(pk=other.pk).title == "Salt"
     (seen,) = re.findall(r'name="seen_version" value="(\w+)"', refused.content.decode())
-    again = course_form(lesson.course, (other,)) | {"lessons-0-title": "Sea salt"}
+    again = course_form(lesson.course, (other,)) | row_of(other, title="Sea salt")
     assert client.post(address, again | {"seen_version": seen}).status_code == 302
     assert Lesson.objects.get(pk=other.pk).title == "Sea salt"
 
@@ -130,7 +131,7 @@ def test_what_was_entered_on_the_page_of_what_is_deleted_meanwhile_is_shown(
     client = client_of(moderator)
     address, form = opened(client, kind, lesson)
     form |= {"description": "Mine & <long>\n\nof two paragraphs"}
-    form |= {"lessons-0-title": "Rye"} if kind == "course" else {}
+    form |= row_of(lesson, title="Rye") if kind == "course" else {}
     take_away(lesson, author)
     refused = client.post(address, form)
     assert refused.status_code == 404

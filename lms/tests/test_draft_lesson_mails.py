@@ -10,7 +10,7 @@ from lms.models import CourseChange, Lesson
 from lms.services import authoring, forecasts
 from lms.tasks import tell_collected_updates
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
-from lms.tests.test_admin import course_form, page
+from lms.tests.test_admin import course_form, page, row_of
 from lms.tests.test_forecast import NOTHING, ONE_NOW, lesson_form, said
 from project.mail.models import Mailing
 from project.mail.tasks import deliver_mail
@@ -189,8 +189,8 @@ def test_the_page_of_a_lesson_says_what_publication_will_tell(
 def test_the_page_of_a_course_says_it_of_its_rows(client_of, administrator, course, lesson):
     client, address = client_of(administrator), page("course_forecast", course.pk)
     form = course_form(course, (lesson,), is_published="on")
-    gone = form | {"initial-lessons-0-is_published": "True"}
+    gone = form | {f"initial-lesson-{lesson.pk}-is_published": "True"}
     assert said(client, address, gone) == [ONE_NOW, "Lesson removed: Knots"]
     edit(lesson, video_url="")  # collected: what is deleted is told as removed only
-    deleted = form | {"lessons-0-DELETE": "on"}
+    deleted = form | row_of(lesson, DELETE="on")
     assert said(client, address, deleted)[1:] == ["Lesson removed: Knots"]

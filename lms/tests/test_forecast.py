@@ -11,7 +11,7 @@ from django.utils.html import strip_tags
 from lms.models import Course, CourseChange, Lesson
 from lms.services import authoring, subscriptions
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
-from lms.tests.test_admin import course_form, messages_of, page
+from lms.tests.test_admin import course_form, messages_of, new_row, page, row_of
 from people.models import CourseMails
 from people.tests.factories import UserFactory
 from project.mail.models import Mailing
@@ -79,21 +79,16 @@ def lesson_form(lesson: Lesson, **entered: Any) -> dict[str, Any]:
     return form | entered
 
 
-def test_a_form_in_which_nothing_was_changed_tells_nobody(told):
+def test_a_form_in_which_nothing_was_changed_tells_nobody(told, lessons):
     assert told() == [NOTHING]
-    assert told(**{"lessons-0-position": 1, "lessons-1-position": 0}) == [NOTHING]
+    order = ",".join(f"lesson-{lesson.pk}" for lesson in reversed(lessons))
+    assert told(lesson_order=order) == [NOTHING]
 
 
-def test_it_names_all_that_the_mail_would_and_saves_nothing(told, course, settings):
+def test_it_names_all_that_the_mail_would_and_saves_nothing(told, course, lessons, settings):
     settings.CURRENCY = "RUB"
-    entered = {
-        "title": "Rolls",
-        "price": "5.00",
-        "lessons-TOTAL_FORMS": 3,
-        "lessons-0-title": "Rye flour",
-        "lessons-2-title": "Salt",
-        "lessons-2-position": 2,
-    }
+    entered = {"title": "Rolls", "price": "5.00"}
+    entered |= row_of(lessons[0], title="Rye flour") | new_row(title="Salt")
     assert told(**entered) == [
         ONE_NOW,
         "Course renamed: Bread → Rolls",
@@ -118,13 +113,13 @@ def test_it_says_what_the_page_says_after_saving(client_of, administrator, cours
         course.refresh_from_db()
 
 
-def test_it_tells_what_was_collected_before_and_would_go_out_later(told, course, clock):
+def test_it_tells_what_was_collected_before_and_would_go_out_later(told, course, lessons, clock):
     for title in ("Rolls", "Buns"):
         authoring.update_course(course=course, changes={"title": title}, by=course.owner)
     clock.shift(timedelta(hours=1))
     course.refresh_from_db()
     assert told(title="Buns") == [ONE_LATER.format("4 p.m."), "Course renamed: Rolls → Buns"]
-    collected = told(title="Buns", **{"lessons-0-title": "Oats"})
+    collected = told(title="Buns", **row_of(lessons[0], title="Oats"))
     assert collected == [
         ONE_LATER.format("5 p.m."),
         "Course renamed: Rolls → Buns",
@@ -181,17 +176,10 @@ def test_who_chose_the_daily_mail_is_counted_apart_and_who_chose_none_is_not(tol
 def test_deleted_rows_and_rows_with_faults_are_understood(
     client_of, administrator, course, lessons
 ):
-    form = course_form(course, lessons, is_published="on") | {
-        "title": "",
-        "lessons-TOTAL_FORMS": 3,
-        "lessons-0-DELETE": "on",
-        "lessons-1-price": "much",
-        "lessons-2-title": "Salt",
-        "lessons-2-DELETE": "on",
-    }
+    form = course_form(course, lessons, is_published="on", title="")
+    form |= row_of(lessons[0], DELETE="on") | row_of(lessons[1], price="much")
     found = said(client_of(administrator), page("course_forecast", course.pk), form)
     assert "Lesson removed: Flour" in found
-    assert not any("Salt" in line for line in found)
 
 
 def test_the_page_of_a_lesson_tells_the_same(client_of, moderator, lessons, course):

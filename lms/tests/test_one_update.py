@@ -14,7 +14,7 @@ from lms.models import ChangeKind, Course, CourseChange, CourseUpdate
 from lms.services import authoring
 from lms.tasks import tell_collected_updates
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
-from lms.tests.test_admin import course_form, messages_of, page
+from lms.tests.test_admin import course_form, messages_of, new_row, page, row_of
 from payments.tests.factories import PaymentFactory
 from people.tests.factories import UserFactory
 from project.mail.models import Mailing
@@ -63,8 +63,8 @@ def lessons(course):
 @pytest.fixture
 def form(course, lessons):
     """A new title of the course and of both lessons."""
-    titles = {"lessons-0-title": "Rye flour", "lessons-1-title": "Warm water"}
-    return course_form(course, lessons, title="Rolls", is_published="on", **titles)
+    titles = row_of(lessons[0], title="Rye flour") | row_of(lessons[1], title="Warm water")
+    return course_form(course, lessons, title="Rolls", is_published="on") | titles
 
 
 def text_of(message):
@@ -98,7 +98,8 @@ def test_a_second_form_is_collected_as_a_whole_and_the_page_says_when_it_goes_ou
     client = client_of(administrator)
     client.post(page("course_change", course.pk), form)
     clock.shift(timedelta(hours=1))
-    again = form | {"title": "Buns", "lessons-0-title": "Oats", "lessons-1-DELETE": "on"}
+    again = form | {"title": "Buns"} | row_of(lessons[0], title="Oats")
+    again |= row_of(lessons[1], DELETE="on")
     saved = client.post(page("course_change", course.pk), again, follow=True)
     assert "On Nov. 23, 2026, 5 p.m., 1 subscriber will be notified" in messages_of(saved)
     clock.shift(timedelta(hours=4, microseconds=1))
@@ -109,12 +110,8 @@ def test_a_second_form_is_collected_as_a_whole_and_the_page_says_when_it_goes_ou
 def test_lessons_that_a_form_adds_and_deletes_are_in_the_same_mail(
     client_of, administrator, course, lessons
 ):
-    rows = course_form(course, lessons, is_published="on") | {
-        "lessons-TOTAL_FORMS": 3,
-        "lessons-0-DELETE": "on",
-        "lessons-2-title": "Salt",
-        "lessons-2-position": 2,
-    }
+    rows = course_form(course, lessons, is_published="on") | row_of(lessons[0], DELETE="on")
+    rows |= new_row(title="Salt")
     client_of(administrator).post(page("course_change", course.pk), rows)
     assert kinds_of_mails() == [["lesson_added", "lesson_removed"]]
 
@@ -197,7 +194,7 @@ def test_a_form_that_fails_in_the_middle_changes_and_tells_nothing(
     """The last of its rows is paid for, which only the service finds."""
     PaymentFactory.create(course=None, lesson=lessons[1], title="Water")
     address = page("course_change", course.pk)
-    client_of(administrator).post(address, form | {"lessons-1-DELETE": "on"}, follow=True)
+    client_of(administrator).post(address, form | row_of(lessons[1], DELETE="on"), follow=True)
     course.refresh_from_db()
     assert (course.title, course.materials_updated_at) == ("Bread", NOW - timedelta(days=30))
     assert [lesson.title for lesson in course.lessons.all()] == ["Flour", "Water"]
@@ -212,7 +209,7 @@ def test_two_forms_at_once_give_one_mail(client_of, administrator, author):
     rows = LessonFactory.create_batch(2, course=course)
     forms = [
         course_form(course, tuple(rows), is_published="on", title=f"Title {number}")
-        | {f"lessons-{row}-title": f"{number} of {row}" for row in (0, 1)}
+        | {f"lesson-{row.pk}-title": f"{number} of {place}" for place, row in enumerate(rows)}
         for number in (1, 2)
     ]
     clients = [client_of(administrator) for _form in forms]
@@ -238,8 +235,9 @@ def test_a_form_that_is_cut_off_in_the_middle_changes_and_tells_nothing(
     """Its connection is ended when the course is written and its lessons are not."""
     course = quiet_course(author, "Bread")
     lessons = tuple(LessonFactory.create_batch(2, course=course, title="Flour"))
-    titles = {"lessons-0-title": "Oats", "lessons-1-title": "Oats"}
-    form = course_form(course, lessons, is_published="on", title="Rolls", **titles)
+    form = course_form(course, lessons, is_published="on", title="Rolls")
+    for lesson in lessons:
+        form |= row_of(lesson, title="Oats")
     saving = Runner(partial(client_of(administrator).post, page("course_change", course.pk), form))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE lms_lesson IN SHARE MODE")

@@ -5,12 +5,9 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.test import RequestFactory
-from django.urls import reverse
 
-from lms.admin.courses import LessonInline
 from lms.admin.diffs import ONLY_CHANGED, differences
 from lms.history import change_of
-from lms.models import Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
 from people.clients import Client
 from people.services import admin_sessions
@@ -108,24 +105,6 @@ def test_each_field_is_on_the_page_of_its_row_or_named_here(label, administrator
     shown = flatten_fieldsets(model_admin.get_fieldsets(request, model()))
     fields = {field.name for field in (*model._meta.fields, *model._meta.many_to_many)}
     assert fields - {*shown, model._meta.pk.name} == set(ELSEWHERE[label])
-
-
-def test_a_column_that_is_added_to_the_rows_of_a_course_is_saved(
-    client_of, administrator, monkeypatch
-):
-    monkeypatch.setattr(LessonInline, "fields", (*LessonInline.fields, "description"))
-    course = CourseFactory.create()
-    form = {
-        "title": course.title,
-        "price": "0.00",
-        "lessons-TOTAL_FORMS": 1,
-        "lessons-INITIAL_FORMS": 0,
-        "lessons-0-title": "Flour",
-        "lessons-0-position": 0,
-        "lessons-0-description": "Rye",
-    }
-    client_of(administrator).post(reverse("admin:lms_course_change", args=[course.pk]), form)
-    assert Lesson.objects.get().description == "Rye"
 
 
 @pytest.mark.parametrize("factory", [CourseFactory, LessonFactory])

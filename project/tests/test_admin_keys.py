@@ -141,7 +141,7 @@ def test_lessons_are_sorted_by_arrow_keys(page, enter, moderator):
     page.keyboard.press("ArrowUp")  # the first one stays
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_role("status")).to_have_text("Position 3 of 3")
+    expect(page.locator("#parta-said")).to_have_text("Position 3 of 3")
     page.keyboard.press("ArrowUp")
     tab_to(page, "Save")
     page.keyboard.press("Enter")
@@ -157,7 +157,7 @@ def test_a_lesson_is_deleted_by_keys(page, enter, administrator):
     box = page.get_by_role("checkbox", name="Delete")
     box.focus()
     page.keyboard.press("Space")
-    expect(page.get_by_text("This item will be deleted.")).to_be_visible()
+    expect(page.get_by_text("Will be deleted when you save.")).to_be_visible()
     tab_to(page, "Save")
     page.keyboard.press("Enter")
     expect(page.get_by_text("was changed successfully")).to_be_visible()

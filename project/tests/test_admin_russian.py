@@ -282,6 +282,13 @@ PAGES = {
 }
 
 
+def test_an_open_row_of_a_course_is_in_russian(world, client_of, administrator):
+    key = f"lesson-{world['lesson'].pk}"
+    address = reverse("admin:lms_course_row", args=[world["course"].pk, key])
+    response = client_of(administrator).get(address, headers={"Accept-Language": "ru"})
+    assert english_words(response.text) == []
+
+
 def test_pages_are_in_russian(world, client_of, administrator):
     client = client_of(administrator)
     found = {}

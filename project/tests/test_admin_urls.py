@@ -70,6 +70,8 @@ TABLE = {
     "lms_course_participants": CONTENT,
     "lms_course_forecast": (405, 403, 405),  # a form is sent there
     "lms_course_add_forecast": (403, 403, 405),
+    "lms_course_row": CONTENT,
+    "lms_course_add_row": ADMINISTRATOR,
     "lms_lesson_changelist": CONTENT,
     "lms_lesson_add": ADMINISTRATOR,
     "lms_lesson_change": CONTENT,
@@ -308,6 +310,10 @@ def address(moderators, administrator):
             subject = subjects[name.split("_")[1]]
             change = subject.history.first()
             return reverse(f"admin:{name}", args=[subject.pk, change.history_id])
+        if name.endswith("_row"):
+            of_course = [] if "_add_" in name else [subjects["course"].pk]
+            key = f"lesson-{subjects['lesson'].pk}" if of_course else "new-1"
+            return reverse(f"admin:{name}", args=[*of_course, key])
         if name.endswith(("_password_change", "_password_reset")):
             subject = subjects["person"]
         subject = {

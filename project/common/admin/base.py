@@ -3,7 +3,7 @@
 The only place where Unfold's classes are subclassed without their types being known.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import wraps
 from operator import attrgetter
@@ -20,6 +20,7 @@ from django.contrib.admin import ModelAdmin as BaseModelAdmin
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import ForeignKey, Model, QuerySet
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -48,10 +49,6 @@ if TYPE_CHECKING:
         def _changeform_view(
             self, request: HttpRequest, *args: Any, **kwargs: Any
         ) -> HttpResponse: ...
-
-        def _create_formsets(
-            self, request: HttpRequest, obj: M, *, change: bool
-        ) -> tuple[list[Any], list[Any]]: ...
 
         def get_unfold_action(self, action: str) -> UnfoldAction: ...
 
@@ -116,6 +113,22 @@ def column(path: str, description: "StrOrPromise") -> Callable[..., object]:
 def moment_shown(moment: datetime | None) -> str:
     """What a column returns that computes a time: the page of a row writes what is no field as it is."""
     return date_format(localtime(moment), "DATETIME_FORMAT") if moment else "—"
+
+
+class Fault(NamedTuple):
+    """An error of a form: the name and the id of its field, if it is one of a field, and what is said."""
+
+    label: str
+    target: str
+    text: str
+
+
+def faults_of(form: BaseForm) -> Iterator[Fault]:
+    for name, errors in form.errors.items():
+        field = form[name] if name in form.fields else None
+        label, target = (str(field.label), field.id_for_label) if field else ("", "")
+        for text in errors:
+            yield Fault(label, target, str(text))
 
 
 def words_of(error: DomainError | ObjectDoesNotExist) -> str:
@@ -235,13 +248,16 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Tell the forms who looks at them: they link to other pages."""
-        context["adminform"].form.request = request
+        """Tell the forms who looks at them, as they link to other pages, and the page what is wrong."""
+        form = context["adminform"].form
+        form.request = request
+        context["errors"] = self.faults(form) if form.is_bound else []
         for section in context["inline_admin_formsets"]:
-            for form in section.formset.forms:
-                form.request = request
-                is_linked = section.opts.show_change_link and form.instance.pk
-                form.is_page_open = is_linked and is_page_open(request, form.instance)
+            for row in section.formset.forms:
+                row.request = request
+                is_linked = section.opts.show_change_link and row.instance.pk
+                row.is_page_open = is_linked and is_page_open(request, row.instance)
+                context["errors"] += faults_of(row) if row.is_bound else []
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str | list[str]]:
@@ -254,6 +270,10 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
                 except ValidationError:
                     del given[field.name]
         return given
+
+    def faults(self, form: Any) -> list[Fault]:
+        """What is wrong with the page's form."""
+        return list(faults_of(form))
 
     def with_shown(self, rows: QuerySet[M], request: HttpRequest) -> QuerySet[M]:
         """Add what `list_display` shows: annotations and related rows. Override it."""

@@ -1,7 +1,7 @@
 """Forms that refuse a save over somebody else's: both texts are shown, and what was typed is kept
 (docs/rules.md, 13.7)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, override
 
@@ -40,8 +40,13 @@ class VersionedForm(_ModelForm):
         self.version = self.version_of(self.instance) if self.instance.pk else ""
 
     @property
+    def gone(self) -> Sequence[_ModelForm]:
+        """Forms on the page of what is not there any more."""
+        return ()
+
+    @property
     def seen(self) -> str:
-        return str(self.data.get(SEEN, ""))
+        return str(self.data.get(self.add_prefix(SEEN), ""))
 
     @property
     def expected(self) -> Expected:
@@ -160,13 +165,11 @@ class VersionedAdmin[M: Model](StaffAdmin[M]):
         given = request.POST.copy()
         del given[SEEN]
         form = self.get_form(request)(given)
-        formsets, _inlines = self._create_formsets(request, form.instance, change=False)
-        rows = [row for formset in formsets for row in getattr(formset, "gone", ())]
         context = {
             **self.admin_site.each_context(request),
             "title": _("Deleted meanwhile"),
             "opts": opts,
-            "entered": [field for part in (form, *rows) for field in entered(part)],
+            "entered": [field for part in (form, *form.gone) for field in entered(part)],
             "list_url": self.url("changelist"),
         }
         return TemplateResponse(request, "admin/gone.html", context, status=404)

@@ -41,9 +41,6 @@ function askSoon() {
 
 form.addEventListener("input", askSoon);
 form.addEventListener("change", askSoon);
-for (const name of ["formset:added", "formset:removed"]) {
-  document.addEventListener(name, askSoon);
-}
 // What is chosen from a list that is searched is known to jQuery only.
 window.django?.jQuery(form).on("change", "select", askSoon);
 ask();

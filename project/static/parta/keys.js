@@ -1,11 +1,10 @@
 // Unfold opens much by a click on something that no key reaches. Here it becomes a button, symbols
-// are not read out by the English words that they are drawn from ("undo"), and lessons are sorted
-// by arrow keys too.
+// are not read out by the English words that they are drawn from ("undo"), and a list of errors leads
+// to the fields.
 
 const SYMBOLS = ".material-symbols-outlined";
 const CLICKED = "[x-on\\:click], .delete-template, a.related-widget-wrapper-link";
 const REACHED = "a[href], button, input, select, textarea, summary, [tabindex='0']";
-const HANDLES = "[x-sort\\:handle]";
 // What opens over the page, or beside it.
 const OPENED = "nav[x-show], #changelist-filter, [x-show=sidebarOpen]";
 
@@ -40,10 +39,6 @@ function equip(part) {
     // One that holds nothing is the backdrop of a dialog, which Escape closes.
     if (element.textContent.trim() && !element.matches(REACHED)) makeButton(element);
   }
-  for (const handle of withSelf(part, HANDLES)) {
-    makeButton(handle);
-    handle.title = word("drag_indicator");
-  }
   for (const box of withSelf(part, "input.delete")) box.setAttribute("aria-label", word("delete"));
   for (const control of withSelf(part, "a, button, [role=button]")) nameBySymbol(control);
   for (const symbol of withSelf(part, `${SYMBOLS}:not([role=button])`)) {
@@ -77,17 +72,10 @@ function close(menu) {
   opener.focus();
 }
 
-function move(handle, step) {
-  const row = handle.closest(".form-group");
-  const table = row.parentElement;
-  const rows = [...table.querySelectorAll(":scope > .form-group.original")];
-  const place = rows.indexOf(row) + step;
-  if (!rows[place]) return;
-  rows[place][step < 0 ? "before" : "after"](row);
-  sortRecords({ from: table }); // Unfold's own
-  handle.focus();
-  const said = word("place").replace("NUMBER", place + 1).replace("ALL", rows.length);
-  document.getElementById("parta-said").textContent = said;
+function reveal(fault) {
+  const field = document.getElementById(fault.hash.slice(1));
+  field?.dispatchEvent(new Event("parta:reveal", { bubbles: true }));
+  field?.focus();
 }
 
 document.addEventListener("keydown", (event) => {
@@ -97,11 +85,7 @@ document.addEventListener("keydown", (event) => {
     if (menu) close(menu);
   }
   if (element.getAttribute?.("role") !== "button" || element.matches("a[href], button")) return;
-  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-  if (step && element.matches(HANDLES)) {
-    event.preventDefault();
-    move(element, step);
-  } else if (event.key === "Enter" || event.key === " ") {
+  if (event.key === "Enter" || event.key === " ") {
     event.preventDefault();
     press(element);
   }
@@ -110,6 +94,13 @@ document.addEventListener("keydown", (event) => {
 // The palette marks one hit as chosen: the one that Tab has come to.
 document.addEventListener("focusin", (event) => {
   event.target.closest?.("#command-results li")?.dispatchEvent(new MouseEvent("mouseenter"));
+});
+
+document.addEventListener("click", (event) => {
+  const fault = event.target.closest?.(".parta-faults a");
+  if (!fault) return;
+  event.preventDefault();
+  reveal(fault);
 });
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -125,4 +116,6 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   });
   watch.observe(document.body, { childList: true, subtree: true });
+  const fault = document.querySelector(".parta-faults a");
+  if (fault) reveal(fault);
 });
