@@ -149,11 +149,13 @@ REFUSED = {
         "[x](about:blank)",
         "[a\\]]: //evil",
         "[x]: /\n[x]: //evil",
+        "[x]: foo:bar and more",
+        "# [x](\n//evil)",
     ],
     "marks": [
         *"""
         ev*il*.com *evil*.**com** ev&shy;il.**com** evil.com**pass**.js evil.[com](#x) [evil](#x).com _evil_.ru
-        **evil**.*com* https://youtube.com/_evil.com_ **https:**//evil.run http**s**://evil.run
+        **evil**.*com* https://youtube.com/_evil.com_ **https:**//evil.run
         ![evil.com](/x.png) `https://evil.run` `curl(https://evil.run)` ``tg://evil``
         """.split(),
         '[x](/x "evil.com")',

@@ -141,6 +141,15 @@ def test_the_refusal_says_what_to_do(text, link, in_title, in_description):
         assert refused.value.messages == [message.format(link, link)]
 
 
+@pytest.mark.parametrize(
+    "text", ["http**s**://evil.run", "e*vi*l.com", "[ev](#a)il.com", "evil\\.com"]
+)
+def test_marks_are_no_part_of_a_word(text):
+    with pytest.raises(ValidationError):
+        validate_description(text)
+    validate_description(f"`{text}`" if "://" not in text else text.replace("://", ": "))
+
+
 def test_the_message_is_translated_when_it_is_shown():
     with pytest.raises(ValidationError) as refused:
         validate_description("evil.com")

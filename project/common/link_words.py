@@ -72,7 +72,7 @@ PROGRAM_WORDS = (  # noqa: SIM905
 # Names known to readers as words; the bare domains of the same names lead nowhere harmful.
 NAMES = frozenset(
     (  # noqa: SIM905
-        "ado.net akka.net asp.net autofac.net json.net ml.net paint.net quartz.net rx.net vb.net "
+        "x.org openoffice.org freedesktop.org ado.net akka.net asp.net autofac.net json.net ml.net paint.net quartz.net rx.net vb.net "
         "system.net java.net socket.io engine.io java.io system.io std.io "
         "studio.net command.com b.com m.com b.sc d.sc m.sc et.al"
     ).split()
