@@ -189,15 +189,16 @@ def plant_one(kind: str, rule: Judge, file: str, text: str, seed: int, found: Fo
 
 
 def plant(text: str, spelling: str, chance: random.Random, *, as_title: bool) -> str | None:
-    """The text with the spelling in its running text; what only works as a block of its own
-    (definitions of links) stands after it. None if there is no running text."""
-    if re.match(r"(?:[>\-*] *)?\[[^\]]*\]+:", spelling):
+    """The text with the spelling in its running text; what needs lines of its own (as definitions of
+    links) stands after it. None if there is no place where it is read as it is alone."""
+    if re.match(r"(?:[>\-*] *)?\[[^\]]*\]+:|.*\n", spelling):
         return None if as_title else f"{text}\n\n{spelling}\n\n{text}"
     places = [match.start() for match in re.finditer(r"(?<!\\)[ \n]|\Z", text)]
     for place in chance.sample(places, min(len(places), 5)):
         marked = f"{text[:place]} {MARK} {text[place:].lstrip(' ')}"
-        if as_title or is_running_text(marked):
-            return marked.replace(MARK, spelling)
+        planted = marked.replace(MARK, spelling)
+        if as_title or (is_running_text(marked) and is_read_alike(planted, spelling)):
+            return planted
     return None
 
 
@@ -208,6 +209,12 @@ def is_running_text(marked: str) -> bool:
         for token in link_texts.PARSER.parse(marked)
         for child in token.children or []
     )
+
+
+def is_read_alike(planted: str, spelling: str) -> bool:
+    """Whether the marks of the spelling mean there what they mean alone."""
+    alone = link_texts.PARSER.renderInline(spelling).strip()
+    return alone in link_texts.PARSER.render(planted)
 
 
 def rates(found: Found) -> list[str]:

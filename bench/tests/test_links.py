@@ -154,6 +154,16 @@ def test_nothing_is_planted_into_code_and_targets():
             assert "tg:evil" in "".join(link_texts.running_text(link_texts.PARSER.parse(planted)))
 
 
+def test_a_spelling_is_planted_where_its_marks_mean_what_they_mean_alone():
+    rest = ("http**s**://evil", random.Random(1))
+
+    assert links.plant("**a b c", *rest, as_title=False) is None
+    assert links.plant("a\n\n**b** c", *rest, as_title=False) is not None
+    assert links.plant("a | b", "[x](\n//evil)", random.Random(1), as_title=False) == (
+        "a | b\n\n[x](\n//evil)\n\na | b"
+    )
+
+
 def test_each_group_of_spellings_is_planted():
     planted = set(links.spellings(validate_description))
 
