@@ -12,7 +12,7 @@ from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
 from lms.tests.test_admin import FOREIGN, course_form, errors_of, page, picture
 from people.tests.factories import UserFactory
-from project.common import chosen_pictures
+from project.common import chosen_pictures, images
 from project.common.background.tasks import forget_old_records
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -172,6 +172,16 @@ def test_what_is_no_picture_is_refused_as_soon_as_it_is_chosen(client_of, modera
     bad = SimpleUploadedFile("a.png", b"<svg/>", "image/png")
     assert "not a JPEG, PNG or WebP" in chosen(client, picture=bad)["refusal"]
     assert chosen_files(moderator) == []
+
+
+def test_who_finds_no_turn_is_told_to_come_back(client_of, moderator, monkeypatch):
+    monkeypatch.setattr(images, "PATIENCE", 0.01)
+    client = client_of(moderator)
+    with images._turn:
+        refused = client.post(
+            page("lesson_picture"), {"name": "p", "id": "p", "picture": picture()}
+        )
+    assert refused.status_code == 503
 
 
 def test_what_names_a_field_is_no_html(client_of, moderator):

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from copy import deepcopy
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -133,7 +134,9 @@ class PicturesAdmin(_Admin):
         try:
             field.clean(request.FILES.get("picture"))
         except ValidationError as error:
-            return JsonResponse({"refusal": " ".join(error.messages)})
+            is_busy = error.code == PicturesBusy.code
+            status = HTTPStatus.SERVICE_UNAVAILABLE if is_busy else HTTPStatus.OK
+            return JsonResponse({"refusal": " ".join(error.messages)}, status=status)
         widget: Any = field.widget
         own_id = {"id": request.POST.get("id", "")}
         return JsonResponse({"html": widget.render(request.POST.get("name", ""), None, own_id)})
