@@ -1,8 +1,9 @@
 """Who learns a course, by which right, and how far they have come, and who follows it: what its author
 looks at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import batched
 from typing import Any, ClassVar, NamedTuple, Self
 
 from django.db.models import Count, F, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
@@ -21,7 +22,6 @@ class Learner(NamedTuple):
     """With their rights to the course or its lessons, the oldest first."""
 
     person: User
-    since: datetime
     progress: Progress
     rights: list[Access]
 
@@ -33,6 +33,11 @@ class Learner(NamedTuple):
     def first_name(self) -> str:
         return self.person.first_name
 
+    @property
+    def since(self) -> datetime | None:
+        """None: what they had was taken back at this moment."""
+        return self.rights[0].created_at if self.rights else None
+
 
 class Follower(NamedTuple):
     person: User
@@ -40,20 +45,27 @@ class Follower(NamedTuple):
 
 
 class _Participants[P]:
-    """Active people; counts and slices like a queryset."""
+    """Active people; counts and slices like a queryset. At first only the keys of those on the page are looked for,
+    and what is told of these is read afterwards: there may be a hundred thousand others."""
 
     # What they are put in order by, each with `-` for descending.
-    orders: ClassVar[dict[str, tuple[str, ...]]] = {
-        "name": ("last_name", "first_name"),
-        "first_name": ("first_name",),
-        "seen": ("seen",),
-        "since": ("since",),
+    ORDERS: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "name": (F("last_name"), F("first_name")),
+        "first_name": (F("first_name"),),
+        "seen": (LAST_SEEN,),
+        "since": (F("since"),),
     }
 
-    def __init__(self, course: Course, people: QuerySet[Any]) -> None:
+    order = "id"
+
+    def __init__(self, course: Course) -> None:
         self.course = course
-        self.people = people
-        self.order = "id"
+        self.orders = {**self.ORDERS}
+        # Their keys, with `since`.
+        self.people = self._found()
+
+    def _found(self) -> QuerySet[Any, Any]:
+        raise NotImplementedError
 
     def matching(self, text: str, *fields: str) -> Self:
         """Leave those with each word of the text in one of the fields."""
@@ -69,19 +81,25 @@ class _Participants[P]:
         return count_rows(self.people)
 
     def __getitem__(self, part: slice) -> list[P]:
-        is_backwards, name = self.order.startswith("-"), self.order.removeprefix("-")
-        keys = [F(key) for key in (*self.orders.get(name, ()), "pk")]
-        rows = self._shown().order_by(*(key.desc() if is_backwards else key.asc() for key in keys))
-        return [self._one(row) for row in rows[part]]
+        return self._told_of(list(self._keys()[part]))
 
     def in_chunks(self) -> Iterator[list[P]]:
-        """All of them by id, a bounded number at a time."""
-        last = 0
-        while rows := list(self._shown().filter(pk__gt=last).order_by("pk")[:CHUNK]):
-            yield [self._one(row) for row in rows]
-            last = rows[-1].pk
+        """All of them, a bounded number at a time."""
+        for keys in batched(list(self._keys()), CHUNK, strict=False):
+            yield self._told_of(keys)
 
-    def _shown(self) -> QuerySet[Any]:
+    def _keys(self) -> QuerySet[Any, int]:
+        is_backwards, name = self.order.startswith("-"), self.order.removeprefix("-")
+        order = [*self.orders.get(name, ()), F("pk")]
+        in_order = [one.desc() if is_backwards else one.asc() for one in order]
+        keys: QuerySet[Any, int] = self.people.order_by(*in_order).values_list("pk", flat=True)
+        return keys
+
+    def _told_of(self, keys: Sequence[int]) -> list[P]:
+        rows = self._with_shown(User.objects.filter(pk__in=keys)).in_bulk()
+        return [self._one(rows[key]) for key in keys if key in rows]
+
+    def _with_shown(self, people: QuerySet[Any]) -> QuerySet[Any]:
         raise NotImplementedError
 
     def _one(self, person: Any) -> P:
@@ -91,42 +109,52 @@ class _Participants[P]:
 class Learners(_Participants[Learner]):
     """The active people with a right to a course or to one of its lessons."""
 
-    orders: ClassVar = {**_Participants.orders, "progress": ("completed",)}
-
     def __init__(self, course: Course) -> None:
-        super().__init__(course, _learners(course))
-        self.lessons = Lesson.objects.published().filter(course=course)
-        self.total = self.lessons.count()
+        lessons = course.lessons.values_list("pk", "is_published")
+        # Not looked up by the database for each person.
+        self.lessons = [key for key, _is_published in lessons]
+        self.published = [key for key, is_published in lessons if is_published]
+        super().__init__(course)
+        self.orders["progress"] = (self._completed(),)
 
-    def _shown(self) -> QuerySet[Any]:
-        finished = Completion.objects.filter(user=OuterRef("pk"), lesson__in=self.lessons)
-        rights = _rights(self.course)
-        own = rights.filter(user=OuterRef("pk")).order_by().values("user")
-        people = self.people.annotate(
-            completed=number_of(finished),
-            since=Subquery(own.annotate(first=Min("created_at")).values("first")),
-            seen=LAST_SEEN,
+    def _found(self) -> QuerySet[Any, Any]:
+        held = self._rights_in("accesses__")
+        people = User.objects.active().filter(held, accesses__revoked_at=None).values("pk")
+        found: QuerySet[Any, Any] = people.annotate(since=Min("accesses__created_at"))
+        return found
+
+    def _rights_in(self, prefix: str) -> Q:
+        of_lessons = Q(**{f"{prefix}lesson__in": self.lessons}) if self.lessons else Q()
+        return Q(**{f"{prefix}course": self.course}) | of_lessons
+
+    def _completed(self) -> Subquery:
+        finished = Completion.objects.filter(user=OuterRef("pk"), lesson__in=self.published)
+        return number_of(finished)
+
+    def _with_shown(self, people: QuerySet[Any]) -> QuerySet[Any]:
+        rights = Access.objects.active().filter(self._rights_in("")).order_by("created_at", "id")
+        counted = people.annotate(completed=self._completed())
+        shown: QuerySet[Any] = counted.prefetch_related(
+            Prefetch("accesses", rights, to_attr="rights")
         )
-        in_order = Prefetch("accesses", rights.order_by("created_at", "id"), to_attr="rights")
-        shown: QuerySet[Any] = people.prefetch_related(in_order)
         return shown
 
     def _one(self, person: Any) -> Learner:
-        progress = Progress.of(person.completed, self.total)
-        return Learner(person, person.since, progress, person.rights)
+        progress = Progress.of(person.completed, len(self.published))
+        return Learner(person, progress, person.rights)
 
 
 class Followers(_Participants[Follower]):
     """The active people who hear of updates of a course."""
 
-    def __init__(self, course: Course) -> None:
-        followers = Subscription.objects.filter(course=course).values("user")
-        super().__init__(course, User.objects.active().filter(pk__in=followers))
+    def _found(self) -> QuerySet[Any, Any]:
+        people = User.objects.active().filter(subscriptions__course=self.course).values("pk")
+        found: QuerySet[Any, Any] = people.annotate(since=F("subscriptions__created_at"))
+        return found
 
-    def _shown(self) -> QuerySet[Any]:
+    def _with_shown(self, people: QuerySet[Any]) -> QuerySet[Any]:
         own = Subscription.objects.filter(course=self.course, user=OuterRef("pk"))
-        since = Subquery(own.values("created_at"))
-        shown: QuerySet[Any] = self.people.annotate(since=since, seen=LAST_SEEN)
+        shown: QuerySet[Any] = people.annotate(since=Subquery(own.values("created_at")))
         return shown
 
     def _one(self, person: Any) -> Follower:
@@ -141,21 +169,7 @@ class CourseFigures(NamedTuple):
 
 def figures_of(course: Course) -> CourseFigures:
     """How many learn and follow a course, and how many learners have completed each lesson."""
-    learners = _learners(course)
+    learners = Learners(course).people
     finished = Count("completions", filter=Q(completions__user__in=learners.values("pk")))
     lessons = course.lessons.annotate(completions_count=finished).order_by("position", "id")
     return CourseFigures(learners.count(), Followers(course).people.count(), list(lessons))
-
-
-def _learners(course: Course) -> QuerySet[User]:
-    """An OR of the two would have PostgreSQL look at every right."""
-    whole, single = (
-        Access.objects.active().filter(**{of: course}).order_by().values("user")
-        for of in ("course", "lesson__course")
-    )
-    people: QuerySet[User] = User.objects.active()
-    return people.filter(pk__in=whole.union(single, all=True))
-
-
-def _rights(course: Course) -> QuerySet[Access]:
-    return Access.objects.active().filter(Q(course=course) | Q(lesson__course=course))

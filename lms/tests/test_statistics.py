@@ -63,9 +63,9 @@ def test_a_page_of_people_costs_as_much_for_twenty_as_for_two(
     for number in (2, 20):
         for person in UserFactory.create_batch(number):
             Access.objects.create(user=person, course=course, source=AccessSource.GRANT)
-        # The caller, the course, its number of lessons, the people, their rights, and the count
-        # where the page is full.
-        with django_assert_num_queries(5 if number == 2 else 6):
+        # The caller, the course, its lessons, who is on the page, these people, their rights, and the
+        # count where the page is full.
+        with django_assert_num_queries(6 if number == 2 else 7):
             api(author).get(f"courses/{course.pk}/people")
 
 
@@ -109,8 +109,8 @@ def test_statistics_cost_the_same_for_every_course(api, author, django_assert_nu
     for number in (2, 20):
         course = CourseFactory.create(owner=author)
         LessonFactory.create_batch(number, course=course)
-        # The caller, the course, learners, subscribers, lessons with completions, payments.
-        with django_assert_num_queries(6):
+        # The caller, the course, its lessons, learners, subscribers, lessons with completions, payments.
+        with django_assert_num_queries(7):
             api(author).get(f"courses/{course.pk}/statistics")
 
 

@@ -31,7 +31,7 @@ from people.services import enrolling
 from people.services.enrolling import Outcome, Verdict
 from project.common.address_lists import decoded, read_addresses
 from project.common.admin.actions import PreviewForm, reason_field
-from project.common.admin.base import StaffAdmin, is_page_open
+from project.common.admin.base import StaffAdmin, is_page_open, tells_errors
 
 # A thousand lines, with names and all.
 LONGEST_LIST = 200_000
@@ -103,6 +103,7 @@ class EnrolmentPage(StaffAdmin[User]):
             *super().get_urls(),
         ]
 
+    @tells_errors
     def enrol_view(self, request: HttpRequest, course_id: int) -> HttpResponse:
         by = current_user(request)
         course = get_object_or_404(Course.objects.visible_to(by), pk=course_id)

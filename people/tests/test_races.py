@@ -17,11 +17,15 @@ from ninja_jwt.token_blacklist.models import BlacklistedToken
 from ninja_jwt.tokens import RefreshToken
 from PIL import Image
 
+from lms.models import Access, AccessSource, Course
+from lms.services import accesses, authoring
+from lms.tests.factories import CourseFactory
 from people import one_time_links
 from people.errors import AccountErased, LastAdministrator
 from people.models import BlockNotice, BlockReason, TokenFamily, User
-from people.services import accounts, blocks, passwords, staff
+from people.services import accounts, blocks, enrolling, passwords, staff
 from people.tests.factories import PASSWORD, UserFactory
+from project.common.address_lists import read_addresses
 from project.common.images import Picture
 from project.mail.models import Mailing
 from project.tests.processes import wait_until
@@ -379,3 +383,36 @@ def test_the_last_two_administrators_do_not_go_together(way):
     outcomes = at_once(*acts[way], before_writing=User, refused=(LastAdministrator,))
     assert [type(outcome) for outcome in outcomes].count(LastAdministrator) == 1
     assert User.objects.filter(is_superuser=True, is_active=True).count() == 1
+
+
+def test_a_class_that_two_enrol_at_once_is_enrolled_and_mailed_once(administrator):
+    course = CourseFactory.create(published=True)
+    people = UserFactory.create_batch(3)
+    text = "\n".join(person.email for person in people)
+    enrol = partial(
+        enrolling.enrol_list,
+        course=course,
+        entries=read_addresses(text).entries,
+        by=administrator,
+        reason="Class 5",
+    )
+    give = partial(accesses.grant_access, user=people[0], target=course, source=AccessSource.GRANT)
+    at_once(enrol, give, enrol, before_writing=Access)
+    assert Counter(course.accesses.values_list("user", flat=True)) == {
+        person.pk: 1 for person in people
+    }
+    assert Mailing.objects.filter(kind="access_given").count() == 3
+
+
+def test_a_course_that_is_deleted_while_a_class_is_enrolled_is_gone(administrator):
+    course = CourseFactory.create()
+    entries = read_addresses(UserFactory.create().email).entries
+    asked: dict[str, Any] = {"course": course, "entries": entries, "by": administrator}
+    at_once(
+        lambda: enrolling.enrol_list(**asked, reason="Class 5"),
+        lambda: authoring.delete_course(course=course, by=administrator),
+        before_writing=Access,
+        refused=(Course.DoesNotExist,),
+    )
+    assert not Course.objects.exists()
+    assert not Access.objects.exists()
