@@ -42,7 +42,9 @@ class SearchForm(forms.Form):
         required=False,
         max_length=200,
         label=gettext_lazy("Search people"),
-        widget=UnfoldAdminTextInputWidget(attrs={"type": "search"}),
+        widget=UnfoldAdminTextInputWidget(
+            attrs={"type": "search", "placeholder": gettext_lazy("Search people")}
+        ),
     )
 
 

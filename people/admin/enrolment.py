@@ -45,7 +45,7 @@ class EnrolForm(PreviewForm):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 8, "spellcheck": "false"}),
         help_text=gettext_lazy(
             "Email addresses, one per line or separated by commas, semicolons or tabs. Names may stand beside "
-            "them: Anna Berg <anna@example.com>."
+            "them: anna@example.com, Anna, Berg."
         ),
     )
     file = forms.FileField(
@@ -87,9 +87,12 @@ class EnrolForm(PreviewForm):
         self.data = {**self.data, "people": self.cleaned_data["people"]}
 
     def for_the_rest(self, header: str, refused: Iterable[Verdict], by: User) -> "EnrolForm":
-        """The form with nothing but the lines that are to be corrected."""
-        lines = [header, *(verdict.entry.text for verdict in refused)]
-        text = "\n".join(filter(None, lines))
+        """The form with nothing but the lines that are to be corrected, which get new numbers."""
+        lines = [header] if header else []
+        for verdict in refused:
+            lines.append(verdict.entry.text)
+            verdict.entry = verdict.entry._replace(line=len(lines))
+        text = "\n".join(lines)
         return EnrolForm(initial={**self.cleaned_data, "people": text}, by=by)
 
 

@@ -106,6 +106,7 @@ def test_good_lines_are_enrolled_and_wrong_ones_stay_to_be_corrected(page, cours
     form = answer.context["form"]
     assert form["people"].value() == "bo@school,example\nnobody"
     assert form["reason"].value() == "Class 5"
+    assert [one.entry.line for one, _person in answer.context["verdicts"]] == [1, 2]
     corrected = page.enrol("bo@school.example")
     assert corrected.redirect_chain[-1][0] == reverse(
         "admin:lms_course_participants", args=[course.pk]
@@ -200,6 +201,15 @@ def test_a_right_to_a_lesson_is_no_right_to_the_course(page, course, pupils):
 def test_a_list_of_more_than_a_thousand_is_refused(page, course):
     answer = page.check("\n".join(f"p{number}@school.example" for number in range(1001)))
     assert "1,000 people at most" in str(answer.context["form"].errors)
+
+
+def test_a_hundred_accounts_are_made_at_a_time_and_the_others_stay(page, course):
+    text = "\n".join(f"p{number}@school.example" for number in range(102))
+    answer = page.enrol(text, makes_accounts="on")
+    assert course.accesses.count() == 100
+    assert answer.context["form"]["people"].value() == "p100@school.example\np101@school.example"
+    assert answer.context["form"]["makes_accounts"].value() is True
+    assert "100 accounts are made at a time" in answer.content.decode()
 
 
 def test_nothing_typed_is_said_at_the_box(page):
