@@ -97,7 +97,7 @@ class CourseAdmin(ParticipantsPage):
         return columns
 
     def get_fields(self, request: HttpRequest, obj: Course | None = None) -> FieldNames:
-        """The owner is chosen once, by an administrator who adds a course for somebody."""
+        """The owner is chosen by an administrator who adds a course for somebody, and later by a button."""
         others = [name for name in super().get_fields(request, obj) if name != "owner"]
         if obj is not None:
             return ["author", *others]

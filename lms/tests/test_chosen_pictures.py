@@ -74,12 +74,16 @@ def test_a_picture_survives_that_somebody_else_saved_first(client_of, moderator,
     lesson = LessonFactory.create(course__owner=author)
     client = client_of(moderator)
     form = {"course": lesson.course_id, "title": "Mine", "seen_version": "older"}
+    theirs = form | {"preview": picture(50), "seen_version": lesson.version}
+    client.post(page("lesson_change", lesson.pk), theirs)
+    lesson.refresh_from_db()
     response = client.post(page("lesson_change", lesson.pk), form | {"preview": picture()})
     assert errors_of(response)["__all__"]
+    assert f'href="{lesson.preview.url}" target="_blank">picture</a>' in response.content.decode()
     form |= {"seen_version": lesson.version} | kept_in(response)
     assert client.post(page("lesson_change", lesson.pk), form).status_code == 302
     lesson.refresh_from_db()
-    assert lesson.preview
+    assert str(lesson.preview.name).endswith("-40x30.webp")
 
 
 def test_another_choice_replaces_the_kept_one_unless_it_is_no_picture(client_of, moderator, course):

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, override
 
 from django import forms
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.files import File
 from django.db.models import Model
+from django.db.models.fields.files import FieldFile
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
@@ -102,6 +104,11 @@ def _written(field: forms.Field, value: Any) -> str:
         return ", ".join(field.label_from_instance(one) for one in value) or "—"
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, FieldFile) and value:
+        link = '<a class="text-link" href="{}" target="_blank">{}</a>'
+        return format_html(link, value.url, _("picture"))
+    if isinstance(value, File) and value:
+        return _("picture")
     return "—" if value in (None, "") else str(value)
 
 
