@@ -53,7 +53,7 @@ def course(author, api) -> Course:
     )
     LessonFactory.create(course=course, title="Flour", description="Rye", price=5, position=0)
     water = LessonFactory.create(course=course, title="Water", is_preview=True, position=1)
-    LessonFactory.create(course=course, title="Salt", video_url="", position=2)
+    LessonFactory.create(course=course, title="Salt", is_published=False, position=2)
     api(author).upload(f"courses/{course.pk}/preview", picture())
     api(author).upload(f"lessons/{water.pk}/preview", picture())
     subscription = SubscriptionFactory.create(course=course)
