@@ -192,3 +192,13 @@ def test_what_names_a_field_is_no_html(client_of, moderator):
     html = chosen(client_of(moderator), picture=picture(), name='"><script>', id='"><b>')["html"]
     assert "<script>" not in html
     assert "<b>" not in html
+
+
+def test_a_form_that_is_larger_than_any_is_refused_before_it_is_read(
+    client_of, moderator, settings
+):
+    for length, status in ((settings.FORM_MAX_BYTES, 403), (settings.FORM_MAX_BYTES + 1, 413)):
+        client = client_of(moderator)
+        client.handler.enforce_csrf_checks = True  # what is read has no token
+        answer = client.post(page("lesson_picture"), {}, CONTENT_LENGTH=str(length))
+        assert answer.status_code == status
