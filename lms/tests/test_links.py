@@ -229,6 +229,8 @@ HOSTILE_TEXTS: dict[str, Callable[[int], str]] = {
     "pictures": lambda length: "![" * (length // 2 - 1) + "]" * length,
     "emphasis": lambda length: "*" * (length // 2) + "a" + "*" * length,
     "nested quotes": lambda length: ">" * length,
+    "underscores": lambda length: "a" + "_" * (length - 10) + "-b.io x",
+    "hyphens": lambda length: "_" * (length // 2) + "-.com" * length,
 }
 
 

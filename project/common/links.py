@@ -49,7 +49,7 @@ LABEL = rf"[\w\-\u0300-\u036f\u0483-\u0489{SYMBOLS}]"
 DOTS = ".。．｡"
 HOST = re.compile(rf"(?<!{LABEL}){LABEL}++(?:[{DOTS}]{LABEL}++)++")
 # `👉youtube.com` is seen as a sign before an address.
-HOST_FRAME = re.compile(rf"^[\-_{SYMBOLS}]+(?=[^\-_.{SYMBOLS}])|[\-_]+\Z")
+HOST_FRAME = re.compile(rf"^[\-_{SYMBOLS}]+(?=[^\-_.{SYMBOLS}])|(?<![\-_])[\-_]++\Z")
 WIDE_DOT = re.compile("[。．｡]")
 HOST_DOT = re.compile(rf"[{DOTS}]")
 PROTOCOL_RELATIVE = re.compile(r"(?<![\w:/])//")
@@ -98,7 +98,7 @@ LEAVING = re.compile(r"[\x00-\x20]*+(?:[\\/]|[^:]*+:)")
 NOTHING = re.compile(r"(?i)(?:[a-z][a-z0-9+.\-]*+:)?[\\/]*+")
 
 # `my_list`, `myList`, and the `F` of `F.Cu`.
-IDENTIFIER = re.compile(r"\w*_\w*|[a-z]+[A-Z]\w*|[A-Z]")
+IDENTIFIER = re.compile(r"[^\W_]*+_\w*+|[a-z]+[A-Z]\w*|[A-Z]")
 # What only program text has right beside a name: `x.io(`, `$x.io`, `a::x.io`, `src/x.io`.
 CALL_AFTER = re.compile(r"[(\[{]")
 PARENT_BEFORE = re.compile(r"(?:[.$]|->|::|(?<![\w/])/?(?:[\w.\-]+/)+)\Z")
@@ -239,8 +239,9 @@ def foreign_hosts(text: str, allowed: Allowed) -> Iterator[str]:
         name = HOST_FRAME.sub("", match[0])
         start = match.start() + match[0].index(name)
         # Many programs end a host at any dot but the usual one.
-        if not name.isascii() and is_bare_link(parts := WIDE_DOT.split(name)[0].split(".")):
-            name = ".".join(parts)
+        before_wide_dot = WIDE_DOT.split(name)[0].split(".")
+        if len(before_wide_dot) > 1 and is_bare_link(before_wide_dot):
+            name = ".".join(before_wide_dot)
         parts = HOST_DOT.split(name)
         local_part = mail_name(text, start)
         if local_part and is_documentation(parts) and not allowed(f"http://{local_part}", None):
