@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 # The keys of all rows, as they stand on the page.
 ORDER = "lesson_order"
-SENT = re.compile(r"((?:lesson|new)-\d{1,18})-(.+)")
+OLD, NEW = (rf"{kind}-[0-9]{{1,18}}" for kind in ("lesson", "new"))
+SENT = re.compile(rf"({OLD}|{NEW})-(.+)")
 # What a row shows before somebody opens it.
 SHOWN = ("title", "video_url", "price", "is_preview", "is_published")
 
@@ -182,7 +183,7 @@ class LessonRows:
         """The row of this key, open; None if there is none for this person."""
         pk = _pk(key)
         lesson = self.lessons.filter(pk=pk).first() if pk else Lesson()
-        may = self.may_change if pk else self.may_add
+        may = self.may_change if pk else self.may_add and re.fullmatch(NEW, key)
         return Row(key, lesson, self._open(key, lesson)) if lesson and may else None
 
     def _open(self, key: str, lesson: Lesson) -> AdminForm:
@@ -194,8 +195,8 @@ class LessonRows:
         return AdminForm(form, fieldsets, {}, (), model_admin=self.admin)
 
     def _open_gone(self, key: str) -> LessonForm:
-        states = Lesson.history.filter(id=_pk(key))
-        last = (states.filter(course=self.course.pk) if self.course.pk else states).first()
+        # Of this course: who may see it may know what its lessons were called, and no others.
+        last = Lesson.history.filter(id=_pk(key), course=self.course.pk).first()
         return cast(LessonForm, self._open(key, last.instance if last else Lesson()).form)
 
     # --- What is saved --------------------------------------------------------------------------
@@ -231,8 +232,8 @@ class LessonRows:
         """As on the page; lessons that it did not show come last."""
         there = list(self.lessons.order_by("position", "pk").values_list("pk", flat=True))
         new = {key: row.lesson.pk for key, row in self.sent.items()}
-        placed = [_pk(key) or new.get(key) for key in self.order]
-        wanted = list(dict.fromkeys([*(pk for pk in placed if pk in there), *there]))
+        placed = dict.fromkeys(_pk(key) or new.get(key) for key in self.order)
+        wanted = list(dict.fromkeys([*(pk for pk in placed if pk in {*there}), *there]))
         if wanted != there:
             ordering.order_lessons(course=self.course, lesson_ids=wanted, by=self.by)
 
@@ -279,5 +280,4 @@ def _key(lesson: Lesson) -> str:
 
 def _pk(key: str) -> int | None:
     """None: of a new lesson, or of nothing."""
-    kind, _dash, number = key.partition("-")
-    return int(number) if kind == "lesson" and number.isdecimal() else None
+    return int(key.removeprefix("lesson-")) if re.fullmatch(OLD, key) else None

@@ -4,6 +4,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from PIL import Image
@@ -129,6 +130,31 @@ def test_moderator_s_forged_rows_add_and_delete_nothing(client_of, moderator):
     form |= new_row(title="Smuggled")
     client_of(moderator).post(page("course_change", lesson.course_id), form)
     assert list(Lesson.objects.all()) == [lesson]
+
+
+def test_a_forged_row_tells_nothing_of_a_lesson_of_another_course(client_of, author, moderators):
+    author.is_staff = True
+    author.save()
+    author.user_permissions.add(*Permission.objects.filter(content_type__app_label="lms"))
+    foreign = LessonFactory.create(title="Unannounced", is_published=False)
+    form = course_form(None) | row_of(foreign, title="Guess")
+    for address in (
+        page("course_add"),
+        page("course_change", CourseFactory.create(owner=author).pk),
+    ):
+        shown = client_of(author).post(address, form).text
+        assert "You had entered: Title: Guess" in shown
+        assert "Unannounced" not in shown
+
+
+def test_a_key_of_a_row_that_no_lesson_can_have_is_none(client_of, administrator):
+    client, lesson = client_of(administrator), LessonFactory.create()
+    for key in ("lesson-" + "9" * 5000, "lesson-\N{ARABIC-INDIC DIGIT ONE}", "lesson-", "x"):
+        form = course_form(lesson.course, lesson_order=f"{key},lesson-{lesson.pk}")
+        saved = client.post(page("course_change", lesson.course_id), form)
+        assert saved.status_code == 302
+        opened = client.get(page("course_row", lesson.course_id, key))
+        assert opened.status_code == 404
 
 
 def test_moderator_can_t_delete_in_bulk(client_of, moderator):
