@@ -269,7 +269,7 @@ REFUSED = {
         xhttps://youtube.com/?evil.com http://evil.com%74.youtube.com/x youtube.com%evil.com
         evil.run/https://youtu.be/x evil.py/https://youtu.be/x evil.рф。youtube.com
         http://youtube.com»@evil.run evil.com._x l/youtube.com/=evil.com @youtube.com/=t.me/x evil.com。j
-        a@x.to。У AL。evil.com а1。evil.com https://evil.com&.youtube.com
+        evil.com👍 evil.com→ t.me👍 evil.com§ a@x.to。У AL。evil.com а1。evil.com https://evil.com&.youtube.com
         """.split(),
         "= t.me/join",
         "await bit.ly/abc",

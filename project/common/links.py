@@ -49,7 +49,9 @@ LABEL = rf"[\w\-\u0300-\u036f\u0483-\u0489{SYMBOLS}]"
 DOTS = ".。．｡"
 HOST = re.compile(rf"(?<!{LABEL}){LABEL}++(?:[{DOTS}]{LABEL}++)++")
 # `👉youtube.com` is seen as a sign before an address.
-HOST_FRAME = re.compile(rf"^[\-_{SYMBOLS}]+(?=[^\-_.{SYMBOLS}])|(?<![\-_])[\-_]++\Z")
+HOST_FRAME = re.compile(
+    rf"^[\-_{SYMBOLS}]+(?=[^\-_.{SYMBOLS}])|(?<![\-_{SYMBOLS}])[\-_{SYMBOLS}]++\Z"
+)
 WIDE_DOT = re.compile("[。．｡]")
 HOST_DOT = re.compile(rf"[{DOTS}]")
 PROTOCOL_RELATIVE = re.compile(r"(?<![\w:/])//")
