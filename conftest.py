@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
+import hypothesis
 import playwright.sync_api as playwright
 import pytest
 from django.conf import settings
@@ -36,6 +37,14 @@ from project.school.models import School
 from project.tests import documented
 from project.tests.emptying import quick_emptying
 from project.translations import compile_catalogues
+
+# Fuzzing by thousands: `pytest --hypothesis-profile thorough FILE`.
+hypothesis.settings.register_profile(
+    "thorough",
+    max_examples=100_000,
+    deadline=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
 
 
 def pytest_sessionstart() -> None:
