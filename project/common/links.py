@@ -52,7 +52,8 @@ HOST = re.compile(rf"(?<!{LABEL}){LABEL}++(?:[{DOTS}]{LABEL}++)++")
 HOST_FRAME = re.compile(
     rf"^[\-_{SYMBOLS}]+(?=[^\-_.{SYMBOLS}])|(?<![\-_{SYMBOLS}])[\-_{SYMBOLS}]++\Z"
 )
-WIDE_DOT = re.compile("[。．｡]")
+# Many programs end a host at a sign, and at any dot but the usual one.
+HOST_END = re.compile(rf"[。．｡{SYMBOLS}]")
 HOST_DOT = re.compile(rf"[{DOTS}]")
 PROTOCOL_RELATIVE = re.compile(r"(?<![\w:/])//")
 CREDENTIALS = re.compile(r"[^\s\\/?#<>@]*+@")
@@ -240,10 +241,13 @@ def foreign_hosts(text: str, allowed: Allowed) -> Iterator[str]:
             continue
         name = HOST_FRAME.sub("", match[0])
         start = match.start() + match[0].index(name)
-        # Many programs end a host at any dot but the usual one.
-        before_wide_dot = WIDE_DOT.split(name)[0].split(".")
-        if len(before_wide_dot) > 1 and is_bare_link(before_wide_dot):
-            name = ".".join(before_wide_dot)
+        shorter = HOST_END.split(name)[0]
+        if (
+            "." in shorter
+            and is_bare_link(shorter.split("."))
+            and not allowed(f"http://{shorter}", None)
+        ):
+            name = shorter
         parts = HOST_DOT.split(name)
         local_part = mail_name(text, start)
         if local_part and is_documentation(parts) and not allowed(f"http://{local_part}", None):
