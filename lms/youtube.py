@@ -139,4 +139,6 @@ def _playlist(playlist: str) -> Video:
 def _start(query: dict[str, str]) -> int:
     match = START.fullmatch(next((query[name] for name in STARTS if query.get(name)), ""))
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    return hours * 3600 + minutes * 60 + seconds
+    start = hours * 3600 + minutes * 60 + seconds
+    # As `START` reads it again.
+    return start if start < 1_000_000 else 0

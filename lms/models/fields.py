@@ -42,7 +42,10 @@ class VideoInput(forms.CharField):
     """Not for addresses only: browsers would refuse a share text and embed code."""
 
     def to_python(self, value: Any) -> Any:
-        return _stored_or_as_typed(super().to_python(value))
+        text = super().to_python(value)
+        # The limits are those of what was pasted.
+        self.run_validators(text)
+        return _stored_or_as_typed(text)
 
 
 class VideoField(KeptPlain, _CharField):

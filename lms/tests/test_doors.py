@@ -14,7 +14,9 @@ from lms.models import Course, Lesson
 from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory
 from lms.tests.test_admin import course_form, new_row, page, row_of
-from lms.tests.video_cases import EMBED
+from lms.tests.video_cases import EMBED, TAKEN
+from lms.tests.video_cases import REFUSED as NO_VIDEOS
+from lms.videos import LONGEST_PASTE
 from payments.tests.factories import PaymentFactory
 from people.models import User
 
@@ -220,6 +222,36 @@ def test_a_video_has_one_form_however_it_is_pasted_at_whatever_door(doors, door,
     Lesson.objects.update(video_url="")
     getattr(doors, door)({"video_url": pasted})
     assert Lesson.objects.latest("pk").video_url == VIDEO
+
+
+PASTES = TAKEN | {
+    "": ["", "  ", "\n"],
+    **NO_VIDEOS,
+    "string_too_long": [f"{VIDEO} {'x' * LONGEST_PASTE}"],
+    "null_characters_not_allowed": [f"{VIDEO}\0"],
+}
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize(("came_of_it", "pasted"), PASTES.items(), ids=PASTES)
+def test_the_api_and_the_admin_take_and_refuse_the_same_videos(doors, came_of_it, pasted):
+    """What is refused leaves the video that was there."""
+    before = f"{VIDEO}&t=7s"
+    is_taken = not came_of_it or "/" in came_of_it
+    stored = came_of_it if is_taken else before
+    for text in pasted:
+        Lesson.objects.update(video_url=before)
+        in_api = doors.api_lesson({"video_url": text})
+        assert (in_api.status_code, Lesson.objects.get().video_url) == (
+            200 if is_taken else 422,
+            stored,
+        ), text
+        Lesson.objects.update(video_url=before)
+        in_admin = doors.page_of_lesson({"video_url": text, "price": ""})
+        assert (in_admin.status_code, Lesson.objects.get().video_url) == (
+            302 if is_taken else 200,
+            stored,
+        ), text
 
 
 @pytest.mark.parametrize("door", ["api_lesson", "page_of_lesson", "row"])

@@ -24,6 +24,9 @@ def doors(api, client_of, administrator):
 
 
 PASTED = {
+    "Rye  and water": "Rye and water",
+    "Rye and\u202fwater\u3000": "Rye and water",
+    "\u202eRye": "Rye",
     "Rye\nand\r\nwater": "Rye and water",
     " Rye\tand  water\x0b ": "Rye and water",
     "Rye\u2028and\u2029water\x85": "Rye and water",
@@ -100,6 +103,16 @@ def migrate():
 
 
 @pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("title", [title for title in PASTED if title != PASTED[title]])
+def test_the_migration_leaves_no_title_that_the_next_save_would_change(title):
+    course = CourseFactory.create()
+    Course.objects.filter(pk=course.pk).update(title=title[:200])
+    migrate()
+    course.refresh_from_db()
+    assert course.title == PASTED[title]
+
+
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("batch", [1, 500])
 def test_the_migration_makes_one_line_of_old_titles_and_tells_it_in_the_history(monkeypatch, batch):
     migration = import_module("lms.migrations.0021_one_form_of_titles_and_videos")
@@ -128,6 +141,12 @@ def test_the_migration_gives_old_videos_their_one_form():
     old = {
         "https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=90&list=RDMM&ab_channel=x": (
             "https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=90s"
+        ),
+        "https://www.youtube.com/watch?v=dQw4w9WgXcQ&list=RDMM": (
+            "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
+        ),
+        "https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=0s": (
+            "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
         ),
         "https://m.youtube.com/shorts/dQw4w9WgXcQ": "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
         "https://www.youtube.com/playlist?list=PL1-_a&si=x": (

@@ -46,6 +46,7 @@ TAKEN = {
         f"https://www.youtube.com/watch?v={ID}&t=soon",
         f"https://www.youtube.com/watch?v={ID}&t=0s",
         f"https://www.youtube.com/watch?v={ID}&t=99999999999999999999",
+        f"https://youtu.be/{ID}?t=500h",
         f"https://www.youtube.com/watch?vi={ID}",
         f"https://www.youtube.com/watch?v={ID}%20",
         f"https://www.youtube.com/watch?v={ID}&u=https:\\\\evil.example",
