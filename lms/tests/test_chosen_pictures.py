@@ -116,9 +116,9 @@ def test_nobody_gets_a_picture_that_somebody_else_chose(
     client = client_of(administrator)
     for sent in (token, name, Signer().sign(name), Signer(salt="x").sign("chosen/../db.sqlite3")):
         form = course_form(course) | {"preview-chosen": sent}
-        assert client.post(page("course_change", course.pk), form).status_code == 302
-        course.refresh_from_db()
-        assert not course.preview
+        answer = client.post(page("course_change", course.pk), form)
+        assert errors_of(answer).get_json_data()["preview"][0]["code"] == "picture_not_kept"
+        assert kept_in(answer) == {}
     assert len(chosen_files(moderator)) == 1
 
 
@@ -126,19 +126,29 @@ def test_what_was_chosen_and_not_saved_is_forgotten_after_a_day(
     client_of, moderator, course, time_machine
 ):
     time_machine.move_to("2026-03-01 12:00")
-    client = client_of(moderator)
-    kept = kept_in(refused(client, course))
+    refused(client_of(moderator), course)
     time_machine.move_to("2026-03-02 11:59")
     forget_old_records()
     assert len(chosen_files(moderator)) == 1
     time_machine.move_to("2026-03-02 12:01")
-    client = client_of(moderator)
-    form = course_form(course) | kept
-    assert client.post(page("course_change", course.pk), form).status_code == 302
-    course.refresh_from_db()
-    assert not course.preview
     forget_old_records()
     assert chosen_files(moderator) == []
+
+
+def test_a_picture_that_is_kept_no_longer_is_not_lost_unsaid(
+    client_of, moderator, course, time_machine
+):
+    time_machine.move_to("2026-03-01 12:00")
+    kept = kept_in(refused(client_of(moderator), course))
+    time_machine.move_to("2026-03-02 12:01")
+    client, form = client_of(moderator), course_form(course, title="Rye") | kept
+    answer = client.post(page("course_change", course.pk), form)
+    assert "The picture that you chose is not kept any more" in answer.text
+    assert Course.objects.get(pk=course.pk).title == "Bread"
+    assert kept_in(answer) == {}
+    without = form | {"preview-chosen": ""}
+    assert client.post(page("course_change", course.pk), without).status_code == 302
+    assert Course.objects.get(pk=course.pk).title == "Rye"
 
 
 def test_of_many_that_one_person_chose_the_latest_are_kept(

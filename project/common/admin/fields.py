@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminImageFieldWidget
 
 from project.common import chosen_pictures
@@ -32,6 +33,10 @@ else:
     _PictureWidget, _Admin = UnfoldAdminImageFieldWidget, object
 
 
+# What stands for a chosen picture that was promised to be kept, and is not there any more.
+NOT_KEPT = object()
+
+
 class PictureWidget(_PictureWidget):
     """Shows the picture, and one that was chosen before an error: it need not be chosen again."""
 
@@ -48,7 +53,9 @@ class PictureWidget(_PictureWidget):
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         given = super().value_from_datadict(data, files, name)
         self.token = "" if f"{name}-leave" in data else data.get(f"{name}-chosen", "")
-        return self._kept() if given is None else given
+        if given is not None or not self.token:
+            return given
+        return self._kept() or NOT_KEPT
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
@@ -81,6 +88,9 @@ class PictureField(forms.ImageField):
         """The name of the file is no matter, as it is not kept."""
         if data in self.empty_values:
             return None
+        if data is NOT_KEPT:
+            text = _("The picture that you chose is not kept any more. Choose it again, or save without.")
+            raise ValidationError(text, code="picture_not_kept")
         self.widget.picture = data if isinstance(data, Picture) else self._read(data)
         return self.widget.picture
 
