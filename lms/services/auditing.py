@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -187,4 +188,8 @@ def _line(field: str, text: str) -> int:
     """Where a link ends that is spelled otherwise than it is quoted, as with entities."""
     lines = text.split("\n")
     numbers = range(1, len(lines))
-    return next((n for n in numbers if _refusal(field, "\n".join(lines[:n]))), len(lines))
+
+    def is_refused(number: int) -> bool:
+        return _refusal(field, "\n".join(lines[:number])) is not None
+
+    return bisect_left(numbers, True, key=is_refused) + 1  # noqa: FBT003 - what is looked for

@@ -20,6 +20,7 @@ from lms.tests.factories import CourseFactory, LessonFactory
 from lms.tests.link_cases import REFUSED
 from lms.tests.video_cases import REFUSED as NO_VIDEOS
 from lms.tests.video_cases import TAKEN
+from lms.validators import validate_title
 from people.models import User
 
 pytestmark = pytest.mark.django_db
@@ -116,6 +117,20 @@ def test_a_person_reads_one_line_for_each_link():
         f"lms.course {course.pk}, title, line 1: foreign_link 'evil.com' "
         f"{address('lms/course', course.pk)}"
     )
+
+
+def test_its_line_is_found_in_a_long_text_without_judging_each(monkeypatch):
+    judged = []
+
+    def note(text):
+        judged.append(text)
+        validate_title(text)
+
+    monkeypatch.setitem(auditing.RULES, "description", note)
+    text = "\n".join(["Bread"] * 1000 + ["evil&#46;com", "Rye"])
+    (found,) = auditing.judge([Text("lms.lesson", 1, "description", None, text)])
+    assert (found.line, found.link) == (1001, "evil.com")
+    assert len(judged) < 20
 
 
 def test_a_link_in_another_spelling_than_it_is_quoted_has_its_line():
