@@ -113,5 +113,8 @@ def _bare(word: str) -> str:
 
 
 def _first_and_last(name: str) -> tuple[str, str]:
-    first, _space, last = name.partition(" ")
+    # As Outlook writes it: `"Berg, Anna" <anna@x.org>`.
+    last, comma, first = name.partition(", ")
+    if not comma:
+        first, _space, last = name.partition(" ")
     return first, last

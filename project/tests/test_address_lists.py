@@ -18,6 +18,7 @@ ANNA = ("anna@x.org", "Anna", "Berg")
         ("a@x.org\r\n\r\n  b@x.org  \n", [(f"{one}@x.org", "", "") for one in "ab"]),
         ("Anna Berg <anna@x.org>", [ANNA]),
         ('"Anna Berg" <anna@x.org>,', [ANNA]),
+        ('"Berg, Anna" <anna@x.org>', [ANNA]),
         ("Anna Berg <anna@x.org>, Olga <olga@x.org>", [ANNA, ("olga@x.org", "Olga", "")]),
         ("anna@x.org;Anna;Berg", [ANNA]),
         ("Anna\tBerg\tanna@x.org", [ANNA]),

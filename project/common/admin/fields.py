@@ -89,7 +89,9 @@ class PictureField(forms.ImageField):
         if data in self.empty_values:
             return None
         if data is NOT_KEPT:
-            text = _("The picture that you chose is not kept any more. Choose it again, or save without.")
+            text = _(
+                "The picture that you chose is not kept any more. Choose it again, or save without."
+            )
             raise ValidationError(text, code="picture_not_kept")
         self.widget.picture = data if isinstance(data, Picture) else self._read(data)
         return self.widget.picture
