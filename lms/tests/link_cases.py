@@ -270,7 +270,8 @@ REFUSED = {
         evil.run/https://youtu.be/x evil.py/https://youtu.be/x evil.рф。youtube.com
         http://youtube.com»@evil.run evil.com._x l/youtube.com/=evil.com @youtube.com/=t.me/x evil.com。j
         evil.com👍 evil.com→ t.me👍 evil.com§ evil.com👍x evil.com→main.py a@evil.com👍x youtube.com👍evil.com
-        youtube.com。evil.com a@x.to。У AL。evil.com а1。evil.com https://evil.com&.youtube.com
+        youtube.com。evil.com main.py→evil.com→x evil.com× 3×evil.com evil×.com हिन्दी.com evil.भारतम् evil.com։ _-_evil.com
+        a@x.to。У AL。evil.com а1。evil.com https://evil.com&.youtube.com
         """.split(),
         "= t.me/join",
         "await bit.ly/abc",
@@ -381,7 +382,7 @@ ACCEPTED = {
         https://www.youtube.com/embed/x?start=1 //youtube.com/embed/x <https://youtu.be/x>
         [видео](https://youtu.be/x) [https://youtu.be/x](https://youtu.be/x)
         ![x](https://i.img.youtube.com/vi/x/0.jpg) «https://youtu.be/x» Смотри:https://youtu.be/x
-        конец.https://youtu.be/x end.https://youtu.be/x 👉youtube.com/watch?v=x youtube.com👍 main.py→x Node.js®
+        конец.https://youtu.be/x end.https://youtu.be/x 👉youtube.com/watch?v=x youtube.com👍 ×youtube.com× -_youtube.com_- main.py→x Node.js®
         'https://youtube.com', youtube.com.Начало YouTube.com.Начало *@youtube.com*
         https://ｙｏｕｔｕｂｅ．ｃｏｍ
         """.split(),

@@ -37,23 +37,25 @@ RESERVED_ENDINGS = frozenset({"example", "invalid", "localhost", "test"})
 RESERVED_NAMES = frozenset({"example.com", "example.net", "example.org"})
 LOOK_ALIKES = str.maketrans("асеорхуіјѕһԁԛԝвкмнт", "aceopxyijshdqwbkmht")
 
-INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+UNSEEN = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
 )
+INVISIBLE = re.compile(f"[{UNSEEN}]")
 MARKDOWN_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
-# Browsers and mail clients take them in hosts, too: `i❤.ws`.
-SYMBOLS = "\u00a2-\u00a9\u00ac\u00ae-\u00b1\u2100-\u2bff\U0001f000-\U0001faff"
-LABEL = rf"[\w\-\u0300-\u036f\u0483-\u0489{SYMBOLS}]"
+# Browsers take any sign beyond ASCII in a host, as in `i❤.ws`, and so do some mail clients; here
+# ends what is the usual punctuation of a text.
+LABEL = (
+    rf"[^\x00-,./:-@\[-^`{{-\xa1\xab\xb6\xb7\xbb\xbf\s\u2010-\u205f\u3000-\u3004\u3008-\u303f"
+    rf"\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\ufff9-\uffff{UNSEEN}]"
+)
 DOTS = ".。．｡"
 HOST = re.compile(rf"(?<!{LABEL}){LABEL}++(?:[{DOTS}]{LABEL}++)++")
+# Where programs differ: many end a host at a sign, and at any dot but the usual one.
+PLAIN_HOST = re.compile(r"[\w\-]++(?:\.[\w\-]++)++")
 # `👉youtube.com` is seen as a sign before an address.
-HOST_FRAME = re.compile(
-    rf"^[\-_{SYMBOLS}]+(?=[^\-_.{SYMBOLS}])|(?<![\-_{SYMBOLS}])[\-_{SYMBOLS}]++\Z"
-)
-# Many programs end a host at a sign, and at any dot but the usual one.
-HOST_END = re.compile(rf"[。．｡{SYMBOLS}]")
+HOST_FRAME = re.compile(rf"^(?:_|[^\w{DOTS}])*+(?=[^\W_])|(?<![\-_])[\-_]++\Z")
 HOST_DOT = re.compile(rf"[{DOTS}]")
 PROTOCOL_RELATIVE = re.compile(r"(?<![\w:/])//")
 CREDENTIALS = re.compile(r"[^\s\\/?#<>@]*+@")
@@ -153,10 +155,18 @@ def any_link(text: str) -> str | None:
 
 
 def hosts(text: str) -> Iterator[str]:
-    for match in HOST.finditer(text):
-        name = HOST_FRAME.sub("", match[0])
+    for _start, name in host_names(text):
         if exists(HOST_DOT.split(name)):
             yield name[:LONGEST_QUOTE]
+
+
+def host_names(text: str) -> Iterator[tuple[int, str]]:
+    """Yield what has the form of a host, and where it begins: the longest reading first."""
+    for match in HOST.finditer(text):
+        plain = PLAIN_HOST.finditer(text, *match.span())
+        for start, end in dict.fromkeys(found.span() for found in (match, *plain)):
+            name = HOST_FRAME.sub("", text[start:end])
+            yield text.index(name, start), name
 
 
 def readings(text: str) -> list[str]:
@@ -236,18 +246,9 @@ def foreign_www(text: str, allowed: Allowed) -> Iterator[str]:
 def foreign_hosts(text: str, allowed: Allowed) -> Iterator[str]:
     """Yield e-mail addresses, and hosts without a scheme that are not allowed."""
     known_until = 0
-    for match in HOST.finditer(text):
-        if match.start() < known_until:
+    for start, name in host_names(text):
+        if start < known_until:
             continue
-        name = HOST_FRAME.sub("", match[0])
-        start = match.start() + match[0].index(name)
-        shorter = HOST_END.split(name)[0]
-        if (
-            "." in shorter
-            and is_bare_link(shorter.split("."))
-            and not allowed(f"http://{shorter}", None)
-        ):
-            name = shorter
         parts = HOST_DOT.split(name)
         local_part = mail_name(text, start)
         if local_part and is_documentation(parts) and not allowed(f"http://{local_part}", None):
