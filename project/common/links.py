@@ -59,11 +59,12 @@ HOST_FRAME = re.compile(rf"^(?:_|[^\w{DOTS}])*+(?=[^\W_])|(?<![\-_])[\-_]++\Z")
 HOST_DOT = re.compile(rf"[{DOTS}]")
 PROTOCOL_RELATIVE = re.compile(r"(?<![\w:/])//")
 CREDENTIALS = re.compile(r"[^\s\\/?#<>@]*+@")
-# Not all programs see that an address begins behind these, so it explains nothing of what follows.
+# Not all programs see that an address begins behind these, or with other slashes than `://`, so it
+# explains nothing of what follows.
 GLUED = re.compile(r"\w")
 GLUED_HOST = re.compile(r"[.:/\\\-_@=]")
 EXPLAINED = "…"
-LOCAL_PART_BACKWARDS = re.compile(r"[\w.+\-%!#$&'*=?^{|}~]*+")
+LOCAL_PART_BACKWARDS = re.compile(r"[^\s<>()\[\]{}:\"`/\\@]*+")
 # Where an address ends in running text, for at least one renderer.
 ADDRESS = re.compile(r"[^\s<>\"`\[\](){}|^«»“”„]*+")
 ADDRESS_END = ".,:;!?'*_~…’"
@@ -232,7 +233,7 @@ def foreign_addresses(text: str, spans: list[tuple[int, int]], allowed: Allowed)
         address = address_at(text, start)
         if not allowed(address, None) or CREDENTIALS.match(text, match.end()):
             yield address
-        elif not GLUED.match(text[start - 1 : start]):
+        elif match[0].endswith("://") and not GLUED.match(text[start - 1 : start]):
             spans.append((start, end_of_known(text, start)))
 
 
