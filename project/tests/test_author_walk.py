@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
+from lms.tests.video_cases import EMBED, ID, LIST, VIDEO
 from people.models import User
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -31,6 +32,19 @@ PHOTOGRAPHS: list[tuple[tuple[int, int], dict[str, Any]]] = [
     ((8064, 6048), {"progressive": True}),
     ((9248, 6936), {}),
 ]
+# What is copied on a computer and a telephone, and the video it is.
+PASTED = {
+    f"https://www.youtube.com/watch?v={ID}&pp=ygUJcmljayByb2xs&ab_channel=School": VIDEO,
+    f"https://youtu.be/{ID}?si=3dPgAhuWSGWYs1tw": VIDEO,
+    f"https://youtu.be/{ID}?si=3dPgAhuWSGWYs1tw&t=90": f"{VIDEO}&t=90s",
+    f"youtube.com/watch?v={ID}": VIDEO,
+    f"https://m.youtube.com/watch?v={ID}": VIDEO,
+    f"https://youtube.com/shorts/{ID}?feature=share": VIDEO,
+    f"https://www.youtube.com/live/{ID}?t=90s": f"{VIDEO}&t=90s",
+    f"https://www.youtube.com/watch?v={ID}&list={LIST}&index=3": f"{VIDEO}&list={LIST}",
+    EMBED.format(f"{ID}?si=3dPgAhuWSGWYs1tw", "YouTube video player"): VIDEO,
+    f"Циклы в Python за час\nhttps://youtu.be/{ID}?si=3dPgAhuWSGWYs1tw\n\nОтправлено с телефона": VIDEO,
+}
 
 
 @pytest.fixture
@@ -83,6 +97,41 @@ def test_a_lesson_with_code_is_seen_as_it_will_be_and_what_is_refused_is_said_at
     expect(page.get_by_text("was changed successfully")).to_be_visible()
     lesson.refresh_from_db()
     assert lesson.description.replace("\r\n", "\n").strip() == TEXT.strip()
+
+
+def paste(page: Page, field: Locator, text: str) -> None:
+    page.evaluate("text => navigator.clipboard.writeText(text)", text)
+    field.focus()
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.press("ControlOrMeta+V")
+
+
+def test_ten_kinds_of_videos_are_pasted_into_one_form(page, enter, author, course, pictures):
+    """What leads to no video is said at its field, and keeps none of the others."""
+    lessons = LessonFactory.create_batch(len(PASTED), course=course, video_url="")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    enter(author)
+    page.goto(f"/admin/lms/course/{course.pk}/change/")
+    fields = []
+    for lesson, text in zip(lessons, PASTED, strict=True):
+        page.get_by_role("button", name=lesson.title, exact=True).click()
+        fields.append(page.locator(f"#id_lesson-{lesson.pk}-video_url"))
+        paste(page, fields[-1], text)
+    for wrong, said in {
+        "мой канал https://www.youtube.com/@school": "This leads to no video.",
+        "https://vimeo.com/76979871": "Only links to YouTube are allowed here",
+    }.items():
+        paste(page, fields[4], wrong)
+        save(page)
+        expect(page.get_by_text("1 error: nothing was saved.")).to_be_visible()
+        expect(page.locator(f"#lesson-{lessons[4].pk}").get_by_text(said)).to_be_visible()
+        expect(fields[4]).to_have_value(wrong)
+        pictures(page, f"video-{len(wrong)}")
+    paste(page, fields[4], [*PASTED][4])
+    save(page)
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    stored = course.lessons.order_by("pk").values_list("video_url", flat=True)
+    assert [*stored] == [*PASTED.values()]
 
 
 def test_five_photographs_of_a_phone_are_taken_as_they_are_in_one_form(
