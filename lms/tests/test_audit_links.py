@@ -3,6 +3,7 @@
 # ruff: noqa: SIM905
 
 import json
+import os
 from io import StringIO
 
 import pytest
@@ -131,6 +132,17 @@ def test_its_line_is_found_in_a_long_text_without_judging_each(monkeypatch):
     (found,) = auditing.judge([Text("lms.lesson", 1, "description", None, text)])
     assert (found.line, found.link) == (1001, "evil.com")
     assert len(judged) < 20
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize(("title", "code"), [("evil.com", 1), ("Bread", 0)])
+def test_a_reader_may_have_seen_enough(title, code):
+    CourseFactory.create(title=title)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as out, pytest.raises(SystemExit) as ended:  # noqa: PTH123 - a descriptor
+        call_command("audit_links", processes=1, stdout=out)
+    assert ended.value.code == code
 
 
 def test_a_link_in_another_spelling_than_it_is_quoted_has_its_line():

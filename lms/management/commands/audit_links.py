@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import batched
 
@@ -45,13 +46,21 @@ class Command(BaseCommand):
     ) -> None:
         number = 0
         found = find_links(with_history=not without_history, processes=processes)
-        for finding, address in _with_addresses(found):
-            number += 1
-            self.stdout.write(_as_json(finding, address) if json else _as_text(finding, address))
+        try:
+            for finding, address in _with_addresses(found):
+                number += 1
+                self.stdout.write(
+                    _as_json(finding, address) if json else _as_text(finding, address)
+                )
+            if not number and not json:
+                self.stdout.write(_("No link is where it is not allowed."))
+            self.stdout.flush()
+        except BrokenPipeError:
+            # Whoever reads has seen enough, as `head`. Python would write what is left once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
+            sys.exit(min(number, 1))
         if number:
             raise CommandError(_("Links that are not allowed: %(number)s.") % {"number": number})
-        if not json:
-            self.stdout.write(_("No link is where it is not allowed."))
 
 
 def _with_addresses(findings: Iterable[Finding]) -> Iterator[tuple[Finding, str | None]]:
