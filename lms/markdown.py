@@ -35,9 +35,6 @@ OBJECT = "\ufffc"
 # e-mail address is judged as text.
 ANSWERED = re.compile(r"(?!mailto:)[^:]*+:.*(?:[/?#@%=+].|\d{3})")
 
-# No target in CommonMark, but other renderers forgive more: `[x]( //evil)` over the end of a heading.
-NEARLY_A_TARGET = re.compile(r"(?m)(?:\]\(\s*+|^\[[^\[\]]++\]:\s*+)<?([^\s<>()]++)")
-
 
 class Rendered(NamedTuple):
     summary: str
@@ -126,12 +123,10 @@ def _shortened(text: str) -> str:
 def foreign_link(text: str) -> str | None:
     """Return a link in a description that does not lead to YouTube, or None. It is cut for quoting."""
     texts, codes, targets = parse(text).parts
-    running_text = "\n\n".join(texts)
-    nearly = [target for target in NEARLY_A_TARGET.findall(running_text) if links.leaves(target)]
     found = [
-        links.foreign_link(running_text),
+        links.foreign_link("\n\n".join(texts)),
         links.foreign_address("\n\n".join(codes)),
-        *map(links.foreign_target, targets + nearly),
+        *map(links.foreign_target, targets),
     ]
     return next(filter(None, found), None)
 

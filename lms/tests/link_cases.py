@@ -149,8 +149,6 @@ REFUSED = {
         "[x](about:blank)",
         "[a\\]]: //evil",
         "[x]: /\n[x]: //evil",
-        "[x]: foo:bar and more",
-        "# [x](\n//evil)",
     ],
     "marks": [
         *"""
@@ -337,6 +335,7 @@ ACCEPTED = {
         "- a\n\n      evil.com",
         "_Let's do it._",
         "**x**.to(device)",
+        "[x]: foo:bar and more",
     ],
     "documentation": [
         *"""

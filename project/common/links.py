@@ -53,14 +53,13 @@ LABEL = (
 DOTS = ".。．｡"
 HOST = re.compile(rf"(?<!{LABEL}){LABEL}++(?:[{DOTS}]{LABEL}++)++")
 # Where programs differ: many end a host at a sign, and at any dot but the usual one.
-PLAIN_HOST = re.compile(r"[\w\-]++(?:\.[\w\-]++)++")
+PLAIN_NAME = re.compile(r"[\w\-]++(?:\.[\w\-]++)++")
 # `👉youtube.com` is seen as a sign before an address.
 HOST_FRAME = re.compile(rf"^(?:_|[^\w{DOTS}])*+(?=[^\W_])|(?<![\-_])[\-_]++\Z")
 HOST_DOT = re.compile(rf"[{DOTS}]")
 PROTOCOL_RELATIVE = re.compile(r"(?<![\w:/])//")
 CREDENTIALS = re.compile(r"[^\s\\/?#<>@]*+@")
-# Not all programs see that an address begins behind these, or with other slashes than `://`, so it
-# explains nothing of what follows.
+# Not all programs see that an address begins behind these, so it explains nothing of what follows.
 GLUED = re.compile(r"\w")
 GLUED_HOST = re.compile(r"[.:/\\\-_@=]")
 EXPLAINED = "…"
@@ -151,20 +150,15 @@ def any_link(text: str) -> str | None:
     nobody writes of programs, `play.live` is no property. It is cut for quoting."""
     if (link := first_link(text, allowed=lambda _address, _base: False)) is not None:
         return link
-    found = [host for reading in readings(text) for host in hosts(reading)]
-    return next(iter([*found, *MARKUP.findall(text)]), None)
-
-
-def hosts(text: str) -> Iterator[str]:
-    for _start, name in host_names(text):
-        if exists(HOST_DOT.split(name)):
-            yield name[:LONGEST_QUOTE]
+    names = chain.from_iterable(map(host_names, readings(text)))
+    found = [name for _start, name in names if exists(HOST_DOT.split(name))]
+    return next((link[:LONGEST_QUOTE] for link in [*found, *MARKUP.findall(text)]), None)
 
 
 def host_names(text: str) -> Iterator[tuple[int, str]]:
     """Yield what has the form of a host, and where it begins: the longest reading first."""
     for match in HOST.finditer(text):
-        plain = PLAIN_HOST.finditer(text, *match.span())
+        plain = PLAIN_NAME.finditer(text, *match.span())
         for start, end in dict.fromkeys(found.span() for found in (match, *plain)):
             name = HOST_FRAME.sub("", text[start:end])
             yield text.index(name, start), name
@@ -233,6 +227,7 @@ def foreign_addresses(text: str, spans: list[tuple[int, int]], allowed: Allowed)
         address = address_at(text, start)
         if not allowed(address, None) or CREDENTIALS.match(text, match.end()):
             yield address
+        # Not all programs see an address with other slashes.
         elif match[0].endswith("://") and not GLUED.match(text[start - 1 : start]):
             spans.append((start, end_of_known(text, start)))
 
