@@ -192,7 +192,9 @@ def plant(text: str, spelling: str, chance: random.Random, *, as_title: bool) ->
     """The text with the spelling in its running text; what needs lines of its own (as definitions of
     links) stands after it. None if there is no place where it is read as it is alone."""
     if re.match(r"(?:[>\-*] *)?\[[^\]]*\]+:|.*\n", spelling):
-        return None if as_title else f"{text}\n\n{spelling}\n\n{text}"
+        marked = f"{text}\n\n{MARK}\n\n{text}"
+        has_no_place = as_title or not is_running_text(marked)
+        return None if has_no_place else marked.replace(MARK, spelling)
     places = [match.start() for match in re.finditer(r"(?<!\\)[ \n]|\Z", text)]
     for place in chance.sample(places, min(len(places), 5)):
         marked = f"{text[:place]} {MARK} {text[place:].lstrip(' ')}"

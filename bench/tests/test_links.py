@@ -159,6 +159,7 @@ def test_a_spelling_is_planted_where_its_marks_mean_what_they_mean_alone():
 
     assert links.plant("**a b c", *rest, as_title=False) is None
     assert links.plant("a\n\n**b** c", *rest, as_title=False) is not None
+    assert links.plant("```\na", "[x]: //evil", random.Random(1), as_title=False) is None
     assert links.plant("a | b", "[x](\n//evil)", random.Random(1), as_title=False) == (
         "a | b\n\n[x](\n//evil)\n\na | b"
     )
