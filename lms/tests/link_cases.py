@@ -273,6 +273,8 @@ REFUSED = {
         a@x.to。У AL。evil.com а1。evil.com https://evil.com&.youtube.com
         """.split(),
         "= t.me/join",
+        "= notyoutu.be",
+        "методы класса notyoutu.be",
         "await bit.ly/abc",
         "использовать класс bit.ly/x",
     ],

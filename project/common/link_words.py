@@ -61,7 +61,7 @@ FILES = frozenset(
 # A name that begins with one of these is a package: `com.example.app`, `org.example`.
 PACKAGES = frozenset({"com", "edu", "gov", "net", "org", "ru"})
 # Names of methods and properties that end no site anybody knows by its bare name.
-MEMBERS = frozenset("as at be do id in is it my na no so to".split())  # noqa: SIM905
+MEMBERS = frozenset("as at do id in is it my na no so to".split())  # noqa: SIM905
 # Right before a name they say that it is program text.
 PROGRAM_WORDS = (  # noqa: SIM905
     "alias await class def from func function import include interface let method namespace new "
