@@ -8,8 +8,10 @@ import ada_url
 from lms.youtube import is_forwarding_page, is_youtube
 from project.common import links
 
-# In other signs and in percent escapes programs disagree about where a host ends.
-PLAIN_HOST = re.compile(r"(?:[a-zA-Z]+:)?+[\\/]*+(?:[\w.\-]*|\w+[。．｡]\w+)(?::\d*)?(?=[\\/?#]|\Z)")
+# In other signs, in two dots and in percent escapes programs disagree about where a host ends.
+PLAIN_HOST = re.compile(
+    r"(?:[a-zA-Z]+:)?+[\\/]*+(?!\w[\w.\-]*\.\.)(?:[\w.\-]*|\w+[。．｡]\w+)(?::\d*)?(?=[\\/?#]|\Z)"
+)
 NESTED_HOST = re.compile(r"[\\/]{2,}+([^\\/?#&\s]*+)")
 
 
