@@ -126,7 +126,8 @@ def running_text(html: str) -> tuple[str, str]:
     root = LexborHTMLParser(html).body
     assert root is not None
     code = [node.text(deep=True) for node in root.css("code")]
-    for node in root.css("code"):
+    # A picture parts words as code does.
+    for node in root.css("code, img"):
         node.replace_with("\n")
     return root.text(deep=True), "\n\n".join(code)
 
