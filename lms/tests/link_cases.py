@@ -267,7 +267,7 @@ REFUSED = {
         xhttps://youtube.com/?evil.com http://evil.com%74.youtube.com/x youtube.com%evil.com
         evil.run/https://youtu.be/x evil.py/https://youtu.be/x evil.рф。youtube.com
         http://youtube.com»@evil.run evil.com._x l/youtube.com/=evil.com @youtube.com/=t.me/x evil.com。j
-        https://evil..youtube.com/x evil.com👍 evil.com→ t.me👍 evil.com§ evil.com👍x evil.com→main.py a@evil.com👍x youtube.com👍evil.com
+        https://evil..youtube.com/x :́youtube.com/=u.be/x evil.com👍 evil.com→ t.me👍 evil.com§ evil.com👍x evil.com→main.py a@evil.com👍x youtube.com👍evil.com
         youtube.com。evil.com main.py→evil.com→x evil.com× 3×evil.com evil×.com 6;@x.to //y»@evil.run http:/youtube.com/%6.com
         हिन्दी.com evil.भारतम् evil.com։ _-_evil.com
         a@x.to。У AL。evil.com а1。evil.com https://evil.com&.youtube.com

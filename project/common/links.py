@@ -61,7 +61,7 @@ PROTOCOL_RELATIVE = re.compile(r"(?<![\w:/])//")
 CREDENTIALS = re.compile(r"[^\s\\/?#<>@]*+@")
 # Not all programs see that an address begins behind these, so it explains nothing of what follows.
 GLUED = re.compile(r"\w")
-GLUED_HOST = re.compile(r"[.:/\\\-_@=]")
+GLUED_HOST = re.compile(r"[.:/\\\-_@=\u0300-\u036f]")
 EXPLAINED = "…"
 LOCAL_PART_BACKWARDS = re.compile(r"[^\s<>()\[\]{}:\"`/\\@]*+")
 # Where an address ends in running text, for at least one renderer.
