@@ -129,6 +129,9 @@ list.addEventListener("keydown", (event) => {
   } else if (event.target.matches("a[aria-expanded]") && event.key === " ") {
     event.preventDefault();
     event.target.click();
+  } else if (event.target.matches("input:not([type=file])") && event.key === "Enter") {
+    // It would save the course and leave its page, with one lesson of many half written.
+    event.preventDefault();
   }
 });
 list.addEventListener("end", ({ item }) => moved(item));
