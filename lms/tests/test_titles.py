@@ -58,7 +58,12 @@ def test_a_title_with_other_spaces_is_no_change(doors, door):
 
 def test_a_title_of_which_nothing_is_left_is_refused(api, author):
     CourseFactory.create(owner=author)
-    for title, code in ((" \n\u2028", "string_too_short"), ("\u202e\x07", "blank")):
+    unseen = "\N{ZERO WIDTH SPACE} \N{SOFT HYPHEN}\N{HANGUL FILLER}"
+    for title, code in (
+        (" \n\u2028", "string_too_short"),
+        ("\u202e\x07", "blank"),
+        (unseen, "blank"),
+    ):
         answer = api(author).post("courses", {"title": title})
         assert [one["code"] for one in answer.json()["errors"]] == [code]
 

@@ -8,6 +8,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from project.common.links import INVISIBLE
+
 # What one may write to one person.
 SUBJECT_LENGTH = 150
 TEXT_LENGTH = 5000
@@ -30,13 +32,15 @@ def validate_one_line(value: str) -> None:
 
 def one_line(text: str) -> str:
     """Return a text that people wrote as a field shows it: white space of any kind is one space;
-    other control characters, marks that turn what follows, and halves of characters are left out."""
+    other control characters, marks that turn what follows, and halves of characters are left out. One of
+    which nothing can be seen is empty."""
     kept = (
         one
         for one in TURNING.sub("", text)
         if one.isspace() or unicodedata.category(one) not in {"Cc", "Cs"}
     )
-    return " ".join("".join(kept).split())
+    line = " ".join("".join(kept).split())
+    return line if INVISIBLE.sub("", line).strip() else ""
 
 
 class LineField(forms.CharField):
