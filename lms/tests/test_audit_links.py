@@ -145,6 +145,13 @@ def test_a_reader_may_have_seen_enough(title, code):
     assert ended.value.code == code
 
 
+@pytest.mark.any_database
+@pytest.mark.parametrize("number", ["0", "-1", "65", "many"])
+def test_a_number_of_processes_that_is_none_is_refused(number):
+    with pytest.raises(CommandError, match="--processes"):
+        call_command("audit_links", "--processes", number)
+
+
 def test_a_link_in_another_spelling_than_it_is_quoted_has_its_line():
     CourseFactory.create(description="Flour\n\nwater\n\nevil&period;com\n\nsalt")
     assert [(one["line"], one["link"]) for one in audit("--without-history")] == [(5, "evil.com")]

@@ -15,6 +15,7 @@ from lms.models import Course, Lesson
 from lms.services.auditing import Finding, find_links
 
 MODELS = {model._meta.label_lower: model for model in (Course, Lesson)}
+MOST_PROCESSES = 64
 
 
 class Command(BaseCommand):
@@ -32,7 +33,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--processes",
             type=int,
-            default=os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count(),
+            choices=range(1, MOST_PROCESSES + 1),
+            metavar="N",
+            default=min(os.cpu_count() or 1, MOST_PROCESSES),
             help="how many judge the texts (default: one for each processor)",
         )
 
