@@ -186,18 +186,21 @@ PIECES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", CASES)
+@pytest.mark.any_database
 @pytest.mark.parametrize("field", ["title", "description"])
-def test_what_is_refused_is_judged(field, text):
-    if refused(field, text):
-        assert may_be_refused(Text("lms.course", 1, field, None, text))
+def test_what_is_refused_is_judged(field):
+    texts = [text for text in CASES if refused(field, text)]
+    assert len(texts) > 300
+    for text in texts:
+        assert may_be_refused(Text("lms.course", 1, field, None, text)), text
 
 
-@pytest.mark.parametrize("text", [text for texts in NO_VIDEOS.values() for text in texts])
-def test_a_video_that_is_refused_is_judged_and_one_that_is_stored_is_not(text):
-    assert may_be_refused(Text("lms.lesson", 1, "video_url", None, text))
+@pytest.mark.any_database
+def test_a_video_that_is_refused_is_judged_and_one_that_is_stored_is_not():
+    for text in (text for texts in NO_VIDEOS.values() for text in texts):
+        assert may_be_refused(Text("lms.lesson", 1, "video_url", None, text)), text
     for stored in ("", *TAKEN):
-        assert not may_be_refused(Text("lms.lesson", 1, "video_url", None, stored))
+        assert not may_be_refused(Text("lms.lesson", 1, "video_url", None, stored)), stored
 
 
 @pytest.mark.any_database

@@ -11,7 +11,7 @@ from django.db import models
 
 from lms.history import change_of, changes_of_course, changes_of_lesson, told_fields
 from lms.models import Course, Lesson
-from lms.models.fields import VideoField
+from lms.models.fields import TitleField, VideoField
 from lms.models.materials import DERIVED_FIELDS
 from lms.services import authoring
 from lms.services.restoring import put_back
@@ -257,7 +257,7 @@ def test_each_field_of_the_materials_is_told_before_and_after(author, kind):
 
 # Each kind of field, with a value that no row of these tests has.
 OTHERS: dict[type[Any], Any] = {
-    models.CharField: "Other words",
+    TitleField: "Other words",
     models.TextField: "Other words",
     VideoField: "https://www.youtube.com/watch?v=M7lc1UVf-VE",
     models.DecimalField: Decimal(777),

@@ -246,7 +246,7 @@ def seconds(text: str) -> float:
 @pytest.mark.parametrize("text_of", HOSTILE_TEXTS.values(), ids=HOSTILE_TEXTS)
 def test_hostile_text_takes_linear_time(text_of):
     seconds("evil.com")  # reads the list of top-level domains
-    whole = seconds(text_of(20_000)[:20_000])
-    # Four times the text takes about four times as long; what takes no time is not compared.
-    assert whole < 0.3 or whole < 9 * seconds(text_of(5_000)[:5_000])
-    assert whole < 1.2
+    whole, part = text_of(20_000)[:20_000], text_of(5_000)[:5_000]
+    if not any(seconds(whole) < 0.3 for _attempt in range(3)):
+        # On a slow machine: four times the text takes about four times as long.
+        assert seconds(whole) < min(1.2, 9 * seconds(part))

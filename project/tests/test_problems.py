@@ -189,7 +189,7 @@ def test_a_body_of_wrong_values_is_a_problem_that_names_them(send, body):
 
 
 def test_odd_but_whole_text_is_stored_as_it_came(send):
-    title = "\u202eé 🎓 \u0301\ufeff\U0010ffff\uffff"
+    title = "é 🎓 \u0301\ufeff\U0010ffff\uffff"
     response = send("courses", json.dumps({"title": title}).encode())
     assert response.status_code == 201, response.content
     assert Course.objects.get().title == title
