@@ -270,8 +270,10 @@ REFUSED = {
         https://evil..youtube.com/x :́youtube.com/=u.be/x evil.com👍 evil.com→ t.me👍 evil.com§ evil.com👍x evil.com→main.py a@evil.com👍x youtube.com👍evil.com
         youtube.com。evil.com main.py→evil.com→x evil.com× 3×evil.com evil×.com 6;@x.to //y»@evil.run http:/youtube.com/%6.com
         हिन्दी.com evil.भारतम् evil.com։ _-_evil.com
-        a@x.to。У AL。evil.com а1。evil.com https://evil.com&.youtube.com
+        a@x.to。У AL。evil.com а1。evil.com https://evil.com&.youtube.com ~~https://youtu.be/x?evil.com
         """.split(),
+        "\u202ehttp://youtube.com/?evil.com",
+        "\u2060http://youtube.com/?evil.com",
         "= t.me/join",
         "= notyoutu.be",
         "методы класса notyoutu.be",
@@ -376,6 +378,7 @@ ACCEPTED = {
         www.youtube.com/@hexlet.io https://www.youtube.com/@freecodecamp.org/videos
         youtube.com/watch?v=x&ab_channel=freeCodeCamp.org
         https://www.youtube.com/watch?v=x&ab_channel=freeCodeCamp.org
+        ➡️https://www.youtube.com/watch?v=x&ab_channel=freeCodeCamp.org
         https://www.youtube.com/watch?v=_x_&feature=youtu.be
         https://www.youtube.com/watch?v=x&amp;ab_channel=freeCodeCamp.org
         https://www.youtube.com/watch?v=x&origin=https://www.youtube.com

@@ -59,8 +59,8 @@ HOST_FRAME = re.compile(rf"^(?:_|[^\w{DOTS}])*+(?=[^\W_])|(?<![\-_])[\-_]++\Z")
 HOST_DOT = re.compile(rf"[{DOTS}]")
 PROTOCOL_RELATIVE = re.compile(r"(?<![\w:/])//")
 CREDENTIALS = re.compile(r"[^\s\\/?#<>@]*+@")
-# Not all programs see that an address begins behind these, so it explains nothing of what follows.
-GLUED = re.compile(r"\w")
+# Not all programs see that an address begins behind these, so it explains nothing; emoji are none.
+GLUED = re.compile(rf"(?![\ufe00-\ufe0f])[\w~{UNSEEN}]")
 GLUED_HOST = re.compile(r"[.:/\\\-_@=\u0300-\u036f]")
 EXPLAINED = "…"
 LOCAL_PART_BACKWARDS = re.compile(r"[^\s<>()\[\]{}:\"`/\\@]*+")
