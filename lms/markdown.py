@@ -50,9 +50,9 @@ class Parts(NamedTuple):
 
 
 class Parsed(NamedTuple):
+    parser: MarkdownIt
     tokens: list[Token]
     parts: Parts
-    html: str
 
 
 # The validator and both fields that are made of a description ask, one after the other.
@@ -67,8 +67,7 @@ def parse(text: str) -> Parsed:
     parser.core.ruler.before("text_join", "parts", _note_parts)
     environment: dict[str, Any] = {}
     tokens = parser.parse(text, environment)
-    html = parser.renderer.render(tokens, parser.options, environment)
-    return Parsed(tokens, environment["parts"], html)
+    return Parsed(parser, tokens, environment["parts"])
 
 
 def _skip_token(skip: Callable[[StateInline], None], state: StateInline) -> None:
@@ -83,7 +82,8 @@ def _skip_token(skip: Callable[[StateInline], None], state: StateInline) -> None
 def render(text: str) -> Rendered:
     """Render a description. HTML in it is text, and a link that leads anywhere but to YouTube or to
     our own pages (`lms/links.py`) is none."""
-    tokens, _parts, html = parse(text)
+    parser, tokens, _parts = parse(text)
+    html = parser.renderer.render(tokens, parser.options, {})
     safe = nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, attribute_filter=_kept_attribute)
     return Rendered(_shortened(" ".join(" ".join(_texts(tokens)).split())), safe)
 

@@ -41,7 +41,7 @@ from project.common.admin.fields import PicturesAdmin
 from project.common.admin.versions import VersionedAdmin
 from project.common.db.search import contains, find
 from project.common.errors import DomainError
-from project.common.images import stored_picture
+from project.common.images import thumbnail_of
 from project.common.money import shown
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
         name = subject.preview.name
         if not name:
             return "—"
-        stored = stored_picture(name)
-        address = subject.preview.storage.url(stored.thumbnail if stored else name)
+        address = subject.preview.storage.url(thumbnail_of(name))
         return format_html('<img src="{}" alt="" class="parta-thumbnail" loading="lazy">', address)
 
     @display(description=gettext_lazy("price"), ordering="price")

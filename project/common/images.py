@@ -321,7 +321,10 @@ def discard_file(file: FieldFile) -> None:
 
 def files_of(name: str) -> list[str]:
     """The picture with this name and its thumbnail; nothing for no name."""
-    if not name:
-        return []
+    return list(dict.fromkeys([name, thumbnail_of(name)])) if name else []
+
+
+def thumbnail_of(name: str) -> str:
+    """The name of its thumbnail; of a picture from before there were any, its own."""
     stored = stored_picture(name)
-    return list(dict.fromkeys([name, stored.thumbnail if stored else name]))
+    return stored.thumbnail if stored else name

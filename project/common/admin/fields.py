@@ -21,7 +21,7 @@ from project.common.images import (
     Sizes,
     chosen,
     clean_image,
-    stored_picture,
+    thumbnail_of,
 )
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ class PictureWidget(_PictureWidget):
             shown = f"data:image/webp;base64,{b64encode(thumbnail).decode()}"
             context["widget"] |= {"token": self.token, "shown": shown}
         elif self.is_initial(value):
-            stored = stored_picture(value.name)
-            shown = value.storage.url(stored.thumbnail if stored else value.name)
-            context["widget"]["shown"] = shown
+            context["widget"]["shown"] = value.storage.url(thumbnail_of(value.name))
         return context
 
     def _kept(self) -> Picture | None:
