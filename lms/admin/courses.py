@@ -142,17 +142,9 @@ class CourseAdmin(ParticipantsPage):
     def row_admin(self) -> LessonRowAdmin:
         return LessonRowAdmin(Lesson, self.admin_site)
 
-    @override
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Course | None = None,
-        change: bool = False,
-        **kwargs: Any,
-    ) -> type[CourseForm]:
-        form = super().get_form(request, obj, change, **kwargs)
+    def form_attributes(self, request: HttpRequest) -> dict[str, Any]:
         rows_of = staticmethod(partial(LessonRows, request, self.row_admin))
-        return type(form.__name__, (form,), {"rows_of": rows_of})
+        return {**super().form_attributes(request), "rows_of": rows_of}
 
     @override
     def save_related(

@@ -1,7 +1,7 @@
 """The list and the page of a lesson."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast, override
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import ForeignKey, Model, QuerySet
@@ -94,17 +94,8 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
             kwargs["queryset"] = Course.objects.visible_to(current_user(request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
-    @override
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Lesson | None = None,
-        change: bool = False,
-        **kwargs: object,
-    ) -> type[LessonForm]:
-        form = super().get_form(request, obj, change, **kwargs)
-        # A class made for this request, so that it may know the person.
-        return type(form.__name__, (form,), {"user": current_user(request)})
+    def form_attributes(self, request: HttpRequest) -> dict[str, Any]:
+        return {**super().form_attributes(request), "user": current_user(request)}
 
     def create(self, form: MaterialsForm, by: User) -> Lesson:
         fields = form.fields_of_new()
@@ -147,17 +138,9 @@ class LessonRowAdmin(LessonAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Lesson | None = None) -> list[str]:
         return []
 
-    @override
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Lesson | None = None,
-        change: bool = False,
-        **kwargs: object,
-    ) -> type[LessonForm]:
-        form = super().get_form(request, obj, change, **kwargs)
-        # The page says above its rows what a rule said of the save.
-        return type(form.__name__, (form,), {"refusal": None})
+    def form_attributes(self, request: HttpRequest) -> dict[str, Any]:
+        """The page says above its rows what a rule said of the save."""
+        return {**super().form_attributes(request), "refusal": None}
 
     def create(self, form: MaterialsForm, by: User) -> Lesson:
         course, fields = form.instance.course, form.fields_of_new()

@@ -158,9 +158,12 @@ class VersionedAdmin[M: Model](StaffAdmin[M]):
     ) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
         bases = (form,) if issubclass(form, VersionedForm) else (VersionedForm, form)
+        return type(form.__name__, bases, self.form_attributes(request))
+
+    def form_attributes(self, request: HttpRequest) -> dict[str, Any]:
+        """What the class of the form, which is made for one request, knows of it."""
         refusal = getattr(request, "refusal", None)
-        own = {"version_of": staticmethod(self.version_of), "refusal": refusal}
-        return type(form.__name__, bases, own)
+        return {"version_of": staticmethod(self.version_of), "refusal": refusal}
 
     @override
     def _get_obj_does_not_exist_redirect(
