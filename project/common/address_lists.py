@@ -2,6 +2,7 @@
 with names beside them or not."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -76,8 +77,9 @@ def _entries(number: int, line: str, columns: Mapping[str, int]) -> Iterator[Ent
     cells = _cells(line)
     words = [(cell, word) for cell in cells for word in cell.split() if "@" in word]
     if len(words) != 1:
+        times = Counter(cell for cell, _word in words)
         for cell, word in words:
-            alone = sum(other == cell for other, _word in words) == 1
+            alone = times[cell] == 1
             name = _without(cell, word) if alone else ""
             yield Entry(number, cell if alone else word, _bare(word), *_first_and_last(name))
         if not words:

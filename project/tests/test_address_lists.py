@@ -1,5 +1,7 @@
 """How lists of addresses are read, as people paste them."""
 
+from time import process_time
+
 import pytest
 
 from project.common.address_lists import decoded, read_addresses
@@ -52,6 +54,8 @@ def test_a_file_is_read_in_the_encodings_of_spreadsheets(encoding):
     assert decoded("Имя;Почта\nОльга;olga@x.org".encode(encoding)).startswith("Имя;Почта")
 
 
-def test_a_long_line_is_read_in_no_time(django_assert_num_queries):
+def test_a_long_line_is_read_in_no_time():
     text = '",;\t@x.org ' * 20_000
+    started = process_time()
     assert len(read_addresses(text).entries) == 20_000
+    assert process_time() - started < 2
