@@ -32,6 +32,7 @@ from people.models import User
 from people.models.users import moderators_group
 from people.tests.factories import UserFactory
 from people.tokens import issue_access_token
+from project.common import chosen_pictures
 from project.school.current import forget_school, kept
 from project.school.models import School
 from project.tests import documented
@@ -217,6 +218,12 @@ def _documented_answers() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_chosen_pictures() -> None:
+    """Those of other tests may be of people with the same keys, and of another time."""
+    shutil.rmtree(Path(settings.PRIVATE_ROOT, chosen_pictures.FOLDER), ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
