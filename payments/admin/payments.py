@@ -84,7 +84,13 @@ class PaymentAdmin(
         (None, {"fields": (("payer", "payer_email"), ("course", "lesson"))}),
         (
             gettext_lazy("Payment"),
-            {"fields": (("amount_shown", "refunded"), ("method", "status"), "paid_at")},
+            {
+                "fields": (
+                    ("amount_shown", "refunded"),
+                    ("method", "status"),
+                    ("paid_at", "bank_reference"),
+                )
+            },
         ),
         (
             gettext_lazy("Identifiers"),

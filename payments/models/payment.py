@@ -30,6 +30,7 @@ from payments.models.states import (
 from project.common.db.derived import DerivedModel
 from project.common.db.searched import SearchedField
 from project.common.money import DECIMAL_PLACES, MAX_DIGITS, shown
+from project.common.texts import validate_one_line
 from project.school.current import current_school
 
 
@@ -97,6 +98,15 @@ class Payment(MadeAtStripe, DerivedModel):
         null=True,
         blank=True,
         help_text=_("The number of this payment in the books it was imported from."),
+    )
+    bank_reference = models.CharField(
+        _("bank reference"),
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_one_line],
+        help_text=_("What the bank calls the transfer. Only staff see it."),
     )
 
     # The Checkout Session at Stripe. `token` names the payment there for ever, also when this
@@ -217,6 +227,12 @@ class Payment(MadeAtStripe, DerivedModel):
             models.Index(fields=["-created_at", "-id"], name="payment_created"),
             models.Index(fields=["status", "-created_at", "-id"], name="payment_status_created"),
             models.Index(fields=["method", "-created_at", "-id"], name="payment_method_created"),
+            # Staff look for a line of the bank's statement.
+            models.Index(
+                fields=["bank_reference"],
+                name="payment_bank_reference",
+                condition=~Q(bank_reference=""),
+            ),
         ]
 
     def __str__(self) -> str:

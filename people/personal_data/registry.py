@@ -292,8 +292,8 @@ REGISTRY = (
         erased="refusal*",
         kept={
             BOOKS: "payer course* lesson* title* amount* refunded_amount* currency* method* status*"
-            " created_at* paid_at* external_id* received_amount* received_currency* livemode"
-            " account_id session_id session_expires_at payment_intent_id checked_at refused_at*"
+            " created_at* paid_at* external_id* bank_reference* received_amount* received_currency*"
+            " livemode account_id session_id session_expires_at payment_intent_id checked_at refused_at*"
         },
         nothing={
             KEYS: "token attempt",
