@@ -224,6 +224,7 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
     show_facets = ShowFacets.NEVER
     list_disable_select_all = True
     compressed_fields = True
+    list_before_template = "admin/list_head.html"
     warn_unsaved_form = True
 
     undecorated_changeform_view = _ModelAdmin.changeform_view

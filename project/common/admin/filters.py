@@ -4,27 +4,31 @@ Django's autocomplete answers to those who may see the list of the other model; 
 asks decides who may look for what, so that staff need no right to everything they choose from.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib.admin.widgets import AutocompleteMixin, AutocompleteSelect
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, Q, QuerySet
+from django.forms import DateField
 from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.timezone import make_aware
+from django.utils.formats import get_format
+from django.utils.text import capfirst
+from django.utils.timezone import localdate, make_aware
+from django.utils.translation import gettext as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
-from unfold.contrib.filters.forms import AutocompleteDropdownForm
-from unfold.utils import parse_date_str
+from unfold.contrib.filters.forms import AutocompleteDropdownForm, RangeDateForm
 
 from project.common.admin.base import StaffAdmin
 from project.common.db.search import contains, find
 
 if TYPE_CHECKING:
     from django.contrib.admin import FieldListFilter, ModelAdmin, SimpleListFilter
+    from django.contrib.admin.views.main import ChangeList
     from django_stubs_ext import StrOrPromise
 
     from people.models import User
@@ -139,7 +143,7 @@ class SubsetFilter(DropdownFilter):
     values: "ClassVar[Lookups]" = ()
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
-        return [*((value, text) for value, (_, text) in self.subsets.items()), *self.values]
+        return [*((value, text) for value, (_method, text) in self.subsets.items()), *self.values]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value() or ""
@@ -149,17 +153,53 @@ class SubsetFilter(DropdownFilter):
         return queryset.filter(**{self.field: value}) if value in dict(self.values) else queryset
 
 
+class DaysForm(RangeDateForm):  # type: ignore[misc]
+    """Days as the language writes them, or as in ISO 8601. With dots the day comes first everywhere,
+    so that a link from a colleague with another language is understood."""
+
+    def __init__(self, name: str, *args: object, **kwargs: object) -> None:
+        super().__init__(name, *args, **kwargs)
+        for field in self.fields.values():
+            field.input_formats = [*get_format("DATE_INPUT_FORMATS"), "%d.%m.%Y"]
+            field.validators = [_has_days_beside]
+
+
+def _has_days_beside(day: date) -> None:
+    """Midnight of the first day that Python knows may be before it, the day after the last is none."""
+    if not date.min.year < day.year < date.max.year:
+        raise ValidationError(DateField.default_error_messages["invalid"])
+
+
 class DaysFilter(RangeDateFilter):  # type: ignore[misc]
     """From one day to another, both included, in the school's time zone: Unfold's own compares a
-    time with a date, so that it loses the last day."""
+    time with a date, so that it loses the last day, and leaves out what it can't read."""
+
+    template = "admin/days_filter.html"
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         model_admin: Any = args[4]
         self.is_order_of_list = model_admin.ordering[0].lstrip("-") == self.parameter_name
+        asked = {name: self.used_parameters.get(name) for name in self.expected_parameters()}
+        form = DaysForm(self.parameter_name, data=asked)
+        form.full_clean()
+        self.days: dict[str, date | None] = form.cleaned_data
+        # What was read is shown as the language writes it.
+        self.form = DaysForm(self.parameter_name, data=asked | self.days)
+
+    @property
+    def faults(self) -> list[str]:
+        """What can't be read: the list is empty then, and says why."""
+        return [
+            f"{capfirst(self.title)}, “{self.form.data[name]}”: {error}"
+            for name, errors in self.form.errors.items()
+            for error in errors
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        first, last = self._day("from"), self._day("to")
+        if self.form.errors:
+            return queryset.none()
+        first, last = (self.days[name] for name in self.expected_parameters())
         days = Q()
         if first:
             days &= Q(**{f"{self.parameter_name}__gte": midnight(first)})
@@ -169,11 +209,27 @@ class DaysFilter(RangeDateFilter):  # type: ignore[misc]
             return queryset.filter(days)
         return find(queryset, days, by=str(self.parameter_name))
 
-    def _day(self, end: str) -> date | None:
-        value = self.used_parameters.get(f"{self.parameter_name}_{end}")
-        day: date | None = parse_date_str(value) if isinstance(value, str) else None
-        # Midnight of the first day that Python knows may be before it, the day after the last is none.
-        return day if day and date.min.year < day.year < date.max.year else None
+    def choices(self, changelist: "ChangeList") -> "Iterator[dict[str, Any]]":
+        spans = [
+            {
+                "label": label,
+                "link": changelist.get_query_string(
+                    dict(zip(self.expected_parameters(), (first, last), strict=True)), ["p"]
+                ),
+                "is_chosen": tuple(self.days.values()) == (first, last),
+            }
+            for label, first, last in recent_spans(localdate())
+        ]
+        yield {"form": self.form, "spans": spans}
+
+
+def recent_spans(today: date) -> "Iterator[tuple[str, date, date]]":
+    """What is asked for most, with its first and its last day."""
+    month = today.replace(day=1)
+    before = month - timedelta(days=1)
+    yield _("This month"), month, (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    yield _("Last month"), before.replace(day=1), before
+    yield _("This year"), date(today.year, 1, 1), date(today.year, 12, 31)
 
 
 def midnight(day: date) -> datetime:
