@@ -3,6 +3,7 @@
 from payments.models.disputes import Dispute, DisputeStatus
 from payments.models.findings import Finding, FindingKind, FindingStatus
 from payments.models.idempotency import IdempotencyKey
+from payments.models.ledger import ClosedMonth, EntryKind, LedgerEntry
 from payments.models.notes import AutomaticReason, StripeOutcome
 from payments.models.payment import Payment
 from payments.models.refunds import Refund, RefundStatus
@@ -12,12 +13,15 @@ from payments.models.transitions import MoveSource, PaymentMove
 
 __all__ = [
     "AutomaticReason",
+    "ClosedMonth",
     "Dispute",
     "DisputeStatus",
+    "EntryKind",
     "Finding",
     "FindingKind",
     "FindingStatus",
     "IdempotencyKey",
+    "LedgerEntry",
     "MoveSource",
     "Payment",
     "PaymentMethod",

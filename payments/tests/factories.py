@@ -1,5 +1,6 @@
 """Payments for tests."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +11,13 @@ from factory.django import DjangoModelFactory
 from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import (
+    ClosedMonth,
     Dispute,
     DisputeStatus,
+    EntryKind,
     Finding,
     FindingKind,
+    LedgerEntry,
     Payment,
     PaymentMethod,
     PaymentStatus,
@@ -103,6 +107,28 @@ class FindingFactory(DjangoModelFactory[Finding]):
             "type": "refund.created",
         }
     )
+
+
+class LedgerEntryFactory(DjangoModelFactory[LedgerEntry]):
+    """Money that came in cash today, for a payment that is not in the book any more."""
+
+    class Meta:
+        model = LedgerEntry
+
+    kind = EntryKind.PAYMENT
+    method = PaymentMethod.CASH
+    currency = "RUB"
+    amount = Decimal("1990.00")
+    day = factory.LazyFunction(timezone.localdate)
+
+
+class ClosedMonthFactory(DjangoModelFactory[ClosedMonth]):
+    """A month that is closed, with no entries."""
+
+    class Meta:
+        model = ClosedMonth
+
+    month = date(2026, 10, 1)
 
 
 def place(target: Course | Lesson) -> dict[str, Any]:

@@ -335,6 +335,17 @@ REGISTRY = (
         },
     ),
     Table(
+        model="payments.LedgerEntry",
+        of="payment__payer",
+        file="ledger-entries",
+        kept={BOOKS: "payment* kind* method* currency* amount* day* created_at* closed_in"},
+    ),
+    Table(
+        model="payments.ClosedMonth",
+        nothing={"about the books, not about people": "month closed_at"},
+        kept={DECISIONS: "by"},
+    ),
+    Table(
         model="payments.Finding",
         of="payment__payer",
         file="findings",
