@@ -45,6 +45,12 @@ def can_confirm(user: User) -> bool:
     return can_see_payments(user) and user.has_perm("payments.confirm_payment")
 
 
+def can_vouch_for(user: User, payer: User) -> bool:
+    """Say that this person's cash or transfer came: nobody of their own, so that two people know of
+    all that is booked by hand."""
+    return can_confirm(user) and user.pk != payer.pk
+
+
 def can_refund(user: User) -> bool:
     return can_see_payments(user) and user.has_perm("payments.refund_payment")
 

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from django import forms
+from django.utils.formats import date_format
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from unfold.enums import ActionVariant
@@ -10,10 +12,17 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldBooleanSwitchWid
 
 from lms.mails import GIVEN
 from lms.permissions import can_grant_access
+from payments.admin.received import DayField, reference_field
 from payments.mails import RECEIVED, REFUNDED, REJECTED, REOPENED
 from payments.models import Finding, MoveSource, Payment, PaymentMethod, PaymentStatus, RefundStatus
 from payments.models.states import OPEN_STATUSES
-from payments.permissions import can_confirm, can_refund, can_see_payments, can_write_about
+from payments.permissions import (
+    can_confirm,
+    can_refund,
+    can_see_payments,
+    can_vouch_for,
+    can_write_about,
+)
 from payments.services import checkout, refunds, staff
 from payments.services.modes import require_here
 from people import messages
@@ -46,14 +55,22 @@ class UndoForm(RejectForm):
     kind = REOPENED
 
 
-class ConfirmForm(TellReasonForm):
+class TakenForm(TellReasonForm):
+    """About money that was taken, of which the payer gets a mail in any case."""
+
     kind = RECEIVED
 
     def person_of(self, row: Payment | Finding) -> "User":
         return _payer(row)
 
 
-class GrantForm(ConfirmForm):
+class ConfirmForm(TakenForm):
+    field_order = ("day", "bank_reference", "reason", "tell")
+    day = DayField()
+    bank_reference = reference_field()
+
+
+class GrantForm(TakenForm):
     kind = GIVEN
 
 
@@ -64,7 +81,7 @@ class WriteForm(MessageForm):
         return row.payer
 
 
-class RefundForm(ConfirmForm):
+class RefundForm(TakenForm):
     kind = REFUNDED
     field_order = ("reason", "amount", "ends_access", "tell")
     amount = forms.DecimalField(
@@ -88,6 +105,12 @@ def _refund(payment: Payment, by: "User", answers: Answers) -> str:
     if refund.status == RefundStatus.REQUESTED:
         return _("The refund is under way: the payment page shows when it has succeeded.")
     return _("The money was refunded.")
+
+
+def _noted_of_money(answers: Answers) -> str:
+    """As the bank's statement has it."""
+    day = date_format(answers["day"] or localdate(), "SHORT_DATE_FORMAT")
+    return " · ".join(filter(None, [answers["reason"], day, answers["bank_reference"]]))
 
 
 def _ask_stripe(payment: Payment, _by: "User", _answers: Answers) -> str:
@@ -118,12 +141,14 @@ CONFIRM = StaffAction[Payment](
         "The money has been received. The learner will get access immediately."
     ),
     allows=can_confirm,
+    allows_with=lambda user, payment: can_vouch_for(user, payment.payer),
     fits=lambda payment: (
         payment.method != PaymentMethod.STRIPE
         and payment.can_move(PaymentStatus.PAID)
         and payment.has_target
     ),
     form=ConfirmForm,
+    noted=_noted_of_money,
     run=lambda payment, by, answers: staff.confirm_payment(payment=payment, by=by, **answers),
     done=gettext_lazy("The payment was confirmed."),
 )
@@ -176,7 +201,7 @@ ACCEPT_AMOUNT = StaffAction[Payment](
     ),
     allows=can_confirm,
     fits=lambda payment: payment.awaits_decision and payment.has_target,
-    form=ConfirmForm,
+    form=TakenForm,
     run=lambda payment, by, answers: staff.accept_amount(payment=payment, by=by, **answers),
     done=gettext_lazy("The sum was accepted."),
 )

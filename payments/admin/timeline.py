@@ -14,6 +14,7 @@ from payments.mails import mails_about, messages_about
 from payments.models import (
     AutomaticReason,
     DisputeStatus,
+    MoveSource,
     Payment,
     PaymentMethod,
     PaymentStatus,
@@ -93,13 +94,16 @@ def timeline(payment: Payment) -> list[Step]:
 
 
 def _beginning(payment: Payment) -> Iterator[Step]:
+    """Who ordered or recorded it, and when its money came where the moves don't tell."""
+    moves = payment.moves.all()
+    recorded = [_name(move.by) for move in moves if move.source == MoveSource.RECORD]
     yield Step(
         at=payment.created_at,
         title=_("Created: %(amount)s, %(method)s")
         % {"amount": payment.shown_asked, "method": payment.get_method_display()},
         icon="add_circle",
         detail=_("Imported as %s") % payment.external_id if payment.external_id else "",
-        by="" if payment.external_id else _name(payment.payer),
+        by="" if payment.external_id else (recorded or [_name(payment.payer)])[0],
     )
     if payment.session_id:
         detail = payment.session_id
@@ -122,8 +126,19 @@ def _beginning(payment: Payment) -> Iterator[Step]:
         )
     if payment.checked_at:
         yield Step(at=payment.checked_at, title=_("Last reply from Stripe"), icon="question_answer")
-    if payment.paid_at and payment.method != PaymentMethod.STRIPE and payment.external_id:
-        yield Step(at=payment.paid_at, title=_("Paid"), icon="check_circle", tone="success")
+    if payment.paid_at is None or payment.method == PaymentMethod.STRIPE:
+        return
+    noted = {localtime(move.created_at).date() for move in moves}
+    if payment.bank_reference or localtime(payment.paid_at).date() not in noted:
+        yield Step(
+            at=payment.paid_at,
+            title=_("Paid"),
+            icon="check_circle",
+            detail=_("Bank reference: %s") % payment.bank_reference
+            if payment.bank_reference
+            else "",
+            tone="success",
+        )
 
 
 def _moves(payment: Payment) -> Iterator[Step]:

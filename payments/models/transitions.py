@@ -16,6 +16,7 @@ class MoveSource(models.TextChoices):
     STATUS = "status", _("buyer asked for the status")
     RECONCILIATION = "reconcile", _("reconciliation")
     STAFF = "staff", _("staff")
+    RECORD = "record", _("recorded by staff")
     IMPORT = "import", _("import")
     CHECKOUT = "checkout", _("new purchase")
     BUYER = "buyer", _("buyer")

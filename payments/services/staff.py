@@ -1,8 +1,15 @@
 """What staff do with payments: always by a person and for a reason, which the buyer reads if staff `tell`
 them."""
 
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Access, AccessSource, Course, Lesson
@@ -18,8 +25,14 @@ from payments.services.transitions import (
     move_locked,
     move_payment,
 )
-from people.models import User
-from project.common.errors import Conflict
+from people.errors import AccountErased
+from people.models import BlockReason, User
+from project.common.errors import Conflict, Refused
+from project.common.money import fits_currency
+from project.school.current import current_school
+
+# Of a day before it somebody has mistyped the year.
+FIRST_YEAR = 1900
 
 
 class NotOffline(Conflict):
@@ -37,12 +50,153 @@ class TargetDeleted(Conflict):
     message = _("What this payment is for has been deleted.")
 
 
+class OwnPayment(Refused):
+    code = "own_payment"
+    message = _("Somebody else has to say that your own money came.")
+
+
+class PayerBlocked(Conflict):
+    code = "payer_blocked"
+    message = _("This account is blocked. It has to be unblocked first.")
+
+
+class UnfitAmount(Conflict):
+    code = "unfit_amount"
+    message = _("There is no such amount in this currency.")
+
+
+class UnfitDay(Conflict):
+    code = "unfit_day"
+    message = _("The money can't have come on this day.")
+
+
+class PaidByAnother(AlreadyPaid):
+    """Knows the payment that gives the access already."""
+
+    message = _("This person has already paid for this.")
+
+    def __init__(self, payment: Payment) -> None:
+        super().__init__()
+        self.payment = payment
+
+
+class OrderWaits(Conflict):
+    """Knows the order."""
+
+    code = "order_waits"
+    message = _("An order of this person for this waits for the same amount. Confirm it instead.")
+
+    def __init__(self, payment: Payment) -> None:
+        super().__init__()
+        self.payment = payment
+
+
+def received_at(day: date | None) -> datetime:
+    """When money came that came on this day of the school's: at midnight, as nobody knows the hour;
+    now, if it is today, or if none is named. Raises UnfitDay."""
+    now, zone = timezone.now(), current_school().zone
+    today = now.astimezone(zone).date()
+    if day is None or day == today:
+        return now
+    if day > today:
+        raise UnfitDay(_("The day can't be in the future."))
+    if day.year < FIRST_YEAR:
+        raise UnfitDay
+    return datetime.combine(day, time.min, zone)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """Money that came in cash or by transfer, as the cash book or the bank's statement has it."""
+
+    payer: User
+    target: Course | Lesson
+    amount: Decimal
+    method: PaymentMethod
+    # Today, if none is named.
+    day: date | None = None
+    bank_reference: str = ""
+
+    def token(self, key: uuid.UUID) -> uuid.UUID:
+        """Of the payment that is made of the same with the same key."""
+        who_and_what = (self.payer.pk, self.target._meta.label, self.target.pk)
+        money = (self.amount.normalize(), str(self.method), self.day, self.bank_reference)
+        return uuid.uuid5(key, repr(who_and_what + money))
+
+
 @transaction.atomic
-def confirm_payment(*, payment: Payment, by: User, reason: str, tell: bool = False) -> Payment:
-    """Note that the cash or the transfer came; the learner has access. Raises NotOffline,
-    IllegalMove, also if somebody else just did it, AlreadyPaid if the same thing is paid for by
-    another payment, TargetDeleted."""
+def record_payment(
+    *, received: Received, by: User, reason: str, tell: bool = False, key: uuid.UUID | None = None
+) -> Payment:
+    """Book money that came without an order; the payer has access. The same once more with the same
+    `key` is the same payment: a second click books nothing twice.
+
+    Raises NotOffline, UnfitDay, UnfitAmount, OwnPayment, PayerBlocked, AccountErased, TargetDeleted,
+    PaidByAnother, OrderWaits."""
+    at = received_at(received.day)
+    if received.method == PaymentMethod.STRIPE:
+        raise NotOffline
+    if received.amount <= 0 or not fits_currency(received.amount, settings.CURRENCY):
+        raise UnfitAmount
+    _require_other(received.payer, by)
+    lock_payer(received.payer)
+    token = received.token(key or uuid.uuid4())
+    if known := Payment.objects.filter(token=token).first():
+        return known
+    payer = User.objects.get(pk=received.payer.pk)
+    if payer.blocked_reason == BlockReason.ERASED:
+        raise AccountErased
+    if not payer.is_active:
+        raise PayerBlocked
+    payment = Payment(
+        payer=payer,
+        amount=received.amount,
+        currency=settings.CURRENCY,
+        method=received.method,
+        bank_reference=received.bank_reference,
+        token=token,
+        **_locked_target(received.target),
+    )
+    if paid := Payment.objects.filter(payer=payer).paying_for(received.target).first():
+        raise PaidByAnother(paid)
+    if waiting := Payment.objects.waiting_like(payment).first():
+        raise OrderWaits(waiting)
+    payment.save()
+    cause = Cause(source=MoveSource.RECORD, by=by, reason=reason, tell=tell)
+    move_locked(payment, to=PaymentStatus.PAID, cause=cause, at=at)
+    return payment
+
+
+def _locked_target(target: Course | Lesson) -> dict[str, Course | Lesson | str | None]:
+    """What a payment says of it, as it is now; it stays until the transaction ends."""
+    course_id = target.pk if isinstance(target, Course) else target.course_id
+    course = Course.objects.filter(pk=course_id).protected_from_deletion().first()
+    if isinstance(target, Course):
+        lesson = None
+    else:
+        lesson = Lesson.objects.filter(pk=target.pk, course=course).first()
+    kept = course if isinstance(target, Course) else lesson
+    if course is None or kept is None:
+        raise TargetDeleted
+    return {"course": None if lesson else course, "lesson": lesson, "title": kept.title}
+
+
+@transaction.atomic
+def confirm_payment(
+    *,
+    payment: Payment,
+    by: User,
+    reason: str,
+    day: date | None = None,
+    bank_reference: str = "",
+    tell: bool = False,
+) -> Payment:
+    """Note that the cash or the transfer came, on this `day` of the school's; the learner has
+    access. Raises NotOffline, UnfitDay, OwnPayment, IllegalMove, also if somebody else just did it,
+    PaidByAnother, TargetDeleted."""
     _require_offline(payment)
+    at = received_at(day)
+    _require_other(payment.payer, by)
     lock_payer(payment.payer)
     payment = lock_payment(payment.pk)
     _require_target(payment)
@@ -50,16 +204,25 @@ def confirm_payment(*, payment: Payment, by: User, reason: str, tell: bool = Fal
         payer=payment.payer, course=payment.course_id, lesson=payment.lesson_id
     )
     # One whose access a refund or a dispute ended is no obstacle.
-    if same.giving_access().exclude(pk=payment.pk).exists():
-        raise AlreadyPaid(_("This person has already paid for this."))
-    return _decide(payment, PaymentStatus.PAID, by, reason, tell=tell)
+    if paid := same.giving_access().exclude(pk=payment.pk).first():
+        raise PaidByAnother(paid)
+    if bank_reference:
+        payment.bank_reference = bank_reference
+        payment.save(update_fields=["bank_reference"])
+    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason, tell=tell)
+    move_locked(payment, to=PaymentStatus.PAID, cause=cause, at=at)
+    return payment
 
 
 def reject_payment(*, payment: Payment, by: User, reason: str, tell: bool = False) -> Payment:
     """Note that the cash or the transfer will not come. Raises NotOffline, IllegalMove, also if
     somebody else just did it."""
     _require_offline(payment)
-    return _decide(payment, PaymentStatus.FAILED, by, reason, tell=tell)
+    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason, tell=tell)
+    moved, is_new = move_payment(payment_id=payment.pk, to=PaymentStatus.FAILED, cause=cause)
+    if not is_new:
+        raise IllegalMove
+    return moved
 
 
 @transaction.atomic
@@ -86,6 +249,9 @@ def undo_confirmation(*, payment: Payment, by: User, reason: str, tell: bool = F
     _require_target(payment)
     if payment.refunds.promised().exists():
         raise IllegalMove
+    if payment.bank_reference:
+        payment.bank_reference = ""
+        payment.save(update_fields=["bank_reference"])
     cause = Cause(source=MoveSource.STAFF, by=by, reason=reason, tell=tell)
     move_locked(payment, to=PaymentStatus.PENDING, cause=cause, back=True)
     return payment
@@ -120,6 +286,12 @@ def has_access(payment: Payment) -> bool:
     return Access.objects.held_by(payment.payer).filter(gives).exists()
 
 
+def _require_other(payer: User, by: User) -> None:
+    """Nobody vouches for money of their own: two people know of all that is booked by hand."""
+    if payer.pk == by.pk:
+        raise OwnPayment
+
+
 def _require_offline(payment: Payment) -> None:
     if payment.method == PaymentMethod.STRIPE:
         raise NotOffline
@@ -129,11 +301,3 @@ def _require_target(payment: Payment) -> Course | Lesson:
     if payment.target is None:
         raise TargetDeleted
     return payment.target
-
-
-def _decide(payment: Payment, to: PaymentStatus, by: User, reason: str, *, tell: bool) -> Payment:
-    cause = Cause(source=MoveSource.STAFF, by=by, reason=reason, tell=tell)
-    moved, is_new = move_payment(payment_id=payment.pk, to=to, cause=cause)
-    if not is_new:
-        raise IllegalMove
-    return moved
