@@ -1,12 +1,13 @@
 """The list of the payments book, and a payment with its timeline."""
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from lms.models import Course
@@ -17,7 +18,7 @@ from payments.admin.filters import AttentionFilter
 from payments.admin.import_export import PaymentImportExportMixin
 from payments.admin.timeline import timeline
 from payments.models import Payment, PaymentStatus
-from payments.models.querysets import PaymentQuerySet
+from payments.models.querysets import PaymentQuerySet, Totals
 from people.models import User
 from people.models.querysets import NAME_SEARCHES
 from project.common.admin.actions import ActionsAdmin, Facts
@@ -29,6 +30,7 @@ from project.common.admin.filters import (
     choose_from,
     person_and_email,
 )
+from project.common.admin.sums import Figure, SummingAdmin, Sums, grouped
 from project.common.money import shown
 
 if TYPE_CHECKING:
@@ -45,10 +47,24 @@ STATUS_COLOURS = {
 }
 
 
+def figures_of(totals: Totals) -> list[Figure]:
+    def figure(label: str, amount: Decimal, note: str = "", *, is_result: bool = False) -> Figure:
+        return Figure(label, shown(amount, totals.currency), note, is_result)
+
+    return [
+        figure(pgettext("money", "Paid"), totals.paid, grouped(totals.paid_number)),
+        figure(_("Refunded"), -totals.refunded),
+        figure(_("Lost in disputes"), -totals.lost),
+        figure(_("Net"), totals.net, is_result=True),
+        figure(_("Awaiting payment"), totals.open, grouped(totals.open_number)),
+    ]
+
+
 @admin.register(Payment)
 class PaymentAdmin(
     PaymentImportExportMixin,
     ChoosingAdmin[Payment],
+    SummingAdmin[Payment],
     PaymentsBookAdmin[Payment],
     ActionsAdmin[Payment],
 ):
@@ -113,6 +129,10 @@ class PaymentAdmin(
 
     def found(self, rows: QuerySet[Payment], text: str) -> QuerySet[Payment]:
         return cast(PaymentQuerySet, rows).found_by_staff(text)
+
+    def sums_of(self, rows: QuerySet[Payment]) -> Sums:
+        found = cast(PaymentQuerySet, rows).totals()
+        return Sums(sum(totals.number for totals in found), [figures_of(one) for one in found])
 
     @display(description=gettext_lazy("refunded"))
     def refunded(self, payment: Payment) -> str:

@@ -1,5 +1,6 @@
 """Which payments there are to look at: by whom, for what, and why."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +22,7 @@ from payments.models.states import (
     HALF_MADE,
     OFFLINE_OPEN_AT_MOST,
     OPEN_STATUSES,
+    PAID_STATUSES,
     PROCESSING_AT_MOST,
     STRIPE_OPEN_AT_MOST,
     PaymentMethod,
@@ -29,6 +31,7 @@ from payments.models.states import (
 from people.models import User
 from people.models.querysets import NAME_SEARCHES
 from project.common.db.search import Owners, contains, find
+from project.common.db.sums import ExactSum
 
 if TYPE_CHECKING:
     from payments.models.payment import Payment
@@ -38,6 +41,25 @@ if TYPE_CHECKING:
 IS_UNPAID = models.ExpressionWrapper(Q(paid_at=None), output_field=models.BooleanField())
 LATEST_PAID = (IS_UNPAID, F("paid_at").desc(), F("id").desc())
 EARLIEST_PAID = (IS_UNPAID, F("paid_at").asc(), F("id").asc())
+
+
+@dataclass
+class Totals:
+    """What payments in one currency come to. Money that came and went back has come all the same:
+    `net` is what is left of it."""
+
+    currency: str
+    number: int = 0
+    paid_number: int = 0
+    paid: Decimal = Decimal(0)
+    refunded: Decimal = Decimal(0)
+    lost: Decimal = Decimal(0)
+    open_number: int = 0
+    open: Decimal = Decimal(0)
+
+    @property
+    def net(self) -> Decimal:
+        return self.paid - self.refunded - self.lost
 
 
 class PaymentQuerySet(KeepingQuerySet["Payment"]):
@@ -159,6 +181,28 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         of_course = self.whole().filter(Q(course=course) | Q(lesson__course=course))
         grouped = of_course.order_by("status", "currency").values("status", "currency")
         return [{**row} for row in grouped.annotate(count=Count("pk"), amount=Sum("amount"))]
+
+    def totals(self) -> list[Totals]:
+        """What these payments come to, for each currency."""
+        states = self.order_by().values_list("currency", "status")
+        found: dict[str, Totals] = {}
+        for currency, status, number, amount, refunded in states.annotate(
+            Count("pk"), ExactSum("amount"), ExactSum("refunded_amount")
+        ):
+            totals = found.setdefault(currency, Totals(currency))
+            totals.number += number
+            if status in PAID_STATUSES:
+                totals.paid_number += number
+                totals.paid += amount
+                totals.refunded += refunded
+            elif status in OPEN_STATUSES:
+                totals.open_number += number
+                totals.open += amount
+        lost = self.order_by().filter(disputes__status=DisputeStatus.LOST)
+        taken = lost.values_list("disputes__currency").annotate(ExactSum("disputes__amount"))
+        for currency, amount in taken:
+            found.setdefault(currency, Totals(currency)).lost = amount
+        return [found[currency] for currency in sorted(found)]
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")

@@ -38,6 +38,8 @@ MOVES: dict[str, frozenset[str]] = {
 # What undoes a move: staff confirmed by mistake, or a refund failed after all.
 MOVES_BACK = {PaymentStatus.PAID: PaymentStatus.PENDING, PaymentStatus.REFUNDED: PaymentStatus.PAID}
 OPEN_STATUSES = (PaymentStatus.PENDING, PaymentStatus.PROCESSING)
+# The money came, also where it has gone back since.
+PAID_STATUSES = (PaymentStatus.PAID, PaymentStatus.REFUNDED)
 # A row that is there before its session is: nobody sees it until there is something to open.
 HALF_MADE = Q(method=PaymentMethod.STRIPE, status=PaymentStatus.PENDING, session_id="")
 # A page closes after two hours; bank transfers take their time.

@@ -128,6 +128,7 @@ TABLE = {
     "payments_payment_history": MONEY,
     "payments_payment_courses": MONEY,
     "payments_payment_payers": MONEY,
+    "payments_payment_sums": MONEY,
     "payments_payment_ask_stripe": MONEY,
     "payments_payment_confirm": MONEY,
     "payments_payment_reject": MONEY,
@@ -337,7 +338,7 @@ def address(moderators, administrator):
             "payments_finding_accept_amount": subjects["finding_of_sum"],
             "payments_finding_refund": subjects["finding_of_sum"],
         }.get(name, subject)
-        choices = ("_picture", "_authors", "_courses", "_lessons", "_people", "_payers")
+        choices = ("_picture", "_authors", "_courses", "_lessons", "_people", "_payers", "_sums")
         lists = (
             "_changelist",
             "_add",

@@ -172,6 +172,13 @@ class CappedPaginator(_Paginator):
         return self.count > COUNTED
 
 
+class WholeChangeList(_ChangeList):
+    """What a list would show on all of its pages, none of which is read."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        return
+
+
 class StaffChangeList(_ChangeList):
     """Finds the page's rows by their keys alone, and then adds what is shown of these few."""
 
@@ -295,6 +302,28 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
 
     def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[_ChangeList]:
         return StaffChangeList
+
+    def listed(self, request: HttpRequest) -> QuerySet[M]:
+        """The rows of the list of this query, filtered and searched, of all pages. May raise
+        IncorrectLookupParameters."""
+        whole: Any = WholeChangeList(
+            request,
+            self.model,
+            self.get_list_display(request),
+            list_display_links=(),
+            list_filter=self.get_list_filter(request),
+            date_hierarchy=None,
+            search_fields=self.get_search_fields(request),
+            list_select_related=False,
+            list_per_page=self.list_per_page,
+            list_max_show_all=0,
+            list_editable=(),
+            model_admin=self,
+            sortable_by=(),
+            search_help_text=None,
+        )
+        rows: QuerySet[M] = whole.queryset
+        return rows
 
     def get_action_choices(
         self,

@@ -1,0 +1,127 @@
+"""The list of payments in the admin: what its rows come to, how it is sorted, what finds them."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from payments.models import DisputeStatus, Payment, PaymentStatus, RefundStatus
+from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
+from people.tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+LIST = reverse("admin:payments_payment_changelist")
+SUMS = reverse("admin:payments_payment_sums")
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+
+
+def told(client, query="", language="en"):
+    """The figures of each currency by their labels, and how many rows there are."""
+    response = client.get(SUMS + query, headers={"Accept-Language": language})
+    assert response.status_code == 200
+    text = response.text.replace(NO_BREAK_SPACE, " ")
+    lines = [
+        dict(re.findall(r"<dt>(.*?)</dt>\s*<dd>(.*?)</dd>", line))
+        for line in text.split("<dl>")[1:]
+    ]
+    [number] = re.findall(r'class="parta-sums-number">\s*.*?([\d,\s]+?)\s*</p>', text)
+    return lines, number.strip()
+
+
+# --- Sums -------------------------------------------------------------------------------------
+
+
+def test_the_list_sums_what_came_went_back_and_waits(client_of, administrator):
+    PaymentFactory.create(paid=True, amount=Decimal("1000.10"))
+    partly = PaymentFactory.create(paid=True, amount=Decimal("2000.00"))
+    RefundFactory.create(payment=partly, amount=Decimal("500.00"))
+    RefundFactory.create(payment=partly, amount=Decimal("300.00"), status=RefundStatus.REQUESTED)
+    Payment.objects.filter(pk=partly.pk).update(refunded_amount=Decimal("500.00"))
+    PaymentFactory.create(
+        refunded=True, amount=Decimal("300.00"), refunded_amount=Decimal("300.00")
+    )
+    disputed = PaymentFactory.create(paid=True, method="stripe", amount=Decimal("400.00"))
+    DisputeFactory.create(payment=disputed, status=DisputeStatus.LOST)
+    DisputeFactory.create(payment=disputed, status=DisputeStatus.WON)
+    PaymentFactory.create(amount=Decimal("70.00"))
+    PaymentFactory.create(status=PaymentStatus.FAILED, amount=Decimal("9.00"))
+    PaymentFactory.create(paid=True, currency="EUR", amount=Decimal("5.50"))
+    lines, number = told(client_of(administrator))
+    assert number == "7"
+    assert lines == [
+        {
+            "Paid · 1": "€5.50",
+            "Refunded": "€0.00",
+            "Lost in disputes": "€0.00",
+            "Net": "€5.50",
+            "Awaiting payment · 0": "€0.00",
+        },
+        {
+            "Paid · 4": "RUB 3,700.10",
+            "Refunded": "-RUB 800.00",
+            "Lost in disputes": "-RUB 400.00",
+            "Net": "RUB 2,500.10",
+            "Awaiting payment · 1": "RUB 70.00",
+        },
+    ]
+
+
+def test_the_sums_are_of_what_is_filtered_and_searched_on_all_pages(
+    client_of, administrator, monkeypatch
+):
+    anna = UserFactory.create(first_name="Anna")
+    for amount in (1, 2):
+        PaymentFactory.create(paid=True, amount=amount, payer=anna)
+    PaymentFactory.create(paid=True, amount=4, payer=anna, method="transfer")
+    PaymentFactory.create(paid=True, amount=8)
+    client = client_of(administrator)
+    for query, paid in (
+        ("", "RUB 15.00"),
+        ("?q=anna", "RUB 7.00"),
+        ("?method__exact=cash", "RUB 11.00"),
+        ("?q=anna&method__exact=cash&p=9&o=-1", "RUB 3.00"),
+    ):
+        [line], number = told(client, query)
+        assert line[f"Paid · {number}"] == paid, query
+    assert told(client, "?q=nobody") == ([], "0")
+    assert told(client, "?paid_at_from=nonsense") == ([], "0")
+    assert client.get(f"{SUMS}?course__id__exact=x").status_code == 400
+    page = client.get(f"{LIST}?q=anna&method__exact=cash").text
+    assert f'data-url="{SUMS}?q=anna&amp;method__exact=cash"' in page
+
+
+def test_sums_are_exact_however_large(client_of, administrator):
+    """Floating-point numbers are not: SQLite would lose cents of such sums."""
+    payment = PaymentFactory.create(paid=True, amount=Decimal("0.01"))
+    Payment.objects.bulk_create(
+        PaymentFactory.build(
+            paid=True, payer=payment.payer, course=payment.course, amount=Decimal("9999999999.99")
+        )
+        for _time in range(300)
+    )
+    [line], _number = told(client_of(administrator))
+    assert line["Net"] == "RUB 2,999,999,999,997.01"
+
+
+@pytest.mark.any_database
+def test_the_sums_are_for_those_who_see_the_list(client_of, support, moderator):
+    PaymentFactory.create(paid=True)
+    assert told(client_of(support))[1] == "1"
+    assert client_of(moderator).get(SUMS).status_code == 403
+
+
+@pytest.mark.any_database
+def test_sums_are_written_as_the_language_does_it(client_of, administrator):
+    PaymentFactory.create(paid=True, amount=Decimal("1234.50"))
+    [line], _number = told(client_of(administrator), language="ru")
+    assert line["Оплачено · 1"] == "1 234,50 ₽"
+
+
+def test_the_sums_ask_few_queries(client_of, administrator, django_assert_max_num_queries):
+    client = client_of(administrator)
+    PaymentFactory.create_batch(2, paid=True)
+    client.get(SUMS)
+    with django_assert_max_num_queries(6):
+        client.get(SUMS)
