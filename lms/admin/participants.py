@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
+from django.apps import apps
+from django.contrib.admin import site
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -198,6 +200,7 @@ class ParticipantsPage(ActionsAdmin[Course], MaterialsAdmin[Course]):
                 (SUBSCRIBERS, _("Subscribers"), Followers(course).count()),
             ],
             "enrol_url": _enrol_url(request, course),
+            "record_url": _record_url(request, course),
         }
         return TemplateResponse(request, "admin/lms/participants.html", context)
 
@@ -211,3 +214,10 @@ def _enrol_url(request: HttpRequest, course: Course) -> str | None:
     """The page is of those who know how to make accounts."""
     may = permissions.can_enrol(current_user(request), course)
     return reverse("admin:people_user_enrol", args=[course.pk]) if may else None
+
+
+def _record_url(request: HttpRequest, course: Course) -> str | None:
+    """The page belongs to the book of payments, which knows who may."""
+    book = site.get_model_admin(apps.get_model("payments", "Payment"))
+    address = reverse("admin:payments_payment_add", query={"course": course.pk})
+    return address if book.has_add_permission(request) else None

@@ -10,25 +10,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from lms.models import Course
 from payments.admin.actions import PAYMENT_ACTIONS
 from payments.admin.base import PaymentsBookAdmin
 from payments.admin.columns import dashboard_link
 from payments.admin.filters import AttentionFilter
 from payments.admin.import_export import PaymentImportExportMixin
+from payments.admin.recording import CHOICES, RecordingPage
 from payments.admin.timeline import timeline
 from payments.models import Payment, PaymentStatus
 from payments.models.querysets import PaymentQuerySet, Totals
-from people.models import User
-from people.models.querysets import NAME_SEARCHES
 from project.common.admin.actions import ActionsAdmin, Facts
 from project.common.admin.base import Label, column, display
 from project.common.admin.filters import (
-    Choices,
     ChoosingAdmin,
     DaysFilter,
     choose_from,
-    person_and_email,
 )
 from project.common.admin.sums import Figure, SummingAdmin, Sums, grouped
 from project.common.money import shown
@@ -63,15 +59,13 @@ def figures_of(totals: Totals) -> list[Figure]:
 @admin.register(Payment)
 class PaymentAdmin(
     PaymentImportExportMixin,
+    RecordingPage,
     ChoosingAdmin[Payment],
     SummingAdmin[Payment],
     PaymentsBookAdmin[Payment],
     ActionsAdmin[Payment],
 ):
-    choices = {
-        "courses": Choices(Course.objects.all, ["searched"]),
-        "payers": Choices(User.objects.all, NAME_SEARCHES, person_and_email),
-    }
+    choices = CHOICES
     list_display = (
         "title",
         "payer_email",

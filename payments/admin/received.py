@@ -1,15 +1,17 @@
 """Fields for what the accountant reads in the bank's statement: the day, the sum and the reference."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.formats import date_format, get_format
 from django.utils.timezone import localdate
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from payments.models import Payment
+from payments.models import ClosedMonth, Payment
 from payments.services.staff import UnfitDay, received_at
 from project.common.money import DECIMAL_PLACES, MAX_DIGITS
 from project.common.texts import LineField
@@ -30,8 +32,12 @@ class DayField(forms.DateField):
     widget = DayInput
 
     def __init__(self, **options: Any) -> None:
-        named: dict[str, Any] = {"label": _("Day the money came"), "initial": localdate}
+        named: dict[str, Any] = {"label": gettext_lazy("Day the money came"), "initial": localdate}
         super().__init__(required=False, **named | options)
+
+    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
+        self.help_text = in_closed_months()
+        return super().get_bound_field(form, field_name)
 
     def validate(self, value: Any) -> None:
         super().validate(value)
@@ -41,12 +47,24 @@ class DayField(forms.DateField):
             raise ValidationError(str(error), code=error.code) from None
 
 
+def in_closed_months() -> str:
+    """What becomes of days in months that are closed; nothing to say if there are none."""
+    first_open = ClosedMonth.objects.first_open()
+    if first_open is None:
+        return ""
+    last = first_open - timedelta(days=1)
+    return _("Closed up to %(last)s: a day of a closed month counts in %(first)s.") % {
+        "last": date_format(last, "DATE_FORMAT"),
+        "first": date_format(first_open, "F Y"),
+    }
+
+
 class AmountField(forms.DecimalField):
     """An amount as the language writes it, also in groups of digits: `4 900,00`."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            label=_("Amount"),
+            label=gettext_lazy("Amount"),
             max_digits=MAX_DIGITS,
             decimal_places=DECIMAL_PLACES,
             localize=True,
@@ -56,6 +74,10 @@ class AmountField(forms.DecimalField):
             **options,
         )
 
+    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
+        self.widget.attrs["data-separator"] = get_format("DECIMAL_SEPARATOR")
+        return super().get_bound_field(form, field_name)
+
     def to_python(self, value: Any) -> Any:
         return super().to_python("".join(value.split()) if isinstance(value, str) else value)
 
@@ -63,8 +85,10 @@ class AmountField(forms.DecimalField):
 def reference_field(**options: Any) -> LineField:
     column = Payment._meta.get_field("bank_reference")
     named: dict[str, Any] = {
-        "label": _("Bank reference"),
-        "help_text": _("The number of the line in the bank's statement. Only staff see it."),
+        "label": gettext_lazy("Bank reference"),
+        "help_text": gettext_lazy(
+            "The number of the line in the bank's statement. Only staff see it."
+        ),
         "widget": UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
     }
     return LineField(max_length=column.max_length, required=False, **named | options)

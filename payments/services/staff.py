@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import Access, AccessSource, Course, Lesson
 from lms.services import accesses
 from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
+from payments.permissions import may_learn
 from payments.services.purchase import AlreadyPaid, lock_payer
 from payments.services.transitions import (
     Cause,
@@ -126,13 +127,20 @@ class Received:
 
 @transaction.atomic
 def record_payment(
-    *, received: Received, by: User, reason: str, tell: bool = False, key: uuid.UUID | None = None
+    *,
+    received: Received,
+    by: User,
+    reason: str,
+    tell: bool = False,
+    despite_access: bool = False,
+    key: uuid.UUID | None = None,
 ) -> Payment:
     """Book money that came without an order; the payer has access. The same once more with the same
     `key` is the same payment: a second click books nothing twice.
 
     Raises NotOffline, UnfitDay, UnfitAmount, OwnPayment, PayerBlocked, AccountErased, TargetDeleted,
-    PaidByAnother, OrderWaits."""
+    PaidByAnother, OrderWaits; AlreadyOpen for who may learn it anyway, unless it is to be booked
+    `despite_access`."""
     at = received_at(received.day)
     if received.method == PaymentMethod.STRIPE:
         raise NotOffline
@@ -161,6 +169,8 @@ def record_payment(
         raise PaidByAnother(paid)
     if waiting := Payment.objects.waiting_like(payment).first():
         raise OrderWaits(waiting)
+    if not despite_access and may_learn(payer, received.target):
+        raise AlreadyOpen
     payment.save()
     cause = Cause(source=MoveSource.RECORD, by=by, reason=reason, tell=tell)
     move_locked(payment, to=PaymentStatus.PAID, cause=cause, at=at)

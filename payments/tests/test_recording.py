@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Group
+from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
@@ -13,7 +15,7 @@ from pytest_django import Settings
 from lms.models import Access, AccessSource, Course
 from lms.services import accesses
 from lms.tests.factories import LessonFactory
-from payments.models import Payment, PaymentMethod, PaymentMove
+from payments.models import ClosedMonth, Payment, PaymentMethod, PaymentMove
 from payments.services import staff
 from payments.tests.factories import PaymentFactory, RefundFactory
 from payments.tests.failures import everything, failing_at
@@ -27,13 +29,14 @@ pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = date(2026, 11, 3)
+ADD = "/admin/payments/payment/add/"
 
 
 @pytest.fixture
 def record(administrator, learner, course):
     """Record a transfer of the learner for the course, or something else."""
 
-    def act(*, by=administrator, key=None, **changes):
+    def act(*, by=administrator, key=None, despite_access=False, **changes):
         received = {
             "payer": learner,
             "target": course,
@@ -42,7 +45,11 @@ def record(administrator, learner, course):
             **changes,
         }
         return staff.record_payment(
-            received=staff.Received(**received), by=by, reason="Seen in the statement", key=key
+            received=staff.Received(**received),
+            by=by,
+            reason="Seen in the statement",
+            key=key,
+            despite_access=despite_access,
         )
 
     return act
@@ -132,7 +139,9 @@ def test_other_orders_for_the_same_end(record, learner, course, run_worker):
 
 def test_who_has_access_in_another_way_may_pay(record, learner, course):
     accesses.grant_access(user=learner, target=course, source=AccessSource.GRANT)
-    assert record().status == "paid"
+    with pytest.raises(staff.AlreadyOpen):
+        record()
+    assert record(despite_access=True).status == "paid"
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "1990.001"])
@@ -226,3 +235,129 @@ def test_nobody_is_offered_to_confirm_their_own_payment(client_of, administrator
     urls = [reverse("admin:payments_payment_confirm", args=[one.pk]) for one in (own, other)]
     client = client_of(administrator)
     assert [client.get(url).status_code for url in urls] == [403, 200]
+
+
+# --- The page ---
+
+
+def somebody_as(role):
+    """One of the staff with a ready role."""
+    call_command("loaddata", "groups", verbosity=0)
+    user = UserFactory.create(is_staff=True)
+    user.groups.set(Group.objects.filter(name=role))
+    return user
+
+
+@pytest.fixture
+def accountant(db):
+    return somebody_as("accountants")
+
+
+@pytest.fixture
+def entered(learner, course):
+    return {
+        "payer": learner.pk,
+        "course": course.pk,
+        "amount": "1 990.00",
+        "method": "transfer",
+        "day": "2026-11-03",
+        "bank_reference": "BNK-17",
+        "reason": "Seen in the statement",
+        "key": uuid4(),
+    }
+
+
+def test_an_accountant_records_what_a_page_knows_already(
+    client_of, accountant, learner, course, entered
+):
+    client = client_of(accountant)
+    page = client.get(ADD, {"payer": learner.pk, "course": course.pk, "lesson": "none"}).text
+    assert f'value="{learner.pk}" selected' in page
+    assert 'value="1990.00"' in page
+    for _click in range(2):
+        page = client.post(ADD, entered)
+        payment = Payment.objects.get()
+        assert page.url == reverse("admin:payments_payment_change", args=[payment.pk])
+    assert (payment.target, payment.shown_amount, payment.status) == (
+        course,
+        "RUB\xa01,990.00",
+        "paid",
+    )
+    page = client.get(page.url).text
+    assert "Recorded" in page
+    assert "Seen in the statement" in page
+
+
+def test_the_next_form_begins_with_what_stays_the_same(client_of, accountant, entered):
+    client = client_of(accountant)
+    assert client.post(ADD, entered | {"another": ""}).url == ADD
+    assert 'value="2026-11-03"' in client.get(ADD).text
+    assert 'value="2026-11-03"' not in client.get(ADD).text
+
+
+def test_support_looks_and_does_not_record(client_of, entered):
+    client = client_of(somebody_as("support"))
+    assert client.get(ADD).status_code == client.post(ADD, entered).status_code == 403
+    assert ADD not in client.get(reverse("admin:payments_payment_changelist")).text
+    assert not Payment.objects.exists()
+
+
+def test_what_can_t_be_recorded_is_said_at_its_field(
+    client_of, accountant, learner, course, lesson, entered
+):
+    client = client_of(accountant)
+
+    def refused(**changes):
+        page = client.post(ADD, {k: v for k, v in (entered | changes).items() if v is not None})
+        return page.context["form"].errors
+
+    assert list(refused(lesson=lesson.pk)) == list(refused(course="")) == ["course"]
+    assert list(refused(amount="0")) == list(refused(amount="much")) == ["amount"]
+    assert list(refused(day="2126-11-03")) == ["day"]
+    assert list(refused(payer=accountant.pk)) == ["payer"]
+    assert list(refused(payer=UserFactory.create(blocked=True).pk)) == ["payer"]
+    assert list(refused(method="stripe")) == ["method"]
+    assert refused(course=0) == {"course": ["This was deleted meanwhile."]}
+    order = PaymentFactory.create(payer=learner, course=course, method="transfer")
+    [said] = refused()["course"]
+    assert reverse("admin:payments_payment_confirm", args=[order.pk]) in said
+    Payment.objects.update(status="paid", paid_at=NOW)
+    [said] = refused()["course"]
+    assert reverse("admin:payments_payment_change", args=[order.pk]) in said
+
+
+def test_who_has_access_anyway_is_named_before_it_is_recorded(
+    client_of, accountant, learner, course, entered
+):
+    accesses.grant_access(user=learner, target=course, source=AccessSource.GRANT)
+    client = client_of(accountant)
+    page = client.post(ADD, entered)
+    assert page.context["form"].errors == {"course": ["This person already has access."]}
+    assert not Payment.objects.exists()
+    client.post(ADD, entered | {"despite_access": "on"})
+    assert Payment.objects.get().status == "paid"
+
+
+def test_a_day_in_a_closed_month_counts_in_the_first_open_one(client_of, accountant, entered):
+    ClosedMonth.objects.create(month=date(2026, 10, 1))
+    client = client_of(accountant)
+    said = "Closed up to Oct. 31, 2026: a day of a closed month counts in November 2026."
+    assert said in client.get(ADD).text
+    client.post(ADD, entered | {"day": "2026-10-30"})
+    assert timezone.localdate(Payment.objects.get().paid_at) == date(2026, 10, 30)
+
+
+def test_the_pages_of_a_person_and_of_a_course_lead_there(
+    client_of, administrator, moderator, learner, course
+):
+    person = reverse("admin:people_user_change", args=[learner.pk])
+    button = reverse("admin:people_user_record_payment", args=[learner.pk])
+    participants = reverse("admin:lms_course_participants", args=[course.pk])
+    client = client_of(administrator)
+    assert button in client.get(person).text
+    assert client.get(button).url == f"{ADD}?payer={learner.pk}"
+    assert f"{ADD}?course={course.pk}" in client.get(participants).text
+    assert ADD not in client_of(moderator).get(participants).text
+    own = reverse("admin:people_user_change", args=[administrator.pk])
+    assert "record-payment" not in client.get(own).text
+    assert button not in client_of(somebody_as("support")).get(person).text

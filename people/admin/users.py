@@ -29,6 +29,7 @@ from people.admin.inlines import (
     TokenFamilyInline,
 )
 from people.admin.reach import ReachFields
+from people.admin.recording import RecordingButton
 from people.current_user import current_user
 from people.models import BlockReason, Invitation, Language, User
 from people.models.querysets import UserQuerySet
@@ -37,7 +38,7 @@ from people.permissions import can_give_rights, can_invite, can_manage
 from people.services.invitations import invite
 from people.services.locks import lock_account
 from people.services.staff import update_account
-from project.common.admin.actions import ActionsAdmin, Facts
+from project.common.admin.actions import Facts
 from project.common.admin.base import Label, display, moment_shown
 from project.common.admin.filters import DaysFilter
 from project.common.admin.proof import PROOF, ProvingAdmin
@@ -78,7 +79,7 @@ class UserAdmin(
     _DjangoUserAdmin,
     ProvingAdmin[User],
     VersionedAdmin[User],
-    ActionsAdmin[User],
+    RecordingButton,
 ):
     form = PersonForm
     add_form_template = "admin/people/new.html"

@@ -250,6 +250,7 @@ PAGES = {
     "lms_access_revoke": "access",
     "payments_payment_changelist": None,
     "payments_payment_sums": None,
+    "payments_payment_add": None,
     "payments_payment_change": "paid",
     "payments_payment_confirm": "payment",
     "payments_payment_reject": "payment",

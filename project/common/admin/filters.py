@@ -45,11 +45,13 @@ PAGES = 500
 
 @dataclass(frozen=True)
 class Choices:
-    """What is chosen from, what of it is searched, and how a row is called."""
+    """What is chosen from, what of it is searched, how a row is called, and what else the page that
+    asks is told of it."""
 
     rows: Callable[[], QuerySet[Model]]
     fields: Sequence[str]
     label: Callable[[Any], str] = str
+    more: Callable[[Any], Mapping[str, str]] = lambda _row: {}
 
 
 def person_and_email(person: "User") -> str:
@@ -79,7 +81,7 @@ class ChoosingAdmin[M: Model](StaffAdmin[M]):
             raise PermissionDenied
         offered = self.choices[name]
         rows = found_by_term(request, offered.rows(), *offered.fields)
-        return choices_response(request, rows.order_by("-pk"), offered.label)
+        return choices_response(request, rows.order_by("-pk"), offered.label, offered.more)
 
 
 def found_by_term[R: QuerySet[Model]](request: HttpRequest, rows: R, *fields: str) -> R:
@@ -89,7 +91,10 @@ def found_by_term[R: QuerySet[Model]](request: HttpRequest, rows: R, *fields: st
 
 
 def choices_response(
-    request: HttpRequest, rows: QuerySet[Model], label: Callable[[Any], str] = str
+    request: HttpRequest,
+    rows: QuerySet[Model],
+    label: Callable[[Any], str] = str,
+    more: Callable[[Any], Mapping[str, str]] = lambda _row: {},
 ) -> JsonResponse:
     """Answer a page of choices as the select of Django's admin understands them. Whether there are
     more is seen by one row more, not by counting all of them."""
@@ -97,9 +102,10 @@ def choices_response(
     number = min(int(asked), PAGES) if asked.isdecimal() and len(asked) < 10 else 1
     start = max(number - 1, 0) * CHOICES_SHOWN
     page = list(rows[start : start + CHOICES_SHOWN + 1])
-    found = [{"id": str(row.pk), "text": label(row)} for row in page[:CHOICES_SHOWN]]
-    more = len(page) > CHOICES_SHOWN and number < PAGES
-    return JsonResponse({"results": found, "pagination": {"more": more}})
+    shown = page[:CHOICES_SHOWN]
+    found = [{"id": str(row.pk), "text": label(row), **more(row)} for row in shown]
+    goes_on = len(page) > CHOICES_SHOWN and number < PAGES
+    return JsonResponse({"results": found, "pagination": {"more": goes_on}})
 
 
 def select_from(

@@ -1,0 +1,37 @@
+"""The way from a person to the page that records a payment of theirs."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy
+from unfold.decorators import action
+
+from payments.permissions import can_vouch_for
+from people.current_user import current_user
+from people.models import BlockReason, User
+from project.common.admin.actions import ActionsAdmin
+
+
+class RecordingButton(ActionsAdmin[User]):
+    """The last of the buttons of a person whose payments this colleague may record."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.actions_detail = [*self.actions_detail, "record_payment"]
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        buttons = super().get_actions_detail(request, object_id)
+        person = self.get_object(request, object_id)
+        if person is None or person.blocked_reason == BlockReason.ERASED:
+            return buttons
+        may = can_vouch_for(current_user(request), person)
+        return [*buttons, self.get_unfold_action("record_payment")] if may else buttons
+
+    @action(  # type: ignore[untyped-decorator]
+        description=gettext_lazy("Record a payment"), url_path="record-payment", icon="payments"
+    )
+    def record_payment(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The page itself asks who may."""
+        query = {"payer": object_id}
+        return HttpResponseRedirect(reverse("admin:payments_payment_add", query=query))
