@@ -24,10 +24,12 @@ from import_export.widgets import CharWidget, DateTimeWidget, DecimalWidget, Wid
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
 from payments.admin.formats import MOST_ROWS, RowsFromCSV, RowsFromXLSX
+from payments.columns import COLUMNS
 from payments.models import Payment
 from payments.permissions import can_import, can_see_payments
 from payments.services.importing import files, loading
-from payments.services.importing.rows import COLUMNS, Row
+from payments.services.importing.report import ImportReport
+from payments.services.importing.rows import Row
 from people.current_user import current_user
 from people.models import User
 
@@ -71,12 +73,12 @@ class PaymentExport(Payments):
 class CheckedRows(Result):  # type: ignore[misc]
     """What the library's pages ask for, told by our report."""
 
-    def __init__(self, report: loading.ImportReport) -> None:
+    def __init__(self, report: ImportReport) -> None:
         super().__init__()
         self.report = report
 
     def has_validation_errors(self) -> bool:
-        return bool(self.report.bad_rows)
+        return self.report.is_refused
 
 
 class PaymentImport(Payments):
@@ -137,7 +139,7 @@ class PaymentImportExportMixin(ImportExportMixin):  # type: ignore[misc]
         return [PaymentImport]
 
     def get_import_context_data(self, **kwargs: object) -> dict[str, object]:
-        return {"columns": list(COLUMNS), "most_rows": MOST_ROWS}
+        return {"columns": [column.name for column in COLUMNS], "most_rows": MOST_ROWS}
 
     def add_data_read_fail_error_to_form(self, form: "Form", e: Exception) -> None:
         if not isinstance(e, files.UnreadableFile):
@@ -157,9 +159,9 @@ class PaymentImportExportMixin(ImportExportMixin):  # type: ignore[misc]
 
     def process_result(self, result: CheckedRows, request: HttpRequest) -> HttpResponse:
         report = result.report
-        if report.bad_rows:
-            for bad_row in report.bad_rows:
-                messages.error(request, str(bad_row))
+        if report.is_refused:
+            for reason in report.refusals():
+                messages.error(request, reason)
             messages.error(request, _("Nothing was loaded."))
             return HttpResponseRedirect(reverse("admin:payments_payment_import"))
         loaded = ngettext("%(count)s payment loaded", "%(count)s payments loaded", report.new)

@@ -23,6 +23,8 @@ from payments.mails import (
     PaymentReceivedMail,
 )
 from payments.models import (
+    Dispute,
+    DisputeStatus,
     FindingKind,
     MoveSource,
     Payment,
@@ -191,8 +193,17 @@ PENDING = PaymentStatus.PENDING.value
 STEPS = {PENDING: [], PaymentStatus.REFUNDED: [PaymentStatus.PAID, PaymentStatus.REFUNDED]}
 
 
+class MovedBack(NamedTuple):
+    """Money that left a payment of another book: a refund, or what was lost in a dispute."""
+
+    amount: Decimal
+    at: datetime
+    ends_access: bool = False
+
+
 class NewPayment(NamedTuple):
-    """A payment that comes into the book as it stands in another one."""
+    """A payment that comes into the book as it stands in another one; without a course and a lesson if
+    what it was for was deleted."""
 
     payer_id: int
     course_id: int | None
@@ -205,10 +216,23 @@ class NewPayment(NamedTuple):
     paid_at: datetime | None
     created_at: datetime
     external_id: str
+    bank_reference: str = ""
+    # No columns of the payment.
+    refunds: Sequence[MovedBack] = ()
+    disputes: Sequence[MovedBack] = ()
+
+    @property
+    def refunded_amount(self) -> Decimal:
+        return sum((refund.amount for refund in self.refunds), Decimal(0))
+
+    @property
+    def gives_access(self) -> bool:
+        has_ended = self.disputes or any(refund.ends_access for refund in self.refunds)
+        has_target = self.course_id is not None or self.lesson_id is not None
+        return self.status == PaymentStatus.PAID and has_target and not has_ended
 
 
-def _refunded_of(payment: NewPayment) -> Decimal:
-    return payment.amount if payment.status == PaymentStatus.REFUNDED else Decimal(0)
+PAYMENT_COLUMNS = NewPayment._fields[:-2]
 
 
 @transaction.atomic
@@ -219,14 +243,15 @@ def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
     numbered = list(zip(ids, payments, strict=True))
     insert_rows(
         Payment,
-        ("id", "refunded_amount", "searched", *NewPayment._fields),
+        ("id", "refunded_amount", "searched", *PAYMENT_COLUMNS),
         (
-            (number, _refunded_of(payment), normalised(payment.title), *payment)
+            (number, payment.refunded_amount, normalised(payment.title), *payment[:-2])
             for number, payment in numbered
         ),
     )
     by_id = cause.by.pk if cause.by else None
     now = timezone.now()
+    why = (cause.reason[:200], by_id)
     how = (cause.source, by_id, cause.reason[:200], now)
     insert_rows(
         PaymentMove,
@@ -238,16 +263,30 @@ def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
         ),
     )
     refunds = [
-        (number, refunded, RefundStatus.SUCCEEDED, cause.reason[:200], by_id, now, now)
+        (
+            number,
+            refund.amount,
+            RefundStatus.SUCCEEDED,
+            refund.ends_access,
+            refund.at,
+            refund.at,
+            *why,
+        )
         for number, payment in numbered
-        if (refunded := _refunded_of(payment))
+        for refund in payment.refunds
     ]
     if refunds:
-        insert_rows(
-            Refund,
-            ("payment_id", "amount", "status", "reason", "by_id", "created_at", "settled_at"),
-            refunds,
-        )
+        columns = ("payment_id", "amount", "status", "ends_access", "created_at", "settled_at")
+        insert_rows(Refund, (*columns, "reason", "by_id"), refunds)
+    disputes = [
+        (number, f"imported:{payment.external_id}:{place}", dispute.amount, payment.currency, *lost)
+        for number, payment in numbered
+        for place, dispute in enumerate(payment.disputes, start=1)
+        for lost in [("general", DisputeStatus.LOST, dispute.at, dispute.at)]
+    ]
+    if disputes:
+        columns = ("payment_id", "dispute_id", "amount", "currency", "reason", "status")
+        insert_rows(Dispute, (*columns, "created_at", "told_at"), disputes)
     accesses.grant_new_access(
         accesses=(
             accesses.NewAccess(
@@ -260,6 +299,6 @@ def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
                 created_at=payment.paid_at or payment.created_at,
             )
             for number, payment in numbered
-            if payment.status == PaymentStatus.PAID
+            if payment.gives_access
         )
     )

@@ -117,7 +117,7 @@ def test_what_became_bad_since_the_preview_is_not_loaded(client_of, administrato
     response = upload(client, as_csv(rows))
     course.delete()
     messages = said(confirm(client, response))
-    assert messages[0].startswith("Row 1 (line 2): course_id: there is no course")
+    assert messages[0].startswith("There is no course")
     assert messages[-1] == "Nothing was loaded."
     assert not Payment.objects.exists()
 

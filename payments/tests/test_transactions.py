@@ -45,7 +45,7 @@ def test_a_service_reads_and_writes_in_one_transaction(
     told: Any = {"payment_id": payment.pk, "source": MoveSource.WEBHOOK}
     paid: Any = read_event(an_event("checkout.session.completed", a_session(made, **PAID)))
     disputed: Any = read_event(an_event("charge.dispute.created", a_dispute(made)))
-    imported: Any = {field: getattr(made, field) for field in transitions.NewPayment._fields}
+    imported: Any = {field: getattr(made, field) for field in transitions.PAYMENT_COLUMNS}
     order = purchase.Order(course_id=made.course_id, lesson_id=None, method=PaymentMethod.CASH)
     acts: dict[str, Callable[[], object]] = {
         "confirm": partial(staff.confirm_payment, **decide),

@@ -136,7 +136,7 @@ def test_the_payer_hears_once_that_the_money_came_and_not_of_an_import(administr
     transitions.move_payment(payment_id=payment.pk, to=PaymentStatus.PAID, cause=CAUSE)
     imported = {
         name: getattr(payment, name)
-        for name in transitions.NewPayment._fields
+        for name in transitions.PAYMENT_COLUMNS
         if name != "external_id"
     }
     transitions.insert_payments(

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from payments.services.importing import files, loading
+from payments.services.importing.report import ImportReport
 from payments.services.importing.rows import Row
 
 DEFAULT_FILE = settings.BASE_DIR / "fixtures" / "payments.json"
@@ -24,23 +25,31 @@ class Command(BaseCommand):
     """All rows or none: a bad row is named with its number and reason, and the exit code is 1."""
 
     help = """\
-Load payments from a JSON fixture or a CSV table, in one transaction: all of them or none.
+Load payments from a JSON fixture or a table, in one transaction: all of them or none.
 
 A .json file is a list of {"model": "payments.payment", "fields": {...}}, as loaddata takes it;
 "payer" is an id or ["e-mail"]; a "pk" is ignored, because the book gives its own numbers.
-A .csv file (UTF-8, commas or semicolons) has a line with the names of its columns:
+A table is .csv (commas, semicolons or tabs; UTF-8, UTF-16 or Windows-1251) or .xlsx (the sheet
+"Payments", or the first one). Its columns may be in any order and are called as here, or as in
+the export of the admin, in any language:
   external_id  required: the number in the other book. What is in the book already is left alone,
                so that the same file can be loaded again.
   user         required: e-mail or id
-  course_id, lesson_id   exactly one of them
+  course_id, lesson_id   exactly one of them; none for what was deleted since, with its title
   title        default: the present one of the course or lesson
-  amount       required: 1990 or 1990.00
+  amount       required: 1990, 1990.00 or 1 990,00
   currency     required: the one of this installation
   method       required: cash, transfer, stripe
-  status       required: pending, processing, paid, failed, expired, refunded
-  paid_at      for paid and refunded: 2026-09-01T12:00:00+03:00; without an offset it is a time
-               in the school's time zone
+  status       required: pending, processing, paid, failed, expired, cancelled, refunded; orders
+               that are open at Stripe are left out
+  paid_at      for paid and refunded: 2026-09-01T12:00:00+03:00 or 01.09.2026; without an offset
+               it is a time in the school's time zone
   created_at   default: paid_at, or now
+  refunds      what was given back on which days: 500.00 (2026-11-02); 200.00 (2026-11-20, access
+               ended); default for refunded: all of it, on the day of paid_at
+  disputes     what the bank took back, likewise
+  refunded_amount   checked against the refunds
+  bank_reference    the number of the transfer at the bank
 """
 
     def create_parser(self, *args: Any, **options: Any) -> Any:
@@ -53,24 +62,27 @@ A .csv file (UTF-8, commas or semicolons) has a line with the names of its colum
     def handle(self, *, file: Path, dry_run: bool, **options: object) -> None:
         try:
             with file.open("rb") as source:
-                rows = _with_progress(files.read_rows(source, file.name), source)
+                found = files.open_source(source, file.name)
+                rows = _with_progress(found.rows, source)
                 report = (
                     loading.check_rows(rows=rows) if dry_run else loading.import_payments(rows=rows)
                 )
         except (OSError, files.UnreadableFile, loading.PaymentsChanged, DatabaseError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise CommandError(f"{file}: {reason}") from error
-        self._tell(report, file, dry_run=dry_run)
+        self._tell(report, found, file, dry_run=dry_run)
 
-    def _tell(self, report: loading.ImportReport, file: Path, *, dry_run: bool) -> None:
-        if report.bad_rows:
-            for bad_row in report.bad_rows:
-                self.stderr.write(str(bad_row))
-            if not report.is_complete:
-                self.stderr.write(_("There may be more invalid rows after these."))
+    def _tell(
+        self, report: ImportReport, found: files.Source, file: Path, *, dry_run: bool
+    ) -> None:
+        if report.is_refused:
+            for reason in report.refusals():
+                self.stderr.write(reason)
             of_demo = _("The default file is of the demo school: `loaddata demo` loads that first.")
             hint = f" {of_demo}" if file == DEFAULT_FILE else ""
             raise CommandError(_("Nothing was loaded.") + hint)
+        for warning in [*report.warnings(), *found.warnings()]:
+            self.stdout.write(warning)
         message = ngettext("%(count)s payment loaded", "%(count)s payments loaded", report.new)
         if dry_run:
             message = ngettext(

@@ -1,12 +1,13 @@
 """`manage.py load_payments`: every bad row and broken file by its number and reason."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 
 from lms.models import Lesson
-from payments.services.importing import loading
-from payments.tests.loading.command import load, recorded, refused
+from payments.tests.loading.command import load, refused
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
@@ -21,23 +22,19 @@ pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
         ("external_id", "x" * 101, "external_id: is longer than 100 characters"),
         ("external_id", "A-\x00", "external_id: contains characters that can't be stored"),
         ("user", "", "user: is missing"),
-        ("user", "nobody@school.example", "user: there is no account nobody@school.example"),
-        ("user", "999999", "user: there is no account 999999"),
         ("user", "Vera", "user: Vera is neither an email address nor an ID"),
         ("user", "٣", "user: ٣ is neither an email address nor an ID"),
         ("user", "-1", "user: -1 is neither an email address nor an ID"),
-        ("course_id", "999999", "course_id: there is no course 999999"),
         ("course_id", "9" * 19, "course_id: 9999999999999999999 is not a valid ID"),
-        ("course_id", str(2**63 - 1), "course_id: there is no course 9223372036854775807"),
         ("course_id", str(2**63), "course_id: 9223372036854775808 is not a valid ID"),
         ("course_id", "0", "course_id: 0 is not a valid ID"),
         ("course_id", "Bread", "course_id: Bread is not a valid ID"),
         ("course_id", "", "there must be either a course or a lesson"),
         ("lesson_id", "1", "there must be either a course or a lesson"),
         ("user", f"{'v' * 240}@school.example", "user: is longer than 254 characters"),
-        ("method", "\x07\t x", "method: '\\x07\\t x' is not one of cash, transfer, stripe"),
-        ("method", "g" * 40, f"method: {'g' * 40} is not one of cash, transfer, stripe"),
-        ("method", "g" * 41, f"method: {'g' * 39}… is not one of cash, transfer, stripe"),
+        ("method", "\x07\t x", "method: '\\x07\\t x' is not one of cash, transfer, Stripe"),
+        ("method", "g" * 40, f"method: {'g' * 40} is not one of cash, transfer, Stripe"),
+        ("method", "g" * 41, f"method: {'g' * 39}… is not one of cash, transfer, Stripe"),
         ("title", "x" * 201, "title: is longer than 200 characters"),
         ("amount", "", "amount: is missing"),
         ("amount", "1990.001", "amount: 1990.001 has more decimal places than RUB allows"),
@@ -50,20 +47,39 @@ pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
         ("amount", "Infinity", "amount: Infinity is not an amount"),
         ("amount", "1e3", "amount: 1e3 is not an amount"),
         ("amount", "1_000", "amount: 1_000 is not an amount"),
-        ("amount", "1990,50", "amount: 1990,50 is not an amount like 1990.00"),
+        ("amount", "4,900", "amount: 4,900 can be read as 4900 and as 4.900: write 4900.00"),
+        ("amount", "-1.234", "amount: -1.234 can be read as -1234 and as -1.234: write -1234.00"),
+        ("amount", "4 90", "amount: 4 90 is not an amount"),
+        ("amount", "1,2,3", "amount: 1,2,3 is not an amount"),
+        ("amount", "$4900", "amount: $4900 is not an amount"),
+        ("amount", "(500)", "amount: (500) is not an amount"),
         ("amount", "٣", "amount: ٣ is not an amount"),
         ("currency", "", "currency: is missing"),
         ("currency", "EUR", "currency: EUR is not the currency of this school (RUB)"),
-        ("currency", "rub", "currency: rub is not the currency of this school (RUB)"),
+        ("currency", "€", "currency: € is not the currency of this school (RUB)"),
         ("method", "", "method: is missing"),
-        ("method", "gold", "method: gold is not one of cash, transfer, stripe"),
+        ("method", "gold", "method: gold is not one of cash, transfer, Stripe"),
         ("status", "lost", "status: lost is not one of pending, processing, paid, failed"),
         ("status", "pending", "paid_at: is given, but the payment was not made"),
         ("status", "processing", "paid_at: is given, but the payment was not made"),
         ("status", "failed", "paid_at: is given, but the payment was not made"),
         ("status", "expired", "paid_at: is given, but the payment was not made"),
         ("paid_at", "", "paid_at: is missing, but the payment was made"),
-        ("paid_at", "06.10.2026", "paid_at: 06.10.2026 is not a time like"),
+        ("paid_at", "10/06/2026", "paid_at: 10/06/2026 is not a time like"),
+        ("paid_at", "06.10.26", "paid_at: 06.10.26 is not a time like"),
+        ("paid_at", "31.09.2026", "paid_at: 31.09.2026 is not a time like"),
+        ("paid_at", "21.11.2026", "paid_at: 2026-11-21 00:00 is in the future"),
+        ("created_at", "2199-01-01", "created_at: 2199-01-01 00:00 is in the future"),
+        ("refunds", "500 (21.11.2026)", "refunds: 2026-11-21 is in the future"),
+        ("refunds", "500", "refunds: 500 is not like 500.00 (2026-11-20)"),
+        ("refunds", "500 (20.11.2026, soon)", "refunds: 500 (20.11.2026, soon) is not like"),
+        ("refunds", "0 (20.11.2026)", "refunds: 0 (20.11.2026) is no refund"),
+        ("refunds", "1990 (20.11.2026)", "refunds: 1990.00 of 1990.00 is no refund of a payment that is paid"),
+        ("refunds", "1991 (20.11.2026)", "refunds: 1991.00 is more than the amount"),
+        ("refunded_amount", "500", "refunds: is missing: say on which days what was refunded"),
+        ("disputes", "1991 (20.11.2026)", "disputes: 1991.00 is more than the amount"),
+        ("external_id", "1,23457E+19", "external_id: 1,23457E+19 was shortened by a spreadsheet"),
+        ("external_id", "EXAMPLE-1", "this is the example of the template: delete this row"),
         ("paid_at", "2026-13-01", "paid_at: 2026-13-01 is not a time like"),
         ("paid_at", "0001-01-01T00:00:00+14:00", "paid_at: 0001-01-01T00:00:00+14:00 is not a time"),
         ("created_at", "9999-12-31T23:59:59Z", "created_at: 9999-12-31T23:59:59Z is not a time"),
@@ -72,7 +88,9 @@ pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
         ("created_at", "soon", "created_at: soon is not a time like 2026-09-01T12:00:00+03:00"),
     ],
 )  # fmt: skip
+@time_machine.travel(datetime(2026, 11, 20, 12, tzinfo=UTC), tick=False)
 def test_a_bad_value_is_named_with_its_row(write, good, column, value, reason):
+    good |= dict.fromkeys(("refunds", "refunded_amount", "disputes"), "")
     bad = good | {"external_id": "A-2"} | {column: value}
     said = refused(write([good, bad]))
     assert said.startswith(f"Row 2 (line 3): {reason}"), said
@@ -80,18 +98,38 @@ def test_a_bad_value_is_named_with_its_row(write, good, column, value, reason):
     assert said.count("\n") == 2
 
 
-def test_a_lesson_that_is_not_there_is_named(write, good, course):
-    """Whatever courses there are."""
-    bad = good | {"course_id": "", "lesson_id": str(course.pk)}
+def test_who_and_what_is_not_here_is_named_at_once_beside_other_errors(write, good, course):
+    """Also in the last of many rows."""
     assert not Lesson.objects.exists()
-    said = refused(write([bad, bad | {"external_id": "A-2", "user": "nobody@school.example"}]))
-    assert said.splitlines()[:2] == [
-        f"Row 1 (line 2): lesson_id: there is no lesson {course.pk}",
-        (
-            "Row 2 (line 3): user: there is no account nobody@school.example; "
-            f"lesson_id: there is no lesson {course.pk}"
-        ),
+    rows = [
+        good | {"user": "nobody@school.example"},
+        good | {"course_id": "", "lesson_id": str(course.pk)},
+        good | {"user": "Nobody@School.Example", "course_id": str(2**63 - 1)},
+        good | {"amount": "x"},
+        *[good] * 1000,
+        good | {"user": "999999"},
     ]
+    rows = [row | {"external_id": f"A-{number}"} for number, row in enumerate(rows)]
+    assert refused(write(rows)).splitlines() == [
+        "There is no account nobody@school.example (lines 2, 4)",
+        "There is no account 999999 (line 1006)",
+        "There is no course 9223372036854775807 (line 4)",
+        f"There is no lesson {course.pk} (line 3)",
+        "Row 4 (line 5): amount: x is not an amount like 1990.00",
+        "Nothing was loaded.",
+    ]
+
+
+def test_a_hundred_unknown_people_are_named_and_the_others_counted(write, good):
+    rows = [
+        good | {"external_id": f"A-{number}", "user": f"nobody{number % 103}@school.example"}
+        for number in range(1300)
+    ]
+    said = refused(write(rows)).splitlines()
+    first = "There is no account nobody0@school.example (lines 2, 105, 208, 311, 414, 517, 620, 723, 826, 929 and 3 more)"
+    assert said[0] == first
+    assert len(said) == 102
+    assert said[100] == "36 more rows name somebody or something unknown."
 
 
 @pytest.mark.parametrize(
@@ -116,7 +154,7 @@ def test_a_lesson_that_is_not_there_is_named(write, good, course):
         ("amount", 0.001, "amount: 0.001 has more decimal places than RUB allows"),
         ("amount", -1, "amount: -1 is negative"),
         ("amount", 1e300, "amount: 1E+300 is too large"),
-        ("amount", "1990.00 RUB", "amount: 1990.00 RUB is not an amount"),
+        ("amount", "1990.00 EUR", "amount: 1990.00 EUR is not an amount"),
         ("status", 5, "status: 5 is not one of"),
         ("paid_at", 1791288000, "paid_at: 1791288000 is not a time"),
         ("user", "vera@school.example", "unknown field: 'user'"),
@@ -160,21 +198,28 @@ def test_all_that_is_wrong_with_a_row_is_said_at_once(write, good):
     said = refused(write([good | {"amount": "x", "method": "gold", "user": ""}]))
     assert said.splitlines()[0] == (
         "Row 1 (line 2): user: is missing; amount: x is not an amount like 1990.00; "
-        "method: gold is not one of cash, transfer, stripe"
+        "method: gold is not one of cash, transfer, Stripe"
     )
 
 
-@pytest.mark.parametrize("status", ["pending", "processing"])
-def test_what_is_open_at_stripe_stays_there(write, good, status):
-    """Its page and its session belong to the other book: nobody could ever pay it here."""
-    said = refused(write([good | {"method": "stripe", "status": status, "paid_at": ""}]))
-    assert "status: a payment that is still open at Stripe can't be imported" in said
+def test_what_is_open_at_stripe_stays_there(write, good):
+    """Its page and its session belong to the other book: nobody could ever pay it here. It is no reason
+    to refuse the others."""
+    rows = [
+        good | {"external_id": f"A-{status}", "method": "stripe", "status": status, "paid_at": ""}
+        for status in ("pending", "processing")
+    ]
+    said, succeeded = load(write([good, *rows]))
+    assert succeeded
+    assert said == (
+        "2 orders are open at Stripe and left out.\n1 payment loaded, 0 already recorded.\n"
+    )
 
 
 def test_an_external_id_comes_once_in_a_file(write, good):
     rows = [good | {"external_id": f"A-{number}"} for number in range(1500)]
     said = refused(write([*rows, good | {"external_id": "A-7"}]))
-    assert said.startswith("Row 1501 (line 1502): external_id: row 8 already has A-7\n")
+    assert said.startswith("Row 1501 (line 1502): external_id: line 9 already has A-7\n")
 
 
 @pytest.mark.parametrize("bad", [19, 20, 30])
@@ -183,18 +228,8 @@ def test_twenty_bad_rows_are_enough(write, good, bad):
     said = refused(write(rows)).splitlines()
     told = min(bad, 20)
     assert said[told - 1].startswith(f"Row {told} (line {told + 1})")
-    more = ["There may be more invalid rows after these."] if bad >= 20 else []
+    more = ["10 more rows have errors."] if bad == 30 else []
     assert said[told:] == [*more, "Nothing was loaded."]
-
-
-def test_after_twenty_bad_rows_the_rest_is_not_looked_at(write, good, monkeypatch):
-    monkeypatch.setattr(loading, "BATCH_SIZE", 10)
-    rows = [good | {"external_id": f"A-{number}", "amount": "x"} for number in range(20)]
-    rows += [good | {"external_id": "A-0"}]
-    with recorded() as queries:
-        said = refused(write(rows)).splitlines()
-    assert said[20:] == ["There may be more invalid rows after these.", "Nothing was loaded."]
-    assert not [sql for sql in queries if '"external_id" IN' in sql]
 
 
 def test_a_bad_last_row_takes_back_all_before_it(write, good):
@@ -204,19 +239,21 @@ def test_a_bad_last_row_takes_back_all_before_it(write, good):
 
 
 def test_bad_rows_of_all_kinds_come_in_order(write, good):
+    load(write([good | {"external_id": "B-1"}]))
     rows = [
-        good | {"user": "nobody@school.example"},
+        good | {"external_id": "B-1", "amount": "5"},
         good | {"external_id": "A-2", "amount": "x"},
-        good | {"external_id": "A-3", "course_id": "999999"},
+        good | {"external_id": "A-2"},
+        good | {"external_id": "A-2"},
     ]
     said = refused(write(rows)).splitlines()
     assert [line.split(":")[0] for line in said[:3]] == [
-        "Row 1 (line 2)", "Row 2 (line 3)", "Row 3 (line 4)",
+        "Row 1 (line 2)", "Row 2 (line 3)", "Row 4 (line 5)",
     ]  # fmt: skip
 
 
 def test_columns_that_are_unknown_are_listed_in_short(write, good):
-    names = [f"{letter}{'x' * 50}" for letter in "gfedcba"]
+    names = [f"{letter}{'ы' * 50}" for letter in "gfedcba"]
     listed = ", ".join(f"'{name[:40]}'" for name in sorted(names)[:5])
     said = refused(write([good | dict.fromkeys(names, "")]))
     assert said.endswith(f"Unknown columns: {listed}.\n")
@@ -228,8 +265,8 @@ def test_an_amount_must_fit_currencies_of_other_units(write, good, settings):
     assert "1990.50 has more decimal places than JPY allows" in said
     # The book has two places, also for a currency with three.
     settings.CURRENCY = "KWD"
-    said = refused(write([good | {"currency": "KWD", "amount": "1.005"}]))
-    assert "1.005 has more decimal places than KWD allows" in said
+    said = refused(write([good | {"currency": "KWD", "amount": "0.005"}]))
+    assert "0.005 has more decimal places than KWD allows" in said
 
 
 # Broken files
@@ -238,8 +275,12 @@ def test_an_amount_must_fit_currencies_of_other_units(write, good, settings):
 @pytest.mark.parametrize(
     ("content", "name", "reason"),
     [
-        ("", "payments.csv", "Missing columns: external_id, user, amount"),
-        ("external_id,user\n", "payments.csv", "columns: amount, currency, method"),
+        ("", "payments.csv", "Missing columns: external_id (External ID), user (Email), amount"),
+        (
+            "external_id,user\n",
+            "payments.csv",
+            "columns: amount (Amount), currency (Currency), method",
+        ),
         (
             "external_id,user,amount,currency,method,status\n",
             "payments.csv",
@@ -253,15 +294,22 @@ def test_an_amount_must_fit_currencies_of_other_units(write, good, settings):
         (
             "external_id,user,amount,currency,method,status,course_id,Course_id\n",
             "payments.csv",
-            "A column appears twice.",
+            "A column appears twice: 'course_id'.",
         ),
         ('"external_id', "payments.csv", "The first line can't be read: unexpected end of data"),
-        (b"\xff\xfee\x00x\x00", "payments.csv", "The first line can't be read: this is not UTF-8"),
+        (b"\xff\xfee\x00x", "payments.csv", "The first line can't be read: this is not UTF-16"),
+        (b"\x98\xff", "payments.csv", "The first line can't be read: this is not UTF-8"),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            "payments.xls",
+            "Save it as .xlsx without a password.",
+        ),
+        (b"PK\x03\x04", "payments.xlsx", "This is not an XLSX file."),
         ("x" * 1024 * 1024, "payments.csv", "The first line can't be read: the line is too long"),
         ("", "payments.json", "This is not a list of payments in JSON and UTF-8."),
         ("{}", "payments.json", "This is not a list of payments in JSON and UTF-8."),
         (b"\xff\xfe[\x00", "payments.json", "This is not a list of payments in JSON and UTF-8."),
-        ("[]", "payments.xml", "The file name must end in .json or .csv."),
+        ("[]", "payments.xml", "The file name must end in .json, .csv or .xlsx."),
     ],
 )
 def test_a_file_without_rows_is_one_clear_line(write, content, name, reason):
@@ -281,11 +329,12 @@ def test_a_file_that_is_not_there_is_one_clear_line(tmp_path):
     [
         (b'A-2,"', "the file is broken here: unexpected end of data"),
         (b'A-2,"a"b', "the file is broken here: "),
-        ("A-2,Вера".encode("cp1251"), "the file is broken here: this is not UTF-8"),
+        ("A-2,Вер".encode() + b"\xd0", "the file is broken here: this is not UTF-8"),
+        ("A-2,Вера".encode("cp866"), "the file is broken here: this is not UTF-8"),
         (b"A-2," + b"x" * 2**21, "the file is broken here: the line is too long"),
         (b"A-2," + b"x" * 200_000, "the file is broken here: field larger than field limit"),
         (b"A-2,x", "there are 2 values for 11 columns"),
-        (b"A-2" + b"," * 11, "there are 12 values for 11 columns"),
+        (b"A-2" + b"," * 11 + b"x", "there are 12 values for 11 columns"),
     ],
 )
 def test_a_table_that_is_broken_further_down(write, good, tail, reason):
