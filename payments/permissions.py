@@ -73,3 +73,8 @@ def can_settle(user: User) -> bool:
 def can_import(user: User) -> bool:
     """Load payments from other books."""
     return can_see_payments(user) and user.has_perm("payments.add_payment")
+
+
+def can_close(user: User) -> bool:
+    """Close a month, for good."""
+    return can_see_payments(user) and user.has_perm("payments.close_month")

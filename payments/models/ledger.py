@@ -1,19 +1,24 @@
 """The ledger: one entry for each movement of money, by the day on which it moved, and the months that
 are closed (docs/rules.md, 12.26 and 12.27)."""
 
-from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Max, Q, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Greatest, TruncMonth
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from payments.models.states import PaymentMethod
+from project.common.db.sums import ExactSum
 from project.common.money import DECIMAL_PLACES, MAX_DIGITS, shown
+from project.school.current import current_school
 
 CENT = Decimal(1).scaleb(-DECIMAL_PLACES)
 
@@ -24,10 +29,10 @@ class EntryKind(models.TextChoices):
     DISPUTE = "dispute", _("dispute")
 
 
-class MonthSum(NamedTuple):
-    """What moved in a month; `amount` is below zero where more went than came."""
+class DaySum(NamedTuple):
+    """What moved on a day, of entries that are alike; below zero where it went."""
 
-    month: date
+    day: date
     method: str
     kind: str
     currency: str
@@ -42,6 +47,11 @@ def month_of(day: date) -> date:
 
 def month_after(month: date) -> date:
     return month_of(month + timedelta(days=31))
+
+
+def present_month() -> date:
+    """That of today, where the school is."""
+    return month_of(timezone.localdate(timezone=current_school().zone))
 
 
 class ClosedMonthQuerySet(models.QuerySet["ClosedMonth"]):
@@ -65,6 +75,11 @@ class ClosedMonth(models.Model):
         related_name="+",
         verbose_name=_("by"),
     )
+    # What its entries sum up to, by day, so that nobody has to add them up again: they are the same
+    # for ever.
+    sums = models.JSONField(
+        _("sums"), default=list, db_default=Value([], models.JSONField()), editable=False
+    )
 
     objects = ClosedMonthQuerySet.as_manager()
 
@@ -73,12 +88,24 @@ class ClosedMonth(models.Model):
         verbose_name_plural = _("closed months")
         ordering = ("-month",)
         default_permissions = ()
+        permissions = [("close_month", gettext_noop("close months"))]
         constraints = [
             models.CheckConstraint(condition=Q(month__day=1), name="closed_month_is_its_first_day"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.month:%Y-%m}"
+        return date_format(self.month, "F Y")
+
+    def keep_sums(self, sums: list[DaySum]) -> None:
+        self.sums = [[str(value) for value in row] for row in sums]
+        self.save(update_fields=["sums"])
+
+    @property
+    def kept_sums(self) -> list[DaySum]:
+        return [
+            DaySum(date.fromisoformat(day), method, kind, currency, Decimal(amount), int(entries))
+            for day, method, kind, currency, amount, entries in self.sums
+        ]
 
 
 class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
@@ -88,39 +115,32 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
         first_open = ClosedMonth.objects.first_open()
         if first_open and month < first_open:
             return self.filter(closed_in__month=month)
-        still_open = self.filter(closed_in=None, day__lt=month_after(month))
-        return still_open if month == first_open else still_open.filter(day__gte=month)
+        return self.open_in(month, month, first_open)
 
-    def sums_of_months(self, first: date, last: date) -> list[MonthSum]:
-        """What counts in each month from the first to the last, by method, kind and currency."""
-        first_open = ClosedMonth.objects.first_open()
-        sums: dict[tuple[date, str, str, str], tuple[Decimal, int]] = defaultdict(
-            lambda: (Decimal(0), 0)
-        )
-        by = ("method", "kind", "currency")
-        closed = ClosedMonth.objects.filter(month__range=(first, last))
-        months = dict(closed.values_list("pk", "month"))
-        rows = self.filter(closed_in__in=months).order_by().values_list("closed_in", *by)
-        for pk, *key, amount, count in rows.annotate(Sum("amount"), Count("pk")):
-            sums[months[pk], *key] = (amount, count)
+    def open_in(self, first: date, last: date, first_open: date | None) -> Self:
+        """Entries of no closed month that count in one from the first to the last."""
         still_open = self.filter(closed_in=None, day__lt=month_after(last))
-        if first_open is None or first_open < first:
-            still_open = still_open.filter(day__gte=first)
-        rows = still_open.order_by().values_list("day", *by)
-        for day, *key, amount, count in rows.annotate(Sum("amount"), Count("pk")):
-            month = max(month_of(day), first_open or date.min)
-            if month <= last:
-                before, counted = sums[month, *key]
-                sums[month, *key] = (before + amount, counted + count)
-        # SQLite adds decimals as floating-point numbers.
+        takes_late_ones = first_open is not None and first <= first_open <= last
+        return still_open if takes_late_ones else still_open.filter(day__gte=first)
+
+    def with_counts_in(self) -> Self:
+        """Add the month that each of them counts in."""
+        own: Combinable = TruncMonth("day", output_field=models.DateField())
+        if first_open := ClosedMonth.objects.first_open():
+            own = Greatest(own, Value(first_open, models.DateField()))
+        return self.annotate(counts_in=Coalesce("closed_in__month", own))
+
+    def by_day(self) -> list[DaySum]:
+        """The sums of each day, by kind, method and currency."""
+        key = ("day", "method", "kind", "currency")
+        sums = self.order_by(*key).values_list(*key).annotate(ExactSum("amount"), Count("pk"))
         return [
-            MonthSum(*key, amount.quantize(CENT), count)
-            for key, (amount, count) in sorted(sums.items())
+            DaySum(day, method, kind, currency, amount.quantize(CENT), entries)
+            for day, method, kind, currency, amount, entries in sums
         ]
 
-    def sums_of(self, month: date) -> list[MonthSum]:
-        """What counts in this month, by method, kind and currency."""
-        return self.sums_of_months(month, month)
+    def earliest_day(self) -> date | None:
+        return self.order_by("day", "pk").values_list("day", flat=True).first()
 
 
 class LedgerEntry(models.Model):
@@ -156,6 +176,9 @@ class LedgerEntry(models.Model):
         related_name="entries",
         verbose_name=_("closed in"),
     )
+
+    # Answered by `with_counts_in`.
+    counts_in: date
 
     objects = LedgerQuerySet.as_manager()
 

@@ -38,32 +38,6 @@ def test_without_a_closed_month_each_entry_counts_in_its_own():
     assert set(LedgerEntry.objects.counted_in(NOVEMBER)) == {first}
 
 
-def test_sums_of_months_are_those_of_what_counts_in_them():
-    closed = ClosedMonthFactory.create(month=SEPTEMBER)
-    for amount in ("0.10", "0.20", "0.30"):
-        entry(date(2026, 9, 5), amount, closed_in=closed)
-        entry(date(2026, 9, 6), amount)
-    entry(date(2026, 10, 2), "-0.15", kind="refund", method="stripe")
-    entry(date(2026, 10, 3), "7", currency="USD")
-    entry(date(2026, 11, 2), "1")
-    # A day before the first month that is asked for.
-    entry(date(2026, 8, 2), "1")
-    expected = [
-        (SEPTEMBER, "cash", "payment", "RUB", Decimal("0.60"), 3),
-        (OCTOBER, "cash", "payment", "RUB", Decimal("1.60"), 4),
-        (OCTOBER, "cash", "payment", "USD", Decimal("7.00"), 1),
-        (OCTOBER, "stripe", "refund", "RUB", Decimal("-0.15"), 1),
-        (NOVEMBER, "cash", "payment", "RUB", Decimal("1.00"), 1),
-    ]
-    sums = LedgerEntry.objects.sums_of_months
-    assert sums(SEPTEMBER, NOVEMBER) == expected
-    assert sums(date(2026, 1, 1), OCTOBER) == expected[:-1]
-    assert sums(NOVEMBER, NOVEMBER) == LedgerEntry.objects.sums_of(NOVEMBER) == expected[-1:]
-    assert sum(one.amount for one in sums(OCTOBER, OCTOBER) if one.currency == "RUB") == sum(
-        one.amount for one in LedgerEntry.objects.counted_in(OCTOBER) if one.currency == "RUB"
-    )
-
-
 @pytest.mark.parametrize(
     ("factory", "fields"),
     [

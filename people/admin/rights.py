@@ -42,6 +42,7 @@ AREAS: "dict[StrOrPromise, dict[str, StrOrPromise]]" = {
         "payments.confirm_payment": _("Confirm and reject cash and transfers"),
         "payments.refund_payment": _("Refund payments"),
         "payments.add_payment": _("Import payments"),
+        "payments.close_month": _("Close months"),
     },
     _("People"): {
         "people.view_user": _("See people"),

@@ -44,7 +44,7 @@ READY = {
         _("Accountants"),
         _(
             "Look through, export and import payments, confirm and reject cash and transfers, "
-            "refund, settle what was found wrong, and write to buyers about their payments."
+            "refund, settle what was found wrong, close months, and write to buyers about their payments."
         ),
         _("See no pages of people, and can't give access by hand or edit courses."),
     ),

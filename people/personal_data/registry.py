@@ -342,7 +342,7 @@ REGISTRY = (
     ),
     Table(
         model="payments.ClosedMonth",
-        nothing={"about the books, not about people": "month closed_at"},
+        nothing={"about the books, not about people": "month closed_at sums"},
         kept={DECISIONS: "by"},
     ),
     Table(

@@ -31,6 +31,8 @@ MENU: "tuple[tuple[StrOrPromise, dict[str, str]], ...]" = (
         gettext_lazy("Payments"),
         {
             "payments.Payment": "payments",
+            "payments.ClosedMonth": "account_balance",
+            "payments.LedgerEntry": "receipt_long",
             "payments.Finding": "troubleshoot",
             "payments.Dispute": "gavel",
             "payments.Refund": "undo",
@@ -72,7 +74,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, object]]:
     for title, models in groups(request):
         items = [
             {
-                "title": capfirst(model_admin.opts.verbose_name_plural),
+                "title": capfirst(
+                    model_admin.title_in_menu or model_admin.opts.verbose_name_plural
+                ),
                 "icon": icon,
                 "link": model_admin.url("changelist"),
             }

@@ -86,6 +86,11 @@ ELSEWHERE = {
         "evidence_due_by": "deadline",
         "told_at": "the history of the payment",
     },
+    "payments.LedgerEntry": {
+        "amount": "amount_shown",
+        "currency": "amount_shown",
+        "closed_in": "counts_in",
+    },
     "payments.Refund": {
         "amount": "amount_shown",
         "failure": "failure_in_words",

@@ -1,6 +1,7 @@
 """No English word is left on the pages of the admin when Russian is chosen."""
 
 import re
+from datetime import date
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -15,7 +16,14 @@ from lms.services import accesses, authoring
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from payments.models import FindingKind, StripeEvent, StripeOutcome
 from payments.services import staff
-from payments.tests.factories import DisputeFactory, FindingFactory, PaymentFactory, RefundFactory
+from payments.tests.factories import (
+    ClosedMonthFactory,
+    DisputeFactory,
+    FindingFactory,
+    LedgerEntryFactory,
+    PaymentFactory,
+    RefundFactory,
+)
 from people.models import BlockReason, Role
 from people.one_time_links import invitation_link
 from people.services import blocks
@@ -178,6 +186,9 @@ def world(moderators, administrator):
             status="failed",
             failure="declined",
         ),
+        "closed_month": ClosedMonthFactory.create(month=date(2020, 1, 1), by=administrator),
+        # Of a month that is closed, so that it came too late.
+        "entry": LedgerEntryFactory.create(day=date(2020, 1, 31), payment=paid),
         "waiting": OrmQ.objects.create(key="1", payload=SignedPackage.dumps(task), lock=now),
         "done": Success.objects.create(id="1" * 32, func="1", success=True, **times),
         "failure": Failure.objects.create(id="2" * 32, func="1", success=False, **times),
@@ -270,6 +281,10 @@ PAGES = {
     "payments_dispute_change": "dispute",
     "payments_refund_changelist": None,
     "payments_refund_change": "given_back",
+    "payments_closedmonth_changelist": None,
+    "payments_closedmonth_history": "closed_month",
+    "payments_ledgerentry_changelist": None,
+    "payments_ledgerentry_change": "entry",
     "payments_stripeevent_changelist": None,
     "payments_stripeevent_change": "event",
     "django_q_ormq_changelist": None,
@@ -300,6 +315,14 @@ def test_pages_are_in_russian(world, client_of, administrator):
         assert response.status_code == 200, name
         found[name] = english_words(response.text)
     assert {name: words for name, words in found.items() if words} == {}
+
+
+@pytest.mark.parametrize("page", ["month", "close"])
+def test_a_month_of_the_accounts_is_in_russian(world, client_of, administrator, page):
+    address = reverse(f"admin:payments_closedmonth_{page}", args=[2020, 2])
+    response = client_of(administrator).get(address, headers={"Accept-Language": "ru"})
+    assert english_words(response.text) == []
+    assert "проводка января 2020" in response.text
 
 
 def test_question_before_putting_back_is_in_russian(world, client_of, administrator):

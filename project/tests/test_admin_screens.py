@@ -1,12 +1,13 @@
 """The pages of the admin fit each screen, light and dark, whatever the school's colour."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import LedgerEntryFactory, PaymentFactory
 from project.school.services import update_school
 
 pytestmark = [
@@ -26,6 +27,7 @@ def test_pages_fit_the_screen(page, enter, administrator, moderators, width, sch
     SubscriptionFactory.create(course=course)
     authoring.update_course(course=course, changes={"title": "Rolls"}, by=course.owner)
     payment = PaymentFactory.create(course=course, paid=True)
+    LedgerEntryFactory.create(payment=payment, day=date(2020, 2, 1))
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
     enter(administrator)
@@ -47,6 +49,10 @@ def test_pages_fit_the_screen(page, enter, administrator, moderators, width, sch
         f"/admin/payments/payment/{payment.pk}/change/",
         f"/admin/payments/payment/{payment.pk}/refund/",
         "/admin/payments/payment/import/",
+        "/admin/payments/closedmonth/",
+        "/admin/payments/closedmonth/2020-02/",
+        "/admin/payments/closedmonth/2020-02/close/",
+        "/admin/payments/ledgerentry/",
         "/admin/django_q/schedule/",
         "/admin/school/school/1/change/",
         "/admin/security/",

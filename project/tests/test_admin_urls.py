@@ -1,6 +1,7 @@
 """Each address of the admin for each role; one that is missing in the table fails."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,7 +14,14 @@ from lms.models import AccessSource
 from lms.services import accesses, authoring
 from lms.tests.factories import CourseFactory, LessonFactory
 from payments.models import FindingKind, StripeEvent
-from payments.tests.factories import DisputeFactory, FindingFactory, PaymentFactory, RefundFactory
+from payments.tests.factories import (
+    ClosedMonthFactory,
+    DisputeFactory,
+    FindingFactory,
+    LedgerEntryFactory,
+    PaymentFactory,
+    RefundFactory,
+)
 from people.models import User
 from people.models.users import moderators_group
 from people.services.invitations import invite
@@ -149,9 +157,16 @@ TABLE = {
     "payments_stripeevent_history": MONEY,
     **{
         f"payments_{model}_{name}": NOBODY if name in {"add", "delete"} else MONEY
-        for model in ("finding", "dispute", "refund")
+        for model in ("finding", "dispute", "refund", "ledgerentry")
         for name in ("changelist", "add", "change", "delete", "history")
     },
+    "payments_closedmonth_changelist": MONEY,
+    "payments_closedmonth_add": NOBODY,
+    "payments_closedmonth_change": (403, 302, 302),  # to the page of the month
+    "payments_closedmonth_delete": NOBODY,
+    "payments_closedmonth_history": MONEY,
+    "payments_closedmonth_month": MONEY,
+    "payments_closedmonth_close": ADMINISTRATOR,
     "payments_finding_accept_amount": MONEY,
     "payments_finding_refund": MONEY,
     "payments_finding_repair": MONEY,
@@ -206,6 +221,8 @@ SUBJECTS = {
     "payments_finding": "finding",
     "payments_dispute": "dispute",
     "payments_refund": "given_back",
+    "payments_ledgerentry": "entry",
+    "payments_closedmonth": "closed_month",
     **{f"django_q_{model}": model for model in ("ormq", "success", "failure", "schedule")},
     "mail_mailing": "mailing",
     "mail_delivery": "delivery",
@@ -298,6 +315,8 @@ def address(moderators, administrator):
         ),
         "dispute": DisputeFactory.create(),
         "given_back": RefundFactory.create(),
+        "closed_month": ClosedMonthFactory.create(month=date(2020, 1, 1)),
+        "entry": LedgerEntryFactory.create(day=date(2020, 2, 1)),
         "event": StripeEvent.objects.create(type="refund.created", happened_at=timezone.now()),
     }
 
@@ -352,7 +371,8 @@ def address(moderators, administrator):
         )
         if subject is None or name.endswith(lists):
             return reverse(f"admin:{name}")
-        return reverse(f"admin:{name}", args=[subject.pk])
+        of_month = name.endswith(("_month", "_close"))
+        return reverse(f"admin:{name}", args=[2020, 2] if of_month else [subject.pk])
 
     return build
 

@@ -1,5 +1,6 @@
 """Each ready role does all day what its description says, and is refused nothing of it."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -7,7 +8,8 @@ from django.urls import reverse
 
 from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
-from payments.tests.factories import FindingFactory, PaymentFactory
+from payments.models import ClosedMonth
+from payments.tests.factories import FindingFactory, LedgerEntryFactory, PaymentFactory
 from people.models import Role, User
 from people.tests.factories import UserFactory
 from people.tests.test_admin import person_form
@@ -67,6 +69,9 @@ def test_accountants(at_work):
     does("payments_payment_refund", coming.pk, **REASON)
     finding = FindingFactory.create(kind="paid_without_access", reference="payment:1")
     does("payments_finding_settle", finding.pk, **REASON)
+    LedgerEntryFactory.create(day=date(2020, 2, 1))
+    does("payments_closedmonth_close", 2020, 2, typed="2020-02")
+    assert ClosedMonth.objects.get().month == date(2020, 2, 1)
     for row in (coming, not_coming, finding):
         row.refresh_from_db()
     states = (coming.status, not_coming.status, finding.status)

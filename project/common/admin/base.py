@@ -233,6 +233,8 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
     compressed_fields = True
     list_before_template = "admin/list_head.html"
     warn_unsaved_form = True
+    # What the menu calls it, if it is no list of its rows.
+    title_in_menu: "StrOrPromise" = ""
 
     undecorated_changeform_view = _ModelAdmin.changeform_view
     changelist_view = tells_errors(_ModelAdmin.changelist_view)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib.admin.widgets import AutocompleteMixin, AutocompleteSelect
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import DateTimeField, Model, Q, QuerySet
 from django.forms import DateField
 from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path, reverse
@@ -185,6 +185,7 @@ class DaysFilter(RangeDateFilter):  # type: ignore[misc]
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         model_admin: Any = args[4]
+        self.has_times = isinstance(args[0], DateTimeField)
         self.is_order_of_list = model_admin.ordering[0].lstrip("-") == self.parameter_name
         asked = {name: self.used_parameters.get(name) for name in self.expected_parameters()}
         form = DaysForm(self.parameter_name, data=asked)
@@ -208,12 +209,16 @@ class DaysFilter(RangeDateFilter):  # type: ignore[misc]
         first, last = (self.days[name] for name in self.expected_parameters())
         days = Q()
         if first:
-            days &= Q(**{f"{self.parameter_name}__gte": midnight(first)})
+            days &= Q(**{f"{self.parameter_name}__gte": self.begin_of(first)})
         if last:
-            days &= Q(**{f"{self.parameter_name}__lt": midnight(last + timedelta(days=1))})
+            days &= Q(**{f"{self.parameter_name}__lt": self.begin_of(last + timedelta(days=1))})
         if not days or self.is_order_of_list:
             return queryset.filter(days)
         return find(queryset, days, by=str(self.parameter_name))
+
+    def begin_of(self, day: date) -> date:
+        """As the column has it: a time, or the day itself."""
+        return midnight(day) if self.has_times else day
 
     def choices(self, changelist: "ChangeList") -> "Iterator[dict[str, Any]]":
         spans = [

@@ -1,0 +1,95 @@
+"""The entries of the ledger: each movement of money, to look through and to take along."""
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING, cast
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+
+from payments import statistics
+from payments.admin.base import PaymentsBookAdmin
+from payments.admin.columns import payment_link
+from payments.models import LedgerEntry, Payment
+from payments.models.ledger import LedgerQuerySet
+from project.common.admin.base import column, display
+from project.common.admin.filters import DaysFilter, DropdownFilter
+from project.common.db.search import Owners, find
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
+    from project.common.admin.filters import Lookups
+
+
+class MonthFilter(DropdownFilter):
+    """The month that an entry counts in."""
+
+    title = _("counts in")
+    parameter_name = "month"
+
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
+        return [
+            (f"{month:%Y-%m}", date_format(month, "F Y")) for month in statistics.known_months()
+        ]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[LedgerEntry]
+    ) -> QuerySet[LedgerEntry]:
+        value = self.value()
+        if not value:
+            return queryset
+        known = re.fullmatch(r"([1-9]\d{3})-(0[1-9]|1[0-2])", value)
+        if known is None:
+            return queryset.none()
+        month = date(int(known[1]), int(known[2]), 1)
+        return cast(LedgerQuerySet, queryset).counted_in(month)
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(PaymentsBookAdmin[LedgerEntry]):
+    list_display = ("day", "kind", "payment_link", "payer", "method", "amount_shown", "counts_in")
+    list_filter = (
+        MonthFilter,
+        ("day", DaysFilter),
+        ("kind", ChoicesDropdownFilter),
+        ("method", ChoicesDropdownFilter),
+    )
+    search_fields = ("payment__title",)  # opens the search box; `found` searches
+    search_help_text = _("Title, payer's name or email; number, external ID or Stripe ID")
+    ordering = ("-day", "-id")
+    sortable_by = ()
+    fields = (
+        ("number", "day"),
+        ("kind", "method"),
+        ("amount_shown", "counts_in"),
+        ("payment", "payer"),
+        "created_at",
+    )
+
+    amount_shown = column("shown_amount", _("amount"))
+    number = column("pk", _("number"))
+    payment_link = payment_link
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:
+        return cast(LedgerQuerySet, super().get_queryset(request)).with_counts_in()
+
+    def with_shown(
+        self, rows: QuerySet[LedgerEntry], request: HttpRequest
+    ) -> QuerySet[LedgerEntry]:
+        return rows.select_related("payment__payer")
+
+    def found(self, rows: QuerySet[LedgerEntry], text: str) -> QuerySet[LedgerEntry]:
+        return find(rows, of=Owners("payment", Payment.objects.found_by_staff(text)))
+
+    @display(description=_("payer"))
+    def payer(self, entry: LedgerEntry) -> str:
+        return str(entry.payment.payer) if entry.payment else "—"
+
+    @display(description=_("counts in"))
+    def counts_in(self, entry: LedgerEntry) -> str:
+        return date_format(entry.counts_in, "F Y")

@@ -1,0 +1,207 @@
+"""The accounts in the admin: a year, its months, and closing them (docs/rules.md, 12.27 and 12.29)."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from payments.models import ClosedMonth
+from payments.services.closing import close_month
+from payments.tests.factories import (
+    FindingFactory,
+    LedgerEntryFactory,
+    PaymentFactory,
+    RefundFactory,
+)
+from project.common.money import shown
+
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
+
+YEAR = reverse("admin:payments_closedmonth_changelist")
+OCTOBER, NOVEMBER, CLOSING = (
+    reverse(f"admin:payments_closedmonth_{page}", args=[2026, month])
+    for page, month in (("month", 10), ("month", 11), ("close", 10))
+)
+
+
+@pytest.fixture(autouse=True)
+def _in_november(time_machine):
+    time_machine.move_to("2026-11-20T12:00:00Z")
+
+
+@pytest.fixture
+def accountant(support):
+    """Whoever sees payments, and closes months."""
+    support.user_permissions.add(Permission.objects.get(codename="close_month"))
+    return support
+
+
+@pytest.fixture
+def client(client_of, accountant):
+    return client_of(accountant)
+
+
+def entry(day, amount, **fields):
+    return LedgerEntryFactory.create(day=day, amount=Decimal(amount), **fields)
+
+
+@pytest.fixture
+def autumn(administrator):
+    """September is closed; a refund of it came late."""
+    entry(date(2026, 9, 30), "1990")
+    close_month(date(2026, 9, 1), administrator)
+    entry(date(2026, 9, 30), "-90.10", kind="refund")
+    entry(date(2026, 10, 1), "0.10", method="transfer")
+    entry(date(2026, 10, 1), "0.20", method="transfer")
+    entry(date(2026, 10, 31), "-500", kind="dispute", method="stripe")
+    entry(date(2026, 11, 2), "7", currency="USD")
+
+
+def lines(page, currency="RUB"):
+    """Of each line of a currency's table the title and the amounts, as they are read."""
+    (table,) = [table for table in page.context["tables"] if table.currency == currency]
+    return [
+        (line.title, *[cell.text for cell in line.cells]) for line in (*table.lines, *table.totals)
+    ]
+
+
+def rub(*amounts):
+    return tuple((amount and shown(Decimal(amount), "RUB")) or "—" for amount in amounts)
+
+
+@pytest.mark.usefixtures("autumn")
+def test_a_year_has_what_counts_in_each_month_by_kind_and_method(client):
+    page = client.get(YEAR)
+    assert lines(page) == [
+        ("September 2026", *rub("1990", "", "", "1990")),
+        ("cash", *rub("1990", "", "", "1990")),
+        ("October 2026", *rub("0.30", "-90.10", "-500", "-589.80")),
+        ("cash", *rub("", "-90.10", "", "-90.10")),
+        ("Stripe", *rub("", "", "-500", "-500")),
+        ("transfer", *rub("0.30", "", "", "0.30")),
+        ("November 2026", *rub("", "", "", "0")),
+        ("2026 in total", *rub("1990.30", "-90.10", "-500", "1400.20")),
+        ("cash", *rub("1990", "-90.10", "", "1899.90")),
+        ("Stripe", *rub("", "", "-500", "-500")),
+        ("transfer", *rub("0.30", "", "", "0.30")),
+    ]
+    assert lines(page, "USD")[-2] == ("2026 in total", "$7.00", "—", "—", "$7.00")
+    assert "closed on 11/20/2026 by Ada" in page.text
+    assert "1 entry of September 2026" in page.text
+    assert client.get(f"{YEAR}?year=1999").context["year"] == 2026
+
+
+@pytest.mark.usefixtures("autumn")
+@pytest.mark.parametrize("address", [YEAR, OCTOBER, NOVEMBER])
+def test_each_figure_leads_to_exactly_the_entries_behind_it(client, address):
+    page = client.get(address)
+    tables = page.context["tables"]
+    if address != YEAR:
+        tables = [table for pair in tables for table in pair]
+    cells = [
+        (cell, table.currency)
+        for table in tables
+        for line in (*table.lines, *table.totals)
+        for cell in line.cells
+        if cell.url
+    ]
+    assert cells
+    for cell, currency in cells:
+        behind = client.get(cell.url).context["cl"].queryset
+        assert shown(sum(row.amount for row in behind), currency) == cell.text, cell
+
+
+@pytest.mark.usefixtures("autumn")
+def test_a_month_has_its_days_and_what_came_late(client):
+    page = client.get(OCTOBER)
+    ((_methods, days),) = page.context["tables"]
+    assert [(line.title, line.cells[-1].text) for line in days.lines] == [
+        ("Sept. 30, 2026", *rub("-90.10")),
+        ("Oct. 1, 2026", *rub("0.30")),
+        ("Oct. 31, 2026", *rub("-500")),
+    ]
+    ((late, url),) = [(cell.text, cell.url) for cell in page.context["late"]]
+    assert late == "1 entry of September 2026"
+    assert client.get(url).context["cl"].queryset.get().kind == "refund"
+
+
+@pytest.mark.usefixtures("autumn")
+def test_closing_tells_what_waits_and_needs_the_month_typed(client, accountant):
+    before = datetime(2026, 10, 31, 12, tzinfo=ZoneInfo("UTC"))
+    PaymentFactory.create(created_at=before)
+    RefundFactory.create(created_at=before, status="requested")
+    FindingFactory.create(first_seen_at=before)
+    PaymentFactory.create()
+    question = client.get(CLOSING)
+    assert [text for text, _url in question.context["waiting"]] == [
+        "1 payment is waiting to be confirmed.",
+        "1 refund has no answer yet.",
+        "1 finding is open.",
+    ]
+    for _text, url in question.context["waiting"]:
+        assert len(client.get(url).context["cl"].queryset) == 1
+    seen = question.context["form"]["seen"].value()
+    assert client.post(CLOSING, {"typed": "2026-11", "seen": seen}).status_code == 200
+    # What comes before the answer is not closed unseen.
+    entry(date(2026, 10, 5), "1")
+    asked_again = client.post(CLOSING, {"typed": "2026-10", "seen": seen})
+    assert "The figures have changed meanwhile" in asked_again.text
+    assert not ClosedMonth.objects.filter(month=date(2026, 10, 1)).exists()
+    seen = asked_again.context["form"]["seen"].value()
+    assert client.post(CLOSING, {"typed": " 2026-10 ", "seen": seen}).status_code == 302
+    closed = ClosedMonth.objects.get(month=date(2026, 10, 1))
+    assert (closed.by, LogEntry.objects.get().object_id) == (accountant, str(closed.pk))
+    again = client.post(CLOSING, {"typed": "2026-10", "seen": seen}, follow=True)
+    assert "This month has been closed already." in again.text
+    assert client.get(reverse("admin:payments_closedmonth_change", args=[closed.pk])).url == OCTOBER
+
+
+@pytest.mark.usefixtures("autumn")
+def test_who_may_not_close_is_not_asked(client_of, support):
+    client = client_of(support)
+    assert CLOSING not in client.get(OCTOBER).text + client.get(YEAR).text
+    assert client.post(CLOSING, {"typed": "2026-10"}).status_code == 403
+    support.user_permissions.set(Permission.objects.filter(codename="close_month"))
+    for address in (YEAR, OCTOBER, CLOSING):
+        assert client_of(support).get(address).status_code == 403
+
+
+def test_without_entries_there_is_nothing_to_see_or_close(client):
+    assert "No money has come or gone yet." in client.get(YEAR).text
+    assert "No money came or went in this month." in client.get(OCTOBER).text
+    assert "No money had moved" in client.get(CLOSING, follow=True).text
+    no_month = reverse("admin:payments_closedmonth_month", args=[2026, 13])
+    assert client.get(no_month).status_code == 404
+
+
+def test_pages_ask_as_many_queries_of_many_entries(client, django_assert_max_num_queries):
+    for number in range(20):
+        entry(date(2026, 1 + number // 2, 3), "10", payment=PaymentFactory.create(paid=True))
+        if number in {1, 19}:
+            for address in (YEAR, OCTOBER):
+                with django_assert_max_num_queries(12):
+                    client.get(address)
+
+
+@pytest.mark.usefixtures("autumn")
+def test_entries_are_found_by_month_day_kind_number_and_person(client, administrator):
+    payment = PaymentFactory.create(payer__first_name="Eva", course__title="Bread", paid=True)
+    entry(date(2026, 11, 3), "1990", payment=payment)
+    address = reverse("admin:payments_ledgerentry_changelist")
+
+    def found(query):
+        return {str(row.amount) for row in client.get(f"{address}?{query}").context["cl"].queryset}
+
+    assert found("month=2026-11") == {"7.00", "1990.00"}
+    assert found("month=2026-09") == {"1990.00"}
+    assert found("month=2026-13") == set()
+    assert found("day_from=2026-10-31&day_to=2026-10-31") == {"-500.00"}
+    assert found("kind__exact=refund") == {"-90.10"}
+    for text in ("eva", "bread", payment.pk, payment.payer.email):
+        assert found(f"q={text}") == {"1990.00"}, text
+    page = client.get(f"{address}?kind__exact=refund")
+    assert "October 2026" in page.text
