@@ -18,6 +18,7 @@ from project.common.money import shown
 class FindingKind(models.TextChoices):
     PAID_WITHOUT_ACCESS = "paid_without_access", _("paid, but no access")
     ACCESS_WITHOUT_PAYMENT = "access_without_payment", _("access without a payment")
+    LEDGER_DIFFERS = "ledger_differs", _("not as in the ledger")
     PAID_TWICE = "paid_twice", _("paid twice")
     AMOUNT_DIFFERS = "amount_differs", _("another amount at Stripe")
     UNKNOWN_AT_STRIPE = "unknown_at_stripe", _("unknown to Stripe")
@@ -53,6 +54,7 @@ WORDS = {
     "access_without_payment": _(
         "The learner has access from a payment that is not paid (%(reference)s)."
     ),
+    "ledger_differs": _("What the ledger has of it is not what was paid and given back."),
     "paid_twice": _("It has been paid for %(times)s times; refund the extra payment."),
     "amount_differs": _("The amount is %(ours)s here and %(theirs)s at Stripe."),
     "unknown_at_stripe": _("Stripe doesn't know its session (%(reason)s)."),

@@ -139,6 +139,14 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
             for day, method, kind, currency, amount, entries in sums
         ]
 
+    def revenue_per_day(self, *, since: date) -> list[tuple[date, str, Decimal]]:
+        """Day, method and what came less what went on it, in the school's currency, since that
+        day."""
+        recent = self.filter(day__gte=since, currency=settings.CURRENCY)
+        sums = recent.order_by("day", "method").values_list("day", "method")
+        rows = sums.annotate(ExactSum("amount"))
+        return [(day, method, total.quantize(CENT)) for day, method, total in rows]
+
     def earliest_day(self) -> date | None:
         return self.order_by("day", "pk").values_list("day", flat=True).first()
 

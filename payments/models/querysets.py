@@ -1,22 +1,33 @@
 """Which payments there are to look at: by whom, for what, and why."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce, Round
 from django.utils import timezone
 
 from lms.models import Access, Course, Lesson
 from lms.models.visibility import KeepingQuerySet
 from payments.models.disputes import Dispute, DisputeStatus
+from payments.models.ledger import EntryKind
 from payments.models.refunds import Refund
 from payments.models.states import (
     HALF_MADE,
@@ -32,6 +43,7 @@ from people.models import User
 from people.models.querysets import NAME_SEARCHES
 from project.common.db.search import Owners, contains, find
 from project.common.db.sums import ExactSum
+from project.common.money import DECIMAL_PLACES
 
 if TYPE_CHECKING:
     from payments.models.payment import Payment
@@ -155,6 +167,25 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
             exact |= Q(pk=int(text))
         return find(self, exact, contains(text, "searched"), of=Owners("payer", payers))
 
+    def unlike_ledger(self) -> Self:
+        """Payments whose entries in the ledger don't add up to what their rows say, for each kind."""
+        nothing = Value(Decimal(0), models.DecimalField())
+        lost = Dispute.objects.filter(payment=OuterRef("pk"), status=DisputeStatus.LOST)
+        lost_sum = lost.order_by().values("payment").annotate(total=Sum("amount")).values("total")
+        is_paid = Q(paid_at__isnull=False)
+        said = {
+            EntryKind.PAYMENT: Case(When(is_paid, then="amount"), default=nothing),
+            EntryKind.REFUND: -F("refunded_amount"),
+            EntryKind.DISPUTE: -Coalesce(Subquery(lost_sum), nothing),
+        }
+        differs = Q()
+        payments = self
+        for kind, amount in said.items():
+            posted = Sum("entries__amount", filter=Q(entries__kind=kind), default=nothing)
+            payments = payments.alias(**{kind: Round(posted - amount, DECIMAL_PLACES)})
+            differs |= ~Q(**{kind: 0})
+        return payments.filter(differs)
+
     def processing_too_long(self, *, at: datetime) -> Self:
         """Payments whose money has been on its way for over a week, with `moved_at`: since when."""
         moves = apps.get_model("payments", "PaymentMove")  # in a module that imports this one
@@ -164,17 +195,6 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         before = at - PROCESSING_AT_MOST
         processing = self.filter(status=PaymentStatus.PROCESSING, created_at__lt=before)
         return processing.annotate(moved_at=since).filter(moved_at__lt=before)
-
-    def revenue_per_day(self, *, since: datetime) -> list[tuple[date, str, Decimal]]:
-        """Day (in the active time zone), method and sum of the money that came since then and
-        was neither given back nor lost in a dispute."""
-        lost = Dispute.objects.filter(payment=OuterRef("pk"), status=DisputeStatus.LOST)
-        paid = self.filter(~Exists(lost), status=PaymentStatus.PAID, paid_at__gte=since)
-        kept = paid.filter(currency=settings.CURRENCY)
-        daily = kept.annotate(day=TruncDate("paid_at")).values("day", "method")
-        summed = daily.annotate(total=Sum(F("amount") - F("refunded_amount")))
-        summed = summed.order_by("day", "method")
-        return list(summed.values_list("day", "method", "total"))
 
     def sums_of(self, course: Course) -> list[dict[str, Any]]:
         """How many payments for a course and its lessons are in which state, and their sums."""

@@ -35,7 +35,7 @@ from payments.models.states import OPEN_STATUSES, PREFIX
 from payments.provider import asking, stripe
 from payments.services.modes import mode
 from payments.services.refunds import ask_about_refunds, facts_of_failure
-from payments.services.transitions import Cause, settle_access
+from payments.services.transitions import Cause, post_again, settle_access
 
 # A refund is answered within seconds, and settled by the banks within ten days.
 REFUND_ANSWERED_IN = timedelta(days=1)
@@ -86,6 +86,7 @@ def find_in_books(scope: Scope | None = None) -> Iterator[Disagreement]:
     yield from _access_without_payment(scope)
     for payment in scope.payments.for_what_is_deleted().order_by("pk").iterator(BATCH):
         yield about(FindingKind.PAID_FOR_DELETED, payment, {})
+    yield from _unlike_ledger(scope)
     yield from _paid_twice(scope)
     yield from _too_long(scope)
     yield from _refunds(scope)
@@ -136,6 +137,13 @@ def _access_without_payment(scope: Scope) -> Iterator[Disagreement]:
             repair,
             access_id=access_id,
         )
+
+
+def _unlike_ledger(scope: Scope) -> Iterator[Disagreement]:
+    """A process of the release before the ledger posts nothing."""
+    for payment in scope.payments.unlike_ledger().order_by("pk").iterator(BATCH):
+        repair = partial(post_again, payment.pk)
+        yield about(FindingKind.LEDGER_DIFFERS, payment, {}, repair)
 
 
 def _paid_twice(scope: Scope) -> Iterator[Disagreement]:

@@ -52,6 +52,7 @@ AT_ONCE = 50
 REPAIRABLE = (
     FindingKind.PAID_WITHOUT_ACCESS,
     FindingKind.ACCESS_WITHOUT_PAYMENT,
+    FindingKind.LEDGER_DIFFERS,
     FindingKind.STRIPE_SAYS_OTHERWISE,
     FindingKind.REFUND_UNANSWERED,
 )

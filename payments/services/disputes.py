@@ -14,6 +14,7 @@ from payments.models import (
 )
 from payments.models.disputes import OPEN
 from payments.provider.types import ProviderDispute
+from payments.services import ledger
 from payments.services.not_understood import note_if_understood
 from payments.services.transitions import Cause, lock_payment, note_money_came, settle_access
 from project.mail.services import send_to_audience
@@ -42,6 +43,7 @@ def apply_dispute(
     row.status, row.reason = status, dispute.reason[:100]
     row.evidence_due_by, row.told_at = dispute.evidence_due_by, told_at
     row.save()
+    ledger.post(payment)
     settle_access(payment, cause)
     if known is None and status in OPEN:
         send_to_audience(DISPUTE_OPENED, row.pk, title=payment.title)

@@ -26,6 +26,7 @@ from payments.models import (
 from payments.models.refunds import NEVER_MADE, RANKS, RefundQuerySet
 from payments.provider import stripe
 from payments.provider.types import ProviderRefund, ProviderRefused, ProviderUnavailable
+from payments.services import ledger
 from payments.services.findings import close_findings, note_finding
 from payments.services.modes import require_here
 from payments.services.not_understood import note_if_understood
@@ -324,4 +325,5 @@ def _settle(payment: Payment, cause: Cause) -> None:
         move_locked(payment, to=to, cause=cause, back=to == PaymentStatus.PAID)
     else:
         payment.save(update_fields=["refunded_amount"])
+        ledger.post(payment)
         settle_access(payment, cause)

@@ -34,6 +34,7 @@ from payments.models import (
     RefundStatus,
 )
 from payments.models.payment import reference_of
+from payments.services import ledger
 from payments.services.findings import close_findings, note_finding, settle_finding
 from people.models import User
 from project.common.background.queue import enqueue
@@ -66,6 +67,12 @@ class Cause:
 def lock_payment(payment_id: int) -> Payment:
     """Return the payment as it is now, locked until the transaction ends."""
     return Payment.objects.select_for_update(of=("self",)).get(pk=payment_id)
+
+
+@transaction.atomic
+def post_again(payment_id: int) -> None:
+    """Post what is not in the ledger of what the payment's rows say."""
+    ledger.post(lock_payment(payment_id))
 
 
 @transaction.atomic
@@ -114,6 +121,8 @@ def move_locked(
     elif to == PaymentStatus.PAID:
         payment.paid_at = payment.paid_at or at or timezone.now()
     payment.save(update_fields=["status", "paid_at", "refunded_amount"])
+    if PaymentStatus.PAID in {came_from, to}:
+        ledger.post(payment)
     if settles and PaymentStatus.PAID in {came_from, to}:
         settle_access(payment, cause)
     if to == PaymentStatus.PAID and not back:
@@ -287,6 +296,8 @@ def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
     if disputes:
         columns = ("payment_id", "dispute_id", "amount", "currency", "reason", "status")
         insert_rows(Dispute, (*columns, "created_at", "told_at"), disputes)
+    if ids:
+        ledger.post_new(Payment.objects.filter(pk__range=(min(ids), max(ids))))
     accesses.grant_new_access(
         accesses=(
             accesses.NewAccess(

@@ -24,6 +24,7 @@ from payments.models import (
     Refund,
     RefundStatus,
 )
+from payments.services import ledger
 from people.tests.factories import UserFactory
 
 
@@ -57,6 +58,18 @@ class PaymentFactory(DjangoModelFactory[Payment]):
         lambda payment: payment.amount if payment.status == PaymentStatus.REFUNDED else 0
     )
 
+    @classmethod
+    def _create(cls, model_class: type[Payment], *args: Any, **fields: Any) -> Payment:
+        payment: Payment = super()._create(model_class, *args, **fields)
+        if payment.paid_at:
+            _post(payment)
+        return payment
+
+
+def _post(payment: Payment) -> None:
+    """Have it in the ledger; a row that was just made holds what the test gave, of any type."""
+    ledger.post(Payment.objects.get(pk=payment.pk))
+
 
 class RefundFactory(DjangoModelFactory[Refund]):
     """A part of a payment that was given back by hand."""
@@ -84,6 +97,13 @@ class DisputeFactory(DjangoModelFactory[Dispute]):
     currency = "RUB"
     reason = "fraudulent"
     status = DisputeStatus.NEEDS_RESPONSE
+
+    @classmethod
+    def _create(cls, model_class: type[Dispute], *args: Any, **fields: Any) -> Dispute:
+        dispute: Dispute = super()._create(model_class, *args, **fields)
+        if dispute.status == DisputeStatus.LOST:
+            _post(dispute.payment)
+        return dispute
 
 
 class FindingFactory(DjangoModelFactory[Finding]):

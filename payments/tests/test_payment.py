@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core import serializers
 
-from payments.models import Payment
+from payments.models import LedgerEntry, Payment
 from payments.tests.factories import DisputeFactory, PaymentFactory
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +18,7 @@ MIDNIGHT = datetime(2026, 11, 19, 21, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def test_revenue_is_what_came_since_then_was_kept_and_is_in_our_currency(settings):
+def test_revenue_is_what_came_less_what_went_on_the_day_and_is_in_our_currency(settings):
     assert settings.TIME_ZONE == "Europe/Moscow"
 
     def paid(amount, at, **fields):
@@ -36,19 +36,21 @@ def test_revenue_is_what_came_since_then_was_kept_and_is_in_our_currency(setting
     paid("400.00", MIDNIGHT, status="refunded")
     PaymentFactory.create(created_at=MIDNIGHT)
     disputed = {"payment__paid_at": MIDNIGHT, "payment__status": "paid"}
-    DisputeFactory.create(**disputed, payment__amount="800.00", status="lost")
+    lost = {"status": "lost", "told_at": MIDNIGHT + timedelta(days=1)}
+    DisputeFactory.create(**disputed, payment__amount="800.00", **lost)
     DisputeFactory.create(**disputed, payment__amount="9.00", status="won")
-    assert Payment.objects.revenue_per_day(since=MIDNIGHT) == [
+    since = date(2026, 11, 20)
+    assert LedgerEntry.objects.revenue_per_day(since=since) == [
         (date(2026, 11, 20), "cash", Decimal("12.00")),
-        (date(2026, 11, 20), "stripe", Decimal("9.00")),
+        (date(2026, 11, 20), "stripe", Decimal("809.00")),
         (date(2026, 11, 20), "transfer", Decimal("3.00")),
         (date(2026, 11, 21), "cash", Decimal("0.30")),
-        (date(2026, 11, 21), "stripe", Decimal("0.10")),
+        (date(2026, 11, 21), "stripe", Decimal("-799.90")),
         (date(2026, 11, 21), "transfer", Decimal("0.20")),
     ]
     settings.CURRENCY = "USD"
     usd = (date(2026, 11, 20), "cash", Decimal("200.00"))
-    assert Payment.objects.revenue_per_day(since=MIDNIGHT) == [usd]
+    assert LedgerEntry.objects.revenue_per_day(since=since) == [usd]
 
 
 def test_a_payment_at_stripe_is_seen_from_its_page_on_or_once_it_is_settled(

@@ -195,7 +195,7 @@ def test_whatever_the_database_refuses_nothing_is_half_recorded(record, learner,
     while failing_at(failures, record):
         assert everything() == before
         failures += 1
-    assert failures == 6
+    assert failures == 7
     assert everything() != before
 
 

@@ -129,7 +129,7 @@ def test_whatever_the_database_refuses_nothing_of_a_decision_is_half_done(
     while failing_at(failures, decide):
         assert everything() == before
         failures += 1
-    assert failures == {"confirm": 5, "reject": 2, "refund": 8, "give access": 3}[act]
+    assert failures == {"confirm": 6, "reject": 2, "refund": 9, "give access": 3}[act]
     assert everything() != before
 
 

@@ -13,10 +13,9 @@ from typing import Any
 from django.utils import timezone
 
 from lms.models import Course, Lesson, Subscription
-from payments.models import Payment
+from payments.models import LedgerEntry
 from people.models import User
 from project.admin_site.models import Figure
-from project.common.admin.filters import midnight
 from project.school.current import current_school
 
 DAYS = 30
@@ -67,7 +66,7 @@ def count_slow_ones() -> int:
 
 def count_payments() -> list[tuple[str, str, str]]:
     """Day, method and sum of each."""
-    revenue = Payment.objects.revenue_per_day(since=midnight(last_days()[0]))
+    revenue = LedgerEntry.objects.revenue_per_day(since=last_days()[0])
     return [(day.isoformat(), method, str(total)) for day, method, total in revenue]
 
 

@@ -20,6 +20,7 @@ from people.models import User
 from project.school.models import School
 
 SCHOOL = {"lms", "payments"}
+COMPLETED = {FindingKind.PAID_WITHOUT_ACCESS, FindingKind.LEDGER_DIFFERS}
 
 
 class Command(loaddata.Command):
@@ -43,7 +44,7 @@ class Command(loaddata.Command):
         if self.is_incomplete:
             raise DeserializationError
         if self.loaded[Payment]:
-            self._give_access(self.loaded[Payment])
+            self._complete(self.loaded[Payment])
 
     def save_obj(self, obj: Any) -> bool:
         row = obj.object
@@ -64,14 +65,15 @@ class Command(loaddata.Command):
             self.loaded[type(row)].add(row.pk)
         return is_saved
 
-    def _give_access(self, loaded: set[int]) -> None:
+    def _complete(self, loaded: set[int]) -> None:
+        """Give the access of what is paid, and post what the fixture has no entries of."""
         payments = Payment.objects.filter(pk__range=(min(loaded), max(loaded)))
         scope = books.Scope(payments, Access.objects.none())
         given = 0
         for found in list(books.find_in_books(scope)):
-            if found.kind == FindingKind.PAID_WITHOUT_ACCESS and found.repair:
+            if found.kind in COMPLETED and found.repair:
                 found.repair()
-                given += 1
+                given += found.kind == FindingKind.PAID_WITHOUT_ACCESS
         if given and self.verbosity > 0:
             message = ngettext(
                 "%(count)s access was given for what is paid.",
