@@ -140,7 +140,8 @@ class Learners(_Participants[Learner]):
         return shown
 
     def _one(self, person: Any) -> Learner:
-        progress = Progress.of(person.completed, len(self.published))
+        # None where no lesson is published: Django asks nothing then.
+        progress = Progress.of(person.completed or 0, len(self.published))
         return Learner(person, progress, person.rights)
 
 

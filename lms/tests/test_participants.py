@@ -217,6 +217,13 @@ def test_who_may_not_change_the_course_sees_no_participants(
     assert button in page.content.decode()
 
 
+def test_a_course_without_lessons_is_learned_from_the_beginning(client_of, administrator, author):
+    empty = course_with_lessons([], owner=author)
+    give(empty, author)
+    [row] = shown(client_of(administrator), empty)
+    assert row[4] == "0/0 · 0 %"
+
+
 def test_a_course_without_people_says_so(client_of, administrator, course):
     client = client_of(administrator)
     assert "Nobody learns this course yet." in client.get(address_of(course)).content.decode()
