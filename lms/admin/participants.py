@@ -1,6 +1,7 @@
 """Who learns and follows a course: a page of the course, and a table to take along."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
@@ -12,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.timezone import localtime
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
@@ -26,8 +27,9 @@ from people.current_user import current_user
 from people.models import User
 from people.models.querysets import NAME_SEARCHES, PUBLIC_SEARCHES
 from project.common.admin.actions import ActionsAdmin
-from project.common.admin.base import moment_shown
-from project.common.admin.tables import streamed_table
+from project.common.admin.base import moment_shown, tells_errors
+from project.common.admin.exporting import FormatForm
+from project.common.admin.tables import Cell, Table
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -56,13 +58,15 @@ class Column:
     def __init__(
         self,
         title: "StrOrPromise",
-        value: Callable[[Any], object],
+        value: Callable[[Any], Any],
         order: str = "",
         *,
-        exported: Callable[[Any], object] | None = None,
+        exported: Callable[[Any], Cell] | None = None,
+        exported_title: "StrOrPromise" = "",
     ) -> None:
         self.title, self.value, self.order = title, value, order
         self.exported = exported or value
+        self.exported_title = exported_title or title
 
 
 def sources_of(rights: list[Access]) -> str:
@@ -77,18 +81,18 @@ def sources_of(rights: list[Access]) -> str:
     return f"{', '.join(sorted(map(str, sources)))} · {part}"
 
 
-def seen(person: User) -> str | None:
+def seen(person: User) -> datetime | None:
     """None: they have never been here."""
     was_here = person.last_login or person.inactivity_from
-    return localtime(person.last_seen).isoformat(" ", "minutes") if was_here else None
+    return person.last_seen if was_here else None
 
 
-class Table:
+class Participants:
     """Learners or subscribers of a course, as one of the staff may know them: whoever looks after people knows
     their names and addresses, and when they were here."""
 
     def __init__(self, course: Course, viewer: User, *, which: str) -> None:
-        self.viewer, self.which = viewer, which
+        self.course, self.viewer, self.which = course, viewer, which
         self.knows_people = viewer.has_perm("people.view_user")
         self.people = Followers(course) if which == SUBSCRIBERS else Learners(course)
         self.columns = list(self._columns())
@@ -109,7 +113,7 @@ class Table:
             _("since"),
             lambda row: moment_shown(row.since),
             "since",
-            exported=lambda row: localtime(row.since).isoformat(" ", "minutes"),
+            exported=lambda row: row.since,
         )
         if self.which == LEARNERS:
             yield Column(
@@ -119,6 +123,7 @@ class Table:
                 ),
                 "progress",
                 exported=lambda row: row.progress.percent,
+                exported_title=_("progress, %"),
             )
         if self.knows_people:
             yield Column(
@@ -139,7 +144,17 @@ class Table:
         searches = NAME_SEARCHES if self.knows_people else PUBLIC_SEARCHES
         self.people.matching(text, *searches)
 
-    def exported(self) -> Iterator[list[object]]:
+    def exported(self) -> Table:
+        titles = {LEARNERS: _("Learners"), SUBSCRIBERS: _("Subscribers")}
+        return Table(
+            name=f"{self.which}-{self.course.pk}",
+            title=titles[self.which],
+            header=[capfirst(str(column.exported_title)) for column in self.columns],
+            number=self.people.count(),
+            rows=self._cells(),
+        )
+
+    def _cells(self) -> Iterator[list[Cell]]:
         for chunk in self.people.in_chunks():
             for row in chunk:
                 yield [column.exported(row) for column in self.columns]
@@ -159,19 +174,21 @@ class ParticipantsPage(ActionsAdmin[Course], MaterialsAdmin[Course]):
     @action(  # type: ignore[untyped-decorator]
         description=gettext_lazy("Participants"), url_path="participants", icon="group"
     )
+    @tells_errors
     def participants(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """A page of them; a POST takes all along as a table."""
         course = self._seen(request, object_id)
         which = SUBSCRIBERS if request.GET.get("list") == SUBSCRIBERS else LEARNERS
-        table = Table(course, current_user(request), which=which)
+        table = Participants(course, current_user(request), which=which)
         form = SearchForm(request.GET)
         text = form.cleaned_data["q"] if form.is_valid() else ""
         if text:
             table.narrow(text)
-        if request.method == "POST":
+        chosen = FormatForm(request.POST or None)
+        if chosen.is_valid():
+            answer = table.exported().response(chosen.cleaned_data["format"])
             self.log_change(request, course, self._note(which))
-            header = [str(column.title) for column in table.columns]
-            return streamed_table(f"{which}-{course.pk}", header, table.exported())
+            return answer
         return self._page(request, course, table, form)
 
     def _note(self, which: str) -> str:
@@ -179,7 +196,7 @@ class ParticipantsPage(ActionsAdmin[Course], MaterialsAdmin[Course]):
         return _("Exported the learners.") if is_learners else _("Exported the subscribers.")
 
     def _page(
-        self, request: HttpRequest, course: Course, table: Table, form: SearchForm
+        self, request: HttpRequest, course: Course, table: Participants, form: SearchForm
     ) -> HttpResponse:
         order = request.GET.get("o", "")
         if order.removeprefix("-") not in table.orders:
@@ -190,6 +207,7 @@ class ParticipantsPage(ActionsAdmin[Course], MaterialsAdmin[Course]):
             **self._context(request, course),
             "title": _("Participants"),
             "form": form,
+            "format_form": FormatForm(),
             "table": table,
             "order": order,
             "page": page,

@@ -1,8 +1,8 @@
 """The page of a course that shows who learns and follows it, in the admin, and its tables."""
 
-import csv
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -16,6 +16,8 @@ from lms.models import Access, AccessSource, Completion, Course
 from lms.tests.factories import SubscriptionFactory, course_with_lessons
 from people.models import User
 from people.tests.factories import UserFactory
+from project.school.tests.factories import SchoolFactory
+from project.tests.spreadsheets import lines_of, sheet_of
 
 pytestmark = pytest.mark.django_db
 
@@ -70,10 +72,8 @@ def shown(client: Any, course: Course, query: str = "") -> list[list[str]]:
     return [[str(value) for value in row] for row in answer.context["rows"]]
 
 
-def table_of(answer: Any) -> list[list[str]]:
-    content = b"".join(answer.streaming_content)
-    assert content.startswith(b"\xef\xbb\xbf")
-    return list(csv.reader(content.decode("utf-8-sig").splitlines()))
+def table_of(client: Any, course: Course, query: str = "") -> list[list[str]]:
+    return lines_of(client.post(address_of(course, query), {"format": "csv"}))
 
 
 def test_an_administrator_sees_how_they_got_access_and_how_far_they_are(
@@ -169,35 +169,37 @@ def test_a_page_of_twenty_takes_as_many_queries_as_one_of_two(
 
 
 def test_an_export_has_all_that_the_page_knows(client_of, administrator, course, learners):
-    answer = client_of(administrator).post(address_of(course))
-    header, *rows = table_of(answer)
-    assert header == ["name", "email", "access", "since", "progress", "last seen"]
-    assert [row[:2] for row in rows] == [
-        ["Olga Berg", "olga@school.example"],
-        ["Ivan Adler", learners[1].email],
-    ]
-    assert (rows[0][4], rows[0][5]) == ("50", "")
-    assert f"learners-{course.pk}.csv" in answer["Content-Disposition"]
+    SchoolFactory.create(time_zone="Europe/Moscow")
+    answer = client_of(administrator).post(address_of(course), {"format": "xlsx"})
+    sheet = sheet_of(answer)
+    assert sheet.title == "Learners"
+    header, olga, ivan = sheet.values
+    assert header == ("Name", "Email", "Access", "Since", "Progress, %", "Last seen")
+    assert olga[:2] == ("Olga Berg", "olga@school.example")
+    since = Access.objects.earliest("pk").created_at.astimezone(ZoneInfo("Europe/Moscow"))
+    assert olga[3] == since.replace(tzinfo=None, microsecond=0)
+    assert (olga[4], olga[5]) == (50, None)
+    assert ivan[:2] == ("Ivan Adler", learners[1].email)
+    assert f"learners-{course.pk}.xlsx" in answer["Content-Disposition"]
     [entry] = LogEntry.objects.filter(user=administrator)
     assert (entry.object_id, entry.change_message) == (str(course.pk), "Exported the learners.")
 
 
 def test_an_export_is_of_what_was_searched_for(client_of, administrator, course, learners):
-    answer = client_of(administrator).post(address_of(course, "?q=adler"))
-    assert [row[0] for row in table_of(answer)[1:]] == ["Ivan Adler"]
+    _header, *rows = table_of(client_of(administrator), course, "?q=adler")
+    assert [row[0] for row in rows] == ["Ivan Adler"]
 
 
 def test_an_export_of_subscribers(client_of, editor, course):
     person = SubscriptionFactory.create(course=course, user__first_name="Olga").user
-    answer = client_of(editor).post(address_of(course, "?list=subscribers"))
-    header, row = table_of(answer)
-    assert header == ["name", "since"]
+    header, row = table_of(client_of(editor), course, "?list=subscribers")
+    assert header == ["Name", "Since"]
     assert row[0] == f"Olga · {person.pk}"
 
 
 def test_a_name_is_no_formula_in_an_export(client_of, administrator, course):
     give(course, UserFactory.create(first_name="=1+1", last_name="Berg"))
-    assert table_of(client_of(administrator).post(address_of(course)))[1][0] == "'=1+1 Berg"
+    assert table_of(client_of(administrator), course)[1][0] == "'=1+1 Berg"
 
 
 def test_who_may_not_change_the_course_sees_no_participants(

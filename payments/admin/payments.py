@@ -13,8 +13,9 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from payments.admin.actions import PAYMENT_ACTIONS
 from payments.admin.base import PaymentsBookAdmin
 from payments.admin.columns import dashboard_link
+from payments.admin.exporting import PaymentExport
 from payments.admin.filters import AttentionFilter
-from payments.admin.import_export import PaymentImportExportMixin
+from payments.admin.import_export import PaymentImportMixin
 from payments.admin.recording import CHOICES, RecordingPage
 from payments.admin.timeline import timeline
 from payments.models import Payment, PaymentStatus
@@ -58,8 +59,9 @@ def figures_of(totals: Totals) -> list[Figure]:
 
 @admin.register(Payment)
 class PaymentAdmin(
-    PaymentImportExportMixin,
+    PaymentImportMixin,
     RecordingPage,
+    PaymentExport,
     ChoosingAdmin[Payment],
     SummingAdmin[Payment],
     PaymentsBookAdmin[Payment],

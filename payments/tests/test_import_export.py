@@ -1,4 +1,4 @@
-"""Payments to and from tables in the admin."""
+"""Payments from tables in the admin."""
 
 import csv
 import io
@@ -10,13 +10,11 @@ import pytest
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
-from django.utils import timezone
 
 from lms.models import Access
 from lms.tests.factories import CourseFactory
-from payments.admin import formats, import_export
+from payments.admin import formats
 from payments.models import Payment, PaymentMove
-from payments.tests.factories import PaymentFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -152,78 +150,12 @@ def test_a_lost_file_is_asked_for_again(client_of, administrator, rows):
     assert messages[-1] == "The file is no longer available. Choose it again."
 
 
-def test_who_may_look_may_export_but_not_import(client_of, support, moderator, rows):
+def test_who_may_look_may_not_import(client_of, support, moderator, rows):
     client = client_of(support)
-    assert "export/" in client.get(page("changelist")).text
     assert page("import") not in client.get(page("changelist")).text
     assert upload(client, as_csv(rows)).status_code == 403
     assert client.post(page("process_import"), {}).status_code == 403
-    assert client.post(page("export"), {"format": CSV, "resource": ""}).status_code == 200
-    for name in ("import", "export"):
-        assert client_of(moderator).get(page(name)).status_code == 403
-
-
-# --- Out --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def book(course):
-    PaymentFactory.create(course=course, title="=1+1", method="transfer", external_id="B-7")
-    PaymentFactory.create(status="paid", paid_at=timezone.now())
-    return Payment.objects.all()
-
-
-def export(client, kind, query=""):
-    response = client.post(page("export") + query, {"format": kind, "resource": ""})
-    assert response.status_code == 200
-    if kind == CSV:
-        return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
-    sheet = openpyxl.load_workbook(io.BytesIO(response.content)).active
-    return [list(row) for row in sheet.iter_rows(values_only=True)]
-
-
-@pytest.mark.parametrize("kind", [CSV, XLSX])
-def test_an_export_has_words_and_no_formulas(client_of, administrator, book, kind):
-    header, *lines = export(client_of(administrator), kind)
-    [line] = [line for line in lines if "B-7" in line]
-    told = dict(zip(header, line, strict=True))
-    assert told["method"] == "transfer"
-    assert told["status"] == "pending"
-    assert told["payer's email"] == book.get(external_id="B-7").payer.email
-    assert float(told["amount"]) == 1990
-    assert not told["title"].startswith("=")
-
-
-def test_an_export_is_written_in_the_language_of_the_reader(client_of, administrator, book):
-    client = client_of(administrator)
-    client.cookies["django_language"] = "ru"
-    header, *lines = export(client, CSV)
-    assert "состояние" in header
-    assert "оплачен" in {line[header.index("состояние")] for line in lines}
-
-
-def test_an_export_has_what_the_list_shows(client_of, administrator, book):
-    lines = export(client_of(administrator), CSV, "?status__exact=paid")
-    assert len(lines) == 2
-
-
-def test_an_export_of_too_much_asks_for_filters(client_of, administrator, book, monkeypatch):
-    monkeypatch.setattr(import_export, "MOST_EXPORTED", 1)
-    response = client_of(administrator).post(page("export"), {"format": CSV, "resource": ""})
-    assert said(response) == [
-        "There are more than 1 payments: narrow the list down with its filters."
-    ]
-
-
-@pytest.mark.parametrize("number", [2, 20])
-def test_queries_of_an_export_do_not_grow(
-    client_of, administrator, number, django_assert_num_queries
-):
-    PaymentFactory.create_batch(number)
-    client = client_of(administrator)
-    # 1 session, 2 person, 3 their log-in, 4 are there too many, 5 rows with their payers.
-    with django_assert_num_queries(5):
-        export(client, CSV)
+    assert client_of(moderator).get(page("import")).status_code == 403
 
 
 SHEET = "xl/worksheets/sheet1.xml"

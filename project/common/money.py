@@ -6,11 +6,12 @@ there until 2022 (https://web.archive.org/web/20221231002856/https://stripe.com/
 accounts that have them still use them like that.
 """
 
+import re
 from decimal import Decimal
 from functools import cache
 
 from babel import Locale
-from babel.numbers import format_currency
+from babel.numbers import format_currency, get_currency_symbol
 from django.utils.translation import get_language, to_locale
 
 # Decimal places of the smallest unit that Stripe is told amounts in; two for every other currency
@@ -87,6 +88,16 @@ def shown(amount: Decimal, currency: str) -> str:
     pattern = _pattern(currency, locale)
     # CLDR rounds amounts of some currencies to more than their smallest unit.
     return format_currency(amount, currency, pattern, locale=locale, currency_digits=False)
+
+
+def spreadsheet_pattern(currency: str) -> str:
+    """The same for numbers in a spreadsheet, which knows by itself how its country writes them: as
+    `#,##0.00" ₽"`."""
+    locale = to_locale(get_language() or "en")
+    symbol = get_currency_symbol(currency, locale)
+    pattern = _pattern(currency, locale).replace("¤", symbol)
+    before, number, after = re.split("([#,0.]+)", pattern, maxsplit=1)
+    return "".join((before and f'"{before}"', number, after and f'"{after}"'))
 
 
 @cache

@@ -43,7 +43,7 @@ pytestmark = pytest.mark.any_database
 ALLOWED = re.compile(
     rf"({'|'.join(AREAS)})/\S+|"
     r"Google Authenticator, Aegis|1Password|https://\S+|/media/\S+|\S+@\S+|\w*\*+|E-mail|[a-z]+(?:[._][a-z-]+)+"
-    r"|\b(Parta|English|en|ru|API|RUB|Stripe|JPEG|PNG|WebP|HEIC|YouTube|Markdown|python|Ctrl|esc|UTC|cron|csv|xlsx|CSV)\b"
+    r"|\b(Parta|English|en|ru|API|RUB|Stripe|JPEG|PNG|WebP|HEIC|YouTube|Markdown|python|Ctrl|esc|UTC|cron|csv|xlsx|CSV|XLSX|Excel)\b"
 )
 HIDDEN = {"script", "style", "title"}
 VOID = {"input", "img", "link", "meta", "br", "hr", "path", "col"}

@@ -69,8 +69,9 @@ def test_a_class_is_enrolled_and_its_course_copied(
     page.get_by_role("searchbox", name="Search people").fill("ada")
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.get_by_role("row")).to_have_count(2)
+    page.get_by_label("Format").select_option("csv")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Export as CSV").click()
+        page.get_by_role("button", name="Export").click()
     table = tmp_path / "table.csv"
     download.value.save_as(table)
     lines = table.read_text("utf-8-sig").splitlines()

@@ -22,6 +22,7 @@ from django.core.paginator import Paginator
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
@@ -136,14 +137,14 @@ def words_of(error: DomainError | ObjectDoesNotExist) -> str:
     return str(error) if is_ours else gettext("This was deleted meanwhile.")
 
 
-def tells_errors[V: Callable[..., HttpResponse]](view: V) -> V:
+def tells_errors[V: Callable[..., HttpResponseBase]](view: V) -> V:
     """An error of the domain becomes a message on the same page; so does a row that was deleted at
     the same moment."""
 
     @wraps(view)
     def told(
         admin: "BaseModelAdmin[Model]", request: HttpRequest, *args: object, **kwargs: object
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         try:
             return view(admin, request, *args, **kwargs)
         except (DomainError, ObjectDoesNotExist) as error:
