@@ -1,24 +1,30 @@
 """The entries of the ledger: each movement of money, to look through and to take along."""
 
 import re
+from collections import defaultdict
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.formats import date_format
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from payments import statistics
+from payments.admin.accounts import COLUMNS
 from payments.admin.base import PaymentsBookAdmin
 from payments.admin.columns import payment_link
 from payments.models import LedgerEntry, Payment
 from payments.models.ledger import LedgerQuerySet
 from project.common.admin.base import column, display
 from project.common.admin.filters import DaysFilter, DropdownFilter
+from project.common.admin.sums import Figure, SummingAdmin, Sums, grouped
 from project.common.db.search import Owners, find
+from project.common.money import shown
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -51,7 +57,7 @@ class MonthFilter(DropdownFilter):
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(PaymentsBookAdmin[LedgerEntry]):
+class LedgerEntryAdmin(SummingAdmin[LedgerEntry], PaymentsBookAdmin[LedgerEntry]):
     list_display = ("day", "kind", "payment_link", "payer", "method", "amount_shown", "counts_in")
     list_filter = (
         MonthFilter,
@@ -75,16 +81,29 @@ class LedgerEntryAdmin(PaymentsBookAdmin[LedgerEntry]):
     number = column("pk", _("number"))
     payment_link = payment_link
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:
-        return cast(LedgerQuerySet, super().get_queryset(request)).with_counts_in()
-
     def with_shown(
         self, rows: QuerySet[LedgerEntry], request: HttpRequest
     ) -> QuerySet[LedgerEntry]:
-        return rows.select_related("payment__payer")
+        return cast(LedgerQuerySet, rows).with_counts_in().select_related("payment__payer")
 
     def found(self, rows: QuerySet[LedgerEntry], text: str) -> QuerySet[LedgerEntry]:
         return find(rows, of=Owners("payment", Payment.objects.found_by_staff(text)))
+
+    def sums_of(self, rows: QuerySet[LedgerEntry]) -> Sums:
+        found: dict[str, dict[str, tuple[Decimal, int]]] = defaultdict(dict)
+        for currency, kind, amount, entries in cast(LedgerQuerySet, rows).by_kind():
+            found[currency][kind] = (amount, entries)
+        lines = []
+        for currency, of_kinds in found.items():
+            figures = [
+                Figure(label, shown(of_kinds[kind][0], currency), grouped(of_kinds[kind][1]))
+                for kind, label in COLUMNS.items()
+                if kind in of_kinds
+            ]
+            net = sum((amount for amount, _entries in of_kinds.values()), Decimal(0))
+            lines.append([*figures, Figure(gettext("Net"), shown(net, currency), is_result=True)])
+        number = sum(entries for kinds in found.values() for _amount, entries in kinds.values())
+        return Sums(number, lines)
 
     @display(description=_("payer"))
     def payer(self, entry: LedgerEntry) -> str:

@@ -12,6 +12,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Greatest, TruncMonth
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
@@ -124,7 +125,7 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
         return still_open if takes_late_ones else still_open.filter(day__gte=first)
 
     def with_counts_in(self) -> Self:
-        """Add the month that each of them counts in."""
+        """Add the month that each of them counts in, so that it is not asked for one by one."""
         own: Combinable = TruncMonth("day", output_field=models.DateField())
         if first_open := ClosedMonth.objects.first_open():
             own = Greatest(own, Value(first_open, models.DateField()))
@@ -146,6 +147,15 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
         sums = recent.order_by("day", "method").values_list("day", "method")
         rows = sums.annotate(ExactSum("amount"))
         return [(day, method, total.quantize(CENT)) for day, method, total in rows]
+
+    def by_kind(self) -> list[tuple[str, str, Decimal, int]]:
+        """Currency, kind, sum and number of the entries of each."""
+        key = ("currency", "kind")
+        sums = self.order_by(*key).values_list(*key).annotate(ExactSum("amount"), Count("pk"))
+        return [
+            (currency, kind, amount.quantize(CENT), entries)
+            for currency, kind, amount, entries in sums
+        ]
 
     def earliest_day(self) -> date | None:
         return self.order_by("day", "pk").values_list("day", flat=True).first()
@@ -185,9 +195,6 @@ class LedgerEntry(models.Model):
         verbose_name=_("closed in"),
     )
 
-    # Answered by `with_counts_in`.
-    counts_in: date
-
     objects = LedgerQuerySet.as_manager()
 
     class Meta:
@@ -222,3 +229,10 @@ class LedgerEntry(models.Model):
     @property
     def shown_amount(self) -> str:
         return shown(self.amount, self.currency)
+
+    @cached_property
+    def counts_in(self) -> date:
+        """The month whose sums it is in."""
+        if self.closed_in:
+            return self.closed_in.month
+        return max(month_of(self.day), ClosedMonth.objects.first_open() or date.min)

@@ -205,3 +205,12 @@ def test_entries_are_found_by_month_day_kind_number_and_person(client, administr
         assert found(f"q={text}") == {"1990.00"}, text
     page = client.get(f"{address}?kind__exact=refund")
     assert "October 2026" in page.text
+    sums = client.get(f"{reverse('admin:payments_ledgerentry_sums')}?month=2026-10")
+    [line] = sums.context["sums"].lines
+    assert sums.context["sums"].number == 4
+    assert [(str(figure.label), figure.value, figure.note) for figure in line] == [
+        ("Received", *rub("0.30"), "2"),
+        ("Refunded", *rub("-90.10"), "1"),
+        ("Lost in disputes", *rub("-500"), "1"),
+        ("Net", *rub("-589.80"), ""),
+    ]

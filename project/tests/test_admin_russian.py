@@ -284,6 +284,7 @@ PAGES = {
     "payments_closedmonth_changelist": None,
     "payments_closedmonth_history": "closed_month",
     "payments_ledgerentry_changelist": None,
+    "payments_ledgerentry_sums": None,
     "payments_ledgerentry_change": "entry",
     "payments_stripeevent_changelist": None,
     "payments_stripeevent_change": "event",
