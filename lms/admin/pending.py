@@ -169,6 +169,11 @@ class PendingUpdateAdmin(ReadOnly, ActionsAdmin[PendingUpdate]):
         may = obj is None or permissions.can_update_course(user, obj)
         return may and user.has_perm("lms.change_course")
 
+    def state_of(self, row: PendingUpdate) -> frozenset[str]:
+        """What is collected on top of what the question showed is no matter: it stays collected, or
+        goes along. Another beginning means that a colleague has sent or dropped what was there."""
+        return frozenset(map(str, row.changes.collected().order_by("pk").values_list("pk")[:1]))
+
     def facts_of(self, row: PendingUpdate) -> Facts:
         [forecast] = forecasts.of_collected([row])
         return [

@@ -150,6 +150,7 @@ CONFIRM = StaffAction[Payment](
     form=ConfirmForm,
     noted=_noted_of_money,
     run=lambda payment, by, answers: staff.confirm_payment(payment=payment, by=by, **answers),
+    takes_seen=True,
     done=gettext_lazy("The payment was confirmed."),
 )
 REJECT = StaffAction[Payment](
@@ -166,6 +167,7 @@ REJECT = StaffAction[Payment](
     ),
     form=RejectForm,
     run=lambda payment, by, answers: staff.reject_payment(payment=payment, by=by, **answers),
+    takes_seen=True,
     done=gettext_lazy("The payment was rejected."),
 )
 REFUND = StaffAction[Payment](
@@ -186,6 +188,8 @@ REFUND = StaffAction[Payment](
     form=RefundForm,
     run=_refund,
     asks_code=True,
+    takes_seen=True,
+    typed=lambda payment: payment.payer.email if payment.payment_intent_id else "",
 )
 ACCEPT_AMOUNT = StaffAction[Payment](
     name="accept_amount",
@@ -203,6 +207,7 @@ ACCEPT_AMOUNT = StaffAction[Payment](
     fits=lambda payment: payment.awaits_decision and payment.has_target,
     form=TakenForm,
     run=lambda payment, by, answers: staff.accept_amount(payment=payment, by=by, **answers),
+    takes_seen=True,
     done=gettext_lazy("The sum was accepted."),
 )
 UNDO_CONFIRMATION = StaffAction[Payment](
@@ -222,6 +227,7 @@ UNDO_CONFIRMATION = StaffAction[Payment](
     ),
     form=UndoForm,
     run=lambda payment, by, answers: staff.undo_confirmation(payment=payment, by=by, **answers),
+    takes_seen=True,
     done=gettext_lazy("The payment waits for its money again."),
     under_more=True,
 )

@@ -3,9 +3,14 @@
 from django.db.models import Model
 from django.http import HttpRequest
 
+from payments.models import Finding, Payment
 from payments.permissions import can_see_payments
+from payments.services.decisions import decisions_about
 from people.current_user import current_user
+from project.common.admin.actions import ActionsAdmin
 from project.common.admin.base import ReadOnlyAdmin
+from project.common.admin.seen import Shown
+from project.common.decisions import Decision, latest
 
 
 class PaymentsBookAdmin[M: Model](ReadOnlyAdmin[M]):
@@ -13,3 +18,13 @@ class PaymentsBookAdmin[M: Model](ReadOnlyAdmin[M]):
 
     def has_view_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return can_see_payments(current_user(request))
+
+
+class DecisionsAdmin[M: Payment | Finding](PaymentsBookAdmin[M], ActionsAdmin[M]):
+    """Pages on which staff decide about money: who decides has seen all that was decided before."""
+
+    def state_of(self, row: M) -> frozenset[str]:
+        return frozenset(decision.name for decision in decisions_about(row))
+
+    def decision_since(self, row: M, shown: Shown) -> Decision | None:
+        return latest(decisions_about(row), shown.state_of(row.pk))

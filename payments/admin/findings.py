@@ -8,12 +8,12 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
 from payments.admin.actions import ACCEPT_AMOUNT, REFUND
-from payments.admin.base import PaymentsBookAdmin
+from payments.admin.base import DecisionsAdmin
 from payments.admin.columns import payment_link
 from payments.models import Finding, FindingKind, FindingStatus, Payment
 from payments.permissions import can_settle
 from payments.services import consistency, findings
-from project.common.admin.actions import ActionsAdmin, Facts, ReasonForm, StaffAction
+from project.common.admin.actions import Facts, ReasonForm, StaffAction
 from project.common.admin.base import Label, display
 
 REPAIR = StaffAction[Finding](
@@ -42,6 +42,7 @@ SETTLE = StaffAction[Finding](
     form=ReasonForm,
     run=lambda finding, by, answers: findings.settle_finding(finding=finding, by=by, **answers),
     done=_("Settled: %(rows)s."),
+    takes_seen=True,
     on_list=True,
 )
 
@@ -72,6 +73,8 @@ def _of_payment(action: StaffAction[Payment]) -> StaffAction[Finding]:
         variant=action.variant,
         is_danger=action.is_danger,
         asks_code=action.asks_code,
+        takes_seen=action.takes_seen,
+        typed=lambda finding: action.typed(payment_of(finding)),
     )
 
 
@@ -83,7 +86,7 @@ COLOURS = {
 
 
 @admin.register(Finding)
-class FindingAdmin(PaymentsBookAdmin[Finding], ActionsAdmin[Finding]):
+class FindingAdmin(DecisionsAdmin[Finding]):
     list_display = ("kind", "payment_link", "detail_shown", "status_label", "first_seen_at")
     list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
     # Those that are open come first.
@@ -112,5 +115,6 @@ class FindingAdmin(PaymentsBookAdmin[Finding], ActionsAdmin[Finding]):
     def facts_of(self, row: Finding) -> Facts:
         return [
             (self.opts.get_field("payment").verbose_name, str(row.payment or row.reference)),
-            (row.get_kind_display(), row.detail),
+            (self.opts.get_field("kind").verbose_name, row.get_kind_display()),
+            (_("what is wrong"), row.detail),
         ]

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, pgettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from payments.admin.actions import PAYMENT_ACTIONS
-from payments.admin.base import PaymentsBookAdmin
+from payments.admin.base import DecisionsAdmin
 from payments.admin.columns import dashboard_link
 from payments.admin.exporting import PaymentExport
 from payments.admin.filters import AttentionFilter
@@ -20,7 +20,7 @@ from payments.admin.recording import CHOICES, RecordingPage
 from payments.admin.timeline import timeline
 from payments.models import Payment, PaymentStatus
 from payments.models.querysets import PaymentQuerySet, Totals
-from project.common.admin.actions import ActionsAdmin, Facts
+from project.common.admin.actions import Facts
 from project.common.admin.base import Label, column, display
 from project.common.admin.filters import (
     ChoosingAdmin,
@@ -64,8 +64,7 @@ class PaymentAdmin(
     PaymentExport,
     ChoosingAdmin[Payment],
     SummingAdmin[Payment],
-    PaymentsBookAdmin[Payment],
-    ActionsAdmin[Payment],
+    DecisionsAdmin[Payment],
 ):
     choices = CHOICES
     list_display = (

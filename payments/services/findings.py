@@ -4,13 +4,16 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lms.models import Course, Lesson
 from payments.models import Finding, FindingKind, FindingStatus, Payment
 from payments.models.findings import WORDING, FindingQuerySet
+from payments.services.decisions import require_seen_of
 from people.models import User
+from project.common.decisions import Seen
 from project.common.errors import Conflict
 
 
@@ -100,8 +103,15 @@ def _has_price(finding: Finding) -> bool:
     return currency == settings.CURRENCY and same.exists()
 
 
-def settle_finding(*, finding: Finding, by: User, reason: str) -> None:
-    """Note that a person has dealt with it, or that nothing is to be done. Raises FindingClosed."""
+@transaction.atomic
+def settle_finding(*, finding: Finding, by: User, reason: str, seen: Seen = None) -> None:
+    """Note that a person has dealt with it, or that nothing is to be done. Raises FindingClosed, and
+    DecidedMeanwhile if there is another state than was `seen`."""
+    if seen is not None:
+        # A finding about a payment is decided about together with it.
+        Payment.objects.select_for_update(of=("self",)).filter(findings=finding.pk).first()
+        finding = Finding.objects.select_for_update(of=("self",)).get(pk=finding.pk)
+        require_seen_of(finding, seen)
     settled = Finding.objects.open().filter(pk=finding.pk)
     if not settled.update(
         status=FindingStatus.SETTLED,

@@ -27,6 +27,7 @@ from payments.models.refunds import NEVER_MADE, RANKS, RefundQuerySet
 from payments.provider import stripe
 from payments.provider.types import ProviderRefund, ProviderRefused, ProviderUnavailable
 from payments.services import ledger
+from payments.services.decisions import require_seen_of
 from payments.services.findings import close_findings, note_finding
 from payments.services.modes import require_here
 from payments.services.not_understood import note_if_understood
@@ -41,6 +42,7 @@ from payments.services.transitions import (
     tell_payer,
 )
 from people.models import User
+from project.common.decisions import Seen
 from project.common.errors import Conflict
 from project.mail.services import send_to_audience
 
@@ -81,6 +83,7 @@ def refund_payment(
     amount: Decimal | None = None,
     ends_access: bool = False,
     tell: bool = False,
+    seen: Seen = None,
 ) -> Refund:
     """Give money back (at Stripe, or note that it was given by hand): `amount`, or all that is
     left. The access ends when all of it went back, or with this refund if it `ends_access`. The
@@ -89,17 +92,17 @@ def refund_payment(
     A second call after Stripe did not answer asks for the same refund. Raises IllegalMove for a
     payment that is not paid (another sum than was asked for can be given back before staff
     accept it), MadeElsewhere, PaymentDisputed, TooMuch, RefundUnanswered, UnchargeableAmount,
-    ProviderError.
+    ProviderError, and DecidedMeanwhile if there is another state than was `seen`.
     """
     if payment.payment_intent_id:
         require_here(payment)
     how = {"ends_access": ends_access, "is_reason_told": tell}
-    refund = _note_request(payment.pk, by, reason, amount, **how)
+    refund = _note_request(payment.pk, by, reason, amount, seen, **how)
     if refund.created_at < timezone.now() - KEYS_LAST:
         ask_about_refunds(refund.payment, source=MoveSource.STAFF)
         refund.refresh_from_db()
         if refund.failure == NEVER_MADE:
-            refund = _note_request(payment.pk, by, reason, amount, **how)
+            refund = _note_request(payment.pk, by, reason, amount, None, **how)
     if refund.status == RefundStatus.REQUESTED and not refund.refund_id:
         _ask_for(refund)
         refund.refresh_from_db()
@@ -112,11 +115,13 @@ def _note_request(
     by: User,
     reason: str,
     amount: Decimal | None,
+    seen: Seen,
     *,
     ends_access: bool,
     is_reason_told: bool,
 ) -> Refund:
     payment = lock_payment(payment_id)
+    require_seen_of(payment, seen)
     cause = Cause(source=MoveSource.STAFF, by=by, reason=reason)
     if payment.awaits_decision:
         book_received(payment, cause)

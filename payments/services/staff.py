@@ -1,5 +1,5 @@
 """What staff do with payments: always by a person and for a reason, which the buyer reads if staff `tell`
-them."""
+them. What they have `seen` of the payment is compared under its lock (13.10)."""
 
 import uuid
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from lms.models import Access, AccessSource, Course, Lesson
 from lms.services import accesses
 from payments.models import MoveSource, Payment, PaymentMethod, PaymentStatus
 from payments.permissions import may_learn
+from payments.services.decisions import require_seen_of
 from payments.services.purchase import AlreadyPaid, lock_payer
 from payments.services.transitions import (
     Cause,
@@ -24,10 +25,10 @@ from payments.services.transitions import (
     close_needless_soon,
     lock_payment,
     move_locked,
-    move_payment,
 )
 from people.errors import AccountErased
 from people.models import BlockReason, User
+from project.common.decisions import Seen
 from project.common.errors import Conflict, Refused
 from project.common.money import fits_currency
 from project.school.current import current_school
@@ -200,15 +201,17 @@ def confirm_payment(
     day: date | None = None,
     bank_reference: str = "",
     tell: bool = False,
+    seen: Seen = None,
 ) -> Payment:
     """Note that the cash or the transfer came, on this `day` of the school's; the learner has
     access. Raises NotOffline, UnfitDay, OwnPayment, IllegalMove, also if somebody else just did it,
-    PaidByAnother, TargetDeleted."""
+    PaidByAnother, TargetDeleted, DecidedMeanwhile."""
     _require_offline(payment)
     at = received_at(day)
     _require_other(payment.payer, by)
     lock_payer(payment.payer)
     payment = lock_payment(payment.pk)
+    require_seen_of(payment, seen)
     _require_target(payment)
     same = Payment.objects.filter(
         payer=payment.payer, course=payment.course_id, lesson=payment.lesson_id
@@ -224,22 +227,28 @@ def confirm_payment(
     return payment
 
 
-def reject_payment(*, payment: Payment, by: User, reason: str, tell: bool = False) -> Payment:
+@transaction.atomic
+def reject_payment(
+    *, payment: Payment, by: User, reason: str, tell: bool = False, seen: Seen = None
+) -> Payment:
     """Note that the cash or the transfer will not come. Raises NotOffline, IllegalMove, also if
-    somebody else just did it."""
+    somebody else just did it, DecidedMeanwhile."""
     _require_offline(payment)
+    payment = lock_payment(payment.pk)
+    require_seen_of(payment, seen)
     cause = Cause(source=MoveSource.STAFF, by=by, reason=reason, tell=tell)
-    moved, is_new = move_payment(payment_id=payment.pk, to=PaymentStatus.FAILED, cause=cause)
-    if not is_new:
-        raise IllegalMove
-    return moved
+    move_locked(payment, to=PaymentStatus.FAILED, cause=cause)
+    return payment
 
 
 @transaction.atomic
-def accept_amount(*, payment: Payment, by: User, reason: str, tell: bool = False) -> Payment:
+def accept_amount(
+    *, payment: Payment, by: User, reason: str, tell: bool = False, seen: Seen = None
+) -> Payment:
     """Take the sum that came for the price, though another was asked for; the learner has access.
-    Raises IllegalMove, also if somebody else just decided, TargetDeleted."""
+    Raises IllegalMove, also if somebody else just decided, TargetDeleted, DecidedMeanwhile."""
     payment = lock_payment(payment.pk)
+    require_seen_of(payment, seen)
     _require_target(payment)
     if not payment.awaits_decision:
         raise IllegalMove
@@ -250,12 +259,15 @@ def accept_amount(*, payment: Payment, by: User, reason: str, tell: bool = False
 
 
 @transaction.atomic
-def undo_confirmation(*, payment: Payment, by: User, reason: str, tell: bool = False) -> Payment:
+def undo_confirmation(
+    *, payment: Payment, by: User, reason: str, tell: bool = False, seen: Seen = None
+) -> Payment:
     """Let a payment wait again that was confirmed by mistake: no money came, so none goes back.
     The access ends. Raises NotOffline, IllegalMove, also when some of it was refunded,
-    TargetDeleted."""
+    TargetDeleted, DecidedMeanwhile."""
     _require_offline(payment)
     payment = lock_payment(payment.pk)
+    require_seen_of(payment, seen)
     _require_target(payment)
     if payment.refunds.promised().exists():
         raise IllegalMove

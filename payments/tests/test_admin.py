@@ -227,7 +227,8 @@ def test_stripe_is_asked_and_refunds(api, client_of, learner, administrator, str
     response = client.post(page("ask_stripe", payment.pk))
     assert said(response) == ["Stripe has replied. The payment is: paid."]
     assert Access.objects.active().get().user == learner
-    client.post(page("refund", payment.pk), {"reason": "Changed their mind"})
+    answer = {"reason": "Changed their mind", "typed": learner.email}
+    client.post(page("refund", payment.pk), answer)
     payment.refresh_from_db()
     assert payment.status == PaymentStatus.REFUNDED
     assert len(stripe_sandbox.sandbox.all("refund")) == 1

@@ -83,7 +83,8 @@ def test_what_came_can_be_given_back(
 ):
     payment = pay_with_tax()
     address = reverse("admin:payments_payment_refund", args=[payment.pk])
-    assert client_of(administrator).post(address, REASON).status_code == 302
+    answer = {**REASON, "typed": payment.payer.email}
+    assert client_of(administrator).post(address, answer).status_code == 302
     [refund] = stripe_sandbox.sandbox.all("refund")
     assert refund["amount"] == 238_800
     payment.refresh_from_db()
@@ -105,7 +106,7 @@ def test_staff_decide_beside_the_finding(
     address = reverse(f"admin:payments_finding_{action}", args=[finding.pk])
     shown = client.get(reverse("admin:payments_finding_change", args=[finding.pk])).text
     assert address in shown
-    client.post(address, REASON)
+    client.post(address, {**REASON, "typed": payment.payer.email})
     payment.refresh_from_db()
     finding.refresh_from_db()
     assert payment.status == expected

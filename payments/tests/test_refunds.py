@@ -455,7 +455,7 @@ def test_a_refund_may_answer_the_question_of_a_bank(
     dispute = stripe_sandbox.sandbox.open_dispute(charge["id"], status=status)
     deliver(stripe_sandbox.events[-1])
     address = reverse("admin:payments_payment_refund", args=[bought.pk])
-    client_of(administrator).post(address, {"reason": "asked for"})
+    client_of(administrator).post(address, {"reason": "asked for", "typed": bought.payer.email})
     assert state(bought) == ("refunded", PRICE, False)
     stripe_sandbox.sandbox.change_dispute(dispute["id"], "warning_closed")
     deliver(stripe_sandbox.events[-1])

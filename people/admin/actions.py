@@ -324,6 +324,7 @@ ERASE = StaffAction[User](
     allows=lambda user: user.has_perm("people.delete_user"),
     allows_with=_not_erased(can_erase),
     form=ErasureForm,
+    typed=lambda person: person.email,
     run=lambda person, by, _answers: accounts.erase_account(user=person, by=by),
 )
 

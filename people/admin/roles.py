@@ -108,6 +108,10 @@ class RoleAdmin(ChoosingAdmin[Role], ProvingAdmin[Role], VersionedAdmin[Role], A
         ]
         return rows.filter(pk__in=found)
 
+    def state_of(self, row: Role) -> frozenset[str]:
+        """What its members may do: whom a colleague has added meanwhile is no matter."""
+        return frozenset({row.name, *(f"may:{one.pk}" for one in row.permissions.all())})
+
     def has_view_permission(self, request: HttpRequest, obj: Role | None = None) -> bool:
         return can_give_rights(current_user(request))
 

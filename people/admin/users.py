@@ -42,7 +42,10 @@ from project.common.admin.actions import Facts
 from project.common.admin.base import Label, display, moment_shown
 from project.common.admin.filters import DaysFilter
 from project.common.admin.proof import PROOF, ProvingAdmin
+from project.common.admin.seen import Shown
 from project.common.admin.versions import VersionedAdmin
+from project.common.decisions import Decision
+from project.common.versions import version_of
 from project.mail.refusals import refusals_of
 
 if TYPE_CHECKING:
@@ -61,6 +64,10 @@ STATE_COLOURS = {
 }
 
 
+DECIDED = (
+    "email", "email_confirmed_at", "is_active", "blocked_at", "blocked_reason", "kept_at",
+    "kept_reason", "is_staff", "is_superuser",
+)  # fmt: skip
 INACTIVITY = ["blocked_from", "warned_on", "warning"]
 KEPT = ["kept_at", "kept_reason"]
 
@@ -299,5 +306,19 @@ class UserAdmin(
     def version_of(self, row: User) -> str:
         return row.version
 
+    def state_of(self, row: User) -> frozenset[str]:
+        """What was decided about the person; not what they say of themselves."""
+        decided = [getattr(row, name) for name in DECIDED]
+        sent = row.invitation.sent_at if row.is_awaited else None
+        roles = sorted(role.pk for role in row.groups.all())
+        return frozenset({version_of([*decided, sent, roles])})
+
+    def decision_since(self, row: User, shown: Shown) -> Decision | None:
+        by_staff = super().decision_since(row, shown)
+        at, why = row.blocked_at, row.get_blocked_reason_display()
+        if by_staff is None and at and at >= shown.at and not row.is_blocked_by_staff:
+            return Decision(name="", what=why, who=_("the worker"), at=at)
+        return by_staff
+
     def facts_of(self, row: User) -> Facts:
-        return [(str(row), row.email if row.email != str(row) else "")]
+        return [(_("person"), str(row)), (_("email"), row.email)]

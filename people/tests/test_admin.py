@@ -283,7 +283,7 @@ def test_erasing_takes_the_place_of_deleting(client_of, administrator, state):
     person = UserFactory.create(first_name="Lev", **state)
     client = client_of(administrator)
     assert page("delete", person.pk) not in client.get(page("change", person.pk)).content.decode()
-    client.post(page("erase", person.pk), confirmed("Asked by letter"))
+    client.post(page("erase", person.pk), {"typed": person.email, **confirmed("Asked by letter")})
     erased = reread(person)
     assert erased.first_name == ""
     assert erased.blocked_reason == BlockReason.ERASED

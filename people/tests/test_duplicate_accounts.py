@@ -109,7 +109,12 @@ def test_staff_see_accounts_of_one_mailbox_and_settle_it(shared, client_of, admi
     assert api(None).post("auth/token", login).status_code == 200
     shared[0].refresh_from_db()
     assert (shared[0].email, shared[0].city) == (FOR_SERVERS, "Казань")
-    assert client.post(page("erase", shared[1].pk), confirmed()).status_code == 302
+    assert (
+        client.post(
+            page("erase", shared[1].pk), {"typed": shared[1].email, **confirmed()}
+        ).status_code
+        == 302
+    )
     assert find() == "Each mailbox is one account.\n"
     assert User.objects.by_email(KEPT).get() == shared[0]
     assert words not in client.get("/admin/").text

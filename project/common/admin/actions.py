@@ -15,15 +15,18 @@ from django.contrib.admin.options import Action
 from django.core import signing
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from project.common.admin.base import StaffAdmin, words_of
+from project.common.admin.base import words_of
 from project.common.admin.proof import ask_in, is_given
+from project.common.admin.seen import SeenAdmin, Shown, shown_to, signed
+from project.common.admin.typed import TYPED, TypedField
+from project.common.decisions import DecidedMeanwhile
 from project.common.errors import DomainError
 from project.common.texts import LineField
 
@@ -109,6 +112,11 @@ class StaffAction[M: Model]:
     `run` does it to one row, with what was answered; it may raise a DomainError. A text that it
     returns is said instead of `done`, which may have the places %(rows)s, %(number)d and %(title)s.
     The log has the title and `noted`; what `run` said as well, if `logs_outcome`.
+
+    The question carries the state of each row (`ActionsAdmin.state_of`). Of a row that somebody
+    decided about since, nothing is done, and it is asked again. Two who answer at the same moment
+    are told apart by the service alone: with `takes_seen`, `run` finds among the answers what was
+    `seen` of the row, for `project.common.decisions.require_seen` to compare under a lock.
     """
 
     name: str
@@ -127,6 +135,10 @@ class StaffAction[M: Model]:
     logs_outcome: bool = False
     # Money or rights depend on it: asks for a code, or the password, unless that was just given.
     asks_code: bool = False
+    takes_seen: bool = False
+    # What can't be undone: the text to type before it is done, which names whom or what it ends.
+    # Asked for one row at a time; empty: nothing.
+    typed: Callable[[M], str] = lambda _row: ""
     # The list offers it for the rows that were chosen, and asks once about all of them or not.
     on_list: bool = False
     asks_on_list: bool = True
@@ -141,7 +153,7 @@ class StaffAction[M: Model]:
         return self.explanation(row) if callable(self.explanation) else self.explanation
 
 
-class ActionsAdmin[M: Model](StaffAdmin[M]):
+class ActionsAdmin[M: Model](SeenAdmin[M]):
     """A ModelAdmin with buttons. Its actions run outside of transactions: some speak to others."""
 
     staff_actions: Sequence[StaffAction[M]] = ()
@@ -198,26 +210,25 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
             raise PermissionDenied
         row = self.get_object(request, object_id)
         if row is None:
-            raise Http404
+            return self.say_gone(request, object_id)
         if not action.allows_with(_person(request), row):
             raise PermissionDenied
-        back, answered = self.url("change", row.pk), request.method == "POST"
-        return self._ask(request, action, [row], back=back, answered=answered)
+        return self._ask(request, action, [row], many=False, answered=request.method == "POST")
 
     def ask_about_many(
         self, request: HttpRequest, rows: QuerySet[M], action: StaffAction[M]
     ) -> HttpResponse:
-        """The same for what was chosen in the list: for all of it or nothing."""
+        """The same for what was chosen in the list. Whoever may not do it to all of it, does nothing;
+        what it does not fit any more is left out and named."""
         chosen = list(self.with_shown(rows, request))
-        back, answered = self.url("changelist"), "confirm" in request.POST
         refused = [row for row in chosen if not action.allows_with(_person(request), row)]
         if refused:
             text = _("Nothing was done. You are not allowed to do this to: %(rows)s.")
             names = ", ".join(map(self.label_of, refused))
             self.message_user(request, text % {"rows": names}, messages.ERROR)
-            return HttpResponseRedirect(back)
-        answered = answered or not action.asks_on_list
-        return self._ask(request, action, chosen, back=back, answered=answered)
+            return HttpResponseRedirect(self.url("changelist"))
+        answered = "confirm" in request.POST or not action.asks_on_list
+        return self._ask(request, action, chosen, many=True, answered=answered)
 
     def _ask(
         self,
@@ -225,31 +236,48 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
         action: StaffAction[M],
         rows: list[M],
         *,
-        back: str,
+        many: bool,
         answered: bool,
     ) -> HttpResponse:
-        rows = [row for row in rows if action.fits(row)]
+        shown = shown_to(request) if answered else None
+        back = self.url("changelist") if many or not rows else self.url("change", rows[0].pk)
+        rows, notices, is_outdated = self._sorted_out(
+            action, rows, shown, many=many, answered=answered
+        )
         if not rows:
-            self.message_user(request, str(self.misfit), messages.ERROR)
+            for notice in notices:
+                self.message_user(request, notice, messages.ERROR)
             return HttpResponseRedirect(back)
-        form = self._form(request, action, rows, answered=answered)
+        form = self._form(request, action, rows, answered=answered, is_outdated=is_outdated)
         preview = None
-        is_valid = answered and form.is_valid() and is_given(form, request)
+        is_valid = not is_outdated and answered and form.is_valid() and is_given(form, request)
+        if is_valid:
+            form.cleaned_data.pop(TYPED, None)
         if is_valid and isinstance(form, PreviewForm) and not form.cleaned_data["key"]:
             assert action.preview is not None  # noqa: S101
             preview = action.preview(rows[0], _person(request), form.cleaned_data)
             form.note_shown()
         elif is_valid:
-            gone = self._run(request, action, rows, form.cleaned_data)
+            for notice in notices:
+                self.message_user(request, notice, messages.ERROR)
+            try:
+                gone = self._run(request, action, rows, form.cleaned_data, shown)
+            except DecidedMeanwhile as error:
+                # At the same moment: asked again, it sees what was decided.
+                self.message_user(request, str(error), messages.ERROR)
+                return HttpResponseRedirect(request.get_full_path())
             return HttpResponseRedirect(self.url("changelist") if gone else back)
         context = {
             **self.admin_site.each_context(request),
             "title": str(action.title),
             "opts": self.opts,
             "staff_action": action,
+            "heading": self._heading(action, rows),
             "explanation": action.explain(rows[0]),
+            "notices": notices,
             "rows": rows,
-            "facts": [fact for row in rows for fact in self.facts_of(row)],
+            "facts": [self.facts_of(row) for row in rows],
+            "seen": signed({row.pk: self.state_of(row) for row in rows}),
             "form": form,
             "preview": preview,
             "is_first_shown": action.preview is not None and preview is None,
@@ -258,29 +286,76 @@ class ActionsAdmin[M: Model](StaffAdmin[M]):
         }
         return TemplateResponse(request, "admin/ask.html", context)
 
+    def _heading(self, action: StaffAction[M], rows: list[M]) -> str:
+        what = self.label_of(rows[0]) if len(rows) == 1 else str(len(rows))
+        return f"{action.title}: {what}"
+
+    def _sorted_out(
+        self,
+        action: StaffAction[M],
+        rows: list[M],
+        shown: Shown | None,
+        *,
+        many: bool,
+        answered: bool,
+    ) -> tuple[list[M], list[str], bool]:
+        """The rows to ask about or to do it to; what is said of the others; and whether the only row
+        is not as it was seen, and so has to be asked about again."""
+        news = {row: self.news_of(row, shown) for row in rows}
+        left = [row for row in rows if action.fits(row) and not (many and news[row])]
+        names = {row: f"{self.label_of(row)}: " if many else "" for row in rows}
+        notices = [f"{names[row]}{error}" for row, error in news.items() if error]
+        misfits = [self.label_of(row) for row in rows if not news[row] and row not in left]
+        if misfits and left and not answered:
+            text = _("Left out, because it does not fit them: %(rows)s.")
+            notices.append(text % {"rows": ", ".join(misfits)})
+        if not left and not notices:
+            notices.append(str(self.misfit))
+        return left, notices, bool(left and not many and news[left[0]])
+
     def _form(
-        self, request: HttpRequest, action: StaffAction[M], rows: list[M], *, answered: bool
+        self,
+        request: HttpRequest,
+        action: StaffAction[M],
+        rows: list[M],
+        *,
+        answered: bool,
+        is_outdated: bool,
     ) -> forms.Form:
-        """A link to the question may have chosen already."""
-        given = request.POST if answered else None
-        form = (action.form or forms.Form)(given, initial=dict(request.GET.lists()))
+        """A link to the question may have chosen already. Who is asked again finds what they typed."""
+        make, initial = action.form or forms.Form, dict(request.GET.lists())
+        if is_outdated:
+            typed = make(request.POST).visible_fields()
+            initial = {field.name: field.data for field in typed}
+        form = make(request.POST if answered and not is_outdated else None, initial=initial)
         if isinstance(form, RowsForm):
             form.fit_to(rows)
+        if len(rows) == 1 and (text := action.typed(rows[0])):
+            form.fields[TYPED] = TypedField(text)
         if action.asks_code:
             ask_in(form, request)
         return form
 
     def _run(
-        self, request: HttpRequest, action: StaffAction[M], rows: list[M], answers: Answers
+        self,
+        request: HttpRequest,
+        action: StaffAction[M],
+        rows: list[M],
+        answers: Answers,
+        shown: Shown | None,
     ) -> bool:
         """Do it to each row, say how it went and keep it in the log. Lists show the newest first,
-        and what waits longest is done first. Returns whether the last row is gone."""
+        and what waits longest is done first. Returns whether the last row is gone. Raises
+        DecidedMeanwhile for a single row."""
         note = ": ".join(filter(None, [str(action.title), action.noted(answers)]))
         done, gone = [], False
         for row in reversed(rows):
+            seen = {"seen": shown and shown.state_of(row.pk)} if action.takes_seen else {}
             try:
-                said = action.run(row, _person(request), answers)
+                said = action.run(row, _person(request), {**answers, **seen})
             except (DomainError, ObjectDoesNotExist) as error:
+                if isinstance(error, DecidedMeanwhile) and len(rows) == 1:
+                    raise
                 name = f"{self.label_of(row)}: " if len(rows) > 1 else ""
                 self.message_user(request, name + words_of(error), messages.ERROR)
                 continue

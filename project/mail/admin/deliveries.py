@@ -124,6 +124,9 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     def answer(self, delivery: Delivery) -> str:
         return delivery.reason or "—"
 
+    def label_of(self, row: Delivery) -> str:
+        return f"{row.mailing}, {row.recipient.email}"
+
     def facts_of(self, row: Delivery) -> Facts:
         return [
             (_("Recipient"), row.recipient.email),
