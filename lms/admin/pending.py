@@ -32,13 +32,8 @@ from project.common.admin.actions import (
     StaffAction,
     reason_field,
 )
-from project.common.admin.base import (
-    ReadOnly,
-    StaffChangeList,
-    column,
-    display,
-    moment_shown,
-)
+from project.common.admin.base import ReadOnly, column, display, moment_shown
+from project.common.admin.lists import StaffChangeList
 
 # Of each course in the list; its page has all.
 LINES_IN_LIST = 5

@@ -342,7 +342,7 @@ def test_queries_for_the_lists_do_not_grow(client_of, moderator, number, django_
 
 
 def test_lists_count_up_to_a_limit(client_of, moderator, monkeypatch):
-    monkeypatch.setattr("project.common.admin.base.COUNTED", 3)
+    monkeypatch.setattr("project.common.admin.lists.COUNTED", 3)
     CourseFactory.create_batch(5)
     text = client_of(moderator).get(page("course_changelist")).content.decode()
     assert "More than" in text

@@ -66,7 +66,9 @@ class LedgerEntryAdmin(SummingAdmin[LedgerEntry], PaymentsBookAdmin[LedgerEntry]
         ("method", ChoicesDropdownFilter),
     )
     search_fields = ("payment__title",)  # opens the search box; `found` searches
-    search_help_text = _("Title, payer's name or email; number, external ID or Stripe ID")
+    search_help_text = _(
+        "Name or email, title, amount; number, bank reference, external ID or Stripe ID"
+    )
     ordering = ("-day", "-id")
     sortable_by = ()
     fields = (

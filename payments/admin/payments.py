@@ -1,13 +1,16 @@
 """The list of the payments book, and a payment with its timeline."""
 
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from payments.admin.actions import PAYMENT_ACTIONS
@@ -19,7 +22,7 @@ from payments.admin.import_export import PaymentImportMixin
 from payments.admin.recording import CHOICES, RecordingPage
 from payments.admin.timeline import timeline
 from payments.models import Payment, PaymentStatus
-from payments.models.querysets import PaymentQuerySet, Totals
+from payments.models.querysets import IS_UNPAID, PaymentQuerySet, Totals
 from project.common.admin.actions import Facts
 from project.common.admin.base import Label, column, display
 from project.common.admin.filters import (
@@ -68,14 +71,16 @@ class PaymentAdmin(
 ):
     choices = CHOICES
     list_display = (
+        "number",
+        "payer_shown",
         "title",
-        "payer_email",
         "amount_shown",
-        "method",
         "status_label",
+        "method",
         "created_at",
-        "paid_at",
+        "paid_day",
     )
+    list_display_links = ("number", "title")
     list_filter = (
         AttentionFilter,
         ("status", ChoicesDropdownFilter),
@@ -87,10 +92,14 @@ class PaymentAdmin(
     )
     search_fields = ("title",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy(
-        "Title, payer's name or email; number, external ID or Stripe ID"
+        "Name or email, title, amount; number, bank reference, external ID or Stripe ID"
     )
     ordering = ("-created_at", "-id")
-    sortable_by = ("created_at",)
+    sortable_by = ("payer_shown", "amount_shown", "created_at", "paid_day")
+    orders = {
+        "payer_shown": ("payer__last_name", "payer__first_name"),
+        "paid_day": (IS_UNPAID, "paid_at"),
+    }
     fieldsets = (
         (None, {"fields": (("payer", "payer_email"), ("course", "lesson"))}),
         (
@@ -112,7 +121,6 @@ class PaymentAdmin(
     staff_actions = PAYMENT_ACTIONS
     misfit = gettext_lazy("This can't be done with the payment in its current state.")
 
-    amount_shown = column("shown_amount", gettext_lazy("amount"))
     payer_email = column("payer.email", gettext_lazy("payer's email"))
     number = column("pk", gettext_lazy("number"))
 
@@ -128,6 +136,21 @@ class PaymentAdmin(
     def sums_of(self, rows: QuerySet[Payment]) -> Sums:
         found = cast(PaymentQuerySet, rows).totals()
         return Sums(sum(totals.number for totals in found), [figures_of(one) for one in found])
+
+    @display(description=gettext_lazy("payer"), ordering="payer__last_name")
+    def payer_shown(self, payment: Payment) -> "SafeString | str":
+        person = payment.payer
+        if not person.get_full_name():
+            return person.email
+        return format_html('{}<br><span class="text-subtle">{}</span>', person, person.email)
+
+    @display(description=gettext_lazy("amount"), ordering="amount", formatting="price")
+    def amount_shown(self, payment: Payment) -> str:
+        return payment.shown_amount
+
+    @display(description=pgettext_lazy("column", "Paid"), ordering="paid_at")
+    def paid_day(self, payment: Payment) -> date | None:
+        return localtime(payment.paid_at).date() if payment.paid_at else None
 
     @display(description=gettext_lazy("refunded"))
     def refunded(self, payment: Payment) -> str:

@@ -1,11 +1,13 @@
 """Which payments there are to look at: by whom, for what, and why."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
@@ -43,7 +45,7 @@ from people.models import User
 from people.models.querysets import NAME_SEARCHES
 from project.common.db.search import Owners, contains, find
 from project.common.db.sums import ExactSum
-from project.common.money import DECIMAL_PLACES
+from project.common.money import DECIMAL_PLACES, read_amount
 
 if TYPE_CHECKING:
     from payments.models.payment import Payment
@@ -53,25 +55,38 @@ if TYPE_CHECKING:
 IS_UNPAID = models.ExpressionWrapper(Q(paid_at=None), output_field=models.BooleanField())
 LATEST_PAID = (IS_UNPAID, F("paid_at").desc(), F("id").desc())
 EARLIEST_PAID = (IS_UNPAID, F("paid_at").asc(), F("id").asc())
+# A number that can't be taken for an amount.
+NUMBER = re.compile(r"[#№]\s*([0-9]{1,18})")
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Totals:
     """What payments in one currency come to. Money that came and went back has come all the same:
     `net` is what is left of it."""
 
     currency: str
-    number: int = 0
-    paid_number: int = 0
-    paid: Decimal = Decimal(0)
-    refunded: Decimal = Decimal(0)
-    lost: Decimal = Decimal(0)
-    open_number: int = 0
-    open: Decimal = Decimal(0)
+    number: int
+    paid_number: int
+    paid: Decimal
+    refunded: Decimal
+    lost: Decimal
+    open_number: int
+    open: Decimal
 
     @property
     def net(self) -> Decimal:
         return self.paid - self.refunded - self.lost
+
+
+IS_PAID, IS_OPEN = Q(status__in=PAID_STATUSES), Q(status__in=OPEN_STATUSES)
+TOTALS = {
+    "number": Count("pk"),
+    "paid_number": Count("pk", filter=IS_PAID),
+    "paid": Coalesce(ExactSum("amount", filter=IS_PAID), Decimal(0)),
+    "refunded": Coalesce(ExactSum("refunded_amount"), Decimal(0)),
+    "open_number": Count("pk", filter=IS_OPEN),
+    "open": Coalesce(ExactSum("amount", filter=IS_OPEN), Decimal(0)),
+}
 
 
 class PaymentQuerySet(KeepingQuerySet["Payment"]):
@@ -158,14 +173,24 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         return self.whole().filter(at_stripe | offline, status=PaymentStatus.PENDING)
 
     def found_by_staff(self, text: str) -> Self:
-        """Payments with `text` in their title or the payer's name or e-mail, or with exactly this
-        number, external id, or id at Stripe."""
+        """Payments with `text` in their title or the payer's name or e-mail, of exactly this amount,
+        or with exactly this number, external id, bank reference, or id at Stripe."""
+        if marked := NUMBER.fullmatch(text):
+            return self.filter(pk=int(marked[1]))
         people = get_user_model()._base_manager  # noqa: SLF001 - payments of those who left, too
         payers = people.filter(contains(text, *NAME_SEARCHES))
         exact = Q(external_id=text) | Q(session_id=text) | Q(payment_intent_id=text)
+        exact |= Q(bank_reference=text) & ~Q(bank_reference="")
         if text.isdecimal() and len(text) < len(str(2**63)):
             exact |= Q(pk=int(text))
-        return find(self, exact, contains(text, "searched"), of=Owners("payer", payers))
+        for rows in (
+            Refund.objects.filter(refund_id=text),
+            Dispute.objects.filter(dispute_id=text),
+        ):
+            exact |= Q(pk__in=list(rows.values_list("payment", flat=True)))
+        amount = read_amount(text)
+        of_amount = [] if amount is None else [Q(amount=amount)]
+        return find(self, exact, *of_amount, contains(text, "searched"), of=Owners("payer", payers))
 
     def unlike_ledger(self) -> Self:
         """Payments whose entries in the ledger don't add up to what their rows say, for each kind."""
@@ -203,26 +228,20 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         return [{**row} for row in grouped.annotate(count=Count("pk"), amount=Sum("amount"))]
 
     def totals(self) -> list[Totals]:
-        """What these payments come to, for each currency."""
-        states = self.order_by().values_list("currency", "status")
-        found: dict[str, Totals] = {}
-        for currency, status, number, amount, refunded in states.annotate(
-            Count("pk"), ExactSum("amount"), ExactSum("refunded_amount")
-        ):
-            totals = found.setdefault(currency, Totals(currency))
-            totals.number += number
-            if status in PAID_STATUSES:
-                totals.paid_number += number
-                totals.paid += amount
-                totals.refunded += refunded
-            elif status in OPEN_STATUSES:
-                totals.open_number += number
-                totals.open += amount
-        lost = self.order_by().filter(disputes__status=DisputeStatus.LOST)
-        taken = lost.values_list("disputes__currency").annotate(ExactSum("disputes__amount"))
-        for currency, amount in taken:
-            found.setdefault(currency, Totals(currency)).lost = amount
-        return [found[currency] for currency in sorted(found)]
+        """What these payments come to, for each currency that there is."""
+        rows = self.order_by()
+        # Most schools have one currency, and SQLite takes twice as long to group a million rows.
+        foreign = Count("pk", filter=~Q(currency=settings.CURRENCY))
+        of_all = rows.aggregate(**TOTALS, foreign=foreign)
+        found: list[dict[str, Any]] = []
+        if of_all.pop("foreign"):
+            grouped = rows.values("currency").annotate(**TOTALS).order_by("currency")
+            found.extend({**row} for row in grouped)
+        elif of_all["number"]:
+            found.append(of_all | {"currency": settings.CURRENCY})
+        disputed = rows.filter(disputes__status=DisputeStatus.LOST)
+        lost = dict(disputed.values_list("currency").annotate(ExactSum("disputes__amount")))
+        return [Totals(**sums, lost=lost.get(sums["currency"], Decimal(0))) for sums in found]
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")

@@ -170,6 +170,8 @@ class User(DerivedModel, AbstractUser):
             # Orders that the staff's list offers; read backwards for descending.
             models.Index(fields=["last_login", "id"], name="user_last_login"),
             models.Index(fields=["date_joined", "id"], name="user_joined"),
+            # That of payments by person begins with it.
+            models.Index(fields=["last_name", "first_name", "id"], name="user_name"),
             # The few among the many.
             models.Index(fields=["id"], name="user_blocked", condition=Q(is_active=False)),
             models.Index(

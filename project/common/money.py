@@ -7,6 +7,7 @@ accounts that have them still use them like that.
 """
 
 import re
+import unicodedata
 from decimal import Decimal
 from functools import cache
 
@@ -80,6 +81,24 @@ def lowest_charge(currency: str) -> Decimal:
 def highest_charge(currency: str) -> Decimal:
     """Return the most that can be charged at once. Raises KeyError if the currency is unknown."""
     return Decimal(10 ** DIGITS_OF_CHARGES.get(currency, 8) - 1).scaleb(-exponent(currency))
+
+
+# A currency beside an amount: its code, or what Russians write for roubles.
+_CURRENCY_WORD = re.compile(r"\b(?:[a-z]{3}|р|руб(?:л\w+)?)\b\.?", re.IGNORECASE)
+_WRITTEN_AMOUNT = re.compile(r"([0-9]{1,3}(?:[.,]?[0-9]{3})*|[0-9]+)(?:[.,]([0-9]{1,2}))?")
+
+
+def read_amount(text: str) -> Decimal | None:
+    """The amount that somebody means who looks for `4900`, `4 900,00`, `4,900.00` or `4900 ₽`; None if
+    it is none. In doubt it has no fraction: `4,900` is 4900."""
+    plain = unicodedata.normalize("NFKC", text)
+    without_signs = "".join(" " if unicodedata.category(one) == "Sc" else one for one in plain)
+    digits = "".join(_CURRENCY_WORD.sub("", without_signs).split())
+    found = _WRITTEN_AMOUNT.fullmatch(digits)
+    if found is None:
+        return None
+    whole = found[1].replace(",", "").replace(".", "")
+    return Decimal(f"{whole}.{found[2] or 0}") if len(whole) <= WHOLE_DIGITS else None
 
 
 def shown(amount: Decimal, currency: str) -> str:

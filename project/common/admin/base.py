@@ -1,40 +1,39 @@
 """What the pages of the admin have in common: counts that stay cheap, and our errors as messages.
 
-The only place where Unfold's classes are subclassed without their types being known.
+The only place, with `lists.py` beside it, where Unfold's classes are subclassed without their types
+being known.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, cast, override
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast, override
 
 import unfold.admin
 import unfold.decorators
 import unfold.fields
 import unfold.forms
-import unfold.views
 from django.contrib import messages
 from django.contrib.admin import ActionLocation, ShowFacets, site
 from django.contrib.admin import ModelAdmin as BaseModelAdmin
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
-from django.core.paginator import Paginator
 from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models.expressions import Combinable
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.functional import cached_property
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
 
+from project.common.admin.lists import CappedPaginator, StaffChangeList, WholeChangeList
 from project.common.errors import DomainError
 
 if TYPE_CHECKING:
     from django.contrib import admin
     from django.contrib.admin.options import _FieldOpts
-    from django.contrib.admin.views.main import ChangeList as _ChangeList
     from django_stubs_ext import StrOrPromise
     from unfold.dataclasses import UnfoldAction
 
@@ -61,8 +60,6 @@ if TYPE_CHECKING:
         form: Any
 
         def get_admin_url(self, remote_field: object, remote_obj: Model) -> str: ...
-
-    _Paginator = Paginator[Any]
 else:
 
     class _ModelAdmin(unfold.admin.ModelAdmin):
@@ -73,9 +70,7 @@ else:
         def __class_getitem__(cls, models: object) -> type:
             return cls
 
-    _ChangeList = unfold.views.ChangeList
     _ReadonlyField = unfold.fields.UnfoldAdminReadonlyField
-    _Paginator = Paginator
 
 
 # As ModelAdmin has them.
@@ -154,50 +149,6 @@ def tells_errors[V: Callable[..., HttpResponseBase]](view: V) -> V:
     return cast(V, told)
 
 
-# Nobody leafs through more; who looks for something in a larger table filters or searches.
-COUNTED = 10_000
-
-
-class CappedPaginator(_Paginator):
-    """Counts up to COUNTED rows: the time does not grow with the table."""
-
-    @cached_property
-    def count(self) -> int:
-        rows = self.object_list
-        if not isinstance(rows, QuerySet):
-            return len(rows)
-        return min(rows.order_by()[: COUNTED + 1].count(), COUNTED + 1)
-
-    @property
-    def is_capped(self) -> bool:
-        return self.count > COUNTED
-
-
-class WholeChangeList(_ChangeList):
-    """What a list would show on all of its pages, none of which is read."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        return
-
-
-class StaffChangeList(_ChangeList):
-    """Finds the page's rows by their keys alone, and then adds what is shown of these few."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """Without a search or filter all rows are there: no need to offer to show all.
-
-        With related rows joined in, the database would put all that was found in order with them,
-        for the fifty that are shown."""
-        super().get_results(request)
-        if not self.query and not self.has_active_filters:
-            self.full_result_count = self.result_count
-        if isinstance(self.model_admin, StaffAdmin):
-            keys = list(self.result_list.values_list("pk", flat=True))
-            rows = self.root_queryset.filter(pk__in=keys)
-            found = self.model_admin.with_shown(rows, request).in_bulk()
-            self.result_list = [found[key] for key in keys if key in found]
-
-
 def is_page_open(request: HttpRequest, row: Model) -> bool:
     """Say whether there is a page of this row, and whether it lets this person in."""
     model = type(row)
@@ -223,6 +174,9 @@ unfold.forms.UnfoldAdminReadonlyField = ReadonlyField
 class StaffAdmin[M: Model](_ModelAdmin[M]):
     """A ModelAdmin of this project."""
 
+    # By column, what the list is put in order by where that is more than one field: names turn round
+    # with the direction, expressions stay.
+    orders: "ClassVar[Mapping[str, Sequence[str | Combinable]]]" = {}
     paginator = CappedPaginator
     show_full_result_count = False
     empty_value_display = "—"
@@ -303,7 +257,7 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
             return super().get_search_results(request, queryset, search_term)
         return found, False
 
-    def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[_ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[StaffChangeList]:
         return StaffChangeList
 
     def listed(self, request: HttpRequest) -> QuerySet[M]:
