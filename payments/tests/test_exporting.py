@@ -7,11 +7,15 @@ import pytest
 from django.contrib.messages import get_messages
 from django.db.models import Sum
 from django.urls import reverse
+from django.utils import timezone
+from openpyxl.utils.escape import unescape
 
 from payments.models import Payment
 from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
+from people.models import User
 from people.tests.factories import UserFactory
 from project.common.admin import tables
+from project.common.formulas import as_typed
 from project.school.tests.factories import SchoolFactory
 from project.tests.spreadsheets import lines_of, sheet_of
 
@@ -91,7 +95,7 @@ def test_a_table_tells_all_of_a_payment(client_of, support, book):
         "Bank reference": "000123",
     }
     assert told[other.pk]["External ID"] == f"parta-{other.pk}-20261031233000"
-    assert "payment-" in answer["Content-Disposition"]
+    assert f'filename="Payments {timezone.localdate()}.xlsx"' in answer["Content-Disposition"]
 
 
 def test_the_sums_of_a_table_are_those_of_the_book(client_of, support, book):
@@ -159,6 +163,27 @@ def test_too_many_rows_ask_for_filters(client_of, support, book, monkeypatch):
     [said] = get_messages(answer.wsgi_request)
     assert "at most 2 rows" in str(said)
     assert len(lines_of(export(client, "csv"))) == 4
+
+
+@pytest.mark.reported("A control character in one name made every export to XLSX fail.")
+@pytest.mark.reported("What somebody was called ran as a formula of whoever opened the export.")
+def test_no_name_makes_a_table_fail(client_of, support):
+    names = ["B\x0bo", "=HYPERLINK(0)", "+7 900", "'@a", 'O"Neil,;\n😀']
+    for name in names:
+        payer = PaymentFactory.create().payer
+        # As a row of long ago may have it.
+        User.objects.filter(pk=payer.pk).update(first_name=name, last_name="")
+    lines = told_in(lines_of(export(client_of(support), "csv")))
+    assert [as_typed(line["Name"]) for line in reversed(lines)] == names
+    assert [line["Name"][0] for line in lines] == ["O", "'", "'", "'", "B"]
+    rows = rows_of(export(client_of(support)))
+    assert [as_typed(unescape(row["Name"])) for row in reversed(rows)] == names
+
+
+def test_it_is_in_the_log_who_took_how_much_along(client_of, support, book, caplog):
+    with caplog.at_level("INFO", "project.common.admin.exporting"):
+        lines_of(export(client_of(support), "csv", "?status__exact=paid"))
+    assert f"{support.pk} took 2 rows of payments.Payment along" in caplog.text
 
 
 @pytest.mark.parametrize("number", [2, 20])

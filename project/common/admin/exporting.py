@@ -1,5 +1,6 @@
 """Takes the rows of a list along as a table."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
@@ -26,6 +27,8 @@ from project.common.admin.tables import Cell, Table, TableFormat
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+
+logger = logging.getLogger(__name__)
 
 # Rows that are in memory at once, with what is told of them.
 CHUNK = 1000
@@ -92,13 +95,15 @@ class ExportingAdmin[M: Model](StaffAdmin[M]):
         if form.is_valid():
             title = capfirst(str(self.opts.verbose_name_plural))
             table = Table(
-                name=f"{self.opts.model_name}-{localdate():%Y-%m-%d}",
+                name=f"{title} {localdate():%Y-%m-%d}",
                 title=title,
                 header=[str(column.title) for column in self.table_columns],
                 number=number,
                 rows=self._cells_of(request, rows),
             )
-            return table.response(form.cleaned_data["format"])
+            answer = table.response(form.cleaned_data["format"])
+            logger.info("%s took %s rows of %s along", request.user.pk, number, self.opts.label)
+            return answer
         query = request.GET.urlencode()
         context = {
             **self.admin_site.each_context(request),
