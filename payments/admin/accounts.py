@@ -66,10 +66,10 @@ class Table:
     totals: list[Line]
 
 
-def entries_url(month: date, **filters: object) -> str:
-    """The list of the entries that count in this month."""
-    query = {"month": month.strftime("%Y-%m")} | filters
-    return f"{reverse('admin:payments_ledgerentry_changelist')}?{urlencode(query)}"
+def entries_url(month: date, page: str = "changelist", /, **filters: object) -> str:
+    """The list of the entries that count in this month, or their export."""
+    query = {"month": f"{month:%Y-%m}"} | filters
+    return f"{reverse(f'admin:payments_ledgerentry_{page}')}?{urlencode(query)}"
 
 
 def _cells(sums: Sums, currency: str, month: date | None = None, **filters: object) -> list[Cell]:
@@ -218,6 +218,7 @@ class AccountsAdmin(PaymentsBookAdmin[ClosedMonth]):
             "tables": month_tables(shown_month),
             "late": late_entries(shown_month.first, shown_month.sums),
             "entries_url": entries_url(shown_month.first),
+            "export_url": entries_url(shown_month.first, "export"),
             "close_url": self.url("close", year, month) if may_close else "",
             "back": f"{self.url('changelist')}?year={year}",
         }

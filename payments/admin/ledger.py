@@ -2,15 +2,18 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.formats import date_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
@@ -18,11 +21,13 @@ from payments import statistics
 from payments.admin.accounts import COLUMNS
 from payments.admin.base import PaymentsBookAdmin
 from payments.admin.columns import payment_link
-from payments.models import LedgerEntry, Payment
+from payments.models import LedgerEntry, Payment, PaymentMethod
 from payments.models.ledger import LedgerQuerySet
 from project.common.admin.base import column, display
+from project.common.admin.exporting import ExportingAdmin, TableColumn
 from project.common.admin.filters import DaysFilter, DropdownFilter
 from project.common.admin.sums import Figure, SummingAdmin, Sums, grouped
+from project.common.admin.tables import Cell, Money, Table
 from project.common.db.search import Owners, find
 from project.common.money import shown
 
@@ -56,8 +61,28 @@ class MonthFilter(DropdownFilter):
         return cast(LedgerQuerySet, queryset).counted_in(month)
 
 
+def month_written(month: date) -> str:
+    return f"{month:%Y-%m}"
+
+
+def _of_payment(value: Callable[[Payment], Cell]) -> Callable[[LedgerEntry], Cell]:
+    return lambda entry: value(entry.payment) if entry.payment else None
+
+
+def sums_by_month(rows: LedgerQuerySet) -> Iterator[list[Cell]]:
+    """A line for each month, currency and method, with what moved by kinds and what is left."""
+    sums = sorted(rows.by_month(), key=attrgetter("day", "currency", "method"))
+    for (month, currency, method), alike in groupby(sums, attrgetter("day", "currency", "method")):
+        of_kinds = {one.kind: one.amount for one in alike}
+        amounts = [of_kinds.get(kind, Decimal(0)) for kind in COLUMNS]
+        cells = [Money(amount, currency) for amount in (*amounts, sum(amounts, Decimal(0)))]
+        yield [month_written(month), PaymentMethod(method).label, currency, *cells]
+
+
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(SummingAdmin[LedgerEntry], PaymentsBookAdmin[LedgerEntry]):
+class LedgerEntryAdmin(
+    SummingAdmin[LedgerEntry], ExportingAdmin[LedgerEntry], PaymentsBookAdmin[LedgerEntry]
+):
     list_display = ("day", "kind", "payment_link", "payer", "method", "amount_shown", "counts_in")
     list_filter = (
         MonthFilter,
@@ -79,6 +104,27 @@ class LedgerEntryAdmin(SummingAdmin[LedgerEntry], PaymentsBookAdmin[LedgerEntry]
         "created_at",
     )
 
+    table_columns = (
+        TableColumn(pgettext_lazy("column", "Number"), lambda entry: entry.pk),
+        TableColumn(_("Day"), lambda entry: entry.day),
+        TableColumn(_("Kind"), lambda entry: entry.get_kind_display()),
+        TableColumn(_("Payment number"), lambda entry: entry.payment_id),
+        TableColumn(pgettext_lazy("column", "Title"), _of_payment(lambda payment: payment.title)),
+        TableColumn(
+            pgettext_lazy("column", "Name"),
+            _of_payment(lambda payment: payment.payer.get_full_name()),
+        ),
+        TableColumn(
+            pgettext_lazy("column", "Email"), _of_payment(lambda payment: payment.payer.email)
+        ),
+        TableColumn(pgettext_lazy("column", "Method"), lambda entry: entry.get_method_display()),
+        TableColumn(
+            pgettext_lazy("column", "Amount"), lambda entry: Money(entry.amount, entry.currency)
+        ),
+        TableColumn(pgettext_lazy("column", "Currency"), lambda entry: entry.currency),
+        TableColumn(_("Counts in"), lambda entry: month_written(entry.counts_in)),
+    )
+
     amount_shown = column("shown_amount", _("amount"))
     number = column("pk", _("number"))
     payment_link = payment_link
@@ -86,7 +132,23 @@ class LedgerEntryAdmin(SummingAdmin[LedgerEntry], PaymentsBookAdmin[LedgerEntry]
     def with_shown(
         self, rows: QuerySet[LedgerEntry], request: HttpRequest
     ) -> QuerySet[LedgerEntry]:
+        return self.with_exported(rows)
+
+    def with_exported(self, rows: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
         return cast(LedgerQuerySet, rows).with_counts_in().select_related("payment__payer")
+
+    def sheets_beside(self, rows: QuerySet[LedgerEntry]) -> Sequence[Table]:
+        """What they come to: of a month, its summary."""
+        header = [
+            _("Month"),
+            pgettext_lazy("column", "Method"),
+            pgettext_lazy("column", "Currency"),
+        ]
+        lines = list(sums_by_month(cast(LedgerQuerySet, rows)))
+        columns = [str(title) for title in (*header, *COLUMNS.values(), _("Net"))]
+        return [
+            Table(name="", title=gettext("Summary"), header=columns, number=len(lines), rows=lines)
+        ]
 
     def found(self, rows: QuerySet[LedgerEntry], text: str) -> QuerySet[LedgerEntry]:
         return find(rows, of=Owners("payment", Payment.objects.found_by_staff(text)))

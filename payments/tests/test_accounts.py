@@ -1,9 +1,11 @@
 """The accounts in the admin: a year, its months, and closing them (docs/rules.md, 12.27 and 12.29)."""
 
+import io
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import openpyxl
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
@@ -18,6 +20,7 @@ from payments.tests.factories import (
     RefundFactory,
 )
 from project.common.money import shown
+from project.tests.spreadsheets import content_of, lines_of
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
@@ -214,3 +217,28 @@ def test_entries_are_found_by_month_day_kind_number_and_person(client, administr
         ("Lost in disputes", *rub("-500"), "1"),
         ("Net", *rub("-589.80"), ""),
     ]
+
+
+@pytest.mark.usefixtures("autumn")
+def test_a_month_is_exported_with_its_summary_as_numbers(client):
+    payment = PaymentFactory.create(payer__first_name="=Eva", course__title="Bread", paid=True)
+    entry(date(2026, 10, 3), "1990", payment=payment)
+    address = client.get(OCTOBER).context["export_url"]
+    book = openpyxl.load_workbook(io.BytesIO(content_of(client.post(address, {"format": "xlsx"}))))
+    entries, summary = (list(sheet.values) for sheet in book.worksheets)
+    assert book.sheetnames == ["Ledger entries", "Summary"]
+    amount = entries[0].index("Amount")
+    assert sum(Decimal(str(row[amount])) for row in entries[1:]) == Decimal("1400.20")
+    row = next(row for row in entries if row[3] == payment.pk)
+    assert row[1:] == (
+        datetime(2026, 10, 3),  # noqa: DTZ001 - as a spreadsheet has it
+        "payment", payment.pk, "Bread", "'=Eva", payment.payer.email, "cash", 1990, "RUB", "2026-10",
+    )  # fmt: skip
+    assert summary == [
+        ("Month", "Method", "Currency", "Received", "Refunded", "Lost in disputes", "Net"),
+        ("2026-10", "cash", "RUB", 1990, -90.1, 0, 1899.9),
+        ("2026-10", "Stripe", "RUB", 0, 0, -500, -500),
+        ("2026-10", "transfer", "RUB", 0.3, 0, 0, 0.3),
+    ]
+    lines = lines_of(client.post(address, {"format": "csv"}))
+    assert sum(Decimal(line[amount]) for line in lines[1:]) == Decimal("1400.20")

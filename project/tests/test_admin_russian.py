@@ -285,6 +285,7 @@ PAGES = {
     "payments_closedmonth_history": "closed_month",
     "payments_ledgerentry_changelist": None,
     "payments_ledgerentry_sums": None,
+    "payments_ledgerentry_export": None,
     "payments_ledgerentry_change": "entry",
     "payments_stripeevent_changelist": None,
     "payments_stripeevent_change": "event",

@@ -161,6 +161,7 @@ TABLE = {
         for name in ("changelist", "add", "change", "delete", "history")
     },
     "payments_ledgerentry_sums": MONEY,
+    "payments_ledgerentry_export": MONEY,
     "payments_closedmonth_changelist": MONEY,
     "payments_closedmonth_add": NOBODY,
     "payments_closedmonth_change": (403, 302, 302),  # to the page of the month

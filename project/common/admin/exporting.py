@@ -62,6 +62,10 @@ class ExportingAdmin[M: Model](StaffAdmin[M]):
         """Add what the columns tell: related rows and annotations. Override it."""
         return rows
 
+    def sheets_beside(self, rows: QuerySet[M]) -> Sequence[Table]:
+        """Further sheets about these rows, for a format that has several. Override it."""
+        return ()
+
     def has_export_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
@@ -100,6 +104,7 @@ class ExportingAdmin[M: Model](StaffAdmin[M]):
                 header=[str(column.title) for column in self.table_columns],
                 number=number,
                 rows=self._cells_of(request, rows),
+                more=self.sheets_beside(rows),
             )
             answer = table.response(form.cleaned_data["format"])
             logger.info("%s took %s rows of %s along", request.user.pk, number, self.opts.label)

@@ -80,13 +80,14 @@ class TooManyRows(Conflict):
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """`name` is that of the file, without its ending; `title`, that of the sheet; `number`, how many rows
-    there are."""
+    there are; `more` are further sheets, which CSV has not."""
 
     name: str
     title: str
     header: Sequence[str]
     number: int
     rows: Iterable[Sequence[Cell]]
+    more: "Sequence[Table]" = ()
 
     def response(self, chosen: TableFormat) -> FileResponse:
         """The table as a file to save. It is whole before the answer begins: nobody gets half of one
@@ -143,13 +144,14 @@ def _with_comma(value: Cell) -> str | int | Decimal | date | None:
 
 
 def write_xlsx(table: Table, file: IO[bytes], _chosen: TableFormat) -> None:
-    title = NOT_IN_SHEETS.sub(" ", table.title)[:LONGEST_SHEET].strip("' ")
     with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
-        sheet = _Sheet(book, book.add_worksheet(title))
-        sheet.write(table.header, sheet.head)
-        for row in table.rows:
-            sheet.write(row)
-        sheet.finish()
+        for one in (table, *table.more):
+            title = NOT_IN_SHEETS.sub(" ", one.title)[:LONGEST_SHEET].strip("' ")
+            sheet = _Sheet(book, book.add_worksheet(title))
+            sheet.write(one.header, sheet.head)
+            for row in one.rows:
+                sheet.write(row)
+            sheet.finish()
 
 
 class _Sheet:
