@@ -10,34 +10,17 @@ from django.utils.crypto import salted_hmac
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy, pgettext
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from payments.models import Finding, FindingStatus, Payment, Refund
 from payments.statistics import Month
 from project.common.admin.filters import midnight
+from project.common.admin.typed import TypedField
 
 SEEN = "payments.admin.closing"
 
 
 def names_of(months: list[Month]) -> str:
     return ", ".join(date_format(month.first, "F Y") for month in months)
-
-
-class TypedField(forms.CharField):
-    """Takes one text only: haste is no decision."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        super().__init__(
-            label=_("To confirm, type: %(text)s") % {"text": text},
-            widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        )
-
-    def clean(self, value: Any) -> str:
-        typed: str = super().clean(value)
-        if typed != self.text:
-            raise ValidationError(_("This is not “%(text)s”.") % {"text": self.text})
-        return typed
 
 
 class ClosingForm(forms.Form):
