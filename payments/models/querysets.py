@@ -29,7 +29,7 @@ from django.utils import timezone
 from lms.models import Access, Course, Lesson
 from lms.models.visibility import KeepingQuerySet
 from payments.models.disputes import Dispute, DisputeStatus
-from payments.models.ledger import EntryKind
+from payments.models.ledger import EntryKind, LedgerEntry
 from payments.models.refunds import Refund
 from payments.models.states import (
     HALF_MADE,
@@ -57,6 +57,17 @@ LATEST_PAID = (IS_UNPAID, F("paid_at").desc(), F("id").desc())
 EARLIEST_PAID = (IS_UNPAID, F("paid_at").asc(), F("id").asc())
 # A number that can't be taken for an amount.
 NUMBER = re.compile(r"[#№]\s*([0-9]{1,18})")
+
+NOTHING = Value(Decimal(0), models.DecimalField())
+
+
+def _sum_of(rows: models.QuerySet[Any]) -> Coalesce:
+    """What those of them that belong to a payment add up to: by the index of its own, where a join would
+    read all of the ledger for each part of the book."""
+    summed = (
+        rows.filter(payment=OuterRef("pk")).order_by().values("payment").annotate(Sum("amount"))
+    )
+    return Coalesce(Subquery(summed.values("amount__sum")), NOTHING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,19 +205,17 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
 
     def unlike_ledger(self) -> Self:
         """Payments whose entries in the ledger don't add up to what their rows say, for each kind."""
-        nothing = Value(Decimal(0), models.DecimalField())
-        lost = Dispute.objects.filter(payment=OuterRef("pk"), status=DisputeStatus.LOST)
-        lost_sum = lost.order_by().values("payment").annotate(total=Sum("amount")).values("total")
-        is_paid = Q(paid_at__isnull=False)
+        lost = Dispute.objects.filter(status=DisputeStatus.LOST)
+        came = Case(When(paid_at__isnull=False, then="amount"), default=NOTHING)
         said = {
-            EntryKind.PAYMENT: Case(When(is_paid, then="amount"), default=nothing),
+            EntryKind.PAYMENT: came,
             EntryKind.REFUND: -F("refunded_amount"),
-            EntryKind.DISPUTE: -Coalesce(Subquery(lost_sum), nothing),
+            EntryKind.DISPUTE: -_sum_of(lost),
         }
         differs = Q()
         payments = self
         for kind, amount in said.items():
-            posted = Sum("entries__amount", filter=Q(entries__kind=kind), default=nothing)
+            posted = _sum_of(LedgerEntry.objects.filter(kind=kind))
             payments = payments.alias(**{kind: Round(posted - amount, DECIMAL_PLACES)})
             differs |= ~Q(**{kind: 0})
         return payments.filter(differs)
