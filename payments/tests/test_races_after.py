@@ -10,13 +10,14 @@ from lms.services import authoring
 from payments.models import (
     Dispute,
     Finding,
+    LedgerEntry,
     Payment,
     PaymentMove,
     Refund,
     StripeEvent,
 )
 from payments.provider.types import ProviderUnavailable
-from payments.services import books, catching_up, refunds, staff
+from payments.services import books, catching_up, refunds, staff, transitions
 from payments.services.transitions import IllegalMove
 from payments.tests.events import a_dispute, a_refund, an_event
 from payments.tests.factories import PaymentFactory
@@ -80,6 +81,16 @@ def test_a_refund_and_a_dispute_at_once_leave_both_or_the_dispute(
     assert Refund.objects.filter(status="succeeded").count() == len(made)
     assert the_payment().status == ("refunded" if made else "paid")
     assert access_follows() == set()
+
+
+def test_two_checks_and_a_decision_at_once_post_what_is_missing_once(administrator):
+    """A process of the release before the ledger had posted nothing."""
+    payment = PaymentFactory.create(paid=True)
+    LedgerEntry.objects.all().delete()
+    repair = partial(transitions.post_again, payment.pk)
+    give_back = partial(refund, administrator, amount=Decimal(500))
+    at_once(repair, give_back, repair, before_writing=LedgerEntry)
+    assert sorted(LedgerEntry.objects.values_list("amount", flat=True)) == [-500, 1990]
 
 
 @pytest.mark.parametrize("is_first", [True, False])
