@@ -12,8 +12,9 @@ from lms import permissions
 from lms.models import Course
 from lms.services import authoring, copying
 from people.models import User
-from project.common.admin.actions import Answers, StaffAction
+from project.common.admin.actions import StaffAction
 from project.common.admin.filters import select_from
+from project.common.admin.forms import Answers
 
 
 def _copy(course: Course, by: User, _answers: Answers) -> SafeString:

@@ -26,13 +26,11 @@ from people.current_user import current_user
 from people.models import User
 from project.common.admin.actions import (
     ActionsAdmin,
-    Answers,
     Facts,
-    RowsForm,
     StaffAction,
-    reason_field,
 )
 from project.common.admin.base import ReadOnly, column, display, moment_shown
+from project.common.admin.forms import Answers, RowsForm, reason_field
 from project.common.admin.lists import StaffChangeList
 
 # Of each course in the list; its page has all.

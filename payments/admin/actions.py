@@ -6,12 +6,13 @@ from django import forms
 from django.utils.formats import date_format
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldBooleanSwitchWidget
 
 from lms.mails import GIVEN
 from lms.permissions import can_grant_access
+from payments.admin.confirming import ConfirmManyForm, told_of
 from payments.admin.received import DayField, reference_field
 from payments.mails import RECEIVED, REFUNDED, REJECTED, REOPENED
 from payments.models import Finding, MoveSource, Payment, PaymentMethod, PaymentStatus, RefundStatus
@@ -28,7 +29,8 @@ from payments.services.modes import require_here
 from people import messages
 from people.mails import MESSAGE
 from people.models import BlockReason
-from project.common.admin.actions import Answers, StaffAction
+from project.common.admin.actions import StaffAction
+from project.common.admin.forms import Answers
 from project.common.money import DECIMAL_PLACES, MAX_DIGITS
 from project.mail.admin.telling import TellForm, TellReasonForm
 from project.mail.admin.writing import MessageForm
@@ -152,6 +154,16 @@ CONFIRM = StaffAction[Payment](
     run=lambda payment, by, answers: staff.confirm_payment(payment=payment, by=by, **answers),
     takes_seen=True,
     done=gettext_lazy("The payment was confirmed."),
+    on_list=True,
+    form_for_many=ConfirmManyForm,
+    done_for_many=lambda payments: told_of(
+        payments,
+        ngettext(
+            "%(number)d payment was confirmed: %(sum)s.",
+            "%(number)d payments were confirmed: %(sum)s.",
+            len(payments),
+        ),
+    ),
 )
 REJECT = StaffAction[Payment](
     name="reject",
@@ -169,6 +181,15 @@ REJECT = StaffAction[Payment](
     run=lambda payment, by, answers: staff.reject_payment(payment=payment, by=by, **answers),
     takes_seen=True,
     done=gettext_lazy("The payment was rejected."),
+    on_list=True,
+    done_for_many=lambda payments: told_of(
+        payments,
+        ngettext(
+            "%(number)d payment was rejected: %(sum)s.",
+            "%(number)d payments were rejected: %(sum)s.",
+            len(payments),
+        ),
+    ),
 )
 REFUND = StaffAction[Payment](
     name="refund",
@@ -229,6 +250,15 @@ UNDO_CONFIRMATION = StaffAction[Payment](
     run=lambda payment, by, answers: staff.undo_confirmation(payment=payment, by=by, **answers),
     takes_seen=True,
     done=gettext_lazy("The payment waits for its money again."),
+    on_list=True,
+    done_for_many=lambda payments: told_of(
+        payments,
+        ngettext(
+            "%(number)d payment waits for its money again: %(sum)s.",
+            "%(number)d payments wait for their money again: %(sum)s.",
+            len(payments),
+        ),
+    ),
     under_more=True,
 )
 GRANT_ACCESS = StaffAction[Payment](

@@ -13,8 +13,9 @@ from payments.admin.columns import payment_link
 from payments.models import Finding, FindingKind, FindingStatus, Payment
 from payments.permissions import can_settle
 from payments.services import consistency, findings
-from project.common.admin.actions import Facts, ReasonForm, StaffAction
+from project.common.admin.actions import Facts, StaffAction
 from project.common.admin.base import Label, display
+from project.common.admin.forms import ReasonForm
 
 REPAIR = StaffAction[Finding](
     name="repair",

@@ -203,7 +203,8 @@ class RecordingPage(StaffAdmin[Payment]):
         self.log_addition(request, payment, form.cleaned_data["reason"])
         address = self.url("change", payment.pk)
         said = _("Recorded: {payment}. {person} has access.")
-        link = format_html('<a class="parta-link" href="{}">{}</a>', address, payment)
+        named = f"{payment.title}, {payment.shown_amount}"
+        link = format_html('<a class="parta-link" href="{}">{}</a>', address, named)
         text = format_html(said, payment=link, person=payment.payer)
         self.message_user(request, text, messages.SUCCESS)
         for unreached in TakenForm().unreached([payment.payer]):

@@ -44,7 +44,8 @@ from people.services import (
     sessions,
     staff,
 )
-from project.common.admin.actions import Answers, StaffAction
+from project.common.admin.actions import StaffAction
+from project.common.admin.forms import Answers
 from project.mail.refusals import is_reachable
 
 if TYPE_CHECKING:

@@ -30,8 +30,8 @@ from people.permissions import can_invite
 from people.services import enrolling
 from people.services.enrolling import Outcome, Verdict
 from project.common.address_lists import decoded, read_addresses
-from project.common.admin.actions import PreviewForm, reason_field
 from project.common.admin.base import StaffAdmin, is_page_open, tells_errors
+from project.common.admin.forms import PreviewForm, reason_field
 
 # A thousand lines, with names and all.
 LONGEST_LIST = 200_000

@@ -21,8 +21,8 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from people.hashers import composed
 from people.mails import BLOCKED, MESSAGE, UNBLOCKED
 from people.models import Role, User
-from project.common.admin.actions import RowsForm, reason_field
 from project.common.admin.filters import person_and_email, select_from
+from project.common.admin.forms import RowsForm, reason_field
 from project.common.admin.proof import ProvingForm
 from project.common.admin.versions import VersionedForm
 from project.mail.admin.telling import TellForm

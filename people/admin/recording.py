@@ -14,11 +14,12 @@ from project.common.admin.actions import ActionsAdmin
 
 
 class RecordingButton(ActionsAdmin[User]):
-    """The last of the buttons of a person whose payments this colleague may record."""
+    """The button of a person whose payments this colleague may record, before *More*."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.actions_detail = [*self.actions_detail, "record_payment"]
+        *others, more = self.actions_detail
+        self.actions_detail = [*others, "record_payment", more]
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         buttons = super().get_actions_detail(request, object_id)

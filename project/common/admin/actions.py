@@ -1,18 +1,16 @@
 """What staff do with rows by a button: each is declared once, and asked about before it is done."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Protocol, cast
-from uuid import UUID, uuid4
+from typing import TYPE_CHECKING, Any, cast
 
 import unfold.decorators
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import ActionLocation
 from django.contrib.admin.options import Action
-from django.core import signing
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,15 +18,14 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from project.common.admin.base import words_of
+from project.common.admin.forms import Answers, Preview, PreviewForm, RowsForm
 from project.common.admin.proof import ask_in, is_given
 from project.common.admin.seen import SeenAdmin, Shown, shown_to, signed
 from project.common.admin.typed import TYPED, TypedField
 from project.common.decisions import DecidedMeanwhile
 from project.common.errors import DomainError
-from project.common.texts import LineField
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -37,64 +34,8 @@ if TYPE_CHECKING:
 
     from people.models import User
 
-type Answers = Mapping[str, Any]
 type Facts = list[tuple[StrOrPromise, str]]
-SEEN = "project.common.admin.seen"
 DONE = gettext_lazy("%(rows)s: done (%(title)s).")
-
-
-def reason_field(*, max_length: int, help_text: "StrOrPromise") -> LineField:
-    return LineField(
-        label=gettext_lazy("Reason"),
-        max_length=max_length,
-        widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True}),
-        help_text=help_text,
-    )
-
-
-class ReasonForm(forms.Form):
-    reason = reason_field(
-        max_length=200, help_text=gettext_lazy("Recorded with the action. Only staff can see it.")
-    )
-
-
-class RowsForm(forms.Form):
-    """A form whose choices depend on the rows that it is about."""
-
-    def fit_to(self, rows: Sequence[Any]) -> None:
-        raise NotImplementedError
-
-
-class Preview(Protocol):
-    """A mail as it will look."""
-
-    @property
-    def subject(self) -> str: ...
-
-    @property
-    def html(self) -> str: ...
-
-
-class PreviewForm(forms.Form):
-    """A form whose answers are shown as they will look, and done only as they were shown."""
-
-    seen = forms.CharField(required=False, widget=forms.HiddenInput)
-
-    def clean(self) -> dict[str, Any]:
-        """Among the answers is the `key` of the preview that shows them; None if there is none."""
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        try:
-            key, shown = signing.loads(cleaned.pop("seen", ""), salt=SEEN)
-        except signing.BadSignature:
-            key, shown = "", None
-        cleaned["key"] = UUID(key) if shown == cleaned else None
-        return cleaned
-
-    def note_shown(self) -> None:
-        """Put into the form what it shows, under a new key."""
-        answers = {name: value for name, value in self.cleaned_data.items() if name != "key"}
-        seen = signing.dumps([uuid4().hex, answers], salt=SEEN)
-        self.data = {**{name: self.data[name] for name in self.data}, "seen": seen}
 
 
 def _reason(answers: Answers) -> str:
@@ -142,6 +83,9 @@ class StaffAction[M: Model]:
     # The list offers it for the rows that were chosen, and asks once about all of them or not.
     on_list: bool = False
     asks_on_list: bool = True
+    # For many rows, where they are asked about otherwise than one, and what is said of those done.
+    form_for_many: type[RowsForm] | None = None
+    done_for_many: "Callable[[Sequence[M]], StrOrPromise] | None" = None
     variant: ActionVariant = ActionVariant.DEFAULT
     is_danger: bool = False
     under_more: bool = False
@@ -248,7 +192,8 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
             for notice in notices:
                 self.message_user(request, notice, messages.ERROR)
             return HttpResponseRedirect(back)
-        form = self._form(request, action, rows, answered=answered, is_outdated=is_outdated)
+        make = (many and action.form_for_many) or action.form or forms.Form
+        form = self._form(request, action, make, rows, answered=answered, is_outdated=is_outdated)
         preview = None
         is_valid = not is_outdated and answered and form.is_valid() and is_given(form, request)
         if is_valid:
@@ -261,7 +206,7 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
             for notice in notices:
                 self.message_user(request, notice, messages.ERROR)
             try:
-                gone = self._run(request, action, rows, form.cleaned_data, shown)
+                gone = self._run(request, action, rows, form, shown)
             except DecidedMeanwhile as error:
                 # At the same moment: asked again, it sees what was decided.
                 self.message_user(request, str(error), messages.ERROR)
@@ -284,7 +229,8 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
             "list_action": request.POST.get("action", ""),
             "back": back,
         }
-        return TemplateResponse(request, "admin/ask.html", context)
+        template = form.template if isinstance(form, RowsForm) else RowsForm.template
+        return TemplateResponse(request, template, context)
 
     def _heading(self, action: StaffAction[M], rows: list[M]) -> str:
         what = self.label_of(rows[0]) if len(rows) == 1 else str(len(rows))
@@ -317,13 +263,14 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
         self,
         request: HttpRequest,
         action: StaffAction[M],
+        make: type[forms.Form],
         rows: list[M],
         *,
         answered: bool,
         is_outdated: bool,
     ) -> forms.Form:
         """A link to the question may have chosen already. Who is asked again finds what they typed."""
-        make, initial = action.form or forms.Form, dict(request.GET.lists())
+        initial = dict(request.GET.lists())
         if is_outdated:
             typed = make(request.POST).visible_fields()
             initial = {field.name: field.data for field in typed}
@@ -341,15 +288,17 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
         request: HttpRequest,
         action: StaffAction[M],
         rows: list[M],
-        answers: Answers,
+        form: forms.Form,
         shown: Shown | None,
     ) -> bool:
         """Do it to each row, say how it went and keep it in the log. Lists show the newest first,
         and what waits longest is done first. Returns whether the last row is gone. Raises
         DecidedMeanwhile for a single row."""
-        note = ": ".join(filter(None, [str(action.title), action.noted(answers)]))
-        done, gone = [], False
+        done, gone = list[M](), False
         for row in reversed(rows):
+            answers = form.answers_of(row) if isinstance(form, RowsForm) else form.cleaned_data
+            if answers is None:
+                continue
             seen = {"seen": shown and shown.state_of(row.pk)} if action.takes_seen else {}
             try:
                 said = action.run(row, _person(request), {**answers, **seen})
@@ -363,13 +312,17 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
             now = self.get_queryset(request).filter(pk=row.pk).first()
             gone = now is None
             outcome = str(said) if action.logs_outcome else ""
-            self.log_change(request, now or row, ": ".join(filter(None, [note, outcome])))
+            note = ": ".join(filter(None, [str(action.title), action.noted(answers), outcome]))
+            self.log_change(request, now or row, note)
             if isinstance(said, str):
                 self.message_user(request, said, messages.SUCCESS)
             else:
-                done.append(self.label_of(now or row))
-        if done:
-            known = {"rows": ", ".join(done), "number": len(done), "title": action.title}
+                done.append(now or row)
+        if len(done) > 1 and action.done_for_many:
+            self.message_user(request, str(action.done_for_many(done)), messages.SUCCESS)
+        elif done:
+            labels = ", ".join(map(self.label_of, done))
+            known = {"rows": labels, "number": len(done), "title": action.title}
             self.message_user(request, action.done % known, messages.SUCCESS)
         return gone
 

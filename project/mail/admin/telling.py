@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from project.common.admin.actions import RowsForm, reason_field
+from project.common.admin.forms import RowsForm, reason_field
 from project.mail.kinds import mail_kind
 from project.mail.refusals import reason_against, refusals_of
 

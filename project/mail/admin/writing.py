@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from project.common.admin.actions import PreviewForm, RowsForm
+from project.common.admin.forms import PreviewForm, RowsForm
 from project.common.texts import SUBJECT_LENGTH, TEXT_LENGTH, LineField
 from project.mail.admin.telling import unreached
 
