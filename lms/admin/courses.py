@@ -33,6 +33,7 @@ from people.models.querysets import NAME_SEARCHES, PUBLIC_SEARCHES
 from project.common.admin.base import Fault, FieldNames, column, display
 from project.common.admin.filters import DaysFilter, choices_response, choose_from, found_by_term
 from project.common.frontend import course_page
+from project.common.versions import Expected
 
 
 @admin.register(Course)
@@ -173,8 +174,12 @@ class CourseAdmin(ParticipantsPage):
     def change(self, subject: Course, changes: Mapping[str, object], by: User) -> None:
         authoring.update_course(course=subject, changes=changes, by=by)
 
-    def delete(self, subject: Course, by: User) -> None:
-        authoring.delete_course(course=subject, by=by)
+    def typed_to_delete(self, rows: Sequence[Course]) -> str:
+        """Of many their number."""
+        return rows[0].title if len(rows) == 1 else str(len(rows))
+
+    def delete(self, subject: Course, by: User, expected: Expected) -> None:
+        authoring.delete_course(course=subject, by=by, expected=expected)
 
     def goes_along(self, subjects: Sequence[Course]) -> list[QuerySet[Model]]:
         return [

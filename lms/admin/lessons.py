@@ -23,6 +23,7 @@ from people.models import User
 from project.common.admin.base import FieldNames, Fieldsets, column, display
 from project.common.admin.filters import DaysFilter
 from project.common.frontend import lesson_page
+from project.common.versions import Expected
 
 
 @admin.register(Lesson)
@@ -117,8 +118,8 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     def change(self, subject: Lesson, changes: Mapping[str, object], by: User) -> None:
         authoring.update_lesson(lesson=subject, changes=changes, by=by)
 
-    def delete(self, subject: Lesson, by: User) -> None:
-        authoring.delete_lesson(lesson=subject, by=by)
+    def delete(self, subject: Lesson, by: User, expected: Expected) -> None:
+        authoring.delete_lesson(lesson=subject, by=by, expected=expected)
 
     def goes_along(self, subjects: Sequence[Lesson]) -> list[QuerySet[Model]]:
         of_lessons = {"lesson__in": subjects}

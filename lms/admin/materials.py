@@ -37,12 +37,13 @@ from lms.services import authoring, forecasts, restoring, updates
 from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import FieldNames, Fieldsets, Label, display
+from project.common.admin.deleting import DeletingAdmin
 from project.common.admin.fields import PicturesAdmin
-from project.common.admin.versions import VersionedAdmin
 from project.common.db.search import contains, find
 from project.common.errors import DomainError
 from project.common.images import thumbnail_of
 from project.common.money import shown
+from project.common.versions import Expected
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -59,7 +60,7 @@ def person_label(viewer: User, person: User | None) -> str:
     return f"{person.first_name} · {person.pk}" if person.first_name else f"№ {person.pk}"
 
 
-class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
+class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, DeletingAdmin[M]):
     form = MaterialsForm
     change_form_after_template = "admin/lms/forecast.html"
     search_help_text = gettext_lazy("Words of the title or description")
@@ -74,7 +75,7 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
     # In which many are changed at once: whoever locks several courses does so by their keys.
     LOCKED_IN_ORDER: Sequence[str] = ("pk",)
 
-    actions = ("publish", "unpublish")
+    actions = ("publish", "unpublish", "delete_selected")
     # How many they were.
     said_of_published: "StrPromise"
     said_of_unpublished: "StrPromise"
@@ -177,7 +178,7 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
     def change(self, subject: M, changes: Mapping[str, object], by: User) -> None:
         raise NotImplementedError
 
-    def delete(self, subject: M, by: User) -> None:
+    def delete(self, subject: M, by: User, expected: Expected) -> None:
         raise NotImplementedError
 
     @override
@@ -362,13 +363,13 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, VersionedAdmin[M]):
 
     def delete_model(self, request: HttpRequest, obj: M) -> None:
         with self.one_update(request):
-            self.delete(obj, current_user(request))
+            self.delete(obj, current_user(request), self.expected(request, obj))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> None:
         """One that fails fails all."""
         with self.one_update(request):
             for subject in queryset:
-                self.delete(subject, current_user(request))
+                self.delete(subject, current_user(request), self.expected(request, subject))
 
 
 def can_delete_any(request: HttpRequest) -> bool:

@@ -262,11 +262,13 @@ def test_lesson_moves_to_a_course_where_one_may_add_lessons(client_of, administr
 def test_deleting_what_is_not_paid_for_takes_lessons_along(client_of, administrator):
     lesson = LessonFactory.create()
     client = client_of(administrator)
-    client.post(page("course_delete", lesson.course_id), {"post": "yes"})
+    client.post(
+        page("course_delete", lesson.course_id), {"post": "yes", "typed": lesson.course.title}
+    )
     assert not Lesson.objects.exists()
     course = CourseFactory.create()
     form = {"action": "delete_selected", "_selected_action": course.pk, "post": "yes"}
-    client.post(page("course_changelist"), form)
+    client.post(page("course_changelist"), form | {"typed": course.title})
     assert not Course.objects.exists()
 
 

@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils.html import escape
 
 from lms.models import Course
+from lms.services import authoring
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from lms.tests.test_admin import course_form, row_of
 from payments.tests.factories import PaymentFactory
@@ -131,5 +133,41 @@ def test_page_that_asks_counts_what_goes_along(
         ("lessons", number),
         ("subscriptions", number),
     }
-    client.post(page("course_delete", course.pk), {"post": "yes"})
+    client.post(page("course_delete", course.pk), {"post": "yes", "typed": "bread"})
     assert not Course.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("on_list", "number", "asked"), [(False, 1, "Bread"), (True, 1, "Bread"), (True, 2, "2")]
+)
+def test_courses_are_deleted_only_by_who_types_their_title_or_number(
+    client_of, administrator, on_list, number, asked
+):
+    courses = CourseFactory.create_batch(number, title="Bread")
+    LessonFactory.create(course=courses[0])
+    client = client_of(administrator)
+    address = page("course_changelist") if on_list else page("course_delete", courses[0].pk)
+    form = {"action": "delete_selected", "_selected_action": [one.pk for one in courses]}
+    question = client.post(address, form) if on_list else client.get(address)
+    assert f"To confirm, type: {asked}" in question.text
+    refused = client.post(address, form | {"post": "yes", "typed": "Rolls"})
+    assert "This is not “" in refused.text
+    assert Course.objects.count() == number
+    client.post(address, form | {"post": "yes", "typed": asked.lower()})
+    assert not Course.objects.exists()
+
+
+@pytest.mark.parametrize("on_list", [False, True])
+def test_a_course_that_has_changed_since_the_question_stays(client_of, administrator, on_list):
+    course = CourseFactory.create(title="Bread")
+    client = client_of(administrator)
+    address = page("course_changelist") if on_list else page("course_delete", course.pk)
+    form = {"action": "delete_selected", "_selected_action": [course.pk]}
+    question = client.post(address, form) if on_list else client.get(address)
+    authoring.create_lesson(course=course, fields={"title": "Flour"}, by=course.owner)
+    answer = form | {"post": "yes", "typed": "Bread", **dict(question.context["seen"])}
+    response = client.post(address, answer, follow=True)
+    said = [str(message) for message in response.context["messages"]]
+    assert "This has changed since you last loaded it." in said
+    assert Course.objects.exists()
+    assert not LogEntry.objects.exists()

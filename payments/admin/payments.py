@@ -171,6 +171,9 @@ class PaymentAdmin(
         context["timeline"] = timeline(context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
 
+    def label_of(self, row: Payment) -> str:
+        return f"{row.title}, {row.shown_amount}"
+
     def facts_of(self, row: Payment) -> Facts:
         return [
             (_("Payer"), f"{row.payer} ({row.payer.email})"),

@@ -22,9 +22,9 @@ from people.models.querysets import NAME_SEARCHES
 from people.permissions import can_give_rights
 from project.common.admin.actions import ActionsAdmin
 from project.common.admin.base import ReadOnlyInline, column, display, moment_shown
+from project.common.admin.deleting import DeletingAdmin
 from project.common.admin.filters import Choices, ChoosingAdmin, person_and_email
 from project.common.admin.proof import PROOF, ProvingAdmin, ProvingForm
-from project.common.admin.versions import VersionedAdmin
 from project.common.db.searched import normalised
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class RoleForm(ProvingForm):
 
 
 @admin.register(Role)
-class RoleAdmin(ChoosingAdmin[Role], ProvingAdmin[Role], VersionedAdmin[Role], ActionsAdmin[Role]):
+class RoleAdmin(ChoosingAdmin[Role], ProvingAdmin[Role], DeletingAdmin[Role], ActionsAdmin[Role]):
     form = RoleForm
     choices = {
         "people": Choices(lambda: User.objects.not_erased(), NAME_SEARCHES, person_and_email)

@@ -92,7 +92,7 @@ def test_content_editors(at_work):
     lesson.refresh_from_db()
     assert (course.is_published, lesson.title) == (True, "Flour")
     does("lms_lesson_delete", lesson.pk, post="yes")
-    does("lms_course_delete", course.pk, post="yes")
+    does("lms_course_delete", course.pk, post="yes", typed=course.title)
     assert not Course.objects.exists()
 
 

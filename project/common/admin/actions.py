@@ -233,8 +233,8 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
         return TemplateResponse(request, template, context)
 
     def _heading(self, action: StaffAction[M], rows: list[M]) -> str:
-        what = self.label_of(rows[0]) if len(rows) == 1 else str(len(rows))
-        return f"{action.title}: {what}"
+        many = f"{self.opts.verbose_name_plural}, {len(rows)}"
+        return f"{action.title}: {self.label_of(rows[0]) if len(rows) == 1 else many}"
 
     def _sorted_out(
         self,
