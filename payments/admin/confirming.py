@@ -63,6 +63,7 @@ class ConfirmManyForm(TellReasonForm):
                 ),
             )
             self.fields[f"day-{row.pk}"] = DayField(
+                tells_closed=False,
                 initial=None,
                 widget=DayInput(attrs={"aria-label": f"{row.payer}: {_('Day the money came')}"}),
             )

@@ -31,12 +31,14 @@ class DayField(forms.DateField):
 
     widget = DayInput
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, tells_closed: bool = True, **options: Any) -> None:
+        """With `tells_closed` it says what becomes of a day whose month is closed."""
+        self.tells_closed = tells_closed
         named: dict[str, Any] = {"label": gettext_lazy("Day the money came"), "initial": localdate}
         super().__init__(required=False, **named | options)
 
     def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
-        self.help_text = in_closed_months()
+        self.help_text = in_closed_months() if self.tells_closed else ""
         return super().get_bound_field(form, field_name)
 
     def validate(self, value: Any) -> None:

@@ -315,13 +315,12 @@ def test_the_life_tells_of_every_mail_about_the_payment(client_of, administrator
     assert f"to {other.payer.email}" not in text
 
 
-def test_nothing_of_a_payment_is_edited_added_or_deleted(client_of, administrator):
+def test_nothing_of_a_payment_is_edited_or_deleted(client_of, administrator):
     payment = PaymentFactory.create()
     client = client_of(administrator)
     form = {"amount": "1.00", "title": "Cheaper", "status": "paid"}
     assert client.post(page("change", payment.pk), form).status_code == 403
     assert client.post(page("delete", payment.pk), {"post": "yes"}).status_code == 403
-    assert client.get(page("add")).status_code == 403
     bulk = {"action": "delete_selected", "_selected_action": payment.pk, "post": "yes"}
     client.post(page(), bulk)
     again = Payment.objects.get()

@@ -23,6 +23,7 @@ from people.errors import AccountErased
 from people.models import User
 from people.tests.factories import UserFactory
 from project.mail.models import Mailing
+from project.mail.tasks import deliver_mail
 from project.school.tests.factories import SchoolFactory
 
 pytestmark = pytest.mark.django_db
@@ -235,6 +236,21 @@ def test_nobody_is_offered_to_confirm_their_own_payment(client_of, administrator
     urls = [reverse("admin:payments_payment_confirm", args=[one.pk]) for one in (own, other)]
     client = client_of(administrator)
     assert [client.get(url).status_code for url in urls] == [403, 200]
+
+
+def test_the_buyer_reads_the_day_everywhere_and_the_bank_s_reference_nowhere(
+    record, api, client_of, learner, mailoutbox
+):
+    payment = record(day=DAY, bank_reference="BNK-17")
+    told = api(learner).get(f"payments/{payment.pk}")
+    assert told.json()["paid_at"] == "2026-11-02T21:00:00Z"
+    receipt = client_of(None).get(payment.receipt_url).text
+    deliver_mail()
+    [message] = mailoutbox
+    for text in (receipt, message.body):
+        assert "Nov. 3, 2026" in text
+    for text in (told.text, receipt, message.body, message.alternatives[0][0]):
+        assert "BNK" not in text
 
 
 # --- The page ---

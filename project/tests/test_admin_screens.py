@@ -46,6 +46,7 @@ def test_pages_fit_the_screen(page, enter, administrator, moderators, width, sch
         f"/admin/people/user/{administrator.pk}/change/",
         "/admin/people/role/add/",
         "/admin/payments/payment/",
+        f"/admin/payments/payment/add/?payer={payment.payer_id}&course={course.pk}",
         f"/admin/payments/payment/{payment.pk}/change/",
         f"/admin/payments/payment/{payment.pk}/refund/",
         "/admin/payments/payment/import/",
