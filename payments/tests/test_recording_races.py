@@ -46,6 +46,7 @@ def test_of_two_colleagues_who_record_the_same_at_once_one_is_told(record):
     assert Payment.objects.count() == Access.objects.count() == Mailing.objects.count() == 1
 
 
+@pytest.mark.reported("Two clicks on the button booked two payments (dolibarr 7721, 8933).")
 def test_a_form_that_is_sent_twice_at_once_records_one_payment(record):
     key = uuid4()
     outcomes = at_once(*[partial(record, key)] * 4, before_writing=Payment)
