@@ -33,6 +33,7 @@ from people.models.users import moderators_group
 from people.tests.factories import UserFactory
 from people.tokens import issue_access_token
 from project.common import chosen_pictures
+from project.common.kept_files import TABLES
 from project.school.current import forget_school, kept
 from project.school.models import School
 from project.tests import documented
@@ -221,9 +222,10 @@ def _empty_cache() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_chosen_pictures() -> None:
+def _no_kept_files() -> None:
     """Those of other tests may be of people with the same keys, and of another time."""
-    shutil.rmtree(Path(settings.PRIVATE_ROOT, chosen_pictures.FOLDER), ignore_errors=True)
+    for folder in (chosen_pictures.FOLDER, TABLES.folder):
+        shutil.rmtree(Path(settings.PRIVATE_ROOT, folder), ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

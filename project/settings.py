@@ -91,7 +91,6 @@ INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "unfold.contrib.import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -109,7 +108,6 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "django_q",
     "simple_history",
-    "import_export",
     "project",
     "project.school",
     "project.mail",
@@ -307,7 +305,6 @@ STORAGES = {
     "default": media_storage(STORAGE_URL),
     # Of exports, and of tables between upload and import: nothing that serves files may serve these.
     "private": private_storage(PRIVATE_STORAGE_URL, PRIVATE_ROOT),
-    "import_export": private_storage(PRIVATE_STORAGE_URL, PRIVATE_ROOT),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -377,9 +374,5 @@ STRIPE_CALLS = number("STRIPE_CALLS", max(1, WEB_THREADS // 2), minimum=1)
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", set(logging.getLevelNamesMapping()))
 LOGGING = logging_config(LOG_LEVEL, as_json=not DEBUG)
 
-IMPORT_EXPORT_TMP_STORAGE_CLASS = "import_export.tmp_storages.MediaStorage"
-# Titles and names are other people's: a spreadsheet must not run one as a formula, nor stumble.
-IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
-IMPORT_EXPORT_ESCAPE_ILLEGAL_CHARS_ON_EXPORT = True
 
 UNFOLD = theme.UNFOLD | {"SITE_URL": FRONTEND_URL if FRONTEND_URL_IS_SET else None}

@@ -18,7 +18,7 @@ from payments.admin.base import DecisionsAdmin
 from payments.admin.columns import dashboard_link
 from payments.admin.exporting import PaymentExport
 from payments.admin.filters import AttentionFilter
-from payments.admin.import_export import PaymentImportMixin
+from payments.admin.importing import ImportPage
 from payments.admin.recording import CHOICES, RecordingPage
 from payments.admin.timeline import timeline
 from payments.models import Payment, PaymentStatus
@@ -62,7 +62,7 @@ def figures_of(totals: Totals) -> list[Figure]:
 
 @admin.register(Payment)
 class PaymentAdmin(
-    PaymentImportMixin,
+    ImportPage,
     RecordingPage,
     PaymentExport,
     ChoosingAdmin[Payment],

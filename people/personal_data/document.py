@@ -22,8 +22,8 @@ when a column of the database is missing there.
 - **The erasure** (`DELETE users/{id}`, or *Erase personal data* on a person's page of the admin) does at once what stands
   below. An account without a name stays, because payments and courses belong to it.
 
-Tables of payments that staff upload lie beside the exports until they are imported, and pictures that they choose in a
-form until it is saved, for a day at most. Pictures go with what they belong to.
+Tables of payments that staff upload lie beside the exports for a day, and pictures that they choose in a form until it
+is saved, for a day at most. Pictures go with what they belong to.
 
 Not in the database, and a matter of the school:
 

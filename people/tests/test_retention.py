@@ -1,18 +1,18 @@
 """What is deleted by the clock, and what stays."""
 
-import os
 import stat
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
+from django.core.files.base import ContentFile
 from django.core.files.storage import storages
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from django_q.models import Task
 
@@ -26,6 +26,7 @@ from people.tasks import forget_old_books
 from people.tests.factories import UserFactory
 from project.common.background import retention
 from project.common.background.tasks import forget_old_records
+from project.common.kept_files import TABLES
 
 pytestmark = pytest.mark.django_db
 
@@ -112,20 +113,19 @@ def test_books_of_erased_people_end_when_the_law_allows_it(administrator, monkey
     assert User.objects.filter(pk=erased.pk).exists()
 
 
-def test_tables_that_nobody_imported_go_after_a_day(administrator, client_of):
-    storage = storages["import_export"]
-    for name in storage.listdir(retention.UPLOADS)[1] if storage.exists(retention.UPLOADS) else []:
-        storage.delete(f"{retention.UPLOADS}/{name}")  # of other tests
-    table = SimpleUploadedFile("payments.csv", b"user,amount\nanna@school.example,5\n")
-    form = {"import_file": table, "format": "0", "resource": ""}
-    assert client_of(administrator).post("/admin/payments/payment/import/", form).status_code == 200
-    (name,) = storage.listdir(retention.UPLOADS)[1]
+def test_tables_that_were_uploaded_go_after_a_day(administrator):
+    """Those of the version before, too, which kept them in a folder for all."""
+    storage = storages["private"]
+    token = TABLES.keep(b"user,amount\n", person_id=administrator.pk, at_most=1)
+    kept = TABLES.kept(token, person_id=administrator.pk)
+    assert kept is not None
     # Where nothing is served from, and readable to the application alone.
-    path = Path(storage.path(f"{retention.UPLOADS}/{name}"))
+    path = Path(storage.path(kept[0]))
     assert path.is_relative_to(settings.PRIVATE_ROOT)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    before = storage.save(f"{retention.UPLOADS}/1", ContentFile(b"user,amount\n"))
     assert retention.forget_old_uploads() == 0
-    yesterday = (timezone.now() - DAY - timedelta(minutes=1)).timestamp()
-    os.utime(path, (yesterday, yesterday))
-    assert retention.forget_old_uploads() == 1
-    assert storage.listdir(retention.UPLOADS)[1] == []
+    with time_machine.travel(timezone.now() + DAY + timedelta(minutes=1)):
+        assert retention.forget_old_uploads() == 2
+    assert not storage.exists(before)
+    assert not path.exists()

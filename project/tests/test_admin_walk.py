@@ -188,6 +188,6 @@ def test_administrator_imports_payments_and_a_bad_row_is_named(page, enter, admi
     assert not Payment.objects.exists()
 
     choose("1990.00", "2990.00")
-    page.get_by_role("button", name="Load payments").click()
+    page.get_by_role("button", name="Load 2 payments").click()
     expect(page.get_by_text("2 payments loaded")).to_be_visible()
     assert Payment.objects.count() == 2

@@ -81,7 +81,7 @@ the export of the admin, in any language:
             of_demo = _("The default file is of the demo school: `loaddata demo` loads that first.")
             hint = f" {of_demo}" if file == DEFAULT_FILE else ""
             raise CommandError(_("Nothing was loaded.") + hint)
-        for warning in [*report.warnings(), *found.warnings()]:
+        for warning in [*found.warnings(), *report.warnings(), *report.differences_in_words()]:
             self.stdout.write(warning)
         message = ngettext("%(count)s payment loaded", "%(count)s payments loaded", report.new)
         if dry_run:

@@ -200,11 +200,19 @@ class ImportReport:
                 self.other_titles,
             )
             yield message % {"count": self.other_titles, "there": there, "here": here}
-        if self.differences:
-            yield _("Already recorded in another state, and left unchanged:")
-            yield from map(str, self.different)
-            if more := self.differences - len(self.different):
-                yield ngettext("%d more row", "%d more rows", more) % more
+        if count := self.differences:
+            message = ngettext(
+                "%d payment is here in another state, and stays as it is:",
+                "%d payments are here in another state, and stay as they are:",
+                count,
+            )
+            yield message % count
+
+    def differences_in_words(self) -> Iterator[str]:
+        """The first payments that are here in another state."""
+        yield from map(str, self.different)
+        if more := self.differences - len(self.different):
+            yield ngettext("%d more row", "%d more rows", more) % more
 
     def shown_sums(self) -> Iterator[tuple[str, int, str]]:
         """How many new payments are in which state, and what they make."""

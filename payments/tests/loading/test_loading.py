@@ -257,7 +257,7 @@ def test_a_second_run_changes_nothing(write, good):
     said, succeeded = load(path)
     assert succeeded
     assert said == (
-        "Already recorded in another state, and left unchanged:\n"
+        "1 payment is here in another state, and stays as it is:\n"
         "Row 2 (line 3): A-2 is here: expired, in the file: paid\n"
         "0 payments loaded, 2 already recorded.\n"
     )

@@ -8,6 +8,8 @@ from django.apps import apps
 from django.core.files.storage import storages
 from django.utils import timezone
 
+from project.common.kept_files import TABLES
+
 # Rows that one statement deletes.
 STEP = 5000
 
@@ -24,7 +26,7 @@ SESSIONS = Kept("sessions.Session", "expire_date", timedelta(0))
 FAILED_TASKS = Kept("django_q.Task", "stopped", timedelta(days=30))
 STAFF_LOG = Kept("admin.LogEntry", "action_time", timedelta(days=3 * 365))
 
-# Tables of payments that were uploaded and neither imported nor refused by whoever looked at them.
+# Tables of payments that were uploaded to the version before this one; the next one knows no such folder.
 UPLOADS, UPLOADS_KEPT = "django-import-export", timedelta(days=1)
 
 
@@ -46,12 +48,12 @@ def forget_old_rows(kept: Kept, *, steps: int = 20) -> int:
 
 
 def forget_old_uploads() -> int:
-    """Delete tables that nobody imported; return how many."""
-    storage, old = storages["import_export"], []
+    """Delete uploaded tables whose day is over; return how many."""
+    storage, old = storages["private"], []
     with suppress(FileNotFoundError):  # nobody has ever uploaded one
         paths = [f"{UPLOADS}/{name}" for name in storage.listdir(UPLOADS)[1]]
         limit = timezone.now() - UPLOADS_KEPT
         old = [path for path in paths if storage.get_modified_time(path) < limit]
     for path in old:
         storage.delete(path)
-    return len(old)
+    return len(old) + TABLES.forget_old()
