@@ -1,11 +1,13 @@
 """What the pages of the payments book have in common."""
 
+from collections.abc import Sequence
+
 from django.db.models import Model
 from django.http import HttpRequest
 
 from payments.models import Finding, Payment
 from payments.permissions import can_see_payments
-from payments.services.decisions import decisions_about
+from payments.services.decisions import decisions_about, decisions_about_each
 from people.current_user import current_user
 from project.common.admin.actions import ActionsAdmin
 from project.common.admin.base import ReadOnlyAdmin
@@ -23,8 +25,9 @@ class PaymentsBookAdmin[M: Model](ReadOnlyAdmin[M]):
 class DecisionsAdmin[M: Payment | Finding](PaymentsBookAdmin[M], ActionsAdmin[M]):
     """Pages on which staff decide about money: who decides has seen all that was decided before."""
 
-    def state_of(self, row: M) -> frozenset[str]:
-        return frozenset(decision.name for decision in decisions_about(row))
+    def states_of(self, rows: Sequence[M]) -> dict[M, frozenset[str]]:
+        known = decisions_about_each(rows)
+        return {row: frozenset(one.name for one in known[row.pk]) for row in rows}
 
     def decision_since(self, row: M, shown: Shown) -> Decision | None:
         return latest(decisions_about(row), shown.state_of(row.pk))

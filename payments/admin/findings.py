@@ -114,8 +114,10 @@ class FindingAdmin(DecisionsAdmin[Finding]):
         return Label(finding.status, finding.get_status_display())
 
     def facts_of(self, row: Finding) -> Facts:
+        payment = row.payment
+        about = f"{payment.title}, {payment.shown_amount}" if payment else row.reference
         return [
-            (self.opts.get_field("payment").verbose_name, str(row.payment or row.reference)),
+            (self.opts.get_field("payment").verbose_name, about),
             (self.opts.get_field("kind").verbose_name, row.get_kind_display()),
             (_("what is wrong"), row.detail),
         ]

@@ -220,3 +220,16 @@ def decide(how: Way, payment: Payment, by: User, seen: Seen) -> None:
     if how.action == "settle":
         subject = {"finding": Finding.objects.get(payment=payment)}
     how.service(**subject, by=by, seen=seen, **how.answers)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("number", [2, 20])
+def test_many_payments_are_asked_about_with_as_many_queries_as_two(
+    payment_in, client_of, administrator, number, django_assert_max_num_queries
+):
+    payments = [payment_in("waiting") for _number in range(number)]
+    form = {"action": "reject_many", "_selected_action": [payment.pk for payment in payments]}
+    client = client_of(administrator)
+    with django_assert_max_num_queries(20):
+        asked = client.post(reverse("admin:payments_payment_changelist"), form)
+    assert len(asked.context["rows"]) == number

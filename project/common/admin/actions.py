@@ -222,7 +222,7 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
             "notices": notices,
             "rows": rows,
             "facts": [self.facts_of(row) for row in rows],
-            "seen": signed({row.pk: self.state_of(row) for row in rows}),
+            "seen": signed({row.pk: state for row, state in self.states_of(rows).items()}),
             "form": form,
             "preview": preview,
             "is_first_shown": action.preview is not None and preview is None,
@@ -247,17 +247,18 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
     ) -> tuple[list[M], list[str], bool]:
         """The rows to ask about or to do it to; what is said of the others; and whether the only row
         is not as it was seen, and so has to be asked about again."""
-        news = {row: self.news_of(row, shown) for row in rows}
-        left = [row for row in rows if action.fits(row) and not (many and news[row])]
-        names = {row: f"{self.label_of(row)}: " if many else "" for row in rows}
-        notices = [f"{names[row]}{error}" for row, error in news.items() if error]
-        misfits = [self.label_of(row) for row in rows if not news[row] and row not in left]
+        news = self.news_of(rows, shown)
+        left = [row for row in rows if action.fits(row) and not (many and row in news)]
+        notices = [
+            f"{self.label_of(row)}: {error}" if many else str(error) for row, error in news.items()
+        ]
+        misfits = [self.label_of(row) for row in rows if row not in news and row not in left]
         if misfits and left and not answered:
             text = _("Left out, because it does not fit them: %(rows)s.")
             notices.append(text % {"rows": ", ".join(misfits)})
         if not left and not notices:
             notices.append(str(self.misfit))
-        return left, notices, bool(left and not many and news[left[0]])
+        return left, notices, not many and bool(left and news)
 
     def _form(
         self,
