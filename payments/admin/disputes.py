@@ -7,16 +7,14 @@ from django.contrib import admin
 from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from payments.admin.base import PaymentsBookAdmin
 from payments.admin.columns import dashboard_link, payment_link
+from payments.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about
 from payments.models import Dispute, DisputeStatus, Refund, RefundStatus
 from payments.models.disputes import OPEN, TO_ANSWER
-from project.common.admin.base import Label, column, display
+from project.common.admin.base import Label, column, display, moment_shown
 from project.common.admin.filters import SubsetFilter
 
 if TYPE_CHECKING:
@@ -48,7 +46,7 @@ class DisputeFilter(SubsetFilter):
 
 
 @admin.register(Dispute)
-class DisputeAdmin(PaymentsBookAdmin[Dispute]):
+class DisputeAdmin(HeadedAdmin[Dispute]):
     list_display = (
         "amount_shown",
         "payment_link",
@@ -84,6 +82,17 @@ class DisputeAdmin(PaymentsBookAdmin[Dispute]):
     def with_shown(self, rows: QuerySet[Dispute], request: HttpRequest) -> QuerySet[Dispute]:
         return rows.select_related("payment")
 
+    def head_of(self, request: HttpRequest, row: Dispute) -> Head:
+        facts = [
+            fact_about(request, _("payment"), row.payment),
+            fact_about(request, _("payer"), row.payment.payer, note=row.payment.payer.email),
+            HeadFact(_("reason"), row.reason_in_words),
+        ]
+        if row.status in TO_ANSWER:
+            facts.append(HeadFact(_("evidence due by"), str(self.deadline(row))))
+        badge = Badge(row.get_status_display(), DISPUTE_COLOURS[row.status])
+        return Head(row.shown_amount, [badge], facts)
+
     @display(description=_("status"), label=DISPUTE_COLOURS)
     def status_label(self, dispute: Dispute) -> Label:
         return Label(dispute.status, dispute.get_status_display())
@@ -93,7 +102,7 @@ class DisputeAdmin(PaymentsBookAdmin[Dispute]):
         due_by = dispute.evidence_due_by
         if due_by is None:
             return "—"
-        text = date_format(localtime(due_by), "SHORT_DATETIME_FORMAT")
+        text = moment_shown(due_by)
         if dispute.status not in TO_ANSWER:
             return Label("no matter", text)
         return Label("soon" if due_by < timezone.now() + SOON else "later", text)
@@ -107,7 +116,7 @@ class DisputeAdmin(PaymentsBookAdmin[Dispute]):
 
 
 @admin.register(Refund)
-class RefundAdmin(PaymentsBookAdmin[Refund]):
+class RefundAdmin(HeadedAdmin[Refund]):
     list_display = (
         "amount_shown",
         "payment_link",
@@ -135,6 +144,17 @@ class RefundAdmin(PaymentsBookAdmin[Refund]):
 
     def with_shown(self, rows: QuerySet[Refund], request: HttpRequest) -> QuerySet[Refund]:
         return rows.select_related("payment", "by")
+
+    def head_of(self, request: HttpRequest, row: Refund) -> Head:
+        facts = [
+            fact_about(request, _("payment"), row.payment),
+            fact_about(request, _("payer"), row.payment.payer, note=row.payment.payer.email),
+            HeadFact(_("requested at"), moment_shown(row.created_at)),
+        ]
+        if row.failure:
+            facts.append(HeadFact(_("why it failed"), row.failure_in_words))
+        badge = Badge(row.get_status_display(), REFUND_COLOURS[row.status])
+        return Head(row.shown_amount, [badge], facts)
 
     @display(description=_("status"), label=REFUND_COLOURS)
     def status_label(self, refund: Refund) -> Label:

@@ -10,6 +10,7 @@ from unfold.enums import ActionVariant
 from payments.admin.actions import ACCEPT_AMOUNT, REFUND
 from payments.admin.base import DecisionsAdmin
 from payments.admin.columns import payment_link
+from payments.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about
 from payments.models import Finding, FindingKind, FindingStatus, Payment
 from payments.permissions import can_settle
 from payments.services import consistency, findings
@@ -87,7 +88,7 @@ COLOURS = {
 
 
 @admin.register(Finding)
-class FindingAdmin(DecisionsAdmin[Finding]):
+class FindingAdmin(HeadedAdmin[Finding], DecisionsAdmin[Finding]):
     list_display = ("kind", "payment_link", "detail_shown", "status_label", "first_seen_at")
     list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
     # Those that are open come first.
@@ -104,6 +105,14 @@ class FindingAdmin(DecisionsAdmin[Finding]):
 
     def with_shown(self, rows: QuerySet[Finding], request: HttpRequest) -> QuerySet[Finding]:
         return rows.select_related("payment")
+
+    def head_of(self, request: HttpRequest, row: Finding) -> Head:
+        facts = [HeadFact(_("what is wrong"), row.detail)]
+        if payment := row.payment:
+            facts.append(fact_about(request, _("payment"), payment))
+            facts.append(fact_about(request, _("payer"), payment.payer, note=payment.payer.email))
+        badge = Badge(row.get_status_display(), COLOURS[row.status])
+        return Head(row.get_kind_display(), [badge], facts)
 
     @display(description=_("what is wrong"))
     def detail_shown(self, finding: Finding) -> str:

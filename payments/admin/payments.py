@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -18,13 +19,14 @@ from payments.admin.base import DecisionsAdmin
 from payments.admin.columns import dashboard_link
 from payments.admin.exporting import PaymentExport
 from payments.admin.filters import AttentionFilter
+from payments.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about
 from payments.admin.importing import ImportPage
 from payments.admin.recording import CHOICES, RecordingPage
-from payments.admin.timeline import timeline
+from payments.admin.timeline import raw_events, timeline
 from payments.models import Payment, PaymentStatus
 from payments.models.querysets import IS_UNPAID, PaymentQuerySet, Totals
 from project.common.admin.actions import Facts
-from project.common.admin.base import Label, column, display
+from project.common.admin.base import Label, column, display, moment_shown
 from project.common.admin.filters import (
     ChoosingAdmin,
     DaysFilter,
@@ -67,6 +69,7 @@ class PaymentAdmin(
     PaymentExport,
     ChoosingAdmin[Payment],
     SummingAdmin[Payment],
+    HeadedAdmin[Payment],
     DecisionsAdmin[Payment],
 ):
     choices = CHOICES
@@ -101,27 +104,27 @@ class PaymentAdmin(
         "paid_day": (IS_UNPAID, "paid_at"),
     }
     fieldsets = (
-        (None, {"fields": (("payer", "payer_email"), ("course", "lesson"))}),
         (
-            gettext_lazy("Payment"),
+            gettext_lazy("Figures"),
             {
                 "fields": (
-                    ("amount_shown", "refunded"),
+                    ("amount_shown", "refunded", "left"),
                     ("method", "status"),
                     ("paid_at", "bank_reference"),
+                    ("payer", "course", "lesson"),
+                    ("number", "external_id"),
                 )
             },
         ),
         (
-            gettext_lazy("Identifiers"),
-            {"fields": (("number", "external_id"), ("session_id", "charge"))},
+            gettext_lazy("IDs at Stripe"),
+            {"fields": (("session_id", "charge"),), "classes": ("collapse",)},
         ),
     )
-    change_form_outer_after_template = "admin/payments/timeline.html"
+    change_form_outer_after_template = "admin/payments/events.html"
     staff_actions = PAYMENT_ACTIONS
     misfit = gettext_lazy("This can't be done with the payment in its current state.")
 
-    payer_email = column("payer.email", gettext_lazy("payer's email"))
     number = column("pk", gettext_lazy("number"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
@@ -157,6 +160,10 @@ class PaymentAdmin(
         refunded = payment.refunded_amount
         return shown(refunded, payment.currency) if refunded else "—"
 
+    @display(description=gettext_lazy("left"))
+    def left(self, payment: Payment) -> str:
+        return payment.shown_left if payment.paid_at else "—"
+
     @display(description=gettext_lazy("status"), label=STATUS_COLOURS)
     def status_label(self, payment: Payment) -> Label:
         return Label(payment.status, payment.get_status_display())
@@ -168,11 +175,36 @@ class PaymentAdmin(
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        context["timeline"] = timeline(context["original"])
+        if payment := context["original"]:
+            context |= {"timeline": timeline(payment), "events": raw_events(payment)}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def label_of(self, row: Payment) -> str:
         return f"{row.title}, {row.shown_amount}"
+
+    def head_of(self, request: HttpRequest, row: Payment) -> Head:
+        badges = [Badge(row.get_status_display(), STATUS_COLOURS[row.status])]
+        if row.is_disputed:
+            badges.append(Badge(_("disputed"), "danger"))
+        if row.awaits_decision:
+            badges.append(Badge(_("another sum came: %s") % row.shown_received, "danger"))
+        email = row.payer.email
+        note = email if str(row.payer) != email else ""
+        facts = [fact_about(request, _("payer"), row.payer, note=note)]
+        target = row.target
+        if target is None:
+            facts.append(HeadFact(_("For"), row.title, note=_("deleted since")))
+        else:
+            facts.append(fact_about(request, _("For"), target, text=row.title))
+        facts.append(HeadFact(_("method"), row.get_method_display()))
+        if row.paid_at is None:
+            facts.append(HeadFact(_("created"), moment_shown(row.created_at)))
+        else:
+            facts.append(HeadFact(pgettext("column", "Paid"), date_format(localtime(row.paid_at))))
+        if row.refunded_amount:
+            left = _("%s is left") % row.shown_left
+            facts.append(HeadFact(_("refunded"), self.refunded(row), note=left))
+        return Head(row.shown_amount, badges, facts)
 
     def facts_of(self, row: Payment) -> Facts:
         return [

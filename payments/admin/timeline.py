@@ -1,8 +1,9 @@
-"""The timeline of a payment: what is kept of it in six tables, in the order it happened."""
+"""The timeline of a payment: what is kept of it in seven tables, in the order it happened; and beside
+it what Stripe sent, word by word."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db.models import prefetch_related_objects
 from django.utils.formats import date_format
@@ -23,6 +24,7 @@ from payments.models import (
 )
 from payments.models.disputes import TO_ANSWER
 from people.models import User
+from project.common.admin.base import moment_shown
 from project.mail.kinds import label_of
 from project.mail.models import DeliveryStatus
 
@@ -71,26 +73,35 @@ def timeline(payment: Payment) -> list[Step]:
     """Oldest first. What happened at the same time stays in this order."""
     # Read once: what was mailed of them is asked for, too.
     prefetch_related_objects([payment], "moves__by", "refunds__by", "disputes")
-    events = [
-        Step(
-            at=event.received_at,
-            title=_("Stripe event: %s") % event.type,
-            icon="bolt",
-            detail=f"{StripeOutcome.in_words(event.outcome)} · {event.event_id}",
-        )
-        for event in payment.events.all()
-    ]
     steps = [
         *_beginning(payment),
-        *events,
         *_moves(payment),
         *_refunds(payment),
         *_disputes(payment),
+        *_entries(payment),
         *_accesses(payment),
         *_messages(payment),
         *_mails(payment),
     ]
     return sorted(steps, key=lambda step: step.at)
+
+
+@dataclass(frozen=True)
+class RawEvent:
+    at: datetime
+    type: str
+    outcome: str
+    event_id: str
+
+
+def raw_events(payment: Payment) -> list[RawEvent]:
+    """What Stripe sent about it, oldest first. What became of it is told by the timeline."""
+    return [
+        RawEvent(
+            event.received_at, event.type, StripeOutcome.in_words(event.outcome), event.event_id
+        )
+        for event in payment.events.order_by("received_at", "pk")
+    ]
 
 
 def _beginning(payment: Payment) -> Iterator[Step]:
@@ -108,7 +119,7 @@ def _beginning(payment: Payment) -> Iterator[Step]:
     if payment.session_id:
         detail = payment.session_id
         if payment.session_expires_at:
-            until = date_format(localtime(payment.session_expires_at), "SHORT_DATETIME_FORMAT")
+            until = moment_shown(payment.session_expires_at)
             detail = _("%(session)s, open until %(until)s") % {"session": detail, "until": until}
         yield Step(
             at=payment.created_at,
@@ -155,6 +166,22 @@ def _moves(payment: Payment) -> Iterator[Step]:
         )
 
 
+def _entries(payment: Payment) -> Iterator[Step]:
+    for entry in payment.entries.with_counts_in().order_by("pk"):
+        month = date_format(entry.counts_in, "F Y")
+        yield Step(
+            at=entry.created_at,
+            title=_("In the ledger: %(amount)s (%(kind)s) on %(day)s")
+            % {
+                "amount": entry.shown_amount,
+                "kind": entry.get_kind_display(),
+                "day": _day(entry.day),
+            },
+            icon="menu_book",
+            detail=_("counts in %s") % month,
+        )
+
+
 def _refunds(payment: Payment) -> Iterator[Step]:
     for refund in payment.refunds.all():
         icon, tone = LOOKS_OF_REFUND[RefundStatus(refund.status)]
@@ -178,7 +205,7 @@ def _disputes(payment: Payment) -> Iterator[Step]:
         icon, tone = LOOKS_OF_DISPUTE.get(DisputeStatus(dispute.status), ("gavel", "danger"))
         detail = [dispute.reason_in_words, dispute.dispute_id]
         if dispute.status in TO_ANSWER and dispute.evidence_due_by:
-            until = date_format(localtime(dispute.evidence_due_by), "SHORT_DATETIME_FORMAT")
+            until = moment_shown(dispute.evidence_due_by)
             detail.insert(0, _("evidence is due by %s") % until)
         yield Step(
             at=dispute.told_at,
@@ -242,6 +269,10 @@ def _mails(payment: Payment) -> Iterator[Step]:
             detail=delivery.reason,
             tone=tone,
         )
+
+
+def _day(day: date) -> str:
+    return date_format(day, "DATE_FORMAT")
 
 
 def _name(person: User | None) -> str:

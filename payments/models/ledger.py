@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from payments.models.states import PaymentMethod
 from project.common.db.sums import ExactSum
@@ -27,7 +27,7 @@ CENT = Decimal(1).scaleb(-DECIMAL_PLACES)
 
 class EntryKind(models.TextChoices):
     PAYMENT = "payment", _("payment")
-    REFUND = "refund", _("refund")
+    REFUND = "refund", pgettext_lazy("money", "refund")
     DISPUTE = "dispute", _("dispute")
 
 

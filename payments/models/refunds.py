@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from project.common.money import DECIMAL_PLACES, MAX_DIGITS, shown
 
@@ -113,7 +114,7 @@ class Refund(models.Model):
     objects = RefundQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("refund")
+        verbose_name = pgettext_lazy("money", "refund")
         verbose_name_plural = _("refunds")
         ordering = ("id",)
         constraints = [
