@@ -19,13 +19,13 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from lms.models import Course, Lesson, Subscription
-from payments.models import Payment
+from payments.models import LedgerEntry, Payment, Refund
 from payments.services import books
 from people.models import User
 from people.models.querysets import DEMO_DOMAIN
 from people.models.users import DEMO_PASSWORD
 
-MODELS: tuple[Any, ...] = (User, Course, Lesson, Subscription, Payment)
+MODELS: tuple[Any, ...] = (User, Course, Lesson, Subscription, Payment, Refund)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ def load() -> list[Account]:
         User.objects.filter(email__endswith=DEMO_DOMAIN).update(
             password=make_password(password), last_login=timezone.now()
         )
-        # The payments of the fixture are written as they are: give what was paid for.
+        # The payments of the fixture are written as they are: give what was paid for, and post it on
+        # the days that it has now.
+        LedgerEntry.objects.all().delete()
         for found in list(books.find_in_books()):
             if found.repair is not None:
                 found.repair()

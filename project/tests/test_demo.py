@@ -1,11 +1,15 @@
 """The demo school is one that our own rules accept, and nobody can enter it by accident."""
 
+import io
 import json
+from collections import defaultdict
 from datetime import timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 import time_machine
 from django.conf import settings as django_settings
@@ -17,13 +21,15 @@ from django.utils import timezone
 
 from lms.models import Access, Course, Lesson, Subscription
 from lms.tests.factories import CourseFactory
-from payments.models import Payment, PaymentStatus
+from payments.models import Payment, PaymentStatus, Refund
 from payments.services import books, refunds
 from people.models import User
 from people.models.users import DEMO_PASSWORD
 from project import demo
+from project.common.money import shown
 from project.school.models import School
 from project.school.tests.factories import SchoolFactory
+from project.tests.spreadsheets import content_of, lines_of
 
 pytestmark = pytest.mark.django_db
 
@@ -117,6 +123,45 @@ def test_fixture_holds_no_password(moderators: None) -> None:
     assert {row["fields"]["password"] for row in rows if row["model"] == "people.user"} == {"!"}
     call_command("loaddata", "demo", verbosity=0)
     assert not any(user.has_usable_password() for user in User.objects.all())
+
+
+@pytest.mark.usefixtures("moderators")
+@pytest.mark.parametrize("today", ["2026-11-20", "2027-03-02"])
+def test_each_month_of_the_demo_school_adds_up_in_page_and_tables(
+    client_of: Any, today: str
+) -> None:
+    """What came in it, less what was given back in it, though it came in a month before."""
+    with time_machine.travel(f"{today}T10:00:00Z", tick=False):
+        demo.load()
+        client = client_of(User.objects.filter(is_superuser=True).first())
+        moved: dict[str, Decimal] = defaultdict(Decimal)
+        crossing = 0
+        for payment in Payment.objects.exclude(paid_at=None):
+            moved[f"{timezone.localtime(payment.paid_at):%Y-%m}"] += payment.amount
+        for refund in Refund.objects.select_related("payment"):
+            paid, given = (
+                timezone.localtime(at) for at in (refund.payment.paid_at, refund.settled_at)
+            )
+            moved[f"{given:%Y-%m}"] -= refund.amount
+            crossing += (paid.year, paid.month) != (given.year, given.month)
+        assert crossing >= 2
+        assert len(moved) >= 3
+        for month, amount in moved.items():
+            page = client.get(f"/admin/payments/closedmonth/{month}/")
+            [(methods, days)] = page.context["tables"]
+            for table in (methods, days):
+                [total] = table.totals
+                assert total.cells[-1].text == shown(amount, "RUB"), month
+            address = page.context["export_url"]
+            book = openpyxl.load_workbook(
+                io.BytesIO(content_of(client.post(address, {"format": "xlsx"})))
+            )
+            for sheet, column in zip(book.worksheets, ("Amount", "Net"), strict=True):
+                head, *rows = sheet.values
+                cells = [row[head.index(column)] for row in rows]
+                assert sum(Decimal(str(cell)) for cell in cells) == amount, month
+            head, *lines = lines_of(client.post(address, {"format": "csv"}))
+            assert sum(Decimal(line[head.index("Amount")]) for line in lines) == amount, month
 
 
 @pytest.mark.usefixtures("moderators")
