@@ -111,7 +111,9 @@ class PaymentSumOut(OutputSchema):
     status: PaymentStatus
     currency: str = Field(examples=["RUB"])
     count: int
-    amount: Money = Field(description="Their sum, refunds of a part included.")
+    amount: Money = Field(
+        description="What was asked for or paid: what was given back or lost in disputes is not taken off."
+    )
 
 
 class CourseStatisticsOut(OutputSchema):

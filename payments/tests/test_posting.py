@@ -10,7 +10,7 @@ import time_machine
 from django.apps import apps
 from django.core.management import call_command
 
-from payments.models import Dispute, Finding, LedgerEntry, Payment, Refund
+from payments.models import ClosedMonth, Dispute, Finding, LedgerEntry, Payment, Refund
 from payments.services import consistency, ledger, refunds, staff
 from payments.tests.events import a_dispute, a_refund, a_session, an_event
 from payments.tests.factories import ClosedMonthFactory, PaymentFactory
@@ -129,6 +129,20 @@ def test_what_comes_from_another_book_is_posted_by_its_days(command):
     assert [entry[:2] for entry in posted["03"][1:]] == [("refund", -1500)]
     assert len(posted) == 6
     assert not Payment.objects.unlike_ledger().exists()
+
+
+def test_a_dump_brings_its_own_entries_and_closed_months(clock, administrator, tmp_path):
+    payment = PaymentFactory.create(paid=True)
+    november = ClosedMonthFactory.create(month=FIRST)
+    LedgerEntry.objects.update(closed_in=november)
+    refunds.refund_payment(payment=payment, by=administrator, reason="so", amount=Decimal(500))
+    before = list(LedgerEntry.objects.order_by("pk").values())
+    dump = tmp_path / "book.json"
+    call_command("dumpdata", "payments", output=str(dump), verbosity=0)
+    for model in (LedgerEntry, ClosedMonth, Payment):
+        model.objects.all().delete()
+    call_command("loaddata", str(dump), verbosity=0)
+    assert list(LedgerEntry.objects.order_by("pk").values()) == before
 
 
 def test_posting_again_posts_nothing(clock, administrator):

@@ -50,9 +50,7 @@ def payments(request: HttpRequest) -> Panel | None:
     revenue = revenue_of(kept("payments"))
     total = sum((amount for _day, _method, amount in revenue), Decimal(0))
     days = last_days()
-    recent = list_url(
-        "payments.Payment", f"?status__exact=paid&paid_at_from={days[0]}&paid_at_to={days[-1]}"
-    )
+    recent = list_url("payments.LedgerEntry", f"?day_from={days[0]}&day_to={days[-1]}")
     to_confirm = Payment.objects.to_confirm().count()
     to_confirm_url = list_url("payments.Payment", "?attention=confirm")
     to_confirm_text = ngettext_lazy(
