@@ -1,13 +1,13 @@
 """The one way in which money comes into the ledger (docs/rules.md, 12.26): what the rows of a payment
 say is compared with what is posted, and the difference is posted."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum, Value
+from django.db.models import Exists, F, OuterRef, QuerySet, Sum, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncDate
 from django.utils import timezone
@@ -72,9 +72,16 @@ def _said_by(payment: Payment) -> Sums:
 def _by_day(
     payment: Payment, kind: EntryKind, currency: str, amount: Decimal
 ) -> Iterator[tuple[date, Decimal]]:
-    """Part what is to be posted by the days on which it moved. The newest facts are those that are
-    not posted yet."""
-    for day, moved in _moved(payment, kind, currency, came=amount > 0):
+    """Part what is to be posted by the days on which it moved: those first of which nothing is
+    posted, as facts are told in any order."""
+    if not amount:
+        return
+    rows = payment.entries.filter(kind=kind, currency=currency).values_list("day", "amount")
+    posted = Counter((day, abs(known)) for day, known in rows if (known > 0) == (amount > 0))
+    facts = list(_moved(payment, kind, currency, came=amount > 0))
+    # Of several that are alike as many are new as were not posted.
+    new = [fact for fact, number in Counter(facts).items() for _one in range(number - posted[fact])]
+    for day, moved in [*new, *facts]:
         part = min(abs(amount), moved).copy_sign(amount)
         if part:
             yield day, part
@@ -100,9 +107,9 @@ def _moved(
             assert refund.settled_at is not None  # noqa: S101 - `refund_settled_has_time`
             yield day_of(refund.settled_at), refund.amount
     else:
-        lost = Q(status=DisputeStatus.LOST)
-        disputes = payment.disputes.filter(~lost if came else lost, currency=currency)
-        for dispute in disputes.order_by("-told_at", "-pk"):
+        disputes = payment.disputes.filter(currency=currency).order_by("-told_at", "-pk")
+        # Last the others: Stripe may tell of another sum.
+        for dispute in sorted(disputes, key=lambda one: (one.status == DisputeStatus.LOST) == came):
             yield day_of(dispute.told_at), dispute.amount
 
 

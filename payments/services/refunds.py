@@ -1,7 +1,7 @@
 """Giving money back, and what Stripe says of it (docs/rules.md, 12.9)."""
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -230,9 +230,16 @@ def ask_about_refunds(payment: Payment, *, source: MoveSource) -> None:
 
 
 @transaction.atomic
-def apply_refund(*, payment_id: int, refund: ProviderRefund, source: MoveSource) -> str:
+def apply_refund(
+    *,
+    payment_id: int,
+    refund: ProviderRefund,
+    source: MoveSource,
+    told_at: datetime | None = None,
+) -> str:
     """Take what Stripe says of a refund for a fact, whoever asked for it. One that comes before
-    we heard of the money itself tells of that, too. Returns what came of it (StripeOutcome)."""
+    we heard of the money itself tells of that, too. `told_at` is when Stripe said so, now if not
+    given. Returns what came of it (StripeOutcome)."""
     payment = lock_payment(payment_id)
     # Whatever Stripe calls otherwise is not settled yet.
     to = STATUSES.get(refund.status, RefundStatus.REQUESTED)
@@ -254,6 +261,11 @@ def apply_refund(*, payment_id: int, refund: ProviderRefund, source: MoveSource)
     note_money_came(payment, cause=cause, at=refund.created)
     ours.refund_id, ours.status, ours.failure = refund.id, to, refund.failure[:100]
     ours.settled_at = None if to == RefundStatus.REQUESTED else timezone.now()
+    if to == RefundStatus.SUCCEEDED:
+        # What we hear of late was given in time. That one failed counts from when we know of it: what
+        # was given back before takes no other's place.
+        heard_of = ours.settled_at if ours.pk else refund.created
+        ours.settled_at = told_at or heard_of
     ours.save()
     _settle(payment, cause)
     if to == RefundStatus.SUCCEEDED:

@@ -264,7 +264,9 @@ def _outcome_of(event: Event, payment: Payment, source: MoveSource) -> str:
     if event.refund:
         if not payment.payment_intent_id:
             _remember_intent(lock_payment(payment.pk), event.refund.payment_intent_id)
-        outcome = apply_refund(payment_id=payment.pk, refund=event.refund, source=source)
+        outcome = apply_refund(
+            payment_id=payment.pk, refund=event.refund, source=source, told_at=event.created
+        )
         if outcome == StripeOutcome.AMOUNT_DIFFERS and payment.payment_intent_id:
             # Another one may have failed, and this one took its place.
             enqueue(ASK_ABOUT_REFUNDS, payment.pk)

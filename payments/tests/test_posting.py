@@ -10,7 +10,7 @@ import time_machine
 from django.apps import apps
 from django.core.management import call_command
 
-from payments.models import ClosedMonth, Dispute, Finding, LedgerEntry, Payment, Refund
+from payments.models import ClosedMonth, Dispute, Finding, LedgerEntry, MoveSource, Payment, Refund
 from payments.services import consistency, ledger, refunds, staff
 from payments.tests.events import a_dispute, a_refund, a_session, an_event
 from payments.tests.factories import ClosedMonthFactory, PaymentFactory
@@ -100,6 +100,34 @@ def test_stripe_tells_of_money_refunds_and_disputes_each_posted_once(clock, deli
     tell("charge.dispute.closed", dispute | {"status": "won"})
     fourth, fifth = date(2026, 11, 4), date(2026, 11, 5)
     assert entries(payment) == [*back, ("dispute", -1990, fourth), ("dispute", 1990, fifth)]
+
+
+def test_refunds_that_are_told_late_and_in_any_order_are_posted_on_their_days(clock, deliver):
+    payment = PaymentFactory.create(method="stripe", payment_intent_id="pi_1", paid=True)
+    events = []
+    for amount in (50_000, 20_000, 20_000):
+        clock.shift(DAY)
+        events.append(
+            an_event("refund.updated", a_refund(payment, amount=amount, status="succeeded"))
+        )
+    clock.shift(DAY)
+    for event in (events[2], events[0], events[1]):
+        assert deliver(event).status_code == 200
+    assert entries(payment)[1:] == [
+        ("refund", -200, date(2026, 11, 4)),
+        ("refund", -500, SECOND),
+        ("refund", -200, THIRD),
+    ]
+
+
+def test_a_refund_that_only_a_question_tells_of_is_posted_on_the_day_it_was_made(
+    clock, bought, stripe_sandbox
+):
+    intent = {"payment_intent": bought.payment_intent_id}
+    stripe_sandbox.sandbox.create_refund(intent | {"amount": "50000"})
+    clock.shift(DAY)
+    refunds.ask_about_refunds(bought, source=MoveSource.RECONCILIATION)
+    assert entries(bought)[1:] == [("refund", -500, FIRST)]
 
 
 def test_the_sum_that_staff_accept_for_another_is_posted(clock, administrator):
