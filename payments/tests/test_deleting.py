@@ -122,10 +122,10 @@ def test_money_for_what_was_deleted_is_kept_and_found_at_once(
 def test_the_finding_closes_when_the_money_went_back(gone, administrator):
     payment = gone("expired")
     Payment.objects.update(status="paid", paid_at=payment.created_at)
-    consistency.check_payments()
+    consistency.check_payments(fix=True)
     assert Finding.objects.open().get().kind == "paid_for_deleted"
     Payment.objects.update(status="refunded", refunded_amount=payment.amount)
-    consistency.check_payments()
+    consistency.check_payments(fix=True)
     assert not Finding.objects.open().exists()
 
 
