@@ -80,7 +80,8 @@ class Doors:
         return self.page_of_course(form | row_of(self.lesson, **fields))
 
     def delete_page_of_course(self) -> Any:
-        return self.client.post(page("course_delete", self.course.pk), {"post": "yes"})
+        form = {"post": "yes", "typed": self.course.title}
+        return self.client.post(page("course_delete", self.course.pk), form)
 
     def delete_page_of_lesson(self) -> Any:
         return self.client.post(page("lesson_delete", self.lesson.pk), {"post": "yes"})
@@ -88,6 +89,7 @@ class Doors:
     def in_bulk(self, model: str, action: str) -> Any:
         chosen = self.course if model == "course" else self.lesson
         form = {"action": action, "_selected_action": chosen.pk, "post": "yes"}
+        form["typed"] = chosen.title
         return self.client.post(page(f"{model}_changelist"), form)
 
 
