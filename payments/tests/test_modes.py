@@ -51,7 +51,8 @@ def named(livemode):
 def press(name, payment, client):
     """Press a button of the payment's page; return what is said."""
     address = reverse(f"admin:payments_payment_{name}", args=[payment.pk])
-    response = client.post(address, {"reason": "asked for"})
+    answers = {"reason": "asked for", "typed": payment.payer.email}
+    response = client.post(address, answers)
     return [str(message) for message in get_messages(response.wsgi_request)]
 
 
