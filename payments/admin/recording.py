@@ -119,8 +119,8 @@ class RecordForm(forms.Form):
         help_text=gettext_lazy("Stays in the payment's life. The payer reads it if you tell them."),
     )
     tell = TakenForm.base_fields["tell"]
-    despite_access = forms.BooleanField(
-        label=gettext_lazy("Record it though they have access"),
+    anyway = forms.BooleanField(
+        label=gettext_lazy("Record it anyway"),
         required=False,
         widget=UnfoldBooleanSwitchWidget,
     )
@@ -129,8 +129,8 @@ class RecordForm(forms.Form):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.fields["tell"].label = _("Tell the payer this note")
-        if "despite_access" not in self.data:
-            del self.fields["despite_access"]
+        if "anyway" not in self.data:
+            del self.fields["anyway"]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -145,26 +145,23 @@ class RecordForm(forms.Form):
         """Do it with what was entered; None if it can't be done: then the fields say why."""
         answers = {**self.cleaned_data}
         kept = {name: answers.pop(name) for name in ("reason", "tell", "key")}
-        kept["despite_access"] = answers.pop("despite_access", False)
+        kept["anyway"] = answers.pop("anyway", False)
         answers["method"] = PaymentMethod(answers["method"])
         try:
             return staff.record_payment(received=staff.Received(**answers), by=by, **kept)
         except DomainError as error:
             chosen = "course" if self["course"].value() else "lesson"
             self.add_error(FIELDS.get(error.code, chosen), _explained(error))
-            if isinstance(error, staff.AlreadyOpen):
-                self.fields["despite_access"] = self.base_fields["despite_access"]
+            if isinstance(error, staff.AlreadyOpen | staff.OnItsWay):
+                self.fields["anyway"] = self.base_fields["anyway"]
             return None
 
 
 def _explained(error: DomainError) -> str:
     """The words of an error, with the way to the payment that hinders."""
-    if isinstance(error, staff.PaidByAnother):
-        page = "change"
-    elif isinstance(error, staff.OrderWaits):
-        page = "confirm"
-    else:
+    if not isinstance(error, staff.HinderedBy):
         return str(error)
+    page = "confirm" if isinstance(error, staff.OrderWaits) else "change"
     address = reverse(f"admin:payments_payment_{page}", args=[error.payment.pk])
     label = f"№ {error.payment.pk} · {error.payment.shown_amount}"
     return format_html('{} <a class="parta-link" href="{}">{}</a>', error, address, label)

@@ -72,25 +72,27 @@ class UnfitDay(Conflict):
     message = _("The money can't have come on this day.")
 
 
-class PaidByAnother(AlreadyPaid):
-    """Knows the payment that gives the access already."""
-
-    message = _("This person has already paid for this.")
+class HinderedBy(Conflict):
+    """There is another payment of the same person for the same thing."""
 
     def __init__(self, payment: Payment) -> None:
         super().__init__()
         self.payment = payment
 
 
-class OrderWaits(Conflict):
-    """Knows the order."""
+class PaidByAnother(HinderedBy, AlreadyPaid):
+    code = AlreadyPaid.code
+    message = _("This person has already paid for this.")
 
+
+class OrderWaits(HinderedBy):
     code = "order_waits"
     message = _("An order of this person for this waits for the same amount. Confirm it instead.")
 
-    def __init__(self, payment: Payment) -> None:
-        super().__init__()
-        self.payment = payment
+
+class OnItsWay(HinderedBy):
+    code = "on_its_way"
+    message = _("Money of this person for this is on its way already.")
 
 
 def received_at(day: date | None) -> datetime:
@@ -133,15 +135,15 @@ def record_payment(
     by: User,
     reason: str,
     tell: bool = False,
-    despite_access: bool = False,
+    anyway: bool = False,
     key: uuid.UUID | None = None,
 ) -> Payment:
     """Book money that came without an order; the payer has access. The same once more with the same
     `key` is the same payment: a second click books nothing twice.
 
     Raises NotOffline, UnfitDay, UnfitAmount, OwnPayment, PayerBlocked, AccountErased, TargetDeleted,
-    PaidByAnother, OrderWaits; AlreadyOpen for who may learn it anyway, unless it is to be booked
-    `despite_access`."""
+    PaidByAnother, OrderWaits; AlreadyOpen for who may learn it without paying, and OnItsWay, unless it
+    is to be booked `anyway`."""
     at = received_at(received.day)
     if received.method == PaymentMethod.STRIPE:
         raise NotOffline
@@ -170,12 +172,21 @@ def record_payment(
         raise PaidByAnother(paid)
     if waiting := Payment.objects.waiting_like(payment).first():
         raise OrderWaits(waiting)
-    if not despite_access and may_learn(payer, received.target):
-        raise AlreadyOpen
+    if not anyway:
+        _require_need(payment, received.target)
     payment.save()
     cause = Cause(source=MoveSource.RECORD, by=by, reason=reason, tell=tell)
     move_locked(payment, to=PaymentStatus.PAID, cause=cause, at=at)
     return payment
+
+
+def _require_need(payment: Payment, target: Course | Lesson) -> None:
+    """Raises AlreadyOpen, OnItsWay: the money may have come for something else."""
+    if may_learn(payment.payer, target):
+        raise AlreadyOpen
+    same = Payment.objects.filter(payer=payment.payer, course=payment.course, lesson=payment.lesson)
+    if coming := same.filter(status=PaymentStatus.PROCESSING).first():
+        raise OnItsWay(coming)
 
 
 def _locked_target(target: Course | Lesson) -> dict[str, Course | Lesson | str | None]:

@@ -37,7 +37,7 @@ ADD = "/admin/payments/payment/add/"
 def record(administrator, learner, course):
     """Record a transfer of the learner for the course, or something else."""
 
-    def act(*, by=administrator, key=None, despite_access=False, **changes):
+    def act(*, by=administrator, key=None, anyway=False, **changes):
         received = {
             "payer": learner,
             "target": course,
@@ -50,7 +50,7 @@ def record(administrator, learner, course):
             by=by,
             reason="Seen in the statement",
             key=key,
-            despite_access=despite_access,
+            anyway=anyway,
         )
 
     return act
@@ -145,7 +145,20 @@ def test_who_has_access_in_another_way_may_pay(record, learner, course):
     accesses.grant_access(user=learner, target=course, source=AccessSource.GRANT)
     with pytest.raises(staff.AlreadyOpen):
         record()
-    assert record(despite_access=True).status == "paid"
+    assert record(anyway=True).status == "paid"
+
+
+def test_money_that_is_on_its_way_at_stripe_is_named_before_other_money_is_booked(
+    record, client_of, administrator, learner, course, entered
+):
+    coming = PaymentFactory.create(
+        payer=learner, course=course, method="stripe", status="processing", session_id="cs_1"
+    )
+    page = client_of(administrator).post(ADD, entered)
+    [said] = page.context["form"].errors["course"]
+    assert reverse("admin:payments_payment_change", args=[coming.pk]) in said
+    assert "anyway" in page.context["form"].fields
+    assert record(anyway=True).status == "paid"
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "1990.001"])
@@ -354,7 +367,7 @@ def test_who_has_access_anyway_is_named_before_it_is_recorded(
     page = client.post(ADD, entered)
     assert page.context["form"].errors == {"course": ["This person already has access."]}
     assert not Payment.objects.exists()
-    client.post(ADD, entered | {"despite_access": "on"})
+    client.post(ADD, entered | {"anyway": "on"})
     assert Payment.objects.get().status == "paid"
 
 
