@@ -198,7 +198,8 @@ class DaysFilter(RangeDateFilter):  # type: ignore[misc]
     def faults(self) -> list[str]:
         """What can't be read: the list is empty then, and says why."""
         return [
-            f"{capfirst(self.title)}, “{self.form.data[name]}”: {error}"
+            _("%(filter)s, “%(value)s”: %(error)s")
+            % {"filter": capfirst(self.title), "value": self.form.data[name], "error": error}
             for name, errors in self.form.errors.items()
             for error in errors
         ]
