@@ -44,7 +44,7 @@ from payments.models.states import (
 from people.models import User
 from people.models.querysets import NAME_SEARCHES
 from project.common.db.search import Owners, contains, find
-from project.common.db.sums import ExactSum
+from project.common.db.sums import ExactSum, read_in_order
 from project.common.money import DECIMAL_PLACES, read_amount
 
 if TYPE_CHECKING:
@@ -241,10 +241,10 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         rows = self.order_by()
         # Most schools have one currency, and SQLite takes twice as long to group a million rows.
         foreign = Count("pk", filter=~Q(currency=settings.CURRENCY))
-        of_all = rows.aggregate(**TOTALS, foreign=foreign)
+        of_all = read_in_order(rows).aggregate(**TOTALS, foreign=foreign)
         found: list[dict[str, Any]] = []
         if of_all.pop("foreign"):
-            grouped = rows.values("currency").annotate(**TOTALS).order_by("currency")
+            grouped = read_in_order(rows).values("currency").annotate(**TOTALS).order_by("currency")
             found.extend({**row} for row in grouped)
         elif of_all["number"]:
             found.append(of_all | {"currency": settings.CURRENCY})
