@@ -2,13 +2,14 @@
 
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
 
 from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory, LessonFactory
-from payments.models import ClosedMonth
+from payments.models import ClosedMonth, Payment
 from payments.tests.factories import FindingFactory, LedgerEntryFactory, PaymentFactory
 from people.models import Role, User
 from people.tests.factories import UserFactory
@@ -59,7 +60,7 @@ def test_support(at_work, learner):
     does("payments_payment_grant_access", payment.pk, **REASON)
 
 
-def test_accountants(at_work):
+def test_accountants(at_work, learner):
     does = at_work("accountants")
     coming, not_coming = PaymentFactory.create_batch(2)
     does("payments_payment_confirm", coming.pk, **REASON)
@@ -67,6 +68,14 @@ def test_accountants(at_work):
     does("payments_payment_undo_confirmation", coming.pk, **REASON)
     does("payments_payment_confirm", coming.pk, **REASON)
     does("payments_payment_refund", coming.pk, **REASON)
+    money = {"amount": "500.00", "method": "cash", "key": uuid4(), **REASON}
+    does("payments_payment_add", payer=learner.pk, course=coming.course_id, **money)
+    chosen = PaymentFactory.create_batch(2)
+    many = {"action": "confirm_many", "confirm": "1", **REASON}
+    boxes = {f"take-{order.pk}": "on" for order in chosen}
+    keys = [order.pk for order in chosen]
+    does("payments_payment_changelist", **many, **boxes, _selected_action=keys)
+    assert Payment.objects.filter(status="paid").count() == 3
     finding = FindingFactory.create(kind="paid_without_access", reference="payment:1")
     does("payments_finding_settle", finding.pk, **REASON)
     LedgerEntryFactory.create(day=date(2020, 2, 1))
