@@ -168,7 +168,8 @@ def test_who_is_erased_before_the_mail_goes_out_gets_none(
 ):
     send(client_of(support), learner)
     client_of(administrator).post(
-        reverse("admin:people_user_erase", args=[learner.pk]), {"reason": "Asked to"}
+        reverse("admin:people_user_erase", args=[learner.pk]),
+        {"reason": "Asked to", "typed": learner.email},
     )
     deliver_mail()
     assert not sink.received

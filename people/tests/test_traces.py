@@ -74,7 +74,7 @@ def picture():
 
 def in_admin(client, person, action, reason):
     address = reverse(f"admin:people_user_{action}", args=[person.pk])
-    return client.post(address, {"reason": reason, "confirm": "1"})
+    return client.post(address, {"reason": reason, "confirm": "1", "typed": person.email})
 
 
 def plant(person, api, administrator, client, run_worker):
