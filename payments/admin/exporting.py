@@ -1,29 +1,35 @@
 """The payments book as a table, with the columns that the import reads."""
 
 from collections.abc import Callable
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils.timezone import localdate
 
 from payments.columns import COLUMNS, Movement, exported_id, movements_text
-from payments.models import DisputeStatus, Payment, RefundStatus
+from payments.models import (
+    Dispute,
+    DisputeStatus,
+    Payment,
+    PaymentMethod,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+)
 from project.common.admin.exporting import ExportingAdmin, TableColumn
 from project.common.admin.tables import Cell, Money
 
 
-def _refunds(payment: Payment) -> str:
+def _refunds(payment: Any) -> str:
     return movements_text(
         Movement(refund.amount, localdate(refund.settled_at), refund.ends_access)
-        for refund in payment.refunds.all()
-        if refund.status == RefundStatus.SUCCEEDED
+        for refund in payment.given_back
     )
 
 
-def _lost(payment: Payment) -> str:
+def _lost(payment: Any) -> str:
     return movements_text(
-        Movement(dispute.amount, localdate(dispute.told_at))
-        for dispute in reversed(payment.disputes.all())
-        if dispute.status == DisputeStatus.LOST
+        Movement(dispute.amount, localdate(dispute.told_at)) for dispute in payment.lost
     )
 
 
@@ -42,8 +48,9 @@ CELLS: dict[str, Callable[[Payment], Cell]] = {
     "refunds": _refunds,
     "disputes": _lost,
     "currency": lambda payment: payment.currency,
-    "method": lambda payment: payment.get_method_display(),
-    "status": lambda payment: payment.get_status_display(),
+    # `get_status_display` makes a table of all choices for each row.
+    "method": lambda payment: str(PaymentMethod(payment.method).label),
+    "status": lambda payment: str(PaymentStatus(payment.status).label),
     "created_at": lambda payment: payment.created_at,
     "paid_at": lambda payment: payment.paid_at,
     "bank_reference": lambda payment: payment.bank_reference,
@@ -54,4 +61,11 @@ class PaymentExport(ExportingAdmin[Payment]):
     table_columns = [TableColumn(column.label, CELLS[column.name]) for column in COLUMNS]
 
     def with_exported(self, rows: QuerySet[Payment]) -> QuerySet[Payment]:
-        return rows.select_related("payer").prefetch_related("refunds", "disputes")
+        succeeded = Refund.objects.filter(status=RefundStatus.SUCCEEDED).order_by(
+            "settled_at", "id"
+        )
+        lost = Dispute.objects.filter(status=DisputeStatus.LOST).order_by("told_at", "id")
+        return rows.select_related("payer").prefetch_related(
+            Prefetch("refunds", succeeded, to_attr="given_back"),
+            Prefetch("disputes", lost, to_attr="lost"),
+        )
