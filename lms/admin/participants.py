@@ -30,6 +30,7 @@ from project.common.admin.actions import ActionsAdmin
 from project.common.admin.base import moment_shown, tells_errors
 from project.common.admin.exporting import FormatForm
 from project.common.admin.tables import Cell, Table
+from project.common.db.snapshots import one_moment
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -186,7 +187,8 @@ class ParticipantsPage(ActionsAdmin[Course], MaterialsAdmin[Course]):
             table.narrow(text)
         chosen = FormatForm(request.POST or None)
         if chosen.is_valid():
-            answer = table.exported().response(chosen.cleaned_data["format"])
+            with one_moment():
+                answer = table.exported().response(chosen.cleaned_data["format"])
             self.log_change(request, course, self._note(which))
             return answer
         return self._page(request, course, table, form)

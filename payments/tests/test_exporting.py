@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from threading import Thread
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import connection, connections
 from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
@@ -178,6 +180,34 @@ def test_no_name_makes_a_table_fail(client_of, support):
     assert [line["Name"][0] for line in lines] == ["O", "'", "'", "'", "B"]
     rows = rows_of(export(client_of(support)))
     assert [as_typed(unescape(row["Name"])) for row in reversed(rows)] == names
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_table_is_of_one_moment(client_of, support):
+    """A refund that is given between two queries of the export is in none of its columns."""
+    payment = PaymentFactory.create(paid=True)
+    given = []
+
+    def give():
+        given.append(RefundFactory.create(payment=payment, amount=500))
+        Payment.objects.update(refunded_amount=500)
+        connections.close_all()
+
+    def meanwhile(execute, sql, *rest):
+        if 'FROM "payments_refund"' in sql and not given:
+            thread = Thread(target=give)
+            thread.start()
+            thread.join()
+        return execute(sql, *rest)
+
+    client = client_of(support)
+    with connection.execute_wrapper(meanwhile):
+        [line] = told_in(lines_of(export(client, "csv")))
+    assert given
+    assert (line["Refunded"], line["Refunds"]) == ("0.00", "")
+    [line] = told_in(lines_of(export(client, "csv")))
+    assert line["Refunded"] == "500.00"
+    assert line["Refunds"].startswith("500.00 (")
 
 
 def test_it_is_in_the_log_who_took_how_much_along(client_of, support, book, caplog):
