@@ -50,6 +50,12 @@ ADMIN = {
     "o=2&status__exact=pending o=4&q=bread o=2&paid_at_from=2026-10-01&paid_at_to=2026-10-31",
     "payments/payment/sums/": "q=bread q=person77 q=1490,00 status__exact=paid method__exact=cash "
     "attention=confirm created_at paid_at status__exact=paid&method__exact=cash&q=bread",
+    "payments/closedmonth/": "year=2025",
+    "payments/closedmonth/2026-03/": "",
+    "payments/closedmonth/2026-10/": "",
+    "payments/ledgerentry/": "q=person77%40 q=sourdough q=nobody month=2026-03 month=2026-10 "
+    "kind__exact=refund method__exact=cash p=15 day month=2026-10&kind__exact=refund&method__exact=cash",
+    "payments/ledgerentry/sums/": "month=2026-03 month=2026-10 kind__exact=refund day",
     "payments/stripeevent/": "q=evt_77 type=charge.refunded type=account.updated received_at",
     "mail/mailing/": "q=sourdough q=nothing+of+this+name q=bread+77 kind=course_update "
     "attention=troubled created_at",

@@ -2,7 +2,7 @@
 -- with ids below `…_from`, stays. Each course has three lessons, and its subscribers were written to once;
 -- each paid payment gave access, and has a subscriber and two completed lessons. An author has twenty
 -- courses; who pays pays twenty times. What staff have to do is little, however large the school is: the
--- last hundred payments wait. People joined and paid over two years, and were seen within three weeks.
+-- last hundred payments wait. All months but the last two and the present one are closed. People joined and paid over two years, and were seen within three weeks.
 
 INSERT INTO people_user (id, password, last_login, is_superuser, first_name, last_name, is_staff,
     is_active, date_joined, email, phone, city, avatar, language, blocked_at, blocked_reason,
@@ -52,6 +52,28 @@ FROM (SELECT n, 1 + n / 20 * 13 % {people} AS payer, 1 + n * 17 % {courses} AS t
         now() - (n % 730) * interval '1 day' - (n % 1440) * interval '1 minute' AS at
     FROM generate_series({payments_from}, {payments}) n) numbers
 JOIN lms_course course ON course.id = target;
+
+INSERT INTO payments_closedmonth (month, closed_at, by_id)
+SELECT month, now(), 1 FROM generate_series(date_trunc('month', now()) - interval '25 months',
+    date_trunc('month', now()) - interval '3 months', '1 month') month
+ON CONFLICT DO NOTHING;
+
+INSERT INTO payments_ledgerentry (payment_id, kind, method, currency, amount, day, created_at, closed_in_id)
+SELECT moved.*, closed.id FROM (
+    SELECT id, 'payment', method, currency, amount, paid_at::date AS day, paid_at FROM payments_payment
+    WHERE id >= {payments_from} AND paid_at IS NOT NULL
+    UNION ALL
+    SELECT id, 'refund', method, currency, -refunded_amount, least(paid_at + interval '10 days', now())::date, now()
+    FROM payments_payment WHERE id >= {payments_from} AND refunded_amount > 0
+) moved LEFT JOIN payments_closedmonth closed ON closed.month = date_trunc('month', moved.day)::date;
+
+UPDATE payments_closedmonth SET sums = kept.sums FROM (
+    SELECT closed_in_id, jsonb_agg(jsonb_build_array(day, method, kind, currency, amount::text, entries::text)) AS sums
+    FROM (
+        SELECT closed_in_id, day, method, kind, currency, sum(amount) AS amount, count(*) AS entries
+        FROM payments_ledgerentry WHERE closed_in_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    ) summed GROUP BY closed_in_id
+) kept WHERE id = closed_in_id;
 
 INSERT INTO lms_access (user_id, course_id, source, reference, reason, created_at, revoked_at,
     revoked_reason)
