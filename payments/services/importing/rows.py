@@ -85,22 +85,7 @@ def read_row(row: Row, at: datetime) -> Draft:
     """Return what the row says, at this moment. Raises Unfit with all that is wrong with it."""
     if row.problem:
         raise Unfit(row.problem)
-    values: dict[str, Any] = {}
-    problems = []
-    is_table = row.line is not None
-    for column, read in READERS.items():
-        value = row.values.get(column)
-        if isinstance(value, str):
-            value = value.strip()
-            if is_table:
-                value = as_typed(value)
-        is_missing = value is None or value == ""
-        if is_missing and column in REQUIRED_COLUMNS:
-            problems.append(row.about(column, _("is missing")))
-        try:
-            values[column] = None if is_missing else read(value)
-        except Unfit as unfit:
-            problems.append(row.about(column, str(unfit)))
+    values, problems = _values(row)
     if values.get("external_id") in EXAMPLES:
         raise Unfit(_("this is the example of the template: delete this row"))
     if problems:
@@ -109,6 +94,29 @@ def read_row(row: Row, at: datetime) -> Draft:
     if contradictions := [*_contradictions(draft), *_of_the_future(draft, at)]:
         raise Unfit("; ".join(contradictions))
     return draft
+
+
+def _values(row: Row) -> tuple[dict[str, Any], list[str]]:
+    """The value of each column, and what is wrong with the others."""
+    values: dict[str, Any] = {}
+    problems = []
+    is_table = row.line is not None
+    for column, read in READERS.items():
+        value = row.values.get(column)
+        if isinstance(value, str):
+            value = value.strip()
+            if is_table and value.startswith("'"):
+                value = as_typed(value)
+        if value is None or value == "":
+            values[column] = None
+            if column in REQUIRED_COLUMNS:
+                problems.append(row.about(column, _("is missing")))
+            continue
+        try:
+            values[column] = read(value)
+        except Unfit as unfit:
+            problems.append(row.about(column, str(unfit)))
+    return values, problems
 
 
 def _contradictions(draft: Draft) -> list[str]:
@@ -162,8 +170,14 @@ def _contradictions_of_refunds(draft: Draft) -> list[str]:
 
 
 def _of_the_future(draft: Draft, at: datetime) -> list[str]:
-    zone = current_school().zone
     times = (("paid_at", draft.paid_at), ("created_at", draft.created_at))
+    if (
+        not draft.refunds
+        and not draft.disputes
+        and not any(time and time > at for _column, time in times)
+    ):
+        return []
+    zone = current_school().zone
     late = [
         (column, date_format(time.astimezone(zone), "Y-m-d H:i"))
         for column, time in times
