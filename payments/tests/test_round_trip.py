@@ -180,7 +180,7 @@ def test_a_book_is_the_same_in_another_school(client_of, administrator, book, ch
 def test_a_number_of_another_school_is_no_payment_of_this_one(client_of, administrator, book):
     """Only if it is as old to the second."""
     client = client_of(administrator)
-    payment = Payment.objects.filter(external_id=None, status="paid").first()
+    payment = Payment.objects.filter(external_id=None, status="paid")[0]
     other = f"parta-{payment.pk}-20200101000000"
     row = f"{other},{payment.payer.email},{book['course'].pk},5,RUB,cash,paid,2020-01-01"
     content = f"external_id,user,course_id,amount,currency,method,status,paid_at\n{row}\n"
