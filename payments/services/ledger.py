@@ -2,12 +2,12 @@
 say is compared with what is posted, and the difference is posted."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, QuerySet, Sum, Value
+from django.db.models import F, QuerySet, Sum, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncDate
 from django.utils import timezone
@@ -22,7 +22,6 @@ from payments.models import (
     RefundStatus,
 )
 from payments.models.ledger import CENT
-from payments.models.querysets import PaymentQuerySet
 from project.common.db.bulk import insert_selected
 from project.school.current import current_school
 
@@ -113,20 +112,20 @@ def _moved(
             yield day_of(dispute.told_at), dispute.amount
 
 
-def post_new(payments: PaymentQuerySet) -> None:
-    """Do so for many payments that came into the book as they stand: what is not posted of their
-    rows, each on its day."""
+def post_new(payment_ids: Sequence[int]) -> None:
+    """Post many payments that came into the book in this transaction, as they stand, with all that
+    went of them, each on its day. Nothing of them is posted yet."""
+    payments = Payment.objects.filter(pk__in=payment_ids)
     made = payments.exclude(paid_at=None).exclude(amount=0)
     _insert(EntryKind.PAYMENT, made, of="", amount=F("amount"), at="paid_at")
-    given_back = Refund.objects.filter(payment__in=payments, status=RefundStatus.SUCCEEDED)
+    given_back = Refund.objects.filter(payment__in=payment_ids, status=RefundStatus.SUCCEEDED)
     _insert(EntryKind.REFUND, given_back, of="payment__", amount=-F("amount"), at="settled_at")
-    lost = Dispute.objects.filter(payment__in=payments, status=DisputeStatus.LOST)
+    lost = Dispute.objects.filter(payment__in=payment_ids, status=DisputeStatus.LOST)
     _insert(EntryKind.DISPUTE, lost, of="payment__", amount=-F("amount"), at="told_at")
 
 
 def _insert(kind: EntryKind, rows: QuerySet[Any], *, of: str, amount: Combinable, at: str) -> None:
     """Write an entry for each of the rows; `of` leads from there to the payment."""
-    posted = LedgerEntry.objects.filter(kind=kind, payment=OuterRef(f"{of}pk"))
     columns = {
         "payment_id": F(f"{of}pk"),
         "kind": Value(kind.value),
@@ -136,4 +135,4 @@ def _insert(kind: EntryKind, rows: QuerySet[Any], *, of: str, amount: Combinable
         "day": TruncDate(at, tzinfo=current_school().zone),
         "created_at": Value(timezone.now()),
     }
-    insert_selected(LedgerEntry, columns, rows.filter(~Exists(posted)).order_by())
+    insert_selected(LedgerEntry, columns, rows.order_by())

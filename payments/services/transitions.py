@@ -297,7 +297,7 @@ def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
         columns = ("payment_id", "dispute_id", "amount", "currency", "reason", "status")
         insert_rows(Dispute, (*columns, "created_at", "told_at"), disputes)
     if ids:
-        ledger.post_new(Payment.objects.filter(pk__range=(min(ids), max(ids))))
+        ledger.post_new(ids)
     accesses.grant_new_access(
         accesses=(
             accesses.NewAccess(
