@@ -187,3 +187,15 @@ def test_a_number_of_another_school_is_no_payment_of_this_one(client_of, adminis
     report = load(client, content.encode(), "en")
     assert (report.new, report.known) == (1, 0)
     assert Payment.objects.get(external_id=other).amount == 5
+
+
+def test_a_payment_in_the_former_currency_of_the_school_is_known(client_of, administrator, book):
+    former = PaymentFactory.create(paid=True, currency="USD")
+    client = client_of(administrator)
+    content = client.post(EXPORT, {"format": "csv"}).getvalue()
+    report = load(client, content, "en")
+    assert (report.new, report.left_out) == (0, 2)
+    former.delete()
+    shown = client.post(IMPORT, {"table": SimpleUploadedFile("table", content)}, follow=True)
+    [refusal] = shown.context["report"].refusals()
+    assert refusal.endswith("Currency: USD is not the currency of this school (RUB)")

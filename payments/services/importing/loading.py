@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import date, datetime, time
 from functools import cached_property
 
+from django.conf import settings
 from django.db import IntegrityError, reset_queries, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -15,7 +16,7 @@ from payments.models import ClosedMonth, MoveSource, PaymentStatus
 from payments.services.importing.references import ExternalIds, References
 from payments.services.importing.report import ImportReport
 from payments.services.importing.rows import Draft, Row, read_row
-from payments.services.importing.values import Unfit
+from payments.services.importing.values import Unfit, other_currency
 from payments.services.transitions import Cause, MovedBack, NewPayment, insert_payments
 from people.models import User
 from project.common.db.bulk import many_writes
@@ -102,6 +103,9 @@ class _Import:
                 report.compare(draft, here)
             elif unknown := self.references.unknown(draft):
                 report.note_unknown(draft.row, unknown)
+            elif draft.currency != settings.CURRENCY:
+                reason = str(other_currency(draft.currency))
+                report.refuse(draft.row, Unfit(draft.row.about("currency", reason)))
             else:
                 payment = self._new_payment(draft)
                 payments.append(payment)

@@ -31,6 +31,7 @@ WITH_COMMA = re.compile(r"-?[0-9]{1,30}[.,][0-9]{1,30}|-?[0-9]{1,30}")
 IN_GROUPS = re.compile(
     r"-?[0-9]{1,3}(?P<mark>[ .,'’])[0-9]{3}(?:(?P=mark)[0-9]{3}){0,8}(?:(?!(?P=mark))[.,][0-9]{1,30})?"
 )
+CODE = re.compile("[A-Z]{3}")
 # How roubles are written beside the sign that Babel knows.
 ROUBLES = ("руб.", "руб", "р.", "р")
 # What the column of the database does not hold.
@@ -182,13 +183,19 @@ def _currency_marks(currency: str) -> list[str]:
 
 
 def _currency(value: object) -> str:
-    known = settings.CURRENCY
-    if value != known and not (
-        isinstance(value, str) and value.casefold() in _currency_marks(known)
-    ):
-        message = _("%(currency)s is not the currency of this school (%(expected)s)")
-        raise Unfit(message % {"currency": shown(value), "expected": known})
-    return str(known)
+    """The currency of the school, however it is written; another one by its code: the payment may be
+    here from before the school changed its own."""
+    known: str = settings.CURRENCY
+    if value == known or (isinstance(value, str) and value.casefold() in _currency_marks(known)):
+        return known
+    if isinstance(value, str) and CODE.fullmatch(value):
+        return value
+    raise other_currency(value)
+
+
+def other_currency(value: object) -> Unfit:
+    message = _("%(currency)s is not the currency of this school (%(expected)s)")
+    return Unfit(message % {"currency": shown(value), "expected": settings.CURRENCY})
 
 
 @cache
