@@ -56,7 +56,7 @@ CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
 }
 # Files are written before they are sent, and proxies wait for a minute: see docs/performance.md.
-MOST_ROWS = {"xlsx": 200_000, "csv": 300_000}
+MOST_ROWS = {"xlsx": 150_000, "csv": 300_000}
 # Excel rounds larger numbers, knows no earlier days, and refuses longer names of sheets and these signs
 # in them. What else it does not take, as some control characters and long texts, XlsxWriter knows.
 LARGEST_NUMBER = 10**15
