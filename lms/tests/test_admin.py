@@ -370,7 +370,7 @@ def test_administrator_puts_back_a_moderator_s_edit(client_of, moderator, admini
     change = lesson.history.first()
     address = page("lesson_put_back", lesson.pk, change.history_id)
     client = client_of(administrator)
-    assert "Sand" in client.get(address).content.decode()
+    assert "Put back: Sand</h1>" in client.get(address).content.decode()
     lesson.refresh_from_db()
     assert lesson.title == "Sand"
     client.post(address)
