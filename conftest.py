@@ -72,7 +72,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 # Tests that ask for these take seconds.
 SLOW_FIXTURES = {"own_processes", "page", "server"}
-DATABASE_FIXTURES = SLOW_FIXTURES | {"db", "transactional_db", "live_server"}
+# Processes of their own have an SQLite file of their own, whatever the database of the run is.
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "page"}
 
 
 @pytest.hookimpl(trylast=True)

@@ -132,6 +132,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(("door", "field", "value", "code"), REFUSED)
 def test_a_bad_value_is_refused_at_every_door(doors, settings, door, field, value, code):
     settings.CURRENCY = "JPY"
@@ -158,6 +159,7 @@ def test_the_highest_charge_of_any_currency_is_kept_at_every_door(doors, setting
     assert materials.objects.filter(price="9999999999.99").count() == 1
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("door", OF_COURSE + OF_LESSON + IN_ROWS)
 @pytest.mark.parametrize(
     ("currency", "price", "limit"),

@@ -37,6 +37,7 @@ PASTED = {
 BREAKS = ["\n", "\r", "\t", "\x0b", "\x0c", "\x1c", "\x07", "\x7f", "\x85", "\u2028", "\u2029"]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("door", OF_COURSE + OF_LESSON + IN_ROWS)
 @pytest.mark.parametrize(("pasted", "title"), PASTED.items())
 def test_a_title_becomes_one_line_at_every_door(doors, door, pasted, title):

@@ -12,7 +12,7 @@ from people.tests.factories import PASSWORD
 from project.common import breaker
 from project.environment import cache
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 # Seconds; without a limit of our own one question takes five, on an idle machine as on a busy one.
 LIMIT = 4

@@ -13,7 +13,11 @@ from lms.tests.factories import CourseFactory, LessonFactory
 from lms.tests.video_cases import EMBED, ID, LIST, VIDEO
 from people.models import User
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.any_database,
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+]
 
 TEXT = """# Loops
 

@@ -11,7 +11,11 @@ from lms.tests.factories import course_with_lessons
 from people.models import User
 from people.tests.factories import UserFactory
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.any_database,
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+]
 
 NAMES = ["Ada", "Bo", "Cy", "Dee", "Eve"]
 LIST = """ada@school.example

@@ -17,7 +17,7 @@ from project.tests import documented
 from project.tests.documented import Answer, Document, document
 from project.tests.test_openapi import DOCUMENT
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 ABSENT = object()
 

@@ -9,7 +9,7 @@ import pytest
 from people.tests.factories import PASSWORD
 from project.common.logging import JSONFormatter, RequestIdFilter, TextFormatter
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
 
 class Lines(logging.Handler):

@@ -9,7 +9,11 @@ from project.mail.models import Delivery
 from project.mail.services import send_to_one
 from project.mail.tasks import deliver_mail
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.any_database,
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+]
 
 
 def test_an_administrator_reads_what_a_person_was_sent(

@@ -57,6 +57,7 @@ def write_everywhere(text: str) -> None:
     Refund.objects.update(reason=text)
 
 
+@pytest.mark.any_database
 @settings(max_examples=10, deadline=None)
 @given(text=written, language=st.sampled_from(["en", "ru"]))
 @pytest.mark.parametrize("kind", sorted(EXAMPLES))

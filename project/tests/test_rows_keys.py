@@ -6,7 +6,11 @@ from playwright.sync_api import expect
 
 from lms.tests.factories import CourseFactory, LessonFactory
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.any_database,
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+]
 
 
 def test_enter_in_a_row_saves_nothing_yet(page, enter, administrator):

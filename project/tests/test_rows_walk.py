@@ -10,7 +10,11 @@ from playwright.sync_api import Dialog, FilePayload, Locator, Page, expect
 from lms.models import Course, Lesson
 from lms.tests.factories import CourseFactory
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.any_database,
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+]
 
 
 def course_of(number: int) -> Course:

@@ -12,7 +12,11 @@ from lms.tests.factories import CourseFactory
 from people.models import User
 from project.tests.test_admin_walk import log_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.any_database,
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+]
 
 
 def logo() -> FilePayload:

@@ -12,7 +12,11 @@ from people.services import staff
 from people.tests.factories import PASSWORD
 from people.tests.test_second_factor import code_now, key_shown_on
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.any_database,
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+]
 
 
 def give_password(page: Page, user: User) -> None:

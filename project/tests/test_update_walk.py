@@ -11,7 +11,11 @@ from lms.models import Course, CourseChange
 from lms.tests.factories import CourseFactory, LessonFactory, SubscriptionFactory
 from project.mail.tasks import deliver_mail
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.any_database,
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+]
 
 NOW = "1 subscriber will be notified of the change by email now."
 

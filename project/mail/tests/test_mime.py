@@ -30,8 +30,6 @@ from project.mail.tests.sink import Sink
 from project.school.current import kept
 from project.school.models import School
 
-pytestmark = pytest.mark.django_db
-
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 LETTER = Letter("Bread", "Text\n", "<p>Text</p>\n")

@@ -103,6 +103,7 @@ def test_a_logo_is_a_picture(save):
     assert not School.objects.exists()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "refused",
     [
