@@ -56,10 +56,11 @@ def links_of(page: str, html: str) -> Iterator[str]:
 
 def kind_of(address: str) -> tuple[str, tuple[str, ...]]:
     """Lists can be ordered and filtered in endless ways: each name of a parameter once. A page may
-    remember how its list was."""
+    remember how its list was. Each month leads to the next: January and one more of each year."""
     parts = urlsplit(address)
     names = {name for name, _value in parse_qsl(parts.query)} - {"_changelist_filters"}
-    return parts.path, tuple(sorted(names))
+    path = re.sub(r"/(\d{4})-(?!1/)\d+/", r"/\1/", parts.path)
+    return path, tuple(sorted(names))
 
 
 def walk(client: Client) -> tuple[dict[str, str], dict[str, tuple[int, str]]]:
