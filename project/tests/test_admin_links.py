@@ -74,7 +74,8 @@ def walk(client: Client) -> tuple[dict[str, str], dict[str, tuple[int, str]]]:
     while waiting:
         address, where = waiting.pop()
         response = client.get(address, follow=True)
-        seen[address] = response.text if "html" in response["Content-Type"] else ""
+        content = response.getvalue()  # a table that is not read to its end stays open
+        seen[address] = content.decode() if "html" in response["Content-Type"] else ""
         if response.status_code != 200 or "/login/" in response.request["PATH_INFO"]:
             refused[address] = (response.status_code, where)
             continue
@@ -114,7 +115,7 @@ def test_no_link_leads_to_a_refusal(role, in_role, client_of):
             "administrator": {"people_role_change", "mail_delivery_change", "people_user_erase"},
             "moderators": {"lms_course_change", "lms_lesson_put_back"},
             "support": {"people_user_block", "people_user_add", "lms_access_revoke"},
-            "accountants": {"payments_payment_refund", "payments_payment_import"},
+            "accountants": {"payments_payment_refund", "payments_payment_import_payments"},
             "content editors": {"lms_course_add", "lms_course_delete", "lms_lesson_change"},
             "no role": set(),
         }[role]
