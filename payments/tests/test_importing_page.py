@@ -367,7 +367,7 @@ BOMB = (
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda xml: xml + b" " * 70_000_000, "The workbook is too large"),
+        (lambda xml: xml + b" " * 40_000_000, "The workbook is too large"),
         (
             lambda xml: BOMB.encode() + xml.replace(b"<sheetData>", b"<sheetData>&i;"),
             "This is not an XLSX file.",
