@@ -141,6 +141,17 @@ def test_many_are_rejected_or_undone_at_once(answer):
     assert [one.status for one in Payment.objects.all()] == ["failed"] * 2
 
 
+def test_more_than_a_page_can_ask_about_is_said_before_it_is_filled_in(answer, ask, settings):
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 60
+    orders = PaymentFactory.create_batch(11, method="transfer")
+    page = ask("confirm_many", orders, index="0")
+    assert page.url == LIST
+    [text] = [str(one) for one in get_messages(page.wsgi_request)]
+    assert text == "One page can ask about 9 rows at most: choose fewer."
+    answer("confirm_many", orders[:9])
+    assert Payment.objects.filter(status="paid").count() == 9
+
+
 def test_support_is_offered_nothing_of_the_kind(client_of):
     user = UserFactory.create(is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_payment"))

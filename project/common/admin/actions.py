@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import unfold.decorators
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import ActionLocation
 from django.contrib.admin.options import Action
@@ -35,7 +36,15 @@ if TYPE_CHECKING:
     from people.models import User
 
 type Facts = list[tuple[StrOrPromise, str]]
+# What a question has beside its rows and its form, as the token, with something to spare.
+FIELDS_BESIDE = 20
 DONE = gettext_lazy("%(rows)s: done (%(title)s).")
+
+
+def _most_at_once(form: forms.Form, rows: Sequence[Model]) -> int:
+    """About how many rows like these the answer may be: Django refuses a request with more fields."""
+    left = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS - FIELDS_BESIDE
+    return left * len(rows) // (len(form.fields) + len(rows))
 
 
 def _reason(answers: Answers) -> str:
@@ -194,6 +203,10 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
             return HttpResponseRedirect(back)
         make = (many and action.form_for_many) or action.form or forms.Form
         form = self._form(request, action, make, rows, answered=answered, is_outdated=is_outdated)
+        if many and (most := _most_at_once(form, rows)) < len(rows):
+            text = _("One page can ask about %(number)d rows at most: choose fewer.")
+            self.message_user(request, text % {"number": most}, messages.ERROR)
+            return HttpResponseRedirect(back)
         preview = None
         is_valid = not is_outdated and answered and form.is_valid() and is_given(form, request)
         if is_valid:
