@@ -37,7 +37,7 @@ class ClosingForm(forms.Form):
 
     def clean(self) -> None:
         # Who sends none has seen none, as with an edit without a version (13.7).
-        if "seen" in self.data and self.cleaned_data["seen"] != self.state:
+        if "seen" in self.data and self.cleaned_data.get("seen") != self.state:
             self.data = {name: self.data[name] for name in self.data} | {"seen": self.state}
             text = _("The figures have changed meanwhile: look at them before you close the month.")
             raise ValidationError(text)

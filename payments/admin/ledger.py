@@ -54,7 +54,8 @@ class MonthFilter(DropdownFilter):
         value = self.value()
         if not value:
             return queryset
-        known = re.fullmatch(r"([1-9]\d{3})-(0[1-9]|1[0-2])", value)
+        # The last year that there is has a month with no day after it.
+        known = re.fullmatch(r"(?!9999)([1-9]\d{3})-(0[1-9]|1[0-2])", value)
         if known is None:
             return queryset.none()
         month = date(int(known[1]), int(known[2]), 1)

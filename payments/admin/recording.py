@@ -208,7 +208,7 @@ class RecordingPage(StaffAdmin[Payment]):
             self.message_user(request, unreached, messages.WARNING)
         if "another" not in request.POST:
             return HttpResponseRedirect(address)
-        request.session[KEPT_IN] = {name: form.data[name] for name in KEPT}
+        request.session[KEPT_IN] = {name: form.data.get(name) for name in KEPT}
         return HttpResponseRedirect(self.url("add"))
 
 

@@ -326,6 +326,10 @@ def test_the_next_form_begins_with_what_stays_the_same(client_of, accountant, en
     assert client.post(ADD, entered | {"another": ""}).url == ADD
     assert 'value="2026-11-03"' in client.get(ADD).text
     assert 'value="2026-11-03"' not in client.get(ADD).text
+    # Who sends no day means today.
+    del entered["day"]
+    other = entered | {"payer": UserFactory.create().pk, "another": ""}
+    assert client.post(ADD, other).url == ADD
 
 
 def test_support_looks_and_does_not_record(client_of, entered):
@@ -351,6 +355,9 @@ def test_what_can_t_be_recorded_is_said_at_its_field(
     assert list(refused(payer=UserFactory.create(blocked=True).pk)) == ["payer"]
     assert list(refused(method="stripe")) == ["method"]
     assert refused(course=0) == {"course": ["This was deleted meanwhile."]}
+    for no_key in ("x", "9" * 30, "\x00"):
+        assert list(refused(payer=no_key, course=no_key)) == ["payer", "course"]
+    assert list(refused(day="1926-11-03")) == ["day"]
     order = PaymentFactory.create(payer=learner, course=course, method="transfer")
     [said] = refused()["course"]
     assert reverse("admin:payments_payment_confirm", args=[order.pk]) in said

@@ -4,6 +4,7 @@ Django's autocomplete answers to those who may see the list of the other model; 
 asks decides who may look for what, so that staff need no right to everything they choose from.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -41,6 +42,8 @@ else:
 CHOICES_SHOWN = 20
 # Nobody scrolls further; who looks for something types more of it.
 PAGES = 500
+# What can be the key of a row; databases refuse to compare with larger numbers.
+KEY = re.compile("[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,11 @@ def select_from(
     class SelectFrom(base):  # type: ignore[misc,valid-type]
         def get_url(self) -> str:
             return reverse(url_name)
+
+        def optgroups(self, name: str, value: list[str], attr: Any = None) -> Any:
+            """What can't be a row's key is wrong, as the field says, and is not looked for."""
+            keys = [one for one in value if not one or KEY.fullmatch(one)]
+            return super().optgroups(name, keys, attr)
 
     return SelectFrom
 
