@@ -245,6 +245,7 @@ UNDO_CONFIRMATION = StaffAction[Payment](
         and payment.status == PaymentStatus.PAID
         and payment.has_target
         and not payment.refunds.promised().exists()
+        and not payment.disputes.barring_refunds().exists()
     ),
     form=UndoForm,
     run=lambda payment, by, answers: staff.undo_confirmation(payment=payment, by=by, **answers),

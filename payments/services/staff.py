@@ -34,7 +34,7 @@ from project.common.money import fits_currency
 from project.school.current import current_school
 
 # Of a day before it somebody has mistyped the year.
-FIRST_YEAR = 1900
+FIRST_YEAR = 2000
 
 
 class NotOffline(Conflict):
@@ -274,13 +274,13 @@ def undo_confirmation(
     *, payment: Payment, by: User, reason: str, tell: bool = False, seen: Seen = None
 ) -> Payment:
     """Let a payment wait again that was confirmed by mistake: no money came, so none goes back.
-    The access ends. Raises NotOffline, IllegalMove, also when some of it was refunded,
-    TargetDeleted, DecidedMeanwhile."""
+    The access ends. Raises NotOffline, IllegalMove, also when some of it was refunded or lost in a
+    dispute, TargetDeleted, DecidedMeanwhile."""
     _require_offline(payment)
     payment = lock_payment(payment.pk)
     require_seen_of(payment, seen)
     _require_target(payment)
-    if payment.refunds.promised().exists():
+    if payment.refunds.promised().exists() or payment.disputes.barring_refunds().exists():
         raise IllegalMove
     if payment.bank_reference:
         payment.bank_reference = ""

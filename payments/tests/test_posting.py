@@ -12,8 +12,9 @@ from django.core.management import call_command
 
 from payments.models import ClosedMonth, Dispute, Finding, LedgerEntry, MoveSource, Payment, Refund
 from payments.services import consistency, ledger, refunds, staff
+from payments.services.transitions import IllegalMove
 from payments.tests.events import a_dispute, a_refund, a_session, an_event
-from payments.tests.factories import ClosedMonthFactory, PaymentFactory
+from payments.tests.factories import ClosedMonthFactory, DisputeFactory, PaymentFactory
 from people.services import accounts
 from people.services.books import forget_old_payments
 
@@ -51,6 +52,15 @@ def test_cash_is_posted_when_it_is_confirmed_and_taken_back_when_that_is_undone(
     assert entries(payment) == [*came, ("payment", -1990, FIRST)]
     staff.confirm_payment(**decide)
     assert entries(payment)[2:] == [("payment", 1990, SECOND)]
+
+
+def test_what_was_lost_in_a_dispute_did_come(administrator, client_of):
+    payment = PaymentFactory.create(paid=True)
+    DisputeFactory.create(payment=payment, status="lost")
+    with pytest.raises(IllegalMove):
+        staff.undo_confirmation(payment=payment, by=administrator, reason="so")
+    page = client_of(administrator).get(f"/admin/payments/payment/{payment.pk}/change/")
+    assert "undo-confirmation" not in page.text.replace("_", "-")
 
 
 def test_each_refund_is_posted_on_the_day_it_was_given(clock, administrator):
