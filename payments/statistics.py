@@ -59,10 +59,12 @@ class Month:
     first: date
     closed: ClosedMonth | None
     sums: Sums
+    # Nothing counts in a month that is neither open nor closed: it is older than all that are closed.
+    is_open: bool = True
 
     @property
-    def is_over(self) -> bool:
-        return self.first < present_month()
+    def is_to_close(self) -> bool:
+        return self.is_open and self.first < present_month()
 
 
 def years() -> list[int]:
@@ -105,13 +107,16 @@ def _months(first: date, last: date) -> list[Month]:
     while first <= last:
         row = closed.get(first)
         known = row.kept_sums if row else still_open[first]
-        found.append(Month(first, row, Sums(tuple(known))))
+        is_open = first_open is None or first >= first_open
+        found.append(Month(first, row, Sums(tuple(known)), is_open))
         first = month_after(first)
     return found
 
 
 def _first_month() -> date | None:
-    """That of the first day on which money moved."""
+    """The first one that was closed; while none is, that of the first day on which money moved."""
+    if closed := ClosedMonth.objects.order_by("month").first():
+        return closed.month
     earliest = LedgerEntry.objects.earliest_day()
     return earliest and month_of(earliest)
 

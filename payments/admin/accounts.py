@@ -107,7 +107,7 @@ def sums_tables(months: list[Month], all_of_them: str, *, to_close: bool = False
             cells = _cells(sums, currency, month.first, currency__exact=currency)
             place = [month.first.year, month.first.month]
             url = reverse("admin:payments_closedmonth_month", args=place)
-            may_close = to_close and month.is_over and not month.closed
+            may_close = to_close and month.is_to_close
             close = reverse("admin:payments_closedmonth_close", args=place) if may_close else ""
             title, late = (
                 date_format(month.first, "F Y"),
@@ -210,8 +210,7 @@ class AccountsAdmin(PaymentsBookAdmin[ClosedMonth]):
     def month_view(self, request: HttpRequest, year: int, month: int) -> HttpResponse:
         self._require_view(request)
         shown_month = statistics.month(_first_day(year, month))
-        is_to_close = shown_month.is_over and not shown_month.closed
-        may_close = is_to_close and can_close(current_user(request))
+        may_close = shown_month.is_to_close and can_close(current_user(request))
         context = {
             **self._context(request, date_format(shown_month.first, "F Y")),
             "month": shown_month,

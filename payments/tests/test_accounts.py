@@ -173,6 +173,27 @@ def test_who_may_not_close_is_not_asked(client_of, support):
         assert client_of(support).get(address).status_code == 403
 
 
+@pytest.mark.usefixtures("autumn")
+def test_what_is_older_than_all_closed_months_is_no_month_to_close(client):
+    entry(date(1926, 11, 3), "7")
+    page = client.get(YEAR)
+    assert page.context["years"] == [(2026, "?year=2026")]
+    assert [line.title for line in page.context["tables"][0].lines if not line.is_part] == [
+        "September 2026", "October 2026", "November 2026",
+    ]  # fmt: skip
+    assert "1 entry of November 1926" in page.text
+    july = reverse("admin:payments_closedmonth_month", args=[2026, 7])
+    assert not client.get(july).context["close_url"]
+
+
+@pytest.mark.usefixtures("autumn")
+@pytest.mark.parametrize("seen", ["\x00", "", "0" * 64])
+def test_nothing_is_closed_for_who_has_seen_something_else(client, seen):
+    page = client.post(CLOSING, {"typed": "2026-10", "seen": seen})
+    assert "The figures have changed meanwhile" in page.text
+    assert not ClosedMonth.objects.filter(month=date(2026, 10, 1)).exists()
+
+
 def test_without_entries_there_is_nothing_to_see_or_close(client):
     assert "No money has come or gone yet." in client.get(YEAR).text
     assert "No money came or went in this month." in client.get(OCTOBER).text
@@ -186,7 +207,7 @@ def test_pages_ask_as_many_queries_of_many_entries(client, django_assert_max_num
         entry(date(2026, 1 + number // 2, 3), "10", payment=PaymentFactory.create(paid=True))
         if number in {1, 19}:
             for address in (YEAR, OCTOBER):
-                with django_assert_max_num_queries(12):
+                with django_assert_max_num_queries(14):
                     client.get(address)
 
 
@@ -201,7 +222,8 @@ def test_entries_are_found_by_month_day_kind_number_and_person(client, administr
 
     assert found("month=2026-11") == {"7.00", "1990.00"}
     assert found("month=2026-09") == {"1990.00"}
-    assert found("month=2026-13") == set()
+    for no_month in ("2026-13", "9999-12", "x"):
+        assert found(f"month={no_month}") == set()
     assert found("day_from=2026-10-31&day_to=2026-10-31") == {"-500.00"}
     assert found("kind__exact=refund") == {"-90.10"}
     for text in ("eva", "bread", payment.pk, payment.payer.email):
