@@ -116,9 +116,10 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
         its days; in the first open month also those of days before it, which came too late."""
         first_open = ClosedMonth.objects.first_open()
         if first_open and month < first_open:
-            # By its key: led there by a join, SQLite reads all entries in the order of their list.
+            # Its last day is where SQLite begins to read them in the order of their list.
             closed = ClosedMonth.objects.filter(month=month).values_list("pk", flat=True).first()
-            return self.filter(closed_in=closed) if closed else self.none()
+            own = self.filter(closed_in=closed, day__lt=month_after(month))
+            return own if closed else self.none()
         return self.open_in(month, month, first_open)
 
     def open_in(self, first: date, last: date, first_open: date | None) -> Self:
