@@ -21,9 +21,10 @@ from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.dispatch import receiver
+from django.template import Context, Template
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
-from django.test.signals import setting_changed
+from django.test.signals import setting_changed, template_rendered
 from django.utils import translation
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
@@ -164,6 +165,21 @@ def django_db_setup(
                 with connection.cursor() as cursor:
                     cursor.execute("VACUUM INTO %s", [str(made)])
                 made.replace(migrated_copy)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pages_not_their_parts(django_test_environment: None) -> Iterator[None]:
+    """Django's client keeps a copy of the context of each template that is rendered. A page of the
+    admin has a hundred, and `response.context` is asked for what the page itself was given."""
+
+    def render(template: Template, context: Context) -> str:
+        if context.template is template:
+            template_rendered.send(sender=template, template=template, context=context)
+        return template.nodelist.render(context)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Template, "_render", render)
         yield
 
 
