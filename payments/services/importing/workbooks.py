@@ -121,6 +121,9 @@ def _lines(sheet: Any, formulas: Any) -> Iterator[Line]:
     behind = formulas.iter_rows(**how) if formulas is not None else None
     for number, cells in enumerate(sheet.iter_rows(**how), start=1):
         hidden = next(behind, ()) if behind is not None else ()
+        # A cell that somebody touched far below makes a million of them.
+        if cells.count(None) == len(cells) and hidden.count(None) == len(hidden):
+            continue
         if any(_is_something(cell) for cell in cells) or any(map(_is_something, hidden)):
             yield number, cells, hidden
 
