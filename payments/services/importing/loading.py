@@ -112,6 +112,7 @@ class _Import:
                 report.add(payment, draft.row, self.references.title(draft))
                 if payment.paid_at is not None and payment.paid_at < self.open_from:
                     report.in_closed_months += 1
+        report.note_alike(self.references.alike(payments))
         report.sort()
         return payments
 

@@ -1,12 +1,14 @@
 """What the rows of an import refer to: people, courses, lessons, and what is in the book already."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import UTC
 from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.contrib.auth import get_user_model
+from django.db.models import Max
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
@@ -15,6 +17,8 @@ from payments.columns import read_exported_id
 from payments.models import Payment
 from payments.services.importing.rows import Draft, Row
 from payments.services.importing.values import Unfit
+from payments.services.transitions import NewPayment
+from project.school.current import current_school
 
 # So many people, courses and lessons are remembered while a file is gone through.
 MOST_REMEMBERED = 50_000
@@ -79,6 +83,8 @@ class References:
         self.courses: dict[int | None, str] = {}
         self.lessons: dict[int | None, str] = {}
         self.payments: dict[str | None, Known] = {}
+        # The number of the last payment that was here before.
+        self.newest: int = Payment.objects.aggregate(last=Max("pk"))["last"] or 0
 
     def read(self, drafts: Collection[Draft]) -> None:
         """Read what is not known yet."""
@@ -113,6 +119,22 @@ class References:
             if name := exported.get((number, second)):
                 self.payments.setdefault(name, Known(*facts))
 
+    def alike(self, payments: Collection[NewPayment]) -> Iterator[int]:
+        """Numbers of payments that may be these under other external ids: each of the same person for
+        the same thing, of the same amount and day."""
+        paid = [payment for payment in payments if payment.paid_at is not None]
+        if not paid or not self.newest:
+            return
+        here = Payment.objects.filter(
+            pk__lte=self.newest,
+            paid_at__isnull=False,
+            payer__in={payment.payer_id for payment in paid},
+        )
+        numbers = {_facts(known): known.pk for known in here.only(*FACTS).order_by("-pk")}
+        for payment in paid:
+            if number := numbers.get(_facts(payment)):
+                yield number
+
     def known(self, draft: Draft) -> Known | None:
         """The payment that the row is about, if it is in the book. Raises Unfit if that one has other
         facts."""
@@ -144,3 +166,12 @@ class References:
         """What the payment is for, as it is called now."""
         of_lesson = self.lessons.get(draft.lesson_id, "")
         return self.courses.get(draft.course_id, of_lesson)
+
+
+FACTS = ("payer_id", "course_id", "lesson_id", "amount", "currency", "paid_at")
+
+
+def _facts(payment: Payment | NewPayment) -> tuple[object, ...]:
+    """What two payments that are one have in common; `paid_at` by its day."""
+    *facts, paid_at = attrgetter(*FACTS)(payment)
+    return (*facts, paid_at.astimezone(current_school().zone).date())

@@ -1,6 +1,6 @@
 """What an import found in a file, in figures and in words: the command and the page say the same."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -85,6 +85,9 @@ class ImportReport:
     # Paid on days of months that are closed; they count in the first open one.
     in_closed_months: int = 0
     first_open: date | None = None
+    # New ones that may be here under another external id, and the number of one of these.
+    alike: int = 0
+    first_alike: int = 0
     sums: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
     first: list[NewPayment] = field(default_factory=list)
     # By what people are called in the file, of the first new payments.
@@ -135,6 +138,11 @@ class ImportReport:
         if title and payment.title != title:
             self.other_titles += 1
             self.other_title = self.other_title or (row, payment.title, title)
+
+    def note_alike(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self.alike += 1
+            self.first_alike = self.first_alike or number
 
     def compare(self, draft: Draft, here: Known) -> None:
         """Note a payment that is in the book, and whether it stands otherwise there."""
@@ -192,6 +200,13 @@ class ImportReport:
                 count,
             )
             yield message % {"count": count, "month": date_format(self.first_open, "F Y")}
+        if count := self.alike:
+            message = ngettext(
+                "%(count)d new payment is as one that is here under another external ID (№ %(number)d): of the same person, item, amount and day. Is it the same?",
+                "%(count)d new payments are as ones that are here under other external IDs (the first № %(number)d): of the same person, item, amount and day. Are they the same?",
+                count,
+            )
+            yield message % {"count": count, "number": self.first_alike}
         if self.other_title is not None:
             _row, there, here = self.other_title
             message = ngettext(
