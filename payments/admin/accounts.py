@@ -21,7 +21,7 @@ from payments.admin.closing import ClosingForm, names_of, still_open
 from payments.models import ClosedMonth, EntryKind, PaymentMethod
 from payments.models.ledger import month_after
 from payments.permissions import can_close
-from payments.services.closing import close_month, months_to_close
+from payments.services.closing import FiguresChanged, close_month, months_to_close
 from payments.statistics import Month, Sums
 from people.current_user import current_user
 from project.common.admin.base import tells_errors
@@ -238,7 +238,12 @@ class AccountsAdmin(PaymentsBookAdmin[ClosedMonth]):
             return HttpResponseRedirect(back)
         form = ClosingForm(months, request.POST or None)
         if form.is_valid():
-            for closed in close_month(first, by):
+            try:
+                all_closed = close_month(first, by, seen=[month.sums.rows for month in months])
+            except FiguresChanged as error:
+                self.message_user(request, str(error), messages.ERROR)
+                return HttpResponseRedirect(request.path)
+            for closed in all_closed:
                 self.log_addition(request, closed, _("Closed."))
             self.message_user(
                 request, _("Closed: %(months)s.") % {"months": names_of(months)}, messages.SUCCESS

@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
 from django.utils.formats import date_format
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy, pgettext
 
 from payments.models import Finding, FindingStatus, Payment, Refund
+from payments.services.closing import FiguresChanged
 from payments.statistics import Month
 from project.common.admin.filters import midnight
 from project.common.admin.typed import TypedField
@@ -39,8 +39,7 @@ class ClosingForm(forms.Form):
         # Who sends none has seen none, as with an edit without a version (13.7).
         if "seen" in self.data and self.cleaned_data.get("seen") != self.state:
             self.data = {name: self.data[name] for name in self.data} | {"seen": self.state}
-            text = _("The figures have changed meanwhile: look at them before you close the month.")
-            raise ValidationError(text)
+            raise ValidationError(str(FiguresChanged.message))
 
 
 def still_open(before: date) -> list[tuple[str, str]]:

@@ -1,12 +1,13 @@
 """Months are closed: what counts in them is settled, and never changes again (docs/rules.md, 12.27)."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from payments.models import ClosedMonth, LedgerEntry
-from payments.models.ledger import month_after, month_of, present_month
+from payments.models.ledger import DaySum, month_after, month_of, present_month
 from people.models import User
 from project.common.errors import Conflict
 
@@ -24,6 +25,11 @@ class MonthClosed(Conflict):
 class NothingToClose(Conflict):
     code = "nothing_to_close"
     message = _("No money had moved by the end of this month.")
+
+
+class FiguresChanged(Conflict):
+    code = "figures_changed"
+    message = _("The figures have changed meanwhile: look at them before you close the month.")
 
 
 def months_to_close(month: date) -> list[date]:
@@ -45,12 +51,18 @@ def months_to_close(month: date) -> list[date]:
     return months
 
 
-def close_month(month: date, by: User) -> list[ClosedMonth]:
-    """Close it for good, after what is open before it. Raises MonthNotOver, NothingToClose, and
-    MonthClosed also if somebody else closes it at the same moment."""
+def close_month(
+    month: date, by: User, *, seen: Sequence[Sequence[DaySum]] | None = None
+) -> list[ClosedMonth]:
+    """Close it for good, after what is open before it. Raises MonthNotOver, NothingToClose,
+    MonthClosed also if somebody else closes it at the same moment, and FiguresChanged if the sums of
+    these months are others than were `seen`, by a payment of the same moment as well."""
     try:
         with transaction.atomic():
-            return [_close(each, by) for each in months_to_close(month)]
+            closed = [_close(each, by) for each in months_to_close(month)]
+            if seen is not None and [row.kept_sums for row in closed] != [*map(list, seen)]:
+                raise FiguresChanged
+            return closed
     except IntegrityError as error:
         raise MonthClosed from error
 

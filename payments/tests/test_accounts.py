@@ -11,6 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
+from payments.admin import accounts
 from payments.models import ClosedMonth
 from payments.services.closing import close_month
 from payments.tests.factories import (
@@ -161,6 +162,20 @@ def test_closing_tells_what_waits_and_needs_the_month_typed(client, accountant):
     again = client.post(CLOSING, {"typed": "2026-10", "seen": seen}, follow=True)
     assert "This month has been closed already." in again.text
     assert client.get(reverse("admin:payments_closedmonth_change", args=[closed.pk])).url == OCTOBER
+
+
+@pytest.mark.usefixtures("autumn")
+def test_what_comes_at_the_moment_of_closing_is_seen_before_it_is_closed(client, monkeypatch):
+    def close_later(*arguments, **options):
+        entry(date(2026, 10, 5), "1")
+        return close_month(*arguments, **options)
+
+    monkeypatch.setattr(accounts, "close_month", close_later)
+    seen = client.get(CLOSING).context["form"]["seen"].value()
+    answer = client.post(CLOSING, {"typed": "2026-10", "seen": seen}, follow=True)
+    assert "The figures have changed meanwhile" in answer.text
+    assert answer.redirect_chain == [(CLOSING, 302)]
+    assert not ClosedMonth.objects.filter(month=date(2026, 10, 1)).exists()
 
 
 @pytest.mark.usefixtures("autumn")
