@@ -1,10 +1,12 @@
 """A month that is over is closed once, after those before it, and never changes again (docs/rules.md,
 12.27)."""
 
+import json
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from payments import statistics
 from payments.models import ClosedMonth, LedgerEntry
@@ -119,3 +121,41 @@ def test_an_entry_that_is_posted_while_its_month_is_closed_counts_once(administr
     closed = statistics.month(OCTOBER).sums
     assert closed.entries + statistics.month(NOVEMBER).sums.entries == 2
     assert closed.rows == tuple(LedgerEntry.objects.counted_in(OCTOBER).by_day())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"pk": 999}, "October 2026 is closed here"),
+        ({"amount": "1.00"}, "ledger entry 7 is another one here"),
+        ({"day": "2026-09-01"}, "ledger entry 7 is another one here"),
+        ({"closed_in": None}, "ledger entry 7 is another one here"),
+    ],
+)
+def test_no_fixture_changes_a_closed_month(administrator, tmp_path, change, said):
+    entry(date(2026, 10, 5), pk=7)
+    [month] = close_month(OCTOBER, administrator)
+    dump = tmp_path / "dump.json"
+    call_command("dumpdata", "payments", output=dump)
+    call_command("loaddata", dump, verbosity=0)
+    rows = json.loads(dump.read_text())
+    for row in rows:
+        if row["model"] == "payments.ledgerentry":
+            row["pk"] = change.get("pk", 7)
+            row["fields"] |= {name: new for name, new in change.items() if name != "pk"}
+    dump.write_text(json.dumps(rows))
+    with pytest.raises(CommandError, match=said):
+        call_command("loaddata", dump, verbosity=0)
+    [kept] = ClosedMonth.objects.get().kept_sums
+    assert (kept.amount, counted(OCTOBER)) == (Decimal("10.00"), {7})
+    assert month.entries.get().amount == Decimal("10.00")
+
+
+def test_no_fixture_changes_what_a_month_was_closed_with(administrator, tmp_path):
+    entry(date(2026, 10, 5))
+    close_month(OCTOBER, administrator)
+    dump = tmp_path / "dump.json"
+    call_command("dumpdata", "payments.closedmonth", output=dump)
+    dump.write_text(dump.read_text().replace("10.00", "11.00"))
+    with pytest.raises(CommandError, match="is another one here"):
+        call_command("loaddata", dump, verbosity=0)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from lms.models import Access
-from payments.models import FindingKind, Payment
+from payments.models import ClosedMonth, FindingKind, LedgerEntry, Payment
 from payments.services import books
 from people.models import User
 from project.school.models import School
@@ -29,6 +29,7 @@ class Command(loaddata.Command):
         self.named: dict[type[Model], set[Any]] = defaultdict(set)
         self.named_by_key: set[tuple[type[Model], tuple[Any, ...]]] = set()
         self.is_incomplete = False
+        self.closed = set(ClosedMonth.objects.values_list("pk", flat=True))
         try:
             super().handle(*fixture_labels, **options)
         except (IntegrityError, DeserializationError) as error:
@@ -60,6 +61,8 @@ class Command(loaddata.Command):
                     self.named[field.related_model].add(value)
         if row.pk is not None and (row._meta.app_label in SCHOOL or isinstance(row, User | School)):
             _look_at_what_is_there(row)
+        if isinstance(row, LedgerEntry) and row.closed_in_id in self.closed:
+            _require_stamped(row)
         is_saved: bool = not self.is_incomplete and super().save_obj(obj)
         if is_saved:
             self.loaded[type(row)].add(row.pk)
@@ -111,9 +114,20 @@ def _look_at_what_is_there(row: Model) -> None:
     kept += ["status"] if isinstance(row, Payment) else []
     if isinstance(row, School):  # all that a school says of itself
         kept = [field.attname for field in row._meta.concrete_fields]
+    if isinstance(row, LedgerEntry):
+        kept += ["kind", "method", "currency", "amount", "day"]
+    if isinstance(row, ClosedMonth):
+        kept += ["month", "sums"]
     if any(getattr(row, name) != getattr(there, name) for name in kept):
         message = _("%(row)s is another one here (%(text)s). Nothing was loaded.")
         raise CommandError(message % {"row": _name(type(row), row.pk), "text": there})
+
+
+def _require_stamped(row: LedgerEntry) -> None:
+    """A month that is closed here takes no entries of others."""
+    if not LedgerEntry.objects.filter(pk=row.pk).exists():
+        message = _("%(month)s is closed here, and takes no more entries. Nothing was loaded.")
+        raise CommandError(message % {"month": row.closed_in})
 
 
 def _name(model: type[Model], number: object) -> str:
