@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 
 from project.common.admin import tables
 from project.common.admin.tables import Cell, Money, Table, TableFormat, TooManyRows
-from project.tests.spreadsheets import lines_of, sheet_of
+from project.tests.spreadsheets import content_of, lines_of, sheet_of
 
 pytestmark = pytest.mark.any_database
 
@@ -52,6 +52,12 @@ def test_cells_are_numbers_days_and_texts(value, cell, comma, semicolon):
     assert sheet["A2"].data_type != "f"
     assert lines_of(rows.response(TableFormat.CSV))[1] == [comma, "b"]
     assert lines_of(rows.response(TableFormat.SEMICOLONS), ";")[1] == [semicolon, "b"]
+
+
+@pytest.mark.parametrize("chosen", [TableFormat.CSV, TableFormat.SEMICOLONS])
+@pytest.mark.parametrize("text", ["Eva;=1+1", "Eva,=1+1", "Eva\t=1+1"])
+def test_no_text_ends_at_a_separator_of_another_file(chosen, text):
+    assert f'"{text}"'.encode() in content_of(table([text, "b"]).response(chosen))
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,10 @@ def write_csv(table: Table, file: IO[bytes], chosen: TableFormat) -> None:
     has_semicolons = chosen == TableFormat.SEMICOLONS
     written = _with_comma if has_semicolons else _with_point
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
-    writer = csv.writer(text, delimiter=";" if has_semicolons else ",")
+    # LibreOffice takes each comma, semicolon and tab outside of quotes for a separator, whatever the file
+    # has: `x;=1+1` would be a formula.
+    separator = ";" if has_semicolons else ","
+    writer = csv.writer(text, delimiter=separator, quoting=csv.QUOTE_STRINGS)
     try:
         for row in chain([table.header], table.rows):
             writer.writerow(map(written, row))
