@@ -80,15 +80,14 @@ def test_a_list_takes_only_what_its_filters_ask_for(client_of, administrator, qu
 
 @pytest.mark.parametrize("name", ["lms/course/?updated_at", "payments/payment/?paid_at"])
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "yesterday", ""])
-def test_days_that_nobody_can_mean_filter_nothing(client_of, administrator, name, day):
+def test_days_that_nobody_can_mean_are_no_error_of_the_server(client_of, administrator, name, day):
     payment = PaymentFactory.create(paid=True)
     for end in ("from", "to"):
         response = client_of(administrator).get(f"/admin/{name}_{end}={day}")
         assert response.status_code == 200
-        assert {row.pk for row in response.context["cl"].result_list} in (
-            {payment.pk},
-            {payment.course_id},
-        )
+        found = {row.pk for row in response.context["cl"].result_list}
+        # Nothing is found by a day that is none, and the field says so.
+        assert found in (({payment.pk}, {payment.course_id}) if day == "" else (set(),))
 
 
 @pytest.mark.parametrize(
