@@ -26,6 +26,7 @@ from payments.admin.received import AmountField, DayField, reference_field
 from payments.models import Payment, PaymentMethod
 from payments.permissions import can_confirm
 from payments.services import staff
+from payments.services.transitions import UnfitAmount
 from people.current_user import current_user
 from people.errors import AccountErased
 from people.models import User
@@ -40,7 +41,7 @@ OFFLINE = [
 ]
 # Which field is wrong, where it is not what is paid for.
 FIELDS = {
-    staff.UnfitAmount.code: "amount",
+    UnfitAmount.code: "amount",
     staff.UnfitDay.code: "day",
     staff.OwnPayment.code: "payer",
     staff.PayerBlocked.code: "payer",

@@ -34,6 +34,7 @@ from payments.services.not_understood import note_if_understood
 from payments.services.transitions import (
     Cause,
     IllegalMove,
+    UnfitAmount,
     book_received,
     lock_payment,
     move_locked,
@@ -44,6 +45,7 @@ from payments.services.transitions import (
 from people.models import User
 from project.common.decisions import Seen
 from project.common.errors import Conflict
+from project.common.money import EXPONENTS, fits_currency
 from project.mail.services import send_to_audience
 
 # Stripe knows a key for a day at least: after that, asking again may make a second refund. Before we
@@ -91,7 +93,7 @@ def refund_payment(
 
     A second call after Stripe did not answer asks for the same refund. Raises IllegalMove for a
     payment that is not paid (another sum than was asked for can be given back before staff
-    accept it), MadeElsewhere, PaymentDisputed, TooMuch, RefundUnanswered, UnchargeableAmount,
+    accept it), MadeElsewhere, PaymentDisputed, TooMuch, RefundUnanswered, UnfitAmount, UnchargeableAmount,
     ProviderError, and DecidedMeanwhile if there is another state than was `seen`.
     """
     if payment.payment_intent_id:
@@ -154,6 +156,10 @@ def _note_request(
         stripe.to_minor_units(refund.amount, payment.currency)
         refund.save()
         return refund
+    # All that is left may be given back, whatever it is; of a currency that nobody knows, any part.
+    is_checked = refund.amount != left and payment.currency in EXPONENTS
+    if is_checked and not fits_currency(refund.amount, payment.currency):
+        raise UnfitAmount
     refund.status, refund.settled_at = RefundStatus.SUCCEEDED, timezone.now()
     refund.save()
     _settle(payment, cause)

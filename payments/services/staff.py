@@ -21,6 +21,7 @@ from payments.services.purchase import AlreadyPaid, lock_payer
 from payments.services.transitions import (
     Cause,
     IllegalMove,
+    UnfitAmount,
     book_received,
     close_needless_soon,
     lock_payment,
@@ -60,11 +61,6 @@ class OwnPayment(Refused):
 class PayerBlocked(Conflict):
     code = "payer_blocked"
     message = _("This account is blocked. It has to be unblocked first.")
-
-
-class UnfitAmount(Conflict):
-    code = "unfit_amount"
-    message = _("There is no such amount in this currency.")
 
 
 class UnfitDay(Conflict):

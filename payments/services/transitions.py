@@ -53,6 +53,11 @@ class IllegalMove(Conflict):
     message = _("A payment in this state can't change to that state.")
 
 
+class UnfitAmount(Conflict):
+    code = "unfit_amount"
+    message = _("There is no such amount in this currency.")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cause:
     """Who or what moves a payment, and why: what its history will tell, and the buyer, if staff

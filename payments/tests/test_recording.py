@@ -17,6 +17,7 @@ from lms.services import accesses
 from lms.tests.factories import LessonFactory
 from payments.models import ClosedMonth, LedgerEntry, Payment, PaymentMethod, PaymentMove
 from payments.services import staff
+from payments.services.transitions import UnfitAmount
 from payments.tests.factories import PaymentFactory, RefundFactory
 from payments.tests.failures import everything, failing_at
 from people.errors import AccountErased
@@ -163,13 +164,13 @@ def test_money_that_is_on_its_way_at_stripe_is_named_before_other_money_is_booke
 
 @pytest.mark.parametrize("amount", ["0", "-1", "1990.001"])
 def test_there_are_amounts_that_are_not_recorded(record, amount):
-    with pytest.raises(staff.UnfitAmount):
+    with pytest.raises(UnfitAmount):
         record(amount=Decimal(amount))
 
 
 def test_an_amount_has_the_units_of_the_currency(record, settings: Settings):
     settings.CURRENCY = "JPY"
-    with pytest.raises(staff.UnfitAmount):
+    with pytest.raises(UnfitAmount):
         record(amount=Decimal("10.50"))
     assert record(amount=Decimal("10.00")).currency == "JPY"
 

@@ -30,6 +30,7 @@ from payments.services import (
     stripe_events,
     transitions,
 )
+from payments.services.transitions import UnfitAmount
 from payments.tasks import ask_about_refunds, catch_up_with_stripe
 from payments.tests.events import a_refund, an_event
 from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
@@ -323,6 +324,17 @@ def test_a_refund_that_failed_before_we_heard_of_it_needs_no_room(
     assert dict(known) == {failed["id"]: "failed", made.refund_id: "succeeded"}
     assert state(bought) == ("refunded", PRICE, False)
     assert not bought.findings.open().exists()
+
+
+def test_money_that_there_is_not_is_given_back_by_nobody(administrator):
+    payment = PaymentFactory.create(paid=True, currency="JPY")
+    give_back = {"payment": payment, "by": administrator, "reason": "so"}
+    with pytest.raises(UnfitAmount):
+        refunds.refund_payment(amount=Decimal("0.50"), **give_back)
+    assert not payment.refunds.exists()
+    assert refunds.refund_payment(amount=Decimal(500), **give_back).status == "succeeded"
+    give_back["payment"] = PaymentFactory.create(paid=True, currency="XTS")
+    assert refunds.refund_payment(amount=Decimal("0.50"), **give_back).status == "succeeded"
 
 
 def test_what_stripe_cannot_be_asked_for_leaves_no_refund_behind(bought, refund):
