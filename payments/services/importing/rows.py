@@ -1,6 +1,6 @@
 """One row of an import: what it says, and what is wrong with it before anything is looked up."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from payments.columns import Movement
 from payments.models import PaymentMethod, PaymentStatus
 from payments.models.states import OPEN_STATUSES
-from payments.services.importing.values import READERS, Unfit
+from payments.services.importing.values import READERS, Unfit, too_fine
 from project.common.formulas import as_typed
+from project.common.money import EXPONENTS, fits_currency
 from project.school.current import current_school
 
 REQUIRED_COLUMNS = ("external_id", "user", "amount", "currency", "method", "status")
@@ -131,9 +132,25 @@ def _contradictions(draft: Draft) -> list[str]:
         problems.append(about("paid_at", _("is missing, but the payment was made")))
     if not draft.is_paid and draft.paid_at is not None:
         problems.append(about("paid_at", _("is given, but the payment was not made")))
+    if draft.currency in EXPONENTS:
+        problems += [
+            about(column, too_fine(amount, draft.currency))
+            for column, amount in _amounts(draft)
+            if not fits_currency(amount, draft.currency)
+        ]
     if draft.refunds or draft.refunded_amount or draft.disputes:
         problems += _contradictions_of_refunds(draft)
     return problems
+
+
+def _amounts(draft: Draft) -> Iterator[tuple[str, Decimal]]:
+    """All amounts of the row, each with the column it stands in."""
+    yield "amount", draft.amount
+    if draft.refunded_amount is not None:
+        yield "refunded_amount", draft.refunded_amount
+    for column, movements in (("refunds", draft.refunds), ("disputes", draft.disputes)):
+        for movement in movements or ():
+            yield column, movement.amount
 
 
 def _contradictions_of_refunds(draft: Draft) -> list[str]:

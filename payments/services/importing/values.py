@@ -18,7 +18,7 @@ from django.utils.translation import override
 from payments.columns import Movement, access_ended
 from payments.models import Payment, PaymentMethod, PaymentStatus
 from project.common.mailboxes import compared
-from project.common.money import WHOLE_DIGITS, fits_currency
+from project.common.money import WHOLE_DIGITS
 from project.common.texts import one_line
 from project.school.current import current_school
 
@@ -134,10 +134,14 @@ def _amount(value: object) -> Decimal:
     if amount >= TOO_LARGE:
         raise Unfit(_("%s is too large") % shown(value))
     in_book = amount.quantize(Decimal("0.01"))
-    if in_book != amount or not fits_currency(amount, settings.CURRENCY):
-        message = _("%(amount)s has more decimal places than %(currency)s allows")
-        raise Unfit(message % {"amount": shown(value), "currency": settings.CURRENCY})
+    if in_book != amount:
+        raise Unfit(too_fine(value, settings.CURRENCY))
     return abs(in_book)
+
+
+def too_fine(value: object, currency: str) -> str:
+    message = _("%(amount)s has more decimal places than %(currency)s allows")
+    return message % {"amount": shown(value), "currency": currency}
 
 
 def _written_amount(value: str) -> Decimal:

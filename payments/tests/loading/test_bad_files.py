@@ -263,6 +263,13 @@ def test_an_amount_must_fit_currencies_of_other_units(write, good, settings):
     settings.CURRENCY = "JPY"
     said = refused(write([good | {"currency": "JPY", "amount": "1990.50"}]))
     assert "1990.50 has more decimal places than JPY allows" in said
+    assert "refunds: 0.50 has more" in refused(
+        write([good | {"currency": "JPY", "amount": "1990", "refunds": "0.50 (2026-10-07)"}])
+    )
+    # Of each row the currency of its own counts.
+    said = refused(write([good | {"currency": "USD", "amount": "1990.50"}]))
+    assert "USD is not the currency of this school" in said
+    assert "decimal places" not in said
     # The book has two places, also for a currency with three.
     settings.CURRENCY = "KWD"
     said = refused(write([good | {"currency": "KWD", "amount": "0.005"}]))
