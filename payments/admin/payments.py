@@ -155,7 +155,7 @@ class PaymentAdmin(
     def paid_day(self, payment: Payment) -> date | None:
         return localtime(payment.paid_at).date() if payment.paid_at else None
 
-    @display(description=gettext_lazy("refunded"))
+    @display(description=gettext_lazy("Refunded"))
     def refunded(self, payment: Payment) -> str:
         refunded = payment.refunded_amount
         return shown(refunded, payment.currency) if refunded else "—"
@@ -201,9 +201,11 @@ class PaymentAdmin(
             facts.append(HeadFact(_("created"), moment_shown(row.created_at)))
         else:
             facts.append(HeadFact(pgettext("column", "Paid"), date_format(localtime(row.paid_at))))
-        if row.refunded_amount:
-            left = _("%s is left") % row.shown_left
-            facts.append(HeadFact(_("refunded"), self.refunded(row), note=left))
+        gone = {_("Refunded"): row.refunded_amount, _("Lost in disputes"): row.lost_amount}
+        for label, amount in gone.items():
+            if amount:
+                left = _("%s is left") % row.shown_left
+                facts.append(HeadFact(label, shown(amount, row.currency), note=left))
         return Head(row.shown_amount, badges, facts)
 
     def facts_of(self, row: Payment) -> Facts:

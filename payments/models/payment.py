@@ -18,6 +18,7 @@ from lms.models import Access, AccessSource, Course, Lesson
 from lms.models.access import AccessQuerySet
 from lms.models.visibility import protect_or_set_null
 from payments.models.accounts import MadeAtStripe
+from payments.models.disputes import DisputeStatus
 from payments.models.findings import FindingKind
 from payments.models.querysets import EARLIEST_PAID, LATEST_PAID, PaymentQuerySet
 from payments.models.states import (
@@ -236,7 +237,7 @@ class Payment(MadeAtStripe, DerivedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.title}: {self.amount} {self.currency}"
+        return f"{self.title}, {self.shown_amount}"
 
     def natural_key(self) -> tuple[str, ...]:
         """What names this payment in a fixture; nothing for one that was not imported."""
@@ -263,6 +264,14 @@ class Payment(MadeAtStripe, DerivedModel):
         """The buyer's bank calls it into question, or has taken the money back."""
         return self.paid_at is not None and self.disputes.standing().exists()
 
+    @cached_property
+    def lost_amount(self) -> Decimal:
+        """What the buyer's bank has taken back."""
+        if not self.is_disputed:
+            return Decimal(0)
+        lost = self.disputes.filter(status=DisputeStatus.LOST)
+        return sum(lost.values_list("amount", flat=True), Decimal(0))
+
     @property
     def is_half_made(self) -> bool:
         """The row is there and its session at Stripe is not (the same as HALF_MADE)."""
@@ -284,8 +293,8 @@ class Payment(MadeAtStripe, DerivedModel):
 
     @property
     def shown_left(self) -> str:
-        """What is left of it after refunds."""
-        return shown(self.left_amount, self.currency)
+        """What is left of it after refunds and lost disputes."""
+        return shown(self.left_amount - self.lost_amount, self.currency)
 
     @property
     def shown_received(self) -> str:

@@ -56,6 +56,13 @@ def test_the_page_begins_with_amount_state_payer_and_thing(client_of, administra
     assert places == sorted(places)
 
 
+def test_what_a_dispute_took_is_not_left(client_of, administrator):
+    payment = PaymentFactory.create(amount=4900, paid=True, method="stripe")
+    DisputeFactory.create(payment=payment, amount=4900, status="lost")
+    head = head_of(shown(client_of(administrator), payment))
+    assert head.index("Lost in disputes") < head.index("RUB 0.00 is left")
+
+
 def test_then_come_what_can_be_done_its_life_its_figures_and_stripes_words(
     client_of, administrator
 ):
