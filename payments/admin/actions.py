@@ -8,12 +8,12 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from lms.mails import GIVEN
 from lms.permissions import can_grant_access
 from payments.admin.confirming import ConfirmManyForm, told_of
-from payments.admin.received import DayField, reference_field
+from payments.admin.received import AmountField, DayField, reference_field
 from payments.mails import RECEIVED, REFUNDED, REJECTED, REOPENED
 from payments.models import Finding, MoveSource, Payment, PaymentMethod, PaymentStatus, RefundStatus
 from payments.models.states import OPEN_STATUSES
@@ -31,7 +31,6 @@ from people.mails import MESSAGE
 from people.models import BlockReason
 from project.common.admin.actions import StaffAction
 from project.common.admin.forms import Answers
-from project.common.money import DECIMAL_PLACES, MAX_DIGITS
 from project.mail.admin.telling import TellForm, TellReasonForm
 from project.mail.admin.writing import MessageForm
 
@@ -86,12 +85,8 @@ class WriteForm(MessageForm):
 class RefundForm(TakenForm):
     kind = REFUNDED
     field_order = ("reason", "amount", "ends_access", "tell")
-    amount = forms.DecimalField(
-        label=gettext_lazy("Amount"),
-        max_digits=MAX_DIGITS,
-        decimal_places=DECIMAL_PLACES,
+    amount = AmountField(
         required=False,
-        widget=UnfoldAdminDecimalFieldWidget,
         help_text=gettext_lazy("Leave it empty to give back all that is left."),
     )
     ends_access = forms.BooleanField(
