@@ -80,12 +80,17 @@ def movements_text(movements: Iterable[Movement]) -> str:
     has_comma = get_format("DECIMAL_SEPARATOR") == ","
     texts = []
     for movement in movements:
-        amount, day = f"{movement.amount:.2f}", movement.day.isoformat()
+        amount, day = f"{movement.amount:.2f}", written_day(movement.day)
         if has_comma:
-            amount, day = amount.replace(".", ","), f"{movement.day:%d.%m.%Y}"
+            amount = amount.replace(".", ",")
         end = f", {access_ended()}" if movement.ends_access else ""
         texts.append(f"{amount} ({day}{end})")
     return "; ".join(texts)
+
+
+def written_day(day: date) -> str:
+    """As cells have it in the present language: 2026-11-20 or 20.11.2026."""
+    return f"{day:%d.%m.%Y}" if get_format("DECIMAL_SEPARATOR") == "," else day.isoformat()
 
 
 def access_ended() -> str:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from payments.columns import Movement
+from payments.columns import Movement, written_day
 from payments.models import PaymentMethod, PaymentStatus
 from payments.models.states import OPEN_STATUSES
 from payments.services.importing.values import READERS, Unfit, too_fine
@@ -196,16 +195,22 @@ def _of_the_future(draft: Draft, at: datetime) -> list[str]:
         return []
     zone = current_school().zone
     late = [
-        (column, date_format(time.astimezone(zone), "Y-m-d H:i"))
+        (column, _written(time.astimezone(zone)))
         for column, time in times
         if time is not None and time > at
     ]
     if draft.refunds or draft.disputes:
         today = at.astimezone(zone).date()
         late += [
-            (column, movement.day.isoformat())
+            (column, written_day(movement.day))
             for column, movements in (("refunds", draft.refunds), ("disputes", draft.disputes))
             for movement in movements or ()
             if movement.day > today
         ]
     return [draft.row.about(column, _("%s is in the future") % when) for column, when in late]
+
+
+def _written(moment: datetime) -> str:
+    """Without the time of day where the file has none."""
+    day = written_day(moment.date())
+    return day if moment.time() == time.min else f"{day} {moment:%H:%M}"
