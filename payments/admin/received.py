@@ -57,7 +57,7 @@ def in_closed_months() -> str:
     last = first_open - timedelta(days=1)
     return _("Closed up to %(last)s: a day of a closed month counts in %(first)s.") % {
         "last": date_format(last, "DATE_FORMAT"),
-        "first": date_format(first_open, "F Y"),
+        "first": date_format(first_open, "E Y"),
     }
 
 

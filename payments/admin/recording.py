@@ -171,6 +171,8 @@ def _explained(error: DomainError) -> str:
 class RecordingPage(StaffAdmin[Payment]):
     """The page behind the list's button *Add*, and behind links that know person or course."""
 
+    add_label = gettext_lazy("Record a payment")
+
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return can_confirm(current_user(request))
 

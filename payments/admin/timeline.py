@@ -168,7 +168,7 @@ def _moves(payment: Payment) -> Iterator[Step]:
 
 def _entries(payment: Payment) -> Iterator[Step]:
     for entry in payment.entries.with_counts_in().order_by("pk"):
-        month = date_format(entry.counts_in, "F Y")
+        month = date_format(entry.counts_in, "E Y")
         yield Step(
             at=entry.created_at,
             title=_("In the ledger: %(amount)s (%(kind)s) on %(day)s")

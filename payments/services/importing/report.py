@@ -199,7 +199,7 @@ class ImportReport:
                 "%(count)d payments were made in closed months and count in the first open one (%(month)s).",
                 count,
             )
-            yield message % {"count": count, "month": date_format(self.first_open, "F Y")}
+            yield message % {"count": count, "month": date_format(self.first_open, "E Y")}
         if count := self.alike:
             message = ngettext(
                 "%(count)d new payment is as one that is here under another external ID (№ %(number)d): of the same person, item, amount and day. Is it the same?",
