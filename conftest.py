@@ -391,6 +391,32 @@ def page(browser: playwright.Browser, live_server: Any) -> Iterator[playwright.P
     assert faults == []
 
 
+@pytest.fixture
+def enter(page: playwright.Page, live_server: Any) -> Callable[[User], None]:
+    """Be logged in without the form, in tests that begin behind it."""
+
+    def take_session(user: User) -> None:
+        client = Client()
+        client.force_login(user)
+        name = settings.SESSION_COOKIE_NAME
+        session = client.cookies[name].value
+        page.context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
+
+    return take_session
+
+
+@pytest.fixture
+def pictures(request: pytest.FixtureRequest) -> Callable[[playwright.Page, str], None]:
+    """Keep a picture of the page in the folder that `--pictures` names."""
+    folder = request.config.getoption("--pictures")
+
+    def keep(page: playwright.Page, name: str) -> None:
+        if folder:
+            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+    return keep
+
+
 class Ticks:
     """The machine's clock, as told. It is not the time of day, which `time_machine` sets."""
 

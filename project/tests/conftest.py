@@ -2,17 +2,13 @@
 
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connection
-from django.test import Client
-from playwright.sync_api import Page
 
-from people.models import User
 from project.tests.processes import KEY, Server
 
 
@@ -41,20 +37,6 @@ def prepared(own_processes: None, tmp_path: Path, db: None) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def enter(page: Page, live_server) -> Callable[[User], None]:
-    """Be logged in without the form, in tests that begin behind it."""
-
-    def take_session(user: User) -> None:
-        client = Client()
-        client.force_login(user)
-        name = settings.SESSION_COOKIE_NAME
-        session = client.cookies[name].value
-        page.context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
-
-    return take_session
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings_module = "project.tests.failing_settings"
@@ -62,15 +44,3 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield server
     server.process.terminate()
     assert server.process.wait(timeout=60) == 0
-
-
-@pytest.fixture
-def pictures(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
-    """Keep a picture of the page in the folder that `--pictures` names."""
-    folder = request.config.getoption("--pictures")
-
-    def keep(page: Page, name: str) -> None:
-        if folder:
-            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-    return keep
