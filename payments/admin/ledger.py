@@ -126,7 +126,6 @@ class LedgerEntryAdmin(
         TableColumn(_("Counts in"), lambda entry: month_written(entry.counts_in)),
     )
 
-    amount_shown = column("shown_amount", _("amount"))
     number = column("pk", _("number"))
     payment_link = payment_link
 
@@ -169,6 +168,10 @@ class LedgerEntryAdmin(
             lines.append([*figures, Figure(gettext("Net"), shown(net, currency), is_result=True)])
         number = sum(entries for kinds in found.values() for _amount, entries in kinds.values())
         return Sums(number, lines)
+
+    @display(description=_("amount"), formatting="price")
+    def amount_shown(self, entry: LedgerEntry) -> str:
+        return entry.shown_amount
 
     @display(description=_("payer"))
     def payer(self, entry: LedgerEntry) -> str:
