@@ -1,6 +1,6 @@
 """The way from a person to the page that records a payment of theirs."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -14,12 +14,15 @@ from project.common.admin.actions import ActionsAdmin
 
 
 class RecordingButton(ActionsAdmin[User]):
-    """The button of a person whose payments this colleague may record, before *More*."""
+    """The button of a person whose payments this colleague may record, first below *More*: beside the
+    others it would take the room of the person's name."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         *others, more = self.actions_detail
-        self.actions_detail = [*others, "record_payment", more]
+        assert isinstance(more, dict)  # noqa: S101 - as `ActionsAdmin` makes it
+        items = ["record_payment", *cast(list[str], more["items"])]
+        self.actions_detail = [*others, {**more, "items": items}]
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         buttons = super().get_actions_detail(request, object_id)
