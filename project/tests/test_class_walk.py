@@ -1,5 +1,6 @@
 """A class is enrolled from a list with two wrong lines, looked at and taken along; and its course is copied."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,9 +79,8 @@ def test_a_class_is_enrolled_and_its_course_copied(
         page.get_by_role("button", name="Export").click()
     table = tmp_path / "table.csv"
     download.value.save_as(table)
-    lines = table.read_text("utf-8-sig").splitlines()
-    assert len(lines) == 2
-    assert lines[1].startswith("Ada Berg,ada@school.example,granted by staff · whole course,")
+    _header, line = csv.reader(table.read_text("utf-8-sig").splitlines())
+    assert line[:3] == ["Ada Berg", "ada@school.example", "granted by staff · whole course"]
 
     page.goto(f"/admin/lms/course/{course.pk}/change/")
     page.get_by_role("link", name="Copy", exact=True).click()
