@@ -25,7 +25,7 @@ from payments.models import (
     Refund,
     RefundStatus,
 )
-from payments.models.ledger import DaySum, month_of
+from payments.models.ledger import DaySum, month_after, month_of
 from payments.models.states import OPEN_STATUSES
 from payments.provider import stripe
 from payments.provider.types import ProviderError
@@ -367,9 +367,9 @@ def test_whatever_happens_access_and_ledger_follow_from_the_rows_and_the_night_h
         assert_rows_agree()
         assert_nothing_is_left_of_what_was_lost(walk)
         walk.switch_key()
-    # Of everything there was something.
-    [closed] = walk.closed
-    assert LedgerEntry.objects.filter(closed_in=None, day__lte=closed + timedelta(days=29)).exists()
+    # Of everything there was something. How much of it depends on how long Stripe's answers take.
+    late = LedgerEntry.objects.filter(closed_in=None, day__lt=month_after(max(walk.closed)))
+    assert late.exists()
     assert walk.done["refused"] < STEPS / 2
     assert Refund.objects.exists()
     assert {True, False} <= set(Payment.objects.values_list("livemode", flat=True))
