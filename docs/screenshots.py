@@ -13,13 +13,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
 import playwright.sync_api as playwright
 import time_machine
 from PIL import Image
 
-from people.models import User
+if TYPE_CHECKING:
+    from people.models import User
 
 FOLDER = Path(__file__).parent / "pictures"
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -120,7 +122,7 @@ def make_school() -> "tuple[User, int]":
     return administrator, last.pk
 
 
-def take_all(url: str, administrator: User, payment: int) -> None:
+def take_all(url: str, administrator: "User", payment: int) -> None:
     from django.conf import settings  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
 
