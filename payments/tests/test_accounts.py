@@ -77,6 +77,18 @@ def rub(*amounts):
     return tuple((amount and shown(Decimal(amount), "RUB")) or "—" for amount in amounts)
 
 
+def test_each_month_says_whether_it_is_closed_open_or_not_over_yet(client, autumn):
+    words = ("closed on", "not closed", "not over yet")
+    said = {
+        month: [word for word in words if word in client.get(address).text]
+        for month in (8, 9, 10, 11)
+        for address in [reverse("admin:payments_closedmonth_month", args=[2026, month])]
+    }
+    # Nothing counts in August, which is older than the first one that was closed.
+    assert said == {8: [], 9: ["closed on"], 10: ["not closed"], 11: ["not over yet"]}
+    assert all(word in client.get(YEAR).text for word in words)
+
+
 @pytest.mark.usefixtures("autumn")
 def test_a_year_has_what_counts_in_each_month_by_kind_and_method(client):
     page = client.get(YEAR)
