@@ -374,5 +374,4 @@ STRIPE_CALLS = number("STRIPE_CALLS", max(1, WEB_THREADS // 2), minimum=1)
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", set(logging.getLevelNamesMapping()))
 LOGGING = logging_config(LOG_LEVEL, as_json=not DEBUG)
 
-
 UNFOLD = theme.UNFOLD | {"SITE_URL": FRONTEND_URL if FRONTEND_URL_IS_SET else None}

@@ -91,11 +91,6 @@ def open_table(source: BinaryIO, *, largest: int | None = None) -> Source:
     return _csv_source(source)
 
 
-def read_rows(source: BinaryIO, name: str) -> Iterator[Row]:
-    """Yield the rows of a file, as `open_source` does."""
-    return open_source(source, name).rows
-
-
 def _json_rows(source: BinaryIO) -> Iterator[Row]:
     payments = JSONList(source)
     if not payments.is_one():

@@ -100,7 +100,6 @@ class ImportReport:
     bad_rows: list[Row] = field(default_factory=list)
     bad: int = 0
     unknown: dict[Unknown, Places] = field(default_factory=dict)
-    unknown_rows: int = 0
     # Rows that name somebody or something unknown beside the MOST_UNKNOWN that are listed.
     more_unknown: int = 0
 
@@ -119,7 +118,6 @@ class ImportReport:
         del self.bad_rows[MOST_BAD_ROWS:]
 
     def note_unknown(self, row: Row, unknown: Collection[Unknown]) -> None:
-        self.unknown_rows += 1
         for one in unknown:
             if one not in self.unknown and len(self.unknown) >= MOST_UNKNOWN:
                 self.more_unknown += 1

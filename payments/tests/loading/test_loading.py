@@ -379,7 +379,7 @@ def test_rows_are_read_one_by_one():
             return header if self.taken == 1 else b"A-1,v@e.example,5,RUB,cash,pending,1\n"
 
     source = Endless()
-    rows = list(itertools.islice(files.read_rows(cast("BinaryIO", source), "x.csv"), 10))
+    rows = list(itertools.islice(files.open_source(cast("BinaryIO", source), "x.csv").rows, 10))
     assert [row.number for row in rows] == list(range(1, 11))
     assert source.taken == 11
 
