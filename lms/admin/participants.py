@@ -168,9 +168,8 @@ class ParticipantsPage(ActionsAdmin[Course], MaterialsAdmin[Course]):
         super().__init__(*arguments)
         self.actions_detail = ["participants", *self.actions_detail]
 
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        button = self.get_unfold_action("participants")
-        return [button, *super().get_actions_detail(request, object_id)]
+    def buttons_of(self, request: HttpRequest, row: Course) -> list[str]:
+        return ["participants", *super().buttons_of(request, row)]
 
     @action(  # type: ignore[untyped-decorator]
         description=gettext_lazy("Participants"), url_path="participants", icon="group"

@@ -24,13 +24,11 @@ class RecordingButton(ActionsAdmin[User]):
         items = ["record_payment", *cast(list[str], more["items"])]
         self.actions_detail = [*others, {**more, "items": items}]
 
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        buttons = super().get_actions_detail(request, object_id)
-        person = self.get_object(request, object_id)
-        if person is None or person.blocked_reason == BlockReason.ERASED:
-            return buttons
-        may = can_vouch_for(current_user(request), person)
-        return [*buttons, self.get_unfold_action("record_payment")] if may else buttons
+    def buttons_of(self, request: HttpRequest, row: User) -> list[str]:
+        buttons = super().buttons_of(request, row)
+        is_erased = row.blocked_reason == BlockReason.ERASED
+        may = not is_erased and can_vouch_for(current_user(request), row)
+        return [*buttons, "record_payment"] if may else buttons
 
     @action(  # type: ignore[untyped-decorator]
         description=gettext_lazy("Record a payment"), url_path="record-payment", icon="payments"

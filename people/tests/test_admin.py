@@ -462,10 +462,10 @@ def test_queries_for_the_page_do_not_grow(
         StaffMessage.objects.create(recipient=learner, subject="x", text="x", key=uuid4())
     client = client_of(administrator)
     # 1 session, 2 administrator, 3 their log-in, 4 person for the buttons, 5 does mail reach them,
-    # 6 have they a role, 7 person for the button of payments, 8 person, 9 was their address refused,
-    # 10 their roles, 11-28 number and first rows of nine sections.
+    # 6 have they a role, 7 person, 8 was their address refused, 9 their roles, 10-27 number and first
+    # rows of nine sections.
     ContentType.objects.get_for_model(User)  # known from the first page on
-    with django_assert_num_queries(28):
+    with django_assert_num_queries(27):
         client.get(page("change", learner.pk))
 
 

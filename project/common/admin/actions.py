@@ -137,11 +137,13 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> "list[UnfoldAction]":
         """Unfold's buttons for what may be done with the row as it is now."""
         row = self.get_object(request, object_id)
-        return [
-            self.get_unfold_action(action.name)
-            for action in self.staff_actions
-            if row and action.is_offered(_person(request), row)
-        ]
+        names = self.buttons_of(request, row) if row else []
+        return [self.get_unfold_action(name) for name in names]
+
+    def buttons_of(self, request: HttpRequest, row: M) -> list[str]:
+        """The names of the buttons on the page of a row. Override it for those that lead elsewhere."""
+        user = _person(request)
+        return [action.name for action in self.staff_actions if action.is_offered(user, row)]
 
     def get_actions(
         self, request: HttpRequest, action_location: ActionLocation = ActionLocation.CHANGE_LIST
