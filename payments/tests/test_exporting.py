@@ -220,7 +220,7 @@ def test_it_is_in_the_log_who_took_how_much_along(client_of, support, book, capl
 def test_queries_of_a_table_do_not_grow(client_of, support, number, django_assert_num_queries):
     PaymentFactory.create_batch(number)
     client = client_of(support)
-    # 1 session, 2 person, 3 their log-in, 4-5 their rights, 6 the school, 7-8 the list, 9 how many, 10 their keys,
-    # 11 they and their payers, 12 refunds, 13 disputes.
-    with django_assert_num_queries(13):
+    # 1 session, 2 person, 3 their log-in, 4-5 their rights, 6 how many, 7 their keys, 8 they and their payers,
+    # 9 refunds, 10 disputes.
+    with django_assert_num_queries(10):
         lines_of(export(client, "csv"))

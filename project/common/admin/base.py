@@ -5,6 +5,7 @@ being known.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from functools import wraps
 from operator import attrgetter
@@ -261,25 +262,11 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
         return StaffChangeList
 
     def listed(self, request: HttpRequest) -> QuerySet[M]:
-        """The rows of the list of this query, filtered and searched, of all pages. May raise
-        IncorrectLookupParameters."""
-        whole: Any = WholeChangeList(
-            request,
-            self.model,
-            self.get_list_display(request),
-            list_display_links=(),
-            list_filter=self.get_list_filter(request),
-            date_hierarchy=None,
-            search_fields=self.get_search_fields(request),
-            list_select_related=False,
-            list_per_page=self.list_per_page,
-            list_max_show_all=0,
-            list_editable=(),
-            model_admin=self,
-            sortable_by=(),
-            search_help_text=None,
-        )
-        rows: QuerySet[M] = whole.queryset
+        """The rows of the list of this query, filtered, searched and in order, of all pages, none of
+        which is read. May raise IncorrectLookupParameters."""
+        lister = copy(self)
+        lister.get_changelist = lambda *_args, **_options: WholeChangeList  # type: ignore[method-assign]
+        rows: QuerySet[M] = lister.get_changelist_instance(request).queryset
         return rows
 
     def get_action_choices(

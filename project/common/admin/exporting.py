@@ -91,7 +91,7 @@ class ExportingAdmin[M: Model](StaffAdmin[M]):
             raise PermissionDenied
         back = self.url("changelist")
         try:
-            rows: QuerySet[M] = self.get_changelist_instance(request).queryset
+            rows = self.listed(request)
         except IncorrectLookupParameters:
             # As the list does with such an address.
             return HttpResponseRedirect(f"{back}?{ERROR_FLAG}=1")

@@ -37,13 +37,6 @@ class CappedPaginator(_Paginator):
         return self.count > COUNTED
 
 
-class WholeChangeList(_ChangeList):
-    """What a list would show on all of its pages, none of which is read."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        return
-
-
 class StaffChangeList(_ChangeList):
     """Finds the page's rows by their keys alone, and then adds what is shown of these few."""
 
@@ -84,3 +77,10 @@ class StaffChangeList(_ChangeList):
         rows = self.root_queryset.filter(pk__in=keys)
         found = self.model_admin.with_shown(rows, request).in_bulk()
         self.result_list = [found[key] for key in keys if key in found]
+
+
+class WholeChangeList(StaffChangeList):
+    """What a list would show on all of its pages, none of which is read."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        return
