@@ -158,7 +158,7 @@ def _moves(payment: Payment) -> Iterator[Step]:
         source = move.get_source_display()
         yield Step(
             at=move.created_at,
-            title=f"{move.get_from_status_display()} → {move.get_to_status_display()}",
+            title=str(move),
             icon=icon,
             detail=AutomaticReason.in_words(move.reason),
             by=f"{_name(move.by)} ({source})" if move.by else source,

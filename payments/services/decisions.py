@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator
 from django.utils.translation import gettext as _
 
 from payments.models import Dispute, Finding, Payment, PaymentMove, Refund
-from people.models import User
 from project.common.decisions import Decision, Seen, require_seen
 from project.common.versions import version_of
 
@@ -34,8 +33,8 @@ def _about_payments(payments: Collection[int | None]) -> Iterator[tuple[int | No
             move.payment_id,
             Decision(
                 name=f"move:{move.pk}",
-                what=f"{move.get_from_status_display()} → {move.get_to_status_display()}",
-                who=_name(move.by) or str(move.get_source_display()),
+                what=str(move),
+                who=str(move.by or move.get_source_display()),
                 at=move.created_at,
             ),
         )
@@ -46,7 +45,7 @@ def _about_payments(payments: Collection[int | None]) -> Iterator[tuple[int | No
             Decision(
                 name=f"refund:{refund.pk}:{refund.status}",
                 what=_("Refund of %(amount)s: %(status)s") % told,
-                who=_name(refund.by) or "Stripe",
+                who=str(refund.by or "Stripe"),
                 at=refund.settled_at or refund.created_at,
             ),
         )
@@ -76,10 +75,6 @@ def _of_finding(finding: Finding) -> Decision:
     return Decision(
         name=f"finding:{finding.pk}:{version_of([finding.status, finding.params])}",
         what=f"{finding.get_kind_display()}: {finding.get_status_display()}",
-        who=_name(finding.settled_by) or _("the worker"),
+        who=str(finding.settled_by or _("the worker")),
         at=finding.closed_at or finding.first_seen_at,
     )
-
-
-def _name(person: User | None) -> str:
-    return str(person) if person else ""

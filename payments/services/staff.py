@@ -185,18 +185,16 @@ def _require_need(payment: Payment, target: Course | Lesson) -> None:
         raise OnItsWay(coming)
 
 
-def _locked_target(target: Course | Lesson) -> dict[str, Course | Lesson | str | None]:
+def _locked_target(target: Course | Lesson) -> dict[str, Course | Lesson | str]:
     """What a payment says of it, as it is now; it stays until the transaction ends."""
     course_id = target.pk if isinstance(target, Course) else target.course_id
     course = Course.objects.filter(pk=course_id).protected_from_deletion().first()
     if isinstance(target, Course):
-        lesson = None
-    else:
-        lesson = Lesson.objects.filter(pk=target.pk, course=course).first()
-    kept = course if isinstance(target, Course) else lesson
-    if course is None or kept is None:
-        raise TargetDeleted
-    return {"course": None if lesson else course, "lesson": lesson, "title": kept.title}
+        if course is not None:
+            return {"course": course, "title": course.title}
+    elif lesson := Lesson.objects.filter(pk=target.pk, course=course).first():
+        return {"lesson": lesson, "title": lesson.title}
+    raise TargetDeleted
 
 
 @transaction.atomic

@@ -128,8 +128,8 @@ def move_locked(
     payment.save(update_fields=["status", "paid_at", "refunded_amount"])
     if PaymentStatus.PAID in {came_from, to}:
         ledger.post(payment)
-    if settles and PaymentStatus.PAID in {came_from, to}:
-        settle_access(payment, cause)
+        if settles:
+            settle_access(payment, cause)
     if to == PaymentStatus.PAID and not back:
         # Confirmed once more after a mistake, it is news again.
         tell_payer(payment, RECEIVED, key=f"move:{move.pk}")
@@ -292,15 +292,23 @@ def insert_payments(*, payments: Sequence[NewPayment], cause: Cause) -> None:
     if refunds:
         columns = ("payment_id", "amount", "status", "ends_access", "created_at", "settled_at")
         insert_rows(Refund, (*columns, "reason", "by_id"), refunds)
+    lost = ("general", DisputeStatus.LOST)
     disputes = [
-        (number, f"imported:{payment.external_id}:{place}", dispute.amount, payment.currency, *lost)
+        (
+            number,
+            f"imported:{payment.external_id}:{place}",
+            dispute.amount,
+            payment.currency,
+            dispute.at,
+            dispute.at,
+            *lost,
+        )
         for number, payment in numbered
         for place, dispute in enumerate(payment.disputes, start=1)
-        for lost in [("general", DisputeStatus.LOST, dispute.at, dispute.at)]
     ]
     if disputes:
-        columns = ("payment_id", "dispute_id", "amount", "currency", "reason", "status")
-        insert_rows(Dispute, (*columns, "created_at", "told_at"), disputes)
+        columns = ("payment_id", "dispute_id", "amount", "currency", "created_at", "told_at")
+        insert_rows(Dispute, (*columns, "reason", "status"), disputes)
     if ids:
         ledger.post_new(ids)
     accesses.grant_new_access(
