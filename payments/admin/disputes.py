@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from payments.admin.columns import dashboard_link, payment_link
-from payments.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about
+from payments.admin.heads import Badge, Head, HeadedAdmin, HeadFact, facts_of_payment
 from payments.models import Dispute, DisputeStatus, Refund, RefundStatus
 from payments.models.disputes import OPEN, TO_ANSWER
 from project.common.admin.base import Label, column, display, moment_shown
@@ -84,8 +84,7 @@ class DisputeAdmin(HeadedAdmin[Dispute]):
 
     def head_of(self, request: HttpRequest, row: Dispute) -> Head:
         facts = [
-            fact_about(request, _("payment"), row.payment),
-            fact_about(request, _("payer"), row.payment.payer, note=row.payment.payer.email),
+            *facts_of_payment(request, row.payment),
             HeadFact(_("reason"), row.reason_in_words),
         ]
         if row.status in TO_ANSWER:
@@ -147,8 +146,7 @@ class RefundAdmin(HeadedAdmin[Refund]):
 
     def head_of(self, request: HttpRequest, row: Refund) -> Head:
         facts = [
-            fact_about(request, _("payment"), row.payment),
-            fact_about(request, _("payer"), row.payment.payer, note=row.payment.payer.email),
+            *facts_of_payment(request, row.payment),
             HeadFact(_("requested at"), moment_shown(row.created_at)),
         ]
         if row.failure:

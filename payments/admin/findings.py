@@ -10,7 +10,7 @@ from unfold.enums import ActionVariant
 from payments.admin.actions import ACCEPT_AMOUNT, REFUND
 from payments.admin.base import DecisionsAdmin
 from payments.admin.columns import payment_link
-from payments.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about
+from payments.admin.heads import Badge, Head, HeadedAdmin, HeadFact, facts_of_payment
 from payments.models import Finding, FindingKind, FindingStatus, Payment
 from payments.permissions import can_settle
 from payments.services import consistency, findings
@@ -109,8 +109,7 @@ class FindingAdmin(HeadedAdmin[Finding], DecisionsAdmin[Finding]):
     def head_of(self, request: HttpRequest, row: Finding) -> Head:
         facts = [HeadFact(_("what is wrong"), row.detail)]
         if payment := row.payment:
-            facts.append(fact_about(request, _("payment"), payment))
-            facts.append(fact_about(request, _("payer"), payment.payer, note=payment.payer.email))
+            facts += facts_of_payment(request, payment)
         badge = Badge(row.get_status_display(), COLOURS[row.status])
         return Head(row.get_kind_display(), [badge], facts)
 

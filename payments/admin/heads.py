@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.admin import site
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from payments.admin.base import PaymentsBookAdmin
+from payments.models import Payment
 from project.common.admin.base import is_page_open
 
 if TYPE_CHECKING:
@@ -51,6 +53,15 @@ def fact_about(
     if is_page_open(request, row):
         link = site.get_model_admin(type(row)).url("change", row.pk)  # type: ignore[attr-defined]
     return HeadFact(label, text or str(row), link, note)
+
+
+def facts_of_payment(request: HttpRequest, payment: Payment) -> list[HeadFact]:
+    """Names a payment and who made it."""
+    payer = payment.payer
+    return [
+        fact_about(request, _("payment"), payment),
+        fact_about(request, _("payer"), payer, note=payer.email),
+    ]
 
 
 class HeadedAdmin[M: Model](PaymentsBookAdmin[M]):
