@@ -36,8 +36,8 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Cell:
-    """An amount; `url` leads to the entries behind it."""
+class Linked:
+    """An amount, or how many entries; `url` leads to the entries behind it."""
 
     text: str
     url: str = ""
@@ -48,17 +48,17 @@ class Line:
     """A row of a table: what moved by kinds, and what is left of it."""
 
     title: str
-    cells: list[Cell]
+    cells: list[Linked]
     url: str = ""
     is_part: bool = False
     # Of a month: what it is, and what came too late for another.
     month: Month | None = None
-    late: Sequence[Cell] = ()
+    late: Sequence[Linked] = ()
     close_url: str = ""
 
 
 @dataclass(frozen=True)
-class Table:
+class SumsTable:
     """The lines of one currency, and those below them."""
 
     currency: str
@@ -66,24 +66,29 @@ class Table:
     totals: list[Line]
 
 
+def month_written(month: date) -> str:
+    """As addresses and tables have it."""
+    return f"{month:%Y-%m}"
+
+
 def entries_url(month: date, page: str = "changelist", /, **filters: object) -> str:
     """The list of the entries that count in this month, or their export."""
-    query = {"month": f"{month:%Y-%m}"} | filters
+    query = {"month": month_written(month)} | filters
     return f"{reverse(f'admin:payments_ledgerentry_{page}')}?{urlencode(query)}"
 
 
-def _cells(sums: Sums, currency: str, month: date | None = None, **filters: object) -> list[Cell]:
+def _cells(sums: Sums, currency: str, month: date | None = None, **filters: object) -> list[Linked]:
     """One for each kind, and the last for what is left; with links if it is of one month."""
     cells = []
     of_kinds = sums.by("kind")
     for kind in COLUMNS:
         if kind not in of_kinds:
-            cells.append(Cell("—"))
+            cells.append(Linked("—"))
             continue
         url = entries_url(month, kind__exact=kind.value, **filters) if month else ""
-        cells.append(Cell(shown(of_kinds[kind].amount, currency), url))
+        cells.append(Linked(shown(of_kinds[kind].amount, currency), url))
     url = entries_url(month, **filters) if month and sums.rows else ""
-    return [*cells, Cell(shown(sums.amount, currency), url)]
+    return [*cells, Linked(shown(sums.amount, currency), url)]
 
 
 def _by_method(
@@ -95,7 +100,9 @@ def _by_method(
         yield Line(str(PaymentMethod(method).label), cells, is_part=True)
 
 
-def sums_tables(months: list[Month], all_of_them: str, *, to_close: bool = False) -> list[Table]:
+def sums_tables(
+    months: list[Month], all_of_them: str, *, to_close: bool = False
+) -> list[SumsTable]:
     """A table for each currency: each month, and all of them, in sum and by method."""
     tables = []
     summed = {month.first: month.sums.by_months() for month in months}
@@ -109,18 +116,16 @@ def sums_tables(months: list[Month], all_of_them: str, *, to_close: bool = False
             url = reverse("admin:payments_closedmonth_month", args=place)
             may_close = to_close and month.is_to_close
             close = reverse("admin:payments_closedmonth_close", args=place) if may_close else ""
-            title, late = (
-                date_format(month.first, "F Y"),
-                late_entries(month.first, sums, currency__exact=currency),
-            )
+            title = date_format(month.first, "F Y")
+            late = late_entries(month.first, sums, currency__exact=currency)
             lines.append(Line(title, cells, url, month=month, late=late, close_url=close))
             lines += _by_method(sums, currency, month.first, currency__exact=currency)
         total = Line(all_of_them, _cells(of_all, currency))
-        tables.append(Table(currency, lines, [total, *_by_method(of_all, currency)]))
+        tables.append(SumsTable(currency, lines, [total, *_by_method(of_all, currency)]))
     return tables
 
 
-def month_tables(month: Month) -> list[tuple[Table, Table]]:
+def month_tables(month: Month) -> list[tuple[SumsTable, SumsTable]]:
     """Two for each currency: by method and by day."""
     tables = []
     for currency, sums in month.sums.by("currency").items():
@@ -134,11 +139,11 @@ def month_tables(month: Month) -> list[tuple[Table, Table]]:
             )
             for day, of_day in sums.by("day").items()
         ]
-        tables.append((Table(currency, methods, [total]), Table(currency, days, [total])))
+        tables.append((SumsTable(currency, methods, [total]), SumsTable(currency, days, [total])))
     return tables
 
 
-def late_entries(month: date, sums: Sums, **filters: object) -> list[Cell]:
+def late_entries(month: date, sums: Sums, **filters: object) -> list[Linked]:
     """What counts in the month and is of one before it, as “3 entries of October 2026”."""
     found = []
     for of, late in sums.before(month).by_months().by("day").items():
@@ -147,7 +152,7 @@ def late_entries(month: date, sums: Sums, **filters: object) -> list[Cell]:
         )
         text %= {"number": late.entries, "month": date_format(of, "E Y")}
         last = month_after(of) - date.resolution
-        found.append(Cell(text, entries_url(month, day_from=of, day_to=last, **filters)))
+        found.append(Linked(text, entries_url(month, day_from=of, day_to=last, **filters)))
     return found
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.urls import reverse
-from django.utils.crypto import salted_hmac
 from django.utils.formats import date_format
 from django.utils.translation import ngettext_lazy, pgettext
 
@@ -15,8 +14,7 @@ from payments.services.closing import FiguresChanged
 from payments.statistics import Month
 from project.common.admin.filters import midnight
 from project.common.admin.typed import TypedField
-
-SEEN = "payments.admin.closing"
+from project.common.versions import version_of
 
 
 def names_of(months: list[Month]) -> str:
@@ -29,8 +27,7 @@ class ClosingForm(forms.Form):
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, months: list[Month], data: Any) -> None:
-        shown = repr([(month.first, month.sums.rows) for month in months])
-        self.state = salted_hmac(SEEN, shown, algorithm="sha256").hexdigest()
+        self.state = version_of((month.first, month.sums.rows) for month in months)
         super().__init__(data, initial={"seen": self.state})
         # Translators: a month in figures, as people type it; see Django's format of dates.
         self.fields["typed"] = TypedField(date_format(months[-1].first, pgettext("month", "Y-m")))

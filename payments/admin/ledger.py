@@ -18,10 +18,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from payments import statistics
-from payments.admin.accounts import COLUMNS
+from payments.admin.accounts import COLUMNS, month_written
 from payments.admin.base import PaymentsBookAdmin
 from payments.admin.columns import payment_link
-from payments.models import LedgerEntry, Payment, PaymentMethod
+from payments.models import EntryKind, LedgerEntry, Payment, PaymentMethod
 from payments.models.ledger import LedgerQuerySet
 from project.common.admin.base import column, display
 from project.common.admin.exporting import ExportingAdmin, TableColumn
@@ -45,7 +45,7 @@ class MonthFilter(DropdownFilter):
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
         return [
-            (f"{month:%Y-%m}", date_format(month, "F Y")) for month in statistics.known_months()
+            (month_written(month), date_format(month, "F Y")) for month in statistics.known_months()
         ]
 
     def queryset(
@@ -60,10 +60,6 @@ class MonthFilter(DropdownFilter):
             return queryset.none()
         month = date(int(known[1]), int(known[2]), 1)
         return cast(LedgerQuerySet, queryset).counted_in(month)
-
-
-def month_written(month: date) -> str:
-    return f"{month:%Y-%m}"
 
 
 def _of_payment(value: Callable[[Payment], Cell]) -> Callable[[LedgerEntry], Cell]:
@@ -105,10 +101,11 @@ class LedgerEntryAdmin(
         "created_at",
     )
 
+    # Labels of choices as in the table of payments, for the same reason.
     table_columns = (
         TableColumn(pgettext_lazy("column", "Number"), lambda entry: entry.pk),
         TableColumn(_("Day"), lambda entry: entry.day),
-        TableColumn(_("Kind"), lambda entry: entry.get_kind_display()),
+        TableColumn(_("Kind"), lambda entry: str(EntryKind(entry.kind).label)),
         TableColumn(_("Payment number"), lambda entry: entry.payment_id),
         TableColumn(pgettext_lazy("column", "Title"), _of_payment(lambda payment: payment.title)),
         TableColumn(
@@ -118,7 +115,10 @@ class LedgerEntryAdmin(
         TableColumn(
             pgettext_lazy("column", "Email"), _of_payment(lambda payment: payment.payer.email)
         ),
-        TableColumn(pgettext_lazy("column", "Method"), lambda entry: entry.get_method_display()),
+        TableColumn(
+            pgettext_lazy("column", "Method"),
+            lambda entry: str(PaymentMethod(entry.method).label),
+        ),
         TableColumn(
             pgettext_lazy("column", "Amount"), lambda entry: Money(entry.amount, entry.currency)
         ),
