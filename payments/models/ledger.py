@@ -1,10 +1,9 @@
 """The ledger: one entry for each movement of money, by the day on which it moved, and the months that
 are closed (docs/rules.md, 12.26 and 12.27)."""
 
-from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from django.conf import settings
 from django.db import models
@@ -137,9 +136,7 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
 
     def by_day(self) -> list[DaySum]:
         """The sums of each day, by kind, method and currency."""
-        key = ("day", "method", "kind", "currency")
-        rows = self.order_by(*key).values_list(*key)
-        return _sums(rows.annotate(ExactSum("amount"), Count("pk")))
+        return _sums(self, "day")
 
     def revenue_per_day(self, *, since: date) -> list[tuple[date, str, Decimal]]:
         """Day, method and what came less what went on it, in the school's currency, since that
@@ -151,9 +148,7 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
 
     def by_month(self) -> list[DaySum]:
         """The sums of each month that they count in, known by its first day."""
-        key = ("counts_in", "method", "kind", "currency")
-        rows = self.with_counts_in().order_by(*key).values_list(*key)
-        return _sums(rows.annotate(ExactSum("amount"), Count("pk")))
+        return _sums(self.with_counts_in(), "counts_in")
 
     def by_kind(self) -> list[tuple[str, str, Decimal, int]]:
         """Currency, kind, sum and number of the entries of each."""
@@ -168,10 +163,13 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
         return self.order_by("day", "pk").values_list("day", flat=True).first()
 
 
-def _sums(rows: Iterable[tuple[Any, ...]]) -> list[DaySum]:
+def _sums(entries: LedgerQuerySet, day: str) -> list[DaySum]:
+    """The sums of entries that are alike, and have the same `day`."""
+    key = (day, "method", "kind", "currency")
+    rows = entries.order_by(*key).values_list(*key).annotate(ExactSum("amount"), Count("pk"))
     return [
-        DaySum(day, method, kind, currency, amount.quantize(CENT), entries)
-        for day, method, kind, currency, amount, entries in rows
+        DaySum(first, method, kind, currency, amount.quantize(CENT), number)
+        for first, method, kind, currency, amount, number in rows
     ]
 
 
