@@ -39,9 +39,9 @@ def peer(
     stripe_settings: Settings, receiver: Receiver, tmp_path: Path
 ) -> Iterator[stripe.StripeClient]:
     """The foreign stand-in, as our settings; gives a bare client of the SDK to look at it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    # No other process can take the port, and what is sent before emulate is ready waits.
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
     seed = tmp_path / "seed.yaml"
     seed.write_text(
         f'stripe: {{webhooks: [{{url: "{receiver.url}", events: ["*"], secret: whsec_sandbox}}]}}'
@@ -51,7 +51,17 @@ def peer(
     command = ["node", "-r", "./loopback.cjs", "node_modules/emulate/dist/index.js", "start"]
     command += ["--service", "stripe", "--port", str(port), "--seed", str(seed)]
     command += ["--base-url", stripe_settings.STRIPE_API_BASE]
-    with subprocess.Popen(command, cwd=PEER, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        listener,
+        subprocess.Popen(
+            command,
+            cwd=PEER,
+            env=os.environ | {"LISTENER": str(listener.fileno())},
+            pass_fds=[listener.fileno()],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         assert any("Config:" in line for line in process.stdout)
         yield asking.client_of("sk_test_sandbox", stripe_settings.STRIPE_API_BASE, (5.0, 5.0))

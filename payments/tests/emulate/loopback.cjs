@@ -1,7 +1,6 @@
-// emulate listens on every interface and has no option against it.
+// emulate listens on every interface and has no option against it: it gets a socket that listens.
 const net = require("node:net");
 const listen = net.Server.prototype.listen;
-net.Server.prototype.listen = function (port, ...rest) {
-  const callback = rest.find((part) => typeof part === "function");
-  return listen.call(this, { port: Number(port?.port ?? port), host: "127.0.0.1" }, callback);
+net.Server.prototype.listen = function () {
+  return listen.call(this, { fd: Number(process.env.LISTENER) });
 };
