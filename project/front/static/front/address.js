@@ -1,0 +1,79 @@
+// Which address is shown, and what happens on the way to another.
+import { useEffect, useState } from "preact/hooks";
+
+import { ask } from "./ui.js";
+
+/** @type {Set<() => void>} */
+const listeners = new Set();
+/** Set while something on the screen would be lost: asks before it is left. @type {string | null} */
+let guard = null;
+let versionAskedAt = Date.now();
+let isOutdated = false;
+
+/** Show the screen of an address. @param {string} address @param {{ replace?: boolean }} options */
+export async function navigate(address, { replace = false } = {}) {
+  if (guard && !(await ask(guard, { yes: gettext("Leave") }))) return;
+  guard = null;
+  if (isOutdated) return location.assign(address);
+  history[replace ? "replaceState" : "pushState"](null, "", address);
+  scrollTo(0, 0);
+  for (const listener of listeners) listener();
+  findNewVersion();
+}
+
+/** After a deployment the next screen is of the new version. */
+async function findNewVersion() {
+  if (Date.now() - versionAskedAt < 60_000) return;
+  versionAskedAt = Date.now();
+  const answer = await fetch("/", { method: "HEAD" }).catch(() => null);
+  const version = answer?.ok && answer.headers.get("ETag");
+  isOutdated = Boolean(version && !version.includes(document.documentElement.dataset.version ?? ""));
+}
+
+document.addEventListener(
+  "visibilitychange",
+  () => document.visibilityState === "visible" && findNewVersion(),
+);
+addEventListener("beforeunload", (event) => guard && event.preventDefault());
+
+/** The address, as a screen sees it change. */
+export function useAddress() {
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    const listener = () => redraw((count) => count + 1);
+    listeners.add(listener);
+    addEventListener("popstate", listener);
+    return () => {
+      listeners.delete(listener);
+      removeEventListener("popstate", listener);
+    };
+  }, []);
+  return new URL(location.href);
+}
+
+/** Links are plain `<a href>`, in rendered Markdown too. @param {(path: string) => boolean} isOurs */
+export function followLinks(isOurs) {
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element && event.target.closest("a");
+    if (!link || event.defaultPrevented || event.button || link.target || link.download) return;
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (
+      link.origin !== location.origin ||
+      !isOurs(link.pathname) ||
+      link.getAttribute("href")?.startsWith("#")
+    )
+      return;
+    event.preventDefault();
+    navigate(link.href);
+  });
+}
+
+/** Ask before the screen is left. @param {boolean} isDirty */
+export function useGuard(isDirty) {
+  useEffect(() => {
+    guard = isDirty ? gettext("What you typed is not saved. Leave anyway?") : null;
+    return () => {
+      guard = null;
+    };
+  }, [isDirty]);
+}

@@ -1,0 +1,145 @@
+// The front of a school: which screen an address has, and what is around all of them.
+import { render } from "preact";
+import { useEffect, useMemo } from "preact/hooks";
+
+import {
+  SessionContext,
+  api,
+  call,
+  language,
+  onChange,
+  readSession,
+  setProfile,
+  useLanguage,
+  useSession,
+} from "./session.js";
+import { followLinks, navigate, useAddress } from "./address.js";
+import { Action, Loaded, NotFound, Notices, Question, Thumbnail, html, useLoad } from "./ui.js";
+import { Catalog } from "./screens/catalog.js";
+
+/** @typedef {import("./types").Schemas} Schemas */
+/** @typedef {(props: any) => import("preact").ComponentChildren} Screen */
+
+// What stands for `:name` comes as a prop; "open" screens need no log-in, the catalog if the school says so.
+/** @type {[string, Screen, ("open" | "catalog")?][]} */
+const ROUTES = [["/", Catalog, "catalog"]];
+const PATTERNS = ROUTES.map(([path, screen, access]) => ({
+  pattern: new RegExp(`^${path.replace(/:(\w+)/g, "(?<$1>[^/]+)")}/?$`),
+  screen,
+  access,
+}));
+
+/** @param {string} path */
+function findScreen(path) {
+  for (const { pattern, screen, access } of PATTERNS) {
+    const found = pattern.exec(path);
+    if (found) return { screen, access, props: { ...found.groups } };
+  }
+  return null;
+}
+
+function Front() {
+  const loaded = useLoad(readSession, []);
+  useEffect(() => onChange((changes) => loaded.data && loaded.set({ ...loaded.data, ...changes })));
+  return html`<${Loaded} of=${loaded}>
+    ${(/** @type {import("./session.js").Session} */ session) =>
+      html`<${SessionContext.Provider} value=${session}><${Shell} /><//>`}
+  <//>`;
+}
+
+function Shell() {
+  const { meta, profile } = useSession();
+  const address = useAddress();
+  const found = useMemo(() => findScreen(address.pathname), [address.pathname]);
+  const mayOpen =
+    found && (profile || found.access === "open" || (found.access === "catalog" && meta.public_catalog));
+  useEffect(() => {
+    if (found && !mayOpen) {
+      navigate(`/login?next=${encodeURIComponent(address.pathname + address.search)}`, { replace: true });
+    }
+  }, [found, mayOpen]);
+  return html`
+    <a class="skip" href="#main">${gettext("To the content")}</a>
+    <${Header} address=${address} />
+    <main id="main" key=${address.pathname}>
+      ${!found ? html`<${NotFound} />` : mayOpen && html`<${found.screen} ...${found.props} />`}
+    </main>
+    <${Footer} />
+    <${Notices} />
+    <${Question} />
+  `;
+}
+
+/** @param {{ address: URL }} props */
+function Header({ address }) {
+  const { meta, profile } = useSession();
+  const links = [["/", gettext("Courses")]];
+  if (profile) {
+    links.push(["/learn", gettext("My learning")], ["/payments", gettext("Payments")]);
+    if (profile.abilities.create_course || profile.abilities.moderate)
+      links.push(["/authoring", gettext("Authoring")]);
+  }
+  return html`<header>
+    <a class="brand" href="/"><${Logo} />${meta.school.name}</a>
+    <nav aria-label=${gettext("Main")}>
+      ${links.map(([path, text]) => {
+        const current = isIn(address.pathname, path) ? "page" : undefined;
+        return html`<a href=${path} aria-current=${current}>${text}</a>`;
+      })}
+    </nav>
+    ${
+      profile
+        ? html`<a class="person" href="/profile">
+            <${Thumbnail} of=${profile.avatar} class="avatar" />${profile.first_name ?? profile.email}
+          </a>
+        <${Action} class="plain" do=${leave}>${gettext("Log out")}<//>`
+        : html`<a class="button" href="/login">${gettext("Log in")}</a>
+        ${meta.is_registration_open && html`<a class="button main" href="/register">${gettext("Register")}</a>`}`
+    }
+  </header>`;
+}
+
+const Logo = () => {
+  const { logo } = useSession().meta.school;
+  return logo && html`<img class="logo" src=${logo.thumbnail} alt="" />`;
+};
+
+async function leave() {
+  await navigate("/");
+  await api.logOut();
+}
+
+/** @param {string} path @param {string} link */
+const isIn = (path, link) =>
+  path === link ||
+  (link !== "/" && path.startsWith(`${link}/`)) ||
+  (link === "/" && path.startsWith("/courses/"));
+
+function Footer() {
+  const { meta, profile } = useSession();
+  const { school } = meta;
+  /** @param {string} code */
+  const choose = async (code) => {
+    if (!profile) return useLanguage(code);
+    const body = { language: /** @type {Schemas["Language"]} */ (code) };
+    setProfile(await call("patch", "users/{user_id}", { path: { user_id: profile.id }, body }));
+  };
+  return html`<footer>
+    <address>
+      ${school.address && html`<span class="lines">${school.address}</span>`}
+      ${school.email && html`<a href="mailto:${school.email}">${school.email}</a>`}
+      ${school.phone && html`<a href="tel:${school.phone.replace(/[^+\d]/g, "")}">${school.phone}</a>`}
+    </address>
+    <p class="languages">
+      ${meta.languages.map(({ code, name }) => {
+        const isChosen = code === language;
+        return html`<${Action} class="plain" lang=${code} aria-pressed=${isChosen} do=${() => choose(code)}>${name}<//>`;
+      })}
+    </p>
+  </footer>`;
+}
+
+followLinks((path) => findScreen(path) !== null);
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+root.replaceChildren();
+render(html`<${Front} />`, root);

@@ -1,0 +1,177 @@
+// A client of the API in one file, to be copied: log-in that lasts, versions, repeats, typed problems.
+//
+//   const api = createClient({ base: "/api/v1/", language: "en", onEnd: () => showLogIn() });
+//   await api.logIn({ email, password });
+//   const course = await api.call("get", "courses/{course_id}", { path: { course_id: 5 } });
+//   await api.call("patch", "courses/{course_id}", { path: { course_id: 5 }, version: course, body: { title } });
+
+/** @typedef {import("./types").Schemas} Schemas */
+/** @typedef {Schemas["TokenPairOut"] & { until: number }} Tokens `until`: by this machine's clock, ms */
+
+/** The API refused. `code` is for programs, `detail` and the messages of `errors` are for people. */
+export class Problem extends Error {
+  /** @param {import("./types").ProblemBody} body @param {number} retryAfter seconds, 0 if nothing is said */
+  constructor(body, retryAfter) {
+    super(body.detail);
+    this.body = body;
+    this.code = body.code;
+    this.status = body.status;
+    this.errors = body.errors ?? [];
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** No answer of the API came: no network, no server, or a proxy that speaks for it. */
+export class Unreachable extends Error {}
+
+const STORED = "parta.tokens";
+// An access token is renewed so long before its end: a request may take its time.
+const RESERVE_MS = 20_000;
+const PATIENCE_MS = 60_000;
+// Of the refresh token and of the access token: the log-in is over. Who is blocked is told so.
+const ENDS = new Set(["invalid_token", "token_expired", "token_reused", "not_authenticated"]);
+
+/** A key for `Idempotency-Key`; `crypto.randomUUID` exists on https only. */
+export function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}
+
+/**
+ * @param {object} settings
+ * @param {string} settings.base where the API is, with a slash at the end
+ * @param {string} settings.language of what the API says to people
+ * @param {() => void} settings.onEnd the log-in has ended, here or in another tab
+ */
+export function createClient({ base, language, onEnd }) {
+  /** @type {WeakMap<object, string>} answers and their ETags */
+  const versions = new WeakMap();
+  /** @type {Promise<Tokens | null> | null} */
+  let renewing = null;
+
+  addEventListener("storage", (event) => {
+    if (event.key === STORED && !event.newValue) onEnd();
+  });
+
+  /** @returns {Tokens | null} */
+  const stored = () => JSON.parse(localStorage.getItem(STORED) ?? "null");
+
+  /** @param {Schemas["TokenPairOut"]} pair */
+  function keep(pair) {
+    const tokens = { ...pair, until: Date.now() + pair.expires_in * 1000 };
+    localStorage.setItem(STORED, JSON.stringify(tokens));
+    return tokens;
+  }
+
+  function end() {
+    localStorage.removeItem(STORED);
+    onEnd();
+  }
+
+  /**
+   * One tab asks for new tokens, the others take what it got. Where the browser has no locks (it has them on
+   * https and localhost), the server gives who asks within half a minute the same successor.
+   * @param {Tokens} old
+   */
+  function renew(old) {
+    const ask = async () => {
+      const now = stored();
+      if (!now || now.access !== old.access) return now;
+      const answer = await send("auth/token/refresh", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ refresh: now.refresh }),
+      });
+      if (answer.ok) return keep(await answer.json());
+      const problem = await problemOf(answer);
+      if (problem.status !== 401) throw problem;
+      end();
+      return null;
+    };
+    const asked = async () => (navigator.locks ? navigator.locks.request(STORED, ask) : ask());
+    return (renewing ??= asked().finally(() => (renewing = null)));
+  }
+
+  /** @param {string} path @param {RequestInit} request */
+  async function send(path, request) {
+    const headers = { Accept: "application/json", "Accept-Language": language, ...request.headers };
+    try {
+      return await fetch(base + path, { ...request, headers, signal: AbortSignal.timeout(PATIENCE_MS) });
+    } catch (error) {
+      throw new Unreachable(String(error));
+    }
+  }
+
+  /** @param {Response} answer */
+  async function problemOf(answer) {
+    if (!answer.headers.get("Content-Type")?.startsWith("application/problem+json")) {
+      return Promise.reject(new Unreachable(`${answer.status} ${answer.statusText}`));
+    }
+    return new Problem(await answer.json(), Number(answer.headers.get("Retry-After") ?? 0));
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} template
+   * @param {{ path?: object, query?: object, body?: unknown, version?: object, key?: string }} options
+   */
+  async function call(method, template, { path = {}, query = {}, body, version, key } = {}) {
+    let address = template;
+    for (const [name, value] of Object.entries(path)) {
+      address = address.replace(`{${name}}`, encodeURIComponent(value));
+    }
+    const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
+    if (given.length) address += `?${new URLSearchParams(given)}`;
+
+    /** @type {Record<string, string>} */
+    const headers = {};
+    const etag = version && versions.get(version);
+    if (etag) headers["If-Match"] = etag;
+    if (key) headers["Idempotency-Key"] = key;
+    const isForm = body instanceof FormData;
+    if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
+    const content = body === undefined || isForm ? body : JSON.stringify(body);
+
+    let tokens = stored();
+    if (tokens && tokens.until - RESERVE_MS < Date.now()) tokens = await renew(tokens);
+    for (let isFirst = true; ; isFirst = false) {
+      if (tokens) headers.Authorization = `Bearer ${tokens.access}`;
+      else delete headers.Authorization;
+      const answer = await send(address, { method: method.toUpperCase(), headers, body: content });
+      if (answer.ok) return read(answer);
+      const problem = await problemOf(answer);
+      const hasEnded = tokens && answer.status === 401 && ENDS.has(problem.code);
+      if (!hasEnded || !tokens) throw problem;
+      if (isFirst && (tokens = await renew(tokens))) continue;
+      end();
+      throw problem;
+    }
+  }
+
+  /** @param {Response} answer */
+  async function read(answer) {
+    const text = await answer.text();
+    if (!text) return undefined;
+    const value = JSON.parse(text);
+    const etag = answer.headers.get("ETag");
+    if (etag) versions.set(value, etag);
+    return value;
+  }
+
+  const typed = /** @type {import("./types").Call} */ (/** @type {unknown} */ (call));
+  return {
+    call: typed,
+    isLoggedIn: () => stored() !== null,
+    /** @param {Schemas["CredentialsIn"]} body */
+    logIn: async (body) => keep(await typed("post", "auth/token", { body })),
+    /** Every other log-in of the account ends. @param {Schemas["PasswordChangeIn"]} body */
+    changePassword: async (body) => keep(await typed("post", "auth/password/change", { body })),
+    /** Forget the log-in at once; the server is told if it can be reached. */
+    async logOut() {
+      const refresh = stored()?.refresh;
+      end();
+      if (refresh) await typed("post", "auth/logout", { body: { refresh } });
+    },
+  };
+}

@@ -1,0 +1,140 @@
+// Forms, and what the API says of their fields.
+import { createContext } from "preact";
+import { useContext, useEffect, useRef, useState } from "preact/hooks";
+
+import { Problem } from "./client.js";
+import { useSession } from "./session.js";
+import { html, notify, said } from "./ui.js";
+
+/** @typedef {import("preact").ComponentChildren} Children */
+
+const FormContext = createContext(/** @type {Problem | null} */ (null));
+
+/**
+ * Sends its fields as `{name: value}`: texts trimmed, empty ones null, boxes as booleans. What the API says of a field
+ * stands at the field, the rest above the button.
+ * @param {{ send: (values: any) => Promise<unknown>, submit: string, children: Children, onInput?: () => void }} props
+ */
+export function Form({ send, submit, children, onInput }) {
+  const [error, setError] = useState(/** @type {unknown} */ (null));
+  const [isBusy, setBusy] = useState(false);
+  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  /** @param {Event} event */
+  const onSubmit = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(
+      await send(valuesOf(/** @type {HTMLFormElement} */ (form.current))).then(
+        () => null,
+        (error) => error,
+      ),
+    );
+    setBusy(false);
+  };
+  useEffect(() => {
+    if (error)
+      /** @type {HTMLElement | null | undefined} */ (
+        form.current?.querySelector("[aria-invalid=true]")
+      )?.focus();
+  }, [error]);
+  const problem = error instanceof Problem ? error : null;
+  return html`<form ref=${form} onSubmit=${onSubmit} onInput=${onInput} novalidate>
+    <${FormContext.Provider} value=${problem}>${children}<//>
+    ${error && !placed(problem, form.current) && html`<p class="notice bad" role="alert">${said(error)}</p>`}
+    <p class="buttons"><button class="main" disabled=${isBusy} aria-busy=${isBusy}>${submit}</button></p>
+  </form>`;
+}
+
+/** Whether each error has a field to stand at. @param {Problem | null} problem @param {HTMLFormElement | null} form */
+const placed = (problem, form) =>
+  problem &&
+  problem.errors.length > 0 &&
+  problem.errors.every(({ loc }) => form?.elements.namedItem(String(loc.at(-1))));
+
+/** @param {HTMLFormElement} form @returns {Record<string, string | boolean | null>} */
+function valuesOf(form) {
+  const fields = /** @type {HTMLInputElement[]} */ ([...form.elements]).filter(({ name }) => name);
+  return Object.fromEntries(
+    fields.map(({ name, type, checked, value }) => {
+      if (type === "checkbox") return [name, checked];
+      return [name, (type === "password" ? value : value.trim()) || null];
+    }),
+  );
+}
+
+/**
+ * A field with its label, a hint, and what the API says of it.
+ * @typedef {{ name: string, label: string, hint?: Children, as?: string, type?: string, value?: unknown }} FieldProps
+ * @param {FieldProps & { options?: [string, string][] } & Record<string, unknown>} props
+ */
+export function Field({ name, label, hint, as = "input", type = "text", value, options, ...others }) {
+  const problem = useContext(FormContext);
+  const error = problem?.errors.find(({ loc }) => loc.at(-1) === name)?.msg;
+  const described = [hint && `${name}-hint`, error && `${name}-error`].filter(Boolean).join(" ");
+  const given = {
+    id: name,
+    name,
+    "aria-invalid": Boolean(error),
+    "aria-describedby": described || undefined,
+    ...others,
+  };
+  const told = html`${hint && html`<small id="${name}-hint">${hint}</small>`}
+    ${error && html`<small id="${name}-error" class="error">${error}</small>`}`;
+  if (type === "checkbox") {
+    return html`<div class="field check">
+      <label><input type="checkbox" defaultChecked=${value} ...${given} /> ${label}</label>${told}
+    </div>`;
+  }
+  const control = options
+    ? html`<select ...${given}>
+        ${options.map(([code, text]) => html`<option value=${code} selected=${code === value}>${text}</option>`)}
+      </select>`
+    : html`<${as} type=${as === "input" ? type : undefined} defaultValue=${value ?? ""} ...${given} />`;
+  return html`<div class="field"><label for=${name}>${label}</label>${control}${told}</div>`;
+}
+
+/**
+ * Choose a picture; photographs are made as small as the school keeps them.
+ * @param {{ label: string, send: (form: FormData) => Promise<unknown> }} props
+ */
+export function PictureField({ label, send }) {
+  const { pictures } = useSession().meta;
+  const input = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const [isBusy, setBusy] = useState(false);
+  const take = async () => {
+    const file = input.current?.files?.[0];
+    if (!file) return;
+    setBusy(true);
+    const form = new FormData();
+    const upload = async () => form.append("file", await shrunk(file, pictures.max_bytes), file.name);
+    await upload()
+      .then(() => send(form))
+      .catch((error) => notify(said(error), { isBad: true }));
+    if (input.current) input.current.value = "";
+    setBusy(false);
+  };
+  return html`<label class="button" aria-busy=${isBusy}>${label}
+    <input type="file" ref=${input} accept=${pictures.formats.join()} disabled=${isBusy} onChange=${take} />
+  </label>`;
+}
+
+const LONG_SIDE = 1600;
+
+/**
+ * The file, or a smaller one if it is larger than the API takes or the school keeps.
+ * @param {File} file
+ * @param {number} maxBytes
+ */
+async function shrunk(file, maxBytes) {
+  const bitmap = await createImageBitmap(file).catch(() => null);
+  const scale = bitmap ? LONG_SIDE / Math.max(bitmap.width, bitmap.height) : 1;
+  if (!bitmap || (scale >= 1 && file.size <= maxBytes)) return file; // what it can't read the API explains
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(bitmap.width * Math.min(scale, 1));
+  canvas.height = Math.round(bitmap.height * Math.min(scale, 1));
+  canvas.getContext("2d")?.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  const small = await new Promise((done) =>
+    canvas.toBlob(done, file.type === "image/png" ? "image/png" : "image/jpeg", 0.85),
+  );
+  return small instanceof Blob && small.size < file.size ? small : file;
+}

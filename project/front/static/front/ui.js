@@ -1,0 +1,226 @@
+// What all screens are made of: loading, their frame, things to press, formats.
+import { h } from "preact";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import htm from "htm";
+
+import { Problem, Unreachable } from "./client.js";
+import { language, useSession } from "./session.js";
+
+/** @typedef {import("preact").ComponentChildren} Children */
+/** @typedef {import("./types").Schemas} Schemas */
+
+export const html = htm.bind(h);
+
+// --- Loading -------------------------------------------------------------------------------------
+
+/**
+ * What a request brings. While the API is away it is asked again by itself.
+ * @template T
+ * @param {() => Promise<T>} load
+ * @param {unknown[]} of what the request depends on
+ * @returns {{ data?: T, error?: unknown, reload: () => Promise<void>, set: (data: T) => void }}
+ */
+export function useLoad(load, of) {
+  const [state, setState] = useState(/** @type {{ data?: T, error?: unknown }} */ ({}));
+  const round = useRef(0);
+  const reload = useCallback(async () => {
+    const own = ++round.current;
+    /** @type {typeof state} */
+    const loaded = await load().then(
+      (data) => ({ data }),
+      (error) => ({ error }),
+    );
+    if (own === round.current) setState(loaded);
+  }, of);
+  useEffect(() => {
+    setState({});
+    reload();
+    return () => void round.current++;
+  }, [reload]);
+  useEffect(() => {
+    if (!isAway(state.error)) return;
+    const timer = setInterval(reload, 5000);
+    addEventListener("online", reload);
+    return () => {
+      clearInterval(timer);
+      removeEventListener("online", reload);
+    };
+  }, [state.error, reload]);
+  return { ...state, reload, set: (data) => setState({ data }) };
+}
+
+/** @param {unknown} error */
+const isAway = (error) => error instanceof Unreachable || (error instanceof Problem && error.status === 503);
+
+/** What a person is told. Bugs of ours go to the console too. @param {unknown} error */
+export function said(error) {
+  if (error instanceof Problem) return error.message;
+  if (error instanceof Unreachable) {
+    return gettext("The school can't be reached. Check your connection; this page tries again by itself.");
+  }
+  console.error(error);
+  return gettext("This did not work. Reload the page and try again.");
+}
+
+/**
+ * Draw what `useLoad` brought, or why it isn't there.
+ * @template T
+ * @param {{ of: { data?: T, error?: unknown, reload: () => Promise<void> }, children: (data: T) => Children }} props
+ */
+export function Loaded({ of: { data, error, reload }, children }) {
+  if (data !== undefined) return children(data);
+  if (error === undefined) return html`<p class="loading" role="status">${gettext("Loading…")}</p>`;
+  if (error instanceof Problem && error.status === 404) return html`<${NotFound} />`;
+  return html`<div class="notice bad" role="alert">
+    <p>${said(error)}</p>
+    <button onClick=${reload}>${gettext("Try again")}</button>
+  </div>`;
+}
+
+export const NotFound = () => html`<${Page} title=${gettext("There is nothing here")}>
+  <p>${gettext("The page does not exist, or it is not for you.")} <a href="/">${gettext("To all courses")}</a></p>
+<//>`;
+
+/** A list and its page in the address. @param {{ of: { page: number, pages: number, count: number } }} props */
+export function Pager({ of: { page, pages } }) {
+  if (pages < 2) return null;
+  /** @param {number} number @param {string} text @param {string} rel */
+  const link = (number, text, rel) => {
+    const url = new URL(location.href);
+    url.searchParams.set("page", String(number));
+    return html`<a href=${url.pathname + url.search} rel=${rel}>${text}</a>`;
+  };
+  return html`<nav class="pager" aria-label=${gettext("Pages")}>
+    ${page > 1 ? link(page - 1, gettext("Previous page"), "prev") : html`<span></span>`}
+    <span>${interpolate(gettext("%(page)s of %(pages)s"), { page, pages }, true)}</span>
+    ${page < pages ? link(page + 1, gettext("Next page"), "next") : html`<span></span>`}
+  </nav>`;
+}
+
+// --- The frame of a screen -----------------------------------------------------------------------
+
+let isFirstPage = true;
+
+/**
+ * A screen: its title is the window's too, and gets the focus after a link.
+ * @param {{ title: string, children: Children }} props
+ */
+export function Page({ title, children }) {
+  const { school } = useSession().meta;
+  const heading = useRef(/** @type {HTMLHeadingElement | null} */ (null));
+  useEffect(() => {
+    document.title = `${title} · ${school.name}`;
+  }, [title]);
+  useEffect(() => {
+    if (!isFirstPage) heading.current?.focus();
+    isFirstPage = false;
+  }, []);
+  return html`<h1 tabindex="-1" ref=${heading}>${title}</h1>
+    ${children}`;
+}
+
+/**
+ * A picture beside what it shows, so that it needs no words.
+ * @param {{ of: Schemas["PictureOut"] | null, class?: string }} props
+ */
+export const Thumbnail = ({ of, class: name = "thumbnail" }) =>
+  of
+    ? html`<img class=${name} src=${of.thumbnail} alt="" loading="lazy" />`
+    : html`<span class=${name}></span>`;
+
+// --- Things that people do -----------------------------------------------------------------------
+
+/** @type {(entry: { text: string, isBad: boolean }) => void} */
+let tell = () => {};
+
+/** Say it at the edge of the screen, and to screen readers. @param {string} text @param {{ isBad?: boolean }} how */
+export const notify = (text, { isBad = false } = {}) => tell({ text, isBad });
+
+export function Notices() {
+  const [entry, setEntry] = useState(/** @type {{ text: string, isBad: boolean } | null} */ (null));
+  useEffect(() => {
+    tell = setEntry;
+  }, []);
+  useEffect(() => {
+    const timer = entry && setTimeout(() => setEntry(null), entry.isBad ? 15_000 : 5000);
+    return () => clearTimeout(timer ?? undefined);
+  }, [entry]);
+  return html`<div class="notices" role="status" aria-live="polite">
+    ${entry && html`<p class=${entry.isBad ? "notice bad" : "notice"}>${entry.text}</p>`}
+  </div>`;
+}
+
+/**
+ * A button that does something: once at a time, and what went wrong is said.
+ * @typedef {{ do: () => Promise<unknown>, ask?: string, disabled?: boolean, children: Children }} ActionProps
+ * @param {ActionProps & Record<string, unknown>} props
+ */
+export function Action({ do: act, ask: question, children, disabled, ...others }) {
+  const [isBusy, setBusy] = useState(false);
+  const press = async () => {
+    if (question && !(await ask(question, { yes: String(children) }))) return;
+    setBusy(true);
+    await act().catch((error) => notify(said(error), { isBad: true }));
+    setBusy(false);
+  };
+  const state = { disabled: disabled || isBusy, "aria-busy": isBusy };
+  return html`<button type="button" ...${others} ...${state} onClick=${press}>${children}</button>`;
+}
+
+/** @type {(question: { text: string, yes: string, answer: (isYes: boolean) => void }) => void} */
+let show = () => {};
+
+/** Ask before something that can't be undone. @param {string} text @param {{ yes: string }} options */
+export const ask = (text, { yes }) =>
+  new Promise((/** @type {(isYes: boolean) => void} */ answer) => show({ text, yes, answer }));
+
+export function Question() {
+  const [question, setQuestion] = useState(/** @type {Parameters<typeof show>[0] | null} */ (null));
+  const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  useEffect(() => {
+    show = setQuestion;
+  }, []);
+  useEffect(() => {
+    if (question) dialog.current?.showModal();
+  }, [question]);
+  const close = () => {
+    question?.answer(dialog.current?.returnValue === "yes");
+    setQuestion(null);
+  };
+  return html`<dialog ref=${dialog} onClose=${close} aria-labelledby="question">
+    ${
+      question &&
+      html`<form method="dialog">
+      <p id="question">${question.text}</p>
+      <p class="buttons">
+        <button class="main" value="yes">${question.yes}</button>
+        <button value="no">${gettext("Cancel")}</button>
+      </p>
+    </form>`
+    }
+  </dialog>`;
+}
+
+// --- Formats -------------------------------------------------------------------------------------
+
+/** @param {string | null} amount a decimal string @param {string} currency */
+export function money(amount, currency) {
+  if (Number(amount ?? 0) === 0) return gettext("Free");
+  const digits = /\.00$/.test(String(amount)) ? 0 : undefined;
+  // As a string: a number would lose what does not fit into it.
+  const format = new Intl.NumberFormat(language, {
+    style: "currency",
+    currency,
+    minimumFractionDigits: digits,
+  });
+  return format.format(/** @type {any} */ (amount));
+}
+
+/** In the zone of the reader. @param {string} time @param {{ withTime?: boolean }} options */
+export function day(time, { withTime = false } = {}) {
+  const format = new Intl.DateTimeFormat(language, {
+    dateStyle: "long",
+    timeStyle: withTime ? "short" : undefined,
+  });
+  return html`<time datetime=${time}>${format.format(new Date(time))}</time>`;
+}
