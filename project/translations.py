@@ -1,12 +1,15 @@
 """The Russian texts: what there is to translate, and its compilation; GNU gettext is not needed.
 
 `project/locale/ru/LC_MESSAGES/django.po` has our own texts, and those of the admin's theme (Unfold)
-that nobody else translates. Compiled catalogues are not committed.
+that nobody else translates; `djangojs.po` beside it has those that the front says in the browser.
+Compiled catalogues are not committed.
 
 Babel's own commands don't serve: they know neither Django's templates nor what is translated
 elsewhere, and write a catalogue while another process may be reading it.
 """
 
+import json
+import re
 from collections.abc import Collection, Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -37,14 +40,27 @@ METHODS = (
     ("**.html", "project.translations:extract_from_template"),
     ("**.txt", "project.translations:extract_from_template"),
 )
+# The catalogue of what scripts say, beside "django": Django's names for them.
+SCRIPTS = "djangojs"
+SCRIPT_METHODS = (
+    ("**/vendor/**", "ignore"),
+    ("**.js", "project.translations:extract_from_script"),
+)
+# A call, and its arguments that are texts, if all is well with them.
+CALL = re.compile(r"\b(n?p?gettext)\(\s*")
+LITERAL = r'("(?:[^"\\\n]|\\.)+")'
+ARGUMENTS = {
+    name: re.compile(r"\s*,\s*".join([LITERAL] * count) + r"\s*[,)]")
+    for name, count in {"gettext": 1, "pgettext": 2, "ngettext": 2, "npgettext": 3}.items()
+}
 # Headers that would differ from run to run, or are nobody's.
 TRANSIENT = ("Project-", "POT-", "PO-", "Last-", "Report-", "Language-Team", "Generated")
 
 
 def catalogues() -> Iterator[tuple[str, Path]]:
-    """Each language with its file of translations."""
+    """Each language with each of its files of translations."""
     for folder in settings.LOCALE_PATHS:
-        for path in sorted(Path(folder).glob("*/LC_MESSAGES/django.po")):
+        for path in sorted(Path(folder).glob("*/LC_MESSAGES/django*.po")):
             yield path.parent.parent.name, path
 
 
@@ -70,7 +86,8 @@ def update_catalogues() -> list[Path]:
     updated = []
     for language, path in catalogues():
         catalogue = read_po(BytesIO(path.read_bytes()), locale=language)
-        catalogue.update(extract_messages(language), no_fuzzy_matching=True)
+        found = extract_scripts() if path.stem == SCRIPTS else extract_messages(language)
+        catalogue.update(found, no_fuzzy_matching=True)
         catalogue.obsolete.clear()
         written = BytesIO()
         write_po(written, catalogue, width=96, sort_output=True)
@@ -99,6 +116,13 @@ def extract_messages(language: str) -> Catalog:
     return found
 
 
+def extract_scripts() -> Catalog:
+    """All that the front says in the browser."""
+    found = Catalog(charset="utf-8")
+    _extract(found, settings.BASE_DIR / "project" / "front" / "static", methods=SCRIPT_METHODS)
+    return found
+
+
 def extract_unfold() -> Catalog:
     """The texts of the theme and of those of its applications that are installed."""
     folder = Path(apps.get_app_config("unfold").path)
@@ -112,9 +136,14 @@ def extract_unfold() -> Catalog:
     return found
 
 
-def _extract(found: Catalog, folder: Path, ignored: Iterable[tuple[str, str]] = ()) -> None:
+def _extract(
+    found: Catalog,
+    folder: Path,
+    ignored: Iterable[tuple[str, str]] = (),
+    methods: Iterable[tuple[str, str]] = METHODS,
+) -> None:
     for _file, _line, message, _comments, context in extract_from_dir(
-        folder, [*ignored, *METHODS], keywords=KEYWORDS
+        folder, [*ignored, *methods], keywords=KEYWORDS
     ):
         found.add(message, context=context)
 
@@ -127,3 +156,18 @@ def extract_from_template(
     converted = templatize(file.read().decode(), origin=file.name)
     lines = "\n".join(line.strip() for line in converted.splitlines())
     return extract_python(BytesIO(lines.encode()), keywords, comment_tags, options)
+
+
+def extract_from_script(
+    file: IO[bytes], keywords: Any, comment_tags: Collection[str], options: Any
+) -> Iterator[tuple[object, ...]]:
+    """A method of extraction of Babel, which its own for JavaScript is no good for: that one loses
+    its way in templates within templates. Texts are literals in double quotes, or it is a ValueError."""
+    source = file.read().decode()
+    for call in CALL.finditer(source):
+        name, line = call[1], source.count("\n", 0, call.start()) + 1
+        arguments = ARGUMENTS[name].match(source, call.end())
+        if arguments is None:
+            raise ValueError(f"line {line}: what {name} is given is no text in double quotes")
+        texts = tuple(json.loads(text) for text in arguments.groups())
+        yield line, name, texts if len(texts) > 1 else texts[0], []

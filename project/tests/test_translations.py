@@ -1,6 +1,8 @@
 """Every text of ours can be read in Russian."""
 
 import os
+import re
+from io import BytesIO
 
 import pytest
 from babel.messages.pofile import read_po
@@ -9,9 +11,12 @@ from django.core.management import call_command
 from django.utils import translation
 
 from project.translations import (
+    SCRIPTS,
     catalogues,
     compile_catalogues,
+    extract_from_script,
     extract_messages,
+    extract_scripts,
     extract_unfold,
 )
 
@@ -20,15 +25,16 @@ def identity(message):
     return (message.context, message.id)
 
 
-@pytest.fixture(params=catalogues(), ids=lambda item: item[0])
+@pytest.fixture(params=catalogues(), ids=lambda item: f"{item[0]}-{item[1].stem}")
 def catalogue(request):
     language, path = request.param
     with path.open("rb") as file:
-        return read_po(file, locale=language)
+        return read_po(file, locale=language, domain=path.stem)
 
 
 def test_the_file_has_exactly_the_texts_of_the_code_and_the_templates(catalogue):
-    extracted = {identity(message) for message in extract_messages("ru") if message.id}
+    found = extract_scripts() if catalogue.domain == SCRIPTS else extract_messages("ru")
+    extracted = {identity(message) for message in found if message.id}
     present = {identity(message) for message in catalogue if message.id}
     assert extracted - present == set(), "run manage.py update_translations, and translate"
     assert present - extracted == set(), "run manage.py update_translations"
@@ -63,6 +69,36 @@ def test_the_extraction_sees_code_templates_and_the_theme():
     assert "Search apps and models..." in found
     # Django's own catalogue has this one.
     assert "View site" not in found
+
+
+def texts_in(script: str) -> list[object]:
+    return [found[2] for found in extract_from_script(BytesIO(script.encode()), {}, (), {})]
+
+
+def test_a_text_of_a_script_is_found_wherever_it_stands():
+    script = """
+    html`<p title=${gettext("One")}>${many ? html`<b>${`${ngettext("%s is", "%s are", n)}`}</b>` : null}</p>`;
+    const name = pgettext(
+      "of a person",
+      "Name \\"in full\\"",
+    );
+    interpolate(npgettext("file", "%(n)s byte", "%(n)s bytes", n), { n }, true);
+    """
+    assert texts_in(script) == [
+        "One",
+        ("%s is", "%s are"),
+        ("of a person", 'Name "in full"'),
+        ("file", "%(n)s byte", "%(n)s bytes"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["gettext('One')", "gettext(`One`)", "gettext(name)", 'gettext("One" + "Two")', 'gettext("")'],
+)
+def test_a_text_of_a_script_that_would_be_missed_is_an_error(call):
+    with pytest.raises(ValueError, match=re.escape("line 2")):
+        texts_in(f"\n{call};")
 
 
 def test_texts_are_compiled_when_their_source_is_newer(tmp_path, settings, monkeypatch):
