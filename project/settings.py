@@ -112,6 +112,7 @@ INSTALLED_APPS = [
     "project.school",
     "project.mail",
     "project.admin_site",
+    "project.front",
     "lms",
     "payments",
     "people",

@@ -13,6 +13,7 @@ from lms.views import unsubscribe_by_link
 from people.views import download_export
 from project.api import api
 from project.common.api.documentation import document_view
+from project.front.views import unknown_address
 
 
 def serve_picture(request: HttpRequest, path: str, document_root: str) -> HttpResponseBase:
@@ -41,6 +42,8 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     # With DEBUG only, and for files on disk; in production the proxy or the bucket serves them.
     *static(settings.MEDIA_URL, view=serve_picture, document_root=settings.MEDIA_ROOT),
+    path("", include("project.front.urls")),
+    re_path("", unknown_address),
 ]
 
 handler400 = "project.common.api.problems.bad_request"

@@ -52,6 +52,15 @@ def _policy(storage_url: str, *, is_admin: bool) -> dict[str, list[str]]:
     return policy | {"img-src": [*policy["img-src"], f"{place.scheme}://{place.netloc}"]}
 
 
+def policy_of_front() -> dict[str, list[str]]:
+    """For the page of the front: its import map is a script of its own, and lessons embed videos."""
+    policy = _policy(settings.STORAGE_URL, is_admin=False)
+    return policy | {
+        "script-src": [*policy["script-src"], CSP.NONCE],
+        "frame-src": ["https://www.youtube-nocookie.com"],
+    }
+
+
 def policy_of_letter() -> dict[str, Any]:
     """For the HTML of an email, which people's words are in: it is drawn, shows our own pictures, and
     does nothing."""

@@ -123,7 +123,8 @@ class AccessLogMiddleware:
 def route_of(request: HttpRequest | None) -> str:
     """The pattern that the request matched, such as `api/v1/courses/<int:course_id>`."""
     match = request.resolver_match if request is not None else None
-    return "-" if match is None else match.route
+    # That of an address that there is not has no words.
+    return (match and match.route) or "-"
 
 
 def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:

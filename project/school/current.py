@@ -10,6 +10,7 @@ from email.utils import parseaddr
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models.fields.files import FieldFile
 
 from project.common.images import address_of
@@ -95,6 +96,15 @@ def current_school() -> CurrentSchool:
     if school is None or time.monotonic() >= kept.until:
         school = kept.keep(School.objects.filter(pk=1).first() or School(), KEPT_SECONDS)
     return school
+
+
+def last_known_school() -> CurrentSchool:
+    """The same, for pages that are shown without the database, too: while it is away, as this process
+    has read it last, or as the settings describe it."""
+    try:
+        return current_school()
+    except (OperationalError, InterfaceError):
+        return kept.school or in_effect(School())
 
 
 def forget_school() -> None:

@@ -3,3 +3,5 @@
 from project.settings import *
 
 ROOT_URLCONF = "project.tests.failing_urls"
+# Nothing was collected for it.
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
