@@ -10,9 +10,13 @@ let guard = null;
 let versionAskedAt = Date.now();
 let isOutdated = false;
 
-/** Show the screen of an address. @param {string} address @param {{ replace?: boolean }} options */
-export async function navigate(address, { replace = false } = {}) {
-  if (guard && !(await ask(guard, { yes: gettext("Leave") }))) return;
+/**
+ * Show the screen of an address.
+ * @param {string} address
+ * @param {{ replace?: boolean, isSaved?: boolean }} options `isSaved`: what was typed is
+ */
+export async function navigate(address, { replace = false, isSaved = false } = {}) {
+  if (guard && !isSaved && !(await ask(guard, { yes: gettext("Leave") }))) return;
   guard = null;
   if (isOutdated) return location.assign(address);
   history[replace ? "replaceState" : "pushState"](null, "", address);

@@ -11,9 +11,9 @@ import { html, notify, said } from "./ui.js";
 const FormContext = createContext(/** @type {Problem | null} */ (null));
 
 /**
- * Sends its fields as `{name: value}`: texts trimmed, empty ones null, boxes as booleans. What the API says of a field
+ * Sends its fields as `{name: value}`: lines trimmed, empty ones null, boxes as booleans. What the API says of a field
  * stands at the field, the rest above the button.
- * @param {{ send: (values: any) => Promise<unknown>, submit: string, children: Children, onInput?: () => void }} props
+ * @param {{ send: (values: any) => Promise<unknown>, submit: string, children: Children, onInput?: (values: any) => void }} props
  */
 export function Form({ send, submit, children, onInput }) {
   const [error, setError] = useState(/** @type {unknown} */ (null));
@@ -37,8 +37,9 @@ export function Form({ send, submit, children, onInput }) {
         form.current?.querySelector("[aria-invalid=true]")
       )?.focus();
   }, [error]);
+  const told = () => onInput?.(valuesOf(/** @type {HTMLFormElement} */ (form.current)));
   const problem = error instanceof Problem ? error : null;
-  return html`<form ref=${form} onSubmit=${onSubmit} onInput=${onInput} novalidate>
+  return html`<form ref=${form} onSubmit=${onSubmit} onInput=${told} novalidate>
     <${FormContext.Provider} value=${problem}>${children}<//>
     ${error && !placed(problem, form.current) && html`<p class="notice bad" role="alert">${said(error)}</p>`}
     <p class="buttons"><button class="main" disabled=${isBusy} aria-busy=${isBusy}>${submit}</button></p>
@@ -57,7 +58,7 @@ function valuesOf(form) {
   return Object.fromEntries(
     fields.map(({ name, type, checked, value }) => {
       if (type === "checkbox") return [name, checked];
-      return [name, (type === "password" ? value : value.trim()) || null];
+      return [name, (type === "password" || type === "textarea" ? value : value.trim()) || null];
     }),
   );
 }

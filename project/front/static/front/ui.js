@@ -46,7 +46,12 @@ export function useLoad(load, of) {
       removeEventListener("online", reload);
     };
   }, [state.error, reload]);
-  return { ...state, reload, set: (data) => setState({ data }) };
+  /** @param {T} data */
+  const set = (data) => {
+    round.current++; // What is still under way is older.
+    setState({ data });
+  };
+  return { ...state, reload, set };
 }
 
 /** @param {unknown} error */
