@@ -237,10 +237,15 @@ def check_deployed_roles(**options: object) -> Messages:
 
 
 @register(Tags.security, PARTA, deploy=True)
-def check_deployed_frontend(**options: object) -> Messages:
-    if urlsplit(settings.FRONTEND_URL).scheme != "https":
-        yield Warning(
-            f"FRONTEND_URL={settings.FRONTEND_URL!r} is not an https address.",
-            hint="Links in mails lead there, and some contain tokens.",
-            id="parta.W006",
-        )
+def check_deployed_addresses(**options: object) -> Messages:
+    # The front that ships has the address of the application.
+    for address, name in {
+        settings.FRONTEND_URL: "FRONTEND_URL",
+        settings.SITE_URL: "SITE_URL",
+    }.items():
+        if urlsplit(address).scheme != "https":
+            yield Warning(
+                f"{name}={address!r} is not an https address.",
+                hint="Links in mails lead there, and some contain tokens.",
+                id="parta.W006",
+            )

@@ -165,11 +165,11 @@ TEMPLATES = [
 # Fields of forms are drawn by our templates, too.
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-FRONTEND_URL = env.str("FRONTEND_URL", default="http://localhost:3000").rstrip("/")
-# Without a front end a buyer comes back to pages of the application itself.
-FRONTEND_URL_IS_SET = bool(env.str("FRONTEND_URL", default=""))
 # Where this application itself is reached: the unsubscribe link of a mail leads here.
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
+# Where people learn and buy: the front that ships, at SITE_URL, or another one, elsewhere.
+FRONTEND_URL = env.str("FRONTEND_URL", default="").rstrip("/") or SITE_URL
+FRONTEND_URL_IS_SET = FRONTEND_URL != SITE_URL
 
 # --- Database and cache ---------------------------------------------------------------------
 
@@ -375,4 +375,4 @@ STRIPE_CALLS = number("STRIPE_CALLS", max(1, WEB_THREADS // 2), minimum=1)
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", set(logging.getLevelNamesMapping()))
 LOGGING = logging_config(LOG_LEVEL, as_json=not DEBUG)
 
-UNFOLD = theme.UNFOLD | {"SITE_URL": FRONTEND_URL if FRONTEND_URL_IS_SET else None}
+UNFOLD = theme.UNFOLD | {"SITE_URL": FRONTEND_URL}

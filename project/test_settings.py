@@ -45,7 +45,7 @@ os.environ.update(
 from project.settings import *
 
 MIDDLEWARE = ["project.tests.documented.DocumentedAnswers", *MIDDLEWARE]
-# Buyers come back to pages of the application: those are walked in a browser.
+# The front that ships is served, too, and walked in a browser.
 FRONTEND_URL_IS_SET = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast, override
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
@@ -88,8 +87,8 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, DeletingAdmin[M]):
     def version_of(self, row: M) -> str:
         return row.version
 
-    def view_on_site(self, subject: M) -> str | None:
-        return self.front_page(subject) if settings.FRONTEND_URL_IS_SET else None
+    def view_on_site(self, subject: M) -> str:
+        return self.front_page(subject)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         rows = cast("MaterialQuerySet[M]", super().get_queryset(request))

@@ -204,6 +204,7 @@ def test_retry_is_longer_than_the_longest_wait(
         ("MAILERS", {"default": {"BACKEND": "django.core.mail.backends.console.X"}}, "parta.W004"),
         ("DEFAULT_FROM_EMAIL", "Parta <noreply@localhost>", "parta.W005"),
         ("FRONTEND_URL", "http://app.school.example", "parta.W006"),
+        ("SITE_URL", "http://school.example", "parta.W006"),
         ("STORAGE_URL", "s3://key:secret@s3.example/media", "parta.W009"),
     ],
 )
@@ -213,10 +214,31 @@ def test_fault_of_a_deployment_is_reported(
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache"}}
     settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}}
     settings.DEFAULT_FROM_EMAIL = "Parta <noreply@school.example>"
-    settings.FRONTEND_URL = "https://app.school.example"
     assert found(deploy=True) == []
     setattr(settings, name, value)
     assert found(deploy=True) == [expected]
+
+
+@pytest.mark.django_db
+def test_an_address_without_https_of_the_front_that_ships_is_reported_as_one(settings: Any) -> None:
+    settings.SITE_URL = settings.FRONTEND_URL = "http://school.example"
+    (said,) = checks.check_deployed_addresses()
+    assert "SITE_URL='http://school.example' is not an https address." in str(said)
+
+
+def test_the_front_is_at_the_address_of_the_application_unless_another_is_named(
+    tmp_path: Path,
+) -> None:
+    code = "from project.settings import *; print(FRONTEND_URL, FRONTEND_URL_IS_SET)"
+    here, elsewhere = "https://school.example", "https://app.school.example"
+
+    def told(**variables: str) -> str:
+        given = {"SECRET_KEY": "s" * 60, "SITE_URL": f"{here}/", **variables}
+        command = [sys.executable, "-c", code]
+        return processes.run(command, processes.environment(tmp_path, **given)).stdout.strip()
+
+    assert told() == told(FRONTEND_URL="") == told(FRONTEND_URL=here) == f"{here} False"
+    assert told(FRONTEND_URL=f"{elsewhere}/") == f"{elsewhere} True"
 
 
 @pytest.mark.parametrize(
