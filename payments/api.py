@@ -133,7 +133,6 @@ def create_payment(
     payment, created = purchase.request_payment(
         user=request.user,
         order=purchase.Order(**payload.model_dump()),
-        absolute_url=request.build_absolute_uri,
         idempotency_key=idempotency_key,
     )
     return Status(201 if created else 200, payment)

@@ -1,4 +1,4 @@
-"""Pages of the purchase, for buyers without the single-page application."""
+"""Pages of the purchase."""
 
 from django.urls import path
 
@@ -6,8 +6,8 @@ from payments import pages
 
 app_name = "payments"
 urlpatterns = [
-    path("success/<uuid:token>/", pages.success, name="success"),
-    path("success/<uuid:token>/status", pages.status, name="status"),
     path("receipt/<uuid:token>/", pages.receipt, name="receipt"),
-    path("cancelled/<uuid:token>/", pages.cancelled, name="cancelled"),
+    # Pages at Stripe that version 0.1 opened lead here for a day at most. To go with the next version.
+    path("success/<uuid:token>/", pages.way_back),
+    path("cancelled/<uuid:token>/", pages.way_back),
 ]

@@ -76,12 +76,6 @@ def limit_link(request: HttpRequest, *, uid: str, token: str) -> None:
     _count("link", link=f"{uid}/{token}", rate=settings.THROTTLE_LOGIN)
 
 
-def limit_status_question(request: HttpRequest, *, token: str) -> None:
-    """Count a question of the page after the purchase. Raises Throttled."""
-    _count_address("status", request, rate=settings.THROTTLE_STATUS)
-    _count("status", link=token, rate=settings.THROTTLE_STATUS)
-
-
 def limit_creation(user: User, what: Created, *, amount: int = 1) -> None:
     """Count what a person creates, unless they are staff. Raises Throttled."""
     if amount and not user.is_staff:

@@ -5,14 +5,11 @@ at Stripe, and what Stripe created is written down afterwards: whatever breaks i
 try gets the same session, and nobody ever saw a second one.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
-from django.urls import reverse
 from django.utils import timezone
 
 from payments.models import (
@@ -54,14 +51,12 @@ OPEN_FOR = timedelta(hours=2)
 OPEN_AT_LEAST = timedelta(minutes=35)
 
 
-def open_session(
-    payment: Payment, *, user: User, absolute_url: Callable[[str], str]
-) -> tuple[Payment, bool]:
+def open_session(payment: Payment, *, user: User) -> tuple[Payment, bool]:
     """Create what Stripe needs for the payment; return it with its page, and whether this call
-    made the page and no parallel one. `absolute_url` completes the paths of our own pages. Raises
-    UnchargeableAmount, ProviderError; what Stripe refuses is noted for staff."""
+    made the page and no parallel one. Raises UnchargeableAmount, ProviderError; what Stripe refuses
+    is noted for staff."""
     try:
-        session = _create_session(payment, user, absolute_url)
+        session = _create_session(payment, user)
     except ProviderRefused as error:
         Payment.objects.filter(pk=payment.pk).update(
             refusal=f"{error.words} ({error.reason})"[:500], refused_at=timezone.now()
@@ -82,12 +77,12 @@ def open_session(
     return payment, is_first
 
 
-def _create_session(payment: Payment, user: User, absolute_url: Callable[[str], str]) -> Session:
+def _create_session(payment: Payment, user: User) -> Session:
     """A price that Stripe does not take, as it is archived or of another account, is made anew; for
     an address that it does not take it asks the buyer."""
     email = for_sending(user.email)
     try:
-        return _try_to_create_session(payment, email, user.language, absolute_url)
+        return _try_to_create_session(payment, email, user.language)
     except ProviderRefused as error:
         if error.is_about_email:
             email = ""
@@ -96,19 +91,17 @@ def _create_session(payment: Payment, user: User, absolute_url: Callable[[str], 
                 price.delete()
         else:
             raise
-    return _try_to_create_session(payment, email, user.language, absolute_url)
+    return _try_to_create_session(payment, email, user.language)
 
 
-def _try_to_create_session(
-    payment: Payment, email: str, language: str, absolute_url: Callable[[str], str]
-) -> Session:
-    success_url, cancel_url = _way_back(payment, absolute_url)
+def _try_to_create_session(payment: Payment, email: str, language: str) -> Session:
+    page = payment_page(payment.pk)
     try:
         return stripe.create_session(
             payment_id=str(payment.token),
             price_id=_ensure_price(payment),
-            success_url=success_url,
-            cancel_url=cancel_url,
+            success_url=page,
+            cancel_url=page,
             title=payment.title,
             email=email,
             language=language,
@@ -119,19 +112,6 @@ def _try_to_create_session(
         if error.needs_new_key:
             _take_new_keys(payment)
         raise
-
-
-def _way_back(payment: Payment, absolute_url: Callable[[str], str]) -> tuple[str, str]:
-    """Where Stripe sends the buyer who has paid, and who has not: to the payment in the front end,
-    or to pages of ours where there is none."""
-    if settings.FRONTEND_URL_IS_SET:
-        page = payment_page(payment.pk)
-        return page, page
-    success, cancelled = (
-        absolute_url(reverse(f"payments:{name}", args=[payment.token]))
-        for name in ("success", "cancelled")
-    )
-    return f"{success}?session_id={{CHECKOUT_SESSION_ID}}", cancelled
 
 
 def _closing_time(payment: Payment) -> datetime:

@@ -1,6 +1,5 @@
 """Asking to pay for a course or lesson (docs/rules.md, 12.1 to 12.4)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
@@ -76,7 +75,6 @@ def request_payment(
     *,
     user: User,
     order: Order,
-    absolute_url: Callable[[str], str],
     idempotency_key: str | None = None,
 ) -> tuple[Payment, bool]:
     """Return the payment that the user can now make, and whether it is a new one: while one for
@@ -96,7 +94,7 @@ def request_payment(
         placed = _place(user, order, idempotency_key)
     if not placed.payment.is_half_made:
         return placed.payment, placed.is_new
-    payment, is_first = open_session(placed.payment, user=user, absolute_url=absolute_url)
+    payment, is_first = open_session(placed.payment, user=user)
     return payment, is_first if idempotency_key is None else placed.is_new
 
 

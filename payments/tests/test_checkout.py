@@ -38,14 +38,6 @@ CREATIONS = ["create_product", "create_price", "create_session"]
 # --- The way as it should be ---
 
 
-def test_with_a_front_end_the_buyer_comes_back_to_the_payment_there(buy, settings, stripe_sandbox):
-    settings.FRONTEND_URL_IS_SET = True
-    payment = buy().json()
-    (session,) = stripe_sandbox.sandbox.all("checkout.session")
-    page = f"https://school.example/payments/{payment['id']}"
-    assert (session["success_url"], session["cancel_url"]) == (page, page)
-
-
 def test_the_whole_purchase_gives_access(api, learner, lesson, buy, deliver, stripe_sandbox):
     bought = buy()
     assert bought.status_code == 201, bought.content
@@ -78,7 +70,7 @@ def test_stripe_is_told_who_pays_for_what_and_where_to_go_on(
     with time_machine.travel(NOW, tick=False):
         told = buy(**place).json()
     payment = the_payment()
-    token, here = str(payment.token), "http://testserver/payments"
+    token, page = str(payment.token), f"https://school.example/payments/{payment.pk}"
     (product,) = stripe_sandbox.sandbox.all("product")
     (price,) = stripe_sandbox.sandbox.all("price")
     (session,) = stripe_sandbox.sandbox.all("checkout.session")
@@ -92,8 +84,8 @@ def test_stripe_is_told_who_pays_for_what_and_where_to_go_on(
         "metadata": {"payment_id": token},
         "customer_email": learner.email,
         "locale": learner.language,
-        "success_url": f"{here}/success/{token}/?session_id={{CHECKOUT_SESSION_ID}}",
-        "cancel_url": f"{here}/cancelled/{token}/",
+        "success_url": page,
+        "cancel_url": page,
     }
     # The keys name the payment and its price for ever: with them another try makes nothing new.
     wishes = [(call.operation, call.key) for call in stripe_sandbox.api.calls]
@@ -311,11 +303,41 @@ def test_a_lost_webhook_is_made_good_by_asking_for_the_status(
     api, learner, lesson, buy, stripe_sandbox
 ):
     payment = buy().json()
+    path = f"payments/{payment['id']}/status"
+    # Who comes back without having paid gets nothing by it.
+    assert api(learner).get(path).json()["status"] == "pending"
+    assert not can_learn(api, learner, lesson)
     stripe_sandbox.sandbox.pay(session_of(payment))
-    read = api(learner).get(f"payments/{payment['id']}/status")
+    stripe_sandbox.api.faults.append(Fault("unavailable", "retrieve_session", times=3))
+    assert api(learner).get(path).status_code == 502
+    read = api(learner).get(path)
     assert (read.status_code, read.json()["status"]) == (200, "paid")
     assert can_learn(api, learner, lesson)
     assert PaymentMove.objects.get().source == "status"
+
+
+def test_who_asks_for_the_status_without_end_has_stripe_left_alone(
+    api, learner, buy, asked, settings
+):
+    settings.THROTTLE_STATUS = "3/min"
+    path = f"payments/{buy().json()['id']}/status"
+    asked.clear()
+    # The order counts, too.
+    assert [api(learner).get(path).status_code for _time in range(3)] == [200, 200, 429]
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("page", ["success", "cancelled"])
+def test_a_page_at_stripe_of_the_version_before_leads_to_the_payment(client, buy, page):
+    buy()
+    payment = the_payment()
+    answer = client.get(f"/payments/{page}/{payment.token}/?session_id={payment.session_id}")
+    assert answer.status_code == 302
+    assert answer["Location"] == f"https://school.example/payments/{payment.pk}"
+    assert "no-store" in answer["Cache-Control"]
+    half_made = PaymentFactory.create(method="stripe")
+    for token in ("00000000-0000-4000-8000-000000000000", half_made.token):
+        assert client.get(f"/payments/{page}/{token}/").status_code == 404
 
 
 def test_a_settled_payment_is_not_asked_about(api, learner, buy, deliver, stripe_sandbox):

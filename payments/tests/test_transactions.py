@@ -62,7 +62,7 @@ def test_a_service_reads_and_writes_in_one_transaction(
             payments=[transitions.NewPayment(**imported | {"external_id": "A-1"})],
             cause=CAUSE,
         ),
-        "order": partial(purchase.request_payment, user=stranger, order=order, absolute_url=str),
+        "order": partial(purchase.request_payment, user=stranger, order=order),
         "a session": partial(stripe_events.apply_session, session=paid.session, **told),
         "an event": partial(stripe_events.apply_event, paid, source=MoveSource.WEBHOOK),
         "a refund": partial(refunds.apply_refund, refund=read_refund(a_refund(made)), **told),

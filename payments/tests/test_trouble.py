@@ -7,10 +7,11 @@ import pytest
 from lms.models import Course
 from payments.models import AutomaticReason, Payment, PaymentMethod, PaymentMove
 from payments.provider.types import ProviderUnavailable
-from payments.services import purchase
+from payments.services import checkout, purchase
 from payments.tests.factories import PaymentFactory
 from payments.tests.sandbox import Fault
 from payments.tests.shop import session_of, the_payment
+from project.common.frontend import payment_page
 
 pytestmark = pytest.mark.django_db
 
@@ -98,17 +99,21 @@ def test_an_amount_that_stripe_does_not_take_is_said_to_be_none(api, buy, learne
 
 
 @pytest.fixture
-def order(learner, course):
+def order(learner, course, monkeypatch):
     """The learner's order through the service; `meanwhile` is done while Stripe is on its way."""
 
-    def place(meanwhile=None):
-        def absolute_url(path):
-            if meanwhile is not None and "success" in path:
-                meanwhile()
-            return f"https://school.example{path}"
+    wanted = purchase.Order(course_id=course.pk, lesson_id=None, method=PaymentMethod.STRIPE)
 
-        wanted = purchase.Order(course_id=course.pk, lesson_id=None, method=PaymentMethod.STRIPE)
-        return purchase.request_payment(user=learner, order=wanted, absolute_url=absolute_url)
+    def place(meanwhile=lambda: None):
+        with monkeypatch.context() as patch:
+
+            def on_the_way(payment_id):
+                patch.undo()
+                meanwhile()
+                return payment_page(payment_id)
+
+            patch.setattr(checkout, "payment_page", on_the_way)
+            return purchase.request_payment(user=learner, order=wanted)
 
     return place
 

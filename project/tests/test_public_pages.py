@@ -47,13 +47,6 @@ def test_they_have_the_school_s_face_on_a_phone_too(
         user=person, course__title="Ж" * 200, course__is_published=True
     )
     payment = PaymentFactory.create(payer=person, paid=True, title="W" * 200)
-    waiting = PaymentFactory.create(
-        payer=person,
-        title="Bread",
-        method="stripe",
-        session_id="cs_1",
-        session_url="https://stripe.example",
-    )
     RefundFactory.create(payment=payment)
     invited = UserFactory.create(language=language)
     invitation = Invitation.objects.create(user=invited, invited_by=person, sent_at=timezone.now())
@@ -62,8 +55,6 @@ def test_they_have_the_school_s_face_on_a_phone_too(
         "unsubscribe": unsubscribe,
         "unsubscribe-unknown": reverse("unsubscribe", args=["x"]),
         "export-gone": reverse("export", args=["x"]),
-        "success": reverse("payments:success", args=[payment.token]),
-        "cancelled": reverse("payments:cancelled", args=[waiting.token]),
         "receipt": reverse("payments:receipt", args=[payment.token]),
         "invitation": urlsplit(invitation_link(invitation)).path,
         "password": urlsplit(password_reset_link(person)).path,
