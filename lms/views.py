@@ -11,6 +11,7 @@ from lms.mails import subscription_of
 from lms.models import Course
 from lms.services import subscriptions
 from people.models import CourseMails, User
+from project.common.frontend import course_page, profile_page, start_page
 
 # Of a link about one course: what a POST means that chooses nothing, as a mail client's own.
 LEAVE = "leave"
@@ -25,7 +26,8 @@ def unsubscribe_by_link(request: HttpRequest, token: str) -> HttpResponse:
     course or all. GET only asks: scanners of mails follow every link."""
     found = subscription_of(token)
     if found is None:
-        return render(request, "lms/unsubscribe.html", {"state": "unknown"}, status=404)
+        unknown = {"state": "unknown", "start_page": start_page()}
+        return render(request, "lms/unsubscribe.html", unknown, status=404)
     person, course_id = found
     offered = [LEAVE, *CourseMails.values] if course_id else CourseMails.values
     chosen = request.POST.get("choice", LEAVE if course_id else CourseMails.NEVER)
@@ -33,11 +35,15 @@ def unsubscribe_by_link(request: HttpRequest, token: str) -> HttpResponse:
     if is_done and person is not None:
         _choose(person, course_id, chosen)
     language = getattr(person, "language", request.LANGUAGE_CODE)
+    course = Course.objects.filter(pk=course_id or 0, is_published=True).first()
     context = {
         "state": "done" if is_done else "ask",
         "chosen": chosen,
         "is_about_one": bool(course_id),
-        "course": Course.objects.filter(pk=course_id or 0, is_published=True).first(),
+        "course": course,
+        "course_page": course_page(course.pk) if course else "",
+        "start_page": start_page(),
+        "profile_page": profile_page(),
     }
     status = 400 if request.method == "POST" and not is_done else 200
     with override(language):

@@ -33,6 +33,7 @@ def receipt(request: HttpRequest, token: UUID) -> HttpResponse:
     language = payment.payer.language
     context = {
         "payment": payment,
+        "payment_page": payment_page(payment.pk),
         "buyer": "" if is_erased else payment.payer,
         "refunds": payment.refunds.filter(status=RefundStatus.SUCCEEDED),
     }

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from people.mails import export_of
 from people.models.exports import private_storage
+from project.common.frontend import profile_page
 
 
 @never_cache
@@ -20,7 +21,8 @@ def download_export(request: HttpRequest, token: str) -> HttpResponseBase:
     except FileNotFoundError:  # deleted at this moment
         file = None
     if export is None or file is None:
-        return render(request, "people/export_gone.html", status=404)
+        context = {"profile_page": profile_page()}
+        return render(request, "people/export_gone.html", context, status=404)
     name = f"parta-{export.requested_at:%Y-%m-%d}.zip"
     response = FileResponse(file, as_attachment=True, filename=name)
     response["X-Robots-Tag"] = "noindex"

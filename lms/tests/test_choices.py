@@ -141,6 +141,27 @@ def test_a_link_about_a_course_leaves_it_and_no_other(client, learner, subscript
     assert learner.course_mails == AT_ONCE
 
 
+@pytest.mark.parametrize(
+    ("choice", "is_published", "on"),
+    [
+        ("leave", True, "courses/{}"),
+        ("leave", False, ""),
+        ("daily", True, "courses/{}"),
+        ("never", True, "profile"),
+    ],
+)
+def test_the_page_leads_on_into_the_front(client, learner, choice, is_published, on):
+    course = CourseFactory.create(is_published=is_published)
+    page = client.post(link(learner, course.pk), {"choice": choice})
+    assert f'href="https://school.example/{on.format(course.pk)}"' in page.content.decode()
+
+
+def test_a_link_that_is_not_valid_leads_on_into_the_front(client):
+    page = client.get(reverse("unsubscribe", args=["x"]))
+    assert page.status_code == 404
+    assert 'href="https://school.example/"' in page.content.decode()
+
+
 def test_one_click_in_the_daily_mail_ends_all_mails_and_no_subscription(
     client, learner, subscription
 ):

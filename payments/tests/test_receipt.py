@@ -46,7 +46,7 @@ def test_a_receipt_says_what_was_paid_by_whom_and_to_whom(read, payment, setting
     for text in (
         f"Receipt No. {payment.pk}", "May 2, 2026", "Bread &lt;at home&gt;", "Lev Orlov",
         "transfer", "RUB\xa01,990.00", "Parta School", "1 Oak St<br>Moscow",
-        "Tax ID: 7701234567", "desk@school.example",
+        "Tax ID: 7701234567", "desk@school.example", f"https://school.example/payments/{payment.pk}",
     ):  # fmt: skip
         assert text in page.text
     assert "efunded" not in page.text
@@ -125,4 +125,8 @@ def test_a_receipt_fits_a_phone_and_one_printed_page_whatever_its_names(
         "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
     )
     assert page.evaluate(colours) == ["rgb(0, 0, 0)", "rgba(0, 0, 0, 0)"]
+    assert page.locator("main a").evaluate_all("all => all.map(one => one.checkVisibility())") == [
+        True,  # of the school's email
+        False,
+    ]
     assert page.pdf(format="A4").count(b"/Type /Page\n") == 1

@@ -157,7 +157,9 @@ def test_the_link_and_the_file_end_after_seven_days(ask, learner):
     forget_old_exports()
     assert get(link).status_code == 200
     PersonalExport.objects.update(ready_at=timezone.now() - EXPORTS_KEPT)
-    assert get(link).status_code == 404
+    gone = get(link)
+    assert gone.status_code == 404
+    assert 'href="https://school.example/profile"' in gone.content.decode()
     before = stored()
     assert forget_old_exports().startswith("1 ")
     assert len(before - stored()) == 1

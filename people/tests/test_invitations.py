@@ -93,6 +93,7 @@ def test_a_colleague_is_invited_comes_and_works(client_of, administrator, role, 
     assert "You will log in with sonja@school.example." in shown.text
     done = client.post(reverse("admin_invitation"), OWN, follow=True)
     assert "You can log in now." in done.text
+    assert f'href="{reverse("admin:login")}"' in done.text
     assert not colleague.is_email_confirmed
     colleague = reread(colleague)
     assert colleague.is_email_confirmed  # nobody else could read the link
@@ -119,6 +120,9 @@ def test_a_person_is_added_without_a_password_that_somebody_invents(
     visitor.get(link_of(mail.outbox[0]))
     done = visitor.post(reverse("admin_invitation"), OWN, follow=True)
     assert "You can log in to" in done.text
+    again = visitor.get(link_of(mail.outbox[0]), follow=True)
+    for shown in (done, again):
+        assert 'href="https://school.example/login"' in shown.text
     assert not reread(person).is_staff
     login = {"email": person.email, "password": OWN["new_password"]}
     assert api(None).post("auth/token", login).status_code == 200

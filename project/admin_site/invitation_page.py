@@ -19,6 +19,7 @@ from project.admin_site.mail_links import (
     succeeds,
     use_link,
 )
+from project.common.frontend import login_page
 from project.school.current import current_school
 
 
@@ -54,9 +55,17 @@ def _bad(request: HttpRequest, invitation: Invitation | None) -> HttpResponse:
         request,
         "invitation_bad",
         title or (_("This invitation has expired") if invitation else _("This link is not valid")),
-        {"invitation": invitation, "whom": _whom_to_ask(invitation)},
+        {
+            "invitation": invitation,
+            "whom": _whom_to_ask(invitation),
+            "login_page": _login_page(staff=invitation is None or invitation.user.is_staff),
+        },
         status=409,
     )
+
+
+def _login_page(*, staff: bool) -> str:
+    return reverse("admin:login") if staff else login_page()
 
 
 def _whom_to_ask(invitation: Invitation | None) -> str:
@@ -71,5 +80,6 @@ def _whom_to_ask(invitation: Invitation | None) -> str:
 @never_cache
 @require_safe
 def done(request: HttpRequest) -> HttpResponse:
-    known = {"staff": "staff" in request.GET}
+    staff = "staff" in request.GET
+    known = {"staff": staff, "login_page": _login_page(staff=staff)}
     return show(request, "invitation_done", _("Your password is set"), known)

@@ -3,6 +3,11 @@
 from django.conf import settings
 
 
+def start_page() -> str:
+    """Where the courses are that everybody may take."""
+    return f"{settings.FRONTEND_URL}/"
+
+
 def course_page(course_id: int) -> str:
     return f"{settings.FRONTEND_URL}/courses/{course_id}"
 
@@ -14,6 +19,14 @@ def lesson_page(course_id: int, lesson_id: int) -> str:
 def payment_page(payment_id: int) -> str:
     """Where a buyer comes back to from Stripe."""
     return f"{settings.FRONTEND_URL}/payments/{payment_id}"
+
+
+def profile_page() -> str:
+    return f"{settings.FRONTEND_URL}/profile"
+
+
+def login_page() -> str:
+    return f"{settings.FRONTEND_URL}/login"
 
 
 def password_reset_page(uid: str, token: str) -> str:
