@@ -16,13 +16,19 @@ import {
 import { followLinks, navigate, useAddress } from "./address.js";
 import { Action, Loaded, NotFound, Notices, Question, Thumbnail, html, useLoad } from "./ui.js";
 import { Catalog } from "./screens/catalog.js";
+import { Learning, Lesson, Outline } from "./screens/learning.js";
 
 /** @typedef {import("./types").Schemas} Schemas */
 /** @typedef {(props: any) => import("preact").ComponentChildren} Screen */
 
 // What stands for `:name` comes as a prop; "open" screens need no log-in, the catalog if the school says so.
 /** @type {[string, Screen, ("open" | "catalog")?][]} */
-const ROUTES = [["/", Catalog, "catalog"]];
+const ROUTES = [
+  ["/", Catalog, "catalog"],
+  ["/learn", Learning],
+  ["/learn/:course", Outline],
+  ["/learn/:course/:lesson", Lesson],
+];
 const PATTERNS = ROUTES.map(([path, screen, access]) => ({
   pattern: new RegExp(`^${path.replace(/:(\w+)/g, "(?<$1>[^/]+)")}/?$`),
   screen,

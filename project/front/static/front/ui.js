@@ -133,6 +133,15 @@ export const Thumbnail = ({ of, class: name = "thumbnail" }) =>
     ? html`<img class=${name} src=${of.thumbnail} alt="" loading="lazy" />`
     : html`<span class=${name}></span>`;
 
+/** What the server has rendered and sanitised. Long lines of code are scrolled. @param {{ of: string }} props */
+export function Prose({ of }) {
+  const body = useRef(/** @type {HTMLDivElement | null} */ (null));
+  useEffect(() => {
+    for (const code of body.current?.querySelectorAll("pre") ?? []) code.tabIndex = 0;
+  }, [of]);
+  return html`<div class="prose" ref=${body} dangerouslySetInnerHTML=${{ __html: of }}></div>`;
+}
+
 // --- Things that people do -----------------------------------------------------------------------
 
 /** @type {(entry: { text: string, isBad: boolean }) => void} */
