@@ -122,3 +122,19 @@ def test_rules_that_code_and_documents_cite_exist():
 
 def test_the_readme_is_short():
     assert len(ROOT.joinpath("README.md").read_text().splitlines()) <= 120
+
+
+def test_what_is_quoted_of_the_client_stands_in_it():
+    """Line by line: in the file it may be indented, or a comment."""
+
+    def lines(text: str) -> str:
+        return "\n".join(line.strip().removeprefix("// ").strip() for line in text.splitlines())
+
+    client = lines(ROOT.joinpath("project/front/static/front/client.js").read_text())
+    quoted = re.findall(
+        r"^```js\n(.*?)^```$",
+        ROOT.joinpath("docs/frontend.md").read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert len(quoted) > 3
+    assert [quote for quote in quoted if lines(quote) not in client] == []
