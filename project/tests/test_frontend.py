@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.conf import settings
 
 from project.common import frontend
@@ -28,6 +29,14 @@ def test_the_documented_addresses_are_the_ones_that_are_made():
         names = re.findall(r"\{(\w+)\}", path)
         values = dict(zip(names, "78", strict=False))
         assert make(**values) == "https://school.example" + path.format(**values)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", PAGES)
+def test_the_front_that_ships_has_them(client, path):
+    page = client.get(re.sub(r"\{\w+\}", "7", path))
+    assert page.status_code == 200
+    assert "front/index.html" in [template.name for template in page.templates]
 
 
 def test_the_introduction_of_the_api_has_the_same_addresses():
