@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from payments.models import (
     AutomaticReason,
@@ -49,6 +50,8 @@ from project.common.mailboxes import for_sending
 # request may take a while.
 OPEN_FOR = timedelta(hours=2)
 OPEN_AT_LEAST = timedelta(minutes=35)
+
+TOO_LATE = _("It is too late to cancel this order.")
 
 
 def open_session(payment: Payment, *, user: User) -> tuple[Payment, bool]:
@@ -147,14 +150,14 @@ def cancel_payment(payment: Payment, *, by: User) -> None:
     if payment.status == PaymentStatus.CANCELLED:
         return
     if payment.status != PaymentStatus.PENDING:
-        raise IllegalMove
+        raise IllegalMove(TOO_LATE)
     cause = Cause(source=MoveSource.BUYER, by=by)
     session = _end_session(payment) if payment.session_id else None
     if session is None or status_of(session) == PaymentStatus.EXPIRED:
         move_payment(payment_id=payment.pk, to=PaymentStatus.CANCELLED, cause=cause)
         return
     apply_session(payment_id=payment.pk, session=session, source=MoveSource.BUYER)
-    raise IllegalMove
+    raise IllegalMove(TOO_LATE)
 
 
 def _end_session(payment: Payment) -> Session | None:

@@ -76,6 +76,7 @@ def test_only_a_pending_order_is_cancelled(cancel, learner, status):
     payment = PaymentFactory.create(payer=learner, **traits)
     response = cancel(payment.pk)
     assert (response.status_code, response.json()["code"]) == (409, "illegal_move")
+    assert response.json()["detail"] == "It is too late to cancel this order."
     assert the_payment().status == status
 
 
