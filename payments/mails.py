@@ -24,7 +24,7 @@ from payments.models import (
 from payments.permissions import can_refund, may_learn, who_may_refund
 from people.mails import MESSAGE
 from people.models import BlockReason, StaffMessage, User
-from project.common.frontend import course_page
+from project.common.frontend import course_page, payment_page
 from project.mail.kinds import Letter, MailKind, Secret, Skip, render
 from project.mail.models import Delivery, Mailing, mailing_key
 
@@ -107,7 +107,10 @@ class OrderPlacedMail(PaymentMail):
 
     def facts(self, subject_id: int) -> dict[str, object] | None:
         payment = _payment(subject_id, PaymentStatus.PENDING)
-        return facts_of(payment) if payment and payment.instructions else None
+        if payment is None or not payment.instructions:
+            return None
+        # There is nothing to learn yet: the page of the order says how it stands, and cancels it.
+        return (facts_of(payment) or {}) | {"link": payment_page(payment.pk)}
 
 
 class PaymentReceivedMail(PaymentMail):

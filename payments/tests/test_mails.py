@@ -274,7 +274,10 @@ def test_who_orders_gets_once_what_the_school_says_about_paying(
     assert subject == f"How to pay for “{course.title}”"
     assert SAID[method] in text.replace("\r\n", "\n")
     assert SAID[method].replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>") in html
-    assert f"Order No. {Payment.objects.get().pk}" in text
+    number = Payment.objects.get().pk
+    assert f"Order No. {number}" in text
+    for part in (text, html):
+        assert f"https://school.example/payments/{number}" in part
 
 
 def test_a_school_that_says_nothing_about_paying_sends_no_mail_about_it(
