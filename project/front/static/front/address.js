@@ -55,6 +55,17 @@ export function useAddress() {
   return new URL(location.href);
 }
 
+/**
+ * These parameters of the address. Others in it are not ours: who shares a link adds `utm_source`.
+ * @template {string} Name
+ * @param {Name[]} names
+ */
+export function useQuery(...names) {
+  const { searchParams } = useAddress();
+  const query = Object.fromEntries(names.map((name) => [name, searchParams.get(name) ?? ""]));
+  return /** @type {Record<Name, string>} */ (query);
+}
+
 /** Links are plain `<a href>`, in rendered Markdown too. @param {(path: string) => boolean} isOurs */
 export function followLinks(isOurs) {
   document.addEventListener("click", (event) => {

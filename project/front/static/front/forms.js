@@ -2,9 +2,10 @@
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 
+import { navigate } from "./address.js";
 import { Problem } from "./client.js";
 import { useSession } from "./session.js";
-import { html, notify, said } from "./ui.js";
+import { attempt, html, said } from "./ui.js";
 
 /** @typedef {import("preact").ComponentChildren} Children */
 
@@ -95,6 +96,37 @@ export function Field({ name, label, hint, as = "input", type = "text", value, o
 }
 
 /**
+ * What a list is narrowed down to and how it is ordered: it stands in the address.
+ * @typedef {Record<string, [label: string, options: Record<string, string>]>} Choices texts by values
+ * @param {{ query: Record<string, string>, search?: string, choices: Choices }} props `search`: the field's name
+ */
+export function Filters({ query, search, choices }) {
+  /** @param {Event} event */
+  const show = (event) => {
+    event.preventDefault();
+    const values = Object.entries(valuesOf(/** @type {HTMLFormElement} */ (event.currentTarget)));
+    const given = values.flatMap(([name, value]) => (value ? [[name, String(value)]] : []));
+    navigate(`${location.pathname}?${new URLSearchParams(given)}`);
+  };
+  /** @param {Event} event */
+  const choose = ({ currentTarget }) =>
+    /** @type {HTMLSelectElement} */ (currentTarget).form?.requestSubmit();
+  return html`<form class="search" role="search" onSubmit=${show}>
+    ${
+      search &&
+      html`<input type="search" name="search" aria-label=${search} placeholder=${search} value=${query.search} />
+      <button>${gettext("Search")}</button>`
+    }
+    ${Object.entries(choices).map(([name, [label, options]]) => {
+      const texts = Object.entries(options);
+      return html`<select name=${name} aria-label=${label} value=${query[name]} onChange=${choose}>
+        ${texts.map(([value, text]) => html`<option value=${value}>${text}</option>`)}
+      </select>`;
+    })}
+  </form>`;
+}
+
+/**
  * Choose a picture; photographs are made as small as the school keeps them.
  * @param {{ label: string, send: (form: FormData) => Promise<unknown> }} props
  */
@@ -108,9 +140,7 @@ export function PictureField({ label, send }) {
     setBusy(true);
     const form = new FormData();
     const upload = async () => form.append("file", await shrunk(file, pictures.max_bytes), file.name);
-    await upload()
-      .then(() => send(form))
-      .catch((error) => notify(said(error), { isBad: true }));
+    await attempt(upload().then(() => send(form)));
     if (input.current) input.current.value = "";
     setBusy(false);
   };

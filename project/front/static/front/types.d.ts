@@ -14,7 +14,9 @@ export type Path<M extends Method> = {
 type Operation<M extends Method, P extends Path<M>> = paths[`/api/v1/${P}`][M];
 
 type Parameters<O> = (O extends { parameters: { path: infer T } } ? { path: T } : {}) &
-  (O extends { parameters: { query?: infer Q } } ? { query?: Q } : {});
+  (O extends { parameters: { query?: infer Q } } ? { query?: Texts<Q> } : {});
+/** All of it may be text as well: it comes from the page's address. */
+type Texts<Q> = { [K in keyof Q]: Q[K] | string };
 type Body<O> = O extends { requestBody: { content: infer C } }
   ? { body: C extends { "application/json": infer B } ? B : FormData }
   : {};

@@ -102,6 +102,9 @@ export function Pager({ of: { page, pages } }) {
   </nav>`;
 }
 
+/** @param {number} seconds */
+export const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
+
 // --- The frame of a screen -----------------------------------------------------------------------
 
 let isFirstPage = true;
@@ -164,6 +167,9 @@ export function Notices() {
   </div>`;
 }
 
+/** What went wrong is said. @param {Promise<unknown>} work */
+export const attempt = (work) => work.catch((error) => notify(said(error), { isBad: true }));
+
 /**
  * A button that does something: once at a time, and what went wrong is said.
  * @typedef {{ do: () => Promise<unknown>, ask?: string, disabled?: boolean, children: Children }} ActionProps
@@ -174,7 +180,7 @@ export function Action({ do: act, ask: question, children, disabled, ...others }
   const press = async () => {
     if (question && !(await ask(question, { yes: String(children) }))) return;
     setBusy(true);
-    await act().catch((error) => notify(said(error), { isBad: true }));
+    await attempt(act());
     setBusy(false);
   };
   const state = { disabled: disabled || isBusy, "aria-busy": isBusy };

@@ -1,58 +1,58 @@
 // What the school offers.
-import { call, useSession } from "../session.js";
-import { navigate, useAddress } from "../address.js";
+import { call } from "../session.js";
+import { useQuery } from "../address.js";
+import { Filters } from "../forms.js";
 import { Loaded, Page, Pager, Thumbnail, html, money, useLoad } from "../ui.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
 
+// As many as fill the rows of two, three or four cards.
+const PAGE_SIZE = 12;
+
 export function Catalog() {
-  const { meta, profile } = useSession();
-  const query = Object.fromEntries(useAddress().searchParams);
-  const courses = useLoad(() => call("get", "catalog/courses", { query }), [JSON.stringify(query)]);
-  /** @param {Event} event */
-  const search = (event) => {
-    event.preventDefault();
-    const given = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
-    const kept = [...given].filter(([, value]) => value !== "");
-    navigate(`/?${new URLSearchParams(/** @type {any} */ (kept))}`);
-  };
-  return html`<${Page} title=${profile ? gettext("Courses") : meta.school.name}>
-    <form class="search" role="search" onSubmit=${search} key=${JSON.stringify(query)}>
-      <input type="search" name="search" aria-label=${gettext("Search courses")} defaultValue=${query.search ?? ""}
-        placeholder=${gettext("Search courses")} />
-      <select name="free" aria-label=${gettext("Price")}>
-        <option value="">${gettext("Any price")}</option>
-        <option value="true" selected=${query.free === "true"}>${gettext("Free")}</option>
-        <option value="false" selected=${query.free === "false"}>${gettext("Paid")}</option>
-      </select>
-      <button>${gettext("Search")}</button>
-    </form>
+  const query = useQuery("search", "free", "ordering", "page");
+  const courses = useLoad(
+    () => call("get", "catalog/courses", { query: { ...query, page_size: PAGE_SIZE } }),
+    [JSON.stringify(query)],
+  );
+  return html`<${Page} title=${gettext("Courses")}>
+    <${Filters} query=${query} search=${gettext("Search courses")} choices=${CHOICES} />
     <${Loaded} of=${courses}>${(/** @type {Schemas["PagedCatalogCourseOut"]} */ page) => html`
-      ${page.count === 0 && html`<p>${gettext("No courses were found.")}</p>`}
+      ${page.count === 0 && html`<p role="status">${gettext("No courses were found.")}</p>`}
       <ul class="cards">${page.items.map((course) => html`<${Card} key=${course.id} ...${course} />`)}</ul>
       <${Pager} of=${page} />`}
     <//>
   <//>`;
 }
 
+/** @type {import("../forms.js").Choices} */
+const CHOICES = {
+  free: [
+    gettext("Price"),
+    { "": gettext("Any price"), true: gettext("Free ones"), false: gettext("Paid ones") },
+  ],
+  ordering: [
+    gettext("Order"),
+    {
+      "": gettext("Recently updated first"),
+      "-created_at": gettext("New ones first"),
+      title: gettext("By title"),
+      price: gettext("Cheap ones first"),
+      "-price": gettext("Expensive ones first"),
+    },
+  ],
+};
+
+/** @param {number} count */
+export const lessons = (count) =>
+  interpolate(ngettext("%(count)s lesson", "%(count)s lessons", count), { count }, true);
+
 /** @param {Schemas["CatalogCourseOut"]} course */
-function Card({
-  id,
-  title,
-  summary,
-  preview,
-  price,
-  currency,
-  lessons_count: count,
-  has_access: isOpen,
-  owner,
-}) {
-  const lessons = interpolate(ngettext("%(count)s lesson", "%(count)s lessons", count), { count }, true);
-  return html`<li class="card">
+const Card = ({ id, title, summary, preview, price, currency, lessons_count, has_access, owner }) =>
+  html`<li class="card">
     <${Thumbnail} of=${preview} />
     <h2><a href="/courses/${id}">${title}</a></h2>
-    <p class="quiet">${owner.first_name && `${owner.first_name} · `}${lessons}</p>
+    <p class="quiet">${owner.first_name && `${owner.first_name} · `}${lessons(lessons_count)}</p>
     <p class="summary">${summary}</p>
-    <p class="price">${isOpen ? gettext("You have this course") : money(price, currency)}</p>
+    <p class="price">${has_access ? gettext("You have this course") : money(price, currency)}</p>
   </li>`;
-}
