@@ -16,7 +16,10 @@ import {
 import { followLinks, navigate, useAddress } from "./address.js";
 import { Action, Loaded, NotFound, Notices, Question, Thumbnail, html, useLoad } from "./ui.js";
 import { Catalog } from "./screens/catalog.js";
+import { Course } from "./screens/course.js";
 import { Learning, Lesson, Outline } from "./screens/learning.js";
+import { PaymentPage, Payments } from "./screens/payments.js";
+import { Subscriptions } from "./screens/subscriptions.js";
 
 /** @typedef {import("./types").Schemas} Schemas */
 /** @typedef {(props: any) => import("preact").ComponentChildren} Screen */
@@ -25,6 +28,10 @@ import { Learning, Lesson, Outline } from "./screens/learning.js";
 /** @type {[string, Screen, ("open" | "catalog")?][]} */
 const ROUTES = [
   ["/", Catalog, "catalog"],
+  ["/courses/:id", Course, "catalog"],
+  ["/payments", Payments],
+  ["/payments/:id", PaymentPage],
+  ["/subscriptions", Subscriptions],
   ["/learn", Learning],
   ["/learn/:course", Outline],
   ["/learn/:course/:lesson", Lesson],

@@ -1,0 +1,171 @@
+// A course: what it is about, its lessons, and how to get it.
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { Problem, newKey } from "../client.js";
+import { call, useSession } from "../session.js";
+import { navigate } from "../address.js";
+import { Action, Loaded, Page, Thumbnail, html, money, notify, pause, useLoad } from "../ui.js";
+import { lessons } from "./catalog.js";
+
+/** @typedef {import("../types").Schemas} Schemas */
+/** @typedef {Schemas["CatalogCourseDetailsOut"]} Offered */
+/** @typedef {{ course: Offered, set: (course: Offered) => void, reload: () => Promise<void> }} OfferProps */
+
+/** @param {{ id: string }} props */
+export function Course({ id }) {
+  const { profile } = useSession();
+  const loaded = useLoad(() => readCourse(Number(id), profile !== null), [id, profile?.id]);
+  return html`<${Loaded} of=${loaded}>${(/** @type {Offered | Schemas["LearningCourseOut"]} */ course) => {
+    const offer = "price" in course ? { ...loaded, course } : null;
+    return html`<${Page} title=${course.title}>
+      <div class="course">
+        <aside class="card" aria-label=${gettext("Access")}>
+          ${course.preview && html`<${Thumbnail} of=${course.preview} />`}
+          ${offer ? html`<${Offer} ...${offer} />` : html`<${Unlisted} id=${course.id} />`}
+        </aside>
+        <div>
+          ${offer ? html`<${About} ...${offer.course} />` : html`<p>${course.summary}</p>`}
+          <h2>${gettext("Lessons")}</h2>
+          <ol class="rows">${course.lessons.map(
+            (lesson) => html`<li key=${lesson.id}>
+            <span class="grow">
+              ${lesson.has_access ? html`<a href="/learn/${course.id}/${lesson.id}">${lesson.title}</a>` : lesson.title}
+            </span>
+            ${offer && html`<${LessonOffer} ...${offer} lesson=${lesson} />`}
+          </li>`,
+          )}</ol>
+        </div>
+      </div>
+    <//>`;
+  }}<//>`;
+}
+
+/**
+ * As it is offered; what isn't offered (any more), for those who write or learn it.
+ * @param {number} course_id
+ * @param {boolean} isKnown somebody is logged in
+ */
+async function readCourse(course_id, isKnown) {
+  const path = { course_id };
+  try {
+    return await call("get", "catalog/courses/{course_id}", { path });
+  } catch (problem) {
+    if (!isKnown || !(problem instanceof Problem) || problem.status !== 404) throw problem;
+    return call("get", "learning/courses/{course_id}", { path });
+  }
+}
+
+/** @param {Offered} course */
+const About = ({ owner, lessons_count, description_html }) => html`
+  <p class="quiet">${owner.first_name && `${owner.first_name} · `}${lessons(lessons_count)}</p>
+  <div class="prose" dangerouslySetInnerHTML=${{ __html: description_html }} />`;
+
+/** @param {{ id: number }} course */
+const Unlisted = ({ id }) => html`
+  <p>${gettext("This course is not published. Only its author, moderators and those who have it can see it.")}</p>
+  <p><a class="button main" href="/learn/${id}">${gettext("To the lessons")}</a></p>`;
+
+/** @param {OfferProps} props */
+function Offer({ course, set, reload }) {
+  const { meta, profile } = useSession();
+  const path = { course_id: course.id };
+  const enrol = async () => {
+    await call("post", "learning/courses/{course_id}/enrollment", { path }).catch(reloading(reload));
+    navigate(`/learn/${course.id}`);
+  };
+  const subscribe = async () => {
+    await call(course.is_subscribed ? "delete" : "post", "courses/{course_id}/subscription", { path });
+    set({ ...course, is_subscribed: !course.is_subscribed });
+  };
+  if (!profile) {
+    const next = `?next=${encodeURIComponent(location.pathname)}`;
+    return html`<p class="price">${money(course.price, course.currency)}</p>
+      <p><a class="button main" href="/login${next}">${gettext("Log in to start learning")}</a></p>
+      ${meta.is_registration_open && html`<p><a href="/register${next}">${gettext("Register")}</a></p>`}`;
+  }
+  const [told, press] = course.is_subscribed
+    ? [gettext("You get emails about updates to this course."), gettext("Unsubscribe")]
+    : [gettext("Get an email when the course changes."), gettext("Subscribe")];
+  return html`
+    <p class="price">${course.has_access ? gettext("You have this course") : money(course.price, course.currency)}</p>
+    ${
+      course.has_access
+        ? html`<p><a class="button main" href="/learn/${course.id}">${gettext("Continue learning")}</a></p>`
+        : Number(course.price)
+          ? html`<${Buy} what=${path} reload=${reload} />`
+          : html`<p><${Action} class="main" do=${enrol}>${gettext("Start learning")}<//></p>`
+    }
+    <p class="quiet">${told} <${Action} class="plain" do=${subscribe}>${press}<//></p>`;
+}
+
+/** @param {OfferProps & { lesson: Schemas["CatalogLessonOut"] }} props */
+function LessonOffer({ lesson, course, reload }) {
+  const { profile } = useSession();
+  if (lesson.has_access) return !course.has_access && html`<span class="tag">${gettext("open")}</span>`;
+  if (!Number(lesson.price)) return null;
+  const price = money(lesson.price, course.currency);
+  if (!profile) return html`<span>${price}</span>`;
+  return html`<details>
+    <summary class="button">${interpolate(gettext("Buy for %(price)s"), { price }, true)}</summary>
+    <${Buy} what=${{ lesson_id: lesson.id }} reload=${reload} />
+  </details>`;
+}
+
+/** In the order in which they are offered. @type {[Schemas["PaymentMethod"], string][]} */
+const METHODS = [
+  ["stripe", gettext("Pay online")],
+  ["transfer", gettext("Pay by transfer")],
+  ["cash", gettext("Pay in cash")],
+];
+const TRIES = 5;
+
+/** @param {{ what: { course_id: number } | { lesson_id: number }, reload: () => Promise<void> }} props */
+function Buy({ what, reload }) {
+  const { payment_methods } = useSession().meta;
+  const [isBusy, setBusy] = useState(false);
+  const isShown = useRef(true);
+  useEffect(() => () => void (isShown.current = false), []);
+  // Of wishes that are not fulfilled yet: however often one is repeated, it buys once.
+  const keys = useRef(/** @type {Record<string, string>} */ ({})).current;
+
+  /** @param {Schemas["PaymentMethod"]} method @returns {Promise<Schemas["PaymentOut"] | null>} */
+  const order = async (method, tries = TRIES) => {
+    const key = (keys[method] ??= newKey());
+    try {
+      return await call("post", "payments", { body: { ...what, method }, key });
+    } catch (problem) {
+      if (!(problem instanceof Problem) || problem.code !== "payment_provider_busy" || !tries) throw problem;
+      const seconds = problem.retryAfter;
+      notify(interpolate(gettext("One moment: trying again in %(seconds)s s …"), { seconds }, true));
+      await pause(seconds);
+      return isShown.current ? order(method, tries - 1) : null;
+    }
+  };
+  /** @param {Schemas["PaymentMethod"]} method */
+  const buy = async (method) => {
+    setBusy(true);
+    const payment = await order(method)
+      .catch(reloading(reload))
+      .finally(() => setBusy(false));
+    delete keys[method];
+    if (!payment || !isShown.current) return;
+    if (!payment.payment_url) return navigate(`/payments/${payment.id}`);
+    location.assign(payment.payment_url);
+    // Until the buyer is away, or comes back to this page as it was.
+    await new Promise((done) => addEventListener("pageshow", done, { once: true }));
+  };
+  const offered = METHODS.filter(([method]) => payment_methods.includes(method));
+  return html`<p class="ways">${offered.map(([method, text], number) => {
+    const look = number ? "" : "main";
+    return html`<${Action} class=${look} disabled=${isBusy} do=${() => buy(method)}>${text}<//>`;
+  })}</p>
+  <p class="quiet">
+    ${gettext("Online you can start at once, otherwise as soon as the school has confirmed the payment.")}
+  </p>`;
+}
+
+/** What was refused because the course is another one by now shows it as it is. @param {() => Promise<void>} reload */
+const reloading = (reload) => async (/** @type {unknown} */ problem) => {
+  if (problem instanceof Problem && [402, 404, 409].includes(problem.status)) await reload();
+  throw problem;
+};
