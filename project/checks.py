@@ -26,7 +26,7 @@ KEY_HINT = (
     'python -c "import secrets; print(secrets.token_urlsafe(50))".'
 )
 CRON_COLUMNS = 5
-STAND_IN_MAIL = ("console", "dummy", "locmem", "filebased")
+STAND_IN_MAIL = ("console", "dummy", "locmem", "filebased", "outbox")
 
 PARTA = "parta"  # the tag of all of them
 

@@ -14,7 +14,14 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
+
+class Env(environ.Env):  # type: ignore[misc]
+    """Knows a mailer of ours, which keeps mails for the page /outbox/."""
+
+    EMAIL_SCHEMES = environ.Env.EMAIL_SCHEMES | {"outboxmail": "project.mail.outbox.EmailBackend"}
+
+
+env = Env()
 
 # Seconds.
 REDIS_TIMEOUT = 0.3

@@ -288,7 +288,7 @@ STRIPE_TIMEOUT = (3.05, 15.0)
 
 # --- Mail -----------------------------------------------------------------------------------
 
-MAILERS = {"default": mailer("EMAIL_URL", "consolemail://" if DEBUG else "smtp://localhost:25")}
+MAILERS = {"default": mailer("EMAIL_URL", "outboxmail://" if DEBUG else "smtp://localhost:25")}
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Parta <noreply@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Of one sort that anybody can have sent to an address, in a day; one until it is confirmed.

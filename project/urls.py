@@ -14,6 +14,7 @@ from people.views import download_export
 from project.api import api
 from project.common.api.documentation import document_view
 from project.front.views import unknown_address
+from project.mail import outbox
 
 
 def serve_picture(request: HttpRequest, path: str, document_root: str) -> HttpResponseBase:
@@ -39,6 +40,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("unsubscribe/<str:token>/", unsubscribe_by_link, name="unsubscribe"),
     path("exports/<str:token>/", download_export, name="export"),
+    # With DEBUG only.
+    path("outbox/", include(outbox.urlpatterns)),
     path("i18n/", include("django.conf.urls.i18n")),
     # With DEBUG only, and for files on disk; in production the proxy or the bucket serves them.
     *static(settings.MEDIA_URL, view=serve_picture, document_root=settings.MEDIA_ROOT),

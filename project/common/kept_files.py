@@ -6,12 +6,11 @@ signed: with it the same person, and nobody else, gets the content back.
 
 import secrets
 import time
-from contextlib import suppress
 from datetime import timedelta
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import ContentFile
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import storages
 from django.core.signing import BadSignature, Signer
 
 FILES_KEPT = timedelta(days=1)
@@ -29,9 +28,7 @@ class KeptFiles:
         `at_most` the oldest go."""
         folder = self._folder_of(person_id)
         name = f"{folder}/{time.time_ns():020d}-{secrets.token_hex(16)}"
-        self._storage().save(name, ContentFile(content))
-        for old in sorted(self._names(folder))[:-at_most]:
-            self._storage().delete(f"{folder}/{old}")
+        keep_file(name, content, at_most=at_most)
         return self.signer.sign(name)
 
     def kept(self, token: str, *, person_id: int) -> tuple[str, bytes] | None:
@@ -44,16 +41,16 @@ class KeptFiles:
         if not is_theirs or _is_old(name.rpartition("/")[2]):
             return None
         try:
-            with self._storage().open(name) as file:
+            with storages["private"].open(name) as file:
                 return name, file.read()
         except (FileNotFoundError, SuspiciousOperation):
             return None
 
     def forget_old(self) -> int:
         """Delete the files whose day is over; return how many."""
-        storage, deleted = self._storage(), 0
-        for person in self._names(self.folder, folders=True):
-            for name in self._names(f"{self.folder}/{person}"):
+        storage, deleted = storages["private"], 0
+        for person in _listed(self.folder)[0]:
+            for name in files_in(f"{self.folder}/{person}"):
                 if _is_old(name):
                     storage.delete(f"{self.folder}/{person}/{name}")
                     deleted += 1
@@ -62,14 +59,25 @@ class KeptFiles:
     def _folder_of(self, person_id: int) -> str:
         return f"{self.folder}/{person_id}"
 
-    def _names(self, folder: str, *, folders: bool = False) -> list[str]:
-        with suppress(FileNotFoundError):  # nobody has kept one yet
-            found: list[str] = self._storage().listdir(folder)[0 if folders else 1]
-            return found
-        return []
 
-    def _storage(self) -> Storage:
-        return storages["private"]
+def keep_file(name: str, content: bytes, *, at_most: int) -> None:
+    """Keep a file in a folder of the private storage. Of more than `at_most` there the first by name go."""
+    storage, folder = storages["private"], name.rpartition("/")[0]
+    storage.save(name, ContentFile(content))
+    for old in sorted(files_in(folder))[:-at_most]:
+        storage.delete(f"{folder}/{old}")
+
+
+def files_in(folder: str) -> list[str]:
+    """The names of the files that are kept there."""
+    return _listed(folder)[1]
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    try:
+        return storages["private"].listdir(folder)
+    except FileNotFoundError:  # nobody has kept one yet
+        return [], []
 
 
 def _is_old(name: str) -> bool:

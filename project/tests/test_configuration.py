@@ -202,6 +202,7 @@ def test_retry_is_longer_than_the_longest_wait(
     [
         ("CACHES", {"default": {"BACKEND": "django.core.cache.backends.locmem.X"}}, "parta.W003"),
         ("MAILERS", {"default": {"BACKEND": "django.core.mail.backends.console.X"}}, "parta.W004"),
+        ("MAILERS", {"default": {"BACKEND": "project.mail.outbox.EmailBackend"}}, "parta.W004"),
         ("DEFAULT_FROM_EMAIL", "Parta <noreply@localhost>", "parta.W005"),
         ("FRONTEND_URL", "http://app.school.example", "parta.W006"),
         ("SITE_URL", "http://school.example", "parta.W006"),

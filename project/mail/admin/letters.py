@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import pgettext
 
 from project.common.admin.base import AdministratorsAdmin, moment_shown
-from project.common.csp import policy_of_letter
+from project.mail.frames import framed_letter
 from project.mail.kinds import WITHHELD
 from project.mail.mime import message_id
 from project.mail.models import Delivery, KeptLetter, Mailing
@@ -53,11 +53,7 @@ class LettersAdmin(AdministratorsAdmin[Mailing]):
         return [path("letter/<int:letter_id>/", view, name="mail_letter"), *super().get_urls()]
 
     def letter_view(self, request: HttpRequest, letter_id: int) -> HttpResponse:
-        """The HTML part as a page of its own, without scripts, forms or anything from elsewhere."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         letter = get_object_or_404(KeptLetter, pk=letter_id)
-        response = HttpResponse(letter.html)
-        response["X-Frame-Options"] = "SAMEORIGIN"
-        response._csp_config = policy_of_letter()  # type: ignore[attr-defined]  # noqa: SLF001
-        return response
+        return framed_letter(letter.html)
