@@ -6,6 +6,7 @@ development switch, and what it loosens is written as `not DEBUG` here.
 
 import logging
 import os
+import re
 from datetime import timedelta
 from typing import Any
 from zoneinfo import available_timezones
@@ -43,9 +44,14 @@ DEBUG = switch("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or get_random_secret_key()
 SECRET_KEY_IS_SET = bool(env.str("SECRET_KEY", default=""))
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"] if DEBUG else [])
+LOCAL_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOCAL_HOSTS if DEBUG else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+# A front in development is served by a tool of its own, on a port of its choice.
+CORS_ALLOWED_ORIGIN_REGEXES = [
+    rf"^https?://{re.escape(host)}(:\d+)?\Z" for host in LOCAL_HOSTS if DEBUG
+]
 CORS_URLS_REGEX = r"^/api/.*$"
 CORS_ALLOW_HEADERS = [
     "accept",

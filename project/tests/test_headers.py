@@ -184,6 +184,8 @@ def test_another_origin_may_send_and_read_the_headers_of_the_document(settings: 
         ("https://evil.example", "/api/v1/courses"),
         ("https://app.example.evil.example", "/api/v1/courses"),
         ("http://app.example", "/api/v1/courses"),
+        # With DEBUG it is allowed: project/tests/test_up.py.
+        ("http://localhost:5173", "/api/v1/courses"),
         ("https://app.example", "/admin/login/"),
     ],
 )
