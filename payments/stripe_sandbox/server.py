@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import re
+import socket
 import threading
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -124,7 +125,8 @@ class SandboxHandler(BaseHTTPRequestHandler):
 
 
 class SandboxServer(ThreadingHTTPServer):
-    """A running sandbox. Use it as a context manager; port 0 takes a free one, see `base_url`.
+    """A running sandbox. Use it as a context manager; port 0 takes a free one, see `base_url`. A
+    `listener` is a socket that listens on that host already, on whatever port.
 
     Raises ValueError for an address that others could reach.
     """
@@ -138,8 +140,8 @@ class SandboxServer(ThreadingHTTPServer):
     def __init__(
         self,
         *,
-        host: str = "127.0.0.1",
-        port: int = 0,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+        listener: socket.socket | None = None,
         api_key: str = "sk_test_sandbox",
         webhook_secret: str = "whsec_sandbox",  # noqa: S107
         webhook_url: str | None = None,
@@ -147,11 +149,14 @@ class SandboxServer(ThreadingHTTPServer):
         delay: int = 10,
         memory: Path | None = None,
     ) -> None:
-        if not is_loopback(host):
-            msg = f"{host} is no loopback address"
+        if not is_loopback(address[0]):
+            msg = f"{address[0]} is no loopback address"
             raise ValueError(msg)
-        super().__init__((host, port), self.handler_class)
-        self.base_url = f"http://{host}:{self.server_address[1]}"
+        super().__init__(address, self.handler_class, bind_and_activate=listener is None)
+        if listener is not None:
+            self.socket.close()
+            self.socket, self.server_address = listener, listener.getsockname()
+        self.base_url = f"http://{address[0]}:{self.server_address[1]}"
         self.webhook_secret = webhook_secret
         self.sandbox = self.sandbox_class(base_url=self.base_url, delay=delay, memory=memory)
         self.api = self.api_class(self.sandbox, api_key=api_key)

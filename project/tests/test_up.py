@@ -1,17 +1,18 @@
 """`manage.py up` as a person meets it: real processes, real signals, a folder of their own."""
 
-import json
 import os
 import re
 import signal
 import socket
 import stat
-import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from people.models.users import DEMO_PASSWORD
 from project.tests import tour
@@ -25,8 +26,9 @@ from project.tests.processes import (
     wait_until,
 )
 
-# Its port is the same for all that run on this machine.
-WITHOUT_SANDBOX = {"STRIPE_API_KEY": "sk_test_x", "STRIPE_WEBHOOK_SECRET": "whsec_x"}
+# It takes a second to start.
+WITHOUT_STAND_IN = {"STRIPE_API_KEY": "sk_test_x", "STRIPE_WEBHOOK_SECRET": "whsec_x"}
+USUAL_PORT_OF_STAND_IN = 8001
 pytestmark = pytest.mark.usefixtures("own_processes")
 
 
@@ -42,21 +44,37 @@ class School(Running):
         assert found is not None
         return found[1]
 
-    def get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.url + path, timeout=20) as response:
-            return bytes(response.read())
+    def get(self, path: str) -> str:
+        response = requests.get(self.url + path, timeout=20)
+        response.raise_for_status()
+        return response.text
+
+    def log_in(self, email: str) -> dict[str, str]:
+        body = {"email": email, "password": DEMO_PASSWORD}
+        answer = requests.post(f"{self.url}api/v1/auth/token", json=body, timeout=20)
+        return {"Authorization": f"Bearer {answer.json()['access']}"}
 
     def receipt_of(self, email: str) -> str:
         """The address of a receipt, as the API tells it to its buyer."""
-        body = json.dumps({"email": email, "password": DEMO_PASSWORD}).encode()
-        kind = {"Content-Type": "application/json"}
-        log_in = urllib.request.Request(f"{self.url}api/v1/auth/token", body, kind)
-        with urllib.request.urlopen(log_in, timeout=20) as response:
-            token = json.load(response)["access"]
-        headers = {"Authorization": f"Bearer {token}"}
-        paid = urllib.request.Request(f"{self.url}api/v1/payments?status=paid", headers=headers)
-        with urllib.request.urlopen(paid, timeout=20) as response:
-            return str(json.load(response)["items"][0]["receipt_url"])
+        paid = f"{self.url}api/v1/payments?status=paid"
+        answer = requests.get(paid, headers=self.log_in(email), timeout=20)
+        return str(answer.json()["items"][0]["receipt_url"])
+
+    def page_of_mail_to(self, email: str) -> str:
+        """The address of the page that shows a mail, as soon as the worker says it."""
+        line = re.compile(rf"^Mail to {email}: .+ — (\S+/outbox/\d+/)$", re.MULTILINE)
+        self.wait_until(lambda: line.search(self.text))
+        return str(line.findall(self.text)[0])
+
+    def lets_in(self, origin: str) -> bool:
+        """Whether a page of this origin may send what the front end sends."""
+        headers = {
+            "Origin": origin,
+            "Access-Control-Request-Method": "PATCH",
+            "Access-Control-Request-Headers": "authorization,content-type,idempotency-key,if-match",
+        }
+        answer = requests.options(f"{self.url}api/v1/courses", headers=headers, timeout=20)
+        return answer.headers.get("Access-Control-Allow-Origin") == origin
 
 
 def nothing_runs_in(folder: Path) -> bool:
@@ -68,8 +86,8 @@ def start() -> Iterator[Callable[..., School]]:
     """Starts a school that is gone when the test ends, whatever happens."""
     schools: list[School] = []
 
-    def start(folder: Path, *arguments: str, **variables: str) -> School:
-        variables = environment(folder, **variables or WITHOUT_SANDBOX)
+    def start(folder: Path, *arguments: str, stand_in: bool = False, **variables: str) -> School:
+        variables = environment(folder, **variables, **{} if stand_in else WITHOUT_STAND_IN)
         schools.append(School(folder, "up", "--port", "0", *arguments, variables=variables))
         return schools[-1]
 
@@ -78,12 +96,25 @@ def start() -> Iterator[Callable[..., School]]:
         school.end()
 
 
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    """Somebody listens on the port, if nobody does, we."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield
+
+
 def test_first_start_serves_the_school_of_the_tour_until_ctrl_c(
     start: Callable[..., School], tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        sandbox_port = str(free.getsockname()[1])
-    school = start(tmp_path, STRIPE_SANDBOX_PORT=sandbox_port)
+    with taken(USUAL_PORT_OF_STAND_IN):
+        school = start(tmp_path, stand_in=True)
+        school.wait_until(lambda: "probes" in school.text)
+    told = re.search(r"(http://\S+)/ \(a stand-in; port 8001 is taken\)", school.text)
+    assert told is not None
+    assert urlsplit(told[1]).port != USUAL_PORT_OF_STAND_IN
+    school.wait_until(lambda: f"Stripe sandbox at {told[1]}" in school.text)
     school.wait_for_workers()
     env_file = tmp_path / ".env"
     assert stat.S_IMODE(env_file.stat().st_mode) == 0o600
@@ -92,16 +123,23 @@ def test_first_start_serves_the_school_of_the_tour_until_ctrl_c(
     assert re.search(r"^DEBUG=on$", text, re.MULTILINE)
 
     wait_until(lambda: "Processed" in school.text)  # the canary went through the worker
-    assert b'"status": "ok"' in school.get("readyz")
-    for page in ("admin/login/", "api/v1/docs", "static/admin/css/base.css"):
+    assert '"status": "ok"' in school.get("readyz")
+    for page in ("", "admin/login/", "api/v1/docs", "static/admin/css/base.css"):
         assert school.get(page)
-    wait_until(lambda: f"Stripe sandbox at http://127.0.0.1:{sandbox_port}" in school.text)
-    assert f"{school.url}admin/" in school.text
-    assert f"{school.url}api/v1/docs" in school.text
+    for place in ("admin/", "api/v1/docs", "outbox/"):
+        assert f"{school.url}{place}" in school.text
     for email, role in (("admin", "administrator"), ("moderator", "moderator"), ("anna", "author")):
         assert re.search(rf"{email}@parta.example +{DEMO_PASSWORD} +{role}", school.text)
+    assert "Git without fear" in school.get("api/v1/catalog/courses")
     assert tour.take(f"{school.url}api/v1") == 10
     assert school.receipt_of("lev@parta.example").startswith(f"{school.url}payments/receipt/")
+    mail = school.page_of_mail_to("nora@example.com").removeprefix(school.url)
+    assert f'href="{school.url}email/' in school.get(mail)
+    assert mail in school.get("outbox/")
+    for origin in ("http://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:4321"):
+        assert school.lets_in(origin)
+    for origin in ("http://localhost.evil.example", "http://192.168.1.5:3000", "null"):
+        assert not school.lets_in(origin)
 
     # As a terminal does it: the signal goes to the whole group in the foreground.
     os.killpg(school.process.pid, signal.SIGINT)
@@ -114,9 +152,13 @@ def test_first_start_serves_the_school_of_the_tour_until_ctrl_c(
 def test_a_dead_cluster_is_replaced_and_a_dead_web_server_ends_all(
     start: Callable[..., School], prepared: Path
 ) -> None:
-    school = start(prepared, "--no-demo")
+    school = start(prepared, "--no-demo", SITE_URL="https://parta.example")
     school.wait_for_workers()
     assert "Demo accounts" not in school.text
+    assert "uv run manage.py csu" in school.text
+    body = {"email": "nora@example.com", "password": "correct horse battery"}
+    requests.post(f"{school.url}api/v1/auth/register", json=body, timeout=20).raise_for_status()
+    assert school.page_of_mail_to("nora@example.com").startswith("https://parta.example/outbox/")
     assert (prepared / ".env").read_text() == f"SECRET_KEY={KEY}\nDEBUG=on\n"
     os.kill(school.main_pid("qcluster"), signal.SIGKILL)
     school.wait_for_workers(times=2)
@@ -150,12 +192,14 @@ def refused(arguments: list[str], variables: dict[str, str]) -> str:
 
 def test_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        line = refused(
-            ["--port", str(port)], environment(tmp_path, SECRET_KEY=KEY, **WITHOUT_SANDBOX)
-        )
-    assert str(port) in line
-    assert "in use" in line
+        port = str(taken.getsockname()[1])
+        environ = environment(tmp_path, SECRET_KEY=KEY)
+        of_the_site = refused(["--port", port], environ | WITHOUT_STAND_IN)
+        of_the_stand_in = refused([], environ | {"DEBUG": "on", "STRIPE_SANDBOX_PORT": port})
+    for line, option in ((of_the_site, "--port"), (of_the_stand_in, "STRIPE_SANDBOX_PORT")):
+        assert port in line
+        assert "in use" in line
+        assert option in line
 
 
 @pytest.mark.parametrize(
@@ -172,6 +216,6 @@ def test_taken_port_is_one_clear_line(tmp_path: Path) -> None:
 def test_a_fault_is_one_clear_line(
     tmp_path: Path, variables: dict[str, str], expected: str
 ) -> None:
-    line = refused([], environment(tmp_path, SECRET_KEY=KEY, **WITHOUT_SANDBOX) | variables)
+    line = refused([], environment(tmp_path, SECRET_KEY=KEY, **WITHOUT_STAND_IN) | variables)
     assert expected in line
     assert "hidden" not in line

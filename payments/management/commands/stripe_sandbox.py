@@ -1,5 +1,6 @@
 """`manage.py stripe_sandbox`: a Stripe to develop against, on this machine only."""
 
+import socket
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -17,6 +18,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=settings.STRIPE_SANDBOX_PORT)
+        parser.add_argument(
+            "--fd", type=int, help="A socket that listens already on the host, by its number."
+        )
         parser.add_argument("--webhook-url", default=WEBHOOK_URL)
         parser.add_argument(
             "--delay", type=int, default=10, help="Seconds until a delayed payment is settled."
@@ -29,7 +33,15 @@ class Command(BaseCommand):
         )
 
     def handle(
-        self, *, host: str, port: int, webhook_url: str, delay: int, memory: Path, **options: object
+        self,
+        *,
+        host: str,
+        port: int,
+        fd: int | None,
+        webhook_url: str,
+        delay: int,
+        memory: Path,
+        **options: object,
     ) -> None:
         if not settings.DEBUG:
             raise CommandError("The sandbox is for development: it runs with DEBUG on only.")
@@ -37,8 +49,8 @@ class Command(BaseCommand):
             raise CommandError("STRIPE_API_KEY is set: the site speaks to Stripe itself.")
         try:
             server = SandboxServer(
-                host=host,
-                port=port,
+                address=(host, port),
+                listener=None if fd is None else socket.socket(fileno=fd),
                 api_key=settings.STRIPE_API_KEY,
                 webhook_secret=settings.STRIPE_WEBHOOK_SECRETS[0],
                 webhook_url=webhook_url,

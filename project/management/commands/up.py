@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import sys
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -12,10 +13,13 @@ from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DatabaseFault
 from django.db import connection
+from django.http.request import validate_host
 
+from people.models import User
 from project import demo
 from project.common.background.queue import enqueue
 from project.common.background.tasks import CANARY
+from project.mail.outbox import keeps_mails
 from project.processes.supervisor import GRACE_SECONDS, Service, Supervisor
 from project.translations import compile_catalogues
 
@@ -24,13 +28,16 @@ ENV_TEMPLATE = """\
 # Environment variables take precedence over this file.
 
 SECRET_KEY={key}
-# For development only: shows errors to everybody, prints mail to the terminal, needs no HTTPS.
+# For development only: shows errors to everybody, keeps mails for the page /outbox/ instead of sending
+# them, needs no HTTPS, lets pages of any port of this machine call the API.
 DEBUG=on
+# Whoever opens the school sees the courses, without an account.
+PUBLIC_CATALOG=on
 
-# With DEBUG, only 127.0.0.1 and localhost are served unless you list more hosts:
+# With DEBUG, only 127.0.0.1, localhost and [::1] are served unless you list more hosts:
 # ALLOWED_HOSTS=127.0.0.1,localhost,192.168.1.5
-# The origin of your single-page application:
-# CORS_ALLOWED_ORIGINS=http://localhost:3000
+# A front end of your own, instead of the one that ships:
+# FRONTEND_URL=http://localhost:3000
 # DATABASE_URL=postgres://user:password@127.0.0.1:5432/parta
 # CURRENCY=RUB
 # STRIPE_API_KEY=sk_test_…
@@ -69,24 +76,32 @@ class Command(BaseCommand):
             if faults:
                 lines = [f"{fault.msg} {fault.hint or ''}".strip() for fault in faults]
                 raise CommandError("\n".join(lines))
-            with _listen(host, port, "--port") as listener:
-                if settings.STRIPE_SANDBOX:
-                    # It takes the port itself; here it is only asked whether it is free.
-                    port = settings.STRIPE_SANDBOX_PORT
-                    _listen("127.0.0.1", port, "STRIPE_SANDBOX_PORT").close()
-                accounts = self._prepare(with_demo=not no_demo)
-                host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-                host = f"[{host}]" if ":" in host else host
-                url = f"http://{host}:{listener.getsockname()[1]}/"
-                self._announce(url, accounts)
-                # Receipts, pictures and mails lead to this port unless the settings say otherwise.
-                os.environ.setdefault("SITE_URL", url)
-                ended = Supervisor(_services(listener, url), settings.BASE_DIR).run()
+            with _listen(host, port, "--port") as listener, _stand_in_listener() as stand_in:
+                ended = self._run(host, listener, stand_in, with_demo=not no_demo)
         except KeyboardInterrupt:
             ended = "Interrupted before the start."
         if ended is not None:
             raise CommandError(ended)
         self._say("Stopped.")
+
+    def _run(
+        self, host: str, listener: socket.socket, stand_in: socket.socket | None, *, with_demo: bool
+    ) -> str | None:
+        """Run until Ctrl-C, or say what ended by itself."""
+        people = self._prepare(with_demo=with_demo)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+        host = f"[{host}]" if ":" in host else host
+        url = f"http://{host}:{listener.getsockname()[1]}/"
+        self._announce(url, stand_in)
+        for line in people:
+            self._say(line)
+        if not validate_host(host, settings.ALLOWED_HOSTS):
+            self._say(f"ALLOWED_HOSTS does not name {host}: whoever asks there is refused.")
+        # Links in mails, receipts and pictures lead here unless the settings say otherwise.
+        os.environ["SITE_URL"] = os.environ.get("SITE_URL") or url
+        if stand_in is not None:
+            os.environ["STRIPE_SANDBOX_PORT"] = str(stand_in.getsockname()[1])
+        return Supervisor(_services(listener, stand_in, url), settings.BASE_DIR).run()
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
@@ -108,8 +123,9 @@ class Command(BaseCommand):
         self._say(f"Wrote {path} with a new secret key and DEBUG=on.")
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
 
-    def _prepare(self, *, with_demo: bool) -> list[demo.Account]:
-        """Bring the database and the folders into the state the services need."""
+    def _prepare(self, *, with_demo: bool) -> list[str]:
+        """Bring the database and the folders into the state the services need. Return what to tell of
+        the people who can log in."""
         try:
             if not settings.STORAGE_URL:
                 Path(settings.MEDIA_ROOT).mkdir(parents=True, exist_ok=True)
@@ -117,7 +133,7 @@ class Command(BaseCommand):
             self._say("Preparing the database…")
             call_command("migrate", verbosity=0, interactive=False)
             call_command("loaddata", "groups", verbosity=0)
-            accounts = demo.load() if with_demo else []
+            people = _people(demo.load() if with_demo else [])
             enqueue(CANARY)  # so that /readyz need not wait for the first minute to pass
             if not settings.DEBUG:
                 call_command("collectstatic", verbosity=0, interactive=False)
@@ -131,24 +147,34 @@ class Command(BaseCommand):
             raise CommandError(f"Can't write {error.filename}: {error.strerror}.") from error
         finally:
             connection.close()  # the services open their own
-        return accounts
+        return people
 
-    def _announce(self, url: str, accounts: list[demo.Account]) -> None:
+    def _announce(self, url: str, stand_in: socket.socket | None) -> None:
         self._say(
             f"Parta is at {url} — press Ctrl-C to stop.\n"
-            f"  API docs  {url}api/v1/docs\n"
             f"  admin     {url}admin/\n"
-            f"  probes    {url}healthz {url}readyz"
+            f"  API docs  {url}api/v1/docs"
         )
-        if settings.STRIPE_SANDBOX:
-            self._say(f"  Stripe    {settings.STRIPE_API_BASE} (a stand-in)")
-        if accounts:
-            self._say("Demo accounts (e-mail, password, role):")
-        for account in accounts:
-            self._say(f"  {account.email:<23}  {account.password}  {account.role}")
+        if keeps_mails():
+            self._say(f"  outbox    {url}outbox/ (mails, none of which is sent)")
+        if stand_in is not None:
+            port = stand_in.getsockname()[1]
+            usual = settings.STRIPE_SANDBOX_PORT
+            taken = "" if port == usual else f"; port {usual} is taken"
+            self._say(f"  Stripe    http://127.0.0.1:{port}/ (a stand-in{taken})")
+        self._say(f"  probes    {url}healthz {url}readyz")
 
 
-def _services(listener: socket.socket, url: str) -> list[Service]:
+def _people(accounts: list[demo.Account]) -> list[str]:
+    if accounts:
+        told = (f"  {one.email:<23}  {one.password}  {one.role}" for one in accounts)
+        return ["Demo accounts (e-mail, password, role):", *told]
+    if User.objects.filter(is_superuser=True).exists():
+        return []
+    return ["There is no administrator yet. To make one: uv run manage.py csu"]
+
+
+def _services(listener: socket.socket, stand_in: socket.socket | None, url: str) -> list[Service]:
     """What runs together."""
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", "project/gunicorn.py", "project.wsgi"]
@@ -158,14 +184,16 @@ def _services(listener: socket.socket, url: str) -> list[Service]:
         Service("web", [*gunicorn, *bind], sockets=(listener.fileno(),)),
         Service("worker", [*manage, "work", "--grace", str(GRACE_SECONDS - 3)]),
     ]
-    if settings.STRIPE_SANDBOX:
-        webhook = ["--webhook-url", f"{url}api/v1/payments/stripe/webhook"]
-        services.append(Service("Stripe sandbox", [*manage, "stripe_sandbox", *webhook]))
+    if stand_in is not None:
+        fd = stand_in.fileno()
+        options = ["--fd", str(fd), "--webhook-url", f"{url}api/v1/payments/stripe/webhook"]
+        command = [*manage, "stripe_sandbox", *options]
+        services.append(Service("Stripe sandbox", command, sockets=(fd,)))
     return services
 
 
 def _listen(host: str, port: int, option: str) -> socket.socket:
-    """Take the port before anything else is done; the web server gets it as it is."""
+    """Take the port before anything else is done; the service gets it as it is."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
@@ -173,3 +201,16 @@ def _listen(host: str, port: int, option: str) -> socket.socket:
         raise CommandError(
             f"Can't listen on {host} port {port}: {error}. Choose another with {option}."
         ) from error
+
+
+def _stand_in_listener() -> AbstractContextManager[socket.socket | None]:
+    """The port of the stand-in for Stripe: that which the operator chose, or else the first free one, as
+    nobody has to know it."""
+    if not settings.STRIPE_SANDBOX:
+        return nullcontext()
+    port = settings.STRIPE_SANDBOX_PORT
+    if not os.environ.get("STRIPE_SANDBOX_PORT"):
+        for candidate in range(port, port + 20):
+            with suppress(OSError):
+                return socket.create_server(("127.0.0.1", candidate))
+    return _listen("127.0.0.1", port, "STRIPE_SANDBOX_PORT")
