@@ -1,5 +1,5 @@
 // Which address is shown, and what happens on the way to another.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 
 import { ask } from "./ui.js";
 
@@ -43,7 +43,8 @@ addEventListener("beforeunload", (event) => guard && event.preventDefault());
 /** The address, as a screen sees it change. */
 export function useAddress() {
   const [, redraw] = useState(0);
-  useEffect(() => {
+  // Before any effect of a screen: it may lead on at once.
+  useLayoutEffect(() => {
     const listener = () => redraw((count) => count + 1);
     listeners.add(listener);
     addEventListener("popstate", listener);

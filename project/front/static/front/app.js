@@ -17,6 +17,7 @@ import { followLinks, navigate, useAddress } from "./address.js";
 import { Action, Loaded, NotFound, Notices, Question, Thumbnail, html, useLoad } from "./ui.js";
 import { Catalog } from "./screens/catalog.js";
 import { Course } from "./screens/course.js";
+import * as entry from "./screens/entry.js";
 import { Learning, Lesson, Outline } from "./screens/learning.js";
 import { PaymentPage, Payments } from "./screens/payments.js";
 import { Subscriptions } from "./screens/subscriptions.js";
@@ -35,6 +36,13 @@ const ROUTES = [
   ["/learn", Learning],
   ["/learn/:course", Outline],
   ["/learn/:course/:lesson", Lesson],
+  ["/login", entry.LogIn, "open"],
+  ["/register", entry.Register, "open"],
+  ["/password-reset", entry.PasswordReset, "open"],
+  ["/password-reset/:uid/:token", entry.PasswordChoice, "open"],
+  ["/email/:uid/:token", entry.EmailConfirmation, "open"],
+  ["/reactivation", entry.Reactivation, "open"],
+  ["/reactivation/:uid/:token", entry.AccountOpening, "open"],
 ];
 const PATTERNS = ROUTES.map(([path, screen, access]) => ({
   pattern: new RegExp(`^${path.replace(/:(\w+)/g, "(?<$1>[^/]+)")}/?$`),
@@ -71,10 +79,12 @@ function Shell() {
       navigate(`/login?next=${encodeURIComponent(address.pathname + address.search)}`, { replace: true });
     }
   }, [found, mayOpen]);
+  // Another person sees other things at the same address.
+  const key = `${found?.access === "open" ? "" : profile?.id} ${address.pathname}`;
   return html`
     <a class="skip" href="#main">${gettext("To the content")}</a>
     <${Header} address=${address} />
-    <main id="main" key=${address.pathname}>
+    <main id="main" key=${key}>
       ${!found ? html`<${NotFound} />` : mayOpen && html`<${found.screen} ...${found.props} />`}
     </main>
     <${Footer} />
@@ -136,6 +146,7 @@ function Footer() {
     if (!profile) return useLanguage(code);
     const body = { language: /** @type {Schemas["Language"]} */ (code) };
     setProfile(await call("patch", "users/{user_id}", { path: { user_id: profile.id }, body }));
+    useLanguage(code);
   };
   return html`<footer>
     <address>

@@ -12,11 +12,13 @@ import { attempt, html, said } from "./ui.js";
 const FormContext = createContext(/** @type {Problem | null} */ (null));
 
 /**
- * Sends its fields as `{name: value}`: lines trimmed, empty ones null, boxes as booleans. What the API says of a field
- * stands at the field, the rest above the button.
- * @param {{ send: (values: any) => Promise<unknown>, submit: string, children: Children, onInput?: (values: any) => void }} props
+ * Sends its fields as `{name: value}`: lines trimmed, empty ones null unless required, boxes as booleans. What the API
+ * says of a field stands at the field, the rest above the button, with what to do about it (`help`).
+ * @typedef {{ submit: string, children?: Children, onInput?: (values: any) => void }} FormProps
+ * @typedef {(values: any, form: HTMLFormElement) => Promise<unknown>} Send
+ * @param {FormProps & { send: Send, help?: (problem: Problem) => Children }} props
  */
-export function Form({ send, submit, children, onInput }) {
+export function Form({ send, submit, children, onInput, help }) {
   const [error, setError] = useState(/** @type {unknown} */ (null));
   const [isBusy, setBusy] = useState(false);
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
@@ -24,8 +26,9 @@ export function Form({ send, submit, children, onInput }) {
   const onSubmit = async (event) => {
     event.preventDefault();
     setBusy(true);
+    const sent = /** @type {HTMLFormElement} */ (form.current);
     setError(
-      await send(valuesOf(/** @type {HTMLFormElement} */ (form.current))).then(
+      await send(valuesOf(sent), sent).then(
         () => null,
         (error) => error,
       ),
@@ -42,7 +45,11 @@ export function Form({ send, submit, children, onInput }) {
   const problem = error instanceof Problem ? error : null;
   return html`<form ref=${form} onSubmit=${onSubmit} onInput=${told} novalidate>
     <${FormContext.Provider} value=${problem}>${children}<//>
-    ${error && !placed(problem, form.current) && html`<p class="notice bad" role="alert">${said(error)}</p>`}
+    ${
+      error &&
+      !placed(problem, form.current) &&
+      html`<div class="notice bad" role="alert">${said(error)} ${problem && help?.(problem)}</div>`
+    }
     <p class="buttons"><button class="main" disabled=${isBusy} aria-busy=${isBusy}>${submit}</button></p>
   </form>`;
 }
@@ -57,9 +64,10 @@ const placed = (problem, form) =>
 function valuesOf(form) {
   const fields = /** @type {HTMLInputElement[]} */ ([...form.elements]).filter(({ name }) => name);
   return Object.fromEntries(
-    fields.map(({ name, type, checked, value }) => {
+    fields.map(({ name, type, checked, value, autocomplete, required }) => {
       if (type === "checkbox") return [name, checked];
-      return [name, (type === "password" || type === "textarea" ? value : value.trim()) || null];
+      const isKept = type === "textarea" || autocomplete?.endsWith("password");
+      return [name, (isKept ? value : value.trim()) || (required ? "" : null)];
     }),
   );
 }
@@ -93,6 +101,16 @@ export function Field({ name, label, hint, as = "input", type = "text", value, o
       </select>`
     : html`<${as} type=${as === "input" ? type : undefined} defaultValue=${value ?? ""} ...${given} />`;
   return html`<div class="field"><label for=${name}>${label}</label>${control}${told}</div>`;
+}
+
+/** @param {FieldProps & { autocomplete: "current-password" | "new-password" }} props */
+export function PasswordField(props) {
+  const [isShown, show] = useState(false);
+  const type = isShown ? "text" : "password";
+  return html`<${Field} ...${props} type=${type} required autocapitalize="none" spellcheck=${false} />
+    <button type="button" class="plain reveal" onClick=${() => show(!isShown)}>
+      ${isShown ? gettext("Hide the password") : gettext("Show the password")}
+    </button>`;
 }
 
 /**

@@ -22,11 +22,8 @@ export function onChange(listener) {
   change = listener;
 }
 
-/** @param {Schemas["ProfileOut"]} profile */
-export function setProfile(profile) {
-  change({ profile });
-  if (profile.language !== language) useLanguage(profile.language);
-}
+/** @param {Schemas["ProfileOut"] | null} profile */
+export const setProfile = (profile) => change({ profile });
 
 /** @returns {Promise<Session>} */
 export async function readSession() {
@@ -44,14 +41,22 @@ async function readProfile() {
   }
 }
 
+/** Something else than this screen may have changed it: a link of a mail, another tab. */
+export async function readProfileAgain() {
+  if (api.isLoggedIn()) setProfile(await readProfile());
+}
+
 /** @param {Schemas["CredentialsIn"]} credentials */
 export async function logIn(credentials) {
   await api.logIn(credentials);
-  setProfile(await call("get", "users/me"));
+  const profile = await call("get", "users/me");
+  if (profile.language === language) setProfile(profile);
+  else useLanguage(profile.language); // the page comes again, logged in
 }
 
 /** Have the page in this language: Django reads the cookie. @param {string} code */
 export function useLanguage(code) {
+  if (code === language) return;
   document.cookie = `django_language=${code}; path=/; max-age=31536000; samesite=lax`;
   location.reload();
 }

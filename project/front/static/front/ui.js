@@ -59,6 +59,10 @@ const isAway = (error) => error instanceof Unreachable || (error instanceof Prob
 
 /** What a person is told. Bugs of ours go to the console too. @param {unknown} error */
 export function said(error) {
+  if (error instanceof Problem && error.status === 429 && error.retryAfter) {
+    const when = fromNow(error.retryAfter);
+    return interpolate(gettext("Too many attempts. Please try again %(when)s."), { when }, true);
+  }
   if (error instanceof Problem) return error.message;
   if (error instanceof Unreachable) {
     return gettext("The school can't be reached. Check your connection; this page tries again by itself.");
@@ -243,4 +247,14 @@ export function day(time, { withTime = false } = {}) {
     timeStyle: withTime ? "short" : undefined,
   });
   return html`<time datetime=${time}>${format.format(new Date(time))}</time>`;
+}
+
+/** "in 5 minutes" @param {number} seconds */
+export function fromNow(seconds) {
+  const format = new Intl.RelativeTimeFormat(language);
+  const minutes = seconds / 60;
+  if (minutes < 2) return format.format(Math.ceil(seconds), "second");
+  return minutes < 120
+    ? format.format(Math.ceil(minutes), "minute")
+    : format.format(Math.ceil(minutes / 60), "hour");
 }
