@@ -111,9 +111,7 @@ def test_newcomer_registers_and_confirms_their_email(front, learner):
     fill(page, Имя="Зоя", Электронная_почта=learner.email, Пароль=PASSWORD)
     press(page, "Зарегистрироваться")
     told = page.get_by_role("alert")
-    expect(told.get_by_role("link", name="Войти")).to_have_attribute(
-        "href", "/login?next=%2Flearn"
-    )
+    expect(told.get_by_role("link", name="Войти")).to_have_attribute("href", "/login?next=%2Flearn")
     fill(page, Электронная_почта="zoe@school.example")
     press(page, "Зарегистрироваться")
     expect(page.get_by_role("heading", name="Моё обучение")).to_be_visible()
