@@ -15,10 +15,12 @@ export function Catalog() {
     () => call("get", "catalog/courses", { query: { ...query, page_size: PAGE_SIZE } }),
     [JSON.stringify(query)],
   );
+  const isSearched = Object.values(query).some(Boolean);
+  const nothing = isSearched ? gettext("No courses were found.") : gettext("There are no courses yet.");
   return html`<${Page} title=${gettext("Courses")}>
     <${Filters} query=${query} search=${gettext("Search courses")} choices=${CHOICES} />
     <${Loaded} of=${courses}>${(/** @type {Schemas["PagedCatalogCourseOut"]} */ page) => html`
-      ${page.count === 0 && html`<p role="status">${gettext("No courses were found.")}</p>`}
+      ${page.count === 0 && html`<p role="status">${nothing}</p>`}
       <ul class="cards">${page.items.map((course) => html`<${Card} key=${course.id} ...${course} />`)}</ul>
       <${Pager} of=${page} />`}
     <//>
