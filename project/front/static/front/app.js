@@ -20,6 +20,8 @@ import { Course } from "./screens/course.js";
 import * as entry from "./screens/entry.js";
 import { Learning, Lesson, Outline } from "./screens/learning.js";
 import { PaymentPage, Payments } from "./screens/payments.js";
+import { OnePerson, People } from "./screens/people.js";
+import { Account, MailTrouble } from "./screens/profile.js";
 import { Subscriptions } from "./screens/subscriptions.js";
 
 /** @typedef {import("./types").Schemas} Schemas */
@@ -43,6 +45,9 @@ const ROUTES = [
   ["/email/:uid/:token", entry.EmailConfirmation, "open"],
   ["/reactivation", entry.Reactivation, "open"],
   ["/reactivation/:uid/:token", entry.AccountOpening, "open"],
+  ["/profile", Account],
+  ["/people", People],
+  ["/people/:id", OnePerson],
 ];
 const PATTERNS = ROUTES.map(([path, screen, access]) => ({
   pattern: new RegExp(`^${path.replace(/:(\w+)/g, "(?<$1>[^/]+)")}/?$`),
@@ -84,6 +89,7 @@ function Shell() {
   return html`
     <a class="skip" href="#main">${gettext("To the content")}</a>
     <${Header} address=${address} />
+    <${MailTrouble} />
     <main id="main" key=${key}>
       ${!found ? html`<${NotFound} />` : mayOpen && html`<${found.screen} ...${found.props} />`}
     </main>

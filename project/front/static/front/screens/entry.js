@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { call, language, logIn, readProfileAgain, useSession } from "../session.js";
 import { navigate, useAddress } from "../address.js";
 import { Field, Form, PasswordField } from "../forms.js";
-import { Page, html } from "../ui.js";
+import { Page, html, pause } from "../ui.js";
 
 /** @typedef {import("../ui.js").Children} Children */
 /** @typedef {import("../client.js").Problem} Problem */
@@ -18,7 +18,7 @@ const Email =
   value=${typedEmail} onInput=${(/** @type {any} */ { target }) => (typedEmail = target.value)} />`;
 
 /** @param {{ name: string, label: string }} props */
-const NewPassword = (props) => html`<${PasswordField} ...${props} autocomplete="new-password"
+export const NewPassword = (props) => html`<${PasswordField} ...${props} autocomplete="new-password"
   hint=${gettext("At least 8 characters, more than digits, no common password, and not like your email.")} />`;
 
 /** @param {{ title: string, children?: Children }} props */
@@ -45,7 +45,7 @@ function useGoOn() {
 async function enter({ email, password }, tries = 5) {
   await logIn({ email, password }).catch(async (problem) => {
     if (problem.status !== 429 || problem.retryAfter > 2 || !tries) throw problem;
-    await new Promise((go) => setTimeout(go, problem.retryAfter * 1000));
+    await pause(problem.retryAfter);
     await enter({ email, password }, tries - 1);
   });
   typedEmail = "";
@@ -107,7 +107,7 @@ export function Register() {
  * A form that is sent once; then it is said what follows.
  * @param {{ send: (values: any) => Promise<unknown>, done: (values: any) => Children } & Record<string, unknown>} props
  */
-function Once({ send, done, ...form }) {
+export function Once({ send, done, ...form }) {
   const [told, tell] = useState(/** @type {Children} */ (null));
   /** @param {object} values */
   const once = async (values) => {

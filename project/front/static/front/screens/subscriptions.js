@@ -6,7 +6,7 @@ import { Action, Loaded, Page, Pager, attempt, day, html, useLoad } from "../ui.
 /** @typedef {import("../types").Schemas} Schemas */
 /** @typedef {Schemas["SubscriptionOut"] & { hasLeft?: boolean }} Item */
 
-const MAILS = {
+export const MAILS = {
   at_once: gettext("As soon as a course changes"),
   daily: gettext("In one email a day"),
   never: gettext("No emails"),

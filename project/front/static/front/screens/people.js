@@ -1,0 +1,43 @@
+// Who is at the school, as far as they let others see it.
+import { call, useSession } from "../session.js";
+import { useQuery } from "../address.js";
+import { Filters } from "../forms.js";
+import { Loaded, Page, Pager, Thumbnail, day, html, useLoad } from "../ui.js";
+
+/** @typedef {import("../types").Schemas} Schemas */
+/** @typedef {Schemas["PublicProfileOut"]} Person */
+
+/** @param {{ first_name: string | null }} person */
+const nameOf = ({ first_name: name }) => name ?? gettext("Somebody without a name");
+
+export function People() {
+  const query = useQuery("search", "page");
+  const people = useLoad(() => call("get", "users", { query }), [JSON.stringify(query)]);
+  return html`<${Page} title=${gettext("People")}>
+    <${Filters} query=${query} search=${gettext("First name or city")} choices=${[]} />
+    <${Loaded} of=${people}>${(/** @type {Schemas["PagedPublicProfileOut"]} */ page) => html`
+      ${page.count === 0 && html`<p role="status">${gettext("Nobody was found.")}</p>`}
+      <ul class="rows">${page.items.map(
+        ({ id, avatar, city, ...person }) => html`<li key=${id}>
+        <${Thumbnail} of=${avatar} class="avatar" />
+        <a class="grow" href="/people/${id}">${nameOf(person)}</a> <span class="quiet">${city}</span>
+      </li>`,
+      )}</ul>
+      <${Pager} of=${page} />`}
+    <//>
+  <//>`;
+}
+
+/** @param {{ id: string }} props */
+export function OnePerson({ id }) {
+  const { profile } = useSession();
+  const found = useLoad(() => call("get", "users/{user_id}", { path: { user_id: Number(id) } }), [id]);
+  return html`<${Loaded} of=${found}>${(
+    /** @type {Person} */ person,
+  ) => html`<${Page} title=${nameOf(person)}>
+    ${person.avatar && html`<img class="avatar large" src=${person.avatar.url} alt="" />`}
+    <p>${person.city}</p>
+    <p class="quiet">${gettext("Here since")} ${day(person.date_joined)}</p>
+    ${person.id === profile?.id && html`<p><a href="/profile">${gettext("Change your profile")}</a></p>`}
+  <//>`}<//>`;
+}

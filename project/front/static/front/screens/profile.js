@@ -1,0 +1,204 @@
+// A person's own account.
+import { useEffect, useState } from "preact/hooks";
+
+import { api, call, readProfileAgain, setProfile, useLanguage, useSession } from "../session.js";
+import { navigate } from "../address.js";
+import { Field, Form, PasswordField, PictureField } from "../forms.js";
+import { Action, Loaded, Page, Thumbnail, day, html, notify, said, useLoad } from "../ui.js";
+import { NewPassword, Once } from "./entry.js";
+import { MAILS } from "./subscriptions.js";
+
+/** @typedef {import("../types").Schemas} Schemas */
+/** @typedef {Schemas["ProfileOut"]} Profile */
+/** @typedef {Required<Schemas["ProfileChanges"]>} Changes */
+/** @typedef {{ name: keyof Changes, label: string, options?: [string, string][] } & Record<string, unknown>} FieldOf */
+
+const useProfile = () => /** @type {Profile} */ (useSession().profile);
+
+export const Account = () => html`<div class="account"><${Page} title=${gettext("Your profile")}>
+  <${Avatar} />
+  <${Details} />
+  <${Part} title=${gettext("Email")} is=${EmailChange} />
+  <${Part} title=${gettext("Password")} is=${PasswordChange} />
+  <${Part} title=${gettext("Where you are logged in")} is=${Sessions} />
+  <${Part} title=${gettext("A copy of your data")} is=${Export} />
+  <${Part} title=${gettext("Erase the account")} is=${Erasure} />
+<//></div>`;
+
+/** Is made, and asks the API, when it is opened. @param {{ title: string, is: () => unknown }} props */
+function Part({ title, is: Content }) {
+  const [isOpen, setOpen] = useState(false);
+  return html`<details onToggle=${(/** @type {any} */ event) => setOpen(event.currentTarget.open)}>
+    <summary>${title}</summary>
+    ${isOpen && html`<${Content} />`}
+  </details>`;
+}
+
+function Avatar() {
+  const { avatar } = useProfile();
+  /** @param {FormData} body */
+  const send = async (body) => setProfile(await call("put", "users/me/avatar", { body }));
+  const remove = () => call("delete", "users/me/avatar").then(readProfileAgain);
+  return html`<p class="buttons">
+    <${Thumbnail} of=${avatar} class="avatar large" />
+    <${PictureField} label=${avatar ? gettext("Another picture") : gettext("Add a picture")} send=${send} />
+    ${avatar && html`<${Action} do=${remove}>${gettext("Remove the picture")}<//>`}
+  </p>`;
+}
+
+/** @returns {FieldOf[]} */
+function useFields() {
+  const { languages } = useSession().meta;
+  const perCourse = html`<a href="/subscriptions">${gettext("Each course")}</a>`;
+  const whoSees = html`<a href="/people">${gettext("People")}</a>`;
+  const emails = gettext("Emails about changes in courses");
+  return [
+    { name: "first_name", label: gettext("First name"), autocomplete: "given-name" },
+    { name: "last_name", label: gettext("Last name"), autocomplete: "family-name" },
+    { name: "phone", label: gettext("Phone"), type: "tel", autocomplete: "tel" },
+    { name: "city", label: gettext("City"), autocomplete: "address-level2" },
+    {
+      name: "language",
+      label: gettext("Language"),
+      options: languages.map(({ code, name }) => [code, name]),
+    },
+    { name: "course_mails", label: emails, options: Object.entries(MAILS), hint: perCourse },
+    { name: "is_listed", label: gettext("Show me in the list of people"), type: "checkbox", hint: whoSees },
+  ];
+}
+
+/** If the profile was changed elsewhere, that is shown, and what was typed stays. */
+function Details() {
+  const profile = useProfile();
+  const fields = useFields();
+  const [typed, setTyped] = useState(/** @type {Partial<Changes>} */ ({}));
+  const [others, setOthers] = useState(/** @type {FieldOf[]} */ ([]));
+  /** @param {Profile} known @param {Changes} values @returns {Promise<Profile>} */
+  async function save(known, values) {
+    const own = fields
+      .filter(({ name }) => values[name] !== known[name])
+      .map(({ name }) => [name, values[name]]);
+    const options = { path: { user_id: known.id }, version: known, body: Object.fromEntries(own) };
+    return call("patch", "users/{user_id}", options).catch(async (problem) => {
+      if (problem.code !== "changed_meanwhile") throw problem;
+      const now = await call("get", "users/me");
+      const changed = fields.filter(({ name }) => now[name] !== known[name]);
+      if (!changed.length) return save(now, values);
+      setTyped(options.body);
+      setOthers(changed);
+      setProfile(now);
+      throw problem;
+    });
+  }
+  /** @param {Changes} values @param {any} form */
+  const send = async (values, { elements }) => {
+    const saved = await save(profile, values);
+    setTyped({});
+    setProfile(saved);
+    elements.phone.value = saved.phone ?? "";
+    notify(gettext("Saved"));
+    useLanguage(saved.language);
+  };
+  const help = () => html`<ul>
+      ${others.map((field) => html`<li>${field.label}: <b>${inWords(field, profile[field.name])}</b></li>`)}
+    </ul>
+    ${gettext("What you typed is still here. Save again to keep it.")}`;
+  return html`<${Form} send=${send} submit=${gettext("Save")} help=${help}>
+    ${fields.map((field) => html`<${Field} ...${field} value=${{ ...profile, ...typed }[field.name]} />`)}
+  <//>`;
+}
+
+/** @param {FieldOf} field @param {string | boolean | null} value */
+function inWords({ options }, value) {
+  if (typeof value === "boolean") return value ? gettext("yes") : gettext("no");
+  return options?.find(([code]) => code === value)?.[1] ?? value ?? "—";
+}
+
+function EmailChange() {
+  const profile = useProfile();
+  const told = gettext("A link is on its way to %(email)s. The address changes when it is confirmed there.");
+  return html`<p>${interpolate(gettext("At present it is %(email)s."), profile, true)}</p>
+    <${Once} submit=${gettext("Send the link")} done=${(/** @type {any} */ values) => interpolate(told, values, true)}
+      send=${(/** @type {any} */ body) => call("post", "users/me/email", { body })}>
+      <${Field} name="email" type="email" label=${gettext("New email")} autocomplete="email" required />
+      <${PasswordField} name="password" label=${gettext("Your password")} autocomplete="current-password" />
+    <//>`;
+}
+
+const PasswordChange = () => html`<${Once} send=${api.changePassword} submit=${gettext("Set the password")}
+  done=${() => gettext("The new password is set. You are logged out everywhere else.")}>
+  <input hidden autocomplete="username" value=${useProfile().email} />
+  <${PasswordField} name="old_password" label=${gettext("Your password")} autocomplete="current-password" />
+  <${NewPassword} name="new_password" label=${gettext("New password")} />
+<//>`;
+
+function Sessions() {
+  const sessions = useLoad(() => call("get", "users/me/sessions", { query: { page_size: 100 } }), []);
+  /** @param {Schemas["SessionOut"]} session */
+  const row = ({ id, device, address, door, last_used_at: usedAt, is_current: isHere }) => {
+    const path = { session_id: id };
+    const end = () => call("delete", "users/me/sessions/{session_id}", { path }).then(sessions.reload);
+    return html`<li key=${id}>
+      <span class="grow">${device} <small>${address}</small></span>
+      ${door === "admin" && html`<span class="tag">${gettext("Admin")}</span>`}
+      <small>${day(usedAt, { withTime: true })}</small>
+      ${isHere ? html`<span class="tag">${gettext("here")}</span>` : html`<${Action} do=${end}>${gettext("End")}<//>`}
+    </li>`;
+  };
+  const endAll = () => call("post", "auth/logout/everywhere").then(forget);
+  return html`<${Loaded} of=${sessions}>
+      ${(/** @type {Schemas["PagedSessionOut"]} */ { items }) => html`<ul class="rows">${items.map(row)}</ul>`}
+    <//>
+    <p><${Action} do=${endAll} ask=${gettext("You will have to log in again on all devices, on this one too.")}>
+      ${gettext("Log out everywhere")}<//></p>`;
+}
+
+/** The tokens are worth nothing any more. */
+function forget() {
+  navigate("/");
+  return api.logOut();
+}
+
+function Export() {
+  const told = gettext("You will get an email with a link to the file.");
+  const request = () => call("post", "users/me/export").then(() => notify(told));
+  return html`<p>${gettext("All that the school keeps about you, in one file. A link to it comes by email.")}</p>
+    <p><${Action} do=${request}>${gettext("Ask for the file")}<//></p>`;
+}
+
+function Erasure() {
+  const { id, email } = useProfile();
+  const [typed, setTyped] = useState("");
+  const erase = async () => {
+    await call("delete", "users/{user_id}", { path: { user_id: id } });
+    await forget();
+    notify(gettext("Your account is erased."));
+  };
+  return html`<p>${gettext("Your name, email, phone, city and picture are erased, and your subscriptions end.")}
+      ${" "}${gettext("Payments stay in the books. This can't be undone.")}</p>
+    <${Field} name="typed" label=${gettext("Type your email to confirm")} hint=${email} autocomplete="off"
+      onInput=${(/** @type {any} */ { target }) => setTyped(target.value.trim().toLowerCase())} />
+    <p><${Action} class="danger" do=${erase} disabled=${typed !== email.toLowerCase()}
+      ask=${gettext("Erase your account for good?")}>${gettext("Erase the account")}<//></p>`;
+}
+
+/** What keeps mails away from the person: above all screens. */
+export function MailTrouble() {
+  const { profile } = useSession();
+  const isTrouble = profile && !(profile.is_email_confirmed && profile.is_email_reachable);
+  useEffect(() => {
+    // Who confirmed it in another tab comes back to this one.
+    const look = () => document.visibilityState === "visible" && readProfileAgain().catch(said);
+    if (isTrouble) document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, [isTrouble]);
+  if (!isTrouble) return null;
+  const told = gettext("The link is on its way.");
+  const send = () => call("post", "auth/email/confirmation").then(() => notify(told));
+  const text = profile.is_email_reachable
+    ? gettext("Please confirm your email: open the link that we sent to %(email)s.")
+    : gettext("Emails don't reach you: the mail server knows no %(email)s. Nothing is sent there any more.");
+  return html`<aside class="notice trouble buttons">${interpolate(text, profile, true)}
+    ${profile.is_email_reachable && html`<${Action} class="plain" do=${send}>${gettext("Send it again")}<//>`}
+    <a href="/profile">${gettext("Change the address")}</a></aside>`;
+}
