@@ -27,34 +27,27 @@ export function Catalog() {
   <//>`;
 }
 
-/** @type {import("../forms.js").Choices} */
-const CHOICES = {
-  free: [
-    gettext("Price"),
-    { "": gettext("Any price"), true: gettext("Free ones"), false: gettext("Paid ones") },
-  ],
-  ordering: [
-    gettext("Order"),
-    {
-      "": gettext("Recently updated first"),
-      "-created_at": gettext("New ones first"),
-      title: gettext("By title"),
-      price: gettext("Cheap ones first"),
-      "-price": gettext("Expensive ones first"),
-    },
-  ],
+const ORDERS = {
+  "": gettext("Recently updated first"),
+  "-created_at": gettext("New ones first"),
+  title: gettext("By title"),
+  price: gettext("Cheap ones first"),
+  "-price": gettext("Expensive ones first"),
 };
+const PRICES = { "": gettext("Any price"), true: gettext("Free ones"), false: gettext("Paid ones") };
+const CHOICES = { free: [gettext("Price"), PRICES], ordering: [gettext("Order"), ORDERS] };
 
-/** @param {number} count */
-export const lessons = (count) =>
-  interpolate(ngettext("%(count)s lesson", "%(count)s lessons", count), { count }, true);
+/** Whose it is, and how long. @param {Schemas["CatalogCourseOut"]} course */
+export function about({ owner, lessons_count: count }) {
+  const lessons = interpolate(ngettext("%(count)s lesson", "%(count)s lessons", count), { count }, true);
+  return owner.first_name ? `${owner.first_name} · ${lessons}` : lessons;
+}
 
 /** @param {Schemas["CatalogCourseOut"]} course */
-const Card = ({ id, title, summary, preview, price, currency, lessons_count, has_access, owner }) =>
-  html`<li class="card">
-    <${Thumbnail} of=${preview} />
-    <h2><a href="/courses/${id}">${title}</a></h2>
-    <p class="quiet">${owner.first_name && `${owner.first_name} · `}${lessons(lessons_count)}</p>
-    <p class="summary">${summary}</p>
-    <p class="price">${has_access ? gettext("You have this course") : money(price, currency)}</p>
-  </li>`;
+const Card = (course) => html`<li class="card">
+  <${Thumbnail} of=${course.preview} />
+  <h2><a href="/courses/${course.id}">${course.title}</a></h2>
+  <p class="quiet">${about(course)}</p>
+  <p class="summary">${course.summary}</p>
+  <p class="price">${course.has_access ? gettext("You have this course") : money(course.price, course.currency)}</p>
+</li>`;

@@ -1,11 +1,11 @@
 // A course: what it is about, its lessons, and how to get it.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 
 import { Problem, newKey } from "../client.js";
 import { call, useSession } from "../session.js";
 import { navigate } from "../address.js";
 import { Action, Loaded, Page, Thumbnail, html, money, notify, pause, useLoad } from "../ui.js";
-import { lessons } from "./catalog.js";
+import { about } from "./catalog.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
 /** @typedef {Schemas["CatalogCourseDetailsOut"]} Offered */
@@ -16,15 +16,21 @@ export function Course({ id }) {
   const { profile } = useSession();
   const loaded = useLoad(() => readCourse(Number(id), profile !== null), [id, profile?.id]);
   return html`<${Loaded} of=${loaded}>${(/** @type {Offered | Schemas["LearningCourseOut"]} */ course) => {
-    const offer = "price" in course ? { ...loaded, course } : null;
-    return html`<${Page} title=${course.title}>
+    const { title, summary, preview } = course;
+    const offer = "price" in course && { ...loaded, course };
+    return html`<${Page} title=${title}>
       <div class="course">
         <aside class="card" aria-label=${gettext("Access")}>
-          ${course.preview && html`<${Thumbnail} of=${course.preview} />`}
+          ${preview && html`<${Thumbnail} of=${preview} />`}
           ${offer ? html`<${Offer} ...${offer} />` : html`<${Unlisted} id=${course.id} />`}
         </aside>
         <div>
-          ${offer ? html`<${About} ...${offer.course} />` : html`<p>${course.summary}</p>`}
+          ${"owner" in course && html`<p class="quiet">${about(course)}</p>`}
+          ${
+            "owner" in course
+              ? html`<div class="prose" dangerouslySetInnerHTML=${{ __html: course.description_html }} />`
+              : html`<p>${summary}</p>`
+          }
           <h2>${gettext("Lessons")}</h2>
           <ol class="rows">${course.lessons.map(
             (lesson) => html`<li key=${lesson.id}>
@@ -55,11 +61,6 @@ async function readCourse(course_id, isKnown) {
   }
 }
 
-/** @param {Offered} course */
-const About = ({ owner, lessons_count, description_html }) => html`
-  <p class="quiet">${owner.first_name && `${owner.first_name} · `}${lessons(lessons_count)}</p>
-  <div class="prose" dangerouslySetInnerHTML=${{ __html: description_html }} />`;
-
 /** @param {{ id: number }} course */
 const Unlisted = ({ id }) => html`
   <p>${gettext("This course is not published. Only its author, moderators and those who have it can see it.")}</p>
@@ -71,7 +72,7 @@ function Offer({ course, set, reload }) {
   const path = { course_id: course.id };
   const enrol = async () => {
     await call("post", "learning/courses/{course_id}/enrollment", { path }).catch(reloading(reload));
-    navigate(`/learn/${course.id}`);
+    return navigate(`/learn/${course.id}`);
   };
   const subscribe = async () => {
     await call(course.is_subscribed ? "delete" : "post", "courses/{course_id}/subscription", { path });
@@ -117,51 +118,53 @@ const METHODS = [
   ["transfer", gettext("Pay by transfer")],
   ["cash", gettext("Pay in cash")],
 ];
-const TRIES = 5;
 
 /** @param {{ what: { course_id: number } | { lesson_id: number }, reload: () => Promise<void> }} props */
 function Buy({ what, reload }) {
   const { payment_methods } = useSession().meta;
   const [isBusy, setBusy] = useState(false);
-  const isShown = useRef(true);
-  useEffect(() => () => void (isShown.current = false), []);
   // Of wishes that are not fulfilled yet: however often one is repeated, it buys once.
   const keys = useRef(/** @type {Record<string, string>} */ ({})).current;
-
-  /** @param {Schemas["PaymentMethod"]} method @returns {Promise<Schemas["PaymentOut"] | null>} */
-  const order = async (method, tries = TRIES) => {
-    const key = (keys[method] ??= newKey());
-    try {
-      return await call("post", "payments", { body: { ...what, method }, key });
-    } catch (problem) {
-      if (!(problem instanceof Problem) || problem.code !== "payment_provider_busy" || !tries) throw problem;
-      const seconds = problem.retryAfter;
-      notify(interpolate(gettext("One moment: trying again in %(seconds)s s …"), { seconds }, true));
-      await pause(seconds);
-      return isShown.current ? order(method, tries - 1) : null;
-    }
-  };
   /** @param {Schemas["PaymentMethod"]} method */
   const buy = async (method) => {
-    setBusy(true);
-    const payment = await order(method)
-      .catch(reloading(reload))
-      .finally(() => setBusy(false));
+    const here = location.href;
+    const wish = { body: { ...what, method }, key: (keys[method] ??= newKey()) };
+    let payment;
+    while (!payment) {
+      payment = await call("post", "payments", wish).catch(waitIfBusy);
+      if (location.href !== here) return;
+    }
     delete keys[method];
-    if (!payment || !isShown.current) return;
     if (!payment.payment_url) return navigate(`/payments/${payment.id}`);
     location.assign(payment.payment_url);
     // Until the buyer is away, or comes back to this page as it was.
     await new Promise((done) => addEventListener("pageshow", done, { once: true }));
   };
+  /** @param {Schemas["PaymentMethod"]} method */
+  const press = (method) => {
+    setBusy(true);
+    return buy(method)
+      .catch(reloading(reload))
+      .finally(() => setBusy(false));
+  };
   const offered = METHODS.filter(([method]) => payment_methods.includes(method));
   return html`<p class="ways">${offered.map(([method, text], number) => {
     const look = number ? "" : "main";
-    return html`<${Action} class=${look} disabled=${isBusy} do=${() => buy(method)}>${text}<//>`;
+    return html`<${Action} class=${look} disabled=${isBusy} do=${() => press(method)}>${text}<//>`;
   })}</p>
-  <p class="quiet">
-    ${gettext("Online you can start at once, otherwise as soon as the school has confirmed the payment.")}
-  </p>`;
+  <p class="quiet">${
+    payment_methods.includes("stripe")
+      ? gettext("Online you can start at once, otherwise as soon as the school has confirmed the payment.")
+      : gettext("You can start as soon as the school has confirmed the payment.")
+  }</p>`;
+}
+
+/** Stripe says when it may be asked again; anything else goes wrong as it does. @param {unknown} problem */
+async function waitIfBusy(problem) {
+  if (!(problem instanceof Problem) || problem.code !== "payment_provider_busy") throw problem;
+  const seconds = Math.max(problem.retryAfter, 1);
+  notify(interpolate(gettext("One moment: trying again in %(seconds)s s …"), { seconds }, true));
+  await pause(seconds);
 }
 
 /** What was refused because the course is another one by now shows it as it is. @param {() => Promise<void>} reload */

@@ -1,11 +1,11 @@
 // What somebody has ordered and paid, and how one payment stands: Stripe sends buyers back to it.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Problem } from "../client.js";
 import { call, useSession } from "../session.js";
 import { useQuery } from "../address.js";
 import { Filters } from "../forms.js";
-import { Action, Loaded, Page, Pager, day, html, money, pause, useLoad } from "../ui.js";
+import { Action, Loaded, Page, Pager, day, html, money, useLoad } from "../ui.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
 /** @typedef {Schemas["PaymentOut"]} Payment */
@@ -123,38 +123,35 @@ function told({ status, method, course_id, lesson_id, is_disputed, refunded_amou
 const SECONDS = 3;
 const QUESTIONS = 60;
 
-/** A payment, asked about until it is decided: for some minutes, and while it is seen. @param {number} payment_id */
+/** A payment, asked about until it is decided: for some minutes, while it is seen. @param {number} payment_id */
 function usePayment(payment_id) {
-  const [isTired, setTired] = useState(false);
-  const path = { payment_id };
-  const ask = () => call("get", "payments/{payment_id}/status", { path });
-  const loaded = useLoad(
-    () =>
-      ask().catch((problem) => {
-        // What is known while Stripe can't be asked.
-        if (!(problem instanceof Problem) || ![429, 502, 503].includes(problem.status)) throw problem;
-        return call("get", "payments/{payment_id}", { path });
-      }),
-    [payment_id],
-  );
+  const [left, setLeft] = useState(QUESTIONS);
+  const seconds = useRef(SECONDS);
+  const loaded = useLoad(async () => {
+    const path = { payment_id };
+    seconds.current = SECONDS;
+    try {
+      return await call("get", "payments/{payment_id}/status", { path });
+    } catch (problem) {
+      if (!(problem instanceof Problem) || ![429, 502, 503].includes(problem.status)) throw problem;
+      // Stripe can't be asked now: this is what is known.
+      seconds.current = Math.max(SECONDS, problem.retryAfter);
+      return call("get", "payments/{payment_id}", { path });
+    }
+  }, [payment_id]);
   const { status, method } = loaded.data ?? {};
-  const isAsked = !isTired && (status === "processing" || (status === "pending" && method === "stripe"));
+  const isOpen = status === "processing" || (status === "pending" && method === "stripe");
   useEffect(() => {
-    let isOver = !isAsked;
-    const follow = async () => {
-      let seconds = SECONDS;
-      for (let number = 0; number < QUESTIONS && !isOver; number++) {
-        await pause(seconds);
-        if (document.hidden)
-          await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
-        const answer = isOver || (await ask().catch((problem) => problem));
-        if (!isOver && "id" in answer) loaded.set(answer);
-        seconds = Math.max(SECONDS, answer.retryAfter ?? 0);
-      }
-      if (!isOver) setTired(true);
+    if (!isOpen || !left) return;
+    const ask = () => {
+      setLeft(left - 1);
+      loaded.reload();
     };
-    follow();
-    return () => void (isOver = true);
-  }, [isAsked]);
-  return { loaded, isTired, askAgain: async () => setTired(false) };
+    const timer = setTimeout(
+      () => (document.hidden ? document.addEventListener("visibilitychange", ask, { once: true }) : ask()),
+      seconds.current * 1000,
+    );
+    return () => clearTimeout(timer);
+  }, [loaded.data, !left]);
+  return { loaded, isTired: isOpen && !left, askAgain: async () => setLeft(QUESTIONS) };
 }
