@@ -14,15 +14,17 @@ let isOutdated = false;
  * Show the screen of an address.
  * @param {string} address
  * @param {{ replace?: boolean, isSaved?: boolean }} options `isSaved`: what was typed is
+ * @returns {Promise<boolean>} false if the person stays
  */
 export async function navigate(address, { replace = false, isSaved = false } = {}) {
-  if (guard && !isSaved && !(await ask(guard, { yes: gettext("Leave") }))) return;
+  if (guard && !isSaved && !(await ask(guard, { yes: gettext("Leave") }))) return false;
   guard = null;
-  if (isOutdated) return location.assign(address);
-  history[replace ? "replaceState" : "pushState"](null, "", address);
+  if (isOutdated) location.assign(address);
+  else history[replace ? "replaceState" : "pushState"](null, "", address);
   scrollTo(0, 0);
   for (const listener of listeners) listener();
   findNewVersion();
+  return true;
 }
 
 /** After a deployment the next screen is of the new version. */

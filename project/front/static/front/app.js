@@ -64,13 +64,16 @@ function findScreen(path) {
   return null;
 }
 
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+const NAME = root.querySelector("header")?.textContent;
+
 function Front() {
   const loaded = useLoad(readSession, []);
   useEffect(() => onChange((changes) => loaded.data && loaded.set({ ...loaded.data, ...changes })));
-  return html`<${Loaded} of=${loaded}>
-    ${(/** @type {import("./session.js").Session} */ session) =>
-      html`<${SessionContext.Provider} value=${session}><${Shell} /><//>`}
-  <//>`;
+  // Until then the header looks as it came with the page.
+  if (!loaded.data)
+    return html`<header><b class="brand">${NAME}</b></header><main><${Loaded} of=${loaded} /></main>`;
+  return html`<${SessionContext.Provider} value=${loaded.data}><${Shell} /><//>`;
 }
 
 function Shell() {
@@ -102,40 +105,44 @@ function Shell() {
 /** @param {{ address: URL }} props */
 function Header({ address }) {
   const { meta, profile } = useSession();
-  const links = [["/", gettext("Courses")]];
-  if (profile) {
-    links.push(["/learn", gettext("My learning")], ["/payments", gettext("Payments")]);
-    if (profile.abilities.create_course || profile.abilities.moderate)
-      links.push(["/authoring", gettext("Authoring")]);
-  }
+  /** @type {[string, string][]} */
+  const links = [
+    ["/", gettext("Courses")],
+    ["/learn", gettext("My learning")],
+    ["/payments", gettext("Payments")],
+  ];
+  if (profile?.abilities.create_course || profile?.abilities.moderate)
+    links.push(["/authoring", gettext("Authoring")]);
+  /** @param {[string, string]} link */
+  const draw = ([path, text]) =>
+    html`<a href=${path} aria-current=${isIn(address.pathname, path) ? "page" : undefined}>${text}</a>`;
+  const visitor = html`<a class="button" href="/login">${gettext("Log in")}</a>
+    ${meta.is_registration_open && html`<a class="button main" href="/register">${gettext("Register")}</a>`}`;
+  if (!profile) return html`<header><${Brand} /><div class="account">${visitor}</div></header>`;
+  const name = profile.first_name ?? profile.email;
   return html`<header>
-    <a class="brand" href="/"><${Logo} />${meta.school.name}</a>
-    <nav aria-label=${gettext("Main")}>
-      ${links.map(([path, text]) => {
-        const current = isIn(address.pathname, path) ? "page" : undefined;
-        return html`<a href=${path} aria-current=${current}>${text}</a>`;
-      })}
-    </nav>
-    ${
-      profile
-        ? html`<a class="person" href="/profile">
-            <${Thumbnail} of=${profile.avatar} class="avatar" />${profile.first_name ?? profile.email}
-          </a>
-        <${Action} class="plain" do=${leave}>${gettext("Log out")}<//>`
-        : html`<a class="button" href="/login">${gettext("Log in")}</a>
-        ${meta.is_registration_open && html`<a class="button main" href="/register">${gettext("Register")}</a>`}`
-    }
+    <${Brand} />
+    <nav aria-label=${gettext("Main")}>${links.map(draw)}</nav>
+    <div class="account">
+      <a class="person" href="/profile"><${Avatar} of=${profile.avatar} name=${name} />${name}</a>
+      <${Action} class="plain" do=${leave}>${gettext("Log out")}<//>
+    </div>
   </header>`;
 }
 
-const Logo = () => {
-  const { logo } = useSession().meta.school;
-  return logo && html`<img class="logo" src=${logo.thumbnail} alt="" />`;
-};
+/** @param {{ of: Schemas["PictureOut"] | null, name: string }} props */
+const Avatar = ({ of, name }) =>
+  of
+    ? html`<${Thumbnail} of=${of} class="avatar" />`
+    : html`<b class="avatar" aria-hidden="true">${name[0].toUpperCase()}</b>`;
+
+function Brand() {
+  const { name, logo } = useSession().meta.school;
+  return html`<a class="brand" href="/">${logo && html`<img class="logo" src=${logo.thumbnail} alt="" />`}${name}</a>`;
+}
 
 async function leave() {
-  await navigate("/");
-  await api.logOut();
+  if (await navigate("/")) await api.logOut();
 }
 
 /** @param {string} path @param {string} link */
@@ -170,6 +177,5 @@ function Footer() {
 }
 
 followLinks((path) => findScreen(path) !== null);
-const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 root.replaceChildren();
 render(html`<${Front} />`, root);

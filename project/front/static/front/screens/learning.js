@@ -73,10 +73,12 @@ export function Outline({ course: id }) {
 
 /** @param {Schemas["LearningOutlineLessonOut"] & { number: number, course: string }} lesson */
 function Row({ id, number, course, title, has_access: isOpen, is_completed: isDone, ...marks }) {
+  const mark = isDone
+    ? { class: "mark done", role: "img", "aria-label": gettext("Completed") }
+    : { class: "mark" };
   return html`<li>
-    <span class=${isDone ? "mark done" : "mark"} aria-hidden="true">${isDone ? "✓" : number}</span>
+    <span ...${mark}>${isDone ? "✓" : number}</span>
     <span class="grow">${isOpen ? html`<a href="/learn/${course}/${id}">${title}</a>` : title}</span>
-    ${isDone && html`<span class="quiet">${gettext("Completed")}</span>`}
     ${!isOpen && html`<span class="quiet">${gettext("Not open to you")}</span>`}
     <${Marks} ...${marks} />
   </li>`;
