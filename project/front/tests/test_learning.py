@@ -44,7 +44,7 @@ def test_learner_goes_from_the_list_through_all_lessons(front, learner, course):
     front.check()
 
     page.get_by_role("button", name="Mark as completed").press("Enter")
-    onward = page.get_by_role("link", name="On to the next lesson")
+    onward = page.get_by_role("link", name="Go on")
     expect(onward).to_be_focused()
     expect(page.get_by_text("2 of 3 completed")).to_be_visible()
     assert len(front.requests) == 2

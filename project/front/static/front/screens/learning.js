@@ -1,5 +1,5 @@
 // What a person learns: their courses, the outline of one, a lesson.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { Problem } from "../client.js";
 import { call } from "../session.js";
@@ -25,16 +25,15 @@ function Item({ lesson_id: lesson, title, preview, course, progress, next_lesson
   const address = `/learn/${course.id}`;
   return html`<li class="card">
     <${Thumbnail} of=${preview} />
-    <h2 id="item-${next}"><a href=${lesson ? `${address}/${lesson}` : address}>${title}</a></h2>
+    <h2><a href=${lesson ? `${address}/${lesson}` : address}>${title}</a></h2>
     ${lesson && html`<p class="quiet">${interpolate(gettext("A lesson of “%(title)s”"), course, true)}</p>`}
     <${Progress} of=${progress} />
-    ${next && html`<p><${Onward} href="${address}/${next}" of=${progress} aria-describedby="item-${next}" /></p>`}
+    <p>${next && html`<a class="button main" href="${address}/${next}">${onward(progress)}</a>`}</p>
   </li>`;
 }
 
-/** @param {{ of: Schemas["ProgressOut"] } & Record<string, unknown>} props */
-const Onward = ({ of: { completed }, ...others }) =>
-  html`<a class="button main" ...${others}>${completed ? gettext("Continue") : gettext("Start")}</a>`;
+/** @param {Schemas["ProgressOut"]} progress */
+const onward = ({ completed }) => (completed ? gettext("Continue") : gettext("Start"));
 
 /** @param {{ of: Schemas["ProgressOut"] }} props */
 function Progress({ of: { completed, total } }) {
@@ -60,7 +59,7 @@ export function Outline({ course: id }) {
     ${summary && html`<p class="prose">${summary}</p>`}
     <${Progress} of=${progress} />
     <p class="buttons">
-      ${next && html`<${Onward} href="/learn/${id}/${next}" of=${progress} />`}
+      ${next && html`<a class="button main" href="/learn/${id}/${next}">${onward(progress)}</a>`}
       <a class="button" href="/courses/${id}">${gettext("About the course")}</a>
     </p>
     <h2>${gettext("Lessons")}</h2>
@@ -73,11 +72,9 @@ export function Outline({ course: id }) {
 
 /** @param {Schemas["LearningOutlineLessonOut"] & { number: number, course: string }} lesson */
 function Row({ id, number, course, title, has_access: isOpen, is_completed: isDone, ...marks }) {
-  const mark = isDone
-    ? { class: "mark done", role: "img", "aria-label": gettext("Completed") }
-    : { class: "mark" };
   return html`<li>
-    <span ...${mark}>${isDone ? "✓" : number}</span>
+    ${!isDone && html`<span class="mark">${number}</span>`}
+    ${isDone && html`<span class="mark done" role="img" aria-label=${gettext("Completed")}>✓</span>`}
     <span class="grow">${isOpen ? html`<a href="/learn/${course}/${id}">${title}</a>` : title}</span>
     ${!isOpen && html`<span class="quiet">${gettext("Not open to you")}</span>`}
     <${Marks} ...${marks} />
@@ -120,7 +117,7 @@ export function Lesson({ course, lesson: id }) {
       ${!lesson.video && lesson.preview && html`<img src=${lesson.preview.url} alt="" />`}
       ${lesson.video && html`<${Video} ...${lesson} />`}
       <${Prose} of=${lesson.description_html} />
-      <${Completion} ...${lesson} />
+      <div role="status"><${Completion} ...${lesson} /></div>
       <nav class="pager" aria-label=${gettext("Lessons")}>
         ${to(lesson.previous_lesson_id, "prev", gettext("Previous lesson"))}
         ${to(lesson.next_lesson_id, "next", gettext("Next lesson"))}
@@ -130,54 +127,45 @@ export function Lesson({ course, lesson: id }) {
   return html`<${Open} of=${loaded}>${draw}<//>`;
 }
 
-const ALLOWED = "fullscreen; encrypted-media; picture-in-picture; autoplay";
-const REFERRER = "strict-origin-when-cross-origin";
+/** @param {Element | null} parent */
+const focusNext = (parent) =>
+  /** @type {HTMLElement | null} */ (parent?.querySelector(".main, iframe"))?.focus();
 
 /** Nothing is asked of YouTube before the click. @param {Schemas["LearningLessonOut"]} lesson */
 function Video({ title, preview, video, video_url: address }) {
   const [isOn, setOn] = useState(false);
-  const frame = useRef(/** @type {HTMLIFrameElement | null} */ (null));
-  useEffect(() => frame.current?.focus(), [isOn]);
   const player = new URL(String(video?.embed_url));
   player.host = "www.youtube-nocookie.com";
   player.searchParams.set("autoplay", "1");
   const start = html`<button onClick=${() => setOn(true)}>
     ${preview && html`<img src=${preview.url} alt="" />`}<span class="button main">▶ ${gettext("Play the video")}</span>
   </button>`;
-  const attributes = { src: player.href, title, allow: ALLOWED, referrerpolicy: REFERRER };
-  return html`<div class="video">${isOn ? html`<iframe ref=${frame} ...${attributes} />` : start}</div>
+  const frame = html`<iframe src=${player.href} title=${title} referrerpolicy="strict-origin-when-cross-origin"
+    allow="fullscreen; encrypted-media; picture-in-picture; autoplay" />`;
+  return html`<div class="video" key=${isOn} ref=${isOn && focusNext}>${isOn ? frame : start}</div>
     <p><small>${gettext("The video comes from YouTube.")} <a href=${address} target="_blank" rel="noopener">
       ${gettext("It does not play? Watch it there")}</a></small></p>`;
 }
 
 /** Leads on to the next lesson. @param {Schemas["LearningLessonOut"]} lesson */
-function Completion({ id, course_id: course, is_completed: wasDone }) {
+function Completion({ id: lesson_id, course_id: course, is_completed: wasDone }) {
   const [isDone, setDone] = useState(wasDone);
   const [change, setChange] = useState(/** @type {Schemas["ProgressChangeOut"] | null} */ (null));
-  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
-  useEffect(() => {
-    if (change) /** @type {HTMLElement | null} */ (box.current?.querySelector(".main"))?.focus();
-  }, [change]);
-  /** @param {"put" | "delete"} method @param {string} text @param {string} look */
-  const mark = (method, text, look) => {
-    const path = { lesson_id: id };
-    const send = async () => {
-      setChange(await call(method, "learning/lessons/{lesson_id}/completion", { path }));
-      setDone(method === "put");
-    };
-    return html`<${Action} key=${method} class=${look} do=${send}>${text}<//>`;
+  /** @param {"put" | "delete"} method */
+  const mark = async (method) => {
+    setChange(await call(method, "learning/lessons/{lesson_id}/completion", { path: { lesson_id } }));
+    setDone(method === "put");
   };
-  if (!isDone)
-    return html`<div ref=${box} class="completion">${mark("put", gettext("Mark as completed"), "main")}</div>`;
   const next = change?.next_lesson_id;
   const isAll = change && change.progress.completed === change.progress.total;
-  return html`<div ref=${box} class="notice completion" role="status">
-    <b>✓ ${isAll ? gettext("You have completed the course") : gettext("Lesson completed")}</b>
-    ${change && html`<${Progress} of=${change.progress} />`}
+  return html`<div key=${isDone} ref=${change && focusNext} class=${isDone ? "notice completion" : "completion"}>
+    ${isDone && html`<b>✓ ${isAll ? gettext("You have completed the course") : gettext("Lesson completed")}</b>`}
+    ${isDone && change && html`<${Progress} of=${change.progress} />`}
     <p class="buttons">
-      ${next && html`<a class="button main" href="/learn/${course}/${next}">${gettext("On to the next lesson")}</a>`}
-      ${change && !next && html`<a class="button main" href="/learn">${gettext("To my learning")}</a>`}
-      ${mark("delete", gettext("Not completed after all"), "plain")}
+      ${isDone && next && html`<a class="button main" href="/learn/${course}/${next}">${gettext("Go on")}</a>`}
+      ${isDone && change && !next && html`<a class="button main" href="/learn">${gettext("To my learning")}</a>`}
+      ${isDone && html`<${Action} class="plain" do=${() => mark("delete")}>${gettext("Not completed after all")}<//>`}
+      ${!isDone && html`<${Action} class="main" do=${() => mark("put")}>${gettext("Mark as completed")}<//>`}
     </p>
   </div>`;
 }
