@@ -198,8 +198,9 @@ def _listen(host: str, port: int, option: str) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
+        reason = str(error).partition(" (while")[0].rstrip(".")
         raise CommandError(
-            f"Can't listen on {host} port {port}: {error}. Choose another with {option}."
+            f"Can't listen on {host} port {port}: {reason}. Choose another with {option}."
         ) from error
 
 
