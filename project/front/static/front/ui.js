@@ -250,11 +250,9 @@ export function day(time, { withTime = false } = {}) {
 }
 
 /** "in 5 minutes" @param {number} seconds */
-export function fromNow(seconds) {
+function fromNow(seconds) {
   const format = new Intl.RelativeTimeFormat(language);
-  const minutes = seconds / 60;
-  if (minutes < 2) return format.format(Math.ceil(seconds), "second");
-  return minutes < 120
-    ? format.format(Math.ceil(minutes), "minute")
-    : format.format(Math.ceil(minutes / 60), "hour");
+  if (seconds < 120) return format.format(Math.ceil(seconds), "second");
+  if (seconds < 7200) return format.format(Math.ceil(seconds / 60), "minute");
+  return format.format(Math.ceil(seconds / 3600), "hour");
 }
