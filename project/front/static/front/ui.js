@@ -39,10 +39,10 @@ export function useLoad(load, of) {
   }, [reload]);
   useEffect(() => {
     if (!isAway(state.error)) return;
-    const timer = setInterval(reload, 5000);
+    const timer = setTimeout(reload, 5000);
     addEventListener("online", reload);
     return () => {
-      clearInterval(timer);
+      clearTimeout(timer);
       removeEventListener("online", reload);
     };
   }, [state.error, reload]);
