@@ -50,6 +50,10 @@ class Sandbox:
         self.forget_everything()
         if memory and memory.exists():
             self._kept |= json.loads(memory.read_text())
+        # What is remembered may be from another port.
+        for session in self.all("checkout.session"):
+            if session["url"]:
+                self._kept["objects"][session["id"]]["url"] = self._page_of(session["id"])
 
     def now(self) -> int:
         return int(time.time())
@@ -155,11 +159,14 @@ class Sandbox:
             automatic_tax=TEMPLATES["checkout.session"]["automatic_tax"],
             invoice_creation=None,
             expires_at=int(form.get("expires_at", self.now() + DAY)),
-            url=f"{self.base_url}/c/pay/{session_id}",
+            url=self._page_of(session_id),
         )
         self._kept["lines"][session_id] = lines
         self._kept["intent_data"][session_id] = form.get("payment_intent_data", {})
         return self._keep(session)
+
+    def _page_of(self, session_id: str) -> str:
+        return f"{self.base_url}/c/pay/{session_id}"
 
     def _line(self, price_id: str, quantity: int) -> Json:
         param = "line_items[0][price]"

@@ -419,6 +419,17 @@ def test_sandbox_remembers_after_a_restart(tmp_path: Path) -> None:
     assert after.find("checkout.session", session["id"])["payment_status"] == "paid"
 
 
+def test_open_sessions_move_with_the_sandbox_to_another_port(tmp_path: Path) -> None:
+    memory = tmp_path / "sandbox.json"
+    before = FaultyAPI(MovableSandbox(memory=memory), api_key=KEY)
+    waiting, paid = make_session(before)["id"], make_session(before)["id"]
+    before.sandbox.pay(paid)
+    after = MovableSandbox(memory=memory, base_url="http://127.0.0.1:8002")
+    page = after.find("checkout.session", waiting)["url"]
+    assert page == f"http://127.0.0.1:8002/c/pay/{waiting}"
+    assert after.find("checkout.session", paid)["url"] is None
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
