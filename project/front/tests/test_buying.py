@@ -121,7 +121,7 @@ def test_one_wish_has_one_key_until_it_is_fulfilled(front, learner, course):
     press.click()
     expect(page.get_by_text("The school can't be reached.")).to_be_visible()
     press.click()
-    expect(page.get_by_text("trying again in 1 s")).to_be_visible()
+    expect(page.get_by_text("Trying again in 1 second")).to_be_visible()
     expect(page.get_by_text("Cancel the order")).to_be_visible()
     assert len(keys) == 3
     assert len({*keys}) == 1

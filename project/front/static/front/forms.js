@@ -13,32 +13,35 @@ const FormContext = createContext(/** @type {Problem | null} */ (null));
 
 /**
  * Sends its fields as `{name: value}`: lines trimmed, empty ones null unless required, boxes as booleans. What the API
- * says of a field stands at the field, the rest above the button, with what to do about it (`help`). With `done` it is
- * sent once, and what that returns takes its place.
+ * says of a field stands at the field, the rest above the button, with what to do about it (`help`).
  * @typedef {{ submit: string, children?: Children, onInput?: (values: any) => void }} FormProps
- * @typedef {{ help?: (problem: Problem) => Children, done?: (values: any) => Children }} Answers
- * @param {FormProps & Answers & { send: (values: any, form: HTMLFormElement) => Promise<unknown> }} props
+ * @typedef {(values: any, form: HTMLFormElement) => Promise<unknown>} Send
+ * @param {FormProps & { send: Send, help?: (problem: Problem) => Children }} props
  */
-export function Form({ send, submit, children, onInput, help, done }) {
+export function Form({ send, submit, children, onInput, help }) {
   const [error, setError] = useState(/** @type {unknown} */ (null));
-  const [answer, setAnswer] = useState(/** @type {Children} */ (null));
   const [isBusy, setBusy] = useState(false);
-  const form = useRef(/** @type {any} */ (null));
+  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
   /** @param {Event} event */
   const onSubmit = async (event) => {
     event.preventDefault();
     setBusy(true);
-    const values = valuesOf(form.current);
-    await send(values, form.current)
-      .then(() => setAnswer(done?.(values)))
-      .then(() => setError(null), setError);
+    const sent = /** @type {HTMLFormElement} */ (form.current);
+    setError(
+      await send(valuesOf(sent), sent).then(
+        () => null,
+        (error) => error,
+      ),
+    );
     setBusy(false);
   };
   useEffect(() => {
-    if (error) form.current?.querySelector("[aria-invalid=true]")?.focus();
+    if (error)
+      /** @type {HTMLElement | null | undefined} */ (
+        form.current?.querySelector("[aria-invalid=true]")
+      )?.focus();
   }, [error]);
-  if (answer) return html`<p class="notice" role="status">${answer}</p>`;
-  const told = () => onInput?.(valuesOf(form.current));
+  const told = () => onInput?.(valuesOf(/** @type {HTMLFormElement} */ (form.current)));
   const problem = error instanceof Problem ? error : null;
   return html`<form ref=${form} onSubmit=${onSubmit} onInput=${told} novalidate>
     <${FormContext.Provider} value=${problem}>${children}<//>

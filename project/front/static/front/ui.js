@@ -39,10 +39,10 @@ export function useLoad(load, of) {
   }, [reload]);
   useEffect(() => {
     if (!isAway(state.error)) return;
-    const timer = setTimeout(reload, 5000);
+    const timer = setInterval(reload, 5000);
     addEventListener("online", reload);
     return () => {
-      clearTimeout(timer);
+      clearInterval(timer);
       removeEventListener("online", reload);
     };
   }, [state.error, reload]);
@@ -64,9 +64,7 @@ export function said(error) {
     return interpolate(gettext("Too many attempts. Please try again %(when)s."), { when }, true);
   }
   if (error instanceof Problem) return error.message;
-  if (error instanceof Unreachable) {
-    return gettext("The school can't be reached. Check your connection; this page tries again by itself.");
-  }
+  if (error instanceof Unreachable) return gettext("The school can't be reached. Check your connection.");
   console.error(error);
   return gettext("This did not work. Reload the page and try again.");
 }
@@ -81,7 +79,7 @@ export function Loaded({ of: { data, error, reload }, children }) {
   if (error === undefined) return html`<p class="loading" role="status">${gettext("Loading…")}</p>`;
   if (error instanceof Problem && error.status === 404) return html`<${NotFound} />`;
   return html`<div class="notice bad" role="alert">
-    <p>${said(error)}</p>
+    <p>${said(error)} ${isAway(error) && gettext("This page tries again by itself.")}</p>
     <button onClick=${reload}>${gettext("Try again")}</button>
   </div>`;
 }
@@ -250,9 +248,11 @@ export function day(time, { withTime = false } = {}) {
 }
 
 /** "in 5 minutes" @param {number} seconds */
-function fromNow(seconds) {
+export function fromNow(seconds) {
   const format = new Intl.RelativeTimeFormat(language);
-  if (seconds < 120) return format.format(Math.ceil(seconds), "second");
-  if (seconds < 7200) return format.format(Math.ceil(seconds / 60), "minute");
-  return format.format(Math.ceil(seconds / 3600), "hour");
+  const minutes = seconds / 60;
+  if (minutes < 2) return format.format(Math.ceil(seconds), "second");
+  return minutes < 120
+    ? format.format(Math.ceil(minutes), "minute")
+    : format.format(Math.ceil(minutes / 60), "hour");
 }

@@ -4,46 +4,41 @@ import { useRef, useState } from "preact/hooks";
 import { Problem, newKey } from "../client.js";
 import { call, useSession } from "../session.js";
 import { navigate } from "../address.js";
-import { Action, Loaded, Page, Thumbnail, html, money, notify, pause, useLoad } from "../ui.js";
+import { Action, Loaded, Page, Prose, Thumbnail, fromNow, html, money, notify, pause, useLoad } from "../ui.js";
 import { about } from "./catalog.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
 /** @typedef {Schemas["CatalogCourseDetailsOut"]} Offered */
+/** @typedef {Schemas["LearningCourseOut"]} Learned */
 /** @typedef {{ course: Offered, set: (course: Offered) => void, reload: () => Promise<void> }} OfferProps */
 
 /** @param {{ id: string }} props */
 export function Course({ id }) {
   const { profile } = useSession();
   const loaded = useLoad(() => readCourse(Number(id), profile !== null), [id, profile?.id]);
-  return html`<${Loaded} of=${loaded}>${(/** @type {Offered | Schemas["LearningCourseOut"]} */ course) => {
-    const { title, summary, preview } = course;
-    const offer = "price" in course && { ...loaded, course };
-    return html`<${Page} title=${title}>
-      <div class="course">
-        <aside class="card" aria-label=${gettext("Access")}>
-          ${preview && html`<${Thumbnail} of=${preview} />`}
-          ${offer ? html`<${Offer} ...${offer} />` : html`<${Unlisted} id=${course.id} />`}
-        </aside>
-        <div>
-          ${"owner" in course && html`<p class="quiet">${about(course)}</p>`}
-          ${
-            "owner" in course
-              ? html`<div class="prose" dangerouslySetInnerHTML=${{ __html: course.description_html }} />`
-              : html`<p>${summary}</p>`
-          }
-          <h2>${gettext("Lessons")}</h2>
-          <ol class="rows">${course.lessons.map(
-            (lesson) => html`<li key=${lesson.id}>
-            <span class="grow">
-              ${lesson.has_access ? html`<a href="/learn/${course.id}/${lesson.id}">${lesson.title}</a>` : lesson.title}
-            </span>
-            ${offer && html`<${LessonOffer} ...${offer} lesson=${lesson} />`}
-          </li>`,
-          )}</ol>
-        </div>
+  /** @param {Offered | Learned} course */
+  const draw = (course) => html`<${Page} title=${course.title}>
+    <div class="course">
+      <aside class="card" aria-label=${gettext("Access")}>
+        ${course.preview && html`<${Thumbnail} of=${course.preview} />`}
+        ${"price" in course ? html`<${Offer} ...${loaded} course=${course} />` : html`<${Unlisted} id=${id} />`}
+      </aside>
+      <div>
+        ${"owner" in course && html`<p class="quiet">${about(course)}</p>`}
+        ${"owner" in course ? html`<${Prose} of=${course.description_html} />` : html`<p>${course.summary}</p>`}
+        <h2>${gettext("Lessons")}</h2>
+        <ol class="rows">${course.lessons.map((lesson) => {
+          const { id, title, has_access } = lesson;
+          const link = html`<a href="/learn/${course.id}/${id}">${title}</a>`;
+          return html`<li key=${id}>
+            <span class="grow">${has_access ? link : title}</span>
+            ${"price" in course && html`<${LessonOffer} lesson=${lesson} course=${course} reload=${loaded.reload} />`}
+          </li>`;
+        })}</ol>
       </div>
-    <//>`;
-  }}<//>`;
+    </div>
+  <//>`;
+  return html`<${Loaded} of=${loaded}>${draw}<//>`;
 }
 
 /**
@@ -61,41 +56,39 @@ async function readCourse(course_id, isKnown) {
   }
 }
 
-/** @param {{ id: number }} course */
+/** @param {{ id: string }} props */
 const Unlisted = ({ id }) => html`
   <p>${gettext("This course is not published. Only its author, moderators and those who have it can see it.")}</p>
   <p><a class="button main" href="/learn/${id}">${gettext("To the lessons")}</a></p>`;
 
 /** @param {OfferProps} props */
 function Offer({ course, set, reload }) {
+  const { id, price, currency, is_subscribed, has_access } = course;
   const { meta, profile } = useSession();
-  const path = { course_id: course.id };
-  const enrol = async () => {
-    await call("post", "learning/courses/{course_id}/enrollment", { path }).catch(reloading(reload));
-    return navigate(`/learn/${course.id}`);
-  };
-  const subscribe = async () => {
-    await call(course.is_subscribed ? "delete" : "post", "courses/{course_id}/subscription", { path });
-    set({ ...course, is_subscribed: !course.is_subscribed });
-  };
+  const path = { course_id: id };
+  const cost = html`<p class="price">${has_access ? gettext("You have this course") : money(price, currency)}</p>`;
   if (!profile) {
     const next = `?next=${encodeURIComponent(location.pathname)}`;
-    return html`<p class="price">${money(course.price, course.currency)}</p>
+    return html`${cost}
       <p><a class="button main" href="/login${next}">${gettext("Log in to start learning")}</a></p>
       ${meta.is_registration_open && html`<p><a href="/register${next}">${gettext("Register")}</a></p>`}`;
   }
-  const [told, press] = course.is_subscribed
+  const enrol = async () => {
+    await call("post", "learning/courses/{course_id}/enrollment", { path }).catch(reloading(reload));
+    return navigate(`/learn/${id}`);
+  };
+  const subscribe = async () => {
+    await call(is_subscribed ? "delete" : "post", "courses/{course_id}/subscription", { path });
+    set({ ...course, is_subscribed: !is_subscribed });
+  };
+  const way = Number(price)
+    ? html`<${Buy} what=${path} reload=${reload} />`
+    : html`<p><${Action} class="main" do=${enrol}>${gettext("Start learning")}<//></p>`;
+  const [told, press] = is_subscribed
     ? [gettext("You get emails about updates to this course."), gettext("Unsubscribe")]
     : [gettext("Get an email when the course changes."), gettext("Subscribe")];
-  return html`
-    <p class="price">${course.has_access ? gettext("You have this course") : money(course.price, course.currency)}</p>
-    ${
-      course.has_access
-        ? html`<p><a class="button main" href="/learn/${course.id}">${gettext("Continue learning")}</a></p>`
-        : Number(course.price)
-          ? html`<${Buy} what=${path} reload=${reload} />`
-          : html`<p><${Action} class="main" do=${enrol}>${gettext("Start learning")}<//></p>`
-    }
+  return html`${cost}
+    ${has_access ? html`<p><a class="button main" href="/learn/${id}">${gettext("Continue learning")}</a></p>` : way}
     <p class="quiet">${told} <${Action} class="plain" do=${subscribe}>${press}<//></p>`;
 }
 
@@ -163,7 +156,7 @@ function Buy({ what, reload }) {
 async function waitIfBusy(problem) {
   if (!(problem instanceof Problem) || problem.code !== "payment_provider_busy") throw problem;
   const seconds = Math.max(problem.retryAfter, 1);
-  notify(interpolate(gettext("One moment: trying again in %(seconds)s s …"), { seconds }, true));
+  notify(interpolate(gettext("Stripe is busy. Trying again %(when)s."), { when: fromNow(seconds) }, true));
   await pause(seconds);
 }
 

@@ -32,9 +32,9 @@ export function Payments() {
       <ul class="rows">${page.items.map(
         (payment) => html`<li key=${payment.id}>
         <span class="grow"><a href="/payments/${payment.id}">${payment.title}</a><br />
+          <span class="tag">${STATUSES[payment.status]}</span>${" "}
+          ${payment.is_disputed && html`<span class="tag bad">${gettext("disputed")}</span>${" "}`}
           <small>${day(payment.paid_at ?? payment.created_at)} · ${METHODS[payment.method]}</small></span>
-        ${payment.is_disputed && html`<span class="tag bad">${gettext("disputed")}</span>`}
-        <span class="tag">${STATUSES[payment.status]}</span>
         <strong>${money(payment.amount, payment.currency)}</strong>
       </li>`,
       )}</ul>
@@ -66,9 +66,9 @@ export function PaymentPage({ id }) {
     ];
     const { payment_url: pay, receipt_url: receipt, instructions, is_disputed } = payment;
     return html`<${Page} title=${interpolate(gettext("Payment No. %(number)s"), { number: id }, true)}>
-      <p class="notice" role="status">${told(payment)}</p>
+      ${isOpen && instructions && html`<p class="box lines">${instructions}</p>`}
+      <p class=${LOOKS[payment.status] ?? "box"} role="status">${told(payment)}</p>
       ${is_disputed && html`<p class="notice bad">${DISPUTED}</p>`}
-      ${isOpen && instructions && html`<p class="lines">${instructions}</p>`}
       <p class="buttons">
         ${isOpen && pay && html`<a class="button main" href=${pay}>${gettext("Continue to payment")}</a>`}
         ${
@@ -92,9 +92,7 @@ export function PaymentPage({ id }) {
   }}<//>`;
 }
 
-const DISPUTED = gettext(
-  "Your bank questions this payment. If that is a mistake, tell the bank and the school.",
-);
+const DISPUTED = gettext("Your bank questions this payment. If that is a mistake, tell the bank and the school.");
 // Of orders online, and of those that the school confirms.
 // prettier-ignore
 const TOLD = {
@@ -110,6 +108,9 @@ const TOLD = {
   cancelled: [gettext("This order was cancelled.")],
   refunded: [gettext("Your money has been refunded.")],
 };
+
+/** @type {Partial<Record<Payment["status"], string>>} */
+const LOOKS = { paid: "notice", failed: "notice bad" };
 
 /** How it stands, and what to do. @param {Payment} payment */
 function told({ status, method, course_id, lesson_id, is_disputed, refunded_amount }) {
