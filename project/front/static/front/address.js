@@ -1,5 +1,5 @@
 // Which address is shown, and what happens on the way to another.
-import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 import { ask } from "./ui.js";
 
@@ -88,7 +88,8 @@ export function followLinks(isOurs) {
 
 /** Ask before the screen is left. @param {boolean} isDirty */
 export function useGuard(isDirty) {
-  useEffect(() => {
+  // At once: who sees that it is saved may leave.
+  useLayoutEffect(() => {
     guard = isDirty ? gettext("What you typed is not saved. Leave anyway?") : null;
     return () => {
       guard = null;
