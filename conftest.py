@@ -363,17 +363,24 @@ def browser() -> Iterator[playwright.Browser]:
 
 
 @pytest.fixture
-def page(browser: playwright.Browser, live_server: Any) -> Iterator[playwright.Page]:
+def allowed_hosts(live_server: Any) -> set[str]:
+    """With their ports; a test whose pages lead elsewhere adds to them."""
+    return {urlsplit(live_server.url).netloc, "www.youtube-nocookie.com"}
+
+
+@pytest.fixture
+def page(
+    browser: playwright.Browser, live_server: Any, allowed_hosts: set[str]
+) -> Iterator[playwright.Page]:
     """A page of the browser, with `live_server` as its site. The test fails if the page writes an
     error to the console, raises one, or asks another host for anything but a video. What the API
     refuses or can't be asked, Chromium itself writes to the console, whatever the page makes of it:
     that is no fault."""
     faults: list[str] = []
-    allowed = {urlsplit(live_server.url).netloc, "www.youtube-nocookie.com"}
 
     def note_request(request: playwright.Request) -> None:
         address = urlsplit(request.url)
-        if address.scheme in {"http", "https", "ws", "wss"} and address.netloc not in allowed:
+        if address.scheme in {"http", "https", "ws", "wss"} and address.netloc not in allowed_hosts:
             faults.append(f"request to {request.url}")
 
     def note_message(message: playwright.ConsoleMessage) -> None:

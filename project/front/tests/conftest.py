@@ -1,20 +1,28 @@
 """The front in a browser, as somebody."""
 
 import json
+import re
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
 import playwright.sync_api as playwright
 import pytest
+from django.core.signals import request_started
 
 from conftest import require_or_skip
+from payments.provider import asking
+from payments.provider import stripe as gateway
+from payments.tests.sandbox import ControlledServer
 from people.models import User
 from people.tokens import issue_pair
+from project.front.tests.walking import Operations, work
 from project.tests.test_docs_page import AXE
 
 VIDEOS = "https://www.youtube-nocookie.com/"
+WEBHOOK = "/api/v1/payments/stripe/webhook"
 # What a tab asks when it starts.
 START = {"GET meta", "GET users/me"}
 
@@ -68,5 +76,44 @@ class Front:
 @pytest.fixture
 def front(page: playwright.Page, live_server: Any, settings: Any) -> Front:
     settings.FRONTEND_URL_IS_SET = False
-    settings.FRONTEND_URL = live_server.url
+    settings.FRONTEND_URL = settings.SITE_URL = live_server.url
     return Front(page)
+
+
+@pytest.fixture
+def operations() -> Iterator[Operations]:
+    noted = Operations()
+    request_started.connect(noted.note)
+    yield noted
+    request_started.disconnect(noted.note)
+
+
+@pytest.fixture
+def stripe(settings: Any, live_server: Any, allowed_hosts: set[str]) -> Iterator[ControlledServer]:
+    """The stand-in for Stripe; its webhooks arrive over HTTP."""
+    settings.STRIPE_API_KEY = "sk_test_sandbox"
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_sandbox"]
+    for cache in (asking.client_of, asking.limit_of):
+        cache.cache_clear()
+    gateway._accounts.clear()
+    with ControlledServer(webhook_url=live_server.url + WEBHOOK) as server:
+        settings.STRIPE_API_BASE = server.base_url
+        allowed_hosts.add(urlsplit(server.base_url).netloc)
+        yield server
+    for cache in (asking.client_of, asking.limit_of):
+        cache.cache_clear()
+    gateway._accounts.clear()
+
+
+@pytest.fixture
+def letter(sink: Any) -> Callable[[str, str], str]:
+    """What the worker has to do is done; the link to a page of the front in the last mail to somebody."""
+
+    def find(address: str, path: str) -> str:
+        work()
+        text = sink.messages(address)[-1].get_body(["plain"]).get_content()
+        found = re.search(rf"http\S+/{path}/\S+", text)
+        assert found, text
+        return found[0]
+
+    return find
