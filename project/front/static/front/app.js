@@ -15,9 +15,12 @@ import {
 } from "./session.js";
 import { followLinks, navigate, useAddress } from "./address.js";
 import { Action, Loaded, NotFound, Notices, Question, Thumbnail, html, useLoad } from "./ui.js";
+import { Authoring } from "./screens/authoring.js";
 import { Catalog } from "./screens/catalog.js";
 import { Course } from "./screens/course.js";
 import * as entry from "./screens/entry.js";
+import { History, Learners } from "./screens/insight.js";
+import { CourseEditor, LessonEditor, NewLesson } from "./screens/materials.js";
 import { Learning, Lesson, Outline } from "./screens/learning.js";
 import { PaymentPage, Payments } from "./screens/payments.js";
 import { OnePerson, People } from "./screens/people.js";
@@ -48,6 +51,12 @@ const ROUTES = [
   ["/profile", Account],
   ["/people", People],
   ["/people/:id", OnePerson],
+  ["/authoring", Authoring],
+  ["/authoring/:course", CourseEditor],
+  ["/authoring/:course/people", Learners],
+  ["/authoring/:course/history", History],
+  ["/authoring/:course/lessons/new", NewLesson],
+  ["/authoring/:course/lessons/:lesson", LessonEditor],
 ];
 const PATTERNS = ROUTES.map(([path, screen, access]) => ({
   pattern: new RegExp(`^${path.replace(/:(\w+)/g, "(?<$1>[^/]+)")}/?$`),

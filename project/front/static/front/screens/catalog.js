@@ -27,7 +27,7 @@ export function Catalog() {
   <//>`;
 }
 
-const ORDERS = {
+export const ORDERS = {
   "": gettext("Recently updated first"),
   "-created_at": gettext("New ones first"),
   title: gettext("By title"),
@@ -37,7 +37,7 @@ const ORDERS = {
 const PRICES = { "": gettext("Any price"), true: gettext("Free ones"), false: gettext("Paid ones") };
 const CHOICES = { free: [gettext("Price"), PRICES], ordering: [gettext("Order"), ORDERS] };
 
-/** Whose it is, and how long. @param {Schemas["CatalogCourseOut"]} course */
+/** Whose it is, and how long. @param {Pick<Schemas["CatalogCourseOut"], "owner" | "lessons_count">} course */
 export function about({ owner, lessons_count: count }) {
   const lessons = interpolate(ngettext("%(count)s lesson", "%(count)s lessons", count), { count }, true);
   return owner.first_name ? `${owner.first_name} · ${lessons}` : lessons;

@@ -10,7 +10,7 @@ import { Action, Loaded, Page, Pager, day, html, money, useLoad } from "../ui.js
 /** @typedef {import("../types").Schemas} Schemas */
 /** @typedef {Schemas["PaymentOut"]} Payment */
 
-const STATUSES = {
+export const STATUSES = {
   pending: gettext("pending"),
   processing: gettext("processing"),
   paid: gettext("paid"),

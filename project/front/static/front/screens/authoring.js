@@ -1,0 +1,66 @@
+// The courses that somebody writes or moderates.
+import { call, useSession } from "../session.js";
+import { navigate, useQuery } from "../address.js";
+import { Field, Filters, Form } from "../forms.js";
+import { Action, Loaded, Page, Pager, Thumbnail, day, html, money, useLoad } from "../ui.js";
+import { ORDERS, about } from "./catalog.js";
+
+/** @typedef {import("../types").Schemas} Schemas */
+
+/** @param {{ id: number }} course */
+const edit = ({ id }) => navigate(`/authoring/${id}`);
+
+const CHOICES = { ordering: [gettext("Order"), ORDERS] };
+
+export function Authoring() {
+  const { abilities } = /** @type {Schemas["ProfileOut"]} */ (useSession().profile);
+  const query = useQuery("search", "ordering", "page");
+  const courses = useLoad(() => call("get", "courses", { query }), [JSON.stringify(query)]);
+  /** @param {Schemas["CourseIn"]} body */
+  const create = async (body) => edit(await call("post", "courses", { body }));
+  return html`<${Page} title=${abilities.moderate ? gettext("All courses") : gettext("My courses")}>
+    <${Filters} query=${query} search=${gettext("Search courses")} choices=${CHOICES} />
+    <${Loaded} of=${courses}>${(/** @type {Schemas["PagedCourseOut"]} */ page) => html`
+      ${page.count === 0 && html`<p role="status">${gettext("No courses were found.")}</p>`}
+      <ul class="rows">${page.items.map((course) => html`<${Row} key=${course.id} ...${course} reload=${courses.reload} />`)}</ul>
+      <${Pager} of=${page} />`}
+    <//>
+    ${
+      abilities.create_course &&
+      html`<h2>${gettext("New course")}</h2>
+      <${Form} send=${create} submit=${gettext("Create")}><${Field} name="title" label=${gettext("Title")} /><//>`
+    }
+  <//>`;
+}
+
+/** @param {Schemas["CourseOut"] & { reload: () => Promise<void> }} course */
+function Row({ reload, ...course }) {
+  const { id, title, abilities } = course;
+  const path = { course_id: id };
+  const copy = async () => edit(await call("post", "courses/{course_id}/copy", { path }));
+  const remove = () => call("delete", "courses/{course_id}", { path }).then(reload);
+  const question = interpolate(gettext("“%(title)s” will be deleted with all its lessons."), { title }, true);
+  return html`<li>
+    <${Thumbnail} of=${course.preview} class="thumbnail small" />
+    <div class="grow">
+      <a href="/authoring/${id}">${title}</a> ${!course.is_published && html`<span class="tag">${gettext("draft")}</span>`}
+      <br /><small>${about(course)} · ${money(course.price, course.currency)} · ${day(course.updated_at)}</small>
+    </div>
+    ${abilities.copy && html`<${Action} do=${copy}>${gettext("Copy")}<//>`}
+    ${abilities.delete && html`<${Action} class="danger" ask=${question} do=${remove}>${gettext("Delete")}<//>`}
+  </li>`;
+}
+
+/**
+ * What is around each screen of one course.
+ * @param {{ course: { id: number, title: string }, title: string, children: import("preact").ComponentChildren }} props
+ */
+export const OfCourse = ({ course: { id, title: name }, title, children }) => html`<${Page} title=${title}>
+  <nav class="parts" aria-label=${name}>
+    <a href="/authoring/${id}">${title === name ? gettext("Text and lessons") : name}</a>
+    <a href="/authoring/${id}/people">${gettext("Learners")}</a>
+    <a href="/authoring/${id}/history">${gettext("History")}</a>
+    <a href="/courses/${id}">${gettext("See as a learner")}</a>
+  </nav>
+  ${children}
+<//>`;

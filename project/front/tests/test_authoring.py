@@ -1,0 +1,256 @@
+"""The screens of authors and moderators: a course, its lessons, who learns it, what was changed."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from lms.models import Course
+from lms.services.authoring import create_lesson, update_course
+from lms.services.learning import enroll
+from lms.tests.factories import course_with_lessons
+from payments.tests.factories import PaymentFactory
+from project.school.tests.factories import png
+
+pytestmark = [pytest.mark.browser, pytest.mark.any_database]
+
+
+@pytest.fixture
+def course(author) -> Course:
+    return course_with_lessons(
+        ["Flour", "Water", "Salt"],
+        owner=author,
+        title="Bread",
+        description="How to bake.",
+        published=True,
+    )
+
+
+@pytest.fixture
+def editor(front, author, course):
+    front.log_in(author)
+    front.open(f"/authoring/{course.pk}")
+    return front.page
+
+
+def save(page):
+    page.get_by_role("button", name="Save", exact=True).click()
+
+
+def titles(page):
+    return page.locator("ol.rows a")
+
+
+def test_author_makes_a_course_of_a_title_a_lesson_and_a_picture(
+    front, author, settings, live_server
+):
+    page = front.page
+    picture = png().read()
+    page.route("**/media/**", lambda route: route.fulfill(body=picture, content_type="image/png"))
+    settings.SITE_URL = live_server.url
+    front.log_in(author)
+    front.open("/authoring")
+    assert front.requests == ["GET courses"]
+    front.check()
+
+    page.get_by_label("Title").fill("Bread")
+    page.get_by_label("Title").press("Enter")
+    expect(page.get_by_role("heading", name="Bread")).to_be_focused()
+    course = author.courses.get()
+    assert front.requests[1:] == ["POST courses", f"GET courses/{course.pk}"]
+
+    front.follow("New lesson")
+    expect(page.get_by_role("heading", name="New lesson")).to_be_focused()
+    page.get_by_label("Title").fill("Flour")
+    page.get_by_label("Video", exact=True).fill("youtu.be/dQw4w9WgXcQ")
+    save(page)
+    page.locator("input[type=file]").set_input_files(
+        {"name": "flour.png", "mimeType": "image/png", "buffer": picture}
+    )
+    expect(page.locator("aside img")).to_be_visible()
+    lesson = course.lessons.get()
+    assert lesson.preview
+    assert lesson.video_url == "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
+    front.check()
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.locator("aside img")).to_have_count(0)
+
+    front.follow("To the course")
+    expect(page.get_by_role("heading", name="Bread")).to_be_focused()
+    page.get_by_label("Price").fill("1 990,5")
+    page.get_by_label("Published").check()
+    save(page)
+    expect(page.get_by_label("Price")).to_have_value("1990.50")
+    course.refresh_from_db()
+    assert course.is_published
+    assert front.requests == [f"GET courses/{course.pk}", f"PATCH courses/{course.pk}"]
+    front.check()
+
+
+def test_lessons_are_moved_by_keys_and_by_mouse(editor, course, author):
+    down = editor.get_by_role("button", name="Move down: Flour")
+    down.focus()
+    for _time in range(3):
+        editor.keyboard.press("Enter")
+    expect(titles(editor)).to_have_text(["Water", "Salt", "Flour"])
+    expect(down).to_be_focused()
+    expect(editor.get_by_role("status").filter(has_text="No. 3 is now: Flour")).to_be_visible()
+
+    rows = editor.locator("ol.rows > li")
+    rows.nth(2).drag_to(rows.nth(0))
+    expect(titles(editor)).to_have_text(["Flour", "Water", "Salt"])
+    rows.nth(0).drag_to(rows.nth(1))
+    expect(titles(editor)).to_have_text(["Water", "Flour", "Salt"])
+    editor.reload()
+    expect(titles(editor)).to_have_text(["Water", "Flour", "Salt"])
+
+    create_lesson(course=course, fields={"title": "Yeast"}, by=author)
+    editor.get_by_role("button", name="Move up: Salt").click()
+    expect(editor.get_by_text("changed since")).to_be_visible()
+    expect(titles(editor)).to_have_text(["Water", "Flour", "Salt", "Yeast"])
+
+
+def test_words_of_two_people_are_both_shown_before_one_replaces_the_other(
+    editor, front, course, moderator
+):
+    update_course(
+        course=course,
+        changes={"title": "Sourdough", "description": "By Mira."},
+        by=moderator,
+    )
+    editor.get_by_label("Description").fill("By Anna.")
+    editor.get_by_label("Price").fill("10")
+    save(editor)
+    alert = editor.get_by_role("alert")
+    expect(alert.locator("del")).to_have_text("Mira.")
+    expect(alert.locator("ins")).to_have_text("Anna.")
+    expect(editor.get_by_label("Title")).to_have_value("Sourdough")
+    front.check()
+    course.refresh_from_db()
+    assert course.description == "By Mira."
+
+    alert.get_by_role("button", name="Take theirs").click()
+    expect(alert).to_have_count(0)
+    expect(editor.get_by_label("Description")).to_have_value("By Mira.")
+    editor.get_by_label("Description").fill("By both.")
+    save(editor)
+    expect(editor.get_by_label("Price")).to_have_value("10.00")
+    course.refresh_from_db()
+    assert (course.title, course.description) == ("Sourdough", "By both.")
+
+
+def test_what_others_changed_elsewhere_stays_without_a_question(editor, course, moderator):
+    update_course(course=course, changes={"title": "Sourdough"}, by=moderator)
+    editor.get_by_label("Description").fill("By Anna.")
+    save(editor)
+    expect(editor.get_by_label("Title")).to_have_value("Sourdough")
+    expect(editor.get_by_text("Saved.")).to_be_visible()
+    course.refresh_from_db()
+    assert (course.title, course.description) == ("Sourdough", "By Anna.")
+
+
+def test_text_that_was_not_saved_is_offered_again(front, editor, course, author, moderator):
+    editor.get_by_label("Description").fill("    Not saved.")
+    editor.get_by_role("link", name="Learners").click()
+    editor.get_by_role("button", name="Cancel").click()
+    expect(editor.get_by_label("Description")).to_have_value("    Not saved.")
+    editor.get_by_role("button", name="Log out").click()
+    editor.get_by_role("button", name="Leave").click()
+    expect(editor.get_by_role("button", name="Log out")).to_have_count(0)
+
+    front.log_in(moderator)
+    front.open(f"/authoring/{course.pk}")
+    expect(editor.get_by_label("Description")).to_have_value("How to bake.")
+    expect(editor.get_by_text("Not saved, but kept")).to_have_count(0)
+
+    update_course(course=course, changes={"description": "By Mira."}, by=moderator)
+    front.log_in(author)
+    front.open(f"/authoring/{course.pk}")
+    expect(editor.get_by_label("Description")).to_have_value("By Mira.")
+    front.check()
+    editor.get_by_label("Title").fill("Newer words")
+    editor.reload()
+    editor.get_by_role("button", name="Go on with it").click()
+    expect(editor.get_by_label("Title")).to_have_value("Newer words")
+    editor.get_by_role("button", name="Go on with it").click()
+    expect(editor.get_by_label("Description")).to_have_value("    Not saved.")
+    expect(editor.get_by_role("alert").locator("del")).to_have_text(["By", "Mira."])
+    save(editor)
+    expect(editor.get_by_role("alert")).to_have_count(0)
+    course.refresh_from_db()
+    assert (course.title, course.description) == ("Newer words", "    Not saved.")
+    editor.reload()
+    expect(editor.get_by_label("Title")).to_have_value("Newer words")
+    expect(editor.get_by_text("Not saved, but kept")).to_have_count(0)
+
+
+def test_foreign_link_is_quoted_at_its_field_and_shown_as_none(editor, course):
+    text = "# Bread\n[here](https://evil.example/) ![](https://evil.example/x.png) <b>raw</b>"
+    editor.get_by_label("Description").fill(text)
+    save(editor)
+    field = editor.get_by_label("Description")
+    expect(field).to_be_focused()
+    expect(field).to_have_accessible_description(re.compile("“https://evil.example/”"))
+
+    editor.get_by_text("What learners will see").click()
+    shown = editor.locator(".prose")
+    expect(shown.get_by_role("heading", name="Bread")).to_be_visible()
+    expect(shown).to_contain_text("<b>raw</b>")
+    expect(shown.locator("[href], [src]")).to_have_count(0)
+    field.fill("[Watch](https://www.youtube.com/watch?v=dQw4w9WgXcQ)")
+    expect(shown.get_by_role("link", name="Watch")).to_be_visible()
+
+
+def test_moderator_edits_and_finds_nothing_to_delete_or_add(front, moderator, course):
+    page = front.page
+    front.log_in(moderator)
+    front.open("/authoring")
+    expect(page.get_by_role("heading", name="All courses")).to_be_visible()
+    expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+    front.follow("Bread")
+    expect(titles(page)).to_have_count(3)
+    expect(page.get_by_role("button", name="Delete")).to_have_count(0)
+    expect(page.get_by_role("link", name="New lesson")).to_have_count(0)
+    front.follow("Water")
+    expect(page.get_by_role("heading", name="Water")).to_be_focused()
+    page.get_by_label("Title").fill("Clean water")
+    page.get_by_label("Minor edit").check()
+    save(page)
+    expect(page.get_by_role("heading", name="Clean water")).to_be_visible()
+    lesson = course.lessons.get(title="Clean water")
+    assert front.requests == [f"GET lessons/{lesson.pk}", f"PATCH lessons/{lesson.pk}"]
+    assert not course.changes.exists()
+
+
+def test_author_sees_who_learns_and_puts_back_an_edit(front, author, learner, course, moderator):
+    enroll(user=learner, course=course)
+    update_course(course=course, changes={"title": "Cake"}, by=moderator)
+    page = front.page
+    front.log_in(author)
+    front.open(f"/authoring/{course.pk}/people")
+    expect(page.get_by_role("listitem").filter(has_text="Lev")).to_contain_text("free enrolment")
+    front.check()
+
+    front.follow("History")
+    change = page.get_by_role("listitem").filter(has_text="Mira")
+    expect(change.locator("del")).to_have_text("Bread")
+    front.check()
+    change.get_by_role("button", name="Put back").click()
+    page.get_by_role("dialog").get_by_role("button", name="Put back").click()
+    expect(page.get_by_role("link", name="Bread")).to_be_visible()
+    course.refresh_from_db()
+    assert course.title == "Bread"
+
+
+def test_course_that_was_paid_for_is_not_deleted(front, author, course, learner):
+    page = front.page
+    PaymentFactory.create(payer=learner, course=course)
+    front.log_in(author)
+    front.open("/authoring")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Unpublish it instead")).to_be_visible()
+    expect(page.get_by_role("link", name="Bread")).to_be_visible()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("heading", name="Bread (copy)")).to_be_visible()
