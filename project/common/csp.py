@@ -2,7 +2,7 @@
 
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 from django.core.files.storage import storages
@@ -49,13 +49,22 @@ def _policy(storage_url: str, *, is_admin: bool) -> dict[str, list[str]]:
         return policy
     # Only the storage knows where a bucket is reached: in the path or as a part of the host.
     place = urlsplit(storages["default"].url("a.jpg"))
-    return policy | {"img-src": [*policy["img-src"], f"{place.scheme}://{place.netloc}"]}
+    return policy | {"img-src": [*policy["img-src"], _origin(place)]}
 
 
-def policy_of_front() -> dict[str, list[str]]:
+def _origin(place: SplitResult) -> str:
+    return f"{place.scheme}://{place.netloc}"
+
+
+def policy_of_front(request: HttpRequest) -> dict[str, list[str]]:
     """For the page of the front: its import map is a script of its own, and lessons embed videos."""
     policy = _policy(settings.STORAGE_URL, is_admin=False)
+    # The API names pictures by SITE_URL, also if the page is reached by another name.
+    site = urlsplit(settings.SITE_URL)
+    is_named = site.netloc == request.get_host()
+    pictures = policy["img-src"] if is_named else [*policy["img-src"], _origin(site)]
     return policy | {
+        "img-src": pictures,
         "script-src": [*policy["script-src"], CSP.NONCE],
         "frame-src": ["https://www.youtube-nocookie.com"],
     }

@@ -36,7 +36,7 @@ def page(request: HttpRequest) -> HttpResponse:
     response = render(request, "front/index.html", {"assets": assets})
     response["ETag"] = quote_etag(assets.version)
     response["Cache-Control"] = "no-cache"
-    response._csp_config = policy_of_front()  # type: ignore[attr-defined]  # noqa: SLF001
+    response._csp_config = policy_of_front(request)  # type: ignore[attr-defined]  # noqa: SLF001
     return response
 
 

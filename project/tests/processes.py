@@ -126,7 +126,9 @@ class Running:
 class Server:
     """Gunicorn as in production, with its log in a file."""
 
-    def __init__(self, folder: Path, *, workers: int = 1, **variables: str) -> None:
+    def __init__(
+        self, folder: Path, *, workers: int = 1, bind: str = "127.0.0.1:0", **variables: str
+    ) -> None:
         self.log = folder / "log"
         given = {
             "SECRET_KEY": KEY,
@@ -137,7 +139,7 @@ class Server:
         command = [sys.executable, "-m", "gunicorn", "-c", "project/gunicorn.py", "project.wsgi"]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [*command, "--bind", "127.0.0.1:0", "--workers", str(workers)],
+                [*command, "--bind", bind, "--workers", str(workers)],
                 env=variables,
                 cwd=settings.BASE_DIR,
                 stdout=log,

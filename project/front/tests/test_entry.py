@@ -103,7 +103,7 @@ def test_newcomer_registers_and_confirms_their_email(front, learner):
     page = front.page
     front.open("/register?next=%2Flearn")
     page.get_by_role("button", name="Русский").click()
-    expect(page.get_by_role("heading", name="Зарегистрироваться")).to_be_visible()
+    expect(page.get_by_role("heading", name="Регистрация")).to_be_visible()
     front.check()
     press(page, "Зарегистрироваться")
     expect(page.get_by_label("Электронная почта")).to_be_focused()
@@ -130,7 +130,7 @@ def test_newcomer_registers_and_confirms_their_email(front, learner):
 def test_where_registration_is_closed_it_says_so(front, settings):
     settings.REGISTRATION = False
     front.open("/register")
-    expect(front.page.get_by_text("Registration is closed")).to_be_visible()
+    expect(front.page.get_by_role("heading", name="Registration is closed")).to_be_visible()
     expect(front.page.get_by_label("Password")).to_have_count(0)
 
 

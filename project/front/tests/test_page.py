@@ -103,6 +103,7 @@ def test_the_page_is_under_a_strict_policy_and_embeds_videos_only():
     policy = Client().get("/")["Content-Security-Policy"]
     parts = dict(part.strip().split(" ", 1) for part in policy.split(";"))
     assert re.fullmatch(r"'self' 'nonce-[^']+'", parts["script-src"])
+    assert parts["img-src"] == "'self' data: https://parta.school.example"
     assert parts["frame-src"] == "https://www.youtube-nocookie.com"
     assert "unsafe" not in policy
     assert "nonce" not in Client().get("/nowhere")["Content-Security-Policy"].partition("style")[0]

@@ -13,35 +13,32 @@ const FormContext = createContext(/** @type {Problem | null} */ (null));
 
 /**
  * Sends its fields as `{name: value}`: lines trimmed, empty ones null unless required, boxes as booleans. What the API
- * says of a field stands at the field, the rest above the button, with what to do about it (`help`).
+ * says of a field stands at the field, the rest above the button, with what to do about it (`help`). With `done` it is
+ * sent once, and what that returns takes its place.
  * @typedef {{ submit: string, children?: Children, onInput?: (values: any) => void }} FormProps
- * @typedef {(values: any, form: HTMLFormElement) => Promise<unknown>} Send
- * @param {FormProps & { send: Send, help?: (problem: Problem) => Children }} props
+ * @typedef {{ help?: (problem: Problem) => Children, done?: (values: any) => Children }} Answers
+ * @param {FormProps & Answers & { send: (values: any, form: HTMLFormElement) => Promise<unknown> }} props
  */
-export function Form({ send, submit, children, onInput, help }) {
+export function Form({ send, submit, children, onInput, help, done }) {
   const [error, setError] = useState(/** @type {unknown} */ (null));
+  const [answer, setAnswer] = useState(/** @type {Children} */ (null));
   const [isBusy, setBusy] = useState(false);
-  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  const form = useRef(/** @type {any} */ (null));
   /** @param {Event} event */
   const onSubmit = async (event) => {
     event.preventDefault();
     setBusy(true);
-    const sent = /** @type {HTMLFormElement} */ (form.current);
-    setError(
-      await send(valuesOf(sent), sent).then(
-        () => null,
-        (error) => error,
-      ),
-    );
+    const values = valuesOf(form.current);
+    await send(values, form.current)
+      .then(() => setAnswer(done?.(values)))
+      .then(() => setError(null), setError);
     setBusy(false);
   };
   useEffect(() => {
-    if (error)
-      /** @type {HTMLElement | null | undefined} */ (
-        form.current?.querySelector("[aria-invalid=true]")
-      )?.focus();
+    if (error) form.current?.querySelector("[aria-invalid=true]")?.focus();
   }, [error]);
-  const told = () => onInput?.(valuesOf(/** @type {HTMLFormElement} */ (form.current)));
+  if (answer) return html`<p class="notice" role="status">${answer}</p>`;
+  const told = () => onInput?.(valuesOf(form.current));
   const problem = error instanceof Problem ? error : null;
   return html`<form ref=${form} onSubmit=${onSubmit} onInput=${told} novalidate>
     <${FormContext.Provider} value=${problem}>${children}<//>

@@ -39,10 +39,10 @@ export function useLoad(load, of) {
   }, [reload]);
   useEffect(() => {
     if (!isAway(state.error)) return;
-    const timer = setInterval(reload, 5000);
+    const timer = setTimeout(reload, 5000);
     addEventListener("online", reload);
     return () => {
-      clearInterval(timer);
+      clearTimeout(timer);
       removeEventListener("online", reload);
     };
   }, [state.error, reload]);
@@ -250,9 +250,7 @@ export function day(time, { withTime = false } = {}) {
 /** "in 5 minutes" @param {number} seconds */
 export function fromNow(seconds) {
   const format = new Intl.RelativeTimeFormat(language);
-  const minutes = seconds / 60;
-  if (minutes < 2) return format.format(Math.ceil(seconds), "second");
-  return minutes < 120
-    ? format.format(Math.ceil(minutes), "minute")
-    : format.format(Math.ceil(minutes / 60), "hour");
+  if (seconds < 120) return format.format(Math.ceil(seconds), "second");
+  if (seconds < 7200) return format.format(Math.ceil(seconds / 60), "minute");
+  return format.format(Math.ceil(seconds / 3600), "hour");
 }

@@ -1,5 +1,5 @@
 // Log-in, registration, and where the links of mails lead: all that needs no log-in.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 
 import { call, language, logIn, readProfileAgain, useSession } from "../session.js";
 import { navigate, useAddress } from "../address.js";
@@ -21,14 +21,18 @@ const Email =
 export const NewPassword = (props) => html`<${PasswordField} ...${props} autocomplete="new-password"
   hint=${gettext("At least 8 characters, more than digits, no common password, and not like your email.")} />`;
 
-/** @param {{ title: string, children?: Children }} props */
-const Narrow = ({ title, children }) =>
-  html`<div class="narrow"><${Page} title=${title}>${children}<//></div>`;
+/** A link that keeps where somebody wanted to go. @param {{ to: string, text: string }} props */
+const Onwards = ({ to, text }) => html`<a href=${to + location.search}>${text}</a>`;
+const ToLogIn = () => html`<${Onwards} to="/login" text=${gettext("Log in")} />`;
+const ToReset = () => html`<a href="/password-reset">${gettext("Forgot your password?")}</a>`;
 
-function AskSchool() {
-  const { email, phone } = useSession().meta.school;
-  return html`${gettext("Ask the school:")} ${email && html`<a href="mailto:${email}">${email}</a>`} ${phone}`;
-}
+/** @typedef {{ title: string, text?: string, below?: Children } & Record<string, unknown>} NarrowProps */
+/** A screen that is one form. @param {NarrowProps} props */
+const Narrow = ({ title, text, below, ...form }) => html`<div class="narrow"><${Page} title=${title}>
+  ${text && html`<p>${text}</p>`}
+  <${Form} ...${form} />
+  ${below}
+<//></div>`;
 
 /** Who is logged in goes on to where they wanted to go, on this site. @returns {boolean} */
 function useGoOn() {
@@ -51,36 +55,31 @@ async function enter({ email, password }, tries = 5) {
   typedEmail = "";
 }
 
-/** A link that keeps where somebody wanted to go. @param {{ to: string, text: string }} props */
-const Onwards = ({ to, text }) => html`<a href=${to + location.search}>${text}</a>`;
-const ToLogIn = () => html`<${Onwards} to="/login" text=${gettext("Log in")} />`;
-const ToReset = () => html`<a href="/password-reset">${gettext("Forgot your password?")}</a>`;
-
 export function LogIn() {
-  const { meta } = useSession();
+  const { is_registration_open: isOpen } = useSession().meta;
   if (useGoOn()) return null;
   /** @param {Problem} problem */
-  const help = ({ code, body }) =>
-    code === "account_blocked" &&
-    (body.reason === "staff"
-      ? html`<${AskSchool} />`
-      : html`<a href="/reactivation">${gettext("Open it again")}</a>`);
-  return html`<${Narrow} title=${gettext("Log in")}>
-    <${Form} send=${(/** @type {any} */ values) => enter(values)} submit=${gettext("Log in")} help=${help}>
-      <${Email} />
-      <${PasswordField} name="password" label=${gettext("Password")} autocomplete="current-password" />
-    <//>
-    <p><${ToReset} /></p>
-    ${
-      meta.is_registration_open &&
-      html`<p>${gettext("No account yet?")} <${Onwards} to="/register" text=${gettext("Register")} /></p>`
-    }
+  const help = ({ body }) =>
+    body.reason === "inactivity"
+      ? html`<a href="/reactivation">${gettext("Open it again")}</a>`
+      : body.reason && gettext("Ask the school.");
+  const toRegister = html`<${Onwards} to="/register" text=${gettext("Register")} />`;
+  return html`<${Narrow} title=${gettext("Log in")} submit=${gettext("Log in")} help=${help}
+    send=${(/** @type {any} */ values) => enter(values)}
+    below=${html`<p><${ToReset} /></p>
+      ${isOpen && html`<p>${gettext("No account yet?")} ${toRegister}</p>`}`}>
+    <${Email} />
+    <${PasswordField} name="password" label=${gettext("Password")} autocomplete="current-password" />
   <//>`;
 }
 
 export function Register() {
-  const { meta } = useSession();
+  const { is_registration_open: isOpen } = useSession().meta;
   if (useGoOn()) return null;
+  if (!isOpen) {
+    return html`<${Page} title=${gettext("Registration is closed")}>
+      ${gettext("The school makes the accounts. Ask it for one.")} <${ToLogIn} /><//>`;
+  }
   /** @param {any} values */
   const send = async (values) => {
     await call("post", "auth/register", { body: { ...values, language } });
@@ -88,87 +87,56 @@ export function Register() {
   };
   /** @param {Problem} problem */
   const help = ({ code }) => code === "email_taken" && html`<${ToLogIn} /> · <${ToReset} />`;
-  return html`<${Narrow} title=${gettext("Register")}>
-    ${
-      meta.is_registration_open
-        ? html`<${Form} send=${send} submit=${gettext("Register")} help=${help}>
-          <${Field} name="first_name" label=${gettext("First name")} autocomplete="given-name"
-            hint=${gettext("Others at the school see it. You can leave it empty.")} />
-          <${Email} />
-          <${NewPassword} name="password" label=${gettext("Password")} />
-        <//>`
-        : html`<p>${gettext("Registration is closed: the school makes the accounts.")} <${AskSchool} /></p>`
-    }
-    <p>${gettext("You have an account?")} <${ToLogIn} /></p>
+  return html`<${Narrow} title=${gettext("Registration")} submit=${gettext("Register")} send=${send} help=${help}
+    below=${html`<p>${gettext("You have an account?")} <${ToLogIn} /></p>`}>
+    <${Field} name="first_name" label=${gettext("First name")} autocomplete="given-name"
+      hint=${gettext("Others at the school see it. You can leave it empty.")} />
+    <${Email} />
+    <${NewPassword} name="password" label=${gettext("Password")} />
   <//>`;
 }
 
-/**
- * A form that is sent once; then it is said what follows.
- * @param {{ send: (values: any) => Promise<unknown>, done: (values: any) => Children } & Record<string, unknown>} props
- */
-export function Once({ send, done, ...form }) {
-  const [told, tell] = useState(/** @type {Children} */ (null));
-  /** @param {object} values */
-  const once = async (values) => {
-    await send(values);
-    tell(done(values));
-  };
-  return told ? html`<p class="notice" role="status">${told}</p>` : html`<${Form} ...${form} send=${once} />`;
-}
+// --- Links by mail -------------------------------------------------------------------------------
 
-/**
- * Asks for a link by mail. Nobody is told whether there is such an account.
- * @param {{ title: string, text: string, path: "auth/password/reset" | "auth/reactivation" }} props
- */
-function LinkRequest({ title, text, path }) {
-  /** @param {any} values */
-  const done = (values) =>
-    interpolate(gettext("If there is an account with %(email)s, a link is on its way."), values, true);
-  return html`<${Narrow} title=${title}>
-    <p>${text}</p>
-    <${Once} submit=${gettext("Send the link")} done=${done}
-      send=${(/** @type {any} */ body) => call("post", path, { body })}>
-      <${Email} />
-    <//>
-    <p><${ToLogIn} /></p>
-  <//>`;
-}
+/** Nobody is told whether there is such an account. @param {any} values */
+const sent = (values) =>
+  interpolate(gettext("If there is an account with %(email)s, a link is on its way."), values, true);
 
-export const PasswordReset =
-  () => html`<${LinkRequest} path="auth/password/reset" title=${gettext("Forgotten password")}
-  text=${gettext("Enter the email you log in with. We will send you a link to choose a new password.")} />`;
+export const PasswordReset = () => html`<${Narrow} title=${gettext("Forgotten password")} done=${sent}
+  text=${gettext("Enter the email you log in with. We will send you a link to choose a new password.")}
+  send=${(/** @type {any} */ body) => call("post", "auth/password/reset", { body })}
+  submit=${gettext("Send the link")} below=${html`<${ToLogIn} />`}><${Email} /><//>`;
 
-export const Reactivation =
-  () => html`<${LinkRequest} path="auth/reactivation" title=${gettext("Open the account")}
-  text=${gettext("Accounts that nobody uses for a long time are blocked. A link by email opens yours again.")} />`;
+export const Reactivation = () => html`<${Narrow} title=${gettext("Open the account")} done=${sent}
+  text=${gettext("Accounts that nobody uses for a long time are blocked. A link by email opens yours again.")}
+  send=${(/** @type {any} */ body) => call("post", "auth/reactivation", { body })}
+  submit=${gettext("Send the link")} below=${html`<${ToLogIn} />`}><${Email} /><//>`;
 
-/**
- * Where the link of a mail leads. It does nothing before a button is pressed: programs open links, too.
- * @typedef {{ title: string, submit: string, children?: Children, done: Children, again: Children }} LinkUseProps
- * @param {LinkUseProps & { send: (values: any) => Promise<unknown> }} props `again`: where to get another link
- */
-const LinkUse = ({ title, done, again, send, ...form }) => html`<${Narrow} title=${title}>
-  <${Once} ...${form} send=${(/** @type {any} */ values) => send(values).then(readProfileAgain)} done=${() => done}
-    help=${(/** @type {Problem} */ { code }) => code === "invalid_link" && again} />
-<//>`;
+// Where links lead. They do nothing before a button is pressed: programs open links, too.
+
+/** Where to get another link. @param {string} path @param {string} text */
+const again =
+  (path, text) =>
+  (/** @type {Problem} */ { code }) =>
+    code === "invalid_link" && html`<a href=${path}>${text}</a>`;
 
 /** @param {Schemas["ReactivationIn"]} link */
-export const PasswordChoice = (link) => html`<${LinkUse} title=${gettext("Choose a new password")}
-  send=${(/** @type {any} */ values) => call("post", "auth/password/reset/confirm", { body: { ...link, ...values } })}
-  submit=${gettext("Set the password")} done=${html`${gettext("The new password is set.")} <${ToLogIn} />`}
-  again=${html`<a href="/password-reset">${gettext("Ask for a new link")}</a>`}>
+export const PasswordChoice = (link) => html`<${Narrow} title=${gettext("Choose a new password")}
+  send=${(/** @type {any} */ values) =>
+    call("post", "auth/password/reset/confirm", { body: { ...link, ...values } }).then(readProfileAgain)}
+  submit=${gettext("Set the password")} done=${() => html`${gettext("The new password is set.")} <${ToLogIn} />`}
+  help=${again("/password-reset", gettext("Ask for a new link"))}>
   <${NewPassword} name="new_password" label=${gettext("New password")} />
 <//>`;
 
 /** @param {Schemas["EmailConfirmationIn"]} link */
-export const EmailConfirmation = (link) => html`<${LinkUse} title=${gettext("Confirm your email")}
-  send=${() => call("post", "auth/email/confirm", { body: link })} submit=${gettext("Yes, it is mine")}
-  done=${html`${gettext("Your email is confirmed.")} <a href="/">${gettext("To all courses")}</a>`}
-  again=${html`<a href="/profile">${gettext("Your profile")}</a>`} />`;
+export const EmailConfirmation = (link) => html`<${Narrow} title=${gettext("Confirm your email")}
+  send=${() => call("post", "auth/email/confirm", { body: link }).then(readProfileAgain)}
+  submit=${gettext("Yes, it is mine")} help=${again("/profile", gettext("Your profile"))}
+  done=${() => html`${gettext("Your email is confirmed.")} <a href="/">${gettext("To all courses")}</a>`} />`;
 
 /** @param {Schemas["ReactivationIn"]} link */
-export const AccountOpening = (link) => html`<${LinkUse} title=${gettext("Open the account")}
+export const AccountOpening = (link) => html`<${Narrow} title=${gettext("Open the account")}
   send=${() => call("post", "auth/reactivation/confirm", { body: link })} submit=${gettext("Open it again")}
-  done=${html`${gettext("Your account is open again.")} <${ToLogIn} />`}
-  again=${html`<a href="/reactivation">${gettext("Ask for a new link")}</a>`} />`;
+  help=${again("/reactivation", gettext("Ask for a new link"))}
+  done=${() => html`${gettext("Your account is open again.")} <${ToLogIn} />`} />`;

@@ -7,8 +7,14 @@ import { Loaded, Page, Pager, Thumbnail, day, html, useLoad } from "../ui.js";
 /** @typedef {import("../types").Schemas} Schemas */
 /** @typedef {Schemas["PublicProfileOut"]} Person */
 
-/** @param {{ first_name: string | null }} person */
+/** @param {Person} person */
 const nameOf = ({ first_name: name }) => name ?? gettext("Somebody without a name");
+
+/** @param {Person} person */
+const row = (person) => html`<li key=${person.id}>
+  <${Thumbnail} of=${person.avatar} class="avatar" />
+  <span class="grow"><a href="/people/${person.id}">${nameOf(person)}</a> <small>${person.city}</small></span>
+</li>`;
 
 export function People() {
   const query = useQuery("search", "page");
@@ -17,12 +23,7 @@ export function People() {
     <${Filters} query=${query} search=${gettext("First name or city")} choices=${[]} />
     <${Loaded} of=${people}>${(/** @type {Schemas["PagedPublicProfileOut"]} */ page) => html`
       ${page.count === 0 && html`<p role="status">${gettext("Nobody was found.")}</p>`}
-      <ul class="rows">${page.items.map(
-        ({ id, avatar, city, ...person }) => html`<li key=${id}>
-        <${Thumbnail} of=${avatar} class="avatar" />
-        <a class="grow" href="/people/${id}">${nameOf(person)}</a> <span class="quiet">${city}</span>
-      </li>`,
-      )}</ul>
+      <ul class="rows">${page.items.map(row)}</ul>
       <${Pager} of=${page} />`}
     <//>
   <//>`;
@@ -30,14 +31,14 @@ export function People() {
 
 /** @param {{ id: string }} props */
 export function OnePerson({ id }) {
-  const { profile } = useSession();
-  const found = useLoad(() => call("get", "users/{user_id}", { path: { user_id: Number(id) } }), [id]);
-  return html`<${Loaded} of=${found}>${(
-    /** @type {Person} */ person,
-  ) => html`<${Page} title=${nameOf(person)}>
+  const own = useSession().profile?.id;
+  const loaded = useLoad(() => call("get", "users/{user_id}", { path: { user_id: Number(id) } }), [id]);
+  /** @param {Person} person */
+  const shown = (person) => html`<${Page} title=${nameOf(person)}>
     ${person.avatar && html`<img class="avatar large" src=${person.avatar.url} alt="" />`}
     <p>${person.city}</p>
     <p class="quiet">${gettext("Here since")} ${day(person.date_joined)}</p>
-    ${person.id === profile?.id && html`<p><a href="/profile">${gettext("Change your profile")}</a></p>`}
-  <//>`}<//>`;
+    ${person.id === own && html`<p><a href="/profile">${gettext("Change your profile")}</a></p>`}
+  <//>`;
+  return html`<${Loaded} of=${loaded}>${shown}<//>`;
 }

@@ -5,7 +5,7 @@ import { api, call, readProfileAgain, setProfile, useLanguage, useSession } from
 import { navigate } from "../address.js";
 import { Field, Form, PasswordField, PictureField } from "../forms.js";
 import { Action, Loaded, Page, Thumbnail, day, html, notify, said, useLoad } from "../ui.js";
-import { NewPassword, Once } from "./entry.js";
+import { NewPassword } from "./entry.js";
 import { MAILS } from "./subscriptions.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
@@ -50,7 +50,8 @@ function Avatar() {
 function useFields() {
   const { languages } = useSession().meta;
   const perCourse = html`<a href="/subscriptions">${gettext("Each course")}</a>`;
-  const whoSees = html`<a href="/people">${gettext("People")}</a>`;
+  const whoSees = html`${gettext("Others see your first name, your city and your picture.")}
+    <a href="/people">${gettext("People")}</a>`;
   const emails = gettext("Emails about changes in courses");
   return [
     { name: "first_name", label: gettext("First name"), autocomplete: "given-name" },
@@ -118,14 +119,14 @@ function EmailChange() {
   const profile = useProfile();
   const told = gettext("A link is on its way to %(email)s. The address changes when it is confirmed there.");
   return html`<p>${interpolate(gettext("At present it is %(email)s."), profile, true)}</p>
-    <${Once} submit=${gettext("Send the link")} done=${(/** @type {any} */ values) => interpolate(told, values, true)}
+    <${Form} submit=${gettext("Send the link")} done=${(/** @type {any} */ values) => interpolate(told, values, true)}
       send=${(/** @type {any} */ body) => call("post", "users/me/email", { body })}>
       <${Field} name="email" type="email" label=${gettext("New email")} autocomplete="email" required />
       <${PasswordField} name="password" label=${gettext("Your password")} autocomplete="current-password" />
     <//>`;
 }
 
-const PasswordChange = () => html`<${Once} send=${api.changePassword} submit=${gettext("Set the password")}
+const PasswordChange = () => html`<${Form} send=${api.changePassword} submit=${gettext("Set the password")}
   done=${() => gettext("The new password is set. You are logged out everywhere else.")}>
   <input hidden autocomplete="username" value=${useProfile().email} />
   <${PasswordField} name="old_password" label=${gettext("Your password")} autocomplete="current-password" />
@@ -159,12 +160,9 @@ function forget() {
   return api.logOut();
 }
 
-function Export() {
-  const told = gettext("You will get an email with a link to the file.");
-  const request = () => call("post", "users/me/export").then(() => notify(told));
-  return html`<p>${gettext("All that the school keeps about you, in one file. A link to it comes by email.")}</p>
-    <p><${Action} do=${request}>${gettext("Ask for the file")}<//></p>`;
-}
+const Export = () => html`<p>${gettext("All that the school keeps about you, in one file.")}</p>
+  <${Form} send=${() => call("post", "users/me/export")} submit=${gettext("Ask for the file")}
+    done=${() => gettext("You will get an email with a link to the file.")} />`;
 
 function Erasure() {
   const { id, email } = useProfile();
