@@ -1,10 +1,11 @@
 """The ways in: log-in, registration, the links of mails."""
 
+import json
 import re
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from people.models import User
 from people.one_time_links import email_link, password_reset_link, reactivation_link
@@ -48,6 +49,34 @@ def test_who_logs_in_gets_to_what_they_asked_for(front, learner):
     shown.press("Enter")
     expect(page.get_by_role("heading", name="My learning")).to_be_focused()
     expect(page).to_have_url("/learn?page=1")
+
+
+def test_a_log_in_among_many_comes_again_by_itself_and_later_says_when(front, learner):
+    page = front.page
+    waits = ["1", "5400"]
+
+    def refuse(route: Route) -> None:
+        if not waits:
+            return route.fallback()
+        body = {
+            "type": "about:blank",
+            "title": "",
+            "status": 429,
+            "code": "throttled",
+            "detail": "",
+        }
+        headers = {"Content-Type": "application/problem+json", "Retry-After": waits.pop(0)}
+        return route.fulfill(status=429, headers=headers, body=json.dumps(body))
+
+    page.route("**/auth/token", refuse)
+    front.open("/login?next=%2Flearn")
+    enter(front, learner)
+    expect(page.get_by_role("alert")).to_have_text(
+        "Too many attempts. Please try again in 90 minutes."
+    )
+    assert front.requests == ["POST auth/token"] * 2
+    press(page, "Log in")
+    expect(page.get_by_role("heading", name="My learning")).to_be_focused()
 
 
 def test_the_way_after_a_log_in_stays_on_this_site(front, learner):

@@ -14,7 +14,7 @@ import {
   useSession,
 } from "./session.js";
 import { followLinks, navigate, useAddress } from "./address.js";
-import { Action, Loaded, NotFound, Notices, Question, Thumbnail, html, useLoad } from "./ui.js";
+import { Action, Avatar, Loaded, NotFound, Notices, Question, html, useLoad } from "./ui.js";
 import { Authoring } from "./screens/authoring.js";
 import { Catalog } from "./screens/catalog.js";
 import { Course } from "./screens/course.js";
@@ -133,17 +133,11 @@ function Header({ address }) {
     <${Brand} />
     <nav aria-label=${gettext("Main")}>${links.map(draw)}</nav>
     <div class="account">
-      <a class="person" href="/profile"><${Avatar} of=${profile.avatar} name=${name} />${name}</a>
+      <a class="person" href="/profile"><${Avatar} ...${profile} />${name}</a>
       <${Action} class="plain" do=${leave}>${gettext("Log out")}<//>
     </div>
   </header>`;
 }
-
-/** @param {{ of: Schemas["PictureOut"] | null, name: string }} props */
-const Avatar = ({ of, name }) =>
-  of
-    ? html`<${Thumbnail} of=${of} class="avatar" />`
-    : html`<b class="avatar" aria-hidden="true">${name[0].toUpperCase()}</b>`;
 
 function Brand() {
   const { name, logo } = useSession().meta.school;

@@ -138,6 +138,15 @@ export const Thumbnail = ({ of, class: name = "thumbnail" }) =>
     ? html`<img class=${name} src=${of.thumbnail} alt="" loading="lazy" />`
     : html`<span class=${name}></span>`;
 
+/**
+ * A person's picture, or their first letter.
+ * @param {{ avatar: Schemas["PictureOut"] | null, first_name: string | null, size?: "large" }} props
+ */
+export const Avatar = ({ avatar, first_name: name, size }) =>
+  avatar
+    ? html`<img class="avatar ${size}" src=${size ? avatar.url : avatar.thumbnail} alt="" loading="lazy" />`
+    : html`<b class="avatar ${size}" aria-hidden="true">${[...(name ?? "")][0]?.toUpperCase()}</b>`;
+
 /** What the server has rendered and sanitised. Long lines of code are scrolled. @param {{ of: string }} props */
 export function Prose({ of }) {
   const body = useRef(/** @type {HTMLDivElement | null} */ (null));

@@ -2,7 +2,7 @@
 import { call, useSession } from "../session.js";
 import { useQuery } from "../address.js";
 import { Filters } from "../forms.js";
-import { Loaded, Page, Pager, Thumbnail, day, html, useLoad } from "../ui.js";
+import { Avatar, Loaded, Page, Pager, day, html, useLoad } from "../ui.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
 /** @typedef {Schemas["PublicProfileOut"]} Person */
@@ -12,7 +12,7 @@ const nameOf = ({ first_name: name }) => name ?? gettext("Somebody without a nam
 
 /** @param {Person} person */
 const row = (person) => html`<li key=${person.id}>
-  <${Thumbnail} of=${person.avatar} class="avatar" />
+  <${Avatar} ...${person} />
   <span class="grow"><a href="/people/${person.id}">${nameOf(person)}</a> <small>${person.city}</small></span>
 </li>`;
 
@@ -35,7 +35,7 @@ export function OnePerson({ id }) {
   const loaded = useLoad(() => call("get", "users/{user_id}", { path: { user_id: Number(id) } }), [id]);
   /** @param {Person} person */
   const shown = (person) => html`<${Page} title=${nameOf(person)}>
-    ${person.avatar && html`<img class="avatar large" src=${person.avatar.url} alt="" />`}
+    <${Avatar} ...${person} size="large" />
     <p>${person.city}</p>
     <p class="quiet">${gettext("Here since")} ${day(person.date_joined)}</p>
     ${person.id === own && html`<p><a href="/profile">${gettext("Change your profile")}</a></p>`}

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api, call, readProfileAgain, setProfile, useLanguage, useSession } from "../session.js";
 import { navigate } from "../address.js";
 import { Field, Form, PasswordField, PictureField } from "../forms.js";
-import { Action, Loaded, Page, Thumbnail, day, html, notify, said, useLoad } from "../ui.js";
+import { Action, Avatar, Loaded, Page, day, html, notify, said, useLoad } from "../ui.js";
 import { NewPassword } from "./entry.js";
 import { MAILS } from "./subscriptions.js";
 
@@ -15,8 +15,8 @@ import { MAILS } from "./subscriptions.js";
 
 const useProfile = () => /** @type {Profile} */ (useSession().profile);
 
-export const Account = () => html`<div class="account"><${Page} title=${gettext("Your profile")}>
-  <${Avatar} />
+export const Account = () => html`<div class="profile"><${Page} title=${gettext("Your profile")}>
+  <${OwnPicture} />
   <${Details} />
   <${Part} title=${gettext("Email")} is=${EmailChange} />
   <${Part} title=${gettext("Password")} is=${PasswordChange} />
@@ -34,13 +34,13 @@ function Part({ title, is: Content }) {
   </details>`;
 }
 
-function Avatar() {
-  const { avatar } = useProfile();
+function OwnPicture() {
+  const { avatar, ...person } = useProfile();
   /** @param {FormData} body */
   const send = async (body) => setProfile(await call("put", "users/me/avatar", { body }));
   const remove = () => call("delete", "users/me/avatar").then(readProfileAgain);
   return html`<p class="buttons">
-    <${Thumbnail} of=${avatar} class="avatar large" />
+    <${Avatar} avatar=${avatar} ...${person} size="large" />
     <${PictureField} label=${avatar ? gettext("Another picture") : gettext("Add a picture")} send=${send} />
     ${avatar && html`<${Action} do=${remove}>${gettext("Remove the picture")}<//>`}
   </p>`;
