@@ -18,7 +18,6 @@ export const html = htm.bind(h);
  * @template T
  * @param {() => Promise<T>} load
  * @param {unknown[]} of what the request depends on
- * @returns {{ data?: T, error?: unknown, reload: () => Promise<void>, set: (data: T) => void }}
  */
 export function useLoad(load, of) {
   const [state, setState] = useState(/** @type {{ data?: T, error?: unknown }} */ ({}));
@@ -51,7 +50,16 @@ export function useLoad(load, of) {
     round.current++; // What is still under way is older.
     setState({ data });
   };
-  return { ...state, reload, set };
+  /** Show what a change answers, or what is there now if it was refused for that. @param {Promise<T | undefined>} change */
+  const take = async (change) => {
+    const answer = await change.catch(async (problem) => {
+      if (problem instanceof Problem && [409, 412].includes(problem.status)) await reload();
+      throw problem;
+    });
+    if (answer) set(answer);
+    else await reload();
+  };
+  return { ...state, load, reload, set, take };
 }
 
 /** @param {unknown} error */

@@ -18,11 +18,13 @@ export function Authoring() {
   const courses = useLoad(() => call("get", "courses", { query }), [JSON.stringify(query)]);
   /** @param {Schemas["CourseIn"]} body */
   const create = async (body) => edit(await call("post", "courses", { body }));
+  /** @param {Schemas["CourseOut"]} course */
+  const row = (course) => html`<${Row} key=${course.id} course=${course} reload=${courses.reload} />`;
   return html`<${Page} title=${abilities.moderate ? gettext("All courses") : gettext("My courses")}>
     <${Filters} query=${query} search=${gettext("Search courses")} choices=${CHOICES} />
     <${Loaded} of=${courses}>${(/** @type {Schemas["PagedCourseOut"]} */ page) => html`
       ${page.count === 0 && html`<p role="status">${gettext("No courses were found.")}</p>`}
-      <ul class="rows">${page.items.map((course) => html`<${Row} key=${course.id} ...${course} reload=${courses.reload} />`)}</ul>
+      <ul class="rows">${page.items.map(row)}</ul>
       <${Pager} of=${page} />`}
     <//>
     ${
@@ -33,9 +35,9 @@ export function Authoring() {
   <//>`;
 }
 
-/** @param {Schemas["CourseOut"] & { reload: () => Promise<void> }} course */
-function Row({ reload, ...course }) {
-  const { id, title, abilities } = course;
+/** @param {{ course: Schemas["CourseOut"], reload: () => Promise<void> }} props */
+function Row({ course, reload }) {
+  const { id, title, is_published, abilities } = course;
   const path = { course_id: id };
   const copy = async () => edit(await call("post", "courses/{course_id}/copy", { path }));
   const remove = () => call("delete", "courses/{course_id}", { path }).then(reload);
@@ -43,7 +45,7 @@ function Row({ reload, ...course }) {
   return html`<li>
     <${Thumbnail} of=${course.preview} class="thumbnail small" />
     <div class="grow">
-      <a href="/authoring/${id}">${title}</a> ${!course.is_published && html`<span class="tag">${gettext("draft")}</span>`}
+      <a href="/authoring/${id}">${title}</a> ${!is_published && html`<span class="tag">${gettext("draft")}</span>`}
       <br /><small>${about(course)} · ${money(course.price, course.currency)} · ${day(course.updated_at)}</small>
     </div>
     ${abilities.copy && html`<${Action} do=${copy}>${gettext("Copy")}<//>`}

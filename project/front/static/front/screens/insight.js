@@ -56,12 +56,17 @@ export function Learners({ course: id }) {
 /** @param {Pick<Statistics, "lessons" | "payments">} props */
 const Figures = ({ lessons, payments }) => html`
   <h2>${gettext("How many have completed each lesson")}</h2>
-  <ol class="rows">${lessons.map(({ title, completions }) => html`<li><span class="grow">${title}</span>${completions}</li>`)}</ol>
+  <ol class="rows">${lessons.map(
+    ({ title, completions }) => html`<li><span class="grow">${title}</span>${completions}</li>`,
+  )}</ol>
   ${payments?.length ? html`<h2>${gettext("Payments")}</h2><ul class="rows">${payments.map(sum)}</ul>` : ""}`;
 
 /** @param {Schemas["PaymentSumOut"]} sum */
 const sum = ({ status, count, amount, currency }) =>
   html`<li><span class="grow">${STATUSES[status]}</span> ${count} <b>${money(amount, currency)}</b></li>`;
+
+/** @param {Schemas["OwnerOut"] | null} person */
+const called = (person) => (person ? (person.first_name ?? `№ ${person.id}`) : gettext("unknown"));
 
 const KINDS = { created: gettext("Created"), changed: gettext("Changed"), deleted: gettext("Deleted") };
 /** @type {Record<string, string>} */
@@ -97,7 +102,7 @@ export function History({ course: id }) {
     const entry = ({ id, at, by, kind, lesson_id, fields }) => html`<li key=${id}>
       <div class="grow">
         <b>${KINDS[kind]}</b> <${Subject} id=${lesson_id} course=${course} fields=${fields} />
-        <br /><small>${day(at, { withTime: true })} · ${by?.first_name ?? (by ? `№ ${by.id}` : gettext("unknown"))}</small>
+        <br /><small>${day(at, { withTime: true })} · ${called(by)}</small>
       </div>
       ${kind === "changed" && html`<${Action} ask=${question} do=${() => putBack(id)}>${gettext("Put back")}<//>`}
       <${Fields} isWhole=${kind !== "changed"} fields=${fields} currency=${course.currency} />

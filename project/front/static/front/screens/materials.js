@@ -1,7 +1,6 @@
 // A course with its lessons, and a lesson, as those who write them see them.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { Problem } from "../client.js";
 import { call } from "../session.js";
 import { navigate } from "../address.js";
 import { Editor, Picture } from "../editor.js";
@@ -13,44 +12,24 @@ import { OfCourse } from "./authoring.js";
 /** @typedef {Schemas["LessonDetailsOut"]} Lesson */
 /** @typedef {Schemas["LessonOut"]} Row */
 
-/**
- * Something that is edited. `take` shows what a change answers, or what is there now if it was refused for that.
- * @template T
- * @param {() => Promise<T>} load
- * @param {unknown[]} of
- */
-function useMaterial(load, of) {
-  const loaded = useLoad(load, of);
-  /** @param {Promise<T | undefined>} change */
-  const take = async (change) => {
-    try {
-      loaded.set((await change) ?? (await load()));
-    } catch (problem) {
-      if (problem instanceof Problem && [409, 412].includes(problem.status)) loaded.set(await load());
-      throw problem;
-    }
-  };
-  return { loaded, load, take };
-}
-
 /** @param {{ course: string }} props */
 export function CourseEditor({ course: id }) {
   const path = { course_id: Number(id) };
-  const { loaded, load, take } = useMaterial(() => call("get", "courses/{course_id}", { path }), [id]);
+  const loaded = useLoad(() => call("get", "courses/{course_id}", { path }), [id]);
   /** @param {Schemas["CourseChanges"]} body @param {Course} version @param {boolean} notify */
   const save = (body, version, notify) =>
     call("patch", "courses/{course_id}", { path, body, version, query: { notify } });
   /** @param {Course} version */
   const draw = (version) => {
     /** @param {FormData} body */
-    const put = (body) => take(call("put", "courses/{course_id}/preview", { path, body, version }));
-    const remove = () => take(call("delete", "courses/{course_id}/preview", { path, version }));
+    const put = (body) => loaded.take(call("put", "courses/{course_id}/preview", { path, body, version }));
+    const remove = () => loaded.take(call("delete", "courses/{course_id}/preview", { path, version }));
     return html`<${OfCourse} course=${version} title=${version.title}>
       <div class="course">
-        <${Editor} material=${version} slot="course.${id}" save=${save} load=${load} set=${loaded.set} />
+        <${Editor} material=${version} slot="course.${id}" save=${save} of=${loaded} />
         <${Picture} of=${version.preview} put=${put} remove=${remove} />
       </div>
-      <${Lessons} course=${version} take=${take} />
+      <${Lessons} course=${version} take=${loaded.take} />
     <//>`;
   };
   return html`<${Loaded} of=${loaded}>${draw}<//>`;
@@ -59,10 +38,10 @@ export function CourseEditor({ course: id }) {
 const NO_DRAG = { from: -1, to: -1 };
 
 /** @param {DragEvent} event */
-const placeOf = ({ target, currentTarget }) =>
-  [.../** @type {HTMLElement} */ (currentTarget).children].findIndex((row) =>
-    row.contains(/** @type {Node} */ (target)),
-  );
+function placeOf({ target, currentTarget }) {
+  const rows = [.../** @type {HTMLElement} */ (currentTarget).children];
+  return rows.findIndex((row) => row.contains(/** @type {Node} */ (target)));
+}
 
 /** @param {{ course: Course, take: (change: Promise<Course | undefined>) => Promise<void> }} props */
 function Lessons({ course, take }) {
@@ -70,12 +49,7 @@ function Lessons({ course, take }) {
   const [drag, setDrag] = useState(NO_DRAG);
   const wanted = useRef(/** @type {Row[] | null} */ (null));
   const isSending = useRef(false);
-  const pressed = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => setOrder(course.lessons), [course]);
-  useEffect(() => {
-    pressed.current?.focus(); // It went with its row.
-    pressed.current = null;
-  }, [order]);
 
   /** Moves that come while one is sent are sent together. */
   const send = async () => {
@@ -101,9 +75,8 @@ function Lessons({ course, take }) {
     rows.splice(to, 0, lesson);
     setOrder(rows);
     wanted.current = rows;
-    notify(
-      interpolate(gettext("No. %(number)s is now: %(title)s"), { title: lesson.title, number: to + 1 }, true),
-    );
+    const told = { number: to + 1, title: lesson.title };
+    notify(interpolate(gettext("No. %(number)s is now: %(title)s"), told, true));
     if (isSending.current) return;
     isSending.current = true;
     await attempt(take(send()).catch(refuse));
@@ -120,16 +93,17 @@ function Lessons({ course, take }) {
     /** @param {string} sign @param {string} label @param {number} to */
     const mover = (sign, label, to) => {
       const onClick = (/** @type {{ currentTarget: HTMLElement }} */ { currentTarget }) => {
-        pressed.current = currentTarget;
         move(place, to);
+        setTimeout(() => currentTarget.focus()); // It went with its row.
       };
-      const name = `${label}: ${title}`;
-      return html`<button type="button" aria-label=${name} aria-disabled=${!order[to]} onClick=${onClick}>${sign}</button>`;
+      const press = { "aria-label": `${label}: ${title}`, "aria-disabled": !order[to], onClick };
+      return html`<button type="button" ...${press}>${sign}</button>`;
     };
     const drop = drag.to === place ? (drag.from < place ? "below" : "above") : undefined;
+    const address = `/authoring/${course.id}/lessons/${id}`;
     return html`<li key=${id} draggable data-drop=${drop}>
       <span class="quiet">${place + 1}</span>
-      <a class="grow" draggable=${false} href="/authoring/${course.id}/lessons/${id}">${title}</a>
+      <a class="grow" draggable=${false} href=${address}>${title}</a>
       ${!is_published && html`<span class="tag">${gettext("draft")}</span>`}
       ${is_preview && html`<span class="tag">${gettext("open to everybody")}</span>`}
       ${price && html`<span class="quiet">${money(price, currency)}</span>`}
@@ -151,9 +125,10 @@ function Lessons({ course, take }) {
     },
     onDragEnd: () => setDrag(NO_DRAG),
   };
+  const fresh = `/authoring/${course.id}/lessons/new`;
   return html`<h2>${gettext("Lessons")}</h2>
     ${order.length > 0 && html`<ol class="rows" ...${dragging}>${order.map(row)}</ol>`}
-    ${course.abilities.add_lesson && html`<p><a class="button" href="/authoring/${course.id}/lessons/new">${gettext("New lesson")}</a></p>`}`;
+    ${course.abilities.add_lesson && html`<p><a class="button" href=${fresh}>${gettext("New lesson")}</a></p>`}`;
 }
 
 const NOTHING = { title: null, video_url: null, description: null, price: null, position: null };
@@ -168,14 +143,14 @@ export function NewLesson({ course }) {
   const set = ({ id }) => navigate(`/authoring/${course}/lessons/${id}`, { replace: true, isSaved: true });
   return html`<${Page} title=${gettext("New lesson")}>
     <nav class="parts"><a href="/authoring/${course}">${gettext("To the course")}</a></nav>
-    <${Editor} material=${NEW} slot="lesson.${course}.new" save=${save} set=${set} />
+    <${Editor} material=${NEW} slot="lesson.${course}.new" save=${save} of=${{ set }} />
   <//>`;
 }
 
 /** @param {{ course: string, lesson: string }} props */
 export function LessonEditor({ course, lesson: id }) {
   const path = { lesson_id: Number(id) };
-  const { loaded, load, take } = useMaterial(() => call("get", "lessons/{lesson_id}", { path }), [id]);
+  const loaded = useLoad(() => call("get", "lessons/{lesson_id}", { path }), [id]);
   const home = `/authoring/${loaded.data?.course_id ?? course}`;
   useEffect(() => {
     if (home !== `/authoring/${course}`) navigate(`${home}/lessons/${id}`, { replace: true, isSaved: true });
@@ -186,8 +161,8 @@ export function LessonEditor({ course, lesson: id }) {
   /** @param {Lesson} version */
   const draw = (version) => {
     /** @param {FormData} body */
-    const put = (body) => take(call("put", "lessons/{lesson_id}/preview", { path, body, version }));
-    const remove = () => take(call("delete", "lessons/{lesson_id}/preview", { path, version }));
+    const put = (body) => loaded.take(call("put", "lessons/{lesson_id}/preview", { path, body, version }));
+    const remove = () => loaded.take(call("delete", "lessons/{lesson_id}/preview", { path, version }));
     return html`<${Page} title=${version.title}>
       <nav class="parts">
         <a href=${home}>${gettext("To the course")}</a>
@@ -195,7 +170,7 @@ export function LessonEditor({ course, lesson: id }) {
         <a href="/learn/${version.course_id}/${id}">${gettext("See as a learner")}</a>
       </nav>
       <div class="course">
-        <${Editor} material=${version} slot="lesson.${id}" save=${save} load=${load} set=${loaded.set} />
+        <${Editor} material=${version} slot="lesson.${id}" save=${save} of=${loaded} />
         <${Picture} of=${version.preview} put=${put} remove=${remove} />
       </div>
     <//>`;
