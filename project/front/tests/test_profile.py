@@ -24,18 +24,21 @@ def test_what_was_changed_elsewhere_is_shown_and_nothing_typed_is_lost(front, le
     assert front.requests == []
     front.check()
     fill(page, City="Berlin", Phone="8 (916) 123-45-67")
+    page.get_by_label("Show me in the list").uncheck()
     changes = {"city": "Oslo", "course_mails": CourseMails.DAILY}
     accounts.update_profile(user=learner, changes=changes)
     press(page, "Save")
-    expect(page.get_by_role("alert").get_by_role("listitem")).to_have_text(
-        ["City: Oslo", "Emails about changes in courses: In one email a day"]
-    )
+    told = page.get_by_role("alert")
+    expect(told.locator("del")).to_have_text("Oslo")
+    expect(told.locator("ins")).to_have_text("Berlin")
     expect(page.get_by_label("City")).to_have_value("Berlin")
+    expect(page.get_by_label("Emails about changes")).to_have_value("daily")
     press(page, "Save")
-    expect(page.get_by_text("Saved")).to_be_visible()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(told).to_have_count(0)
     expect(page.get_by_label("Phone")).to_have_value("+79161234567")
     learner.refresh_from_db()
-    assert (learner.city, learner.phone) == ("Berlin", "+79161234567")
+    assert (learner.city, learner.phone, learner.is_listed) == ("Berlin", "+79161234567", False)
     assert learner.course_mails == CourseMails.DAILY
 
 

@@ -11,8 +11,10 @@ import { Action, Thumbnail, day, html, notify } from "./ui.js";
 /** @typedef {Record<string, string | boolean | null>} Values as a form has them */
 /** @typedef {{ typed: Values, base: Values, at: string, earlier: Draft | null }} Draft `base`: what was there then */
 
+/** @typedef {Record<string, { label: string, options?: [string, string][] } & Record<string, unknown>>} Fields */
+
 // prettier-ignore
-/** @type {Record<string, { label: string } & Record<string, unknown>>} */
+/** @type {Fields} */
 export const FIELDS = {
   title: { label: gettext("Title") },
   video_url: { label: gettext("Video"), hint: gettext("A video or playlist on YouTube.") },
@@ -32,9 +34,9 @@ const changed = (values, others) => Object.keys(others).filter((name) => values[
 /** @param {Values} values @param {string[]} names */
 const only = (values, names) => Object.fromEntries(names.map((name) => [name, values[name] ?? null]));
 
-/** What the form has of an answer. @param {Record<string, any>} material @returns {Values} */
-function shown(material) {
-  const names = Object.keys(FIELDS).filter((name) => name in material);
+/** What the form has of an answer. @param {Record<string, any>} material @param {Fields} fields @returns {Values} */
+function shown(material, fields) {
+  const names = Object.keys(fields).filter((name) => name in material);
   return Object.fromEntries(names.map((name) => [name, asTyped(name, material[name])]));
 }
 
@@ -77,10 +79,11 @@ const stored = (slot) => JSON.parse(localStorage.getItem(slot) ?? "null");
  * @param {string} props.slot where the browser keeps what is not saved
  * @param {(changes: any, upon: M, notify: boolean) => Promise<M>} props.save
  * @param {{ load: () => Promise<M>, set: (answer: M) => void }} props.of
+ * @param {Fields} [props.fields]
  */
-export function Editor({ material, slot, save, of: { load, set } }) {
+export function Editor({ material, slot, save, of: { load, set }, fields = FIELDS }) {
   const own = `parta.draft.${useSession().profile?.id}.${slot}`;
-  const now = shown(material);
+  const now = shown(material, fields);
   const base = useRef(now);
   const [typed, setTyped] = useState(now);
   const [draft, setDraft] = useState(() => stored(own));
@@ -114,7 +117,7 @@ export function Editor({ material, slot, save, of: { load, set } }) {
   };
   /** @param {Values} given @param {M} upon @returns {Promise<void>} */
   const send = async ({ minor = false, ...given }, upon) => {
-    const from = shown(upon);
+    const from = shown(upon, fields);
     const changes = changed(given, from).map((name) => [name, asSent(name, given[name] ?? null)]);
     try {
       const answer = await save(Object.fromEntries(changes), upon, !minor);
@@ -126,7 +129,7 @@ export function Editor({ material, slot, save, of: { load, set } }) {
     } catch (problem) {
       if (!(problem instanceof Problem && problem.code === "changed_meanwhile")) throw problem;
       const answer = await load();
-      const { values, clashes } = rebase(given, from, shown(answer));
+      const { values, clashes } = rebase(given, from, shown(answer, fields));
       set(answer);
       if (!clashes.length) await send({ ...values, minor }, answer);
     }
@@ -137,14 +140,18 @@ export function Editor({ material, slot, save, of: { load, set } }) {
   };
   const drop = async () => setDraft(draft?.earlier ?? null);
   const clashes = Object.keys(now).filter((name) => both.includes(name) && typed[name] !== now[name]);
+  /** @param {string} name @param {Values} values */
+  const words = (name, values) =>
+    inWords(fields[name]?.options?.find(([code]) => code === values[name])?.[1] ?? values[name]);
   /** @param {string} name */
-  const field = (name) => html`<${Field} key=${name} name=${name} value=${now[name]} ...${FIELDS[name]}
-      type=${typeof now[name] === "boolean" ? "checkbox" : FIELDS[name]?.type} />
+  const field = (name) => html`<${Field} key=${name} name=${name} value=${now[name]} ...${fields[name]}
+      type=${typeof now[name] === "boolean" ? "checkbox" : fields[name]?.type} />
     ${name === "description" && html`<${Preview} text=${String(typed.description ?? "")} />`}`;
   /** @param {string} name */
-  const clash = (name) => html`<b>${FIELDS[name]?.label}</b>
-    <p class="paper"><${Difference} before=${inWords(now[name])} after=${inWords(typed[name])} /></p>
+  const clash = (name) => html`<b>${fields[name]?.label}</b>
+    <p class="paper"><${Difference} before=${words(name, now)} after=${words(name, typed)} /></p>
     <${Action} do=${async () => fill({ ...typed, ...only(now, [name]) })}>${gettext("Take theirs")}<//>`;
+  const minor = gettext("Minor edit: nobody will be notified of it.");
   const question = gettext("What you typed then will be gone.");
   const offer = html`<div class="notice" role="status">
     <p>${gettext("Not saved, but kept in this browser:")} ${draft && day(draft.at, { withTime: true })}</p>
@@ -154,7 +161,7 @@ export function Editor({ material, slot, save, of: { load, set } }) {
     </p>
   </div>`;
   const warning = html`<div class="notice bad" role="alert">
-    <p>${gettext("Somebody else has changed this meanwhile. If you save now, your text replaces theirs:")}</p>
+    <p>${gettext("This was changed elsewhere meanwhile. If you save now, what you typed replaces that:")}</p>
     ${clashes.map(clash)}
   </div>`;
   return html`<div>
@@ -162,7 +169,7 @@ export function Editor({ material, slot, save, of: { load, set } }) {
     <${Form} send=${(/** @type {Values} */ values) => send(values, material)} submit=${gettext("Save")}
       onInput=${(/** @type {Values} */ { minor, ...values }) => setTyped(values)}>
       ${Object.keys(now).map(field)}
-      <${Field} name="minor" type="checkbox" label=${gettext("Minor edit: nobody will be notified of it.")} />
+      ${fields === FIELDS && html`<${Field} name="minor" type="checkbox" label=${minor} />`}
       ${clashes.length > 0 && warning}
     <//>
   </div>`;

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { api, call, readProfileAgain, setProfile, useLanguage, useSession } from "../session.js";
 import { navigate } from "../address.js";
+import { Editor } from "../editor.js";
 import { Field, Form, PasswordField, PictureField } from "../forms.js";
 import { Action, Avatar, Loaded, Page, day, html, notify, said, useLoad } from "../ui.js";
 import { NewPassword } from "./entry.js";
@@ -10,8 +11,6 @@ import { MAILS } from "./subscriptions.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
 /** @typedef {Schemas["ProfileOut"]} Profile */
-/** @typedef {Required<Schemas["ProfileChanges"]>} Changes */
-/** @typedef {{ name: keyof Changes, label: string, options?: [string, string][] } & Record<string, unknown>} FieldOf */
 
 const useProfile = () => /** @type {Profile} */ (useSession().profile);
 
@@ -46,73 +45,38 @@ function OwnPicture() {
   </p>`;
 }
 
-/** @returns {FieldOf[]} */
-function useFields() {
-  const { languages } = useSession().meta;
-  const perCourse = html`<a href="/subscriptions">${gettext("Each course")}</a>`;
-  const whoSees = html`${gettext("Others see your first name, your city and your picture.")}
-    <a href="/people">${gettext("People")}</a>`;
-  const emails = gettext("Emails about changes in courses");
-  return [
-    { name: "first_name", label: gettext("First name"), autocomplete: "given-name" },
-    { name: "last_name", label: gettext("Last name"), autocomplete: "family-name" },
-    { name: "phone", label: gettext("Phone"), type: "tel", autocomplete: "tel" },
-    { name: "city", label: gettext("City"), autocomplete: "address-level2" },
-    {
-      name: "language",
-      label: gettext("Language"),
-      options: languages.map(({ code, name }) => [code, name]),
-    },
-    { name: "course_mails", label: emails, options: Object.entries(MAILS), hint: perCourse },
-    { name: "is_listed", label: gettext("Show me in the list of people"), type: "checkbox", hint: whoSees },
-  ];
-}
+/** @param {Schemas["MetaOut"]} meta @returns {import("../editor.js").Fields} */
+const fieldsOf = ({ languages }) => ({
+  first_name: { label: gettext("First name"), autocomplete: "given-name" },
+  last_name: { label: gettext("Last name"), autocomplete: "family-name" },
+  phone: { label: gettext("Phone"), type: "tel", autocomplete: "tel" },
+  city: { label: gettext("City"), autocomplete: "address-level2" },
+  language: { label: gettext("Language"), options: languages.map(({ code, name }) => [code, name]) },
+  course_mails: {
+    label: gettext("Emails about changes in courses"),
+    options: Object.entries(MAILS),
+    hint: html`<a href="/subscriptions">${gettext("Each course")}</a>`,
+  },
+  is_listed: {
+    label: gettext("Show me in the list of people"),
+    hint: html`${gettext("Others see your first name, your city and your picture.")}
+      <a href="/people">${gettext("People")}</a>`,
+  },
+});
 
-/** If the profile was changed elsewhere, that is shown, and what was typed stays. */
 function Details() {
+  const { meta } = useSession();
   const profile = useProfile();
-  const fields = useFields();
-  const [typed, setTyped] = useState(/** @type {Partial<Changes>} */ ({}));
-  const [others, setOthers] = useState(/** @type {FieldOf[]} */ ([]));
-  /** @param {Profile} known @param {Changes} values @returns {Promise<Profile>} */
-  async function save(known, values) {
-    const own = fields
-      .filter(({ name }) => values[name] !== known[name])
-      .map(({ name }) => [name, values[name]]);
-    const options = { path: { user_id: known.id }, version: known, body: Object.fromEntries(own) };
-    return call("patch", "users/{user_id}", options).catch(async (problem) => {
-      if (problem.code !== "changed_meanwhile") throw problem;
-      const now = await call("get", "users/me");
-      const changed = fields.filter(({ name }) => now[name] !== known[name]);
-      if (!changed.length) return save(now, values);
-      setTyped(options.body);
-      setOthers(changed);
-      setProfile(now);
-      throw problem;
-    });
-  }
-  /** @param {Changes} values @param {any} form */
-  const send = async (values, { elements }) => {
-    const saved = await save(profile, values);
-    setTyped({});
-    setProfile(saved);
-    elements.phone.value = saved.phone ?? "";
-    notify(gettext("Saved"));
-    useLanguage(saved.language);
+  /** @param {Schemas["ProfileChanges"]} body @param {Profile} version */
+  const save = (body, version) =>
+    call("patch", "users/{user_id}", { path: { user_id: profile.id }, version, body });
+  /** @param {Profile} answer */
+  const set = (answer) => {
+    setProfile(answer);
+    setTimeout(() => useLanguage(answer.language)); // when the form knows that it is saved
   };
-  const help = () => html`<ul>
-      ${others.map((field) => html`<li>${field.label}: <b>${inWords(field, profile[field.name])}</b></li>`)}
-    </ul>
-    ${gettext("What you typed is still here. Save again to keep it.")}`;
-  return html`<${Form} send=${send} submit=${gettext("Save")} help=${help}>
-    ${fields.map((field) => html`<${Field} ...${field} value=${{ ...profile, ...typed }[field.name]} />`)}
-  <//>`;
-}
-
-/** @param {FieldOf} field @param {string | boolean | null} value */
-function inWords({ options }, value) {
-  if (typeof value === "boolean") return value ? gettext("yes") : gettext("no");
-  return options?.find(([code]) => code === value)?.[1] ?? value ?? "—";
+  const of = { load: () => call("get", "users/me"), set };
+  return html`<${Editor} material=${profile} slot="profile" save=${save} of=${of} fields=${fieldsOf(meta)} />`;
 }
 
 function EmailChange() {
