@@ -28,11 +28,11 @@ export function Catalog() {
 }
 
 export const ORDERS = {
-  "": gettext("Recently updated first"),
-  "-created_at": gettext("New ones first"),
+  "": gettext("Recently updated"),
+  "-created_at": gettext("Newest"),
   title: gettext("By title"),
-  price: gettext("Cheap ones first"),
-  "-price": gettext("Expensive ones first"),
+  price: gettext("Cheapest"),
+  "-price": gettext("Most expensive"),
 };
 const PRICES = { "": gettext("Any price"), true: gettext("Free ones"), false: gettext("Paid ones") };
 const CHOICES = { free: [gettext("Price"), PRICES], ordering: [gettext("Order"), ORDERS] };
