@@ -32,11 +32,7 @@ const PATIENCE_MS = 60_000;
 const ENDS = new Set(["invalid_token", "token_expired", "token_reused", "not_authenticated"]);
 
 /** A key for `Idempotency-Key`; `crypto.randomUUID` exists on https only. */
-export function newKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
-}
+export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 /**
  * @param {object} settings
@@ -51,21 +47,38 @@ export function createClient({ base, language, onEnd }) {
   let renewing = null;
 
   addEventListener("storage", (event) => {
-    if (event.key === STORED && !event.newValue) onEnd();
+    if (event.key === STORED && !stored()) onEnd();
   });
 
-  /** @returns {Tokens | null} */
-  const stored = () => JSON.parse(localStorage.getItem(STORED) ?? "null");
+  /** What is known to this tab alone: the browser stores nothing, or has no room. @type {string | null} */
+  let own = null;
 
-  /** @param {Schemas["TokenPairOut"]} pair */
-  function keep(pair) {
-    const tokens = { ...pair, until: Date.now() + pair.expires_in * 1000 };
-    localStorage.setItem(STORED, JSON.stringify(tokens));
+  /** @returns {Tokens | null} */
+  function stored() {
+    try {
+      return JSON.parse(own ?? localStorage.getItem(STORED) ?? "null");
+    } catch {
+      return null;
+    }
+  }
+
+  /** @param {Tokens | null} tokens */
+  function store(tokens) {
+    own = JSON.stringify(tokens);
+    try {
+      localStorage.setItem(STORED, own);
+      own = null;
+    } catch {
+      // Then it is for this tab.
+    }
     return tokens;
   }
 
+  /** @param {Schemas["TokenPairOut"]} pair */
+  const keep = (pair) => store({ ...pair, until: Date.now() + pair.expires_in * 1000 });
+
   function end() {
-    localStorage.removeItem(STORED);
+    store(null);
     onEnd();
   }
 
@@ -83,7 +96,8 @@ export function createClient({ base, language, onEnd }) {
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ refresh: now.refresh }),
       });
-      if (answer.ok) return keep(await answer.json());
+      const pair = answer.ok && (await answer.json());
+      if (pair) return stored()?.access === now.access ? keep(pair) : stored(); // logged out meanwhile
       const problem = await problemOf(answer);
       if (problem.status !== 401) throw problem;
       end();
@@ -141,8 +155,7 @@ export function createClient({ base, language, onEnd }) {
       const answer = await send(address, { method: method.toUpperCase(), headers, body: content });
       if (answer.ok) return read(answer);
       const problem = await problemOf(answer);
-      const hasEnded = tokens && answer.status === 401 && ENDS.has(problem.code);
-      if (!hasEnded || !tokens) throw problem;
+      if (!tokens || answer.status !== 401 || !ENDS.has(problem.code)) throw problem;
       if (isFirst && (tokens = await renew(tokens))) continue;
       end();
       throw problem;
