@@ -184,8 +184,15 @@ def test_text_that_was_not_saved_is_offered_again(front, editor, course, author,
     expect(editor.get_by_label("Title")).to_have_value("Newer words")
     expect(editor.get_by_text("Not saved, but kept")).to_have_count(0)
 
+    # It came although its answer was lost.
+    editor.get_by_label("Title").fill("Last words")
+    update_course(course=course, changes={"title": "Last words"}, by=author)
+    editor.reload()
+    expect(editor.get_by_label("Title")).to_have_value("Last words")
+    expect(editor.get_by_text("Not saved, but kept")).to_have_count(0)
 
-def test_foreign_link_is_quoted_at_its_field_and_shown_as_none(editor, course):
+
+def test_foreign_link_is_quoted_at_its_field_and_shown_as_none(front, editor):
     text = "# Bread\n[here](https://evil.example/) ![](https://evil.example/x.png) <b>raw</b>"
     editor.get_by_label("Description").fill(text)
     save(editor)
@@ -200,6 +207,10 @@ def test_foreign_link_is_quoted_at_its_field_and_shown_as_none(editor, course):
     expect(shown.locator("[href], [src]")).to_have_count(0)
     field.fill("[Watch](https://www.youtube.com/watch?v=dQw4w9WgXcQ)")
     expect(shown.get_by_role("link", name="Watch")).to_be_visible()
+    editor.set_viewport_size({"width": 390, "height": 800})
+    field.fill(f"    {'long ' * 50}")
+    expect(shown.locator("pre")).to_be_visible()
+    front.check()
 
 
 def test_moderator_edits_and_finds_nothing_to_delete_or_add(front, moderator, course):

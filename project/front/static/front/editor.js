@@ -6,7 +6,7 @@ import { useSession } from "./session.js";
 import { useGuard } from "./address.js";
 import { Difference } from "./differences.js";
 import { Field, Form, PictureField } from "./forms.js";
-import { Action, Thumbnail, day, html, notify } from "./ui.js";
+import { Action, Prose, Thumbnail, day, html, notify } from "./ui.js";
 
 /** @typedef {Record<string, string | boolean | null>} Values as a form has them */
 /** @typedef {{ typed: Values, base: Values, at: string, earlier: Draft | null }} Draft `base`: what was there then */
@@ -139,6 +139,7 @@ export function Editor({ material, slot, save, of: { load, set }, fields = FIELD
     await drop();
   };
   const drop = async () => setDraft(draft?.earlier ?? null);
+  const isOffered = draft && changed(draft.typed, draft.base).some((name) => draft.typed[name] !== now[name]);
   const clashes = Object.keys(now).filter((name) => both.includes(name) && typed[name] !== now[name]);
   /** @param {string} name @param {Values} values */
   const words = (name, values) =>
@@ -165,7 +166,7 @@ export function Editor({ material, slot, save, of: { load, set }, fields = FIELD
     ${clashes.map(clash)}
   </div>`;
   return html`<div>
-    ${draft && offer}
+    ${isOffered && offer}
     <${Form} send=${(/** @type {Values} */ values) => send(values, material)} submit=${gettext("Save")}
       onInput=${(/** @type {Values} */ { minor, ...values }) => setTyped(values)}>
       ${Object.keys(now).map(field)}
@@ -187,9 +188,9 @@ function Preview({ text }) {
     made.validateLink = (address) => ALLOWED.test(address);
     setMarkdown(made);
   };
-  return html`<details class="field" onToggle=${open}>
+  return html`<details class="preview" onToggle=${open}>
     <summary>${gettext("What learners will see")}</summary>
-    <div class="prose paper" dangerouslySetInnerHTML=${{ __html: markdown?.render(text) ?? "" }} />
+    <div class="paper"><${Prose} of=${markdown?.render(text) ?? ""} /></div>
   </details>`;
 }
 

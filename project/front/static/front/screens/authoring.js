@@ -57,12 +57,18 @@ function Row({ course, reload }) {
  * What is around each screen of one course.
  * @param {{ course: { id: number, title: string }, title: string, children: import("preact").ComponentChildren }} props
  */
-export const OfCourse = ({ course: { id, title: name }, title, children }) => html`<${Page} title=${title}>
-  <nav class="parts" aria-label=${name}>
-    <a href="/authoring/${id}">${title === name ? gettext("Text and lessons") : name}</a>
-    <a href="/authoring/${id}/people">${gettext("Learners")}</a>
-    <a href="/authoring/${id}/history">${gettext("History")}</a>
-    <a href="/courses/${id}">${gettext("See as a learner")}</a>
-  </nav>
-  ${children}
-<//>`;
+export function OfCourse({ course: { id, title: name }, title, children }) {
+  const parts = {
+    [`/authoring/${id}`]: title === name ? gettext("Text and lessons") : name,
+    [`/authoring/${id}/people`]: gettext("Learners"),
+    [`/authoring/${id}/history`]: gettext("History"),
+    [`/courses/${id}`]: gettext("See as a learner"),
+  };
+  /** @param {[string, string]} part */
+  const link = ([address, text]) =>
+    html`<a href=${address} aria-current=${address === location.pathname ? "page" : undefined}>${text}</a>`;
+  return html`<${Page} title=${title}>
+    <nav class="parts" aria-label=${name}>${Object.entries(parts).map(link)}</nav>
+    ${children}
+  <//>`;
+}

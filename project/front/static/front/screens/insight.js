@@ -137,13 +137,15 @@ function Fields({ isWhole, fields, currency }) {
     return name.endsWith("_id") && value ? `№ ${value}` : inWords(value);
   };
   /** @param {Schemas["FieldChangeOut"]} field */
+  const isShown = ({ name, before, after }) => !isWhole || (name !== "course_id" && (before || after));
+  /** @param {Schemas["FieldChangeOut"]} field */
   const field = ({ name, before, after }) => {
     const picture = before && after ? gettext("replaced") : after ? gettext("added") : gettext("removed");
     const texts = { before: told(name, before), after: told(name, after) };
     const text = html`<${Difference} ...${texts} isList=${name === "lessons"} />`;
     return html`<dt>${NAMES[name] ?? FIELDS[name]?.label}</dt><dd>${name === "preview" ? picture : text}</dd>`;
   };
-  const list = html`<dl class="facts">${fields.filter((one) => !isWhole || one.before || one.after).map(field)}</dl>`;
+  const list = html`<dl class="facts">${fields.filter(isShown).map(field)}</dl>`;
   if (!isWhole) return list;
   return html`<details class="whole"><summary>${gettext("The whole text")}</summary>${list}</details>`;
 }
