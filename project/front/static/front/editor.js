@@ -1,5 +1,5 @@
 // The texts of a course or lesson. What is typed is never lost, and replaces nothing that its author has not seen.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { Problem } from "./client.js";
 import { useSession } from "./session.js";
@@ -94,7 +94,8 @@ export function Editor({ material, slot, save, of: { load, set }, fields = FIELD
     const at = new Date().toISOString();
     store(own, isDirty ? { typed, base: base.current, at, earlier: draft } : draft);
   }, [typed, draft, isDirty]);
-  useEffect(() => void rebase(typed, base.current, now), [material]);
+  // Before anybody can type on: that would be put back.
+  useLayoutEffect(() => void rebase(typed, base.current, now), [material]);
 
   /** @param {Values} values */
   const fill = (values) => {
