@@ -130,7 +130,7 @@ def test_words_of_two_people_are_both_shown_before_one_replaces_the_other(
     course.refresh_from_db()
     assert course.description == "By Mira."
 
-    alert.get_by_role("button", name="Take theirs").click()
+    alert.get_by_role("button", name="Take the other version").click()
     expect(alert).to_have_count(0)
     expect(editor.get_by_label("Description")).to_have_value("By Mira.")
     editor.get_by_label("Description").fill("By both.")

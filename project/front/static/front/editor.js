@@ -152,7 +152,7 @@ export function Editor({ material, slot, save, of: { load, set }, fields = FIELD
   /** @param {string} name */
   const clash = (name) => html`<b>${fields[name]?.label}</b>
     <p class="paper"><${Difference} before=${words(name, now)} after=${words(name, typed)} /></p>
-    <${Action} do=${async () => fill({ ...typed, ...only(now, [name]) })}>${gettext("Take theirs")}<//>`;
+    <${Action} do=${async () => fill({ ...typed, ...only(now, [name]) })}>${gettext("Take the other version")}<//>`;
   const minor = gettext("Minor edit: nobody will be notified of it.");
   const question = gettext("What you typed then will be gone.");
   const offer = html`<div class="notice" role="status">

@@ -45,6 +45,8 @@ function OwnPicture() {
   </p>`;
 }
 
+const people = () => html`<a href="/people">${gettext("People")}</a>`;
+
 /** @param {Schemas["MetaOut"]} meta @returns {import("../editor.js").Fields} */
 const fieldsOf = ({ languages }) => ({
   first_name: { label: gettext("First name"), autocomplete: "given-name" },
@@ -59,8 +61,7 @@ const fieldsOf = ({ languages }) => ({
   },
   is_listed: {
     label: gettext("Show me in the list of people"),
-    hint: html`${gettext("Others see your first name, your city and your picture.")}
-      <a href="/people">${gettext("People")}</a>`,
+    hint: html`${gettext("Others see your first name, your city and your picture:")} ${people()}`,
   },
 });
 
@@ -68,14 +69,13 @@ function Details() {
   const { meta } = useSession();
   const profile = useProfile();
   /** @param {Schemas["ProfileChanges"]} body @param {Profile} version */
-  const save = (body, version) =>
-    call("patch", "users/{user_id}", { path: { user_id: profile.id }, version, body });
-  /** @param {Profile} answer */
-  const set = (answer) => {
-    setProfile(answer);
-    setTimeout(() => useLanguage(answer.language)); // when the form knows that it is saved
+  const save = async (body, version) => {
+    const path = { user_id: profile.id };
+    const answer = await call("patch", "users/{user_id}", { path, version, body });
+    if (body.language) setTimeout(() => useLanguage(answer.language)); // when the form knows that it is saved
+    return answer;
   };
-  const of = { load: () => call("get", "users/me"), set };
+  const of = { load: () => call("get", "users/me"), set: setProfile };
   return html`<${Editor} material=${profile} slot="profile" save=${save} of=${of} fields=${fieldsOf(meta)} />`;
 }
 
