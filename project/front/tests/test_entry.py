@@ -95,6 +95,15 @@ def test_the_way_after_a_log_in_stays_on_this_site(front, learner):
         assert urlsplit(front.page.url).netloc == host, way
 
 
+def test_the_page_speaks_the_language_of_who_logs_in(front):
+    page = front.page
+    front.open("/login?next=%2Flearn")
+    enter(front, UserFactory.create(language="ru"))
+    expect(page.get_by_role("heading", name="Моё обучение")).to_be_visible()
+    page.get_by_role("button", name="Выйти").click()
+    expect(page.get_by_role("heading", name="Войти")).to_be_visible()
+
+
 def test_an_account_that_was_not_used_is_opened_by_a_link(front):
     sleeper = UserFactory.create(inactive=True)
     page = front.page
@@ -113,7 +122,9 @@ def test_an_account_that_was_not_used_is_opened_by_a_link(front):
     expect(page.get_by_text("Your account is open again.")).to_be_visible()
     page.get_by_role("main").get_by_role("link", name="Log in").click()
     enter(front, sleeper)
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    # Whoever comes next is not told who was here.
+    expect(page.get_by_label("Email")).to_have_value("")
 
     front.open(reactivation_link(sleeper))
     press(page, "Open it again")
