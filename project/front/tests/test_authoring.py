@@ -10,6 +10,7 @@ from lms.services.authoring import create_lesson, update_course
 from lms.services.learning import enroll
 from lms.tests.factories import course_with_lessons
 from payments.tests.factories import PaymentFactory
+from people.tests.factories import PASSWORD
 from project.school.tests.factories import png
 
 pytestmark = [pytest.mark.browser, pytest.mark.any_database]
@@ -211,6 +212,24 @@ def test_foreign_link_is_quoted_at_its_field_and_shown_as_none(front, editor):
     field.fill(f"    {'long ' * 50}")
     expect(shown.locator("pre")).to_be_visible()
     front.check()
+
+
+def test_author_whose_browser_stores_nothing_writes_all_the_same(front, author, course):
+    page = front.page
+    page.add_init_script(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new Error() } })"
+    )
+    front.open(f"/login?next=/authoring/{course.pk}")
+    page.get_by_label("Email").fill(author.email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    page.get_by_label("Description").fill("By Anna.")
+    front.page.get_by_role("link", name="History").click()
+    page.get_by_role("button", name="Cancel").click()
+    save(page)
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    course.refresh_from_db()
+    assert course.description == "By Anna."
 
 
 def test_moderator_edits_and_finds_nothing_to_delete_or_add(front, moderator, course):

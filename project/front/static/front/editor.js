@@ -64,12 +64,18 @@ function store(slot, draft) {
     if (draft) localStorage.setItem(slot, JSON.stringify(draft));
     else localStorage.removeItem(slot);
   } catch {
-    // No room: who leaves is asked all the same.
+    // No room, or forbidden: who leaves is asked all the same.
   }
 }
 
 /** @param {string} slot @returns {Draft | null} */
-const stored = (slot) => JSON.parse(localStorage.getItem(slot) ?? "null");
+function stored(slot) {
+  try {
+    return JSON.parse(localStorage.getItem(slot) ?? "null");
+  } catch {
+    return null;
+  }
+}
 
 /**
  * A form of texts that others may be changing, too.
