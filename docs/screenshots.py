@@ -4,11 +4,14 @@ It makes a school of its own in a temporary database, at a fixed moment and from
 it as in production and photographs the main pages with Debian's Chromium.
 """
 
+import json
 import logging
+import math
 import os
 import random
 import shutil
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
@@ -18,16 +21,25 @@ from typing import TYPE_CHECKING
 import django
 import playwright.sync_api as playwright
 import time_machine
-from PIL import Image
+from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
+    from django.core.files.base import File
+
     from people.models import User
 
 FOLDER = Path(__file__).parent / "pictures"
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 # The menu stands beside pages that are wider than 1,280 pixels.
 DESKTOP, TALL, PHONE = (1440, 900), (1440, 1480), (390, 780)
-# Name, address, size and colours of each picture.
+# Name, address, size and colours of each picture; first those of the front, with who looks at it.
+FRONT = (
+    ("front-courses-light", "/", DESKTOP, "light", "lev"),
+    ("front-lesson-dark", "/learn/2/8", DESKTOP, "dark", "kim"),
+    ("front-editor-light", "/authoring/1", TALL, "light", "anna"),
+    ("front-course-phone-light", "/courses/4", PHONE, "light", "vera"),
+    ("front-learning-phone-dark", "/learn", PHONE, "dark", "kim"),
+)
 PICTURES = (
     ("dashboard-light", "/admin/", DESKTOP, "light"),
     ("dashboard-dark", "/admin/", DESKTOP, "dark"),
@@ -65,10 +77,16 @@ def main() -> None:
 def make_demo_school() -> None:
     from django.core.management import call_command  # noqa: PLC0415
 
+    from lms.models import Course, Lesson  # noqa: PLC0415
+    from lms.services import authoring  # noqa: PLC0415
     from project import demo  # noqa: PLC0415
+    from project.common.images import clean_image  # noqa: PLC0415
 
     call_command("loaddata", "groups", verbosity=0)
     demo.load()
+    pictured = [*Course.objects.order_by("pk"), *Lesson.objects.filter(pk__in=[8, 15])]
+    for number, subject in enumerate(pictured):
+        authoring.set_preview(subject=subject, picture=clean_image(drawn(number)))
 
 
 def make_school() -> "tuple[User, int]":
@@ -122,6 +140,25 @@ def make_school() -> "tuple[User, int]":
     return administrator, last.pk
 
 
+def drawn(number: int) -> "File[bytes]":
+    """A picture of a course: waves in colours of its own."""
+    from django.core.files.base import ContentFile  # noqa: PLC0415
+
+    width, height, waves = 1280, 720, 6
+    picture = Image.new("RGB", (width, height), f"hsl({number * 67}, 45%, 82%)")
+    for wave in range(waves):
+        points = [
+            (x, height * (wave + 2) / (waves + 3) + 50 * math.sin(x / 150 + wave + 2 * number))
+            for x in range(0, width + 10, 10)
+        ]
+        colour = f"hsl({number * 67 + wave * 9}, {48 + wave * 3}%, {72 - wave * 9}%)"
+        area = [*points, (width, height), (0, height)]
+        ImageDraw.Draw(picture).polygon(area, fill=colour)
+    content = BytesIO()
+    picture.save(content, "PNG")
+    return ContentFile(content.getvalue(), name=f"{number}.png")
+
+
 def take_all(url: str, administrator: "User", payment: int) -> None:
     from django.conf import settings  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
@@ -129,27 +166,51 @@ def take_all(url: str, administrator: "User", payment: int) -> None:
     client = Client()
     client.force_login(administrator)
     session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "url": url}
     FOLDER.mkdir(exist_ok=True)
+    # Pictures of the school, and the way back from Stripe, lead to the server that is there.
+    settings.SITE_URL = settings.FRONTEND_URL = url
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        for name, address, (width, height), scheme in PICTURES:
-            context = browser.new_context(
-                base_url=url,
-                locale="en-GB",
-                viewport={"width": width, "height": height},
-                color_scheme="dark" if scheme == "dark" else "light",
-                reduced_motion="reduce",
-            )
-            cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "url": url}
-            context.add_cookies([cookie])  # type: ignore[list-item]
-            page = context.new_page()
+        for name, address, size, scheme in PICTURES:
+            page = open_page(browser, url, size, scheme)
+            page.context.add_cookies([cookie])  # type: ignore[list-item]
             page.goto(address.format(payment=payment), wait_until="networkidle")
             page.wait_for_timeout(1200)  # charts grow for a second
             save(name, page.screenshot())
-            context.close()
+            page.context.close()
+        for name, address, size, scheme, who in FRONT:
+            page = open_page(browser, url, size, scheme)
+            page.add_init_script(f"localStorage.setItem('parta.tokens', {tokens_of(who)!r})")
+            page.goto(address, wait_until="networkidle")
+            save(name, page.screenshot())
+            page.context.close()
         browser.close()
+
+
+def open_page(
+    browser: playwright.Browser, url: str, size: tuple[int, int], scheme: str
+) -> playwright.Page:
+    return browser.new_context(
+        base_url=url,
+        locale="en-GB",
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+    ).new_page()
+
+
+def tokens_of(who: str) -> str:
+    """As the front keeps them."""
+    from people.models import User  # noqa: PLC0415
+    from people.tokens import issue_pair  # noqa: PLC0415
+
+    person = User.objects.get(email=f"{who}@parta.example")
+    person.language = "en"
+    person.save(update_fields=["language"])
+    return json.dumps(asdict(issue_pair(person)) | {"until": 4e12})
 
 
 def save(name: str, png: bytes) -> None:
