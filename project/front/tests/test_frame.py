@@ -83,3 +83,20 @@ def test_a_lesson_is_printed_without_what_can_be_pressed(front, learner, course)
     expect(front.page.get_by_role("heading", name="Flour")).to_be_visible()
     for what in ("banner", "button", "contentinfo", "navigation"):
         assert front.page.get_by_role(what).count() == 0, what
+
+
+def test_who_comes_back_to_a_list_is_where_they_were(front, settings):
+    settings.PUBLIC_CATALOG = True
+    for number in range(10):
+        course_with_lessons([], published=True, title=f"Course {number}")
+    page = front.page
+    page.set_viewport_size({"width": 390, "height": 640})
+    front.open("/")
+    page.get_by_role("link", name="Course 2", exact=True).scroll_into_view_if_needed()
+    place = page.evaluate("scrollY")
+    assert place > 640
+    front.follow("Course 2")
+    expect(page.get_by_role("heading", name="Course 2", level=1)).to_be_in_viewport()
+    page.go_back()
+    expect(page.get_by_role("link", name="Course 2", exact=True)).to_be_in_viewport()
+    assert page.evaluate("scrollY") == place

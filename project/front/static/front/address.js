@@ -19,13 +19,22 @@ let isOutdated = false;
 export async function navigate(address, { replace = false, isSaved = false } = {}) {
   if (guard && !isSaved && !(await ask(guard, { yes: gettext("Leave") }))) return false;
   guard = null;
+  history.replaceState({ y: scrollY, height: document.body.scrollHeight }, "");
   if (isOutdated) location.assign(address);
   else history[replace ? "replaceState" : "pushState"](null, "", address);
-  scrollTo(0, 0);
+  place();
   for (const listener of listeners) listener();
   findNewVersion();
   return true;
 }
+
+/** Who comes back comes to where they were: the screen is as long as then, before its content has come. */
+function place({ y = 0, height = 0 } = {}) {
+  document.body.style.minHeight = `${height}px`;
+  scrollTo(0, y);
+}
+history.scrollRestoration = "manual";
+addEventListener("popstate", ({ state }) => place(state ?? {}));
 
 /** After a deployment the next screen is of the new version. */
 async function findNewVersion() {

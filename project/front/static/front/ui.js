@@ -130,7 +130,7 @@ export function Page({ title, children }) {
     document.title = `${title} · ${school.name}`;
   }, [title]);
   useEffect(() => {
-    if (!isFirstPage) heading.current?.focus();
+    if (!isFirstPage) heading.current?.focus({ preventScroll: true });
     isFirstPage = false;
   }, []);
   return html`<h1 tabindex="-1" ref=${heading}>${title}</h1>
