@@ -106,10 +106,21 @@ def test_lessons_are_moved_by_keys_and_by_mouse(editor, course, author):
     editor.reload()
     expect(titles(editor)).to_have_text(["Water", "Flour", "Salt"])
 
+    editor.get_by_role("link", name="Water").click()
+    expect(editor.get_by_label("Number in the course")).to_have_value("1")
+    editor.get_by_label("Number in the course").fill("")
+    save(editor)
+    expect(editor.get_by_label("Number in the course")).to_have_value("3")
+    editor.get_by_label("Number in the course").fill("2")
+    save(editor)
+    expect(editor.get_by_text("Saved.")).to_be_visible()
+    editor.get_by_role("link", name="To the course").click()
+    expect(titles(editor)).to_have_text(["Flour", "Water", "Salt"])
+
     create_lesson(course=course, fields={"title": "Yeast"}, by=author)
     editor.get_by_role("button", name="Move up: Salt").click()
     expect(editor.get_by_text("changed since")).to_be_visible()
-    expect(titles(editor)).to_have_text(["Water", "Flour", "Salt", "Yeast"])
+    expect(titles(editor)).to_have_text(["Flour", "Water", "Salt", "Yeast"])
 
 
 def test_words_of_two_people_are_both_shown_before_one_replaces_the_other(

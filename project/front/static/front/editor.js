@@ -47,10 +47,13 @@ function asTyped(name, value) {
   return String(value ?? "").replace(/\r\n?/g, "\n") || null;
 }
 
+// Whatever is greater than the last position is that.
+const LAST = 2 ** 31 - 1;
+
 /** And they write money with spaces and a comma. @param {string} name @param {Values[string]} value */
 function asSent(name, value) {
   if (name === "price" && value) return String(value).replace(/\s/g, "").replace(",", ".");
-  if (name === "position" && value) return Number(value) - 1;
+  if (name === "position") return value ? Number(value) - 1 : LAST;
   return value ?? (name === "title" || name === "description" ? "" : null);
 }
 
