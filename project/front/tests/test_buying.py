@@ -149,7 +149,7 @@ def test_free_course_is_begun_and_followed_by_one_press_each(front, learner, cou
     front.log_in(learner)
     front.open(f"/courses/{course.pk}")
     page.get_by_role("button", name="Subscribe").press("Enter")
-    expect(page.get_by_role("button", name="Unsubscribe")).to_be_visible()
+    expect(page.get_by_role("button", name="Unsubscribe")).to_be_focused()
     page.get_by_role("button", name="Start learning").click()
     expect(page).to_have_url(f"/learn/{course.pk}")
     front.open("/subscriptions")
@@ -252,3 +252,31 @@ def test_payment_on_its_way_is_asked_about_until_it_is_decided(front, learner, s
     page.clock.fast_forward(60_000)
     expect(page.get_by_role("link", name="Start learning")).to_be_visible()
     expect(page.get_by_role("status").first).to_contain_text("you now have access")
+
+
+def test_after_minutes_the_buyer_asks_and_a_page_that_nobody_sees_asks_nothing(
+    front, learner, settings
+):
+    settings.THROTTLE_STATUS = "100/min"
+    page = front.page
+    payment = PaymentFactory.create(payer=learner, method="stripe", status="processing")
+    front.log_in(learner)
+    page.clock.install()
+    front.open(f"/payments/{payment.pk}")
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, writable: true})")
+    page.clock.fast_forward(60_000)
+    assert len(front.requests) == 1
+    with page.expect_response("**/status"):
+        page.evaluate(
+            "document.hidden = false; document.dispatchEvent(new Event('visibilitychange'))"
+        )
+    for _ in range(59):
+        with page.expect_response("**/status"):
+            page.clock.fast_forward(3000)
+    again = page.get_by_role("button", name="Check again")
+    expect(again).to_be_visible()
+    page.clock.fast_forward(60_000)
+    assert len(front.requests) == 61
+    with page.expect_response("**/status"):
+        again.click()
+    expect(again).to_have_count(0)

@@ -197,12 +197,14 @@ export const attempt = (work) => work.catch((error) => notify(said(error), { isB
 export function Action({ do: act, ask: question, children, disabled, ...others }) {
   const [isBusy, setBusy] = useState(false);
   const press = async () => {
+    if (isBusy) return;
     if (question && !(await ask(question, { yes: String(children) }))) return;
     setBusy(true);
     await attempt(act());
     setBusy(false);
   };
-  const state = { disabled: disabled || isBusy, "aria-busy": isBusy };
+  // Not `disabled` meanwhile: the focus would be lost.
+  const state = { disabled, "aria-busy": isBusy };
   return html`<button type="button" ...${others} ...${state} onClick=${press}>${children}</button>`;
 }
 

@@ -115,7 +115,7 @@ const METHODS = [
 /** @param {{ what: { course_id: number } | { lesson_id: number }, reload: () => Promise<void> }} props */
 function Buy({ what, reload }) {
   const { payment_methods } = useSession().meta;
-  const [isBusy, setBusy] = useState(false);
+  const [pressed, setPressed] = useState("");
   // Of wishes that are not fulfilled yet: however often one is repeated, it buys once.
   const keys = useRef(/** @type {Record<string, string>} */ ({})).current;
   /** @param {Schemas["PaymentMethod"]} method */
@@ -135,15 +135,16 @@ function Buy({ what, reload }) {
   };
   /** @param {Schemas["PaymentMethod"]} method */
   const press = (method) => {
-    setBusy(true);
+    setPressed(method);
     return buy(method)
       .catch(reloading(reload))
-      .finally(() => setBusy(false));
+      .finally(() => setPressed(""));
   };
   const offered = METHODS.filter(([method]) => payment_methods.includes(method));
   return html`<p class="ways">${offered.map(([method, text], number) => {
     const look = number ? "" : "main";
-    return html`<${Action} class=${look} disabled=${isBusy} do=${() => press(method)}>${text}<//>`;
+    const isOff = pressed !== "" && pressed !== method;
+    return html`<${Action} class=${look} disabled=${isOff} do=${() => press(method)}>${text}<//>`;
   })}</p>
   <p class="quiet">${
     payment_methods.includes("stripe")

@@ -154,5 +154,9 @@ function usePayment(payment_id) {
     );
     return () => clearTimeout(timer);
   }, [loaded.data, !left]);
-  return { loaded, isTired: isOpen && !left, askAgain: async () => setLeft(QUESTIONS) };
+  const askAgain = () => {
+    setLeft(QUESTIONS);
+    return loaded.reload();
+  };
+  return { loaded, isTired: isOpen && !left, askAgain };
 }
