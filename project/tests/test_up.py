@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from playwright.sync_api import Browser, expect
 
+from conftest import BROWSER
 from people.models.users import DEMO_PASSWORD
 from project.tests import tour
 from project.tests.processes import (
@@ -105,8 +107,19 @@ def taken(port: int) -> Iterator[None]:
         yield
 
 
+def confirm_by_mail(browser: Browser, address: str) -> None:
+    """As a person does it: the link in the mail leads to the front."""
+    page = browser.new_page(locale="en-GB")
+    page.goto(address)
+    with page.expect_popup() as opened:
+        page.frame_locator("iframe").locator("a").first.click()
+    opened.value.get_by_role("button", name="Yes, it is mine").click()
+    expect(opened.value.get_by_text("Your email is confirmed.")).to_be_visible()
+    page.close()
+
+
 def test_first_start_serves_the_school_of_the_tour_until_ctrl_c(
-    start: Callable[..., School], tmp_path: Path
+    start: Callable[..., School], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     with taken(USUAL_PORT_OF_STAND_IN):
         school = start(tmp_path, stand_in=True)
@@ -136,6 +149,8 @@ def test_first_start_serves_the_school_of_the_tour_until_ctrl_c(
     mail = school.page_of_mail_to("nora@example.com").removeprefix(school.url)
     assert f'href="{school.url}email/' in school.get(mail)
     assert mail in school.get("outbox/")
+    if BROWSER:
+        confirm_by_mail(request.getfixturevalue("browser"), school.url + mail)
     for origin in ("http://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:4321"):
         assert school.lets_in(origin)
     for origin in ("http://localhost.evil.example", "http://192.168.1.5:3000", "null"):
