@@ -110,7 +110,7 @@ def confirm_the_address(page: Page, letter: Callable[[str, str], str]) -> None:
     told(page, "Please confirm your email")
     press(page, "Send it again")
     # Of an address that nobody has confirmed one link is enough for a day.
-    told(page, "Too many attempts.")
+    told(page, "We have sent you a link already.")
     page.goto(letter("nora@school.example", "email"))
     press(page, "Yes, it is mine")
     told(page, "Your email is confirmed.")

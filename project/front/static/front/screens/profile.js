@@ -156,7 +156,12 @@ export function MailTrouble() {
   }, [isTrouble]);
   if (!isTrouble) return null;
   const told = gettext("The link is on its way.");
-  const send = () => call("post", "auth/email/confirmation").then(() => notify(told));
+  /** Before it is confirmed an address gets one in a day. @param {any} problem */
+  const refused = (problem) => {
+    if (problem.status !== 429) throw problem;
+    notify(gettext("We have sent you a link already. Please look into the spam folder, too."), { isBad: true });
+  };
+  const send = () => call("post", "auth/email/confirmation").then(() => notify(told), refused);
   const text = profile.is_email_reachable
     ? gettext("Please confirm your email: open the link that we sent to %(email)s.")
     : gettext("Emails don't reach you: the mail server knows no %(email)s. Nothing is sent there any more.");
