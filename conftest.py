@@ -106,6 +106,13 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What passed tests tell by `record_property`, in whichever process they ran."""
+    for report in terminalreporter.getreports("passed"):
+        for name, told in report.user_properties:
+            terminalreporter.write_line(f"{name}: {told}")
+
+
 def uses_database(item: pytest.Item) -> bool:
     if item.get_closest_marker("any_database"):
         return False

@@ -1,10 +1,9 @@
 """The walk that proves the front and the API: a learner, an author and a moderator in a browser, with a real
 mail server and the stand-in for Stripe, from the registration to the erasure.
 
-Each operation that they call is noted. With `-s` the list is printed.
+Each operation that they call is noted, and printed when the run of the tests ends.
 """
 
-import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,6 +51,7 @@ def test_people_learn_and_teach_and_pay_in_the_front(
     stripe: Any,
     letter: Callable[[str, str], str],
     moderator: User,
+    record_property: Callable[[str, object], None],
 ) -> None:
     settings.PUBLIC_CATALOG = True
     author = UserFactory.create(first_name="Anna", email="anna@school.example")
@@ -76,7 +76,7 @@ def test_people_learn_and_teach_and_pay_in_the_front(
 
     called, of_table = operations.called, {row.operation for row in TABLE}
     share = f"{len(called)} of {len(OPERATIONS)} operations, {len(called) / len(OPERATIONS):.0%}"
-    sys.stdout.write(f"The walk called {share}:\n{' '.join(sorted(called))}\n")
+    record_property("Walk through the front", f"{share}: {', '.join(sorted(called))}")
     assert OPERATIONS.keys() - called == NOT_IN_A_SCREEN.keys()
     assert called | of_table == OPERATIONS.keys()
 
