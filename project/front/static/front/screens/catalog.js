@@ -49,5 +49,5 @@ const Card = (course) => html`<li class="card">
   <h2><a href="/courses/${course.id}">${course.title}</a></h2>
   <p class="quiet">${about(course)}</p>
   <p class="summary">${course.summary}</p>
-  <p class="price">${course.has_access ? gettext("You have this course") : money(course.price, course.currency)}</p>
+  <p class="price">${course.has_access ? gettext("You have access") : money(course.price, course.currency)}</p>
 </li>`;

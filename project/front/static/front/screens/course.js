@@ -66,7 +66,7 @@ function Offer({ course, set, reload }) {
   const { id, price, currency, is_subscribed, has_access } = course;
   const { meta, profile } = useSession();
   const path = { course_id: id };
-  const cost = html`<p class="price">${has_access ? gettext("You have this course") : money(price, currency)}</p>`;
+  const cost = html`<p class="price">${has_access ? gettext("You have access") : money(price, currency)}</p>`;
   if (!profile) {
     const next = `?next=${encodeURIComponent(location.pathname)}`;
     return html`${cost}

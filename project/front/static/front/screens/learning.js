@@ -83,8 +83,8 @@ function Row({ id, number, course, title, has_access: isOpen, is_completed: isDo
 
 /** @param {{ is_preview: boolean, is_published: boolean }} lesson */
 const Marks = ({ is_preview: isPreview, is_published: isPublished }) => html`
-  ${isPreview && html`<span class="tag">${gettext("Free preview")}</span>`}
-  ${!isPublished && html`<span class="tag">${gettext("Draft")}</span>`}`;
+  ${isPreview && html`<span class="tag">${gettext("open to everybody")}</span>`}
+  ${!isPublished && html`<span class="tag">${gettext("draft")}</span>`}`;
 
 /** What is loaded; without access, the way to it. @param {Parameters<typeof Loaded>[0]} props */
 function Open({ of, children }) {

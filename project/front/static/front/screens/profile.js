@@ -57,7 +57,7 @@ const fieldsOf = ({ languages }) => ({
   course_mails: {
     label: gettext("Emails about changes in courses"),
     options: Object.entries(MAILS),
-    hint: html`<a href="/subscriptions">${gettext("Each course")}</a>`,
+    hint: html`<a href="/subscriptions">${gettext("Choose for each course")}</a>`,
   },
   is_listed: {
     label: gettext("Show me in the list of people"),
