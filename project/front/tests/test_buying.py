@@ -152,6 +152,7 @@ def test_free_course_is_begun_and_followed_by_one_press_each(front, learner, cou
     expect(page.get_by_role("button", name="Unsubscribe")).to_be_focused()
     page.get_by_role("button", name="Start learning").click()
     expect(page).to_have_url(f"/learn/{course.pk}")
+    expect(page.get_by_role("link", name="About the course")).to_be_visible()
     front.open("/subscriptions")
     assert front.requests == ["GET subscriptions"]
     front.check()
