@@ -37,10 +37,10 @@ class Front:
         page.on("request", self._note)
         page.route(f"{VIDEOS}**", lambda route: route.fulfill(body="<title>A video</title>"))
 
-    def log_in(self, user: User) -> None:
+    def log_in(self, user: User, login: str = "one") -> None:
         """Be logged in without the form, in tests that begin behind it."""
         pair = asdict(issue_pair(user))
-        tokens = pair | {"until": (time.time() + pair["expires_in"]) * 1000}
+        tokens = pair | {"login": login, "until": (time.time() + pair["expires_in"]) * 1000}
         self.page.goto("/healthz")
         keep = "tokens => localStorage.setItem('parta.tokens', tokens)"
         self.page.evaluate(keep, json.dumps(tokens))

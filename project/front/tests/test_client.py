@@ -32,8 +32,13 @@ HOLD = """() => {
 GO = "() => go()"
 START = """async () => {
     const client = await import("/static/front/client.js");
-    window.ended = 0;
-    window.api = client.createClient({ base: "/api/v1/", language: "en", onEnd: () => window.ended++ });
+    window.ended = window.others = 0;
+    window.api = client.createClient({
+        base: "/api/v1/",
+        language: "en",
+        onEnd: () => window.ended++,
+        onOther: () => window.others++,
+    });
     window.newKey = client.newKey;
     window.ask = (...call) => api.call(...call).then(
         (value) => ({ value }),
@@ -69,7 +74,8 @@ class Tab:
 
     def keep(self, **tokens: Any) -> None:
         """Have these in the browser; `until` is when the client takes the access token for expired."""
-        text = json.dumps({"expires_in": 900, "until": (time.time() + 900) * 1000} | tokens)
+        kept = {"login": "one", "expires_in": 900, "until": (time.time() + 900) * 1000}
+        text = json.dumps(kept | tokens)
         self.run("text => localStorage.setItem('parta.tokens', text)", text)
 
     def begin(self, *call: Any) -> None:
@@ -153,6 +159,17 @@ def test_on_plain_http_two_tabs_that_renew_at_once_stay_logged_in(plain_http, le
     assert TokenFamily.objects.count() == 1
 
 
+def test_a_tab_that_sleeps_while_it_renews_holds_up_no_other(context, learner, pair):
+    tabs = [Tab(context), Tab(context)]
+    tabs[0].keep(**pair, **LONG_AGO)
+    tabs[0].run("() => void navigator.locks.request('parta.tokens', () => new Promise(() => {}))")
+    tabs[1].page.clock.install()
+    tabs[1].begin(*ME)
+    tabs[1].wait("navigator.locks.query().then((all) => all.pending.length)")
+    tabs[1].page.clock.run_for(11_000)
+    assert tabs[1].end()["value"]["id"] == learner.pk
+
+
 def test_many_calls_at_once_in_one_tab_renew_once(context, pair):
     tab = Tab(context)
     tab.keep(**pair, **LONG_AGO)
@@ -207,6 +224,31 @@ def test_log_out_reaches_the_other_tab_and_the_server(context, pair):
     tabs[1].wait("ended === 1")
     assert not tabs[1].is_logged_in
     assert TokenFamily.objects.count() == 0
+
+
+def test_another_log_in_reaches_the_other_tab_and_new_tokens_do_not(context, stranger, pair):
+    tabs = [Tab(context), Tab(context)]
+    tabs[0].keep(**pair)
+    tabs[1].wait("others === 1")
+    tabs[0].keep(**pair, **LONG_AGO)
+    tabs[0].ask(*ME)
+    tabs[0].run("body => api.logIn(body)", {"email": stranger.email, "password": PASSWORD})
+    tabs[1].wait("others === 2")
+    assert tabs[1].ask(*ME)["value"]["id"] == stranger.pk
+    # Nobody tells a tab that its storage was emptied.
+    tabs[1].run("() => localStorage.clear()")
+    tabs[1].ask(*ME)
+    assert tabs[1].run("() => [ended, others]") == [1, 2]
+    assert tabs[0].run("() => others") == 1
+
+
+@pytest.mark.parametrize("body", ["<h1>Welcome to the network of the hotel</h1>", '{"items": ['])
+def test_what_is_no_answer_of_the_api_is_told_from_one(context, pair, body):
+    tab = Tab(context)
+    tab.keep(**pair)
+    context.route("**/api/v1/**", lambda route: route.fulfill(body=body), times=1)
+    assert tab.ask(*ME) == {"code": "Unreachable"}
+    assert tab.is_logged_in
 
 
 def test_tokens_that_come_after_another_log_in_are_thrown_away(context, stranger, pair):

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 from lms.services.learning import complete_lesson, enroll
 from lms.tests.factories import course_with_lessons
 from project.common.images import LOGO, clean_image
+from project.front.tests.conftest import Front
 from project.school.services import update_school
 from project.school.tests.factories import png
 
@@ -100,3 +101,34 @@ def test_who_comes_back_to_a_list_is_where_they_were(front, settings):
     page.go_back()
     expect(page.get_by_role("link", name="Course 2", exact=True)).to_be_in_viewport()
     assert page.evaluate("scrollY") == place
+
+
+def test_a_tab_shows_who_logged_in_in_another_one(front, learner, author, course):
+    page, other = front.page, Front(front.page.context.new_page())
+    front.log_in(learner)
+    front.open("/profile")
+    expect(page.get_by_label("City")).to_be_visible()
+    other.log_in(author, login="two")
+    expect(page.get_by_role("banner")).to_contain_text(author.first_name)
+    expect(page.get_by_label("First name")).to_have_value(author.first_name)
+    page.evaluate("localStorage.clear()")
+    page.get_by_role("link", name="Payments").click()
+    expect(page).to_have_url("/login?next=%2Fpayments")
+
+
+def test_what_is_typed_while_a_list_is_loaded_stays(front, learner, course):
+    page = front.page
+    front.log_in(learner)
+    held = []
+    page.route("**/api/v1/catalog/courses?*", lambda route: held.append(route), times=1)
+    page.goto("/")
+    field = page.get_by_role("searchbox")
+    field.fill("Bre")
+    held.pop().continue_()
+    expect(page.get_by_role("link", name="Bread")).to_be_visible()
+    expect(field).to_have_value("Bre")
+    field.press("Enter")
+    expect(page).to_have_url("/?search=Bre")
+    expect(field).to_be_focused()
+    page.go_back()
+    expect(field).to_have_value("")

@@ -6,7 +6,8 @@
 //   await api.call("patch", "courses/{course_id}", { path: { course_id: 5 }, version: course, body: { title } });
 
 /** @typedef {import("./types").Schemas} Schemas */
-/** @typedef {Schemas["TokenPairOut"] & { until: number }} Tokens `until`: by this machine's clock, ms */
+/** `until`: by this machine's clock, ms. `login`: which log-in they descend from. */
+/** @typedef {Schemas["TokenPairOut"] & { until: number, login: string }} Tokens */
 
 /** The API refused. `code` is for programs, `detail` and the messages of `errors` are for people. */
 export class Problem extends Error {
@@ -28,6 +29,8 @@ const STORED = "parta.tokens";
 // An access token is renewed so long before its end: a request may take its time.
 const RESERVE_MS = 20_000;
 const PATIENCE_MS = 60_000;
+// How long another tab may take to renew it.
+const LOCK_MS = 10_000;
 // Of the refresh token and of the access token: the log-in is over. Who is blocked is told so.
 const ENDS = new Set(["invalid_token", "token_expired", "token_reused", "not_authenticated"]);
 
@@ -39,16 +42,13 @@ export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-")
  * @param {string} settings.base where the API is, with a slash at the end
  * @param {string} settings.language of what the API says to people
  * @param {() => void} settings.onEnd the log-in has ended, here or in another tab
+ * @param {() => void} [settings.onOther] somebody has logged in in another tab: from now on this is who asks
  */
-export function createClient({ base, language, onEnd }) {
+export function createClient({ base, language, onEnd, onOther }) {
   /** @type {WeakMap<object, string>} answers and their ETags */
   const versions = new WeakMap();
   /** @type {Promise<Tokens | null> | null} */
   let renewing = null;
-
-  addEventListener("storage", (event) => {
-    if (event.key === STORED && !stored()) onEnd();
-  });
 
   /** What is known to this tab alone: the browser stores nothing, or has no room. @type {string | null} */
   let own = null;
@@ -75,12 +75,26 @@ export function createClient({ base, language, onEnd }) {
   }
 
   /** @param {Schemas["TokenPairOut"]} pair */
-  const keep = (pair) => store({ ...pair, until: Date.now() + pair.expires_in * 1000 });
+  const keep = (pair, login = newKey()) =>
+    store({ ...pair, login: (known = login), until: Date.now() + pair.expires_in * 1000 });
 
   function end() {
-    store(null);
+    store((known = null));
     onEnd();
   }
+
+  const current = () => stored()?.login ?? null;
+  let known = current();
+
+  /** What other tabs did, also while this one slept or waited for the button "back". */
+  function look() {
+    if (current() === known) return;
+    known = current();
+    if (known) onOther?.();
+    else onEnd();
+  }
+  addEventListener("storage", look);
+  addEventListener("pageshow", look);
 
   /**
    * One tab asks for new tokens, the others take what it got. Where the browser has no locks (it has them on
@@ -96,14 +110,22 @@ export function createClient({ base, language, onEnd }) {
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ refresh: now.refresh }),
       });
-      const pair = answer.ok && (await answer.json());
-      if (pair) return stored()?.access === now.access ? keep(pair) : stored(); // logged out meanwhile
+      const pair = answer.ok && (await read(answer));
+      if (pair) return stored()?.access === now.access ? keep(pair, now.login) : stored(); // logged out meanwhile
       const problem = await problemOf(answer);
       if (problem.status !== 401) throw problem;
       end();
       return null;
     };
-    const asked = async () => (navigator.locks ? navigator.locks.request(STORED, ask) : ask());
+    const asked = async () => {
+      if (!navigator.locks) return ask();
+      const waiting = new AbortController();
+      setTimeout(() => waiting.abort(), LOCK_MS);
+      return navigator.locks.request(STORED, { signal: waiting.signal }, ask).catch((error) => {
+        if (error.name !== "AbortError") throw error;
+        return ask(); // The tab that has it sleeps.
+      });
+    };
     return (renewing ??= asked().finally(() => (renewing = null)));
   }
 
@@ -122,7 +144,7 @@ export function createClient({ base, language, onEnd }) {
     if (!answer.headers.get("Content-Type")?.startsWith("application/problem+json")) {
       return Promise.reject(new Unreachable(`${answer.status} ${answer.statusText}`));
     }
-    return new Problem(await answer.json(), Number(answer.headers.get("Retry-After") ?? 0));
+    return new Problem(await read(answer), Number(answer.headers.get("Retry-After") ?? 0));
   }
 
   /**
@@ -147,6 +169,7 @@ export function createClient({ base, language, onEnd }) {
     if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
     const content = body === undefined || isForm ? body : JSON.stringify(body);
 
+    look();
     let tokens = stored();
     if (tokens && tokens.until - RESERVE_MS < Date.now()) tokens = await renew(tokens);
     for (let isFirst = true; ; isFirst = false) {
@@ -164,9 +187,14 @@ export function createClient({ base, language, onEnd }) {
 
   /** @param {Response} answer */
   async function read(answer) {
-    const text = await answer.text();
-    if (!text) return undefined;
-    const value = JSON.parse(text);
+    let value;
+    try {
+      const text = await answer.text();
+      if (!text) return undefined;
+      value = JSON.parse(text);
+    } catch (error) {
+      throw new Unreachable(String(error)); // Cut off, or a page of the network that wants a log-in.
+    }
     const etag = answer.headers.get("ETag");
     if (etag) versions.set(value, etag);
     return value;

@@ -11,7 +11,12 @@ export const language = document.documentElement.lang;
 /** @type {(changes: Partial<Session>) => void} Change what all screens see. */
 let change = () => {};
 
-export const api = createClient({ base: "/api/v1/", language, onEnd: () => change({ profile: null }) });
+export const api = createClient({
+  base: "/api/v1/",
+  language,
+  onEnd: () => setProfile(null),
+  onOther: () => void readProfileAgain().catch(() => location.reload()),
+});
 export const call = api.call;
 
 export const SessionContext = createContext(/** @type {Session | null} */ (null));
@@ -50,13 +55,15 @@ export async function readProfileAgain() {
 export async function logIn(credentials) {
   await api.logIn(credentials);
   const profile = await call("get", "users/me");
-  if (profile.language === language) setProfile(profile);
-  else useLanguage(profile.language); // the page comes again, logged in
+  if (!useLanguage(profile.language)) setProfile(profile); // or the page comes again, logged in
 }
 
 /** Have the page in this language: Django reads the cookie. @param {string} code */
 export function useLanguage(code) {
-  if (code === language) return;
+  if (code === language) return false;
   document.cookie = `django_language=${code}; path=/; max-age=31536000; samesite=lax`;
-  location.reload();
+  // Where no cookies are kept, it would come in the same language again.
+  const isKept = document.cookie.includes(`django_language=${code}`);
+  if (isKept) location.reload();
+  return isKept;
 }
