@@ -66,6 +66,10 @@ def test_author_makes_a_course_of_a_title_a_lesson_and_a_picture(
     page.get_by_label("Video", exact=True).fill("youtu.be/dQw4w9WgXcQ")
     save(page)
     page.locator("input[type=file]").set_input_files(
+        {"name": "flour.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}
+    )
+    expect(page.get_by_role("status").filter(has_text="JPEG")).to_be_visible()
+    page.locator("input[type=file]").set_input_files(
         {"name": "flour.png", "mimeType": "image/png", "buffer": picture}
     )
     expect(page.locator("aside img")).to_be_visible()
@@ -81,6 +85,13 @@ def test_author_makes_a_course_of_a_title_a_lesson_and_a_picture(
     expect(page.get_by_role("heading", name="Bread")).to_be_focused()
     page.get_by_label("Price").fill("1 990,5")
     page.get_by_label("Published").check()
+    page.get_by_role("link", name="Payments").click()
+    question = page.get_by_role("dialog")
+    expect(question).to_be_visible()
+    # It begins without the answer to the question before, which Escape leaves there in some browsers.
+    assert question.evaluate("dialog => dialog.returnValue") == ""
+    page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
     save(page)
     expect(page.get_by_label("Price")).to_have_value("1990.50")
     course.refresh_from_db()

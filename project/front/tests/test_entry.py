@@ -89,8 +89,10 @@ def test_the_way_after_a_log_in_stays_on_this_site(front, learner):
         "javascript:alert(1)",
         "https://evil.example/",
         "people",
+        "/login",
     ):
         front.open(f"/login?next={quote(way, safe='')}")
+        expect(front.page.get_by_role("heading", level=1)).to_be_visible()
         expect(front.page.get_by_label("Email")).to_have_count(0)
         assert urlsplit(front.page.url).netloc == host, way
 

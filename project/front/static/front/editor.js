@@ -6,7 +6,7 @@ import { useSession } from "./session.js";
 import { useGuard } from "./address.js";
 import { Difference } from "./differences.js";
 import { Field, Form, PictureField } from "./forms.js";
-import { Action, Prose, Thumbnail, day, html, notify } from "./ui.js";
+import { Action, Prose, Thumbnail, attempt, day, html, notify } from "./ui.js";
 
 /** @typedef {Record<string, string | boolean | null>} Values as a form has them */
 /** @typedef {{ typed: Values, base: Values, at: string, earlier: Draft | null }} Draft `base`: what was there then */
@@ -198,7 +198,7 @@ function Preview({ text }) {
     made.validateLink = (address) => ALLOWED.test(address);
     setMarkdown(made);
   };
-  return html`<details class="preview" onToggle=${open}>
+  return html`<details class="preview" onToggle=${() => attempt(open())}>
     <summary>${gettext("What learners will see")}</summary>
     <div class="paper"><${Prose} of=${markdown?.render(text) ?? ""} /></div>
   </details>`;

@@ -1,6 +1,6 @@
 // Forms, and what the API says of their fields.
 import { createContext } from "preact";
-import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { navigate } from "./address.js";
 import { Problem } from "./client.js";
@@ -116,6 +116,11 @@ export function PasswordField(props) {
  * @param {{ query: Record<string, string>, search?: string, choices: Choices }} props `search`: the field's name
  */
 export function Filters({ query, search, choices }) {
+  const input = useRef(/** @type {HTMLInputElement | null} */ (null));
+  // Not by each drawing: somebody types while the list is loaded.
+  useLayoutEffect(() => {
+    if (input.current) input.current.value = query.search ?? "";
+  }, [query.search]);
   /** @param {Event} event */
   const show = (event) => {
     event.preventDefault();
@@ -129,7 +134,7 @@ export function Filters({ query, search, choices }) {
   return html`<form class="search" role="search" onSubmit=${show}>
     ${
       search &&
-      html`<input type="search" name="search" aria-label=${search} placeholder=${search} value=${query.search} />
+      html`<input type="search" name="search" aria-label=${search} placeholder=${search} ref=${input} />
       <button>${gettext("Search")}</button>`
     }
     ${Object.entries(choices).map(([name, [label, options]]) => {

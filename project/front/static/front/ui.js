@@ -71,7 +71,7 @@ export function said(error) {
     const when = fromNow(error.retryAfter);
     return interpolate(gettext("Too many attempts. Please try again %(when)s."), { when }, true);
   }
-  if (error instanceof Problem) return error.message;
+  if (error instanceof Problem) return error.errors.map(({ msg }) => msg).join(" ") || error.message;
   if (error instanceof Unreachable) return gettext("The school can't be reached. Check your connection.");
   console.error(error);
   return gettext("This did not work. Reload the page and try again.");
@@ -222,7 +222,9 @@ export function Question() {
     show = setQuestion;
   }, []);
   useEffect(() => {
-    if (question) dialog.current?.showModal();
+    if (!question || !dialog.current) return;
+    dialog.current.returnValue = ""; // Of the last one: Escape keeps it in Firefox and Safari.
+    dialog.current.showModal();
   }, [question]);
   const close = () => {
     question?.answer(dialog.current?.returnValue === "yes");

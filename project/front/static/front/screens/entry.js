@@ -41,7 +41,7 @@ function useGoOn() {
   const isPath = /^\/(?![/\\])/.test(next);
   useEffect(() => {
     if (isLoggedIn) navigate(isPath ? location.origin + next : "/", { replace: true });
-  }, [isLoggedIn]);
+  }, [isLoggedIn, next]);
   return isLoggedIn;
 }
 
