@@ -117,11 +117,16 @@ export function createClient({ base, language, onEnd, onOther }) {
       end();
       return null;
     };
+    const askAlone = async () => {
+      const tokens = await ask();
+      await new Promise((done) => setTimeout(done, 100)); // Other tabs may learn of the lock before the storage.
+      return tokens;
+    };
     const asked = async () => {
       if (!navigator.locks) return ask();
       const waiting = new AbortController();
       setTimeout(() => waiting.abort(), LOCK_MS);
-      return navigator.locks.request(STORED, { signal: waiting.signal }, ask).catch((error) => {
+      return navigator.locks.request(STORED, { signal: waiting.signal }, askAlone).catch((error) => {
         if (error.name !== "AbortError") throw error;
         return ask(); // The tab that has it sleeps.
       });
