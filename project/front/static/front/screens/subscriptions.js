@@ -4,6 +4,7 @@ import { useQuery } from "../address.js";
 import { Action, Loaded, Page, Pager, attempt, day, html, useLoad } from "../ui.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
+/** @typedef {Schemas["SubscriptionOut"]} Item */
 
 export const MAILS = {
   at_once: gettext("As soon as a course changes"),
@@ -21,14 +22,16 @@ export function Subscriptions() {
   return html`<${Page} title=${gettext("Subscriptions")}>
     <${Loaded} of=${loaded}>${(/** @type {Schemas["PagedSubscriptionOut"]} */ page) => html`
       ${page.count === 0 && html`<p>${gettext("You have no subscriptions. Subscribe to a course on its page.")}</p>`}
-      <ul class="rows">${page.items.map(({ course_id, title, since, course_mails }, index) => {
+      <ul class="rows">${page.items.map(({ course_id, title, since, course_mails }) => {
         const path = { course_id };
         const leave = () => call("delete", PLACE, { path }).then(loaded.reload);
         /** @param {Event & { currentTarget: HTMLSelectElement }} event */
         const choose = ({ currentTarget: { value } }) => {
           const body = { course_mails: /** @type {Schemas["CourseMails"]} */ (value) || null };
           const chosen = call("patch", PLACE, { path, body });
-          attempt(chosen.then((item) => loaded.set({ ...page, items: page.items.with(index, item) })));
+          const now = (/** @type {Item} */ item) =>
+            page.items.map((one) => (one.course_id === course_id ? item : one));
+          attempt(chosen.then((item) => loaded.set({ ...page, items: now(item) })));
         };
         return html`<li key=${course_id}>
           <span class="grow"><a href="/courses/${course_id}">${title}</a><br /><small>${day(since)}</small></span>
