@@ -209,7 +209,7 @@ function Preview({ text }) {
  * @param {{ of: PictureOut | null, put: (form: FormData) => Promise<unknown>, remove: () => Promise<unknown> }} props
  */
 export const Picture = ({ of, put, remove }) => html`<aside>
-  <${Thumbnail} of=${of} />
+  <${Thumbnail} of=${of} title="" />
   <p class="buttons">
     <${PictureField} label=${of ? gettext("Another picture") : gettext("Choose a picture")} send=${put} />
     ${of && html`<${Action} ask=${gettext("The picture will be removed.")} do=${remove}>${gettext("Remove")}<//>`}

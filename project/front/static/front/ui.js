@@ -137,14 +137,17 @@ export function Page({ title, children }) {
     ${children}`;
 }
 
+/** @param {string | null} name */
+const firstLetter = (name) => [...(name ?? "")][0]?.toUpperCase();
+
 /**
- * A picture beside what it shows, so that it needs no words.
- * @param {{ of: Schemas["PictureOut"] | null, class?: string }} props
+ * A picture beside what it shows, so that it needs no words; or a first letter.
+ * @param {{ of: Schemas["PictureOut"] | null, title: string, class?: string }} props
  */
-export const Thumbnail = ({ of, class: name = "thumbnail" }) =>
+export const Thumbnail = ({ of, title, class: name = "thumbnail" }) =>
   of
     ? html`<img class=${name} src=${of.thumbnail} alt="" loading="lazy" />`
-    : html`<span class=${name}></span>`;
+    : html`<b class=${name} aria-hidden="true">${firstLetter(title)}</b>`;
 
 /**
  * A person's picture, or their first letter.
@@ -153,7 +156,7 @@ export const Thumbnail = ({ of, class: name = "thumbnail" }) =>
 export const Avatar = ({ avatar, first_name: name, size }) =>
   avatar
     ? html`<img class="avatar ${size}" src=${size ? avatar.url : avatar.thumbnail} alt="" loading="lazy" />`
-    : html`<b class="avatar ${size}" aria-hidden="true">${[...(name ?? "")][0]?.toUpperCase()}</b>`;
+    : html`<b class="avatar ${size}" aria-hidden="true">${firstLetter(name)}</b>`;
 
 /** What the server has rendered and sanitised. Long lines of code are scrolled. @param {{ of: string }} props */
 export function Prose({ of }) {
@@ -198,7 +201,7 @@ export function Action({ do: act, ask: question, children, disabled, ...others }
   const [isBusy, setBusy] = useState(false);
   const press = async () => {
     if (isBusy) return;
-    if (question && !(await ask(question, { yes: String(children) }))) return;
+    if (question && !(await ask(question, { yes: String(children), look: String(others.class) }))) return;
     setBusy(true);
     await attempt(act());
     setBusy(false);
@@ -208,12 +211,12 @@ export function Action({ do: act, ask: question, children, disabled, ...others }
   return html`<button type="button" ...${others} ...${state} onClick=${press}>${children}</button>`;
 }
 
-/** @type {(question: { text: string, yes: string, answer: (isYes: boolean) => void }) => void} */
+/** @type {(question: { text: string, yes: string, look: string, answer: (isYes: boolean) => void }) => void} */
 let show = () => {};
 
-/** Ask before something that can't be undone. @param {string} text @param {{ yes: string }} options */
-export const ask = (text, { yes }) =>
-  new Promise((/** @type {(isYes: boolean) => void} */ answer) => show({ text, yes, answer }));
+/** Ask before something that can't be undone. @param {string} text @param {{ yes: string, look?: string }} button */
+export const ask = (text, { yes, look = "" }) =>
+  new Promise((/** @type {(isYes: boolean) => void} */ answer) => show({ text, yes, look, answer }));
 
 export function Question() {
   const [question, setQuestion] = useState(/** @type {Parameters<typeof show>[0] | null} */ (null));
@@ -236,7 +239,7 @@ export function Question() {
       html`<form method="dialog">
       <p id="question">${question.text}</p>
       <p class="buttons">
-        <button class="main" value="yes">${question.yes}</button>
+        <button class=${question.look === "danger" ? "danger" : "main"} value="yes">${question.yes}</button>
         <button value="no">${gettext("Cancel")}</button>
       </p>
     </form>`

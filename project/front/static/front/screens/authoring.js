@@ -43,7 +43,7 @@ function Row({ course, reload }) {
   const remove = () => call("delete", "courses/{course_id}", { path }).then(reload);
   const question = interpolate(gettext("“%(title)s” will be deleted with all its lessons."), { title }, true);
   return html`<li>
-    <${Thumbnail} of=${course.preview} class="thumbnail small" />
+    <${Thumbnail} of=${course.preview} title=${course.title} class="thumbnail small" />
     <div class="grow">
       <a href="/authoring/${id}">${title}</a> ${!is_published && html`<span class="tag">${gettext("draft")}</span>`}
       <br /><small>${about(course)} · ${money(course.price, course.currency)} · ${day(course.updated_at)}</small>

@@ -45,7 +45,7 @@ export function about({ owner, lessons_count: count }) {
 
 /** @param {Schemas["CatalogCourseOut"]} course */
 const Card = (course) => html`<li class="card">
-  <${Thumbnail} of=${course.preview} />
+  <${Thumbnail} of=${course.preview} title=${course.title} />
   <h2><a href="/courses/${course.id}">${course.title}</a></h2>
   <p class="quiet">${about(course)}</p>
   <p class="summary">${course.summary}</p>

@@ -20,7 +20,7 @@ export function Course({ id }) {
   const draw = (course) => html`<${Page} title=${course.title}>
     <div class="course">
       <aside class="card" aria-label=${gettext("Access")}>
-        ${course.preview && html`<${Thumbnail} of=${course.preview} />`}
+        ${course.preview && html`<${Thumbnail} of=${course.preview} title="" />`}
         ${"price" in course ? html`<${Offer} ...${loaded} course=${course} />` : html`<${Unlisted} id=${id} />`}
       </aside>
       <div>

@@ -24,7 +24,7 @@ export function Learning() {
 function Item({ lesson_id: lesson, title, preview, course, progress, next_lesson_id: next }) {
   const address = `/learn/${course.id}`;
   return html`<li class="card">
-    <${Thumbnail} of=${preview} />
+    <${Thumbnail} of=${preview} title=${title} />
     <h2><a href=${lesson ? `${address}/${lesson}` : address}>${title}</a></h2>
     ${lesson && html`<p class="quiet">${interpolate(gettext("A lesson of “%(title)s”"), course, true)}</p>`}
     <${Progress} of=${progress} />
