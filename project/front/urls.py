@@ -24,5 +24,6 @@ SEGMENTS = (
 app_name = "front"
 urlpatterns = [
     path("front/texts/<str:language>/<str:version>.js", views.texts, name="texts"),
-    re_path(rf"^(?:(?:{'|'.join(SEGMENTS)})(?:/.*)?)?\Z", views.page, name="page"),
+    path("", views.page),
+    *(re_path(rf"^{segment}(?:/.*)?\Z", views.page) for segment in SEGMENTS),
 ]
