@@ -101,6 +101,9 @@ def test_who_comes_back_to_a_list_is_where_they_were(front, settings):
     page.go_back()
     expect(page.get_by_role("link", name="Course 2", exact=True)).to_be_in_viewport()
     assert page.evaluate("scrollY") == place
+    page.reload()
+    expect(page.get_by_role("link", name="Course 2", exact=True)).to_be_visible()
+    assert page.evaluate("scrollY") == place
 
 
 def test_a_tab_shows_who_logged_in_in_another_one(front, learner, author, course):

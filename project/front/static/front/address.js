@@ -19,7 +19,7 @@ let isOutdated = false;
 export async function navigate(address, { replace = false, isSaved = false } = {}) {
   if (guard && !isSaved && !(await ask(guard, { yes: gettext("Leave") }))) return false;
   guard = null;
-  history.replaceState({ y: scrollY, height: document.body.scrollHeight }, "");
+  remember();
   if (isOutdated) location.assign(address);
   else history[replace ? "replaceState" : "pushState"](null, "", address);
   place();
@@ -33,8 +33,11 @@ function place({ y = 0, height = 0 } = {}) {
   document.body.style.minHeight = `${height}px`;
   scrollTo(0, y);
 }
+const remember = () => history.replaceState({ y: scrollY, height: document.body.scrollHeight }, "");
 history.scrollRestoration = "manual";
 addEventListener("popstate", ({ state }) => place(state ?? {}));
+addEventListener("pagehide", remember);
+place(history.state ?? {});
 
 /** After a deployment the next screen is of the new version. */
 async function findNewVersion() {
@@ -45,10 +48,7 @@ async function findNewVersion() {
   isOutdated = Boolean(version && !version.includes(document.documentElement.dataset.version ?? ""));
 }
 
-document.addEventListener(
-  "visibilitychange",
-  () => document.visibilityState === "visible" && findNewVersion(),
-);
+document.addEventListener("visibilitychange", () => !document.hidden && findNewVersion());
 addEventListener("beforeunload", (event) => guard && event.preventDefault());
 
 /** The address, as a screen sees it change. */
@@ -84,12 +84,8 @@ export function followLinks(isOurs) {
     const link = event.target instanceof Element && event.target.closest("a");
     if (!link || event.defaultPrevented || event.button || link.target || link.download) return;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-    if (
-      link.origin !== location.origin ||
-      !isOurs(link.pathname) ||
-      link.getAttribute("href")?.startsWith("#")
-    )
-      return;
+    if (link.origin !== location.origin || !isOurs(link.pathname)) return;
+    if (link.getAttribute("href")?.startsWith("#")) return;
     event.preventDefault();
     navigate(link.href);
   });
