@@ -112,6 +112,19 @@ export function Pager({ of: { page, pages } }) {
   </nav>`;
 }
 
+/**
+ * A page of a list, or `none`.
+ * @typedef {{ items: any[], count: number, page: number, pages: number }} Paged
+ * @typedef {{ data?: Paged, error?: unknown, reload: () => Promise<void> }} LoadedPage
+ * @param {{ of: LoadedPage, row: (item: any) => Children, none: Children, look?: "rows" | "cards" }} props
+ */
+export const Listed = ({ of, row, none, look = "rows" }) => html`<${Loaded} of=${of}>
+  ${(/** @type {Paged} */ page) => html`
+    ${page.count === 0 && html`<p role="status">${none}</p>`}
+    <ul class=${look}>${page.items.map(row)}</ul>
+    <${Pager} of=${page} />`}
+<//>`;
+
 /** @param {number} seconds */
 export const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 

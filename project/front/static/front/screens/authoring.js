@@ -2,7 +2,7 @@
 import { call, useSession } from "../session.js";
 import { navigate, useQuery } from "../address.js";
 import { Field, Filters, Form } from "../forms.js";
-import { Action, Loaded, Page, Pager, Thumbnail, day, html, money, useLoad } from "../ui.js";
+import { Action, Listed, Page, Thumbnail, day, html, money, useLoad } from "../ui.js";
 import { ORDERS, about } from "./catalog.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
@@ -22,11 +22,7 @@ export function Authoring() {
   const row = (course) => html`<${Row} key=${course.id} course=${course} reload=${courses.reload} />`;
   return html`<${Page} title=${abilities.moderate ? gettext("All courses") : gettext("My courses")}>
     <${Filters} query=${query} search=${gettext("Search courses")} choices=${CHOICES} />
-    <${Loaded} of=${courses}>${(/** @type {Schemas["PagedCourseOut"]} */ page) => html`
-      ${page.count === 0 && html`<p role="status">${gettext("No courses were found.")}</p>`}
-      <ul class="rows">${page.items.map(row)}</ul>
-      <${Pager} of=${page} />`}
-    <//>
+    <${Listed} of=${courses} row=${row} none=${gettext("No courses were found.")} />
     ${
       abilities.create_course &&
       html`<h2>${gettext("New course")}</h2>

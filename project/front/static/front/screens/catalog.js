@@ -2,7 +2,7 @@
 import { call } from "../session.js";
 import { useQuery } from "../address.js";
 import { Filters } from "../forms.js";
-import { Loaded, Page, Pager, Thumbnail, html, money, useLoad } from "../ui.js";
+import { Listed, Page, Thumbnail, html, money, useLoad } from "../ui.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
 
@@ -19,11 +19,7 @@ export function Catalog() {
   const nothing = isSearched ? gettext("No courses were found.") : gettext("There are no courses yet.");
   return html`<${Page} title=${gettext("Courses")}>
     <${Filters} query=${query} search=${gettext("Search courses")} choices=${CHOICES} />
-    <${Loaded} of=${courses}>${(/** @type {Schemas["PagedCatalogCourseOut"]} */ page) => html`
-      ${page.count === 0 && html`<p role="status">${nothing}</p>`}
-      <ul class="cards">${page.items.map((course) => html`<${Card} key=${course.id} ...${course} />`)}</ul>
-      <${Pager} of=${page} />`}
-    <//>
+    <${Listed} of=${courses} row=${card} none=${nothing} look="cards" />
   <//>`;
 }
 
@@ -44,7 +40,7 @@ export function about({ owner, lessons_count: count }) {
 }
 
 /** @param {Schemas["CatalogCourseOut"]} course */
-const Card = (course) => html`<li class="card">
+const card = (course) => html`<li key=${course.id} class="card">
   <${Thumbnail} of=${course.preview} title=${course.title} />
   <h2><a href="/courses/${course.id}">${course.title}</a></h2>
   <p class="quiet">${about(course)}</p>

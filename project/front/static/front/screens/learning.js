@@ -3,14 +3,14 @@ import { useEffect, useState } from "preact/hooks";
 
 import { Problem } from "../client.js";
 import { call } from "../session.js";
-import { navigate, useAddress } from "../address.js";
+import { navigate, useQuery } from "../address.js";
 import { Action, Loaded, Page, Pager, Prose, Thumbnail, html, money, notify, said, useLoad } from "../ui.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
 
 export function Learning() {
-  const page = Number(useAddress().searchParams.get("page") ?? 1);
-  const items = useLoad(() => call("get", "learning/courses", { query: { page } }), [page]);
+  const query = useQuery("page");
+  const items = useLoad(() => call("get", "learning/courses", { query }), [query.page]);
   /** @param {Schemas["PagedLearningItemOut"]} paged */
   const draw = (paged) => html`
     <ul class="cards">${paged.items.map((item) => html`<${Item} ...${item} />`)}</ul>

@@ -5,7 +5,7 @@ import { Problem } from "../client.js";
 import { call, useSession } from "../session.js";
 import { useQuery } from "../address.js";
 import { Filters } from "../forms.js";
-import { Action, Loaded, Page, Pager, day, html, money, useLoad } from "../ui.js";
+import { Action, Listed, Loaded, Page, day, html, money, useLoad } from "../ui.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
 /** @typedef {Schemas["PaymentOut"]} Payment */
@@ -27,21 +27,18 @@ export function Payments() {
   const payments = useLoad(() => call("get", "payments", { query }), [JSON.stringify(query)]);
   return html`<${Page} title=${gettext("Payments")}>
     <${Filters} query=${query} choices=${CHOICES} />
-    <${Loaded} of=${payments}>${(/** @type {Schemas["PagedPaymentOut"]} */ page) => html`
-      ${page.count === 0 && html`<p role="status">${gettext("No payments were found.")}</p>`}
-      <ul class="rows">${page.items.map(
-        (payment) => html`<li key=${payment.id}>
-        <span class="grow"><a href="/payments/${payment.id}">${payment.title}</a><br />
-          <span class="tag">${STATUSES[payment.status]}</span>${" "}
-          ${payment.is_disputed && html`<span class="tag bad">${gettext("disputed")}</span>${" "}`}
-          <small>${day(payment.paid_at ?? payment.created_at)} · ${METHODS[payment.method]}</small></span>
-        <strong>${money(payment.amount, payment.currency)}</strong>
-      </li>`,
-      )}</ul>
-      <${Pager} of=${page} />`}
-    <//>
+    <${Listed} of=${payments} row=${row} none=${gettext("No payments were found.")} />
   <//>`;
 }
+
+/** @param {Payment} payment */
+const row = (payment) => html`<li key=${payment.id}>
+  <span class="grow"><a href="/payments/${payment.id}">${payment.title}</a><br />
+    <span class="tag">${STATUSES[payment.status]}</span>${" "}
+    ${payment.is_disputed && html`<span class="tag bad">${gettext("disputed")}</span>${" "}`}
+    <small>${day(payment.paid_at ?? payment.created_at)} · ${METHODS[payment.method]}</small></span>
+  <strong>${money(payment.amount, payment.currency)}</strong>
+</li>`;
 
 /** @param {{ id: string }} props */
 export function PaymentPage({ id }) {

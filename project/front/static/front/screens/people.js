@@ -2,7 +2,7 @@
 import { call, useSession } from "../session.js";
 import { useQuery } from "../address.js";
 import { Filters } from "../forms.js";
-import { Avatar, Loaded, Page, Pager, day, html, useLoad } from "../ui.js";
+import { Avatar, Listed, Loaded, Page, day, html, useLoad } from "../ui.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
 /** @typedef {Schemas["PublicProfileOut"]} Person */
@@ -21,11 +21,7 @@ export function People() {
   const people = useLoad(() => call("get", "users", { query }), [JSON.stringify(query)]);
   return html`<${Page} title=${gettext("People")}>
     <${Filters} query=${query} search=${gettext("First name or city")} choices=${[]} />
-    <${Loaded} of=${people}>${(/** @type {Schemas["PagedPublicProfileOut"]} */ page) => html`
-      ${page.count === 0 && html`<p role="status">${gettext("Nobody was found.")}</p>`}
-      <ul class="rows">${page.items.map(row)}</ul>
-      <${Pager} of=${page} />`}
-    <//>
+    <${Listed} of=${people} row=${row} none=${gettext("Nobody was found.")} />
   <//>`;
 }
 
