@@ -54,7 +54,7 @@ def _read() -> Assets:
         # Django's own addresses, nothing that anybody typed.
         import_map=mark_safe(json.dumps({"imports": _imports(names)})),  # noqa: S308
         addresses=[_address(name) for name in names if name not in LAZY],
-        version=_version(),
+        version=_version(names),
     )
 
 
@@ -70,13 +70,13 @@ def _imports(names: list[str]) -> dict[str, str]:
     return packages | {plain: address for plain, address in hashed.items() if plain != address}
 
 
-def _version() -> str:
+def _version(names: list[str]) -> str:
     digest = blake2b(digest_size=8)
     files = sorted(path for path in FOLDER.rglob("*") if path.is_file())
     texts = [path for _language, path in catalogues() if path.stem == SCRIPTS]
     for path in [*files, *texts, PAGE]:
         digest.update(path.read_bytes())
-    for name in (*modules(), *CLASSIC, "style.css"):
+    for name in (*names, *CLASSIC, "style.css"):
         digest.update(_address(name).encode())
     return digest.hexdigest()
 
