@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from payments.models import Finding, Payment
 from payments.permissions import can_see_payments
@@ -11,8 +12,18 @@ from payments.services.decisions import decisions_about, decisions_about_each
 from people.current_user import current_user
 from project.common.admin.actions import ActionsAdmin
 from project.common.admin.base import ReadOnlyAdmin
+from project.common.admin.heads import HeadFact, fact_about
 from project.common.admin.seen import Shown
 from project.common.decisions import Decision, latest
+
+
+def facts_of_payment(request: HttpRequest, payment: Payment) -> list[HeadFact]:
+    """Names a payment and who made it."""
+    payer = payment.payer
+    return [
+        fact_about(request, _("payment"), payment),
+        fact_about(request, _("payer"), payer, note=payer.email),
+    ]
 
 
 class PaymentsBookAdmin[M: Model](ReadOnlyAdmin[M]):

@@ -10,12 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
+from payments.admin.base import PaymentsBookAdmin, facts_of_payment
 from payments.admin.columns import dashboard_link, payment_link
-from payments.admin.heads import Badge, Head, HeadedAdmin, HeadFact, facts_of_payment
 from payments.models import Dispute, DisputeStatus, Refund, RefundStatus
 from payments.models.disputes import OPEN, TO_ANSWER
 from project.common.admin.base import Label, column, display, moment_shown
 from project.common.admin.filters import SubsetFilter
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -46,7 +47,7 @@ class DisputeFilter(SubsetFilter):
 
 
 @admin.register(Dispute)
-class DisputeAdmin(HeadedAdmin[Dispute]):
+class DisputeAdmin(HeadedAdmin[Dispute], PaymentsBookAdmin[Dispute]):
     list_display = (
         "amount_shown",
         "payment_link",
@@ -115,7 +116,7 @@ class DisputeAdmin(HeadedAdmin[Dispute]):
 
 
 @admin.register(Refund)
-class RefundAdmin(HeadedAdmin[Refund]):
+class RefundAdmin(HeadedAdmin[Refund], PaymentsBookAdmin[Refund]):
     list_display = (
         "amount_shown",
         "payment_link",

@@ -8,15 +8,15 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
 from payments.admin.actions import ACCEPT_AMOUNT, REFUND
-from payments.admin.base import DecisionsAdmin
+from payments.admin.base import DecisionsAdmin, facts_of_payment
 from payments.admin.columns import payment_link
-from payments.admin.heads import Badge, Head, HeadedAdmin, HeadFact, facts_of_payment
 from payments.models import Finding, FindingKind, FindingStatus, Payment
 from payments.permissions import can_settle
 from payments.services import consistency, findings
 from project.common.admin.actions import Facts, StaffAction
 from project.common.admin.base import Label, display
 from project.common.admin.forms import ReasonForm
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact
 
 REPAIR = StaffAction[Finding](
     name="repair",

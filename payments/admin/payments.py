@@ -19,7 +19,6 @@ from payments.admin.base import DecisionsAdmin
 from payments.admin.columns import dashboard_link
 from payments.admin.exporting import PaymentExport
 from payments.admin.filters import AttentionFilter
-from payments.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about
 from payments.admin.importing import ImportPage
 from payments.admin.recording import CHOICES, RecordingPage
 from payments.admin.timeline import raw_events, timeline
@@ -32,6 +31,7 @@ from project.common.admin.filters import (
     DaysFilter,
     choose_from,
 )
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about
 from project.common.admin.sums import Figure, SummingAdmin, Sums, grouped
 from project.common.money import shown
 
@@ -73,6 +73,7 @@ class PaymentAdmin(
     DecisionsAdmin[Payment],
 ):
     choices = CHOICES
+    change_form_outer_before_template = "admin/payments/head.html"
     list_display = (
         "number",
         "payer_shown",

@@ -1,5 +1,5 @@
-"""What a page of the payments book begins with: the money, its state, whose and what for, and what can
-be done. Figures come after its life, and ids at Stripe last."""
+"""What the page of a row begins with: what it is, in which state, key figures, and what can be done.
+Ids and raw data come last on the page."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.admin import site
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _
 
-from payments.admin.base import PaymentsBookAdmin
-from payments.models import Payment
-from project.common.admin.base import is_page_open
+from project.common.admin.base import StaffAdmin, is_page_open
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -38,11 +35,11 @@ class HeadFact:
 
 @dataclass(frozen=True)
 class Head:
-    """`title` is the amount, where it is about one."""
+    """`title` is what the row is called, or the amount, where it is about one."""
 
     title: str
-    badges: Sequence[Badge]
-    facts: Sequence[HeadFact]
+    badges: Sequence[Badge] = ()
+    facts: Sequence[HeadFact] = ()
 
 
 def fact_about(
@@ -55,17 +52,8 @@ def fact_about(
     return HeadFact(label, text or str(row), link, note)
 
 
-def facts_of_payment(request: HttpRequest, payment: Payment) -> list[HeadFact]:
-    """Names a payment and who made it."""
-    payer = payment.payer
-    return [
-        fact_about(request, _("payment"), payment),
-        fact_about(request, _("payer"), payer, note=payer.email),
-    ]
-
-
-class HeadedAdmin[M: Model](PaymentsBookAdmin[M]):
-    change_form_outer_before_template = "admin/payments/head.html"
+class HeadedAdmin[M: Model](StaffAdmin[M]):
+    change_form_outer_before_template = "admin/head.html"
 
     def head_of(self, request: HttpRequest, row: M) -> Head:
         raise NotImplementedError
