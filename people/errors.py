@@ -56,6 +56,11 @@ class LastAdministrator(Conflict):
     message = _("The last administrator can't be removed. Appoint another one first.")
 
 
+class AdministratorExists(Conflict):
+    code = "administrator_exists"
+    message = _("There is an administrator already.")
+
+
 class AccountErased(Conflict):
     code = "account_erased"
     message = _("This account was erased at the person's own request.")

@@ -44,6 +44,9 @@ class UserQuerySet(models.QuerySet["User"]):
     def active(self) -> Self:
         return self.filter(is_active=True)
 
+    def administrators(self) -> Self:
+        return self.filter(is_superuser=True)
+
     def visible_to(self, user: "User") -> Self:
         """People whose profile `user` may read: everyone active."""
         return self.active().with_is_moderator()

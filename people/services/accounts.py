@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.utils import timezone
 
 from lms.services import subscriptions
 from payments.services.transitions import close_needless_soon
-from people.errors import EmailTaken, LastAdministrator, RegistrationClosed
+from people.errors import AdministratorExists, EmailTaken, LastAdministrator, RegistrationClosed
 from people.models import CourseMails, User
 from people.permissions import can_erase, can_manage
 from people.services.emails import ask_to_confirm, save_account
@@ -37,6 +38,22 @@ def create_account(*, email: str, password: str, profile: Mapping[str, Any]) -> 
     """Create an account on behalf of the school, whose word the address is taken on. Raises as
     `register`, whether or not anybody may register."""
     return _create(User(email=email, email_confirmed_at=timezone.now(), **profile), password)
+
+
+def create_administrator(*, email: str, password: str, profile: Mapping[str, Any]) -> User:
+    """As `create_account`, with all rights."""
+    rights = {"is_staff": True, "is_superuser": True}
+    return create_account(email=email, password=password, profile={**profile, **rights})
+
+
+@transaction.atomic
+def create_first_administrator(*, email: str, password: str, profile: Mapping[str, Any]) -> User:
+    """As `create_administrator`, for whoever comes first. Raises AdministratorExists."""
+    # No administrator is there to be locked. This row always is.
+    ContentType.objects.select_for_update().get(app_label="people", model="user")
+    if User.objects.administrators().exists():
+        raise AdministratorExists
+    return create_administrator(email=email, password=password, profile=profile)
 
 
 def _create(user: User, password: str) -> User:

@@ -40,5 +40,5 @@ def has_other_administrator(user: User) -> bool:
     Holds all of them, so that two of the last can't leave at once. Ask before any other account is
     locked, and decide after `user` is: they may have become an administrator meanwhile.
     """
-    administrators = User.objects.active().filter(is_superuser=True).order_by("pk")
+    administrators = User.objects.active().administrators().order_by("pk")
     return any(other.pk != user.pk for other in administrators.select_for_update())

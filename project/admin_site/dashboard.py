@@ -23,6 +23,6 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
     context["attention"] = [entry for panel in panels for entry in panel.attention]
     context["panels"] = [panel for panel in panels if panel.figures or panel.charts]
     if not any(groups(request)):
-        administrators = User.objects.active().filter(is_superuser=True)
+        administrators = User.objects.active().administrators()
         context["whom_to_ask"] = administrators.order_by("pk")[:ASKED]
     return context

@@ -1,4 +1,5 @@
-"""Pages that a link in a mail leads to, in the look of the log-in. They need no front end.
+"""Pages that a link in a mail, or of `up`, leads to, in the look of the log-in. They need no front
+end.
 
 What such a link carries is taken out of the address at once, into a cookie that only the page gets:
 a page with it in its own address would tell it on as a Referer, and leave it in the history.

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from project.admin_site import invitation_page, password_pages
+from project.admin_site import first_account, invitation_page, password_pages
 from project.admin_site.mail_links import keep_link
 
 urlpatterns = [
@@ -23,5 +23,12 @@ urlpatterns = [
         keep_link,
         {"page": "admin_invitation"},
         name="admin_invitation_link",
+    ),
+    path("first-account/", first_account.make, name="admin_first_account"),
+    path(
+        "first-account/<str:token>/",
+        keep_link,
+        {"uid": "", "page": "admin_first_account"},
+        name="admin_first_account_link",
     ),
 ]

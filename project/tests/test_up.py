@@ -170,7 +170,7 @@ def test_a_dead_cluster_is_replaced_and_a_dead_web_server_ends_all(
     school = start(prepared, "--no-demo", SITE_URL="https://parta.example")
     school.wait_for_workers()
     assert "Demo accounts" not in school.text
-    assert "uv run manage.py csu" in school.text
+    assert f"{school.url}admin/first-account/" in school.text
     body = {"email": "nora@example.com", "password": "correct horse battery"}
     requests.post(f"{school.url}api/v1/auth/register", json=body, timeout=20).raise_for_status()
     assert school.page_of_mail_to("nora@example.com").startswith("https://parta.example/outbox/")

@@ -56,8 +56,7 @@ class Command(BaseCommand):
                 raise CommandError("The two passwords don't match.")
         try:
             if existing is None:
-                rights = {"is_staff": True, "is_superuser": True}
-                user = accounts.create_account(email=email, password=password, profile=rights)
+                user = accounts.create_administrator(email=email, password=password, profile={})
             else:
                 user = passwords.reset_password(user=existing, password=password)
         except ValidationError as error:

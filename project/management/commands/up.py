@@ -14,9 +14,11 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DatabaseFault
 from django.db import connection
 from django.http.request import validate_host
+from django.urls import reverse
 
 from people.models import User
 from project import demo
+from project.admin_site import first_account
 from project.common.background.queue import enqueue
 from project.common.background.tasks import CANARY
 from project.mail.outbox import keeps_mails
@@ -88,20 +90,30 @@ class Command(BaseCommand):
         self, host: str, listener: socket.socket, stand_in: socket.socket | None, *, with_demo: bool
     ) -> str | None:
         """Run until Ctrl-C, or say what ended by itself."""
-        people = self._prepare(with_demo=with_demo)
+        accounts, has_administrator = self._prepare(with_demo=with_demo)
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
         host = f"[{host}]" if ":" in host else host
         url = f"http://{host}:{listener.getsockname()[1]}/"
         self._announce(url, stand_in)
-        for line in people:
-            self._say(line)
+        if accounts:
+            self._say("Demo accounts (e-mail, password, role):")
+        for one in accounts:
+            self._say(f"  {one.email:<23}  {one.password}  {one.role}")
+        token = ""
+        if not has_administrator:
+            how = "run: uv run manage.py csu"
+            if host in settings.LOCAL_HOSTS:
+                token = secrets.token_urlsafe(32)
+                link = url + reverse("admin_first_account_link", args=[token])[1:]
+                how = f"open this link on this machine:\n  {link}"
+            self._say(f"There is no administrator yet. To make the first one, {how}")
         if not validate_host(host, settings.ALLOWED_HOSTS):
             self._say(f"ALLOWED_HOSTS does not name {host}: whoever asks there is refused.")
         # Links in mails, receipts and pictures lead here unless the settings say otherwise.
         os.environ["SITE_URL"] = os.environ.get("SITE_URL") or url
         if stand_in is not None:
             os.environ["STRIPE_SANDBOX_PORT"] = str(stand_in.getsockname()[1])
-        return Supervisor(_services(listener, stand_in, url), settings.BASE_DIR).run()
+        return Supervisor(_services(listener, stand_in, url, token), settings.BASE_DIR).run()
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
@@ -123,9 +135,9 @@ class Command(BaseCommand):
         self._say(f"Wrote {path} with a new secret key and DEBUG=on.")
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
 
-    def _prepare(self, *, with_demo: bool) -> list[str]:
-        """Bring the database and the folders into the state the services need. Return what to tell of
-        the people who can log in."""
+    def _prepare(self, *, with_demo: bool) -> tuple[list[demo.Account], bool]:
+        """Bring the database and the folders into the state the services need. Return the demo
+        accounts, and whether there is an administrator."""
         try:
             if not settings.STORAGE_URL:
                 Path(settings.MEDIA_ROOT).mkdir(parents=True, exist_ok=True)
@@ -133,7 +145,8 @@ class Command(BaseCommand):
             self._say("Preparing the database…")
             call_command("migrate", verbosity=0, interactive=False)
             call_command("loaddata", "groups", verbosity=0)
-            people = _people(demo.load() if with_demo else [])
+            accounts = demo.load() if with_demo else []
+            has_administrator = User.objects.administrators().exists()
             enqueue(CANARY)  # so that /readyz need not wait for the first minute to pass
             if not settings.DEBUG:
                 call_command("collectstatic", verbosity=0, interactive=False)
@@ -147,7 +160,7 @@ class Command(BaseCommand):
             raise CommandError(f"Can't write {error.filename}: {error.strerror}.") from error
         finally:
             connection.close()  # the services open their own
-        return people
+        return accounts, has_administrator
 
     def _announce(self, url: str, stand_in: socket.socket | None) -> None:
         self._say(
@@ -165,23 +178,21 @@ class Command(BaseCommand):
         self._say(f"  probes    {url}healthz {url}readyz")
 
 
-def _people(accounts: list[demo.Account]) -> list[str]:
-    if accounts:
-        told = (f"  {one.email:<23}  {one.password}  {one.role}" for one in accounts)
-        return ["Demo accounts (e-mail, password, role):", *told]
-    if User.objects.filter(is_superuser=True).exists():
-        return []
-    return ["There is no administrator yet. To make one: uv run manage.py csu"]
-
-
-def _services(listener: socket.socket, stand_in: socket.socket | None, url: str) -> list[Service]:
-    """What runs together."""
+def _services(
+    listener: socket.socket, stand_in: socket.socket | None, url: str, token: str
+) -> list[Service]:
+    """What runs together. The token of the first account is known to the web alone."""
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", "project/gunicorn.py", "project.wsgi"]
     # One process: without a shared cache each would count the throttles for itself.
     bind = ["--bind", f"fd://{listener.fileno()}", "--workers", "1", "--threads", "8"]
     services = [
-        Service("web", [*gunicorn, *bind], sockets=(listener.fileno(),)),
+        Service(
+            "web",
+            [*gunicorn, *bind],
+            sockets=(listener.fileno(),),
+            variables={first_account.VARIABLE: token},
+        ),
         Service("worker", [*manage, "work", "--grace", str(GRACE_SECONDS - 3)]),
     ]
     if stand_in is not None:
