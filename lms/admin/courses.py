@@ -12,7 +12,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy, ngettext_lazy
-from unfold.contrib.filters.admin import RangeNumericFilter
 
 from lms import permissions
 from lms.admin.actions import CHANGE_OWNER, COPY
@@ -31,7 +30,13 @@ from people.current_user import current_user
 from people.models import User
 from people.models.querysets import NAME_SEARCHES, PUBLIC_SEARCHES
 from project.common.admin.base import Fault, FieldNames, column, display
-from project.common.admin.filters import DaysFilter, choices_response, choose_from, found_by_term
+from project.common.admin.filters import (
+    AmountsFilter,
+    DaysFilter,
+    choices_response,
+    choose_from,
+    found_by_term,
+)
 from project.common.frontend import course_page
 from project.common.versions import Expected
 
@@ -55,7 +60,7 @@ class CourseAdmin(ParticipantsPage):
     list_filter = (
         "is_published",
         ("owner", choose_from("admin:lms_course_authors", person_label)),
-        ("price", RangeNumericFilter),
+        ("price", AmountsFilter),
         ("updated_at", DaysFilter),
     )
     sortable_by = ("title", "price_shown", "updated_at")

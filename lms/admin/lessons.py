@@ -8,7 +8,7 @@ from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy, ngettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from lms import permissions
 from lms.admin.edits import Edit, edits_of_lesson
@@ -21,7 +21,7 @@ from lms.services import authoring
 from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import FieldNames, Fieldsets, column, display
-from project.common.admin.filters import DaysFilter
+from project.common.admin.filters import AmountsFilter, DaysFilter
 from project.common.frontend import lesson_page
 from project.common.versions import Expected
 
@@ -45,7 +45,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         ("course", AutocompleteSelectFilter),
         "is_published",
         "is_preview",
-        ("price", RangeNumericFilter),
+        ("price", AmountsFilter),
         ("updated_at", DaysFilter),
     )
     sortable_by = ("title", "price_shown", "updated_at")

@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 from lms.mails import GIVEN
 from lms.permissions import can_grant_access
 from payments.admin.confirming import ConfirmManyForm, told_of
-from payments.admin.received import AmountField, DayField, reference_field
+from payments.admin.received import DayField, reference_field
 from payments.mails import RECEIVED, REFUNDED, REJECTED, REOPENED
 from payments.models import Finding, MoveSource, Payment, PaymentMethod, PaymentStatus, RefundStatus
 from payments.models.states import OPEN_STATUSES
@@ -30,6 +30,7 @@ from people import messages
 from people.mails import MESSAGE
 from people.models import BlockReason
 from project.common.admin.actions import StaffAction
+from project.common.admin.fields import AmountField
 from project.common.admin.forms import Answers
 from project.mail.admin.telling import TellForm, TellReasonForm
 from project.mail.admin.writing import MessageForm

@@ -38,7 +38,8 @@ class EventTypeFilter(DropdownFilter):
     )
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
-        return [(name, name) for name in self.types]
+        asked = request.GET.get(self.parameter_name)
+        return [(name, name) for name in dict.fromkeys([*self.types, *filter(None, [asked])])]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[StripeEvent]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.formats import date_format, get_format
+from django.utils.formats import date_format
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,7 +13,6 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from payments.models import ClosedMonth, Payment
 from payments.services.staff import UnfitDay, received_at
-from project.common.money import DECIMAL_PLACES, MAX_DIGITS
 from project.common.texts import LineField
 
 
@@ -59,29 +58,6 @@ def in_closed_months() -> str:
         "last": date_format(last, "DATE_FORMAT"),
         "first": date_format(first_open, "E Y"),
     }
-
-
-class AmountField(forms.DecimalField):
-    """An amount as the language writes it, also in groups of digits: `4 900,00`."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            label=gettext_lazy("Amount"),
-            max_digits=MAX_DIGITS,
-            decimal_places=DECIMAL_PLACES,
-            localize=True,
-            widget=UnfoldAdminTextInputWidget(
-                attrs={"inputmode": "decimal", "autocomplete": "off"}
-            ),
-            **options,
-        )
-
-    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
-        self.widget.attrs["data-separator"] = get_format("DECIMAL_SEPARATOR")
-        return super().get_bound_field(form, field_name)
-
-    def to_python(self, value: Any) -> Any:
-        return super().to_python("".join(value.split()) if isinstance(value, str) else value)
 
 
 def reference_field(**options: Any) -> LineField:

@@ -22,7 +22,7 @@ from unfold.widgets import (
 
 from lms.models import Course, Lesson
 from payments.admin.actions import TakenForm
-from payments.admin.received import AmountField, DayField, reference_field
+from payments.admin.received import DayField, reference_field
 from payments.models import Payment, PaymentMethod
 from payments.permissions import can_confirm
 from payments.services import staff
@@ -32,6 +32,7 @@ from people.errors import AccountErased
 from people.models import User
 from people.models.querysets import NAME_SEARCHES
 from project.common.admin.base import StaffAdmin
+from project.common.admin.fields import AmountField
 from project.common.admin.filters import Choices, person_and_email, select_from
 from project.common.errors import DomainError
 from project.common.texts import LineField

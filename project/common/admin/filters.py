@@ -11,24 +11,30 @@ from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from django import forms
+from django.conf import settings
+from django.contrib.admin import FieldListFilter
+from django.contrib.admin.views.main import PAGE_VAR
 from django.contrib.admin.widgets import AutocompleteMixin, AutocompleteSelect
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import DateTimeField, Model, Q, QuerySet
 from django.forms import DateField
 from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import get_format
-from django.utils.text import capfirst
+from django.utils.formats import date_format, get_format
 from django.utils.timezone import localdate, make_aware
 from django.utils.translation import gettext as _
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm, RangeDateForm
+from unfold.widgets import INPUT_CLASSES
 
 from project.common.admin.base import StaffAdmin
+from project.common.admin.fields import AmountField
 from project.common.db.search import contains, find
+from project.common.money import shown
 
 if TYPE_CHECKING:
-    from django.contrib.admin import FieldListFilter, ModelAdmin, SimpleListFilter
+    from django.contrib.admin import ModelAdmin, SimpleListFilter
     from django.contrib.admin.views.main import ChangeList
     from django_stubs_ext import StrOrPromise
 
@@ -167,15 +173,150 @@ class SubsetFilter(DropdownFilter):
         return queryset.filter(**{self.field: value}) if value in dict(self.values) else queryset
 
 
-class DaysForm(RangeDateForm):  # type: ignore[misc]
-    """Days as the language writes them, or as in ISO 8601. With dots the day comes first everywhere,
-    so that a link from a colleague with another language is understood."""
+class RangeFilter(FieldListFilter):
+    """From one value to another, both included. Unfold's own filters leave out what they can't read."""
 
-    def __init__(self, name: str, *args: object, **kwargs: object) -> None:
-        super().__init__(name, *args, **kwargs)
-        for field in self.fields.values():
-            field.input_formats = [*get_format("DATE_INPUT_FORMATS"), "%d.%m.%Y"]
-            field.validators = [_has_days_beside]
+    template = "admin/range_filter.html"
+    classes: Sequence[str] = ()
+
+    def __init__(
+        self, field: Any, request: HttpRequest, params: Any, model: Any, admin: Any, field_path: str
+    ) -> None:
+        self.parameter_name = field_path
+        self.from_name, self.to_name = f"{field_path}_from", f"{field_path}_to"
+        super().__init__(field, request, params, model, admin, field_path)
+        given: dict[str, Any] = self.used_parameters
+        asked = {name: values[-1] for name, values in given.items()}
+        self.used_parameters = {name: text for name, text in asked.items() if text}
+        form = self.form_of(asked)
+        form.full_clean()
+        self.values: dict[str, Any] = form.cleaned_data
+        # What was read is shown as the language writes it.
+        self.form = self.form_of(asked | self.values)
+
+    def form_of(self, data: Mapping[str, object]) -> forms.Form:
+        form = forms.Form(data)
+        form.fields[self.from_name] = self.form_field(_("From"))
+        form.fields[self.to_name] = self.form_field(_("To"))
+        for field in form.fields.values():
+            field.required = False
+            field.widget.attrs["class"] = " ".join([*self.classes, *INPUT_CLASSES])
+        return form
+
+    def form_field(self, label: str) -> forms.Field:
+        raise NotImplementedError
+
+    def shown(self, value: Any) -> str:
+        """A bound, for the reader."""
+        raise NotImplementedError
+
+    def expected_parameters(self) -> list[str | None]:
+        return [self.from_name, self.to_name]
+
+    def has_output(self) -> bool:
+        return True
+
+    @property
+    def chosen(self) -> str:
+        if self.form.errors:
+            return " – ".join(map(str, self.used_parameters.values()))
+        first, last = self.first_and_last
+        if first is None:
+            return _("to %s") % self.shown(last)
+        if last is None:
+            return _("from %s") % self.shown(first)
+        if first == last:
+            return self.shown(first)
+        return f"{self.shown(first)} – {self.shown(last)}"
+
+    @property
+    def first_and_last(self) -> tuple[Any, Any]:
+        return self.values.get(self.from_name), self.values.get(self.to_name)
+
+    def bounds(self, first: Any, last: Any) -> Q:
+        """Those that are None don't bound."""
+        given = {f"{self.field_path}__gte": first, f"{self.field_path}__lte": last}
+        return Q(**{lookup: value for lookup, value in given.items() if value is not None})
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        bounds = self.bounds(*self.first_and_last)
+        return self.bounded(queryset, bounds) if bounds else queryset
+
+    def bounded(self, rows: QuerySet[Any], bounds: Q) -> QuerySet[Any]:
+        return rows.filter(bounds)
+
+    def choices(self, changelist: "ChangeList") -> Iterator[Any]:
+        yield {"form": self.form}
+
+
+class AmountsFilter(RangeFilter):
+    """Amounts in the currency of the school."""
+
+    def form_field(self, label: str) -> forms.Field:
+        return AmountField(label=label)
+
+    def shown(self, value: Any) -> str:
+        return shown(value, settings.CURRENCY)
+
+
+class DaysFilter(RangeFilter):
+    """Days in the school's time zone, of a time or a day."""
+
+    # The browser's part of it, which Unfold looks for here.
+    form_class = RangeDateForm
+    classes = ("vDateField",)
+
+    def __init__(
+        self, field: Any, request: HttpRequest, params: Any, model: Any, admin: Any, field_path: str
+    ) -> None:
+        super().__init__(field, request, params, model, admin, field_path)
+        self.has_times = isinstance(field, DateTimeField)
+        self.is_order_of_list = admin.ordering[0].lstrip("-") == self.field_path
+
+    def form_field(self, label: str) -> forms.Field:
+        """Days as the language writes them, or as in ISO 8601. With dots the day comes first
+        everywhere, so that a link from a colleague with another language is understood."""
+        return forms.DateField(
+            label=label,
+            input_formats=[*get_format("DATE_INPUT_FORMATS"), "%d.%m.%Y"],
+            validators=[_has_days_beside],
+        )
+
+    def shown(self, value: date) -> str:
+        return date_format(value, "SHORT_DATE_FORMAT")
+
+    @property
+    def chosen(self) -> str:
+        spans = {(first, last): label for label, first, last in recent_spans(localdate())}
+        return spans.get(self.first_and_last) or super().chosen
+
+    def bounds(self, first: date | None, last: date | None) -> Q:
+        if not self.has_times:
+            return super().bounds(first, last)
+        days = Q()
+        if first:
+            days &= Q(**{f"{self.field_path}__gte": midnight(first)})
+        if last:
+            days &= Q(**{f"{self.field_path}__lt": midnight(last + timedelta(days=1))})
+        return days
+
+    def bounded(self, rows: QuerySet[Any], bounds: Q) -> QuerySet[Any]:
+        if self.is_order_of_list:
+            return rows.filter(bounds)
+        return find(rows, bounds, by=str(self.field_path))
+
+    def choices(self, changelist: "ChangeList") -> Iterator[Any]:
+        spans = [
+            {
+                "label": label,
+                "link": changelist.get_query_string(
+                    {self.from_name: first, self.to_name: last, PAGE_VAR: None}
+                ),
+                "is_chosen": self.first_and_last == (first, last),
+            }
+            for label, first, last in recent_spans(localdate())
+        ]
+        yield {"form": self.form, "spans": spans}
 
 
 def _has_days_beside(day: date) -> None:
@@ -184,69 +325,14 @@ def _has_days_beside(day: date) -> None:
         raise ValidationError(DateField.default_error_messages["invalid"])
 
 
-class DaysFilter(RangeDateFilter):  # type: ignore[misc]
-    """From one day to another, both included, in the school's time zone: Unfold's own compares a
-    time with a date, so that it loses the last day, and leaves out what it can't read."""
-
-    template = "admin/days_filter.html"
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        model_admin: Any = args[4]
-        self.has_times = isinstance(args[0], DateTimeField)
-        self.is_order_of_list = model_admin.ordering[0].lstrip("-") == self.parameter_name
-        asked = {name: self.used_parameters.get(name) for name in self.expected_parameters()}
-        form = DaysForm(self.parameter_name, data=asked)
-        form.full_clean()
-        self.days: dict[str, date | None] = form.cleaned_data
-        # What was read is shown as the language writes it.
-        self.form = DaysForm(self.parameter_name, data=asked | self.days)
-
-    @property
-    def faults(self) -> list[str]:
-        """What can't be read: the list is empty then, and says why."""
-        return [
-            _("%(filter)s, “%(value)s”: %(error)s")
-            % {"filter": capfirst(self.title), "value": self.form.data[name], "error": error}
-            for name, errors in self.form.errors.items()
-            for error in errors
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.form.errors:
-            return queryset.none()
-        first, last = (self.days[name] for name in self.expected_parameters())
-        days = Q()
-        if first:
-            days &= Q(**{f"{self.parameter_name}__gte": self.begin_of(first)})
-        if last:
-            days &= Q(**{f"{self.parameter_name}__lt": self.begin_of(last + timedelta(days=1))})
-        if not days or self.is_order_of_list:
-            return queryset.filter(days)
-        return find(queryset, days, by=str(self.parameter_name))
-
-    def begin_of(self, day: date) -> date:
-        """As the column has it: a time, or the day itself."""
-        return midnight(day) if self.has_times else day
-
-    def choices(self, changelist: "ChangeList") -> "Iterator[dict[str, Any]]":
-        spans = [
-            {
-                "label": label,
-                "link": changelist.get_query_string(
-                    dict(zip(self.expected_parameters(), (first, last), strict=True)), ["p"]
-                ),
-                "is_chosen": tuple(self.days.values()) == (first, last),
-            }
-            for label, first, last in recent_spans(localdate())
-        ]
-        yield {"form": self.form, "spans": spans}
-
-
 def recent_spans(today: date) -> "Iterator[tuple[str, date, date]]":
     """What is asked for most, with its first and its last day."""
+    # Sunday is 0 there.
+    monday = today - timedelta(days=(today.isoweekday() - get_format("FIRST_DAY_OF_WEEK")) % 7)
     month = today.replace(day=1)
     before = month - timedelta(days=1)
+    yield _("Today"), today, today
+    yield _("This week"), monday, monday + timedelta(days=6)
     yield _("This month"), month, (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     yield _("Last month"), before.replace(day=1), before
     yield _("This year"), date(today.year, 1, 1), date(today.year, 12, 31)

@@ -1,14 +1,18 @@
 """How lists of the admin are put in order, counted and read: by what stays quick over a million rows."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import unfold.views
-from django.contrib.admin.views.main import ORDER_VAR
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable, OrderBy
+from django.forms import BaseForm
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList as _ChangeList
@@ -37,10 +41,48 @@ class CappedPaginator(_Paginator):
         return self.count > COUNTED
 
 
+class Chip(NamedTuple):
+    """A filter that is in use, and where the list is without it."""
+
+    title: str
+    chosen: str
+    link: str
+
+
 class StaffChangeList(_ChangeList):
     """Finds the page's rows by their keys alone, and then adds what is shown of these few."""
 
     model_admin: Any
+    # What filters can't read: the list is empty then, and says why.
+    faults: Sequence[str] = ()
+
+    def get_queryset(self, request: HttpRequest, *args: Any) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request, *args)
+        self.faults = [
+            _("%(filter)s, “%(value)s”: %(error)s")
+            % {"filter": capfirst(spec.title), "value": form[name].value(), "error": error}
+            for spec, form in self.used_forms
+            for name, errors in form.errors.items()
+            for error in errors
+        ]
+        return rows.none() if self.faults else rows
+
+    @property
+    def used_forms(self) -> Iterator[tuple[Any, BaseForm]]:
+        for spec in self.filter_specs:
+            if spec.used_parameters:
+                for choice in cast("Iterator[Any]", spec.choices(self)):
+                    if "form" in choice:
+                        yield spec, choice["form"]
+
+    def chips(self) -> Iterator[Chip]:
+        for spec in self.filter_specs:
+            if spec.used_parameters:
+                # `remove=` would take all parameters away whose names begin like one of these.
+                link = self.get_query_string(
+                    dict.fromkeys([*filter(None, spec.expected_parameters()), PAGE_VAR])
+                )
+                yield Chip(capfirst(str(spec.title)), chosen_of(spec, self), link)
 
     def get_ordering(
         self, request: HttpRequest, queryset: QuerySet[Any]
@@ -84,3 +126,17 @@ class WholeChangeList(StaffChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         return
+
+
+def chosen_of(spec: Any, changelist: StaffChangeList) -> str:
+    """What a filter is set to, as it says itself, or as its links or its form call it."""
+    if hasattr(spec, "chosen"):
+        return str(spec.chosen)
+    first, *others = spec.choices(changelist)
+    if "form" not in first:
+        return ", ".join(str(one["display"]) for one in (first, *others) if one["selected"])
+    [bound] = first["form"]
+    chosen = first["form"].cleaned_data.get(bound.name) if first["form"].is_valid() else None
+    if isinstance(chosen, Model):
+        return str(bound.field.label_from_instance(chosen))
+    return str(dict(bound.field.choices).get(chosen, bound.value()))
