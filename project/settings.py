@@ -75,6 +75,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and switch("HSTS_INCLUDE_SUBDOMAINS", def
 SECURE_HSTS_PRELOAD = HTTPS and switch("HSTS_PRELOAD", default=False)
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+CSRF_FAILURE_VIEW = "project.error_pages.csrf_failure"
 LANGUAGE_COOKIE_SECURE = HTTPS
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
@@ -129,6 +130,7 @@ MIDDLEWARE = [
     "project.common.logging.AccessLogMiddleware",
     "project.common.api.problems.ProblemMiddleware",
     "project.common.csp.ContentSecurityPolicyMiddleware",
+    "project.error_pages.ErrorPageMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "project.health.ProbeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -321,6 +323,8 @@ STORAGES = {
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+# What browsers and search engines ask for at the root of a site, whatever its pages say.
+WHITENOISE_ROOT = BASE_DIR / "project" / "site_root"
 MEDIA_URL = "/media/"
 MEDIA_ROOT = BASE_DIR / env.str("MEDIA_ROOT", default="media")
 FILE_UPLOAD_PERMISSIONS = 0o644

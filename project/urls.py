@@ -49,5 +49,7 @@ urlpatterns = [
     re_path("", unknown_address),
 ]
 
-handler400 = "project.common.api.problems.bad_request"
-handler500 = "project.common.api.problems.server_error"
+handler400 = "project.error_pages.bad_request"
+handler403 = "project.error_pages.forbidden"
+handler404 = "project.error_pages.not_found"
+handler500 = "project.error_pages.server_error"

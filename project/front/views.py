@@ -13,7 +13,6 @@ from django.shortcuts import render
 from django.urls import resolve
 from django.utils.http import quote_etag
 from django.utils.translation import override
-from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
@@ -62,4 +61,4 @@ def unknown_address(request: HttpRequest) -> HttpResponse:
     slashed = resolve(f"{request.path_info}/").func
     if slashed is not unknown_address and request.method in {"GET", "HEAD"}:
         return HttpResponsePermanentRedirect(request.get_full_path(force_append_slash=True))
-    return defaults.page_not_found(request, Http404())
+    return HttpResponse(status=404)

@@ -2,18 +2,14 @@
 
 import json
 import math
-import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TypedDict
 
-from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
-from django.views import defaults
 
 CONTENT_TYPE = "application/problem+json"
 # Seconds to wait where nobody knows how long it will take.
@@ -114,23 +110,6 @@ def problem(
         retry_after = retry_after or UNAVAILABLE_FOR
     if retry_after is not None:
         response["Retry-After"] = str(max(1, math.ceil(retry_after)))
-    return response
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer as Django does, but say of too large a field in a form what it is."""
-    response = defaults.bad_request(request, exception)
-    if isinstance(exception, RequestDataTooBig):
-        response.status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return response
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer as Django does, but say of a database that is away that it will be back."""
-    response = defaults.server_error(request)
-    if isinstance(sys.exception(), OperationalError | InterfaceError):
-        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-        response["Retry-After"] = str(UNAVAILABLE_FOR)
     return response
 
 
