@@ -112,6 +112,9 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
         ("user", choose_from("admin:lms_access_people")),
         ("created_at", DaysFilter),
     )
+    empty_text = gettext_lazy(
+        "Who may learn what will appear here: they bought it, or staff gave them access."
+    )
     search_fields = ("user__email",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("Learner's name or email")
     ordering = ("-id",)

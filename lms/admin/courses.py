@@ -63,6 +63,9 @@ class CourseAdmin(ParticipantsPage):
         ("price", AmountsFilter),
         ("updated_at", DaysFilter),
     )
+    empty_text = gettext_lazy(
+        "The school’s courses will appear here, with their lessons, prices and learners."
+    )
     sortable_by = ("title", "price_shown", "updated_at")
     ordering = ("-updated_at", "-id")
     search_help_text = gettext_lazy("Words of the title, description or author's name")

@@ -48,6 +48,9 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         ("price", AmountsFilter),
         ("updated_at", DaysFilter),
     )
+    empty_text = gettext_lazy(
+        "The lessons of all courses will appear here; a course’s own page adds them, too."
+    )
     sortable_by = ("title", "price_shown", "updated_at")
     ordering = ("-updated_at", "-id")
     autocomplete_fields = ("course",)

@@ -119,6 +119,9 @@ class PendingChangeList(StaffChangeList):
 @admin.register(PendingUpdate)
 class PendingUpdateAdmin(ReadOnly, ActionsAdmin[PendingUpdate]):
     list_display = ("title", "since", "by", "what_in_short", "number", "daily", "goes_out")
+    empty_text = gettext_lazy(
+        "Changes of courses that have subscribers will appear here until the subscribers are told of them."
+    )
     sortable_by = ()
     fieldsets = (
         (

@@ -57,6 +57,9 @@ class DisputeAdmin(HeadedAdmin[Dispute], PaymentsBookAdmin[Dispute]):
         "created_at",
     )
     list_filter = (DisputeFilter, ("status", ChoicesDropdownFilter))
+    empty_text = _(
+        "Payments that a buyer disputes with the bank will appear here, with the day to answer by."
+    )
     search_fields = ("dispute_id__exact",)
     search_help_text = _("Full Stripe ID of the dispute")
     # Those to answer come first, the most urgent one at the top.
@@ -127,6 +130,7 @@ class RefundAdmin(HeadedAdmin[Refund], PaymentsBookAdmin[Refund]):
         "settled_at",
     )
     list_filter = (("status", ChoicesDropdownFilter),)
+    empty_text = _("Money that is given back will appear here.")
     search_fields = ("refund_id__exact",)
     search_help_text = _("Full Stripe ID of the refund")
     ordering = ("-id",)

@@ -16,6 +16,7 @@ from project.common.admin.filters import DaysFilter
 class StripeEventAdmin(PaymentsBookAdmin[StripeEvent]):
     list_display = ("type", "event_id", "payment", "outcome_in_words", "received_at")
     list_filter = (EventTypeFilter, ("received_at", DaysFilter))
+    empty_text = _("What Stripe reports will appear here as soon as somebody pays online.")
     search_fields = ("event_id__exact",)
     search_help_text = _("Full ID of the Stripe event")
     ordering = ("-id",)

@@ -91,6 +91,9 @@ COLOURS = {
 class FindingAdmin(HeadedAdmin[Finding], DecisionsAdmin[Finding]):
     list_display = ("kind", "payment_link", "detail_shown", "status_label", "first_seen_at")
     list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
+    empty_text = _(
+        "Contradictions between payments, access and Stripe will appear here after the nightly check."
+    )
     # Those that are open come first.
     ordering = ("status", "-id")
     sortable_by = ()

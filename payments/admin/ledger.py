@@ -87,6 +87,9 @@ class LedgerEntryAdmin(
         ("kind", ChoicesDropdownFilter),
         ("method", ChoicesDropdownFilter),
     )
+    empty_text = _(
+        "Each movement of money will appear here on its day: payments, refunds and lost disputes."
+    )
     search_fields = ("payment__title",)  # opens the search box; `found` searches
     search_help_text = _(
         "Name or email, title, amount; number, bank reference, external ID or Stripe ID"

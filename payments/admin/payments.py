@@ -94,6 +94,9 @@ class PaymentAdmin(
         ("created_at", DaysFilter),
         ("paid_at", DaysFilter),
     )
+    empty_text = gettext_lazy(
+        "Orders and payments will appear here, whether people pay online, by transfer or in cash."
+    )
     search_fields = ("title",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy(
         "Name or email, title, amount; number, bank reference, external ID or Stripe ID"

@@ -79,6 +79,7 @@ class RoleAdmin(ChoosingAdmin[Role], ProvingAdmin[Role], DeletingAdmin[Role], Ac
         "people": Choices(lambda: User.objects.not_erased(), NAME_SEARCHES, person_and_email)
     }
     list_display = ("title", "members_number", "may_shown", "may_not_shown")
+    empty_text = gettext_lazy("Roles will appear here: what their members may do in the admin.")
     search_fields = ("name",)  # opens the search box; `found` searches
     ordering = ("id",)
     sortable_by = ()

@@ -109,6 +109,9 @@ class UserAdmin(
         ("last_login", DaysFilter),
         ("date_joined", DaysFilter),
     )
+    empty_text = gettext_lazy(
+        "Everybody who has an account will appear here: learners, authors and staff."
+    )
     search_fields = ("email",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("Email, name, phone or city")
     ordering = ("-id",)

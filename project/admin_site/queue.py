@@ -47,6 +47,9 @@ def written(args: Iterable[object], kwargs: Mapping[str, object] | None) -> str:
 @admin.register(OrmQ)
 class WaitingAdmin(AdministratorsAdmin[OrmQ]):
     list_display = ("function", "arguments", "age", "tries", "state")
+    empty_text = gettext_lazy(
+        "Tasks will appear here while they wait for a worker, usually for a few seconds."
+    )
     ordering = ("id",)
     sortable_by = ()
     fields = ("function", "arguments", "task_id", "age", "tries", "state")
@@ -94,6 +97,7 @@ class FinishedAdmin(AdministratorsAdmin[Task]):
 @admin.register(Success)
 class SuccessAdmin(FinishedAdmin):
     list_display = ("func", "arguments", "outcome", "stopped", "took")
+    empty_text = gettext_lazy("Tasks that are done will appear here, the latest hundred of them.")
     fields = ("func", "arguments", "outcome", "attempt_count", "started", "stopped", "took", "name")
 
     @display(description=gettext_lazy("result"))
@@ -121,6 +125,9 @@ TRY_AGAIN = StaffAction[Failure](
 @admin.register(Failure)
 class FailureAdmin(FinishedAdmin, ActionsAdmin[Failure]):
     list_display = ("func", "arguments", "reason", "attempt_count", "stopped")
+    empty_text = gettext_lazy(
+        "Tasks that fail will appear here, with the reason and a way to try them again."
+    )
     fields = ("func", "arguments", "error", "attempt_count", "started", "stopped", "took", "name")
     staff_actions = (TRY_AGAIN,)
 
@@ -147,6 +154,9 @@ class FailureAdmin(FinishedAdmin, ActionsAdmin[Failure]):
 @admin.register(Schedule)
 class ScheduleAdmin(AdministratorsAdmin[Schedule]):
     list_display = ("name", "func", "how_often", "next_run", "last_run", "last_result")
+    empty_text = gettext_lazy(
+        "What is done by the clock will appear here once the database is prepared."
+    )
     ordering = ("next_run", "id")
     sortable_by = ()
     fields = ("name", "func", "how_often", "next_run", "last_run", "last_result")

@@ -189,6 +189,8 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
     compressed_fields = True
     list_before_template = "admin/list_head.html"
     warn_unsaved_form = True
+    # One sentence about what will stand in the list, as long as it has no rows.
+    empty_text: "StrOrPromise" = ""
     # What the menu calls it, if it is no list of its rows.
     title_in_menu: "StrOrPromise" = ""
 

@@ -84,6 +84,7 @@ TAKE_AS_SENT = StaffAction[Delivery](
 class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     list_display = ("address", "mailing", "outcome", "attempts", "next_try", "answer")
     list_filter = (OutcomeFilter, MailingFilter)
+    empty_text = gettext_lazy("What became of each email will appear here, recipient by recipient.")
     search_fields = ("recipient",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("Recipient's name or email")
     ordering = ("-id",)

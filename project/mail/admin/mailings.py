@@ -92,6 +92,9 @@ def count_column(
 class MailingAdmin(LettersAdmin, ActionsAdmin[Mailing]):
     list_display = ("__str__", "progress", "sent", "waiting", "failed", "created_at")
     list_filter = (KindFilter, TroubleFilter, ("created_at", DaysFilter))
+    empty_text = gettext_lazy(
+        "Each email that is sent will appear here, whether to one person or to many."
+    )
     search_fields = ("title",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("Subject, for example a course title")
     ordering = ("-id",)
