@@ -1,10 +1,12 @@
 """What was changed in a course and its lessons, by whom, and what it was before."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from django.db.models import FileField, Model, OuterRef, QuerySet, Subquery, Value
 
@@ -17,6 +19,8 @@ NOT_TOLD = frozenset({"id", "position"})
 # Told where it was changed: what is created or deleted names who did it.
 ONLY_CHANGED = frozenset({"owner_id"})
 LESSONS = "lessons"
+# So many states of courses, and of lessons, tell what others edited.
+EDITS_LOOKED_AT = 200
 KINDS = {"+": "created", "~": "changed", "-": "deleted"}
 
 type Plain = str | int | bool | Decimal | None
@@ -83,6 +87,36 @@ def changes_of_course(course: Course) -> Changes:
 def changes_of_lesson(lesson: Lesson) -> Changes:
     """All changes of one lesson."""
     return Changes(_keys(Lesson, id=lesson.pk).order_by("-history_date", "-history_id"))
+
+
+class Edited(NamedTuple):
+    """A course that was edited: how many of the states of it and of its lessons are new, and the last
+    change."""
+
+    course: Course
+    number: int
+    last: Change
+
+
+def edited_by_others(user: User, *, since: datetime, most: int) -> list[Edited]:
+    """Courses that others than `user` edited since then, the one of the last edit first."""
+    found: dict[int, list[tuple[datetime, type[Course | Lesson], int]]] = defaultdict(list)
+    for model, course in ((Course, "id"), (Lesson, "course_id")):
+        states = model.history.filter(history_date__gte=since).exclude(history_user=user)
+        newest = states.order_by("-history_date", "-history_id")
+        rows = newest.values_list(course, "history_date", "history_id")
+        for course_id, at, pk in rows[:EDITS_LOOKED_AT]:
+            found[course_id].append((at, model, pk))
+    courses = Course.objects.in_bulk(found)
+    latest = {pk: max(found[pk], key=itemgetter(0, 2)) for pk in courses}
+    shown = sorted(latest, key=lambda pk: latest[pk][0], reverse=True)[:most]
+    changes = {
+        model: _read(model, [latest[pk][2] for pk in shown if latest[pk][1] is model])
+        for model in (Course, Lesson)
+    }
+    return [
+        Edited(courses[pk], len(found[pk]), changes[latest[pk][1]][latest[pk][2]]) for pk in shown
+    ]
 
 
 def change_of(subject: Course | Lesson, change_id: int) -> Change | None:

@@ -2,11 +2,12 @@
 looks at."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import batched
 from typing import Any, ClassVar, NamedTuple, Self
 
-from django.db.models import Count, F, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import TruncDate
 
 from lms.models import Access, Completion, Course, Lesson, Subscription
 from lms.models.access import Progress
@@ -174,3 +175,34 @@ def figures_of(course: Course) -> CourseFigures:
     finished = Count("completions", filter=Q(completions__user__in=learners.values("pk")))
     lessons = course.lessons.annotate(completions_count=finished).order_by("position", "id")
     return CourseFigures(learners.count(), Followers(course).people.count(), list(lessons))
+
+
+def completed_per_day(since: datetime) -> list[tuple[date, int, int]]:
+    """How many lessons were completed on each day since then, and by how many people, in the active time
+    zone."""
+    recent = Completion.objects.filter(created_at__gte=since)
+    days = recent.annotate(day=TruncDate("created_at")).order_by().values_list("day")
+    return list(days.annotate(Count("pk"), Count("user", distinct=True)))
+
+
+def learners_in(spans: Sequence[tuple[datetime, datetime]]) -> list[int]:
+    """How many people completed a lesson in each of these times, all of them asked for at once."""
+    people = {
+        f"in_{place}": Count(
+            "user", distinct=True, filter=Q(created_at__gte=start, created_at__lt=end)
+        )
+        for place, (start, end) in enumerate(spans)
+    }
+    return list(Completion.objects.aggregate(**people).values())
+
+
+def courses_finished(since: datetime) -> Iterator[datetime]:
+    """When, since then, somebody completed the last of all published lessons of a course."""
+    lessons = Lesson.objects.published().order_by().values_list("course")
+    numbers = dict(lessons.annotate(Count("pk")))
+    published = Completion.objects.filter(lesson__is_published=True).order_by()
+    learnt = published.values_list("user", "lesson__course")
+    counted = learnt.annotate(number=Count("pk"), last=Max("created_at")).filter(last__gte=since)
+    for _user, course, number, last in counted.iterator():
+        if number == numbers[course]:
+            yield last

@@ -96,6 +96,24 @@ def month(first: date) -> Month:
     return _months(first, first)[0]
 
 
+def first_to_close() -> date | None:
+    """The first month that is not closed; None if no money has moved yet."""
+    return ClosedMonth.objects.first_open() or _first_month()
+
+
+def days_since(first: date) -> Sums:
+    """What counts on each day since the first of a month. What came too late for its own month counts on
+    the first day of the one that takes it, so that the days of a month add up to what its page says."""
+    months = _months(first, _newest())
+    return Sums(
+        tuple(
+            row._replace(day=max(row.day, month.first))
+            for month in months
+            for row in month.sums.rows
+        )
+    )
+
+
 def _months(first: date, last: date) -> list[Month]:
     rows = ClosedMonth.objects.filter(month__range=(first, last)).select_related("by")
     closed = {row.month: row for row in rows}

@@ -20,6 +20,7 @@ class AttentionFilter(SubsetFilter):
     parameter_name = "attention"
     subsets = {
         "confirm": ("to_confirm", _("awaiting confirmation")),
+        "no_access": ("lately_without_access", _("paid in the last week, but no access")),
         "stuck": ("open_too_long", _("stuck: open for too long")),
     }
 

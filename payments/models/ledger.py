@@ -138,14 +138,6 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
         """The sums of each day, by kind, method and currency."""
         return _sums(self, "day")
 
-    def revenue_per_day(self, *, since: date) -> list[tuple[date, str, Decimal]]:
-        """Day, method and what came less what went on it, in the school's currency, since that
-        day."""
-        recent = self.filter(day__gte=since, currency=settings.CURRENCY)
-        sums = recent.order_by("day", "method").values_list("day", "method")
-        rows = sums.annotate(ExactSum("amount"))
-        return [(day, method, total.quantize(CENT)) for day, method, total in rows]
-
     def by_month(self) -> list[DaySum]:
         """The sums of each month that they count in, known by its first day."""
         return _sums(self.with_counts_in(), "counts_in")

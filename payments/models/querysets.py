@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,7 +23,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Coalesce, Round
+from django.db.models.functions import Cast, Coalesce, Concat, Round
 from django.utils import timezone
 
 from lms.models import Access, Course, Lesson
@@ -36,6 +36,7 @@ from payments.models.states import (
     OFFLINE_OPEN_AT_MOST,
     OPEN_STATUSES,
     PAID_STATUSES,
+    PREFIX,
     PROCESSING_AT_MOST,
     STRIPE_OPEN_AT_MOST,
     PaymentMethod,
@@ -143,6 +144,17 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         refunds = Refund.objects.ending_access().filter(payment=OuterRef("pk"))
         disputes = Dispute.objects.taking_access().filter(payment=OuterRef("pk"))
         return self.filter(~Exists(refunds), ~Exists(disputes), status=PaymentStatus.PAID)
+
+    def without_access(self) -> Self:
+        """Payments that should have given access, and did not."""
+        reference = Concat(Value(PREFIX), Cast(OuterRef("pk"), models.CharField()))
+        # That it is not empty is said for the index.
+        given = Access.objects.active().filter(reference=reference).exclude(reference="")
+        return self.giving_access().filter(~Exists(given))
+
+    def lately_without_access(self) -> Self:
+        """The same of the last week: older ones are findings."""
+        return self.without_access().filter(paid_at__gte=timezone.now() - timedelta(days=7))
 
     def with_is_disputed(self) -> Self:
         standing = Dispute.objects.standing().filter(payment=OuterRef("pk"))

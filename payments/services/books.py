@@ -9,15 +9,13 @@ from typing import Any
 from django.db.models import (
     BigIntegerField,
     Case,
-    CharField,
     Exists,
     OuterRef,
     Q,
     Subquery,
-    Value,
     When,
 )
-from django.db.models.functions import Cast, Concat, Substr
+from django.db.models.functions import Cast, Substr
 from django.utils import timezone
 
 from lms.models import Access, AccessSource
@@ -104,11 +102,7 @@ def about(
 
 
 def _paid_without_access(scope: Scope) -> Iterator[Disagreement]:
-    reference = Concat(Value(PREFIX), Cast(OuterRef("pk"), CharField()))
-    # That it is not empty is said for the index.
-    given = Access.objects.active().filter(reference=reference).exclude(reference="")
-    lost = scope.payments.giving_access().filter(~Exists(given)).order_by("pk")
-    for payment in lost.iterator(BATCH):
+    for payment in scope.payments.without_access().order_by("pk").iterator(BATCH):
         repair = partial(settle_access, payment, Cause(source=SOURCE))
         yield about(FindingKind.PAID_WITHOUT_ACCESS, payment, {}, repair)
 

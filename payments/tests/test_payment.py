@@ -8,7 +8,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core import serializers
 
-from payments.models import LedgerEntry, Payment
+from payments.models import Payment
+from payments.statistics import days_since
 from payments.tests.factories import DisputeFactory, PaymentFactory
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +19,7 @@ MIDNIGHT = datetime(2026, 11, 19, 21, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def test_revenue_is_what_came_less_what_went_on_the_day_and_is_in_our_currency(settings):
+def test_revenue_is_what_came_less_what_went_on_the_day_in_each_currency(settings):
     assert settings.TIME_ZONE == "Europe/Moscow"
 
     def paid(amount, at, **fields):
@@ -39,18 +40,18 @@ def test_revenue_is_what_came_less_what_went_on_the_day_and_is_in_our_currency(s
     lost = {"status": "lost", "told_at": MIDNIGHT + timedelta(days=1)}
     DisputeFactory.create(**disputed, payment__amount="800.00", **lost)
     DisputeFactory.create(**disputed, payment__amount="9.00", status="won")
-    since = date(2026, 11, 20)
-    assert LedgerEntry.objects.revenue_per_day(since=since) == [
-        (date(2026, 11, 20), "cash", Decimal("12.00")),
-        (date(2026, 11, 20), "stripe", Decimal("809.00")),
-        (date(2026, 11, 20), "transfer", Decimal("3.00")),
-        (date(2026, 11, 21), "cash", Decimal("0.30")),
-        (date(2026, 11, 21), "stripe", Decimal("-799.90")),
-        (date(2026, 11, 21), "transfer", Decimal("0.20")),
-    ]
-    settings.CURRENCY = "USD"
-    usd = (date(2026, 11, 20), "cash", Decimal("200.00"))
-    assert LedgerEntry.objects.revenue_per_day(since=since) == [usd]
+    days = {
+        currency: [(day, sums.amount) for day, sums in of_currency.by("day").items()]
+        for currency, of_currency in days_since(date(2026, 11, 1)).by("currency").items()
+    }
+    assert days == {
+        "RUB": [
+            (date(2026, 11, 19), Decimal("100.00")),
+            (date(2026, 11, 20), Decimal("824.00")),
+            (date(2026, 11, 21), Decimal("-799.40")),
+        ],
+        "USD": [(date(2026, 11, 20), Decimal("200.00"))],
+    }
 
 
 def test_a_payment_at_stripe_is_seen_from_its_page_on_or_once_it_is_settled(

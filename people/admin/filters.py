@@ -10,6 +10,7 @@ from people.models import BlockReason, Role, User
 from people.models.querysets import UserQuerySet
 from project.common.admin.filters import DropdownFilter, SubsetFilter
 from project.common.db.search import among, keys_of_few
+from project.mail.models import Delivery
 from project.mail.refusals import stopped
 
 if TYPE_CHECKING:
@@ -57,12 +58,19 @@ class ReachFilter(DropdownFilter):
     parameter_name = "mail"
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
-        return [("stopped", _("address refused by the mail server"))]
+        return [
+            ("stopped", _("address refused by the mail server")),
+            ("failed", _("failed in the last seven days")),
+            ("unconfirmed", _("new, and address not confirmed")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
-        if self.value() != "stopped":
+        if self.value() == "unconfirmed":
+            return cast(UserQuerySet, queryset).lately_unconfirmed()
+        of_mails = {"stopped": stopped, "failed": Delivery.objects.failed_lately}
+        if (value := self.value() or "") not in of_mails:
             return queryset
-        return queryset.filter(pk__in=stopped().values("recipient"))
+        return queryset.filter(pk__in=of_mails[value]().values("recipient"))
 
 
 class RoleFilter(DropdownFilter):

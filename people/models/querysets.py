@@ -63,6 +63,16 @@ class UserQuerySet(models.QuerySet["User"]):
         """Those whose account staff made, and who have not come yet."""
         return self.filter(invitation__isnull=False, invitation__accepted_at=None)
 
+    def lately_unconfirmed(self) -> Self:
+        """Those who registered in the last month, and had a day to confirm their address."""
+        now = timezone.now()
+        came = self.active().filter(Q(invitation=None) | Q(invitation__accepted_at__isnull=False))
+        return came.filter(
+            email_confirmed_at=None,
+            date_joined__gte=now - timedelta(days=30),
+            date_joined__lt=now - timedelta(days=1),
+        )
+
     def not_erased(self) -> Self:
         return self.exclude(blocked_reason=BlockReason.ERASED)
 

@@ -1,28 +1,49 @@
-"""The first page: what needs attention, then figures, each with a way to the list behind it.
+"""The first page: what needs attention, what authors did, and figures of a period, each with a way to the
+list behind it. Who is shown what, is said by PANELS here and by SOURCES in `attention.py`."""
 
-A panel is a function in `panels.py` from a request to a `Panel`, or None if it is not for this
-person, and is named in PANELS.
-"""
+from collections.abc import Callable
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from payments.permissions import can_see_payments
+from people.current_user import current_user
 from people.models import User
-from project.admin_site.menu import groups
-from project.admin_site.panels import background, content, mails, payments, people
+from project.admin_site import panels
+from project.admin_site.attention import attention_of
+from project.admin_site.menu import admin_of, groups
+from project.admin_site.news import news_of
+from project.admin_site.periods import PERIODS, Period, period_of
+from project.admin_site.widgets import Panel
 
 # So many administrators are named to who may do nothing yet.
 ASKED = 5
-PANELS = (payments, content, people, background, mails)
+# Each with the model that has to be seen for it.
+PANELS: tuple[tuple[str, Callable[[HttpRequest, Period], list[Panel]]], ...] = (
+    ("payments.Payment", panels.revenue),
+    ("lms.Course", panels.learning),
+    ("people.User", panels.people),
+    ("lms.Course", panels.content),
+)
 
 
 def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
-    """Unfold's DASHBOARD_CALLBACK: add the panels of this person to the page."""
-    panels = [panel for make in PANELS if (panel := make(request))]
+    """Unfold's DASHBOARD_CALLBACK: add what this person is shown to the page."""
     context["title"] = _("Dashboard")
-    context["attention"] = [entry for panel in panels for entry in panel.attention]
-    context["panels"] = [panel for panel in panels if panel.figures or panel.charts]
     if not any(groups(request)):
         administrators = User.objects.active().administrators()
         context["whom_to_ask"] = administrators.order_by("pk")[:ASKED]
+        return context
+    period = period_of(request.GET.get("period", ""))
+    context["attention"] = attention_of(request)
+    context["news"] = news_of(request)
+    # Whoever looks after money has come for that.
+    context["news_last"] = can_see_payments(current_user(request))
+    context["period"], context["periods"] = period, PERIODS
+    context["panels"] = [
+        panel
+        for label, make in PANELS
+        if admin_of(label).has_view_or_change_permission(request)
+        for panel in make(request, period)
+    ]
     return context

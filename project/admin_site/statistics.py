@@ -5,34 +5,34 @@ not grow with the tables.
 """
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import batched
 from typing import Any
 
 from django.utils import timezone
 
 from lms.models import Course, Lesson, Subscription
-from payments.models import LedgerEntry
+from lms.models.courses import CourseQuerySet
+from lms.statistics import completed_per_day, courses_finished, learners_in
+from payments import statistics as accounts
+from payments.models.ledger import DaySum
+from payments.statistics import Sums
 from people.models import User
 from project.admin_site.models import Figure
+from project.admin_site.periods import DAY, PERIODS, counted_since, period_of
+from project.common.admin.filters import midnight
 from project.school.current import current_school
 
-DAYS = 30
 RANKED = 10
-TITLE_LENGTH = 32
 # A figure of this age is shown without a second thought.
 FRESH = timedelta(seconds=60)
 # What was counted in less is counted again as soon as it is not fresh; the rest by the worker,
 # each ten minutes; and if there is none, by whoever finds it older than this.
 QUICK_SECONDS = 0.05
 STALE = timedelta(hours=1)
-
-
-def last_days() -> list[date]:
-    """The last DAYS days, today included, in the active time zone."""
-    today = timezone.localdate()
-    return [today - timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)]
 
 
 def kept(name: str) -> Any:
@@ -64,52 +64,83 @@ def count_slow_ones() -> int:
     return len(names)
 
 
-def count_payments() -> list[tuple[str, str, str]]:
-    """Day, method and sum of each."""
-    revenue = LedgerEntry.objects.revenue_per_day(since=last_days()[0])
-    return [(day.isoformat(), method, str(total)) for day, method, total in revenue]
+def count_payments() -> list[tuple[str, str, str, str, int]]:
+    """What moved on each day, however it was paid."""
+    found: dict[tuple[date, str, str], tuple[Decimal, int]] = {}
+    for row in accounts.days_since(counted_since()).rows:
+        key = (row.day, row.kind, row.currency)
+        amount, entries = found.get(key, (Decimal(0), 0))
+        found[key] = (amount + row.amount, entries + row.entries)
+    return [
+        (day.isoformat(), kind, currency, str(amount), entries)
+        for (day, kind, currency), (amount, entries) in found.items()
+    ]
 
 
-def revenue_of(rows: list[tuple[str, str, str]]) -> list[tuple[date, str, Decimal]]:
-    return [(date.fromisoformat(day), method, Decimal(total)) for day, method, total in rows]
+def sums_of(rows: Iterable[tuple[str, str, str, str, int]]) -> Sums:
+    """What `count_payments` counted."""
+    return Sums(
+        tuple(
+            DaySum(date.fromisoformat(day), "", kind, currency, Decimal(amount), entries)
+            for day, kind, currency, amount, entries in rows
+        )
+    )
 
 
 def count_content() -> dict[str, Any]:
-    top: Any = list(Course.objects.by_subscribers()[:RANKED])
+    return content_of(Course.objects.all())
+
+
+def content_of(courses: CourseQuerySet) -> dict[str, Any]:
+    """How many there are of these courses, and those that most people follow, each with its key."""
+    top: Any = list(courses.by_subscribers()[:RANKED])
     learnt: Any = Course.objects.filter(pk__in=[course.pk for course in top]).with_completion()
     completion = [
         (
-            _shortened(course.title),
+            course.pk,
+            course.title,
             round(100 * course.completions_count / (course.learners_count * course.lessons_count)),
         )
         for course in learnt
         if course.learners_count and course.lessons_count
     ]
     return {
-        "published": Course.objects.published().count(),
-        "drafts": Course.objects.filter(is_published=False).count(),
-        "lessons": Lesson.objects.count(),
-        "subscriptions": Subscription.objects.count(),
-        "top": [(_shortened(course.title), course.subscribers_count) for course in top],
-        "completion": sorted(completion, key=lambda entry: -entry[1]),
+        "published": courses.published().count(),
+        "drafts": courses.filter(is_published=False).count(),
+        "lessons": Lesson.objects.filter(course__in=courses).count(),
+        "subscriptions": Subscription.objects.filter(course__in=courses).count(),
+        "top": [(course.pk, course.title, course.subscribers_count) for course in top],
+        "completion": sorted(completion, key=lambda entry: -entry[2]),
     }
 
 
-def _shortened(title: str) -> str:
-    return title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…"
-
-
 def count_people() -> dict[str, Any]:
-    since = timezone.now() - timedelta(days=DAYS)
+    since = midnight(counted_since())
     return {
         "active": User.objects.active().count(),
         "blocked": User.objects.blocked().count(),
         "joined": _by_iso_day(User.objects.per_day("date_joined", since=since)),
-        "seen": _by_iso_day(User.objects.per_day("last_login", since=since)),
     }
 
 
-def _by_iso_day(numbers: dict[date, int]) -> dict[str, int]:
+def count_learning() -> dict[str, Any]:
+    """Of each day: the lessons that were completed, by how many people, and the courses of which somebody
+    completed the last lesson. And how many people learnt in each period, and before it."""
+    since = midnight(counted_since())
+    days = completed_per_day(since)
+    finished = Counter(timezone.localdate(moment) for moment in courses_finished(since))
+    periods = [period_of(name) for name in PERIODS]
+    spans = [span for period in periods for span in (period.shown, period.before)]
+    learners = learners_in([(midnight(one.first), midnight(one.last + DAY)) for one in spans])
+    return {
+        "completed": _by_iso_day({day: lessons for day, lessons, _people in days}),
+        "active": _by_iso_day({day: people for day, _lessons, people in days}),
+        "finished": _by_iso_day(finished),
+        "learners": dict(zip(PERIODS, batched(learners, 2), strict=True)),
+    }
+
+
+def _by_iso_day(numbers: Mapping[date, int]) -> dict[str, int]:
     return {day.isoformat(): number for day, number in numbers.items()}
 
 
@@ -117,4 +148,5 @@ COUNTERS: dict[str, Callable[[], Any]] = {
     "payments": count_payments,
     "content": count_content,
     "people": count_people,
+    "learning": count_learning,
 }

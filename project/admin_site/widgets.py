@@ -1,47 +1,26 @@
 """What a panel of the dashboard is made of."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 
-from django.utils.formats import date_format
-from django.utils.translation import get_language
+from babel.numbers import format_percent
+from django.utils.timesince import timesince
+from django.utils.translation import get_language, gettext, to_locale
 
-from project.admin_site.statistics import last_days
+# Of a chart that is drawn, in its own units.
+HEIGHT = 100
 
-COLOURS = ("var(--parta-line)", "oklch(76.9% .188 70.08)", "oklch(62.3% .214 259.815)")
-GREY = "#9ca3af"
-DRAWN = {
-    "animation": False,
-    "maintainAspectRatio": False,
-    "plugins": {"legend": {"display": False}},
-}
-# From zero and by whole numbers: people, payments, units of the currency.
-NUMBERS = {"ticks": {"color": GREY, "precision": 0, "maxTicksLimit": 7}, "beginAtZero": True}
-# How Chart.js draws each kind. Bars lie, so that titles can be read on a phone too.
-OPTIONS = {
-    "bar": DRAWN
-    | {
-        "indexAxis": "y",
-        "borderRadius": 6,
-        "scales": {
-            "x": NUMBERS | {"grid": {}},
-            "y": {"grid": {"display": False}, "ticks": {"color": GREY, "autoSkip": False}},
-        },
-    },
-    "line": DRAWN
-    | {
-        "datasets": {"line": {"borderWidth": 2, "pointStyle": False}},
-        "interaction": {"mode": "index", "intersect": False},
-        "scales": {
-            "x": {
-                "grid": {"display": False},
-                "ticks": {"color": GREY, "maxRotation": 0, "autoSkipPadding": 16},
-            },
-            "y": NUMBERS | {"grid": {}, "border": {"display": False}},
-        },
-    },
-}
+
+@dataclass(frozen=True)
+class Act:
+    """What can be done about something, by one press: a link to the question, or what a list does with
+    all that it shows, which is posted to it."""
+
+    title: str
+    url: str
+    action: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,68 +31,143 @@ class Attention:
     url: str
     icon: str
     is_danger: bool = False
+    act: Act | None = None
+    # When the oldest one began to wait.
+    since: datetime | None = None
+
+    @property
+    def age(self) -> str:
+        return timesince(self.since, depth=1) if self.since else ""
+
+
+type Number = int | Decimal
 
 
 @dataclass(frozen=True)
 class Figure:
+    """A number, and what it was in the period before, if it is of one."""
+
     title: str
-    value: int | str
-    url: str
+    value: Number
+    # Of the list behind it, if there is one.
+    url: str = ""
+    before: Number | None = None
+    shown_as: Callable[[Number], str] = str
+
+    @property
+    def shown(self) -> str:
+        return self.shown_as(self.value)
+
+    @property
+    def compared(self) -> str:
+        """How it differs from the period before, in words; of nothing there is no percentage."""
+        if self.before is None:
+            return ""
+        said = {"before": self.shown_as(self.before)}
+        if self.before <= 0 or self.value == self.before:
+            return gettext("before: %(before)s") % said
+        share = float(self.value) / float(self.before) - 1
+        locale = to_locale(get_language() or "en")
+        said["percent"] = format_percent(abs(round(share, 2)), locale=locale)
+        if share > 0:
+            return gettext("%(percent)s more than before: %(before)s") % said
+        return gettext("%(percent)s less than before: %(before)s") % said
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A rectangle of the drawing, and what it says."""
+
+    x: int
+    y: float
+    height: float
+    colour: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Series:
+    title: str
+    values: Sequence[Number]
+    # A class of the style sheet.
+    colour: str = "is-first"
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines or bars over labels. `series` maps names to values, `totals` to what the legend says of
-    them, their sums if it is None; `url` leads to the list."""
+    """Bars side by side, those below zero hanging down; the table below has the same numbers, and `total`
+    beside them, which is not drawn."""
 
     title: str
-    kind: str
     labels: Sequence[str]
-    series: Mapping[str, Sequence[int]]
+    series: Sequence[Series]
+    url: str = ""
+    total: Series | None = None
+    shown_as: Callable[[Number], str] = str
+
+    @property
+    def columns(self) -> list[Series]:
+        return [*self.series, *([self.total] if self.total else [])]
+
+    @property
+    def rows(self) -> list[tuple[str, list[str]]]:
+        """The newest first, as in all lists."""
+        values = zip(*(series.values for series in self.columns), strict=True)
+        shown = [[self.shown_as(value) for value in row] for row in values]
+        return list(zip(self.labels, shown, strict=True))[::-1]
+
+    @property
+    def most(self) -> Number:
+        return max((max(series.values, default=0) for series in self.series), default=0)
+
+    @property
+    def least(self) -> Number:
+        return min((min(series.values, default=0) for series in self.series), default=0)
+
+    @property
+    def scale(self) -> tuple[str, str]:
+        """What stands at the top, and at the bottom if something hangs down."""
+        least = min(self.least, 0)
+        return self.shown_as(self.most), self.shown_as(least) if least else ""
+
+    @property
+    def zero(self) -> float:
+        """How far down the line is on which the bars stand."""
+        return round(HEIGHT * max(float(self.most), 0) / (self._height or 1), 2)
+
+    @property
+    def _height(self) -> float:
+        return max(float(self.most), 0) - min(float(self.least), 0)
+
+    def bars(self) -> Iterator[Bar]:
+        for series in self.series:
+            for place, value in enumerate(series.values):
+                if value:
+                    size = round(HEIGHT * abs(float(value)) / self._height, 2)
+                    top = self.zero - size if value > 0 else self.zero
+                    said = f"{self.labels[place]} · {series.title}: {self.shown_as(value)}"
+                    yield Bar(place, round(top, 2), size, series.colour, said)
+
+
+@dataclass(frozen=True)
+class Rank:
+    title: str
     url: str
-    totals: Mapping[str, str] | None = None
+    number: int
+    # Of the longest bar, as a percentage.
+    share: int
 
-    @property
-    def data(self) -> str:
-        """What Chart.js draws."""
-        datasets = [
-            {
-                "label": name,
-                "data": list(values),
-                "borderColor": colour,
-                "backgroundColor": colour,
-                "maxBarThickness": 18,
-            }
-            for (name, values), colour in zip(self.series.items(), COLOURS, strict=False)
-        ]
-        return json.dumps({"labels": list(self.labels), "datasets": datasets})
 
-    @property
-    def options(self) -> str:
-        """How Chart.js draws it, numbers as the reader writes them."""
-        return json.dumps(OPTIONS[self.kind] | {"locale": get_language()})
-
-    @property
-    def legend(self) -> list[tuple[str, str, int | str]]:
-        """Name, colour and total of each series: the same numbers for those who see no drawing."""
-        sums = {name: sum(values) for name, values in self.series.items()}
-        totals: Mapping[str, int | str] = sums if self.totals is None else self.totals
-        pairs = zip(self.series, COLOURS, strict=False)
-        return [(name, colour, totals.get(name, "")) for name, colour in pairs]
+@dataclass(frozen=True)
+class Ranking:
+    title: str
+    ranks: Sequence[Rank]
+    unit: str = ""
 
 
 @dataclass(frozen=True)
 class Panel:
     title: str
-    attention: list[Attention] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
     charts: list[Chart] = field(default_factory=list)
-
-
-def day_labels() -> list[str]:
-    return [date_format(day, "j N") for day in last_days()]
-
-
-def per_day(numbers: Mapping[str, int]) -> list[int]:
-    """Values for a chart of the last days; a day without a row is a zero."""
-    return [numbers.get(day.isoformat(), 0) for day in last_days()]
+    rankings: list[Ranking] = field(default_factory=list)

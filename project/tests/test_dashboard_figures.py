@@ -1,6 +1,6 @@
 """Figures of large tables are counted from time to time, and not by who looks at them."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
@@ -82,22 +82,17 @@ def test_slow_is_what_takes_a_twentieth_of_a_second(clock, ticks, monkeypatch, t
     assert count_figures() == f"{number} figures"
 
 
-def test_days_are_those_of_the_project(clock):
-    days = statistics.last_days()
-    assert (len(days), days[0], days[-1]) == (30, date(2026, 10, 26), date(2026, 11, 24))
-
-
 def test_people_are_counted_by_the_day_and_blocked_ones_apart(clock):
     now, month = timezone.now(), timedelta(days=30)
     UserFactory.create(date_joined=now - 2 * month, last_login=now)
     UserFactory.create(date_joined=now - month, last_login=now - timedelta(hours=2))
     UserFactory.create(date_joined=now - month - timedelta(seconds=1))
     UserFactory.create(date_joined=now, last_login=now, blocked=True)
+    UserFactory.create(date_joined=datetime(2024, 12, 31, 20, 59, tzinfo=UTC), blocked=True)
     assert statistics.count("people") == {
         "active": 3,
-        "blocked": 1,
-        "joined": {"2026-10-25": 1, "2026-11-24": 1},
-        "seen": {"2026-11-23": 1, "2026-11-24": 2},
+        "blocked": 2,
+        "joined": {"2026-09-25": 1, "2026-10-25": 2, "2026-11-24": 1},
     }
 
 
@@ -116,10 +111,12 @@ def test_content_is_counted_drafts_apart_and_the_most_followed_first(author):
         3,
         13,
     ]
-    # Ten; of equals the newer one, and titles of 32 letters with what tells that there is more.
-    order = [5, 11, 10, 9, 8, 7, 6, 4, 3, 2]
-    titles = [f"{n} {'x' * 30}" if n < 10 else f"{n} {'x' * 28}…" for n in order]
-    assert counted["top"] == list(zip(titles, [2] + [1] * 9, strict=True))
+    # Ten; of equals the newer one.
+    followed = [courses[place] for place in (5, 11, 10, 9, 8, 7, 6, 4, 3, 2)]
+    numbers = [2] + [1] * 9
+    assert counted["top"] == [
+        (course.pk, course.title, number) for course, number in zip(followed, numbers, strict=True)
+    ]
 
 
 def test_completion_is_of_those_who_may_learn_the_course_today(author):
@@ -143,11 +140,39 @@ def test_completion_is_of_those_who_may_learn_the_course_today(author):
     no_learners = LessonFactory.create(course__title="No learners").course
     for course in (no_lessons, no_learners):
         SubscriptionFactory.create(course=course)
-    assert statistics.count("content")["completion"] == [
-        ("Cheese", 75),
-        ("Bread", 25),
-        ("Butter", 0),
-    ]
+    completion = statistics.count("content")["completion"]
+    assert [entry[1:] for entry in completion] == [("Cheese", 75), ("Bread", 25), ("Butter", 0)]
+
+
+def test_learning_is_counted_by_the_day_and_by_people(clock, author):
+    """Each learner once in a period, however much they learn; a course is finished with the last of its
+    published lessons, once."""
+    now = timezone.now()
+    course = CourseFactory.create(owner=author, published=True)
+    lessons = LessonFactory.create_batch(2, course=course)
+    LessonFactory.create(course=course, is_published=False)
+    first, second = UserFactory.create_batch(2)
+    for user, lesson, days in [
+        (first, lessons[0], 31),
+        (first, lessons[1], 0),
+        (second, lessons[0], 0),
+        (second, LessonFactory.create(), 6),
+    ]:
+        Completion.objects.create(user=user, lesson=lesson, created_at=now - timedelta(days=days))
+    counted = statistics.count("learning")
+    assert counted["completed"] == {"2026-10-24": 1, "2026-11-18": 1, "2026-11-24": 2}
+    assert counted["active"] == {"2026-10-24": 1, "2026-11-18": 1, "2026-11-24": 2}
+    # A draft is no part of its course.
+    assert counted["finished"] == {"2026-11-24": 1, "2026-11-18": 1}
+    learners = {name: tuple(both) for name, both in counted["learners"].items()}
+    assert learners == {
+        "7-days": (2, 0),
+        "30-days": (2, 1),
+        "month": (2, 1),
+        "last-month": (1, 0),
+        "quarter": (2, 0),
+        "year": (2, 0),
+    }
 
 
 def test_worker_leaves_alone_what_is_quick_and_what_is_unknown(drafts):

@@ -60,22 +60,22 @@ def links(text):
     return {found.replace("&amp;", "&") for found in re.findall(r'href="(/admin/[^"]+)"', main)}
 
 
-@pytest.mark.parametrize("language", ["en", "ru"])
-@pytest.mark.parametrize(("who", "number"), [("administrator", 18), ("moderator", 4)])
-def test_each_link_leads_to_a_list_that_has_what_it_says(
-    school, client_of, who, number, language, request
-):
+@pytest.mark.parametrize(("who", "number"), [("administrator", 28), ("moderator", 8)])
+def test_each_link_leads_to_a_list_that_has_what_it_says(school, client_of, who, number, request):
     client = client_of(request.getfixturevalue(who))
-    said = {"Accept-Language": language}
-    found = links(client.get(reverse("admin:index"), headers=said).text)
+    found, in_russian = (
+        links(client.get(reverse("admin:index"), headers={"Accept-Language": language}).text)
+        for language in ("en", "ru")
+    )
+    assert found == in_russian
     assert len(found) == number
     for address in found:
-        response = client.get(address, headers=said)
+        response = client.get(address)
         assert response.status_code == 200, address
         if "?" not in address:
             continue
         shown = response.context["cl"]
-        whole = client.get(address.partition("?")[0], headers=said).context["cl"]
+        whole = client.get(address.partition("?")[0]).context["cl"]
         assert shown.has_active_filters, address
         assert 0 < shown.result_count < whole.result_count, address
 
@@ -86,10 +86,8 @@ def test_each_link_leads_to_a_list_that_has_what_it_says(
         "Published courses",
         "Drafts",
         "Lessons",
-        "Awaiting confirmation",
-        "Open for too long",
         "Active people",
-        "New in 30 days",
+        "New people",
         "Blocked people",
     ],
 )
@@ -111,7 +109,9 @@ def test_completion_is_the_share_of_lessons_that_learners_finished(client_of, mo
     learning.complete_lesson(user=learners[0], lesson=lessons[1])
     learning.complete_lesson(user=course.owner, lesson=lessons[0])  # who is no learner
     SubscriptionFactory.create(course__title="Without learners")
-    [panel] = client_of(moderator).get(reverse("admin:index")).context["panels"]
-    [_ranking, completion] = panel.charts
-    assert (completion.title, completion.labels) == ("Completion", ["Bread"])
-    assert list(completion.series.values()) == [[75]]
+    _learning, content = client_of(moderator).get(reverse("admin:index")).context["panels"]
+    [_followed, completion] = content.rankings
+    assert (completion.title, completion.unit) == ("Completion", "%")
+    assert [(rank.title, rank.number, rank.share) for rank in completion.ranks] == [
+        ("Bread", 75, 75)
+    ]

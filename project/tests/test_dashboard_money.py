@@ -1,28 +1,61 @@
-"""The panel of the payments on the dashboard."""
+"""What the dashboard says of money: what came and went in a period, and what waits for somebody."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
-from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from payments.models import FindingKind, LedgerEntry
+from payments.models import ClosedMonth, FindingKind, Payment
+from payments.services import closing
 from payments.tests.factories import DisputeFactory, FindingFactory, PaymentFactory
+from people.models import Role
+from people.tests.factories import UserFactory
 from project.admin_site.models import Figure
-from project.admin_site.panels import payments
 
 pytestmark = pytest.mark.django_db
 
+# Half past one in Moscow, a day later than in Greenwich.
+NOW = datetime(2026, 11, 23, 22, 30, tzinfo=UTC)
 
-def panel_of(user):
-    Figure.objects.all().delete()
-    request = RequestFactory().get("/admin/")
-    request.user = user
-    return payments(request)
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def accountant(moderators):
+    user = UserFactory.create(is_staff=True)
+    user.groups.add(Role.objects.get(name="accountants").pk)
+    return user
+
+
+@pytest.fixture
+def shown(client_of):
+    """The page as this person has it, with figures that were counted just now."""
+
+    def ask(user, **query):
+        Figure.objects.all().delete()
+        return client_of(user).get(reverse("admin:index"), query)
+
+    return ask
+
+
+@pytest.fixture
+def revenue(shown, administrator):
+    """The panels of the revenue, by title."""
+
+    def ask(period="30-days"):
+        panels = shown(administrator, period=period).context["panels"]
+        return {panel.title: panel for panel in panels if panel.title.startswith("Revenue")}
+
+    return ask
 
 
 def paid(amount, *, days=0, **fields):
@@ -30,24 +63,49 @@ def paid(amount, *, days=0, **fields):
     return PaymentFactory.create(amount=amount, status="paid", paid_at=at, **fields)
 
 
-def test_what_waits_for_staff_is_told_and_leads_there(client_of, administrator):
+def numbers(panel):
+    return {figure.title: (figure.value, figure.before) for figure in panel.figures}
+
+
+def test_what_waits_for_staff_is_told_and_leads_there(client_of, administrator, shown):
     old = timezone.now() - timedelta(days=31)
     waiting = PaymentFactory.create()
     stuck = PaymentFactory.create(created_at=old)
-    panel = panel_of(administrator)
-    texts = [entry.text for entry in panel.attention]
-    assert texts == [
-        "2 payments are waiting to be confirmed.",
-        "1 payment has been open for too long.",
+    attention = [
+        entry for entry in shown(administrator).context["attention"] if "payment" in entry.url
+    ]
+    assert [(entry.text, entry.age) for entry in attention] == [
+        ("2 payments are waiting to be confirmed.", "1\N{NO-BREAK SPACE}month"),
+        ("1 payment has been open for too long.", "1\N{NO-BREAK SPACE}month"),
     ]
     lists = [
-        set(client_of(administrator).get(entry.url).context["cl"].queryset)
-        for entry in panel.attention
+        set(client_of(administrator).get(entry.url).context["cl"].queryset) for entry in attention
     ]
     assert lists == [{waiting, stuck}, {stuck}]
 
 
-def test_what_needs_a_person_comes_first(client_of, administrator):
+def test_all_that_waits_is_asked_about_by_one_press(client_of, administrator, shown):
+    waiting = PaymentFactory.create_batch(2)
+    PaymentFactory.create(paid=True)
+    [act] = [
+        entry.act for entry in shown(administrator).context["attention"] if entry.icon == "payments"
+    ]
+    pressed = {"action": act.action, "select_across": "1", "_selected_action": "0"}
+    question = client_of(administrator).post(act.url, pressed)
+    assert set(question.context["rows"]) == set(waiting)
+    assert Payment.objects.to_confirm().count() == 2
+
+
+def test_so_many_that_a_page_can_not_ask_about_them_are_left_to_the_list(
+    administrator, shown, monkeypatch
+):
+    monkeypatch.setattr("project.admin_site.attention.ASKED_AT_ONCE", 1)
+    PaymentFactory.create_batch(2)
+    [entry] = [one for one in shown(administrator).context["attention"] if one.icon == "payments"]
+    assert entry.act is None
+
+
+def test_what_needs_a_person_comes_first(client_of, administrator, shown):
     """Disputes with the nearest deadline, money that did not arrive, what else was found."""
     soon, later = (timezone.now() + timedelta(days=days) for days in (2, 5))
     urgent = DisputeFactory.create(evidence_due_by=soon)
@@ -63,7 +121,11 @@ def test_what_needs_a_person_comes_first(client_of, administrator):
         kind="refund_failed", reference="refund:9", status="repaired", closed_at=timezone.now()
     )
     PaymentFactory.create()
-    attention = panel_of(administrator).attention
+    attention = [
+        entry
+        for entry in shown(administrator).context["attention"]
+        if entry.icon in ("gavel", "undo", "troubleshoot", "payments")
+    ]
     deadline = date_format(timezone.localtime(soon), "SHORT_DATETIME_FORMAT")
     assert [entry.text for entry in attention] == [
         f"2 disputes need an answer. Evidence is due by {deadline}",
@@ -77,86 +139,129 @@ def test_what_needs_a_person_comes_first(client_of, administrator):
         for entry in attention[:3]
     ]
     assert lists == [[urgent, waiting], [found[2], found[1]], [found[0]]]
+    assert f"/dispute/{urgent.pk}/" in attention[0].act.url
 
 
-def test_revenue_is_what_came_and_was_kept(client_of, administrator):
+def test_the_first_month_that_is_over_and_open_is_to_be_closed(clock, client_of, shown, accountant):
+    def told():
+        entries = shown(accountant).context["attention"]
+        return [entry for entry in entries if entry.icon == "account_balance"]
+
+    assert told() == []
+    PaymentFactory.create(status="paid", paid_at=datetime(2026, 10, 5, tzinfo=UTC))
+    [entry] = told()
+    assert entry.text == "October 2026 is not closed yet."
+    assert client_of(accountant).get(entry.act.url).status_code == 200
+    ClosedMonth.objects.create(month=date(2026, 10, 1))
+    assert told() == []
+
+
+def test_revenue_is_what_came_and_was_kept_of_each_currency(
+    clock, revenue, client_of, administrator
+):
     paid("100.50")
     paid("200.00", method="transfer")
     paid("300.00", days=3)
     paid("1000.00", days=31)
+    paid("9.00", days=60)
     paid("5000.00", currency="USD")
     PaymentFactory.create(refunded=True)
     PaymentFactory.create()
-    panel = panel_of(administrator)
-    [chart] = panel.charts
-    assert {name: (sum(values), values[-1]) for name, values in chart.series.items()} == {
-        "cash": (400, 100),
-        "transfer": (200, 200),
+    panels = revenue()
+    assert list(panels) == ["Revenue", "Revenue, USD"]
+    assert numbers(panels["Revenue"]) == {
+        "Net": (Decimal("600.50"), Decimal("1000.00")),
+        "Received": (Decimal("2590.50"), Decimal("1000.00")),
+        "Refunded and lost": (Decimal(1990), Decimal(0)),
+        "Payments": (4, 1),
     }
-    assert [total for _name, _colour, total in chart.legend] == [
-        "RUB\N{NO-BREAK SPACE}400.50",
-        "RUB\N{NO-BREAK SPACE}200.00",
-    ]
-    assert panel.figures[0].value == "RUB\N{NO-BREAK SPACE}600.50"
-    response = client_of(administrator).get(panel.figures[0].url)
+    [chart] = panels["Revenue"].charts
+    received, lost = chart.series
+    assert [sum(series.values) for series in (received, lost)] == [Decimal("2590.50"), -1990]
+    assert (chart.labels[0], chart.labels[-1], len(chart.labels)) == ("26 Oct", "24 Nov", 30)
+    assert numbers(panels["Revenue, USD"])["Net"] == (5000, 0)
+    response = client_of(administrator).get(panels["Revenue"].figures[0].url)
     # The list tells the sums of each currency. What was given back today, came today.
     amounts = [int(entry.amount) for entry in response.context["cl"].queryset]
     assert sorted(amounts) == [-1990, 100, 200, 300, 1990, 5000]
 
 
-def test_revenue_begins_with_the_first_of_thirty_days_of_the_project(administrator):
-    """Late in the evening in Greenwich it is the next day in Moscow already."""
-    with time_machine.travel(datetime(2026, 11, 23, 22, 30, tzinfo=UTC), tick=False):
-        first = datetime(2026, 10, 25, 21, tzinfo=UTC)
-        PaymentFactory.create(amount=7, status="paid", paid_at=first)
-        PaymentFactory.create(amount=5, status="paid", paid_at=first - timedelta(seconds=1))
-        paid("1.60")
-        panel = panel_of(administrator)
+@pytest.mark.parametrize(
+    ("period", "first", "before", "steps"),
+    [
+        ("7-days", "2026-11-18", ("2026-11-11", "2026-11-17"), 7),
+        ("30-days", "2026-10-26", ("2026-09-26", "2026-10-25"), 30),
+        ("month", "2026-11-01", ("2026-10-01", "2026-10-24"), 24),
+        ("last-month", "2026-10-01", ("2026-09-01", "2026-09-30"), 31),
+        ("quarter", "2026-10-01", ("2026-07-01", "2026-08-24"), 9),
+        ("year", "2026-01-01", ("2025-01-01", "2025-11-24"), 11),
+        ("nonsense", "2026-10-26", ("2026-09-26", "2026-10-25"), 30),
+    ],
+)
+def test_a_period_is_compared_with_the_one_before(clock, revenue, period, first, before, steps):
+    """Late in the evening in Greenwich it is the next day in Moscow already: the twenty-fourth."""
+    days = [date.fromisoformat(day) for day in (first, *before)]
+    outside = [days[0] - timedelta(days=1), days[1] - timedelta(days=1)]
+    for day, amount in [(days[0], 7), (days[1], 5), (days[2], 3)]:
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=3)
+        PaymentFactory.create(amount=amount, status="paid", paid_at=midnight)
+    for day in set(outside) - set(days):
+        noon = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
+        PaymentFactory.create(amount=1000, status="paid", paid_at=noon)
+    panel = revenue(period)["Revenue"]
+    net, *_others = panel.figures
+    assert (net.value, net.before) == (
+        7,
+        8 + (1000 if outside[0] not in days and outside[0] < days[2] else 0),
+    )
     [chart] = panel.charts
-    assert panel.figures[0].value == "RUB\N{NO-BREAK SPACE}8.60"
-    # Drawn are whole units.
-    assert chart.series["cash"] == [7, *[0] * 28, 2]
-    assert "day_from=2026-10-26&day_to=2026-11-24" in panel.figures[0].url
+    assert len(chart.labels) == steps
+    assert chart.series[0].values[0] == 7
+    assert parse_qs(urlsplit(net.url).query)["day_from"] == [first]
 
 
-def test_a_payment_at_midnight_belongs_to_the_day_of_the_project(administrator):
-    evening = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    PaymentFactory.create(status="paid", paid_at=evening)
-    PaymentFactory.create(status="paid", paid_at=evening - timedelta(seconds=1))
-    [chart] = panel_of(administrator).charts
-    assert chart.series["cash"][-2:] == [1990, 1990]
+def test_a_difference_is_told_in_words(clock, revenue):
+    paid("150.00")
+    paid("100.00", days=31)
+    net, _received, refunded, _number = revenue()["Revenue"].figures
+    assert net.compared.startswith("50% more than before: ")
+    assert refunded.compared.startswith("before: ")
+    assert revenue("7-days")["Revenue"].figures[0].compared.startswith("before: ")
 
 
-def test_an_empty_book_has_no_chart_and_nothing_to_do(administrator):
-    panel = panel_of(administrator)
-    assert (panel.charts, panel.attention) == ([], [])
+def test_the_days_of_a_closed_month_add_up_to_what_it_was_closed_with(clock, revenue, accountant):
+    """What comes too late counts on the first day of the month that takes it."""
+    october = datetime(2026, 10, 5, tzinfo=UTC)
+    PaymentFactory.create(amount=70, status="paid", paid_at=october)
+    closing.close_month(date(2026, 10, 1), accountant)
+    PaymentFactory.create(amount=5, status="paid", paid_at=october)
+    assert revenue("last-month")["Revenue"].figures[0].value == 70
+    november = revenue("month")["Revenue"]
+    assert (november.figures[0].value, november.charts[0].series[0].values[0]) == (5, 5)
 
 
-@pytest.mark.parametrize("who", ["moderator", "learner"])
-def test_money_is_for_those_who_may_see_the_book(client_of, support, who, request):
-    PaymentFactory.create()
-    assert panel_of(request.getfixturevalue(who)) is None
-    assert panel_of(support) is not None
-    assert "payment is waiting" in client_of(support).get(reverse("admin:index")).text
+def test_an_empty_book_has_no_chart_and_nothing_to_do(shown, revenue, accountant):
+    assert shown(accountant).context["attention"] == []
+    assert revenue()["Revenue"].charts == []
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("number", [2, 20])
-def test_queries_of_the_panel_do_not_grow(administrator, number, django_assert_num_queries):
+def test_queries_do_not_grow_with_what_waits(
+    client_of, administrator, number, django_assert_max_num_queries
+):
+    client = client_of(administrator)
     PaymentFactory.create_batch(number, paid=True)
-    panel_of(administrator)
-    request = RequestFactory().get("/admin/")
-    request.user = administrator
+    client.get(reverse("admin:index"))
     DisputeFactory.create_batch(number)
     for kind in FindingKind:
         for reference in range(number):
             FindingFactory.create(kind=kind, reference=f"payment:{reference}")
-    # 1 revenue as it was counted last, 2 to confirm, 3 open for too long, 4 disputes, 5 findings.
-    with django_assert_num_queries(5):
-        payments(request)
+    with django_assert_max_num_queries(40):
+        client.get(reverse("admin:index"))
 
 
-def test_sums_are_exact():
+def test_sums_are_exact(clock, revenue):
     for _time in range(3):
         paid("0.10")
-    [(_day, _method, total)] = LedgerEntry.objects.revenue_per_day(since=timezone.localdate())
-    assert total == Decimal("0.30")
+    assert revenue()["Revenue"].figures[0].value == Decimal("0.30")

@@ -88,7 +88,7 @@ def test_failures_are_counted_and_nothing_else() -> None:
     done("a")
     done("b", success=False)
     done("c", success=False)
-    assert queue.failed_count() == 2
+    assert queue.failed().count() == 2
 
 
 def test_what_waits_is_told_without_the_questions_of_guards(clock: Any) -> None:

@@ -8,7 +8,7 @@ from django.apps.registry import Apps
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Min, Q
+from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -85,9 +85,10 @@ def oldest_waiting_age() -> timedelta | None:
     return now - oldest if oldest else None
 
 
-def failed_count() -> int:
-    """How many tasks on record failed for good."""
-    return int(Task.objects.filter(success=False).count())
+def failed() -> QuerySet[Task]:
+    """The tasks on record that failed for good."""
+    rows: QuerySet[Task] = Task.objects.filter(success=False)
+    return rows
 
 
 def forget_older_successes(path: str, cluster: str | None = None) -> None:
