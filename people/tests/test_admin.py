@@ -338,7 +338,7 @@ def test_the_list_says_who_is_blocked_when_and_what_became_of_the_warning(
             "—",
             "May 31, 2026, noon",
         ]
-        assert [row["warning"] for row in rows] == ["refused by the mail server", "-", "waiting"]
+        assert [row["warning"] for row in rows] == ["refused by the mail server", "—", "waiting"]
         text = client.get(page("change", first.pk)).text
         assert "June 1, 2026, noon" in text
         assert "refused by the mail server: 550 5.1.1 Gone" in text

@@ -18,6 +18,7 @@ import unfold.forms
 from django.contrib import messages
 from django.contrib.admin import ActionLocation, ShowFacets, site
 from django.contrib.admin import ModelAdmin as BaseModelAdmin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.db.models import ForeignKey, Model, QuerySet
 from django.db.models.expressions import Combinable
@@ -26,6 +27,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
 
@@ -188,6 +191,8 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
     list_disable_select_all = True
     compressed_fields = True
     list_before_template = "admin/list_head.html"
+    # Unfold asks for them in each row of a form; to find that there are none takes half a millisecond.
+    conditional_fields: "ClassVar[Mapping[str, str]]" = {}
     warn_unsaved_form = True
     # One sentence about what will stand in the list, as long as it has no rows.
     empty_text: "StrOrPromise" = ""
@@ -262,6 +267,17 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
 
     def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[StaffChangeList]:
         return StaffChangeList
+
+    @display(description=_ModelAdmin.action_checkbox.short_description)  # type: ignore[attr-defined]
+    def action_checkbox(self, row: M) -> SafeString:
+        """As Unfold's, which draws it by three templates in each row."""
+        return format_html(
+            '<input type="checkbox" name="{}" value="{}" class="{}" aria-label="{}">',
+            ACTION_CHECKBOX_NAME,
+            row.pk,
+            unfold.admin.checkbox.attrs["class"],
+            unfold.admin.checkbox.attrs["aria-label"],
+        )
 
     def listed(self, request: HttpRequest) -> QuerySet[M]:
         """The rows of the list of this query, filtered, searched and in order, of all pages, none of

@@ -13,6 +13,9 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from unfold.templatetags.unfold_list import result_headers
+
+from project.common.admin.cells import rows_of
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList as _ChangeList
@@ -53,6 +56,8 @@ class StaffChangeList(_ChangeList):
     """Finds the page's rows by their keys alone, and then adds what is shown of these few."""
 
     model_admin: Any
+    headers = result_headers
+    rows = rows_of
     # What filters can't read: the list is empty then, and says why.
     faults: Sequence[str] = ()
 
