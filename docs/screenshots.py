@@ -6,7 +6,6 @@ it as in production and photographs the main pages with Debian's Chromium.
 
 import json
 import logging
-import math
 import os
 import random
 import shutil
@@ -21,11 +20,9 @@ from typing import TYPE_CHECKING
 import django
 import playwright.sync_api as playwright
 import time_machine
-from PIL import Image, ImageDraw
+from PIL import Image
 
 if TYPE_CHECKING:
-    from django.core.files.base import File
-
     from people.models import User
 
 FOLDER = Path(__file__).parent / "pictures"
@@ -77,24 +74,18 @@ def main() -> None:
 def make_demo_school() -> None:
     from django.core.management import call_command  # noqa: PLC0415
 
-    from lms.models import Course, Lesson  # noqa: PLC0415
-    from lms.services import authoring  # noqa: PLC0415
     from project import demo  # noqa: PLC0415
-    from project.common.images import clean_image  # noqa: PLC0415
 
     call_command("loaddata", "groups", verbosity=0)
     demo.load()
-    pictured = [*Course.objects.order_by("pk"), *Lesson.objects.filter(pk__in=[8, 15])]
-    for number, subject in enumerate(pictured):
-        authoring.set_preview(subject=subject, picture=clean_image(drawn(number)))
 
 
 def make_school() -> "tuple[User, int]":
-    """A month of payments, a moderator's edit, a payment that was decided, a worker at work."""
+    """A month of payments, one of which was decided, and a worker at work."""
     from django.apps import apps  # noqa: PLC0415
 
-    from lms.models import Course, Lesson, Subscription  # noqa: PLC0415
-    from lms.services import authoring, learning  # noqa: PLC0415
+    from lms.models import Course, Subscription  # noqa: PLC0415
+    from lms.services import learning  # noqa: PLC0415
     from payments.mails import RECEIVED  # noqa: PLC0415
     from payments.models import Payment  # noqa: PLC0415
     from payments.services import refunds, staff  # noqa: PLC0415
@@ -128,35 +119,12 @@ def make_school() -> "tuple[User, int]":
         lessons = list(course.lessons.order_by("position"))
         for lesson in lessons[: chance.randrange(len(lessons) + 1)]:
             learning.complete_lesson(user=person, lesson=lesson)
-    lesson = Lesson.objects.filter(course=1).order_by("position")[1]
-    moderator = User.objects.get(email="moderator@parta.example")
-    text = f"{lesson.description} Редактор — любой: от блокнота до PyCharm."
-    authoring.update_lesson(lesson=lesson, changes={"description": text}, by=moderator)
     last = Payment.objects.latest("pk")
     refunds.refund_payment(payment=last, by=administrator, reason="Bought twice by mistake")
     times = {"started": NOW, "stopped": NOW, "success": True}
     task = {"id": "1" * 32, "name": "canary", "func": "project.common.background.tasks.canary"}
     apps.get_model("django_q.Success").objects.create(**task, **times)
     return administrator, last.pk
-
-
-def drawn(number: int) -> "File[bytes]":
-    """A picture of a course: waves in colours of its own."""
-    from django.core.files.base import ContentFile  # noqa: PLC0415
-
-    width, height, waves = 1280, 720, 6
-    picture = Image.new("RGB", (width, height), f"hsl({number * 67}, 45%, 82%)")
-    for wave in range(waves):
-        points = [
-            (x, height * (wave + 2) / (waves + 3) + 50 * math.sin(x / 150 + wave + 2 * number))
-            for x in range(0, width + 10, 10)
-        ]
-        colour = f"hsl({number * 67 + wave * 9}, {48 + wave * 3}%, {72 - wave * 9}%)"
-        area = [*points, (width, height), (0, height)]
-        ImageDraw.Draw(picture).polygon(area, fill=colour)
-    content = BytesIO()
-    picture.save(content, "PNG")
-    return ContentFile(content.getvalue(), name=f"{number}.png")
 
 
 def take_all(url: str, administrator: "User", payment: int) -> None:

@@ -19,14 +19,15 @@ from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.utils import timezone
 
-from lms.models import Access, Course, Lesson, Subscription
+from lms.models import Access, Completion, Course, Lesson, Subscription
 from lms.tests.factories import CourseFactory
-from payments.models import Payment, PaymentStatus, Refund
+from payments.models import Dispute, Payment, PaymentStatus, Refund
 from payments.services import books, refunds
 from people.models import User
 from people.models.users import DEMO_PASSWORD
 from project import demo
 from project.common.money import shown
+from project.mail.models import Delivery, RefusedAddress
 from project.school.models import School
 from project.school.tests.factories import SchoolFactory
 from project.tests.spreadsheets import content_of, lines_of
@@ -85,10 +86,31 @@ def test_the_last_month_of_the_demo_school_ends_today(today: str) -> None:
     newest = Payment.objects.latest("created_at").created_at
     assert timedelta(0) <= now - newest < timedelta(days=1)
     lately = Payment.objects.filter(paid_at__gt=now - timedelta(days=30))
-    assert lately.filter(status=PaymentStatus.PAID).count() == 4
+    assert lately.filter(status=PaymentStatus.PAID).count() == 8
     learner = User.objects.earliest("-date_joined")
     assert learner.date_joined < Payment.objects.filter(payer=learner).earliest("id").created_at
     assert not Course.objects.exclude(materials_updated_at=F("updated_at")).exists()
+
+
+@pytest.mark.usefixtures("_development")
+def test_the_demo_school_shows_what_a_school_has_to_do_with() -> None:
+    demo.load()
+    for course in Course.objects.all():
+        with course.preview.open() as picture:
+            assert picture.read(4) == b"RIFF"
+    assert Lesson.objects.filter(description__contains="## ").exists()
+    edit = Lesson.objects.get(pk=demo.EDITED).history.latest()
+    assert edit.history_user.is_staff
+    assert edit.prev_record.description != edit.description
+    assert Delivery.objects.failed().count() == 2
+    assert RefusedAddress.objects.exclude(stopped_at=None).count() == 1
+    assert Dispute.objects.to_answer().count() == 1
+    assert Refund.objects.exclude(amount=F("payment__amount")).count() >= 3
+    assert User.objects.soon_blocked().count() == 3
+    assert User.objects.filter(blocked_reason="inactivity").exists()
+    assert Completion.objects.count() > 20
+    assert len(Payment.objects.dates("paid_at", "month")) >= 5
+    assert set(User.objects.values_list("language", flat=True)) == {"en", "ru"}
 
 
 @pytest.mark.usefixtures("_development")
@@ -178,7 +200,7 @@ def test_the_demo_school_takes_no_account_that_is_there_already(moderators: None
     call_command("loaddata", "demo", verbosity=0)
     assert User.objects.values().get(email="boss@school.example") == before
     assert User.objects.get(pk=before["id"]).check_password("Str0ng-pass-9x")
-    assert User.objects.count() == 9
+    assert User.objects.count() == 33
     call_command("load_payments")
 
 
