@@ -4,12 +4,14 @@ page (docs/rules.md, 3.7 and 3.9)."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.messages import get_messages
 from django.core.exceptions import ValidationError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -31,6 +33,8 @@ from project.admin_site.login import said
 from project.common.errors import DomainError
 from project.school.current import current_school
 
+# Tells the scripts of the next page which address took what was sent to it (drafts.js).
+TAKEN = "parta_taken"
 # What needs no code: the ways in and out.
 OPEN = frozenset({"login", "logout", "jsi18n", "second_factor"})
 
@@ -54,6 +58,8 @@ class SessionProof:
 
     session: AdminSession
     user: User
+    # Whether the gate let the request through to a page of the admin.
+    has_passed: bool = False
 
     @property
     def has_device(self) -> bool:
@@ -110,6 +116,9 @@ class AdminGate:
         # Who changes their own password goes on working; all other sessions end.
         if proof and proof.session.token_version != proof.user.token_version:
             admin_sessions.keep_after_new_password(proof.session, proof.user)
+        if proof and proof.has_passed and is_taken(request, response):
+            address = quote(request.get_full_path(), safe="")
+            response.set_cookie(TAKEN, address, max_age=60, secure=settings.HTTPS, samesite="Lax")
         return response
 
     def process_view(
@@ -130,11 +139,21 @@ class AdminGate:
         request.proof = proof = SessionProof(session, user)  # type: ignore[attr-defined]
         if match.url_name in OPEN or not user.is_staff:
             return None
+        needed = ""
         if not proof.is_let_in:
-            return _lead_to("second_factor", request)
-        is_set_up = match.url_name == "second_factor_set_up"
-        has_to = not (is_set_up or proof.has_device) and second_factor.is_required(user)
-        return _lead_to("second_factor_set_up", request) if has_to else None
+            needed = "second_factor"
+        elif match.url_name != "second_factor_set_up" and not proof.has_device:
+            needed = "second_factor_set_up" if second_factor.is_required(user) else ""
+        proof.has_passed = not needed
+        return _lead_to(needed, request) if needed else None
+
+
+def is_taken(request: HttpRequest, response: HttpResponse) -> bool:
+    """Say whether what a form sent was done: an answer that leads on, and tells no error."""
+    # Who iterates over messages uses them up.
+    said = getattr(get_messages(request), "_queued_messages", ())
+    is_refused = any(message.level >= messages.ERROR for message in said)
+    return request.method == "POST" and response.status_code == 302 and not is_refused
 
 
 def _session_of(request: HttpRequest, user: User) -> AdminSession | None:
@@ -147,8 +166,8 @@ def _session_of(request: HttpRequest, user: User) -> AdminSession | None:
 
 
 def _lead_to(name: str, request: HttpRequest) -> HttpResponse:
-    back = request.get_full_path() if request.method == "GET" else reverse("admin:index")
-    return HttpResponseRedirect(f"{reverse(f'admin:{name}')}?{urlencode({'next': back})}")
+    back = urlencode({"next": request.get_full_path()})
+    return HttpResponseRedirect(f"{reverse(f'admin:{name}')}?{back}")
 
 
 @receiver(user_logged_in)

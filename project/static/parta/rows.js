@@ -7,6 +7,8 @@ const form = section.closest("form");
 const words = section.dataset;
 // So many rows fit into one request, with the longest of texts in each.
 const MOST = 40;
+// Of the names of a row's fields.
+const KEY = /^(?:initial-)?((?:lesson|new)-\d+)-/;
 const STEPS = { ArrowUp: -1, ArrowDown: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
 let isChanged = Boolean(document.querySelector(".parta-faults"));
 
@@ -91,18 +93,39 @@ function move(row, step) {
 
 function moved(row) {
   note();
+  form.dispatchEvent(new Event("change"));
   const rows = [...list.children];
   say(words.place.replace("NUMBER", rows.indexOf(row) + 1).replace("ALL", rows.length));
 }
 
-async function add() {
+function append(key) {
   const row = section.querySelector("template").content.firstElementChild.cloneNode(true);
-  const numbers = [...list.children].map(({ id }) => Number(id.replace(/^lesson-.*|^new-/, "")));
-  row.id = `new-${Math.max(0, ...numbers) + 1}`;
+  row.id = key;
   list.append(row);
   equip(row);
+  return row;
+}
+
+async function add() {
+  const numbers = [...list.children].map(({ id }) => Number(id.replace(/^lesson-.*|^new-/, "")));
+  const row = append(`new-${Math.max(0, ...numbers) + 1}`);
   await open(row);
   body(row)?.querySelector("input:not([type=hidden])").focus();
+}
+
+/** Have the rows there, and open, whose fields were filled in before (drafts.js), all in their order. */
+async function restore({ absent, typed }) {
+  const keys = (typed.lesson_order?.[0] ?? "").split(",");
+  for (const key of keys) {
+    if (!key.startsWith("new-") || document.getElementById(key)) continue;
+    if (document.getElementById("parta-add")) append(key);
+  }
+  const opened = new Set(absent.map((name) => KEY.exec(name)?.[1]));
+  for (const row of [...list.children].filter(({ id }) => opened.has(id))) await open(row);
+  if (!typed.lesson_order) return;
+  const others = [...list.children].filter(({ id }) => !keys.includes(id));
+  list.append(...keys.map((key) => document.getElementById(key)).filter(Boolean), ...others);
+  note();
 }
 
 function remove(row) {
@@ -150,10 +173,11 @@ document.getElementById("parta-add")?.addEventListener("click", (event) => {
   add();
 });
 
+form.addEventListener("parta:restore", ({ detail }) => detail.waits.push(restore(detail)));
 form.addEventListener("formdata", ({ formData }) => {
   formData.set("lesson_order", [...list.children].map((row) => row.id).join());
   for (const [name, value] of [...formData]) {
-    const row = document.getElementById(/^(?:initial-)?((?:lesson|new)-\d+)-/.exec(name)?.[1]);
+    const row = document.getElementById(KEY.exec(name)?.[1]);
     const isAsItWas = row && !isEdited(row) && !name.endsWith("-DELETE");
     const isNoFile = value instanceof File && !value.name;
     if (isAsItWas || isNoFile) formData.delete(name);
