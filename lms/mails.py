@@ -23,7 +23,7 @@ from lms.models.subscriptions import CHOICE
 from lms.models.updates import COMING_AND_GOING, PRICES
 from people.models import CourseMails, User
 from project.common.frontend import course_page, lesson_page
-from project.common.money import shown
+from project.common.money import price_shown
 from project.mail.kinds import UNSUBSCRIBE_MARK, Letter, MailKind, Skip, render
 
 # A mail that tells more is not read; the rest is counted.
@@ -59,7 +59,7 @@ class Line:
     def prices(self) -> list[str]:
         """The old price and the new one, as the present language writes them."""
         return [
-            str(_("not sold on its own")) if one is None else shown(one, settings.CURRENCY)
+            str(_("not sold on its own")) if one is None else price_shown(one, settings.CURRENCY)
             for one in self.price or ()
         ]
 

@@ -90,9 +90,9 @@ class CourseAdmin(ParticipantsPage):
     can_delete = staticmethod(permissions.can_delete_course)
     changes = staticmethod(changes_of_course)
 
-    lessons_number = column("lessons_count", gettext_lazy("lessons"))
-    subscribers_number = column("subscribers_count", gettext_lazy("subscribers"))
-    learners_number = column("learners_count", gettext_lazy("learners"))
+    lessons_number = column("lessons_count", gettext_lazy("lessons"), is_figure=True)
+    subscribers_number = column("subscribers_count", gettext_lazy("subscribers"), is_figure=True)
+    learners_number = column("learners_count", gettext_lazy("learners"), is_figure=True)
 
     def with_shown(self, rows: QuerySet[Course], request: HttpRequest) -> QuerySet[Course]:
         courses = cast(CourseQuerySet, rows).with_lessons_count().with_people_counts()

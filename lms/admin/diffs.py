@@ -8,7 +8,6 @@ from difflib import SequenceMatcher
 
 from django.conf import settings
 from django.db.models import CharField, FileField, TextField, URLField
-from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from lms.history import LESSONS, Change, Plain
 from lms.models import Course, Lesson
 from people.models import User
+from project.common.money import price_shown
 
 # Of what was created or deleted these say nothing without their surroundings.
 ONLY_CHANGED = frozenset({"course_id", "is_published", "is_preview", "preview"})
@@ -74,7 +74,7 @@ def _words(name: str, value: Plain) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, Decimal):
-        return f"{localize(value)} {settings.CURRENCY}"
+        return price_shown(value, settings.CURRENCY)
     return str(value)
 
 

@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
@@ -12,14 +11,15 @@ from lms.admin.markdown import MarkdownWidget
 from lms.models import Course, Lesson
 from lms.services import authoring
 from people.models import User
+from project.common.admin.amounts import AmountField, AmountInput
 from project.common.admin.fields import TextField
 from project.common.admin.versions import VersionedForm
 
 
 class MaterialsForm(VersionedForm):
     class Meta:
-        field_classes: ClassVar = {"description": TextField}
-        widgets: ClassVar = {"description": MarkdownWidget}
+        field_classes: ClassVar = {"description": TextField, "price": AmountField}
+        widgets: ClassVar = {"description": MarkdownWidget, "price": AmountInput}
         help_texts: ClassVar = {
             "video_url": _("A video or playlist on YouTube; no other site is possible."),
             "preview": _(
@@ -37,9 +37,6 @@ class MaterialsForm(VersionedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if price := self.fields.get("price"):
-            currency = _("Currency: %(currency)s.") % {"currency": settings.CURRENCY}
-            price.help_text = f"{currency} {price.help_text}"
         if isinstance(self.instance, Lesson) and "is_published" in self.fields:
             self.fields["is_published"].show_hidden_initial = True
 

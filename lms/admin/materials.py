@@ -41,7 +41,7 @@ from project.common.admin.fields import PicturesAdmin
 from project.common.db.search import contains, find
 from project.common.errors import DomainError
 from project.common.images import thumbnail_of
-from project.common.money import shown
+from project.common.money import price_shown
 from project.common.versions import Expected
 
 if TYPE_CHECKING:
@@ -120,10 +120,10 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, DeletingAdmin[M]):
         address = subject.preview.storage.url(thumbnail_of(name))
         return format_html('<img src="{}" alt="" class="parta-thumbnail" loading="lazy">', address)
 
-    @display(description=gettext_lazy("price"), ordering="price")
+    @display(description=gettext_lazy("price"), ordering="price", formatting="price")
     def price_shown(self, subject: M) -> str | None:
         """None: not sold on its own."""
-        return None if subject.price is None else shown(subject.price, subject.currency)
+        return None if subject.price is None else price_shown(subject.price, subject.currency)
 
     @display(description=gettext_lazy("state"), label={"published": "success", "draft": "warning"})
     def published_label(self, subject: M) -> Label:

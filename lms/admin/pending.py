@@ -132,7 +132,7 @@ class PendingUpdateAdmin(ReadOnly, ActionsAdmin[PendingUpdate]):
     staff_actions = (SEND, DROP)
     misfit = updates.NothingWaits.message
 
-    number = column("forecast.number", gettext_lazy("recipients"))
+    number = column("forecast.number", gettext_lazy("recipients"), is_figure=True)
     daily = column("forecast.daily", gettext_lazy("by the daily email"))
     by = column("authors", gettext_lazy("by"))
 

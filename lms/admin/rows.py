@@ -25,7 +25,7 @@ from lms.services import authoring, ordering
 from people.current_user import current_user
 from project.common.admin.base import Fault, faults_of
 from project.common.admin.versions import entered
-from project.common.money import shown
+from project.common.money import price_shown
 
 if TYPE_CHECKING:
     from lms.admin.lessons import LessonRowAdmin
@@ -63,7 +63,7 @@ class Row:
     @property
     def price(self) -> str:
         price = self.lesson.price
-        return "" if price is None else shown(price, self.lesson.currency)
+        return "" if price is None else price_shown(price, self.lesson.currency)
 
     @property
     def name(self) -> str:

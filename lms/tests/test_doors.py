@@ -163,7 +163,7 @@ def test_the_highest_charge_of_any_currency_is_kept_at_every_door(doors, setting
 @pytest.mark.parametrize("door", OF_COURSE + OF_LESSON + IN_ROWS)
 @pytest.mark.parametrize(
     ("currency", "price", "limit"),
-    [("USD", "0.49", "$0.50"), ("RUB", "1000000", "RUB\xa0999,999.99")],
+    [("USD", "0.49", "$0.50"), ("RUB", "1000000", "₽999,999.99")],
 )
 def test_a_price_that_nobody_can_be_charged_with_is_refused_with_the_limit(
     doors, settings, door, currency, price, limit

@@ -92,7 +92,7 @@ def test_it_names_all_that_the_mail_would_and_saves_nothing(told, course, lesson
     assert told(**entered) == [
         ONE_NOW,
         "Course renamed: Bread → Rolls",
-        "Price of the course changed: RUB 0.00 → RUB 5.00",
+        "Price of the course changed: Free → ₽5",
         "Lesson renamed: Flour → Rye flour",
         "Lesson added: Salt",
     ]

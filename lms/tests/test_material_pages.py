@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 @pytest.mark.parametrize(
     ("language", "hints"),
     [
-        ("en", ["Preview picture", "Open to everybody", "Currency: RUB.", "on YouTube; no other site"]),
-        ("ru", ["Обложка", "Открыт для всех", "Валюта: RUB.", "на YouTube; другие сайты"]),
+        ("en", ["Preview picture", "Open to everybody", "₽", "on YouTube; no other site"]),
+        ("ru", ["Обложка", "Открыт для всех", "₽", "на YouTube; другие сайты"]),
     ],
 )  # fmt: skip
 def test_the_page_of_a_lesson_says_what_goes_where(client_of, moderator, language, hints):

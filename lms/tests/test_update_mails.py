@@ -229,15 +229,15 @@ def test_names_and_prices_are_told_with_those_of_before(course, lesson, reader, 
     [lines] = letters(update, reader)
     assert lines == [
         "Course renamed: Bread → Buns",
-        "Price of the course changed: RUB\N{NO-BREAK SPACE}0.00 → RUB\N{NO-BREAK SPACE}1,990.50",
+        "Price of the course changed: Free → ₽1,990.50",
         "Lesson renamed: Flour → Rye <flour>",
-        "Price of a lesson changed: Rye <flour>: not sold on its own → RUB\N{NO-BREAK SPACE}0.00",
+        "Price of a lesson changed: Rye <flour>: not sold on its own → Free",
     ]  # fmt: skip
     reader.language = "ru"
     [letter] = mail_kind("course_update").write(update.pk, [reader]).values()
     assert isinstance(letter, Letter)
     page = lesson_page(course.pk, lesson.pk)
-    assert "0,00\N{NO-BREAK SPACE}₽ → 1\N{NO-BREAK SPACE}990,50\N{NO-BREAK SPACE}₽" in letter.text
+    assert "Бесплатно → 1\N{NO-BREAK SPACE}990,50\N{NO-BREAK SPACE}₽" in letter.text
     assert f'<bdi>Flour</bdi> → <a href="{page}"' in letter.html
     assert "<bdi>Rye &lt;flour&gt;</bdi></a>" in letter.html
     assert f"\n  {page}\n" in letter.text

@@ -86,9 +86,9 @@ def _cells(sums: Sums, currency: str, month: date | None = None, **filters: obje
             cells.append(Linked("—"))
             continue
         url = entries_url(month, kind__exact=kind.value, **filters) if month else ""
-        cells.append(Linked(shown(of_kinds[kind].amount, currency), url))
+        cells.append(Linked(shown(of_kinds[kind].amount, currency, in_column=True), url))
     url = entries_url(month, **filters) if month and sums.rows else ""
-    return [*cells, Linked(shown(sums.amount, currency), url)]
+    return [*cells, Linked(shown(sums.amount, currency, in_column=True), url)]
 
 
 def _by_method(

@@ -30,27 +30,29 @@ from people import messages
 from people.mails import MESSAGE
 from people.models import BlockReason
 from project.common.admin.actions import StaffAction
-from project.common.admin.fields import AmountField
+from project.common.admin.amounts import AmountField
 from project.common.admin.forms import Answers
 from project.mail.admin.telling import TellForm, TellReasonForm
 from project.mail.admin.writing import MessageForm
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from people.models import User
 
 
-def _payer(row: Payment | Finding) -> "User":
-    """Whom the page is about: that of a finding offers what decides about its payment, too."""
+def _payment(row: Payment | Finding) -> Payment:
+    """What the page is about: that of a finding offers what decides about its payment, too."""
     payment = row if isinstance(row, Payment) else row.payment
     assert payment is not None  # noqa: S101 - `fits`
-    return payment.payer
+    return payment
 
 
 class RejectForm(TellForm):
     kind = REJECTED
 
     def person_of(self, row: Payment | Finding) -> "User":
-        return _payer(row)
+        return _payment(row).payer
 
 
 class UndoForm(RejectForm):
@@ -63,7 +65,7 @@ class TakenForm(TellReasonForm):
     kind = RECEIVED
 
     def person_of(self, row: Payment | Finding) -> "User":
-        return _payer(row)
+        return _payment(row).payer
 
 
 class ConfirmForm(TakenForm):
@@ -96,6 +98,10 @@ class RefundForm(TakenForm):
         widget=UnfoldBooleanSwitchWidget,
         help_text=gettext_lazy("It ends in any case once the whole amount has gone back."),
     )
+
+    def fit_to(self, rows: "Sequence[Payment | Finding]") -> None:
+        super().fit_to(rows)
+        self.fields["amount"].widget.currency = _payment(rows[0]).currency
 
 
 def _refund(payment: Payment, by: "User", answers: Answers) -> str:

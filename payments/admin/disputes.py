@@ -79,7 +79,7 @@ class DisputeAdmin(HeadedAdmin[Dispute], PaymentsBookAdmin[Dispute]):
         "at_stripe",
     )
 
-    amount_shown = column("shown_amount", _("amount"))
+    amount_shown = column("shown_amount", _("amount"), is_figure=True)
     payment_link = payment_link
     reason_in_words = column("reason_in_words", _("reason"))
 
@@ -143,7 +143,7 @@ class RefundAdmin(HeadedAdmin[Refund], PaymentsBookAdmin[Refund]):
         ("by", "created_at", "settled_at"),
     )
 
-    amount_shown = column("shown_amount", _("amount"))
+    amount_shown = column("shown_amount", _("amount"), is_figure=True)
     payment_link = payment_link
 
     def with_shown(self, rows: QuerySet[Refund], request: HttpRequest) -> QuerySet[Refund]:

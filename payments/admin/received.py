@@ -1,4 +1,4 @@
-"""Fields for what the accountant reads in the bank's statement: the day, the sum and the reference."""
+"""Fields for what the accountant reads in the bank's statement: the day and the reference."""
 
 from datetime import date, timedelta
 from typing import Any

@@ -31,8 +31,8 @@ from people.current_user import current_user
 from people.errors import AccountErased
 from people.models import User
 from people.models.querysets import NAME_SEARCHES
+from project.common.admin.amounts import AmountField, typed
 from project.common.admin.base import StaffAdmin
-from project.common.admin.fields import AmountField
 from project.common.admin.filters import Choices, person_and_email, select_from
 from project.common.errors import DomainError
 from project.common.texts import LineField
@@ -58,7 +58,7 @@ def lesson_and_course(lesson: Lesson) -> str:
 
 def price_of(target: Course | Lesson) -> dict[str, str]:
     """The amount that the page proposes once this was chosen."""
-    return {"price": str(target.price)} if target.price else {}
+    return {"price": typed(target.price, target.currency)} if target.price else {}
 
 
 CHOICES = {

@@ -112,7 +112,7 @@ class Dispute(models.Model):
         indexes = [models.Index(fields=["status", "evidence_due_by"], name="dispute_to_answer")]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency}"
+        return self.shown_amount
 
     @property
     def shown_amount(self) -> str:

@@ -228,7 +228,7 @@ class LedgerEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency}"
+        return self.shown_amount
 
     @property
     def shown_amount(self) -> str:

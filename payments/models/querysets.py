@@ -46,7 +46,7 @@ from people.models import User
 from people.models.querysets import NAME_SEARCHES
 from project.common.db.search import Owners, contains, find
 from project.common.db.sums import ExactSum, read_in_order
-from project.common.money import DECIMAL_PLACES, read_amount
+from project.common.money import DECIMAL_PLACES, TOO_LARGE, read_amount
 
 if TYPE_CHECKING:
     from payments.models.payment import Payment
@@ -212,7 +212,7 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         ):
             exact |= Q(pk__in=list(rows.values_list("payment", flat=True)))
         amount = read_amount(text)
-        of_amount = [] if amount is None else [Q(amount=amount)]
+        of_amount = [] if amount is None or amount >= TOO_LARGE else [Q(amount=amount)]
         return find(self, exact, *of_amount, contains(text, "searched"), of=Owners("payer", payers))
 
     def unlike_ledger(self) -> Self:

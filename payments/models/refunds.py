@@ -144,7 +144,7 @@ class Refund(models.Model):
         return shown(self.amount, self.payment.currency)
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.payment.currency}"
+        return self.shown_amount
 
     @property
     def reference(self) -> str:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from lms.models import Course, Lesson
 from payments.models.accounts import MadeAtStripe
 from payments.models.payment import Payment
-from project.common.money import DECIMAL_PLACES, MAX_DIGITS
+from project.common.money import DECIMAL_PLACES, MAX_DIGITS, shown
 
 
 class StripePrice(MadeAtStripe):
@@ -38,7 +38,7 @@ class StripePrice(MadeAtStripe):
         ]
 
     def __str__(self) -> str:
-        return f"{self.title}: {self.amount} {self.currency}"
+        return f"{self.title}: {shown(self.amount, self.currency)}"
 
 
 class StripeLook(MadeAtStripe):

@@ -17,7 +17,7 @@ def _total(session: Json) -> str:
 
 def _shown(money_object: Json) -> str:
     code = money_object["currency"].upper()
-    return f"{Decimal(money_object['amount']).scaleb(-money.exponent(code))} {code}"
+    return money.shown(Decimal(money_object["amount"]).scaleb(-money.exponent(code)), code)
 
 
 def checkout_page(sandbox: Sandbox, session_id: str) -> str:

@@ -211,10 +211,10 @@ class Month:
         for place in range(TRANSFERS):
             page.get_by_label(f"Анна Иванова {place}: Номер в банке").fill(f"ПП-{place:03}")
         page.get_by_label("Анна Иванова 7: День поступления денег").fill("2026-10-16")
-        expect(page.get_by_text("30 · 147 000,00 ₽")).to_be_visible()
+        expect(page.get_by_text("30 · 147 000 ₽")).to_be_visible()
         desk.look("confirm-many")
         desk.press(page.get_by_role("button", name="Подтвердить"))
-        expect(page.get_by_text("Подтверждено 30 платежей: 147 000,00 ₽.")).to_be_visible()
+        expect(page.get_by_text("Подтверждено 30 платежей: 147 000 ₽.")).to_be_visible()
         desk.look("confirmed")
 
     def decide_about_single_ones(self) -> None:
@@ -261,7 +261,7 @@ class Month:
         desk.look("disputed")
         self.stripe(lambda sandbox: sandbox.change_dispute(dispute["id"], "lost"))
         desk.payment(self.disputed)
-        expect(page.get_by_text("остаётся 0,00 ₽")).to_be_visible()
+        expect(page.get_by_text("остаётся 0 ₽")).to_be_visible()
         desk.look("lost")
 
     def close_october(self) -> None:

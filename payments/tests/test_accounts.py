@@ -74,7 +74,8 @@ def lines(page, currency="RUB"):
 
 
 def rub(*amounts):
-    return tuple((amount and shown(Decimal(amount), "RUB")) or "—" for amount in amounts)
+    """As a column has them."""
+    return tuple(shown(Decimal(one), "RUB", in_column=True) if one else "—" for one in amounts)
 
 
 def test_each_month_says_whether_it_is_closed_open_or_not_over_yet(client, autumn):
@@ -127,8 +128,8 @@ def test_each_figure_leads_to_exactly_the_entries_behind_it(client, address):
     ]
     assert cells
     for cell, currency in cells:
-        behind = client.get(cell.url).context["cl"].queryset
-        assert shown(sum(row.amount for row in behind), currency) == cell.text, cell
+        total = sum(row.amount for row in client.get(cell.url).context["cl"].queryset)
+        assert shown(total, currency, in_column=True) == cell.text, cell
 
 
 @pytest.mark.usefixtures("autumn")
@@ -261,10 +262,10 @@ def test_entries_are_found_by_month_day_kind_number_and_person(client, administr
     [line] = sums.context["sums"].lines
     assert sums.context["sums"].number == 4
     assert [(str(figure.label), figure.value, figure.note) for figure in line] == [
-        ("Received", *rub("0.30"), "2"),
-        ("Refunded", *rub("-90.10"), "1"),
-        ("Lost in disputes", *rub("-500"), "1"),
-        ("Net", *rub("-589.80"), ""),
+        ("Received", "₽0.30", "2"),
+        ("Refunded", "-₽90.10", "1"),
+        ("Lost in disputes", "-₽500", "1"),
+        ("Net", "-₽589.80", ""),
     ]
 
 

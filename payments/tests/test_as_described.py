@@ -98,7 +98,7 @@ def test_a_dispute_in_a_new_state_is_open_and_found(deliver, paid):
     assert Payment.objects.giving_access().exists()
     finding = Finding.objects.open().get()
     assert (finding.kind, finding.payment) == ("not_understood", paid)
-    for fact in (dispute["id"], "in_arbitration", "1,990.00"):
+    for fact in (dispute["id"], "in_arbitration", "1,990"):
         assert fact in finding.detail
     # A night does not know better.
     consistency.check_payments(at=timezone.now() + timedelta(days=1))

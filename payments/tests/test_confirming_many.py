@@ -66,11 +66,11 @@ def test_thirty_are_confirmed_by_one_page_each_on_its_day(
     orders = PaymentFactory.create_batch(30, method="transfer")
     page = ask("confirm_many", orders)
     assert page.text.count("data-amount") == 30
-    assert "RUB\xa059,700.00" in page.text
+    assert "₽59,700" in page.text
     own = {f"day-{orders[0].pk}": "2026-10-31", f"reference-{orders[0].pk}": "BNK-1"}
     response = answer("confirm_many", orders, page, day="2026-11-03", **own)
     assert (response.status_code, response.url) == (302, LIST)
-    assert "30 payments were confirmed: RUB\xa059,700.00." in response.texts
+    assert "30 payments were confirmed: ₽59,700." in response.texts
     days = [timezone.localdate(one.paid_at) for one in Payment.objects.order_by("pk")]
     assert days == [date(2026, 10, 31), *[date(2026, 11, 3)] * 29]
     references = Payment.objects.order_by("pk").values_list("bank_reference", flat=True)
@@ -105,7 +105,7 @@ def test_what_does_not_fit_is_named_and_what_fails_says_why(answer, ask, adminis
     assert "Paid before" in page.text
     assert page.text.count("data-amount") == 3
     response = answer("confirm_many", [*orders, paid, twin], page)
-    assert "2 payments were confirmed: RUB\xa03,980.00." in response.texts
+    assert "2 payments were confirmed: ₽3,980." in response.texts
     [failure] = [text for text in response.texts if "already paid" in text]
     assert "Twin" in failure or orders[0].title in failure
     assert Payment.objects.filter(status="paid").count() == 3
@@ -121,7 +121,7 @@ def test_what_a_colleague_decided_meanwhile_is_left_out_and_named(
     response = answer("confirm_many", orders, page)
     assert [one.status for one in Payment.objects.order_by("pk")] == ["paid", "failed", "paid"]
     assert any(str(administrator) in text for text in response.texts)
-    assert "2 payments were confirmed: RUB\xa03,980.00." in response.texts
+    assert "2 payments were confirmed: ₽3,980." in response.texts
 
 
 def test_nobody_confirms_their_own_among_others(ask, accountant):
@@ -137,7 +137,7 @@ def test_many_are_rejected_or_undone_at_once(answer):
     undone = answer("undo_confirmation_many", orders)
     assert undone.texts[-1].startswith("2 payments wait for their money again")
     rejected = answer("reject_many", orders)
-    assert "2 payments were rejected: RUB\xa03,980.00." in rejected.texts
+    assert "2 payments were rejected: ₽3,980." in rejected.texts
     assert [one.status for one in Payment.objects.all()] == ["failed"] * 2
 
 

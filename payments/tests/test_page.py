@@ -44,13 +44,13 @@ def test_the_page_begins_with_amount_state_payer_and_thing(client_of, administra
     RefundFactory.create(payment=payment, amount=Decimal("900.00"))
     Payment.objects.filter(pk=payment.pk).update(refunded_amount=Decimal("900.00"))
     head = head_of(shown(client_of(administrator), payment))
-    told = ["RUB 4,900.00", "paid", f'href="{page(payment.payer)}"', payment.payer.email]
+    told = ["₽4,900", "paid", f'href="{page(payment.payer)}"', payment.payer.email]
     told += [
         f'href="{page(payment.course)}"',
         payment.title,
         "transfer",
-        "RUB 900.00",
-        "RUB 4,000.00 is left",
+        "₽900",
+        "₽4,000 is left",
     ]
     places = [head.index(words) for words in told]
     assert places == sorted(places)
@@ -60,7 +60,7 @@ def test_what_a_dispute_took_is_not_left(client_of, administrator):
     payment = PaymentFactory.create(amount=4900, paid=True, method="stripe")
     DisputeFactory.create(payment=payment, amount=4900, status="lost")
     head = head_of(shown(client_of(administrator), payment))
-    assert head.index("Lost in disputes") < head.index("RUB 0.00 is left")
+    assert head.index("Lost in disputes") < head.index("₽0 is left")
 
 
 def test_then_come_what_can_be_done_its_life_its_figures_and_stripes_words(
@@ -91,7 +91,7 @@ def test_the_head_says_what_is_wrong(client_of, administrator):
     )
     client = client_of(administrator)
     assert "disputed" in head_of(shown(client, disputed))
-    assert "another sum came: RUB 5.00" in head_of(shown(client, other_sum))
+    assert "another sum came: ₽5" in head_of(shown(client, other_sum))
     gone = PaymentFactory.create(status="failed")
     Payment.objects.filter(pk=gone.pk).update(course=None)
     assert "deleted since" in head_of(shown(client, gone))
@@ -120,10 +120,10 @@ def test_the_life_says_what_the_bank_calls_it_and_in_which_month_it_counts(
     client = client_of(administrator)
     life = shown(client, payment).split('id="timeline"')[1]
     assert "Bank reference: PP 77" in life
-    assert "In the ledger: -RUB 5.00 (refund) on Oct. 3, 2026" in life
+    assert "In the ledger: -₽5 (refund) on Oct. 3, 2026" in life
     assert "counts in November 2026" in life
     russian = shown(client, payment, "ru")
-    assert re.search(r"Проводка: -5,00 ₽ \(возврат\), 3 октября 2026 г\.", russian)
+    assert re.search(r"Проводка: -5 ₽ \(возврат\), 3 октября 2026 г\.", russian)
 
 
 def test_pages_of_refunds_disputes_and_findings_begin_with_the_money_and_lead_to_the_payment(
@@ -131,8 +131,8 @@ def test_pages_of_refunds_disputes_and_findings_begin_with_the_money_and_lead_to
 ):
     client = client_of(administrator)
     for row, first in (
-        (RefundFactory.create(), "RUB 500.00"),
-        (DisputeFactory.create(), "RUB 1,990.00"),
+        (RefundFactory.create(), "₽500"),
+        (DisputeFactory.create(), "₽1,990"),
         (FindingFactory.create(payment=PaymentFactory.create()), "paid"),
     ):
         head = head_of(shown(client, row))

@@ -120,7 +120,7 @@ def test_a_price_that_is_refused_is_one_finding_and_pressing_when_it_repeats(
     sold = course if what == "course" else lesson
     assert (finding.kind, finding.reference) == ("price_refused", f"{what}:{sold.pk}")
     assert finding.detail == (
-        "Nobody can buy this for RUB\N{NO-BREAK SPACE}1,990.00, as Stripe refuses the price:"
+        "Nobody can buy this for ₽1,990, as Stripe refuses the price:"
         f" You may not sell to … in this currency. ({code})"
     )
     assert "Price refused by Stripe" not in client.get("/admin/").text

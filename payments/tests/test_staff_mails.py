@@ -60,7 +60,7 @@ def test_a_dispute_is_told_once_in_each_one_s_language(
     english, russian = sent[administrator.email], sent[clerk.email]
     assert english.subject == "A buyer's bank disputes the payment for “Bread”"
     for text in (
-        "RUB\N{NO-BREAK SPACE}1,990.00",
+        "₽1,990",
         "nothing was received",
         "before",
         f"https://parta.school.example{link}",
@@ -68,7 +68,7 @@ def test_a_dispute_is_told_once_in_each_one_s_language(
         assert text in english.body
         assert text in english.alternatives[0][0]
     assert "ничего не получено" in russian.body
-    assert "1990,00\N{NO-BREAK SPACE}₽" in russian.body.replace("1\N{NO-BREAK SPACE}9", "19")
+    assert "1\N{NO-BREAK SPACE}990\N{NO-BREAK SPACE}₽" in russian.body
     assert set(Delivery.objects.values_list("urgent", flat=True)) == {True}
     assert Mailing.objects.get().title == "Bread"
 
@@ -92,7 +92,7 @@ def test_a_refund_that_failed_is_told_once(bought, administrator, clerk, deliver
     sent = {message.to[0]: message for message in mailoutbox}
     assert set(sent) == {administrator.email, clerk.email}
     assert len(mailoutbox) == 2
-    assert "RUB\N{NO-BREAK SPACE}500.00" in sent[administrator.email].body
+    assert "₽500" in sent[administrator.email].body
     assert "the card was lost or stolen" in sent[administrator.email].body
     assert "карта утеряна или украдена" in sent[clerk.email].body
 

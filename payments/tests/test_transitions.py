@@ -150,4 +150,4 @@ def test_the_payer_hears_once_that_the_money_came_and_not_of_an_import(administr
     assert message.to == [payment.payer.email]
     assert Mailing.objects.get().title == payment.title
     assert payment.title in message.subject
-    assert "RUB\xa01,990.00" in message.body
+    assert "₽1,990" in message.body

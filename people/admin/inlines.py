@@ -24,7 +24,7 @@ from people.models.admin_sessions import AdminSessionQuerySet
 from people.models.token_families import TokenFamilyQuerySet
 from people.permissions import can_change_people, can_see_log_ins
 from project.common.admin.base import ReadOnlyInline, column, display, moment_shown
-from project.common.money import shown
+from project.common.money import price_shown
 from project.mail.models import Delivery
 
 
@@ -56,7 +56,7 @@ class CourseInline(ReadOnlyInline[Course, User]):
 
     @display(description=_("price"))
     def price_shown(self, course: Course) -> str:
-        return shown(course.price, course.currency)
+        return price_shown(course.price, course.currency)
 
 
 class AccessInline(ReadOnlyInline[Access, User]):

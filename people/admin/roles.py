@@ -88,7 +88,7 @@ class RoleAdmin(ChoosingAdmin[Role], ProvingAdmin[Role], DeletingAdmin[Role], Ac
     staff_actions = ROLE_ACTIONS
     proved_fields = frozenset({"permissions"})
 
-    members_number = column("members_count", gettext_lazy("members"))
+    members_number = column("members_count", gettext_lazy("members"), is_figure=True)
     may_shown = column("may", gettext_lazy("what they do"))
     may_not_shown = column("may_not", gettext_lazy("what they can't do"))
 

@@ -12,8 +12,8 @@ from decimal import Decimal
 from functools import cache
 
 from babel import Locale
-from babel.numbers import format_currency, get_currency_symbol
-from django.utils.translation import get_language, to_locale
+from babel.numbers import format_decimal
+from django.utils.translation import get_language, gettext, to_locale
 
 # Decimal places of the smallest unit that Stripe is told amounts in; two for every other currency
 # listed.
@@ -54,6 +54,8 @@ DIGITS_OF_CHARGES = {"IDR": 12, "COP": 10, "INR": 9}
 # Of every amount that is kept: what can be charged in any currency.
 MAX_DIGITS, DECIMAL_PLACES = 12, 2
 WHOLE_DIGITS = MAX_DIGITS - DECIMAL_PLACES
+# What the column of the database does not hold.
+TOO_LARGE = Decimal(10) ** WHOLE_DIGITS
 EXPONENTS = (
     dict.fromkeys(TWO_DECIMAL | WHOLE_UNITS, 2)
     | dict.fromkeys(ZERO_DECIMAL, 0)
@@ -83,9 +85,19 @@ def highest_charge(currency: str) -> Decimal:
     return Decimal(10 ** DIGITS_OF_CHARGES.get(currency, 8) - 1).scaleb(-exponent(currency))
 
 
+# Signs that CLDR keeps for those who have only one currency, and that no other currency has: unlike
+# `$` and `kr` they tell all. Browsers know them as *narrow symbols*.
+SIGNS = {
+    "AMD": "֏", "AZN": "₼", "BDT": "৳", "CRC": "₡", "KZT": "₸", "LAK": "₭", "MNT": "₮", "NGN": "₦",
+    "PHP": "₱", "PYG": "₲", "RUB": "₽", "THB": "฿", "TRY": "₺", "UAH": "₴",
+}  # fmt: skip
+
 # A currency beside an amount: its code, or what Russians write for roubles.
 _CURRENCY_WORD = re.compile(r"\b(?:[a-z]{3}|р|руб(?:л\w+)?)\b\.?", re.IGNORECASE)
-_WRITTEN_AMOUNT = re.compile(r"([0-9]{1,3}(?:[.,]?[0-9]{3})*|[0-9]+)(?:[.,]([0-9]{1,2}))?")
+# What groups the digits is one sign, and another one than what ends the whole.
+_WRITTEN_AMOUNT = re.compile(
+    r"([0-9]{1,3}([.,])[0-9]{3}(?:\2[0-9]{3})*|[0-9]+)(?:(?!\2)[.,]([0-9]{1,2}))?"
+)
 
 
 def read_amount(text: str) -> Decimal | None:
@@ -98,35 +110,53 @@ def read_amount(text: str) -> Decimal | None:
     if found is None:
         return None
     whole = found[1].replace(",", "").replace(".", "")
-    return Decimal(f"{whole}.{found[2] or 0}") if len(whole) <= WHOLE_DIGITS else None
+    return Decimal(f"{whole}.{found[3] or 0}")
 
 
-def shown(amount: Decimal, currency: str) -> str:
-    """An amount as people read it in the present language, as `1 990,00 ₽`."""
+def shown(amount: Decimal, currency: str, *, in_column: bool = False) -> str:
+    """An amount as people read it in the present language: `4 900 ₽`, `4 900,50 ₽`. `in_column` gives
+    whole ones the places of their currency, too, so that figures stand below each other."""
+    places = _places(currency)
+    if amount % 1:
+        places = max(places, DECIMAL_PLACES)
+    elif not in_column:
+        places = 0
     locale = to_locale(get_language() or "en")
-    pattern = _pattern(currency, locale)
-    # CLDR rounds amounts of some currencies to more than their smallest unit.
-    return format_currency(amount, currency, pattern, locale=locale, currency_digits=False)
+    return format_decimal(amount, _pattern(currency, locale, places), locale=locale)
+
+
+def price_shown(price: Decimal, currency: str) -> str:
+    return shown(price, currency) if price else gettext("Free")
+
+
+def around_amounts(currency: str) -> tuple[str, str]:
+    """What the present language writes before an amount and after it; one of the two is empty."""
+    before, after = re.split("[#,0]+", _pattern(currency, to_locale(get_language() or "en"), 0))
+    return before, after
 
 
 def spreadsheet_pattern(currency: str) -> str:
-    """The same for numbers in a spreadsheet, which knows by itself how its country writes them: as
+    """For numbers in a spreadsheet, which knows by itself how its country writes them: as
     `#,##0.00" ₽"`."""
-    locale = to_locale(get_language() or "en")
-    symbol = get_currency_symbol(currency, locale)
-    pattern = _pattern(currency, locale).replace("¤", symbol)
-    before, number, after = re.split("([#,0.]+)", pattern, maxsplit=1)
-    return "".join((before and f'"{before}"', number, after and f'"{after}"'))
+    before, after = around_amounts(currency)
+    number = "#,##0." + "0" * _places(currency)
+    return "".join((before and f'"{before}"', number.rstrip("."), after and f'"{after}"'))
+
+
+def _places(currency: str) -> int:
+    # The book takes any code; what it can't know is shown with the places that are stored.
+    return 0 if currency in WHOLE_UNITS else EXPONENTS.get(currency, DECIMAL_PLACES)
 
 
 @cache
-def _pattern(currency: str, locale: str) -> str:
-    """How CLDR writes amounts, with the places that are ours."""
-    # The book takes any code; what it can't know is shown with the places that are stored.
-    places = 0 if currency in WHOLE_UNITS else EXPONENTS.get(currency, 2)
+def _pattern(currency: str, locale: str, places: int) -> str:
+    """How CLDR writes amounts, with the sign and the places that are ours."""
     speakers = Locale.parse(locale)
     pattern: str = speakers.currency_formats["standard"].pattern
-    # `$1.50`, but `RUB 1.50`.
-    if speakers.currency_symbols.get(currency, currency).isalpha():
+    sign = speakers.currency_symbols.get(currency, currency)
+    if sign == currency:
+        sign = SIGNS.get(currency, currency)
+    # `$1.50`, but `CHF 1.50`.
+    if sign[-1:].isalpha():
         pattern = pattern.replace("¤#", "¤\N{NO-BREAK SPACE}#")
-    return pattern.replace(".00", "." + "0" * places if places else "")
+    return pattern.replace("¤", sign).replace(".00", "." + "0" * places if places else "")

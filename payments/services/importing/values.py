@@ -18,7 +18,7 @@ from django.utils.translation import override
 from payments.columns import Movement, access_ended
 from payments.models import Payment, PaymentMethod, PaymentStatus
 from project.common.mailboxes import compared
-from project.common.money import WHOLE_DIGITS
+from project.common.money import TOO_LARGE
 from project.common.texts import one_line
 from project.school.current import current_school
 
@@ -34,8 +34,6 @@ IN_GROUPS = re.compile(
 CODE = re.compile("[A-Z]{3}")
 # How roubles are written beside the sign that Babel knows.
 ROUBLES = ("руб.", "руб", "р.", "р")
-# What the column of the database does not hold.
-TOO_LARGE = Decimal(10) ** WHOLE_DIGITS
 # PostgreSQL stores neither NUL nor halves of a pair of surrogates.
 NOT_STORED = re.compile("[\x00\ud800-\udfff]")
 # What spreadsheets make of a long number that they take for one: its last digits are lost.

@@ -3,23 +3,21 @@
 const boxes = [...document.querySelectorAll("input[data-amount]")];
 const line = document.querySelector(".parta-chosen");
 const { lang } = document.documentElement;
-
-// Exact: the amounts have two places, and thirty of them are far below what a number holds.
-function shown(hundredths, currency) {
-  return new Intl.NumberFormat(lang, { style: "currency", currency }).format(hundredths / 100);
-}
+const { shown } = await import(line.dataset.money);
 
 function say() {
   const sums = new Map();
   const chosen = boxes.filter((box) => box.checked);
   for (const box of chosen) {
     const { amount, currency } = box.dataset;
+    // Exact: the amounts have two places, and thirty of them are far below what a number holds.
     sums.set(currency, (sums.get(currency) ?? 0) + Math.round(Number(amount) * 100));
   }
   const currencies = [...sums.keys()].sort();
+  const amountOf = (currency) => (sums.get(currency) / 100).toFixed(2);
   line.querySelector("[data-number]").textContent = chosen.length;
   line.querySelector("[data-sum]").textContent =
-    currencies.map((currency) => shown(sums.get(currency), currency)).join(" + ");
+    currencies.map((currency) => shown(amountOf(currency), currency, lang)).join(" + ");
 }
 
 for (const box of boxes) {

@@ -12,8 +12,7 @@ fields.forEach((field, index) => {
     fields[1 - index].val(null).trigger("change");
     const { price } = event.params.data;
     if (price && amount.value === proposed) {
-      proposed = price.replace(".", amount.dataset.separator);
-      amount.value = proposed;
+      amount.value = proposed = price;
     }
   });
 });

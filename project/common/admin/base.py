@@ -99,11 +99,14 @@ def display[F: Callable[..., object]](**options: object) -> Callable[[F], F]:
     return decorate
 
 
-def column(path: str, description: "StrOrPromise") -> Callable[..., object]:
-    """Show an attribute of the row, such as an annotation, or of a related one: `payer.email`."""
+def column(
+    path: str, description: "StrOrPromise", *, is_figure: bool = False
+) -> Callable[..., object]:
+    """Show an attribute of the row, such as an annotation, or of a related one: `payer.email`. Amounts
+    and numbers of things are figures: they stand on the right of their column."""
     value = attrgetter(path)
 
-    @display(description=description)
+    @display(description=description, formatting="price" if is_figure else None)
     def shown(_admin: object, row: Model) -> object:
         return value(row)
 

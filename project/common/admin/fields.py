@@ -10,10 +10,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import get_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminImageFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminImageFieldWidget
 
 from project.common import chosen_pictures
 from project.common.images import (
@@ -25,7 +23,6 @@ from project.common.images import (
     clean_image,
     thumbnail_of,
 )
-from project.common.money import DECIMAL_PLACES, MAX_DIGITS
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -164,26 +161,3 @@ class TextField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed(self.to_python(initial), self.to_python(data))
-
-
-class AmountField(forms.DecimalField):
-    """An amount as the language writes it, also in groups of digits: `4 900,00`."""
-
-    def __init__(self, **options: Any) -> None:
-        named: dict[str, Any] = {
-            "label": gettext_lazy("Amount"),
-            "max_digits": MAX_DIGITS,
-            "decimal_places": DECIMAL_PLACES,
-            "localize": True,
-            "widget": UnfoldAdminTextInputWidget(
-                attrs={"inputmode": "decimal", "autocomplete": "off"}
-            ),
-        }
-        super().__init__(**named | options)
-
-    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
-        self.widget.attrs["data-separator"] = get_format("DECIMAL_SEPARATOR")
-        return super().get_bound_field(form, field_name)
-
-    def to_python(self, value: Any) -> Any:
-        return super().to_python("".join(value.split()) if isinstance(value, str) else value)

@@ -28,8 +28,8 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm, RangeDateForm
 from unfold.widgets import INPUT_CLASSES
 
+from project.common.admin.amounts import AmountField
 from project.common.admin.base import StaffAdmin
-from project.common.admin.fields import AmountField
 from project.common.db.search import contains, find
 from project.common.money import shown
 
@@ -251,6 +251,8 @@ class RangeFilter(FieldListFilter):
 
 class AmountsFilter(RangeFilter):
     """Amounts in the currency of the school."""
+
+    classes = ("parta-amount",)
 
     def form_field(self, label: str) -> forms.Field:
         return AmountField(label=label)

@@ -73,7 +73,7 @@ def test_course_is_ordered_once_by_who_presses_twice(front, learner, course):
     assert front.requests == [f"GET catalog/courses/{course.pk}"]
     expect(page.locator(".prose em")).to_have_text("sourdough")
     expect(page.get_by_role("listitem")).to_have_text(
-        ["Flouropen", "Water", re.compile(r"^SaltBuy for RUB\s300")]
+        ["Flouropen", "Water", re.compile(r"^SaltBuy for ₽300")]
     )
     front.check()
     front.requests.clear()
@@ -94,7 +94,7 @@ def test_single_lesson_is_ordered_by_the_keyboard(front, learner, course):
     page = front.page
     front.log_in(learner)
     front.open(f"/courses/{course.pk}")
-    page.get_by_text("Buy for RUB 300").press("Enter")
+    page.get_by_text("Buy for ₽300").press("Enter")
     page.get_by_role("listitem").get_by_role("button", name="Pay in cash").press("Enter")
     expect(page.get_by_text("Cancel the order")).to_be_visible()
     assert Payment.objects.get().lesson == course.lessons.get(title="Salt")
@@ -222,7 +222,7 @@ def test_payment_says_how_it_stands_and_what_to_do(front, learner):
     part = RefundFactory.create(payment__payer=learner).payment
     Payment.objects.filter(pk=part.pk).update(refunded_amount=500)
     front.open(f"/payments/{part.pk}")
-    expect(page.locator("dl")).to_contain_text("RefundedRUB 500")
+    expect(page.locator("dl")).to_contain_text("Refunded₽500")
     front.open("/payments")
     assert front.requests == ["GET payments"]
     expect(page.get_by_role("listitem")).to_have_count(9)

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import htm from "htm";
 
 import { Problem, Unreachable } from "./client.js";
+import { shown } from "./money.js";
 import { language, useSession } from "./session.js";
 
 /** @typedef {import("preact").ComponentChildren} Children */
@@ -262,18 +263,11 @@ export function Question() {
 
 // --- Formats -------------------------------------------------------------------------------------
 
-/** @param {string | null} amount a decimal string @param {string} currency */
-export function money(amount, currency) {
-  if (Number(amount ?? 0) === 0) return gettext("Free");
-  const digits = /\.00$/.test(String(amount)) ? 0 : undefined;
-  // As a string: a number would lose what does not fit into it.
-  const format = new Intl.NumberFormat(language, {
-    style: "currency",
-    currency,
-    minimumFractionDigits: digits,
-  });
-  return format.format(/** @type {any} */ (amount));
-}
+/** @param {string} amount a decimal string @param {string} currency */
+export const money = (amount, currency) => shown(amount, currency, language);
+
+/** @param {string} price @param {string} currency */
+export const priceOf = (price, currency) => Number(price) ? money(price, currency) : gettext("Free");
 
 /** In the zone of the reader. @param {string} time @param {{ withTime?: boolean }} options */
 export function day(time, { withTime = false } = {}) {

@@ -2,7 +2,7 @@
 import { call, useSession } from "../session.js";
 import { navigate, useQuery } from "../address.js";
 import { Field, Filters, Form } from "../forms.js";
-import { Action, Listed, Page, Thumbnail, day, html, money, useLoad } from "../ui.js";
+import { Action, Listed, Page, Thumbnail, day, html, priceOf, useLoad } from "../ui.js";
 import { ORDERS, about } from "./catalog.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
@@ -42,7 +42,7 @@ function Row({ course, reload }) {
     <${Thumbnail} of=${course.preview} title=${course.title} class="thumbnail small" />
     <div class="grow">
       <a href="/authoring/${id}">${title}</a> ${!is_published && html`<span class="tag">${gettext("draft")}</span>`}
-      <br /><small>${about(course)} · ${money(course.price, course.currency)} · ${day(course.updated_at)}</small>
+      <br /><small>${about(course)} · ${priceOf(course.price, course.currency)} · ${day(course.updated_at)}</small>
     </div>
     ${abilities.copy && html`<${Action} do=${copy}>${gettext("Copy")}<//>`}
     ${abilities.delete && html`<${Action} class="danger" ask=${question} do=${remove}>${gettext("Delete")}<//>`}

@@ -2,7 +2,7 @@
 import { call } from "../session.js";
 import { useQuery } from "../address.js";
 import { Filters } from "../forms.js";
-import { Listed, Page, Thumbnail, html, money, useLoad } from "../ui.js";
+import { Listed, Page, Thumbnail, html, priceOf, useLoad } from "../ui.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
 
@@ -45,5 +45,5 @@ const card = (course) => html`<li key=${course.id} class="card">
   <h2><a href="/courses/${course.id}">${course.title}</a></h2>
   <p class="quiet">${about(course)}</p>
   <p class="summary">${course.summary}</p>
-  <p class="price">${course.has_access ? gettext("You have access") : money(course.price, course.currency)}</p>
+  <p class="price">${course.has_access ? gettext("You have access") : priceOf(course.price, course.currency)}</p>
 </li>`;

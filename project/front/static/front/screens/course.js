@@ -4,7 +4,7 @@ import { useRef, useState } from "preact/hooks";
 import { Problem, newKey } from "../client.js";
 import { call, useSession } from "../session.js";
 import { navigate } from "../address.js";
-import { Action, Loaded, Page, Prose, Thumbnail, fromNow, html, money, notify, pause, useLoad } from "../ui.js";
+import { Action, Loaded, Page, Prose, Thumbnail, fromNow, html, money, notify, pause, priceOf, useLoad } from "../ui.js";
 import { about } from "./catalog.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
@@ -66,7 +66,7 @@ function Offer({ course, set, reload }) {
   const { id, price, currency, is_subscribed, has_access } = course;
   const { meta, profile } = useSession();
   const path = { course_id: id };
-  const cost = html`<p class="price">${has_access ? gettext("You have access") : money(price, currency)}</p>`;
+  const cost = html`<p class="price">${has_access ? gettext("You have access") : priceOf(price, currency)}</p>`;
   if (!profile) {
     const next = `?next=${encodeURIComponent(location.pathname)}`;
     return html`${cost}
@@ -96,7 +96,7 @@ function Offer({ course, set, reload }) {
 function LessonOffer({ lesson, course, reload }) {
   const { profile } = useSession();
   if (lesson.has_access) return !course.has_access && html`<span class="tag">${gettext("open")}</span>`;
-  if (!Number(lesson.price)) return null;
+  if (lesson.price === null || !Number(lesson.price)) return null;
   const price = money(lesson.price, course.currency);
   if (!profile) return html`<span>${price}</span>`;
   return html`<details>

@@ -5,7 +5,7 @@ import { call } from "../session.js";
 import { useQuery } from "../address.js";
 import { Difference } from "../differences.js";
 import { FIELDS, inWords } from "../editor.js";
-import { Action, Loaded, Pager, day, html, money, notify, useLoad } from "../ui.js";
+import { Action, Loaded, Pager, day, html, money, notify, priceOf, useLoad } from "../ui.js";
 import { OfCourse } from "./authoring.js";
 import { STATUSES } from "./payments.js";
 
@@ -133,7 +133,7 @@ function Subject({ id, course, fields }) {
 function Fields({ isWhole, fields, currency }) {
   /** @param {string} name @param {unknown} value */
   const told = (name, value) => {
-    if (name === "price" && value !== null) return money(String(value), currency);
+    if (name === "price" && value !== null) return priceOf(String(value), currency);
     return name.endsWith("_id") && value ? `№ ${value}` : inWords(value);
   };
   /** @param {Schemas["FieldChangeOut"]} field */

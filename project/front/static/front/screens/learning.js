@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Problem } from "../client.js";
 import { call } from "../session.js";
 import { navigate, useQuery } from "../address.js";
-import { Action, Loaded, Page, Pager, Prose, Thumbnail, html, money, notify, said, useLoad } from "../ui.js";
+import { Action, Loaded, Page, Pager, Prose, Thumbnail, html, notify, priceOf, said, useLoad } from "../ui.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
 
@@ -94,7 +94,7 @@ function Open({ of, children }) {
     <p>${said(of.error)}</p>
     <p class="buttons">
       <a class="button main" href="/courses/${course.id}">${gettext("To the course")}</a>
-      <b>${money(course.price, course.currency)}</b>
+      <b>${priceOf(course.price, course.currency)}</b>
     </p>
   <//>`;
 }

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { call } from "../session.js";
 import { navigate } from "../address.js";
 import { Editor, Picture } from "../editor.js";
-import { Action, Loaded, Page, attempt, html, money, notify, useLoad } from "../ui.js";
+import { Action, Loaded, Page, attempt, html, notify, priceOf, useLoad } from "../ui.js";
 import { OfCourse } from "./authoring.js";
 
 /** @typedef {import("../types").Schemas} Schemas */
@@ -106,7 +106,7 @@ function Lessons({ course, take }) {
       <a class="grow" draggable=${false} href=${address}>${title}</a>
       ${!is_published && html`<span class="tag">${gettext("draft")}</span>`}
       ${is_preview && html`<span class="tag">${gettext("open to everybody")}</span>`}
-      ${price && html`<span class="quiet">${money(price, currency)}</span>`}
+      ${price && html`<span class="quiet">${priceOf(price, currency)}</span>`}
       <span class="buttons">
         ${mover("↑", gettext("Move up"), place - 1)} ${mover("↓", gettext("Move down"), place + 1)}
         ${abilities.delete && html`<${Action} class="danger" ...${removal}>${gettext("Delete")}<//>`}
