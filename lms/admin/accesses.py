@@ -21,7 +21,15 @@ from people.current_user import current_user
 from people.models import User
 from people.models.querysets import NAME_SEARCHES
 from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
-from project.common.admin.base import FieldNames, Label, ReadOnly, column, display
+from project.common.admin.base import (
+    FieldNames,
+    Fieldsets,
+    Label,
+    ReadOnly,
+    column,
+    display,
+    moment_shown,
+)
 from project.common.admin.filters import (
     Choices,
     ChoosingAdmin,
@@ -31,6 +39,7 @@ from project.common.admin.filters import (
     person_and_email,
     select_from,
 )
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about, folded
 from project.mail.admin.telling import TellForm, TellReasonForm
 
 if TYPE_CHECKING:
@@ -91,7 +100,7 @@ REVOKE = StaffAction[Access](
 
 
 @admin.register(Access)
-class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
+class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access], HeadedAdmin[Access]):
     """Rights are not edited: they are given and taken back."""
 
     form = AccessForm
@@ -144,13 +153,30 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access]):
     def state(self, access: Access) -> Label:
         return Label("revoked", _("revoked")) if access.revoked_at else Label("active", _("active"))
 
-    def get_fields(self, request: HttpRequest, obj: Access | None = None) -> FieldNames:
+    def head_of(self, request: HttpRequest, row: Access) -> Head:
+        label = self.state(row)
+        facts = [
+            fact_about(request, _("learner"), row.user, note=row.user.email),
+            fact_about(request, _("for"), row.target),
+            HeadFact(_("since"), moment_shown(row.created_at)),
+            HeadFact(_("source"), row.get_source_display()),
+        ]
+        if row.given_by:
+            facts.append(fact_about(request, _("given by"), row.given_by))
+        if row.reason:
+            facts.append(HeadFact(_("reason"), row.reason))
+        if row.revoked_at:
+            day = moment_shown(row.revoked_at)
+            facts.append(HeadFact(_("revoked at"), day, note=row.revoked_reason))
+        return Head(str(row), [Badge(label.text, STATE_COLOURS[label.key])], facts)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Access | None = None) -> Fieldsets:
         whom: FieldNames = ["user", "course", "lesson"]
         if obj is None:
-            return [*whom, "reason", "tell"]
+            return [(None, {"fields": [*whom, "reason", "tell"]})]
         given = ["source", "created_at", "given_by", "reason", "is_reason_told"]
         taken = ["revoked_at", "revoked_reason"] if obj.revoked_at else []
-        return [*whom, *given, *taken]
+        return [folded(*whom, *given, *taken)]
 
     def formfield_for_foreignkey(
         self, db_field: "ForeignKey[Model, Model]", request: HttpRequest, **kwargs: object

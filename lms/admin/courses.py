@@ -11,6 +11,7 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from lms import permissions
@@ -20,7 +21,7 @@ from lms.admin.forms import MaterialsForm
 from lms.admin.lessons import LessonRowAdmin
 from lms.admin.markdown import markdown_view
 from lms.admin.materials import person_label
-from lms.admin.participants import ParticipantsPage
+from lms.admin.participants import SUBSCRIBERS, ParticipantsPage, payments_admin
 from lms.admin.rows import CourseForm, LessonRows
 from lms.history import changes_of_course
 from lms.models import Access, Completion, Course, Lesson, Subscription
@@ -37,7 +38,9 @@ from project.common.admin.filters import (
     choose_from,
     found_by_term,
 )
+from project.common.admin.heads import Head, HeadFact, fact_about
 from project.common.frontend import course_page
+from project.common.money import shown
 from project.common.versions import Expected
 
 
@@ -112,25 +115,23 @@ class CourseAdmin(ParticipantsPage):
     def get_fields(self, request: HttpRequest, obj: Course | None = None) -> FieldNames:
         """The owner is chosen by an administrator who adds a course for somebody, and later by a button."""
         others = [name for name in super().get_fields(request, obj) if name != "owner"]
-        if obj is not None:
-            return ["author", *others]
-        return ["owner", *others] if current_user(request).is_superuser else others
+        chooses_owner = obj is None and current_user(request).is_superuser
+        return ["owner", *others] if chooses_owner else others
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Course | None = None) -> list[str]:
-        return ["author"] if obj is not None else []
-
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Course | None:
-        """Remember how the author is called before the person who looks at the page."""
-        course = super().get_object(request, object_id, from_field)
-        if course is not None:
-            vars(course)["author_label"] = person_label(current_user(request), course.owner)
-        return course
-
-    @display(description=gettext_lazy("author"))
-    def author(self, course: Course) -> str:
-        return str(vars(course).get("author_label", ""))
+    def head_of(self, request: HttpRequest, row: Course) -> Head:
+        owner = person_label(current_user(request), row.owner)
+        counted: Any = self.with_shown(Course.objects.filter(pk=row.pk), request).get()
+        participants = self.url("participants", row.pk)
+        learners, subscribers = counted.learners_count, counted.subscribers_count
+        facts = [
+            fact_about(request, _("author"), row.owner, text=owner),
+            HeadFact(_("price"), shown(row.price, row.currency)),
+            HeadFact(_("lessons"), str(counted.lessons_count)),
+            HeadFact(_("learners"), str(learners), participants),
+            HeadFact(_("subscribers"), str(subscribers), f"{participants}?list={SUBSCRIBERS}"),
+            *payments_admin().earnings_of(request, row),
+        ]
+        return Head(row.title, [self.badge_of(row)], facts)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str | list[str]]:
         return {

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
@@ -22,6 +23,7 @@ from people.current_user import current_user
 from people.models import User
 from project.common.admin.base import FieldNames, Fieldsets, column, display
 from project.common.admin.filters import AmountsFilter, DaysFilter
+from project.common.admin.heads import Badge, Head, HeadFact, fact_about
 from project.common.frontend import lesson_page
 from project.common.versions import Expected
 
@@ -82,6 +84,21 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     def has_video(self, lesson: Lesson) -> bool:
         return bool(lesson.video_url)
 
+    def head_of(self, request: HttpRequest, row: Lesson) -> Head:
+        numbered: Any = Lesson.objects.with_number().get(pk=row.pk)
+        known = {"number": numbered.number, "all": row.course.lessons.count()}
+        place = _("%(number)d of %(all)d") % known
+        facts = [
+            fact_about(request, _("course"), row.course),
+            HeadFact(_("place"), place),
+            HeadFact(_("price"), self.price_shown(row) or _("not sold on its own")),
+            HeadFact(_("video"), _("yes") if row.video_url else _("no")),
+        ]
+        badges = [self.badge_of(row)]
+        if row.is_preview:
+            badges.append(Badge(_("open to everybody"), "info"))
+        return Head(row.title, badges, facts, [_who_may_learn(row)])
+
     def get_fields(self, request: HttpRequest, obj: Lesson | None = None) -> FieldNames:
         """Lessons are put in order on the page of their course."""
         return [name for name in super().get_fields(request, obj) if name != "position"]
@@ -127,6 +144,17 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     def goes_along(self, subjects: Sequence[Lesson]) -> list[QuerySet[Model]]:
         of_lessons = {"lesson__in": subjects}
         return [Access.objects.filter(**of_lessons), Completion.objects.filter(**of_lessons)]
+
+
+def _who_may_learn(lesson: Lesson) -> str:
+    """`open_to` in a sentence."""
+    if not lesson.is_published:
+        return _("Only its author, moderators and those who bought it on its own can learn it.")
+    if not lesson.course.is_published:
+        return _("Its course is a draft: only those who have access already can learn it.")
+    if lesson.is_preview:
+        return _("Whoever sees the course may take this lesson without having bought anything.")
+    return _("Those who have access to the course or to this lesson can learn it.")
 
 
 class LessonRowAdmin(LessonAdmin):

@@ -38,6 +38,7 @@ from people.models import User
 from project.common.admin.base import FieldNames, Fieldsets, Label, display
 from project.common.admin.deleting import DeletingAdmin
 from project.common.admin.fields import PicturesAdmin
+from project.common.admin.heads import Badge, HeadedAdmin
 from project.common.db.search import contains, find
 from project.common.errors import DomainError
 from project.common.images import thumbnail_of
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 CHANGES_ON_PAGE = 20
+STATE_COLOURS = {"published": "success", "draft": "warning"}
 
 
 def person_label(viewer: User, person: User | None) -> str:
@@ -59,7 +61,7 @@ def person_label(viewer: User, person: User | None) -> str:
     return f"{person.first_name} · {person.pk}" if person.first_name else f"№ {person.pk}"
 
 
-class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, DeletingAdmin[M]):
+class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, HeadedAdmin[M], DeletingAdmin[M]):
     form = MaterialsForm
     change_form_after_template = "admin/lms/forecast.html"
     search_help_text = gettext_lazy("Words of the title or description")
@@ -125,11 +127,15 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, DeletingAdmin[M]):
         """None: not sold on its own."""
         return None if subject.price is None else price_shown(subject.price, subject.currency)
 
-    @display(description=gettext_lazy("state"), label={"published": "success", "draft": "warning"})
+    @display(description=gettext_lazy("state"), label=STATE_COLOURS)
     def published_label(self, subject: M) -> Label:
         if subject.is_published:
             return Label("published", _("published"))
         return Label("draft", _("draft"))
+
+    def badge_of(self, subject: M) -> Badge:
+        label = self.published_label(subject)
+        return Badge(label.text, STATE_COLOURS[label.key])
 
     @admin.action(description=gettext_lazy("Publish"), permissions=["change"])
     def publish(self, request: HttpRequest, queryset: QuerySet[M]) -> None:

@@ -1,14 +1,13 @@
 """Who learns and follows a course: a page of the course, and a table to take along."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.apps import apps
 from django.contrib.admin import site
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -82,12 +81,6 @@ def sources_of(rights: list[Access]) -> str:
     return f"{', '.join(sorted(map(str, sources)))} · {part}"
 
 
-def seen(person: User) -> datetime | None:
-    """None: they have never been here."""
-    was_here = person.last_login or person.inactivity_from
-    return person.last_seen if was_here else None
-
-
 class Participants:
     """Learners or subscribers of a course, as one of the staff may know them: whoever looks after people knows
     their names and addresses, and when they were here."""
@@ -129,9 +122,9 @@ class Participants:
         if self.knows_people:
             yield Column(
                 _("last seen"),
-                lambda row: moment_shown(row.person.last_seen) if seen(row.person) else "—",
+                lambda row: moment_shown(row.person.was_here_at),
                 "seen",
-                exported=lambda row: seen(row.person),
+                exported=lambda row: row.person.was_here_at,
             )
 
     def _name(self, row: Participant) -> str:
@@ -166,10 +159,19 @@ class ParticipantsPage(ActionsAdmin[Course], MaterialsAdmin[Course]):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.actions_detail = ["participants", *self.actions_detail]
+        self.actions_detail = ["participants", "enrol", *self.actions_detail]
 
     def buttons_of(self, request: HttpRequest, row: Course) -> list[str]:
-        return ["participants", *super().buttons_of(request, row)]
+        may_enrol = permissions.can_enrol(current_user(request), row)
+        enrol = ["enrol"] if may_enrol else []
+        return ["participants", *enrol, *super().buttons_of(request, row)]
+
+    @action(  # type: ignore[untyped-decorator]
+        description=gettext_lazy("Enrol people"), url_path="enrol", icon="group_add"
+    )
+    def enrol(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The page itself asks who may; it is of those who know how to make accounts."""
+        return HttpResponseRedirect(reverse("admin:people_user_enrol", args=[object_id]))
 
     @action(  # type: ignore[untyped-decorator]
         description=gettext_lazy("Participants"), url_path="participants", icon="group"
@@ -218,7 +220,9 @@ class ParticipantsPage(ActionsAdmin[Course], MaterialsAdmin[Course]):
                 (LEARNERS, _("Learners"), Learners(course).count()),
                 (SUBSCRIBERS, _("Subscribers"), Followers(course).count()),
             ],
-            "enrol_url": _enrol_url(request, course),
+            "enrol_url": self.url("enrol", course.pk)
+            if permissions.can_enrol(current_user(request), course)
+            else None,
             "record_url": _record_url(request, course),
         }
         return TemplateResponse(request, "admin/lms/participants.html", context)
@@ -229,14 +233,11 @@ def _next_order(column: Column, order: str) -> str:
     return f"-{column.order}" if order == column.order else column.order
 
 
-def _enrol_url(request: HttpRequest, course: Course) -> str | None:
-    """The page is of those who know how to make accounts."""
-    may = permissions.can_enrol(current_user(request), course)
-    return reverse("admin:people_user_enrol", args=[course.pk]) if may else None
+def payments_admin() -> Any:
+    """The book of payments, which knows who may record one and see what was earned."""
+    return site.get_model_admin(apps.get_model("payments", "Payment"))
 
 
 def _record_url(request: HttpRequest, course: Course) -> str | None:
-    """The page belongs to the book of payments, which knows who may."""
-    book = site.get_model_admin(apps.get_model("payments", "Payment"))
     address = reverse("admin:payments_payment_add", query={"course": course.pk})
-    return address if book.has_add_permission(request) else None
+    return address if payments_admin().has_add_permission(request) else None

@@ -7,9 +7,6 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.enums import ActionVariant
@@ -29,8 +26,9 @@ from project.common.admin.actions import (
     Facts,
     StaffAction,
 )
-from project.common.admin.base import ReadOnly, column, display, moment_shown
+from project.common.admin.base import Fieldsets, ReadOnly, column, display, moment_shown
 from project.common.admin.forms import Answers, RowsForm, reason_field
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about
 from project.common.admin.lists import StaffChangeList
 
 # Of each course in the list; its page has all.
@@ -117,18 +115,12 @@ class PendingChangeList(StaffChangeList):
 
 
 @admin.register(PendingUpdate)
-class PendingUpdateAdmin(ReadOnly, ActionsAdmin[PendingUpdate]):
+class PendingUpdateAdmin(ReadOnly, ActionsAdmin[PendingUpdate], HeadedAdmin[PendingUpdate]):
     list_display = ("title", "since", "by", "what_in_short", "number", "daily", "goes_out")
     empty_text = gettext_lazy(
         "Changes of courses that have subscribers will appear here until the subscribers are told of them."
     )
     sortable_by = ()
-    fieldsets = (
-        (
-            None,
-            {"fields": ("course_link", ("since", "by"), "what", ("number", "daily", "goes_out"))},
-        ),
-    )
     staff_actions = (SEND, DROP)
     misfit = updates.NothingWaits.message
 
@@ -179,22 +171,27 @@ class PendingUpdateAdmin(ReadOnly, ActionsAdmin[PendingUpdate]):
             (gettext_lazy("by the daily email"), str(forecast.daily)),
         ]
 
-    @display(description=gettext_lazy("course"))
-    def course_link(self, course: PendingUpdate) -> SafeString:
-        return format_html(
-            '<a href="{}" class="text-primary-600 dark:text-primary-500">{}</a>',
-            reverse("admin:lms_course_change", args=[course.pk]),
-            course,
-        )
+    def get_fieldsets(self, request: HttpRequest, obj: PendingUpdate | None = None) -> Fieldsets:
+        """The head tells all of it."""
+        return []
+
+    def head_of(self, request: HttpRequest, row: PendingUpdate) -> Head:
+        forecast = _forecast_of(row)
+        facts = [
+            fact_about(request, _("course"), Course.objects.get(pk=row.pk)),
+            HeadFact(_("goes out"), self.goes_out(row)),
+            HeadFact(_("recipients"), str(forecast.number)),
+            HeadFact(_("by the daily email"), str(forecast.daily)),
+            HeadFact(_("collected since"), self.since(row)),
+            HeadFact(_("by"), vars(row)["authors"] or "—"),
+        ]
+        waits = Badge(_("waits"), "info") if forecast.changes else Badge(_("nothing waits"))
+        return Head(row.title, [waits], facts, [listed(forecast)] if forecast.lines else [])
 
     @display(description=gettext_lazy("collected since"))
     def since(self, course: PendingUpdate) -> str:
         changes = _forecast_of(course).changes
         return moment_shown(changes[0].changed_at if changes else None)
-
-    @display(description=gettext_lazy("what changed"))
-    def what(self, course: PendingUpdate) -> str:
-        return listed(_forecast_of(course)) or "—"
 
     @display(description=gettext_lazy("what changed"))
     def what_in_short(self, course: PendingUpdate) -> str:

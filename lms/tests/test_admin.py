@@ -305,9 +305,9 @@ def test_queries_for_the_page_of_a_course_do_not_grow(
     LessonFactory.create_batch(number, course=course, price=100)
     client = client_of(administrator)
     client.get(page("course_change", course.pk))  # the content type is kept from then on
-    # 1 session, 2 person, 3 their log-in, 4 course, 5 its owner, 6 lessons, 7 and 8 the course once
-    # more for its buttons.
-    with django_assert_num_queries(8):
+    # 1 session, 2 person, 3 their log-in, 4 course, 5 lessons, 6 the course once more for its buttons,
+    # 7-10 of the head: its owner, its people, sums of its payments and lost disputes.
+    with django_assert_num_queries(10):
         client.get(page("course_change", course.pk))
 
 
@@ -406,7 +406,7 @@ def test_queries_for_the_history_do_not_grow(
     for turn in range(number):
         authoring.update_course(course=course, changes={"title": f"Bread {turn}"}, by=moderator)
     client = client_of(moderator)
-    # 1 session, 2 person, 3 their log-in, 4 and 5 rights, 6 course, 7 its owner, 8 moderator?, 9 count, 10 keys of
-    # the page, 11 states, 12 states before them.
-    with django_assert_num_queries(12):
+    # 1 session, 2 person, 3 their log-in, 4 and 5 rights, 6 course, 7 moderator?, 8 count, 9 keys of
+    # the page, 10 states, 11 states before them.
+    with django_assert_num_queries(11):
         client.get(page("course_history", course.pk))

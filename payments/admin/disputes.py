@@ -1,7 +1,6 @@
 """Disputes and refunds: to look at; what is done about them is done on the payment's page."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.db.models import Case, QuerySet, Value, When
@@ -16,10 +15,7 @@ from payments.models import Dispute, DisputeStatus, Refund, RefundStatus
 from payments.models.disputes import OPEN, TO_ANSWER
 from project.common.admin.base import Label, column, display, moment_shown
 from project.common.admin.filters import SubsetFilter
-from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact
-
-if TYPE_CHECKING:
-    from django.utils.safestring import SafeString
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about, folded
 
 DISPUTE_COLOURS = {
     **dict.fromkeys(DisputeStatus.values, "default"),
@@ -71,12 +67,13 @@ class DisputeAdmin(HeadedAdmin[Dispute], PaymentsBookAdmin[Dispute]):
         "-id",
     )
     sortable_by = ()
-    fields = (
-        "payment",
-        ("amount_shown", "status"),
-        ("reason_in_words", "deadline"),
-        ("created_at", "dispute_id"),
-        "at_stripe",
+    fieldsets = (
+        folded(
+            "payment",
+            ("amount_shown", "status"),
+            ("reason_in_words", "deadline"),
+            ("created_at", "dispute_id"),
+        ),
     )
 
     amount_shown = column("shown_amount", _("amount"), is_figure=True)
@@ -93,6 +90,10 @@ class DisputeAdmin(HeadedAdmin[Dispute], PaymentsBookAdmin[Dispute]):
         ]
         if row.status in TO_ANSWER:
             facts.append(HeadFact(_("evidence due by"), str(self.deadline(row))))
+        if row.status in OPEN:
+            # Where evidence is sent: Stripe takes it in its dashboard.
+            link = dashboard_link(row.payment, _("Send the evidence in Stripe's dashboard"))
+            facts.append(HeadFact(_("answer"), link))
         badge = Badge(row.get_status_display(), DISPUTE_COLOURS[row.status])
         return Head(row.shown_amount, [badge], facts)
 
@@ -109,13 +110,6 @@ class DisputeAdmin(HeadedAdmin[Dispute], PaymentsBookAdmin[Dispute]):
         if dispute.status not in TO_ANSWER:
             return Label("no matter", text)
         return Label("soon" if due_by < timezone.now() + SOON else "later", text)
-
-    @display(description=_("answer"))
-    def at_stripe(self, dispute: Dispute) -> "SafeString | str":
-        """Where evidence is sent: Stripe takes it in its dashboard."""
-        if dispute.status not in OPEN:
-            return "—"
-        return dashboard_link(dispute.payment, _("Send the evidence in Stripe's dashboard"))
 
 
 @admin.register(Refund)
@@ -135,12 +129,14 @@ class RefundAdmin(HeadedAdmin[Refund], PaymentsBookAdmin[Refund]):
     search_help_text = _("Full Stripe ID of the refund")
     ordering = ("-id",)
     sortable_by = ()
-    fields = (
-        "payment",
-        ("amount_shown", "status"),
-        ("failure_in_words", "refund_id"),
-        ("reason", "is_reason_told", "ends_access"),
-        ("by", "created_at", "settled_at"),
+    fieldsets = (
+        folded(
+            "payment",
+            ("amount_shown", "status"),
+            ("failure_in_words", "refund_id"),
+            ("reason", "is_reason_told", "ends_access"),
+            ("by", "created_at", "settled_at"),
+        ),
     )
 
     amount_shown = column("shown_amount", _("amount"), is_figure=True)
@@ -153,7 +149,10 @@ class RefundAdmin(HeadedAdmin[Refund], PaymentsBookAdmin[Refund]):
         facts = [
             *facts_of_payment(request, row.payment),
             HeadFact(_("requested at"), moment_shown(row.created_at)),
+            HeadFact(_("reason"), row.reason or "—"),
         ]
+        if row.by:
+            facts.append(fact_about(request, _("by"), row.by))
         if row.failure:
             facts.append(HeadFact(_("why it failed"), row.failure_in_words))
         badge = Badge(row.get_status_display(), REFUND_COLOURS[row.status])

@@ -5,15 +5,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from payments.admin.base import PaymentsBookAdmin
+from payments.admin.base import PaymentsBookAdmin, facts_of_payment
 from payments.admin.filters import EventTypeFilter
 from payments.models import StripeEvent, StripeOutcome
-from project.common.admin.base import display
+from project.common.admin.base import display, moment_shown
 from project.common.admin.filters import DaysFilter
+from project.common.admin.heads import Head, HeadedAdmin, HeadFact, folded
 
 
 @admin.register(StripeEvent)
-class StripeEventAdmin(PaymentsBookAdmin[StripeEvent]):
+class StripeEventAdmin(HeadedAdmin[StripeEvent], PaymentsBookAdmin[StripeEvent]):
     list_display = ("type", "event_id", "payment", "outcome_in_words", "received_at")
     list_filter = (EventTypeFilter, ("received_at", DaysFilter))
     empty_text = _("What Stripe reports will appear here as soon as somebody pays online.")
@@ -21,7 +22,16 @@ class StripeEventAdmin(PaymentsBookAdmin[StripeEvent]):
     search_help_text = _("Full ID of the Stripe event")
     ordering = ("-id",)
     sortable_by = ()
-    fields = ("type", "event_id", "payment", "outcome_in_words", "happened_at", "received_at")
+    fieldsets = (
+        folded(
+            ("type", "event_id"), ("payment", "outcome_in_words"), ("happened_at", "received_at")
+        ),
+    )
+
+    def head_of(self, request: HttpRequest, row: StripeEvent) -> Head:
+        facts = facts_of_payment(request, row.payment) if row.payment else []
+        facts.append(HeadFact(_("received at"), moment_shown(row.received_at)))
+        return Head(row.type, facts=facts, said=[self.outcome_in_words(row)])
 
     def with_shown(
         self, rows: QuerySet[StripeEvent], request: HttpRequest

@@ -14,9 +14,9 @@ from payments.models import Finding, FindingKind, FindingStatus, Payment
 from payments.permissions import can_settle
 from payments.services import consistency, findings
 from project.common.admin.actions import Facts, StaffAction
-from project.common.admin.base import Label, display
+from project.common.admin.base import Label, display, moment_shown
 from project.common.admin.forms import ReasonForm
-from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about, folded
 
 REPAIR = StaffAction[Finding](
     name="repair",
@@ -98,9 +98,13 @@ class FindingAdmin(HeadedAdmin[Finding], DecisionsAdmin[Finding]):
     ordering = ("status", "-id")
     sortable_by = ()
     fieldsets = (
-        (None, {"fields": (("kind", "status"), ("payment", "reference"), "detail_shown")}),
-        (_("History"), {"fields": (("first_seen_at", "last_seen_at", "closed_at"),)}),
-        (_("Decision"), {"fields": (("settled_by", "settled_reason"),)}),
+        folded(
+            ("kind", "status"),
+            ("payment", "reference"),
+            "detail_shown",
+            ("first_seen_at", "last_seen_at", "closed_at"),
+            ("settled_by", "settled_reason"),
+        ),
     )
     staff_actions = (_of_payment(ACCEPT_AMOUNT), _of_payment(REFUND), REPAIR, SETTLE)
 
@@ -110,11 +114,14 @@ class FindingAdmin(HeadedAdmin[Finding], DecisionsAdmin[Finding]):
         return rows.select_related("payment")
 
     def head_of(self, request: HttpRequest, row: Finding) -> Head:
-        facts = [HeadFact(_("what is wrong"), row.detail)]
-        if payment := row.payment:
-            facts += facts_of_payment(request, payment)
+        payment = row.payment
+        facts = facts_of_payment(request, payment) if payment else []
+        facts.append(HeadFact(_("first seen"), moment_shown(row.first_seen_at)))
+        if row.settled_by:
+            facts.append(fact_about(request, _("settled by"), row.settled_by))
+            facts.append(HeadFact(_("reason"), row.settled_reason))
         badge = Badge(row.get_status_display(), COLOURS[row.status])
-        return Head(row.get_kind_display(), [badge], facts)
+        return Head(row.get_kind_display(), [badge], facts, [row.detail])
 
     @display(description=_("what is wrong"))
     def detail_shown(self, finding: Finding) -> str:

@@ -19,13 +19,14 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from payments import statistics
 from payments.admin.accounts import COLUMNS, month_written
-from payments.admin.base import PaymentsBookAdmin
+from payments.admin.base import PaymentsBookAdmin, facts_of_payment
 from payments.admin.columns import payment_link
 from payments.models import EntryKind, LedgerEntry, Payment, PaymentMethod
 from payments.models.ledger import LedgerQuerySet
 from project.common.admin.base import column, display
 from project.common.admin.exporting import ExportingAdmin, TableColumn
 from project.common.admin.filters import DaysFilter, DropdownFilter
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, folded
 from project.common.admin.sums import Figure, SummingAdmin, Sums, grouped
 from project.common.admin.tables import Cell, Money, Table
 from project.common.db.search import Owners, find
@@ -78,7 +79,10 @@ def sums_by_month(rows: LedgerQuerySet) -> Iterator[list[Cell]]:
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(
-    SummingAdmin[LedgerEntry], ExportingAdmin[LedgerEntry], PaymentsBookAdmin[LedgerEntry]
+    SummingAdmin[LedgerEntry],
+    ExportingAdmin[LedgerEntry],
+    HeadedAdmin[LedgerEntry],
+    PaymentsBookAdmin[LedgerEntry],
 ):
     list_display = ("day", "kind", "payment_link", "payer", "method", "amount_shown", "counts_in")
     list_filter = (
@@ -96,12 +100,14 @@ class LedgerEntryAdmin(
     )
     ordering = ("-day", "-id")
     sortable_by = ()
-    fields = (
-        ("number", "day"),
-        ("kind", "method"),
-        ("amount_shown", "counts_in"),
-        ("payment", "payer"),
-        "created_at",
+    fieldsets = (
+        folded(
+            ("number", "day"),
+            ("kind", "method"),
+            ("amount_shown", "counts_in"),
+            ("payment", "payer"),
+            "created_at",
+        ),
     )
 
     # Labels of choices as in the table of payments, for the same reason.
@@ -171,6 +177,15 @@ class LedgerEntryAdmin(
             lines.append([*figures, Figure(gettext("Net"), shown(net, currency), is_result=True)])
         number = sum(entries for kinds in found.values() for _amount, entries in kinds.values())
         return Sums(number, lines)
+
+    def head_of(self, request: HttpRequest, row: LedgerEntry) -> Head:
+        facts = facts_of_payment(request, row.payment) if row.payment else []
+        facts += [
+            HeadFact(_("method"), row.get_method_display()),
+            HeadFact(_("day"), date_format(row.day)),
+            HeadFact(_("counts in"), self.counts_in(row)),
+        ]
+        return Head(row.shown_amount, [Badge(row.get_kind_display())], facts)
 
     @display(description=_("amount"), formatting="price")
     def amount_shown(self, entry: LedgerEntry) -> str:

@@ -24,6 +24,8 @@ from payments.admin.recording import CHOICES, RecordingPage
 from payments.admin.timeline import raw_events, timeline
 from payments.models import Payment, PaymentStatus
 from payments.models.querysets import IS_UNPAID, PaymentQuerySet, Totals
+from payments.permissions import can_see_earnings
+from people.current_user import current_user
 from project.common.admin.actions import Facts
 from project.common.admin.base import Label, column, display, moment_shown
 from project.common.admin.filters import (
@@ -31,12 +33,16 @@ from project.common.admin.filters import (
     DaysFilter,
     choose_from,
 )
-from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about, folded
 from project.common.admin.sums import Figure, SummingAdmin, Sums, grouped
 from project.common.money import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django.utils.safestring import SafeString
+
+    from lms.models import Course
 
 STATUS_COLOURS = {
     PaymentStatus.PENDING.value: "warning",
@@ -108,21 +114,13 @@ class PaymentAdmin(
         "paid_day": (IS_UNPAID, "paid_at"),
     }
     fieldsets = (
-        (
-            gettext_lazy("Figures"),
-            {
-                "fields": (
-                    ("amount_shown", "refunded", "left"),
-                    ("method", "status"),
-                    ("paid_at", "bank_reference"),
-                    ("payer", "course", "lesson"),
-                    ("number", "external_id"),
-                )
-            },
-        ),
-        (
-            gettext_lazy("IDs at Stripe"),
-            {"fields": (("session_id", "charge"),), "classes": ("collapse",)},
+        folded(
+            ("amount_shown", "refunded", "left"),
+            ("method", "status"),
+            ("paid_at", "bank_reference"),
+            ("payer", "course", "lesson"),
+            ("number", "external_id"),
+            ("session_id", "charge"),
         ),
     )
     change_form_outer_after_template = "admin/payments/events.html"
@@ -211,6 +209,13 @@ class PaymentAdmin(
                 left = _("%s is left") % row.shown_left
                 facts.append(HeadFact(label, shown(amount, row.currency), note=left))
         return Head(row.shown_amount, badges, facts)
+
+    def earnings_of(self, request: HttpRequest, course: "Course") -> "Iterator[HeadFact]":
+        """What a course brought, for the head of its page: a line for each currency."""
+        if not can_see_earnings(current_user(request), course):
+            return
+        for one in Payment.objects.of_course(course).totals():
+            yield HeadFact(_("earned"), shown(one.net, one.currency))
 
     def facts_of(self, row: Payment) -> Facts:
         return [

@@ -242,10 +242,18 @@ class PaymentQuerySet(KeepingQuerySet["Payment"]):
         processing = self.filter(status=PaymentStatus.PROCESSING, created_at__lt=before)
         return processing.annotate(moved_at=since).filter(moved_at__lt=before)
 
+    def of_course(self, course: Course) -> Self:
+        """Those for a course and its lessons."""
+        return self.filter(Q(course=course) | Q(lesson__course=course))
+
     def sums_of(self, course: Course) -> list[dict[str, Any]]:
         """How many payments for a course and its lessons are in which state, and their sums."""
-        of_course = self.whole().filter(Q(course=course) | Q(lesson__course=course))
-        grouped = of_course.order_by("status", "currency").values("status", "currency")
+        grouped = (
+            self.whole()
+            .of_course(course)
+            .order_by("status", "currency")
+            .values("status", "currency")
+        )
         return [{**row} for row in grouped.annotate(count=Count("pk"), amount=Sum("amount"))]
 
     def totals(self) -> list[Totals]:

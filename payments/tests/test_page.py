@@ -63,7 +63,7 @@ def test_what_a_dispute_took_is_not_left(client_of, administrator):
     assert head.index("Lost in disputes") < head.index("₽0 is left")
 
 
-def test_then_come_what_can_be_done_its_life_its_figures_and_stripes_words(
+def test_then_come_what_can_be_done_its_life_its_details_and_stripes_words(
     client_of, administrator
 ):
     payment = PaymentFactory.create(paid=True, method="stripe", session_id="cs_test_9")
@@ -76,7 +76,7 @@ def test_then_come_what_can_be_done_its_life_its_figures_and_stripes_words(
     )
     text = shown(client_of(administrator), payment)
     refund = reverse("admin:payments_payment_refund", args=[payment.pk])
-    order = ["parta-head", refund, "Payment timeline", "Figures", "IDs at Stripe", "evt_9"]
+    order = ["parta-head", refund, "Payment timeline", "Details", "evt_9"]
     places = [text.index(words) for words in order]
     assert places == sorted(places)
     assert text.count(f'href="{refund}"') == 1

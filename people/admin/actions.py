@@ -332,10 +332,10 @@ ERASE = StaffAction[User](
 PERSON_ACTIONS = (
     INVITE_AGAIN,
     WITHDRAW,
-    BLOCK,
-    UNBLOCK,
     WRITE,
     PASSWORD_RESET,
+    UNBLOCK,
+    BLOCK,
     ALLOW_MAIL,
     KEEP,
     STOP_KEEPING,

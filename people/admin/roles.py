@@ -24,6 +24,7 @@ from project.common.admin.actions import ActionsAdmin
 from project.common.admin.base import ReadOnlyInline, column, display, moment_shown
 from project.common.admin.deleting import DeletingAdmin
 from project.common.admin.filters import Choices, ChoosingAdmin, person_and_email
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact
 from project.common.admin.proof import PROOF, ProvingAdmin, ProvingForm
 from project.common.db.searched import normalised
 
@@ -73,7 +74,13 @@ class RoleForm(ProvingForm):
 
 
 @admin.register(Role)
-class RoleAdmin(ChoosingAdmin[Role], ProvingAdmin[Role], DeletingAdmin[Role], ActionsAdmin[Role]):
+class RoleAdmin(
+    ChoosingAdmin[Role],
+    ProvingAdmin[Role],
+    DeletingAdmin[Role],
+    ActionsAdmin[Role],
+    HeadedAdmin[Role],
+):
     form = RoleForm
     choices = {
         "people": Choices(lambda: User.objects.not_erased(), NAME_SEARCHES, person_and_email)
@@ -91,6 +98,13 @@ class RoleAdmin(ChoosingAdmin[Role], ProvingAdmin[Role], DeletingAdmin[Role], Ac
     members_number = column("members_count", gettext_lazy("members"), is_figure=True)
     may_shown = column("may", gettext_lazy("what they do"))
     may_not_shown = column("may_not", gettext_lazy("what they can't do"))
+
+    def head_of(self, request: HttpRequest, row: Role) -> Head:
+        badge = Badge(_("part of the platform") if row.is_ready else _("of this school"))
+        members = HeadFact(_("members"), str(row.user_set.count()))
+        rights = HeadFact(_("rights"), str(row.permissions.count()))
+        said = [row.may, row.may_not] if row.is_ready else []
+        return Head(str(row), [badge], [members, rights], said)
 
     @display(description=gettext_lazy("role"))
     def title(self, role: Role) -> str:
@@ -132,11 +146,8 @@ class RoleAdmin(ChoosingAdmin[Role], ProvingAdmin[Role], DeletingAdmin[Role], Ac
     def get_fields(self, request: HttpRequest, obj: Role | None = None) -> Any:
         asked = [PROOF] if self.asks_proof(request) else []
         if obj is not None and obj.is_ready:
-            return ["may_shown", "may_not_shown", "permissions", *asked]
+            return ["permissions", *asked]
         return ["name", "permissions", *asked]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Role | None = None) -> list[str]:
-        return ["may_shown", "may_not_shown"]
 
     def get_inlines(self, request: HttpRequest, obj: Role | None) -> Any:
         return super().get_inlines(request, obj) if obj is not None else ()

@@ -16,6 +16,7 @@ from people.admin.actions import PERSON_ACTIONS
 from people.admin.enrolment import EnrolmentPage
 from people.admin.filters import ReachFilter, RoleFilter, SoonBlockedFilter, StateFilter
 from people.admin.forms import ColleagueForm, NewPersonForm, PasswordForm, PersonForm
+from people.admin.head import PersonHead
 from people.admin.inactivity import InactivityColumns
 from people.admin.inlines import (
     AccessInline,
@@ -29,18 +30,18 @@ from people.admin.inlines import (
     TokenFamilyInline,
 )
 from people.admin.reach import ReachFields
-from people.admin.recording import RecordingButton
+from people.admin.recording import WaysElsewhere
 from people.current_user import current_user
-from people.models import BlockReason, Invitation, Language, User
+from people.models import BlockReason, Language, User
 from people.models.querysets import UserQuerySet
-from people.models.roles import title_of
 from people.permissions import can_give_rights, can_invite, can_manage
 from people.services.invitations import invite
 from people.services.locks import lock_account
 from people.services.staff import update_account
 from project.common.admin.actions import Facts
-from project.common.admin.base import Label, display, moment_shown
+from project.common.admin.base import FieldNames, Label, display, moment_shown
 from project.common.admin.filters import DaysFilter
+from project.common.admin.heads import folded
 from project.common.admin.proof import PROOF, ProvingAdmin
 from project.common.admin.seen import Shown
 from project.common.admin.versions import VersionedAdmin
@@ -54,15 +55,6 @@ else:
     _DjangoUserAdmin = DjangoUserAdmin
 
 NEW_PROFILE = ("first_name", "last_name", "language")
-STATE_COLOURS = {
-    "active": "success",
-    "invited": "info",
-    "expired": "warning",
-    BlockReason.STAFF.value: "danger",
-    BlockReason.INACTIVITY.value: "warning",
-    BlockReason.ERASED.value: "info",
-}
-
 
 DECIDED = (
     "email", "email_confirmed_at", "is_active", "blocked_at", "blocked_reason", "kept_at",
@@ -86,7 +78,8 @@ class UserAdmin(
     _DjangoUserAdmin,
     ProvingAdmin[User],
     VersionedAdmin[User],
-    RecordingButton,
+    WaysElsewhere,
+    PersonHead,
 ):
     form = PersonForm
     add_form_template = "admin/people/new.html"
@@ -163,17 +156,19 @@ class UserAdmin(
         may_change = self.has_change_permission(request, obj)
         shows_password = may_change and not obj.is_awaited
         asked = self.asked(request) if may_change else []
-        account = ["email_confirmed", ["state", "blocked_at"], ["last_login", "date_joined"]]
-        if obj.is_awaited:
-            account.append(["invited"])
-        inactivity = [INACTIVITY, *([KEPT] if obj.kept_at else [])]
         refused = [(_("Undelivered email"), {"fields": ["refusals"]})] if refusals_of([obj]) else []
+        invited = [["invited"]] if obj.is_awaited else []
+        kept = [KEPT] if obj.kept_at else []
+        account: FieldNames = [
+            "email_confirmed",
+            ["state", "blocked_at"],
+            ["last_login", "date_joined"],
+        ]
         return [
             (None, {"fields": [*person, *(["password"] if shows_password else [])]}),
-            (_("Account"), {"fields": account}),
             *refused,
-            (_("Inactivity"), {"fields": inactivity}),
             (_("Permissions"), {"fields": [["is_staff", "is_superuser"], *asked, "roles"]}),
+            folded(*account, *invited, INACTIVITY, *kept),
         ]
 
     def asked(self, request: HttpRequest) -> list[str]:
@@ -243,46 +238,11 @@ class UserAdmin(
     def name(self, person: User) -> str:
         return person.get_full_name() or "—"
 
-    @display(description=gettext_lazy("state"), label=STATE_COLOURS)
-    def state(self, person: User) -> Label:
-        if person.is_awaited and person.is_active:
-            if person.invitation.is_expired:
-                return Label("expired", _("invitation expired"))
-            return Label("invited", _("invited"))
-        if person.is_active:
-            return Label("active", _("active"))
-        reason = person.get_blocked_reason_display()
-        return Label(person.blocked_reason or BlockReason.STAFF.value, reason or _("blocked"))
-
     @display(description=gettext_lazy("email confirmed"), label={"yes": "success", "no": "warning"})
     def email_confirmed(self, person: User) -> Label:
         if person.email_confirmed_at is None:
             return Label("no", _("not confirmed"))
         return Label("yes", moment_shown(person.email_confirmed_at))
-
-    @display(description=gettext_lazy("invitation"))
-    def invited(self, person: User) -> str:
-        """Who is awaited until when, by whom, and as what."""
-        invitation: Invitation = person.invitation
-        roles = ", ".join(title_of(role) for role in invitation.roles.all())
-        known = {
-            "at": moment_shown(invitation.sent_at),
-            "until": moment_shown(invitation.expires_at),
-            "by": invitation.invited_by or "—",
-            "roles": roles or "—",
-        }
-        text = _("Sent on %(at)s · valid until %(until)s · invited by %(by)s · roles: %(roles)s")
-        return text % known
-
-    @display(description=gettext_lazy("role"))
-    def role(self, person: User) -> str:
-        if person.is_superuser:
-            return _("administrator")
-        return self.roles(person) or (_("staff") if person.is_staff else "—")
-
-    @display(description=gettext_lazy("roles"))
-    def roles(self, person: User) -> str:
-        return ", ".join(sorted(title_of(group) for group in person.groups.all()))
 
     @override
     def save_model(self, request: HttpRequest, obj: User, form: PersonForm, change: bool) -> None:

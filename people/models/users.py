@@ -201,6 +201,11 @@ class User(DerivedModel, AbstractUser):
         return max(filter(None, (self.last_login, self.inactivity_from)), default=self.date_joined)
 
     @property
+    def was_here_at(self) -> datetime | None:
+        """When they were here last; None: never."""
+        return self.last_seen if self.last_login or self.inactivity_from else None
+
+    @property
     def blocked_on(self) -> datetime | None:
         """From when on the sweep blocks this person, unless they come back; None: it does not."""
         if not self.is_active or self.is_superuser or self.kept_at:

@@ -199,6 +199,6 @@ def test_queries_for_the_page_do_not_grow(
     client.get(page("change", role.pk))
     # 1 session, 2 administrator, 3 their log-in, 4 role and 5 members for the buttons, 6 role, 7 its
     # rights, 8 the same for the version, 9 number and 10 first rows of members, 11 rights to choose
-    # from.
-    with django_assert_num_queries(11):
+    # from, 12 and 13 the numbers of both for the head.
+    with django_assert_num_queries(13):
         client.get(page("change", role.pk))

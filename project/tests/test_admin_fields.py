@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 # Not on the page of their row under their own name: what shows them instead, or why nothing does.
 ELSEWHERE = {
     "lms.Course": {
-        "owner": "author, and chosen for a new course",
+        "owner": "the head, and chosen for a new course",
         "created_at": "the history",
         "updated_at": "the list",
         "summary": "the description, when it is saved",

@@ -76,6 +76,7 @@ TABLE = {
     "lms_course_put_back": CONTENT,
     "lms_course_copy": ADMINISTRATOR,
     "lms_course_participants": CONTENT,
+    "lms_course_enrol": (302, 302, 302),  # where it leads, is asked who may
     "lms_course_forecast": (405, 403, 405),  # a form is sent there
     "lms_course_add_forecast": (403, 403, 405),
     "lms_course_row": CONTENT,
@@ -115,6 +116,7 @@ TABLE = {
     "people_user_unblock": PEOPLE,
     "people_user_password_reset": PEOPLE,
     "people_user_write": PEOPLE,
+    "people_user_give_access": (302, 302, 302),
     "people_user_record_payment": (302, 302, 302),  # where it leads, is asked who may
     "people_user_give_roles": ADMINISTRATOR,
     "people_user_take_roles": ADMINISTRATOR,
