@@ -14,7 +14,6 @@ from django.urls import resolve
 from django.utils.http import quote_etag
 from django.utils.translation import override
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 from django.views.i18n import JavaScriptCatalog
 
@@ -40,7 +39,6 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@gzip_page
 def texts(request: HttpRequest, language: str, version: str) -> HttpResponseBase:
     """What Django's `gettext` for JavaScript knows, by an address that changes with it."""
     if language not in dict(settings.LANGUAGES):

@@ -72,7 +72,7 @@ class Deployed:
         return {*Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
     def version(self) -> str:
-        return requests.head(self.url, timeout=60).headers["ETag"].strip('"')
+        return requests.head(self.url, timeout=60).headers["ETag"].removeprefix("W/").strip('"')
 
     def stop(self) -> None:
         self.server.process.terminate()
