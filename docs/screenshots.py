@@ -10,6 +10,8 @@ import os
 import random
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -50,11 +52,19 @@ NAMES = ("Ivan", "Olga", "Peter", "Maria", "Oleg", "Nina", "Paul", "Rita", "Tom"
 
 
 def main() -> None:
+    with served_school() as url:
+        take_all(url)
+
+
+@contextmanager
+def served_school() -> Iterator[str]:
+    """A school in a temporary database at NOW, served; gives its address."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "project.test_settings"
     # Playwright keeps an event loop in this thread, so that Django takes it for asynchronous.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     logging.disable(logging.INFO)
     django.setup()
+    from django.conf import settings  # noqa: PLC0415
     from django.test.utils import setup_databases, teardown_databases  # noqa: PLC0415
     from pytest_django.live_server_helper import LiveServer  # noqa: PLC0415
 
@@ -62,10 +72,12 @@ def main() -> None:
     with time_machine.travel(NOW - timedelta(hours=1), tick=False):
         make_demo_school()
     with time_machine.travel(NOW, tick=False):
-        administrator, payment = make_school()
+        make_school()
         server = LiveServer("localhost")
+        # Pictures of the school, and the way back from Stripe, lead to the server that is there.
+        settings.SITE_URL = settings.FRONTEND_URL = server.url
         try:
-            take_all(server.url, administrator, payment)
+            yield server.url
         finally:
             server.stop()
     teardown_databases(databases, verbosity=0)
@@ -80,7 +92,7 @@ def make_demo_school() -> None:
     demo.load()
 
 
-def make_school() -> "tuple[User, int]":
+def make_school() -> None:
     """A month of payments, one of which was decided, and a worker at work."""
     from django.apps import apps  # noqa: PLC0415
 
@@ -124,20 +136,26 @@ def make_school() -> "tuple[User, int]":
     times = {"started": NOW, "stopped": NOW, "success": True}
     task = {"id": "1" * 32, "name": "canary", "func": "project.common.background.tasks.canary"}
     apps.get_model("django_q.Success").objects.create(**task, **times)
-    return administrator, last.pk
 
 
-def take_all(url: str, administrator: "User", payment: int) -> None:
+def session_of(person: "User") -> dict[str, str]:
+    """The cookie of somebody who is logged in."""
     from django.conf import settings  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
 
     client = Client()
-    client.force_login(administrator)
-    session = client.cookies[settings.SESSION_COOKIE_NAME].value
-    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "url": url}
+    client.force_login(person)
+    name = settings.SESSION_COOKIE_NAME
+    return {"name": name, "value": client.cookies[name].value}
+
+
+def take_all(url: str) -> None:
+    from payments.models import Payment  # noqa: PLC0415
+    from people.models import User  # noqa: PLC0415
+
+    cookie = session_of(User.objects.get(is_superuser=True)) | {"url": url}
+    payment = Payment.objects.latest("pk").pk
     FOLDER.mkdir(exist_ok=True)
-    # Pictures of the school, and the way back from Stripe, lead to the server that is there.
-    settings.SITE_URL = settings.FRONTEND_URL = url
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
