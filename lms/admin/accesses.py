@@ -124,6 +124,7 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access], HeadedA
     empty_text = gettext_lazy(
         "Who may learn what will appear here: they bought it, or staff gave them access."
     )
+    found_with = ("user", "course", "lesson")
     search_fields = ("user__email",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("Learner's name or email")
     ordering = ("-id",)
@@ -145,6 +146,9 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access], HeadedA
 
     def with_shown(self, rows: QuerySet[Access], request: HttpRequest) -> QuerySet[Access]:
         return rows.select_related("user", "course", "lesson")
+
+    def told_apart(self, request: HttpRequest, row: Access) -> list[str]:
+        return [row.get_source_display(), str(self.state(row))]
 
     def found(self, rows: QuerySet[Access], text: str) -> QuerySet[Access]:
         return cast(AccessQuerySet, rows).of_people_like(text)

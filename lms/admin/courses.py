@@ -49,6 +49,7 @@ class CourseAdmin(ParticipantsPage):
     form = CourseForm
     # The script of the rows does it, for fields that come later too.
     warn_unsaved_form = False
+    found_with = ("owner",)
     list_display = (
         "picture",
         "title",
@@ -96,6 +97,10 @@ class CourseAdmin(ParticipantsPage):
     lessons_number = column("lessons_count", gettext_lazy("lessons"), is_figure=True)
     subscribers_number = column("subscribers_count", gettext_lazy("subscribers"), is_figure=True)
     learners_number = column("learners_count", gettext_lazy("learners"), is_figure=True)
+
+    def told_apart(self, request: HttpRequest, row: Course) -> list[str]:
+        author = person_label(current_user(request), row.owner)
+        return [author, str(self.published_label(row))]
 
     def with_shown(self, rows: QuerySet[Course], request: HttpRequest) -> QuerySet[Course]:
         courses = cast(CourseQuerySet, rows).with_lessons_count().with_people_counts()

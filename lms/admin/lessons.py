@@ -31,6 +31,7 @@ from project.common.versions import Expected
 @admin.register(Lesson)
 class LessonAdmin(MaterialsAdmin[Lesson]):
     form = LessonForm
+    found_with = ("course",)
     list_display = (
         "picture",
         "title",
@@ -76,6 +77,9 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lesson]:
         return super().get_queryset(request).select_related("course")
+
+    def told_apart(self, request: HttpRequest, row: Lesson) -> list[str]:
+        return [row.course.title, str(self.published_label(row))]
 
     def with_shown(self, rows: QuerySet[Lesson], request: HttpRequest) -> QuerySet[Lesson]:
         return cast(LessonQuerySet, rows).with_number()

@@ -56,6 +56,7 @@ class DisputeAdmin(HeadedAdmin[Dispute], PaymentsBookAdmin[Dispute]):
     empty_text = _(
         "Payments that a buyer disputes with the bank will appear here, with the day to answer by."
     )
+    found_with = ("payment",)
     search_fields = ("dispute_id__exact",)
     search_help_text = _("Full Stripe ID of the dispute")
     # Those to answer come first, the most urgent one at the top.
@@ -79,6 +80,12 @@ class DisputeAdmin(HeadedAdmin[Dispute], PaymentsBookAdmin[Dispute]):
     amount_shown = column("shown_amount", _("amount"), is_figure=True)
     payment_link = payment_link
     reason_in_words = column("reason_in_words", _("reason"))
+
+    def label_of(self, row: Dispute) -> str:
+        return row.shown_amount
+
+    def told_apart(self, request: HttpRequest, row: Dispute) -> list[str]:
+        return [row.payment.title, row.get_status_display()]
 
     def with_shown(self, rows: QuerySet[Dispute], request: HttpRequest) -> QuerySet[Dispute]:
         return rows.select_related("payment")
@@ -125,6 +132,7 @@ class RefundAdmin(HeadedAdmin[Refund], PaymentsBookAdmin[Refund]):
     )
     list_filter = (("status", ChoicesDropdownFilter),)
     empty_text = _("Money that is given back will appear here.")
+    found_with = ("payment",)
     search_fields = ("refund_id__exact",)
     search_help_text = _("Full Stripe ID of the refund")
     ordering = ("-id",)
@@ -141,6 +149,12 @@ class RefundAdmin(HeadedAdmin[Refund], PaymentsBookAdmin[Refund]):
 
     amount_shown = column("shown_amount", _("amount"), is_figure=True)
     payment_link = payment_link
+
+    def label_of(self, row: Refund) -> str:
+        return row.shown_amount
+
+    def told_apart(self, request: HttpRequest, row: Refund) -> list[str]:
+        return [row.payment.title, row.get_status_display()]
 
     def with_shown(self, rows: QuerySet[Refund], request: HttpRequest) -> QuerySet[Refund]:
         return rows.select_related("payment", "by")

@@ -94,6 +94,7 @@ class LedgerEntryAdmin(
     empty_text = _(
         "Each movement of money will appear here on its day: payments, refunds and lost disputes."
     )
+    found_with = ("payment",)
     search_fields = ("payment__title",)  # opens the search box; `found` searches
     search_help_text = _(
         "Name or email, title, amount; number, bank reference, external ID or Stripe ID"
@@ -137,6 +138,13 @@ class LedgerEntryAdmin(
 
     number = column("pk", _("number"))
     payment_link = payment_link
+
+    def label_of(self, row: LedgerEntry) -> str:
+        return row.shown_amount
+
+    def told_apart(self, request: HttpRequest, row: LedgerEntry) -> list[str]:
+        about = row.payment.title if row.payment else ""
+        return [row.get_kind_display(), about, date_format(row.day, "SHORT_DATE_FORMAT")]
 
     def with_shown(
         self, rows: QuerySet[LedgerEntry], request: HttpRequest

@@ -103,6 +103,7 @@ class PaymentAdmin(
     empty_text = gettext_lazy(
         "Orders and payments will appear here, whether people pay online, by transfer or in cash."
     )
+    found_with = ("payer",)
     search_fields = ("title",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy(
         "Name or email, title, amount; number, bank reference, external ID or Stripe ID"
@@ -183,6 +184,10 @@ class PaymentAdmin(
 
     def label_of(self, row: Payment) -> str:
         return f"{row.title}, {row.shown_amount}"
+
+    def told_apart(self, request: HttpRequest, row: Payment) -> list[str]:
+        day = date_format(localtime(row.paid_at or row.created_at), "SHORT_DATE_FORMAT")
+        return [f"№ {row.pk}", str(row.payer), row.get_status_display(), day]
 
     def head_of(self, request: HttpRequest, row: Payment) -> Head:
         badges = [Badge(row.get_status_display(), STATUS_COLOURS[row.status])]

@@ -105,6 +105,7 @@ class UserAdmin(
     empty_text = gettext_lazy(
         "Everybody who has an account will appear here: learners, authors and staff."
     )
+    found_with = ("invitation",)
     search_fields = ("email",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("Email, name, phone or city")
     ordering = ("-id",)
@@ -233,6 +234,9 @@ class UserAdmin(
 
     def found(self, rows: QuerySet[User], text: str) -> QuerySet[User]:
         return cast(UserQuerySet, rows).found_by_staff(text)
+
+    def told_apart(self, request: HttpRequest, row: User) -> list[str]:
+        return [row.email, str(self.state(row))]
 
     @display(description=gettext_lazy("name"))
     def name(self, person: User) -> str:

@@ -1,4 +1,4 @@
-"""The menu and the search of the admin, for what the person may see."""
+"""The menu of the admin, for what the person may see."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
@@ -12,14 +12,12 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.dataclasses import SearchResult
 
 from project.common.admin.base import StaffAdmin
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-FOUND_OF_EACH = 5
 # Of each group: labels of models, and the symbols beside them.
 MENU: "tuple[tuple[StrOrPromise, dict[str, str]], ...]" = (
     (
@@ -60,6 +58,10 @@ def admin_of(label: str) -> StaffAdmin[Model]:
     return cast("StaffAdmin[Model]", admin.site.get_model_admin(apps.get_model(label)))
 
 
+def title_of(model_admin: StaffAdmin[Model]) -> "StrOrPromise":
+    return model_admin.title_in_menu or model_admin.opts.verbose_name_plural or ""
+
+
 def groups(request: HttpRequest) -> Iterator[tuple[str, list[tuple[StaffAdmin[Model], str]]]]:
     for title, models in MENU:
         registered = [(admin_of(label), icon) for label, icon in models.items()]
@@ -74,9 +76,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, object]]:
     for title, models in groups(request):
         items = [
             {
-                "title": capfirst(
-                    model_admin.title_in_menu or model_admin.opts.verbose_name_plural
-                ),
+                "title": capfirst(title_of(model_admin)),
                 "icon": icon,
                 "link": model_admin.url("changelist"),
             }
@@ -84,23 +84,6 @@ def sidebar(request: HttpRequest) -> list[dict[str, object]]:
         ]
         menu.append({"title": title, "separator": True, "items": items})
     return menu
-
-
-def search(request: HttpRequest, term: str) -> list[SearchResult]:
-    """The first few hits in each list."""
-    found = []
-    for _title, models in groups(request):
-        for model_admin, icon in models:
-            if model_admin.get_search_fields(request):
-                rows, _duplicates = model_admin.get_search_results(
-                    request, model_admin.get_queryset(request), term
-                )
-                kind = str(model_admin.opts.verbose_name)
-                found += [
-                    SearchResult(str(row), kind, model_admin.url("change", row.pk), icon)
-                    for row in rows[:FOUND_OF_EACH]
-                ]
-    return found
 
 
 def environment(request: HttpRequest) -> list[str]:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from babel.dates import format_interval
+from babel.dates import format_date, format_interval, format_skeleton
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import get_language, gettext_lazy, to_locale
 
 if TYPE_CHECKING:
@@ -60,14 +59,14 @@ class Period:
 
     def steps(self) -> "Iterator[tuple[str, Span]]":
         """The bars of a chart with their names: days; weeks of a quarter; months of a year."""
+        locale = to_locale(get_language() or "en")
         first = self.shown.first
         while first <= self.shown.last:
             if self.name == "year":
-                following, name = _months_on(first, 1), date_format(first, "M")
-            elif self.name == "quarter":
-                following, name = first + (7 - first.weekday()) * DAY, date_format(first, "j M")
+                following, name = _months_on(first, 1), format_date(first, "LLL", locale)
             else:
-                following, name = first + DAY, date_format(first, "j M")
+                following = first + (7 - first.weekday() if self.name == "quarter" else 1) * DAY
+                name = format_skeleton("MMMd", first, locale=locale)
             yield name, Span(first, min(following - DAY, self.shown.last))
             first = following
 

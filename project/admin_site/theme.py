@@ -61,7 +61,7 @@ UNFOLD: dict[str, object] = {
             {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
         ]
     },
-    "COMMAND": {"search_callback": "project.admin_site.menu.search", "show_history": False},
+    "COMMAND": {"show_history": False},
     "SIDEBAR": {"show_search": True, "navigation": "project.admin_site.menu.sidebar"},
     "COLORS": {
         "primary": "project.admin_site.branding.palette",

@@ -1,11 +1,13 @@
-"""Pages beside the admin's own for who can't log in yet: without a password, or having lost it."""
+"""Pages beside the admin's own: for who can't log in yet, without a password, or having lost it; and the
+palette in the place of Unfold's."""
 
 from django.urls import path
 
-from project.admin_site import first_account, invitation_page, password_pages
+from project.admin_site import first_account, invitation_page, palette, password_pages
 from project.admin_site.mail_links import keep_link
 
 urlpatterns = [
+    path("search/", palette.search_view),
     path("password-reset/", password_pages.ask_for_link, name="admin_password_forgotten"),
     path("password-reset/sent/", password_pages.link_sent, name="admin_password_link_sent"),
     path("password-reset/new/", password_pages.choose, name="admin_password_choose"),

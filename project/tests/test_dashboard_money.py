@@ -178,7 +178,7 @@ def test_revenue_is_what_came_and_was_kept_of_each_currency(
     [chart] = panels["Revenue"].charts
     received, lost = chart.series
     assert [sum(series.values) for series in (received, lost)] == [Decimal("2590.50"), -1990]
-    assert (chart.labels[0], chart.labels[-1], len(chart.labels)) == ("26 Oct", "24 Nov", 30)
+    assert (chart.labels[0], chart.labels[-1], len(chart.labels)) == ("Oct 26", "Nov 24", 30)
     assert numbers(panels["Revenue, USD"])["Net"] == (5000, 0)
     response = client_of(administrator).get(panels["Revenue"].figures[0].url)
     # The list tells the sums of each currency. What was given back today, came today.

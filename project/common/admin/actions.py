@@ -115,10 +115,6 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
         "This is no longer possible: something has changed in the meantime."
     )
 
-    def label_of(self, row: M) -> str:
-        """How a message calls the row."""
-        return str(row)
-
     def facts_of(self, row: M) -> Facts:
         """What a question shows of the row."""
         return [(self.opts.verbose_name or "", self.label_of(row))]

@@ -85,6 +85,7 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     list_display = ("address", "mailing", "outcome", "attempts", "next_try", "answer")
     list_filter = (OutcomeFilter, MailingFilter)
     empty_text = gettext_lazy("What became of each email will appear here, recipient by recipient.")
+    found_with = ("mailing", "recipient")
     search_fields = ("recipient",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("Recipient's name or email")
     ordering = ("-id",)
@@ -124,6 +125,9 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     @display(description=gettext_lazy("last answer"))
     def answer(self, delivery: Delivery) -> str:
         return delivery.reason or "—"
+
+    def told_apart(self, request: HttpRequest, row: Delivery) -> list[str]:
+        return [row.get_status_display()]
 
     def label_of(self, row: Delivery) -> str:
         return f"{row.mailing}, {row.recipient.email}"

@@ -110,6 +110,12 @@ document.addEventListener("DOMContentLoaded", () => {
   palette?.setAttribute("role", "dialog");
   palette?.setAttribute("aria-modal", "true");
   palette?.setAttribute("aria-label", word("search"));
+  // It offers what can be begun before anything is typed.
+  const typed = document.getElementById("search-input-command");
+  if (typed) {
+    typed.setAttribute("hx-trigger", "focus, input changed delay:300ms");
+    htmx.process(typed);
+  }
   const watch = new MutationObserver((records) => {
     for (const { addedNodes } of records) {
       for (const node of addedNodes) if (node instanceof Element) equip(node);
