@@ -191,6 +191,7 @@ REGISTRY = (
         nothing={
             "what the school says of itself": "name logo colour email phone address tax_id time_zone"
             " daily_mail_hour sender_name cash_instructions transfer_instructions bank_details"
+            " shows_checklist"
         },
     ),
     # Courses

@@ -11,6 +11,7 @@ from people.current_user import current_user
 from people.models import User
 from project.admin_site import panels
 from project.admin_site.attention import attention_of
+from project.admin_site.checklist import checklist_of
 from project.admin_site.menu import admin_of, groups
 from project.admin_site.news import news_of
 from project.admin_site.periods import PERIODS, Period, period_of
@@ -35,6 +36,7 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
         context["whom_to_ask"] = administrators.order_by("pk")[:ASKED]
         return context
     period = period_of(request.GET.get("period", ""))
+    context["checklist"] = checklist_of(request)
     context["attention"] = attention_of(request)
     context["news"] = news_of(request)
     # Whoever looks after money has come for that.

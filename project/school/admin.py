@@ -6,10 +6,14 @@ from zoneinfo import available_timezones
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 from unfold.widgets import (
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
@@ -92,7 +96,7 @@ class SchoolForm(ProvingForm, VersionedForm):
         """An empty field shows what is in effect as long as it is empty."""
         super().__init__(*args, **kwargs)
         default = in_effect(School(name=self.instance.name))
-        others = {"name", "logo", "time_zone", "daily_mail_hour", PROOF}
+        others = {"name", "logo", "time_zone", "daily_mail_hour", "shows_checklist", PROOF}
         for name in self.fields.keys() - others:
             self.fields[name].widget.attrs["placeholder"] = getattr(default, name)
         self.fields["name"].widget.attrs["placeholder"] = settings.SCHOOL_NAME
@@ -124,6 +128,7 @@ class SchoolAdmin(
             {"fields": ("cash_instructions", ("transfer_instructions", "bank_details"))},
         ),
         (gettext_lazy("Time"), {"fields": (("time_zone", "daily_mail_hour"),)}),
+        (gettext_lazy("Dashboard"), {"fields": ("shows_checklist",)}),
     )
 
     @override
@@ -145,6 +150,21 @@ class SchoolAdmin(
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_change_permission(request)
+
+    @override
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.hide_checklist)
+        own = path("hide-checklist/", view, name="school_school_hide_checklist")
+        return [own, *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def hide_checklist(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        update_school(changes={"shows_checklist": False})
+        said = _("The checklist is hidden. The page “School” shows it again.")
+        self.message_user(request, said)
+        return HttpResponseRedirect(reverse("admin:index"))
 
     @override
     def get_object(

@@ -111,6 +111,12 @@ class School(models.Model):
     bank_details = models.TextField(
         _("bank details"), max_length=1000, blank=True, default="", db_default=""
     )
+    shows_checklist = models.BooleanField(
+        _("checklist of the first day"),
+        default=True,
+        db_default=True,
+        help_text=_("Whether administrators see it on their dashboard."),
+    )
 
     class Meta:
         verbose_name = _("school")

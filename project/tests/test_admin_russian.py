@@ -42,8 +42,8 @@ pytestmark = pytest.mark.any_database
 # Names, codes and what the test itself wrote: addresses, the group, the video.
 ALLOWED = re.compile(
     rf"({'|'.join(AREAS)})/\S+|"
-    r"Google Authenticator, Aegis|1Password|https://\S+|/media/\S+|\S+@\S+|\w*\*+|E-mail|[a-z]+(?:[._][a-z-]+)+"
-    r"|\b(Parta|English|en|ru|API|RUB|Stripe|JPEG|PNG|WebP|HEIC|YouTube|Markdown|python|Ctrl|esc|UTC|cron|csv|xlsx|CSV|XLSX|Excel)\b"
+    r"Google Authenticator, Aegis|1Password|https://\S+|/media/\S+|\S+@\S+|\w*\*+|E-mail|\.env|[a-z]+(?:[._][a-z-]+)+"
+    r"|\b(Parta|English|en|ru|API|RUB|CURRENCY|EMAIL_URL|STRIPE_API_KEY|Stripe|JPEG|PNG|WebP|HEIC|YouTube|Markdown|python|Ctrl|esc|UTC|cron|csv|xlsx|CSV|XLSX|Excel)\b"
 )
 HIDDEN = {"script", "style", "title"}
 VOID = {"input", "img", "link", "meta", "br", "hr", "path", "col"}

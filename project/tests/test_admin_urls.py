@@ -68,6 +68,7 @@ TABLE = {
     "lms_course_picture": (405, 403, 405),  # a picture is sent there
     "lms_lesson_picture": (405, 403, 405),
     "school_school_picture": (403, 403, 405),
+    "school_school_hide_checklist": (405, 405, 405),  # a button is pressed
     "lms_course_changelist": CONTENT,
     "lms_course_add": ADMINISTRATOR,
     "lms_course_change": CONTENT,
@@ -372,6 +373,7 @@ def address(moderators, administrator):
             "_import_payments",
             "_import_template",
             "export",
+            "_hide_checklist",
             *choices,
         )
         if subject is None or name.endswith(lists):

@@ -66,7 +66,7 @@ def test_a_receipt_has_the_day_of_the_school(client, payment):
 
 def test_the_days_of_the_dashboard_are_the_school_s(payment, time_machine):
     time_machine.move_to(LATE)
-    assert [day for day, _method, _sum in statistics.count("payments")] == ["2026-05-01"]
+    assert [day for day, *_sums in statistics.count("payments")] == ["2026-05-01"]
 
 
 def test_a_new_zone_is_seen_on_the_next_page(
