@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import IO, Any
 
 import django
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir, extract_python
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 from django.apps import apps
 from django.conf import settings
+from django.contrib import admin
 from django.utils.translation.template import templatize
+
+from project.common.admin.nouns import ACCUSATIVE, COUNTED, names_of
 
 OWN_FOLDERS = ("lms", "payments", "people", "project", "templates")
 KEYWORDS: dict[str, Any] = DEFAULT_KEYWORDS | {
@@ -86,7 +89,7 @@ def update_catalogues() -> list[Path]:
     updated = []
     for language, path in catalogues():
         catalogue = read_po(BytesIO(path.read_bytes()), locale=language)
-        found = extract_scripts() if path.stem == SCRIPTS else extract_messages(language)
+        found = extract_scripts() if path.stem == SCRIPTS else extract_messages(catalogue)
         catalogue.update(found, no_fuzzy_matching=True)
         catalogue.obsolete.clear()
         written = BytesIO()
@@ -98,8 +101,10 @@ def update_catalogues() -> list[Path]:
     return updated
 
 
-def extract_messages(language: str) -> Catalog:
-    """All that has to be translated: ours, and what Unfold says and no application translates."""
+def extract_messages(present: Catalog) -> Catalog:
+    """All that has to be translated: ours; what Unfold says and no application translates; the names
+    of rows in the forms that a sentence needs; and what the present file says better than Django."""
+    language = str(present.locale)
     found = Catalog(charset="utf-8")
     for folder in OWN_FOLDERS:
         _extract(found, settings.BASE_DIR / folder)
@@ -109,10 +114,19 @@ def extract_messages(language: str) -> Catalog:
     ]
     compiled = [folder / "locale" / language / "LC_MESSAGES" / "django.mo" for folder in folders]
     others = [read_mo(BytesIO(path.read_bytes())) for path in compiled if path.exists()]
-    for message in extract_unfold():
-        known = any(message.id and other.get(message.id, message.context) for other in others)
-        if not known:
-            found.add(message.id, context=message.context)
+
+    def is_known(message: Message) -> bool:
+        return any(message.id and other.get(message.id, message.context) for other in others)
+
+    for message in [
+        *(message for message in extract_unfold() if not is_known(message)),
+        *filter(is_known, present),
+    ]:
+        found.add(message.id, context=message.context)
+    for model in filter(admin.site.is_registered, apps.get_models()):
+        one, many = names_of(model._meta)
+        found.add(one, context=ACCUSATIVE)
+        found.add((one, many), context=COUNTED)
     return found
 
 

@@ -5,6 +5,7 @@ import re
 from io import BytesIO
 
 import pytest
+from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from django.conf import settings
 from django.core.management import call_command
@@ -33,7 +34,7 @@ def catalogue(request):
 
 
 def test_the_file_has_exactly_the_texts_of_the_code_and_the_templates(catalogue):
-    found = extract_scripts() if catalogue.domain == SCRIPTS else extract_messages("ru")
+    found = extract_scripts() if catalogue.domain == SCRIPTS else extract_messages(catalogue)
     extracted = {identity(message) for message in found if message.id}
     present = {identity(message) for message in catalogue if message.id}
     assert extracted - present == set(), "run manage.py update_translations, and translate"
@@ -64,7 +65,7 @@ def test_there_is_a_catalogue_for_every_language_but_english(settings):
 
 
 def test_the_extraction_sees_code_templates_and_the_theme():
-    found = {message.id for message in extract_messages("ru")}
+    found = {message.id for message in extract_messages(Catalog(locale="ru"))}
     assert "Someone has paid for this, so it can't be deleted. Unpublish it instead." in found
     assert "Search apps and models..." in found
     # Django's own catalogue has this one.
@@ -120,13 +121,18 @@ def test_the_commands_compile_and_renew_the_files(tmp_path, settings, capsys):
     folder = tmp_path / "ru" / "LC_MESSAGES"
     folder.mkdir(parents=True)
     source = folder / "django.po"
-    source.write_text('msgid "Gone"\nmsgstr "Нет"\n\nmsgid "Not found"\nmsgstr "Не найдено"\n')
+    source.write_text(
+        'msgid "Gone"\nmsgstr "Нет"\n\nmsgid "Not found"\nmsgstr "Не найдено"\n\n'
+        # Django has it, and says it in other words.
+        'msgid "Log in"\nmsgstr "Вход"\n'
+    )
     settings.LOCALE_PATHS = [tmp_path]
     call_command("update_translations")
     renewed = source.read_text()
     assert 'msgid "Not found"\nmsgstr "Не найдено"' in renewed
     assert 'msgid "Unknown field."\nmsgstr ""' in renewed
     assert "Gone" not in renewed
+    assert 'msgid "Log in"\nmsgstr "Вход"' in renewed
     call_command("update_translations")
     assert source.read_text() == renewed
     call_command("compile_translations")

@@ -22,6 +22,7 @@ from unfold.enums import ActionVariant
 
 from project.common.admin.base import words_of
 from project.common.admin.forms import Answers, Preview, PreviewForm, RowsForm
+from project.common.admin.nouns import counted
 from project.common.admin.proof import ask_in, is_given
 from project.common.admin.seen import SeenAdmin, Shown, shown_to, signed
 from project.common.admin.typed import TYPED, TypedField
@@ -244,8 +245,8 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
         return TemplateResponse(request, template, context)
 
     def _heading(self, action: StaffAction[M], rows: list[M]) -> str:
-        many = f"{self.opts.verbose_name_plural}, {len(rows)}"
-        return f"{action.title}: {self.label_of(rows[0]) if len(rows) == 1 else many}"
+        what = self.label_of(rows[0]) if len(rows) == 1 else counted(self.opts, len(rows))
+        return f"{action.title}: {what}"
 
     def _sorted_out(
         self,

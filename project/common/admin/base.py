@@ -33,6 +33,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 
 from project.common.admin.lists import CappedPaginator, StaffChangeList, WholeChangeList
+from project.common.admin.nouns import accusative
 from project.common.errors import DomainError
 
 if TYPE_CHECKING:
@@ -209,6 +210,11 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
     changeform_view = tells_errors(_ModelAdmin.changeform_view)
     delete_view = tells_errors(_ModelAdmin.delete_view)
 
+    @property
+    def add_label(self) -> "StrOrPromise":
+        """What the button says that leads to an empty form."""
+        return gettext("Add %s") % accusative(self.opts)
+
     def url(self, name: str, *args: object) -> str:
         """The address of a page of this model's."""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
@@ -234,7 +240,10 @@ class StaffAdmin[M: Model](_ModelAdmin[M]):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Tell the forms who looks at them, as they link to other pages, and the page what is wrong."""
+        """Tell the forms who looks at them, as they link to other pages, and the page what is wrong.
+        Django's title has the row's name in the nominative."""
+        name = str(self.opts.verbose_name)
+        context["title"] = context["title"].replace(name, accusative(self.opts))
         form = context["adminform"].form
         form.request = request
         context["errors"] = self.faults(form) if form.is_bound else []

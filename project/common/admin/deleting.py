@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from project.common.admin.nouns import counted
 from project.common.admin.typed import TYPED, TypedField
 from project.common.admin.versions import SEEN, VersionedAdmin
 from project.common.errors import ChangedMeanwhile
@@ -79,9 +80,7 @@ class DeletingAdmin[M: Model](VersionedAdmin[M]):
         if isinstance(response, TemplateResponse) and response.context_data is not None:
             context = response.context_data
             rows = [context["object"]] if "object" in context else list(context["queryset"])
-            what = (
-                str(rows[0]) if len(rows) == 1 else f"{self.opts.verbose_name_plural}, {len(rows)}"
-            )
+            what = str(rows[0]) if len(rows) == 1 else counted(self.opts, len(rows))
             context |= {
                 "form": form or self._typed_form(rows, None),
                 "back": self.url("change", rows[0].pk)

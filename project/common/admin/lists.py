@@ -17,6 +17,8 @@ from unfold.templatetags.unfold_list import result_headers
 
 from project.common.admin.cells import rows_of
 
+from project.common.admin.nouns import accusative
+
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList as _ChangeList
 
@@ -60,6 +62,14 @@ class StaffChangeList(_ChangeList):
     rows = rows_of
     # What filters can't read: the list is empty then, and says why.
     faults: Sequence[str] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = (
+            _("Select %s") % accusative(self.opts)
+            if self.is_popup
+            else capfirst(str(self.opts.verbose_name_plural))
+        )
 
     def get_queryset(self, request: HttpRequest, *args: Any) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request, *args)
