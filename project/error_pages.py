@@ -105,7 +105,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    response = HttpResponse(status=HTTPStatus.FORBIDDEN)
+    language = translation.get_language()
+    response = HttpResponse(status=HTTPStatus.FORBIDDEN, headers={"Content-Language": language})
     draw(request, response, CSRF)
     return response
 

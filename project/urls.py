@@ -11,6 +11,7 @@ from django.views.static import serve
 
 from lms.views import unsubscribe_by_link
 from people.views import download_export
+from project.admin_site.languages import choose_language
 from project.api import api
 from project.common.api.documentation import document_view
 from project.front.views import unknown_address
@@ -42,7 +43,7 @@ urlpatterns = [
     path("exports/<str:token>/", download_export, name="export"),
     # With DEBUG only.
     path("outbox/", include(outbox.urlpatterns)),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/setlang/", choose_language, name="set_language"),
     # With DEBUG only, and for files on disk; in production the proxy or the bucket serves them.
     *static(settings.MEDIA_URL, view=serve_picture, document_root=settings.MEDIA_ROOT),
     path("", include("project.front.urls")),

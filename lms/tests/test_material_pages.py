@@ -24,8 +24,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 )  # fmt: skip
 def test_the_page_of_a_lesson_says_what_goes_where(client_of, moderator, language, hints):
     lesson = LessonFactory.create()
-    headers = {"Accept-Language": language}
-    shown = client_of(moderator).get(page("lesson_change", lesson.pk), headers=headers)
+    client = client_of(moderator)
+    client.post(reverse("set_language"), {"language": language})
+    shown = client.get(page("lesson_change", lesson.pk))
     text = shown.content.decode()
     assert [hint for hint in hints if hint not in text] == []
 

@@ -29,7 +29,8 @@ LATE = datetime(2026, 10, 31, 23, 30, tzinfo=UTC)
 
 
 def export(client, chosen="xlsx", query="", language="en"):
-    return client.post(EXPORT + query, {"format": chosen}, headers={"Accept-Language": language})
+    client.post(reverse("set_language"), {"language": language})
+    return client.post(EXPORT + query, {"format": chosen})
 
 
 def told_in(lines):

@@ -230,7 +230,7 @@ def test_the_template_can_be_filled_in_and_its_example_is_refused(
     client_of, administrator, course, learner, kind, language
 ):
     client = client_of(administrator)
-    client.cookies["django_language"] = language
+    client.post(reverse("set_language"), {"language": language})
     address = reverse("admin:payments_payment_import_template")
     content = client.get(address, {"format": kind}).getvalue()
     text = shown(upload(client, content))

@@ -21,7 +21,8 @@ NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 def told(client, query="", language="en"):
     """The figures of each currency by their labels, and how many rows there are."""
-    response = client.get(SUMS + query, headers={"Accept-Language": language})
+    client.post(reverse("set_language"), {"language": language})
+    response = client.get(SUMS + query)
     assert response.status_code == 200
     text = response.text.replace(NO_BREAK_SPACE, " ")
     lines = [

@@ -30,7 +30,8 @@ def page(row):
 
 
 def shown(client, row, language="en"):
-    response = client.get(page(row), headers={"Accept-Language": language})
+    client.post(reverse("set_language"), {"language": language})
+    response = client.get(page(row))
     assert response.status_code == 200
     return response.text.replace("\N{NO-BREAK SPACE}", " ")
 

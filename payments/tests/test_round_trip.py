@@ -133,12 +133,11 @@ def months():
     return sorted(LedgerEntry.objects.order_by().by_month())
 
 
-def load(client, content, language):
-    headers = {"Accept-Language": language}
+def load(client, content):
     table = SimpleUploadedFile("table", content)
-    shown = client.post(IMPORT, {"table": table}, headers=headers, follow=True)
+    shown = client.post(IMPORT, {"table": table}, follow=True)
     assert not shown.context["report"].is_refused, [*shown.context["report"].refusals()]
-    client.post(shown.redirect_chain[-1][0], headers=headers)
+    client.post(shown.redirect_chain[-1][0])
     return shown.context["report"]
 
 
@@ -147,14 +146,15 @@ def load(client, content, language):
 @time_machine.travel(NOW, tick=False)
 def test_a_book_is_the_same_in_another_school(client_of, administrator, book, chosen, language):
     client = client_of(administrator)
-    answer = client.post(EXPORT, {"format": chosen}, headers={"Accept-Language": language})
+    client.post(reverse("set_language"), {"language": language})
+    answer = client.post(EXPORT, {"format": chosen})
     content = answer.getvalue()
     before, counted, rows = figures(), months(), Payment.objects.count()
     assert len(before) == rows - 2
     assert len({one.day for one in counted}) > 1
 
     # The same school: nothing new, and nothing changes.
-    report = load(client, content, language)
+    report = load(client, content)
     assert (report.new, report.known, report.left_out, report.differences) == (0, rows - 2, 2, 0)
     assert (figures(), months()) == (before, counted)
 
@@ -164,7 +164,7 @@ def test_a_book_is_the_same_in_another_school(client_of, administrator, book, ch
     Payment.objects.all().delete()
     assert not Refund.objects.exists()
     assert not Dispute.objects.exists()
-    report = load(client, content, language)
+    report = load(client, content)
     assert (report.new, report.known, report.left_out) == (rows - 2, 0, 2)
     assert report.without_target == 3
     assert figures() == before
@@ -172,8 +172,8 @@ def test_a_book_is_the_same_in_another_school(client_of, administrator, book, ch
     assert not [found for found in find_in_books() if found.repair]
 
     # What came from another school is known by its external id when it is exported once more.
-    answer = client.post(EXPORT, {"format": chosen}, headers={"Accept-Language": language})
-    report = load(client, answer.getvalue(), language)
+    answer = client.post(EXPORT, {"format": chosen})
+    report = load(client, answer.getvalue())
     assert (report.new, report.known, report.differences) == (0, rows - 2, 0)
 
 
@@ -184,7 +184,7 @@ def test_a_number_of_another_school_is_no_payment_of_this_one(client_of, adminis
     other = f"parta-{payment.pk}-20200101000000"
     row = f"{other},{payment.payer.email},{book['course'].pk},5,RUB,cash,paid,2020-01-01"
     content = f"external_id,user,course_id,amount,currency,method,status,paid_at\n{row}\n"
-    report = load(client, content.encode(), "en")
+    report = load(client, content.encode())
     assert (report.new, report.known) == (1, 0)
     assert Payment.objects.get(external_id=other).amount == 5
 
@@ -193,7 +193,7 @@ def test_a_payment_in_the_former_currency_of_the_school_is_known(client_of, admi
     former = PaymentFactory.create(paid=True, currency="USD")
     client = client_of(administrator)
     content = client.post(EXPORT, {"format": "csv"}).getvalue()
-    report = load(client, content, "en")
+    report = load(client, content)
     assert (report.new, report.left_out) == (0, 2)
     former.delete()
     shown = client.post(IMPORT, {"table": SimpleUploadedFile("table", content)}, follow=True)

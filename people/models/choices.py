@@ -1,5 +1,6 @@
 """What a person's language may be, how they hear of course updates, and why an account is blocked."""
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -13,6 +14,11 @@ class Language(models.TextChoices):
         """The language of a code as Django writes it (`ru`, `en-gb`); English if we have none."""
         short = (code or "").partition("-")[0]
         return cls(short) if short in cls.values else cls.ENGLISH
+
+
+def usual_language() -> Language:
+    """Where nothing says what somebody reads."""
+    return Language.of_code(settings.LANGUAGE_CODE)
 
 
 class CourseMails(models.TextChoices):

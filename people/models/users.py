@@ -16,7 +16,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from people.hashers import composed, hash_of
-from people.models.choices import BlockReason, CourseMails, Language
+from people.models.choices import BlockReason, CourseMails, Language, usual_language
 from people.models.fields import MailboxField, NameField, PhoneField
 from people.models.querysets import (
     DEMO_DOMAIN,
@@ -96,7 +96,7 @@ class User(DerivedModel, AbstractUser):
     city = NameField(_("city"), max_length=100, blank=True)
     avatar = models.ImageField(_("avatar"), upload_to=random_name("avatars"), blank=True)
     language = models.CharField(
-        _("language"), max_length=2, choices=Language, default=Language.ENGLISH
+        _("language"), max_length=2, choices=Language, default=usual_language
     )
     is_listed = models.BooleanField(
         _("listed"),

@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from redis.exceptions import RedisError
@@ -29,6 +29,7 @@ from people.login_queue import turn
 from people.models import AdminSession, User
 from people.services import admin_sessions, second_factor
 from people.services.sessions import RECORD
+from project.admin_site.languages import keep_language
 from project.admin_site.login import said
 from project.common.errors import DomainError
 from project.school.current import current_school
@@ -103,13 +104,16 @@ class SessionProof:
 
 
 class AdminGate:
-    """Sets the clock of the school; notes that staff are here, which they are for weeks without a
+    """Sets the clock of the school and the language of the person; notes that staff are here, which they are for weeks without a
     log-in; ends what was ended elsewhere, and leads to the second step whoever has to take it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Here, so that what refuses a request before its page is asked says so in it, too.
+        if request.path_info.startswith(reverse("admin:index")) and request.user.is_authenticated:
+            translation.activate(current_user(request).language)
         with timezone.override(None):  # what is activated below ends with the request
             response = self.get_response(request)
         proof = getattr(request, "proof", None)
@@ -175,6 +179,7 @@ def begin_session(request: HttpRequest, user: User, **of_signal: object) -> None
     """Somebody logged in, perhaps in a browser where they had not logged out."""
     end_session(request)
     request.session[RECORD] = admin_sessions.begin(user, client_of(request)).pk.hex
+    keep_language(user, request.GET.get("language"))
 
 
 @receiver(user_logged_out)

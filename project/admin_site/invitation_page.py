@@ -11,6 +11,7 @@ from people.errors import InvalidLink
 from people.models import Invitation, User
 from people.models.roles import title_of
 from people.services import invitations
+from project.admin_site.languages import keep_language
 from project.admin_site.mail_links import (
     OwnPasswordForm,
     carried,
@@ -39,6 +40,7 @@ def accept(request: HttpRequest) -> HttpResponse:
         if invitation.accepted_at or invitation.is_expired:
             return _bad(request, invitation)
         if request.method == "POST" and succeeds(form, lambda: use_link(request, set_password)):
+            keep_language(come[0], request.GET.get("language"))
             whose = "?staff=1" if come[0].is_staff else ""
             done = HttpResponseRedirect(reverse("admin_invitation_done") + whose)
             return forget_link(done, "admin_invitation")

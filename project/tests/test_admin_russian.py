@@ -103,8 +103,8 @@ def world(moderators, administrator):
     role.user_set.add(author)
     give_device(author)
     issue_pair(author)
-    administrator.first_name = "Ада"
-    administrator.save(update_fields=["first_name"])
+    administrator.first_name, administrator.language = "Ада", "ru"
+    administrator.save()
     mailing = send_to_audience("course_update", 1, title="Хлеб дома")
     people = zip(
         UserFactory.create_batch(6, first_name="Лев", last_name="Ким"),
@@ -304,7 +304,7 @@ PAGES = {
 def test_an_open_row_of_a_course_is_in_russian(world, client_of, administrator):
     key = f"lesson-{world['lesson'].pk}"
     address = reverse("admin:lms_course_row", args=[world["course"].pk, key])
-    response = client_of(administrator).get(address, headers={"Accept-Language": "ru"})
+    response = client_of(administrator).get(address)
     assert english_words(response.text) == []
 
 
@@ -313,7 +313,7 @@ def test_pages_are_in_russian(world, client_of, administrator):
     found = {}
     for name, subject in PAGES.items():
         address = reverse(f"admin:{name}", args=[world[subject].pk] if subject else [])
-        response = client.get(address, headers={"Accept-Language": "ru"})
+        response = client.get(address)
         assert response.status_code == 200, name
         found[name] = english_words(response.text)
     assert {name: words for name, words in found.items() if words} == {}
@@ -322,7 +322,7 @@ def test_pages_are_in_russian(world, client_of, administrator):
 @pytest.mark.parametrize("page", ["month", "close"])
 def test_a_month_of_the_accounts_is_in_russian(world, client_of, administrator, page):
     address = reverse(f"admin:payments_closedmonth_{page}", args=[2020, 2])
-    response = client_of(administrator).get(address, headers={"Accept-Language": "ru"})
+    response = client_of(administrator).get(address)
     assert english_words(response.text) == []
     assert "проводка января 2020" in response.text
 
@@ -331,14 +331,14 @@ def test_question_before_putting_back_is_in_russian(world, client_of, administra
     lesson = world["lesson"]
     change = lesson.history.first()
     address = reverse("admin:lms_lesson_put_back", args=[lesson.pk, change.history_id])
-    response = client_of(administrator).get(address, headers={"Accept-Language": "ru"})
+    response = client_of(administrator).get(address)
     assert english_words(response.content.decode()) == []
 
 
 def test_import_is_in_russian(world, client_of, administrator):
     """But for the columns, which are named as in technical tables, too."""
     address = reverse("admin:payments_payment_import_payments")
-    response = client_of(administrator).get(address, headers={"Accept-Language": "ru"})
+    response = client_of(administrator).get(address)
     names = {name for _label, name in response.context["columns"]}
     known = {"CSV", "XLSX", "Excel", "UTF", "Windows", "Parta"}
     assert set(english_words(response.text)) <= names | known
@@ -377,16 +377,15 @@ def test_an_invitation_is_in_russian(world, client, state, time_machine):
 
 
 def test_second_step_is_in_russian(administrator, client):
-    administrator.first_name = "Ада"
+    administrator.first_name, administrator.language = "Ада", "ru"
     administrator.save()
     _key, codes = give_device(administrator)
-    russian = {"headers": {"Accept-Language": "ru"}}
     form = {"username": administrator.email, "password": PASSWORD}
-    client.post(reverse("admin:login"), form, **russian)
-    pages = [client.get(CODE, **russian), client.post(CODE, {"code": "1"}, **russian)]
-    pages.append(client.post(CODE, {"code": codes[0]}, follow=True, **russian))
-    pages += [client.get(address, **russian) for address in (CODES, REMOVE, SET_UP)]
-    pages.append(client.post(CODES, **russian))
+    client.post(reverse("admin:login"), form)
+    pages = [client.get(CODE), client.post(CODE, {"code": "1"})]
+    pages.append(client.post(CODE, {"code": codes[0]}, follow=True))
+    pages += [client.get(address) for address in (CODES, REMOVE, SET_UP)]
+    pages.append(client.post(CODES))
     shown = [re.sub(r"<(li|p class=.parta-key)[^>]*>[^<]*<", "<", page.text) for page in pages]
     assert [english_words(page) for page in shown] == [[]] * len(pages)
 

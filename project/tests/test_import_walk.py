@@ -37,8 +37,9 @@ def test_a_messy_table_in_russian_is_corrected_and_loaded(
         page.locator("input[type=file]").set_input_files(table)
         page.get_by_role("button", name="Проверить").click()
 
+    administrator.language = "ru"
+    administrator.save()
     enter(administrator)
-    page.context.add_cookies([{"name": "django_language", "value": "ru", "url": live_server.url}])
     page.goto("/admin/payments/payment/")
     page.get_by_role("link", name="Загрузить").click()
     pictures(page, "import-chosen")

@@ -1,7 +1,6 @@
 """The rows of a course's page by the keyboard, and on a phone."""
 
 import pytest
-from django.conf import settings
 from playwright.sync_api import expect
 
 from lms.tests.factories import CourseFactory, LessonFactory
@@ -29,11 +28,11 @@ def test_enter_in_a_row_saves_nothing_yet(page, enter, administrator):
     assert sent.count("POST") == 0
 
 
-def test_what_the_buttons_say_in_russian_fits_on_a_phone(page, enter, administrator, live_server):
+def test_what_the_buttons_say_in_russian_fits_on_a_phone(page, enter, administrator):
     course = CourseFactory.create()
     page.set_viewport_size({"width": 320, "height": 568})
-    language = {"name": settings.LANGUAGE_COOKIE_NAME, "value": "ru", "url": live_server.url}
-    page.context.add_cookies([language])
+    administrator.language = "ru"
+    administrator.save()
     enter(administrator)
     page.goto(f"/admin/lms/course/{course.pk}/change/")
     buttons = page.locator("#submit-row :is(a, button)")
