@@ -93,7 +93,7 @@ def update_catalogues() -> list[Path]:
         catalogue.update(found, no_fuzzy_matching=True)
         catalogue.obsolete.clear()
         written = BytesIO()
-        write_po(written, catalogue, width=96, sort_output=True)
+        write_po(written, catalogue, width=96, sort_output=True, no_location=True)
         headers = tuple(f'"{name}'.encode() for name in TRANSIENT)
         lines = written.getvalue().splitlines(keepends=True)
         path.write_bytes(b"".join(line for line in lines if not line.startswith(headers)))
@@ -124,9 +124,9 @@ def extract_messages(present: Catalog) -> Catalog:
     ]:
         found.add(message.id, context=message.context)
     for model in filter(admin.site.is_registered, apps.get_models()):
-        one, many = names_of(model._meta)
-        found.add(one, context=ACCUSATIVE)
-        found.add((one, many), context=COUNTED)
+        names, place = names_of(model._meta), [(f"model {model._meta.label}", 0)]
+        found.add(names[0], context=ACCUSATIVE, locations=place)
+        found.add(names, context=COUNTED, locations=place)
     return found
 
 
@@ -150,16 +150,39 @@ def extract_unfold() -> Catalog:
     return found
 
 
+def side_by_side() -> Iterator[list[str]]:
+    """A table: where a text stands (nowhere: Django says it), what tells it from one that looks like
+    it, and the text in English and in the other languages, its plurals in lines. In the order of
+    the places, so that whoever reads sees what stands together."""
+    languages = sorted({language for language, _path in catalogues()})
+    yield ["where", "context", "en", *languages]
+    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    for language, path in catalogues():
+        catalogue = read_po(BytesIO(path.read_bytes()), locale=language)
+        found = extract_scripts() if path.stem == SCRIPTS else extract_messages(catalogue)
+        for message in filter(lambda message: message.id, found):
+            said = catalogue.get(message.id, message.context)
+            place = ", ".join(dict.fromkeys(file for file, _line in message.locations))
+            key = place, message.context or "", _in_lines(message.id)
+            rows.setdefault(key, {})[language] = _in_lines(said.string) if said else ""
+    for key in sorted(rows):
+        yield [*key, *(rows[key].get(language, "") for language in languages)]
+
+
+def _in_lines(text: str | tuple[str, ...] | list[str]) -> str:
+    return text if isinstance(text, str) else "\n".join(text)
+
+
 def _extract(
     found: Catalog,
     folder: Path,
     ignored: Iterable[tuple[str, str]] = (),
     methods: Iterable[tuple[str, str]] = METHODS,
 ) -> None:
-    for _file, _line, message, _comments, context in extract_from_dir(
+    for file, line, message, _comments, context in extract_from_dir(
         folder, [*ignored, *methods], keywords=KEYWORDS
     ):
-        found.add(message, context=context)
+        found.add(message, context=context, locations=[(f"{folder.name}/{file}", line)])
 
 
 def extract_from_template(

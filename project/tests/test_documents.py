@@ -138,3 +138,26 @@ def test_what_is_quoted_of_the_client_stands_in_it():
     )
     assert len(quoted) > 3
     assert [quote for quote in quoted if lines(quote) not in client] == []
+
+
+def outline_of(path: Path) -> list[str]:
+    return re.findall(r"^#+(?= )", prose(path), re.MULTILINE)
+
+
+def commands_of(path: Path) -> list[str]:
+    """The lines of its blocks of code, without what is said about them."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL)
+    lines = [re.sub(r"(^|\s)#.*", "", line).rstrip() for line in "".join(blocks).splitlines()]
+    return [line for line in lines if line]
+
+
+def test_the_russian_readme_says_what_the_english_one_does():
+    english, russian = ROOT / "README.md", ROOT / "README.ru.md"
+    assert outline_of(russian) == outline_of(english)
+    assert commands_of(russian) == commands_of(english) != []
+    for named_in in (r"\]\(((?!README)[^)\s]+)\)", r"<(http[^>]+)>", r"`([^`]+)`"):
+        assert sorted(re.findall(named_in, prose(russian))) == sorted(
+            re.findall(named_in, prose(english))
+        )
+    assert "](README.ru.md)" in english.read_text()
+    assert "](README.md)" in russian.read_text()

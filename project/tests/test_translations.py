@@ -1,5 +1,6 @@
 """Every text of ours can be read in Russian."""
 
+import csv
 import os
 import re
 from io import BytesIO
@@ -138,6 +139,20 @@ def test_the_commands_compile_and_renew_the_files(tmp_path, settings, capsys):
     call_command("compile_translations")
     assert source.with_suffix(".mo").exists()
     assert f"compiled {source}" in capsys.readouterr().out
+
+
+def test_all_texts_are_listed_side_by_side(tmp_path, capsys):
+    call_command("texts", tmp_path / "texts.csv")
+    with (tmp_path / "texts.csv").open(encoding="utf-8-sig", newline="") as table:
+        header, *rows = csv.reader(table)
+    assert header == ["where", "context", "en", "ru"]
+    assert all(text for *_place, text in rows)
+    assert ["model people.User", "accusative", "person", "человека"] in rows
+    assert ["model lms.Lesson", "counted", "lesson\nlessons", "урок\nурока\nуроков"] in rows
+    assert ["", "", "Home", "Обзор"] in rows
+    assert rows == sorted(rows)
+    call_command("texts")
+    assert capsys.readouterr().out.startswith("where,context,en,ru\n")
 
 
 def test_an_application_that_is_not_installed_needs_no_translation():
