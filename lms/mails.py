@@ -56,6 +56,13 @@ class Line:
         return self.kind in PRICES
 
     @property
+    def in_figures(self) -> str:
+        """What is said of it, but for its kind, in no language."""
+        title = " → ".join(filter(None, [self.old, self.title]))
+        prices = " → ".join("—" if one is None else f"{one:f}" for one in self.price or ())
+        return ": ".join(filter(None, [title, prices]))
+
+    @property
     def prices(self) -> list[str]:
         """The old price and the new one, as the present language writes them."""
         return [

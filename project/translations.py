@@ -122,7 +122,7 @@ def extract_messages(present: Catalog) -> Catalog:
         *(message for message in extract_unfold() if not is_known(message)),
         *filter(is_known, present),
     ]:
-        found.add(message.id, context=message.context)
+        found.add(message.id, context=message.context, locations=message.locations)
     for model in filter(admin.site.is_registered, apps.get_models()):
         names, place = names_of(model._meta), [(f"model {model._meta.label}", 0)]
         found.add(names[0], context=ACCUSATIVE, locations=place)
@@ -164,13 +164,13 @@ def side_by_side() -> Iterator[list[str]]:
             said = catalogue.get(message.id, message.context)
             place = ", ".join(dict.fromkeys(file for file, _line in message.locations))
             key = place, message.context or "", _in_lines(message.id)
-            rows.setdefault(key, {})[language] = _in_lines(said.string) if said else ""
+            rows.setdefault(key, {})[language] = _in_lines(said.string or "") if said else ""
     for key in sorted(rows):
         yield [*key, *(rows[key].get(language, "") for language in languages)]
 
 
-def _in_lines(text: str | tuple[str, ...] | list[str]) -> str:
-    return text if isinstance(text, str) else "\n".join(text)
+def _in_lines(text: object) -> str:
+    return "\n".join(text) if isinstance(text, tuple | list) else str(text)
 
 
 def _extract(

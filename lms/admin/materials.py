@@ -39,6 +39,7 @@ from project.common.admin.base import FieldNames, Fieldsets, Label, display
 from project.common.admin.deleting import DeletingAdmin
 from project.common.admin.fields import PicturesAdmin
 from project.common.admin.heads import Badge, HeadedAdmin
+from project.common.admin.log import noted
 from project.common.db.search import contains, find
 from project.common.errors import DomainError
 from project.common.images import thumbnail_of
@@ -46,7 +47,7 @@ from project.common.money import price_shown
 from project.common.versions import Expected
 
 if TYPE_CHECKING:
-    from django_stubs_ext import StrPromise
+    from django_stubs_ext import StrOrPromise, StrPromise
 
 CHANGES_ON_PAGE = 20
 STATE_COLOURS = {"published": "success", "draft": "warning"}
@@ -139,25 +140,33 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, HeadedAdmin[M], Deletin
 
     @admin.action(description=gettext_lazy("Publish"), permissions=["change"])
     def publish(self, request: HttpRequest, queryset: QuerySet[M]) -> None:
-        number = self._change_all(request, queryset, {"is_published": True}, _("Published."))
+        number = self._change_all(
+            request, queryset, {"is_published": True}, gettext_lazy("Published")
+        )
         said = self.said_of_published % {"number": number}
         self.message_user(request, said, messages.SUCCESS)
 
     @admin.action(description=gettext_lazy("Unpublish"), permissions=["change"])
     def unpublish(self, request: HttpRequest, queryset: QuerySet[M]) -> None:
-        number = self._change_all(request, queryset, {"is_published": False}, _("Unpublished."))
+        number = self._change_all(
+            request, queryset, {"is_published": False}, gettext_lazy("Unpublished")
+        )
         said = self.said_of_unpublished % {"number": number}
         self.message_user(request, said, messages.SUCCESS)
 
     def _change_all(
-        self, request: HttpRequest, subjects: QuerySet[M], changes: dict[str, bool], note: str
+        self,
+        request: HttpRequest,
+        subjects: QuerySet[M],
+        changes: dict[str, bool],
+        note: "StrOrPromise",
     ) -> int:
         """One that fails fails all."""
         changed = list(subjects.exclude(**changes).order_by(*self.LOCKED_IN_ORDER))
         with self.one_update(request):
             for subject in changed:
                 self.change(subject, changes, current_user(request))
-                self.log_change(request, subject, note)
+                self.log_change(request, subject, [noted(note)])
         return len(changed)
 
     def get_fields(self, request: HttpRequest, obj: M | None = None) -> FieldNames:
@@ -299,7 +308,7 @@ class MaterialsAdmin[M: (Course, Lesson)](PicturesAdmin, HeadedAdmin[M], Deletin
         except ValidationError as error:
             self.message_user(request, " ".join(error.messages), messages.ERROR)
         else:
-            self.log_change(request, subject, _("Put an earlier version back."))
+            self.log_change(request, subject, [noted(gettext_lazy("Put an earlier version back"))])
             self.message_user(request, _("The change was undone."), messages.SUCCESS)
         return HttpResponseRedirect(self.url("history", subject.pk))
 

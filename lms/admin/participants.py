@@ -28,6 +28,7 @@ from people.models.querysets import NAME_SEARCHES, PUBLIC_SEARCHES
 from project.common.admin.actions import ActionsAdmin
 from project.common.admin.base import moment_shown, tells_errors
 from project.common.admin.exporting import FormatForm
+from project.common.admin.log import noted
 from project.common.admin.tables import Cell, Table
 from project.common.db.snapshots import one_moment
 
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 PEOPLE_ON_PAGE = 50
 LEARNERS, SUBSCRIBERS = "learners", "subscribers"
+EXPORTED = {
+    LEARNERS: gettext_lazy("Exported the learners"),
+    SUBSCRIBERS: gettext_lazy("Exported the subscribers"),
+}
 DEFAULT_ORDER = "-since"
 
 type Participant = Learner | Follower
@@ -190,13 +195,9 @@ class ParticipantsPage(ActionsAdmin[Course], MaterialsAdmin[Course]):
         if chosen.is_valid():
             with one_moment():
                 answer = table.exported().response(chosen.cleaned_data["format"])
-            self.log_change(request, course, self._note(which))
+            self.log_change(request, course, [noted(EXPORTED[which])])
             return answer
         return self._page(request, course, table, form)
-
-    def _note(self, which: str) -> str:
-        is_learners = which == LEARNERS
-        return _("Exported the learners.") if is_learners else _("Exported the subscribers.")
 
     def _page(
         self, request: HttpRequest, course: Course, table: Participants, form: SearchForm

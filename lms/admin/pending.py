@@ -21,15 +21,12 @@ from lms.services import forecasts, updates
 from lms.services.forecasts import Forecast
 from people.current_user import current_user
 from people.models import User
-from project.common.admin.actions import (
-    ActionsAdmin,
-    Facts,
-    StaffAction,
-)
+from project.common.admin.actions import ActionsAdmin, Facts, Outcome, StaffAction
 from project.common.admin.base import Fieldsets, ReadOnly, column, display, moment_shown
 from project.common.admin.forms import Answers, RowsForm, reason_field
 from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about
 from project.common.admin.lists import StaffChangeList
+from project.common.admin.log import noted
 
 # Of each course in the list; its page has all.
 LINES_IN_LIST = 5
@@ -63,7 +60,8 @@ class DropForm(RowsForm):
 def _drop(course: PendingUpdate, _by: User, answers: Answers) -> str:
     dropped = updates.drop(course, up_to=answers["up_to"].get(str(course.pk), 0))
     lines = "; ".join(map(written, dropped))
-    return _("Dropped: %(course)s. %(lines)s") % {"course": course, "lines": lines}
+    text = _("Dropped: %(course)s. %(lines)s") % {"course": course, "lines": lines}
+    return Outcome(text, [noted(line.kind.label, line.in_figures) for line in dropped])
 
 
 SEND = StaffAction[PendingUpdate](
@@ -95,7 +93,6 @@ DROP = StaffAction[PendingUpdate](
     fits=lambda course: course.changes.collected().exists(),
     form=DropForm,
     run=_drop,
-    logs_outcome=True,
     on_list=True,
     variant=ActionVariant.DANGER,
     is_danger=True,

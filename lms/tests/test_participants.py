@@ -182,7 +182,10 @@ def test_an_export_has_all_that_the_page_knows(client_of, administrator, course,
     assert ivan[:2] == ("Ivan Adler", learners[1].email)
     assert f"learners-{course.pk}.xlsx" in answer["Content-Disposition"]
     [entry] = LogEntry.objects.filter(user=administrator)
-    assert (entry.object_id, entry.change_message) == (str(course.pk), "Exported the learners.")
+    assert (entry.object_id, entry.get_change_message()) == (
+        str(course.pk),
+        "Exported the learners",
+    )
 
 
 def test_an_export_is_of_what_was_searched_for(client_of, administrator, course, learners):

@@ -25,6 +25,7 @@ from payments.services.closing import FiguresChanged, close_month, months_to_clo
 from payments.statistics import Month, Sums
 from people.current_user import current_user
 from project.common.admin.base import tells_errors
+from project.common.admin.log import noted
 from project.common.errors import Conflict
 from project.common.money import shown
 
@@ -249,7 +250,7 @@ class AccountsAdmin(PaymentsBookAdmin[ClosedMonth]):
                 self.message_user(request, str(error), messages.ERROR)
                 return HttpResponseRedirect(request.path)
             for closed in all_closed:
-                self.log_addition(request, closed, _("Closed."))
+                self.log_addition(request, closed, [noted(gettext_lazy("Closed"))])
             self.message_user(
                 request, _("Closed: %(months)s.") % {"months": names_of(months)}, messages.SUCCESS
             )

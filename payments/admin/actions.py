@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from django import forms
-from django.utils.formats import date_format
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
@@ -113,7 +112,7 @@ def _refund(payment: Payment, by: "User", answers: Answers) -> str:
 
 def _noted_of_money(answers: Answers) -> str:
     """As the bank's statement has it."""
-    day = date_format(answers["day"] or localdate(), "SHORT_DATE_FORMAT")
+    day = (answers["day"] or localdate()).isoformat()
     return " · ".join(filter(None, [answers["reason"], day, answers["bank_reference"]]))
 
 

@@ -28,8 +28,9 @@ LIST, EXPORT = (reverse(f"admin:payments_payment_{name}") for name in ("changeli
 LATE = datetime(2026, 10, 31, 23, 30, tzinfo=UTC)
 
 
-def export(client, chosen="xlsx", query="", language="en"):
-    client.post(reverse("set_language"), {"language": language})
+def export(client, chosen="xlsx", query="", language=""):
+    if language:
+        client.post(reverse("set_language"), {"language": language})
     return client.post(EXPORT + query, {"format": chosen})
 
 

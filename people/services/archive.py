@@ -5,6 +5,7 @@ from itertools import chain
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
+from django.contrib.admin.models import LogEntry
 from django.core.files.storage import default_storage
 from django.db.models import F, FileField
 from django.utils import timezone
@@ -17,6 +18,7 @@ from people.models import User
 from people.personal_data.fates import Table
 from people.personal_data.log import entries_about
 from people.personal_data.registry import REGISTRY
+from project.common.admin.log import message_of
 from project.school.current import current_school
 
 # Rows that are in memory at once.
@@ -95,7 +97,10 @@ def _rows(table: Table, user: User) -> Iterator[dict[str, Any]]:
     page = list(rows[:PAGE])
     while page:
         last = page[-1]["pk"]
-        yield from page
+        for row in page:
+            if told := row.get("change_message"):
+                row["change_message"] = message_of(LogEntry(change_message=told))
+            yield row
         page = list(rows.filter(pk__gt=last)[:PAGE])
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.db.models import Case, F, TextField, Value, When
-from django.db.models.functions import Left, StrIndex
+from django.db.models.functions import Concat, Left, StrIndex
 from django.utils import timezone
 
 from people.models import BlockReason, User
@@ -12,9 +12,17 @@ from people.personal_data.log import entries_about
 from people.personal_data.registry import TOUCHED
 from people.services.sessions import end_browser_sessions
 
-# What staff did is written `Block: why`, in the words of whoever did it. What a form changed is a list
-# of fields, with the names of rows only where other rows were on the page.
+# What staff did is a list of what was said and typed (`project/common/admin/log.py`); before, it was
+# `Block: why`, in the words of whoever did it. What a form changed is a list of fields, with the names of
+# rows only where other rows were on the page.
+TYPED = Value(', "typed": ')
 ACTION_ALONE = Case(
+    When(
+        change_message__startswith='[{"said"',
+        then=Concat(
+            Left("change_message", StrIndex("change_message", TYPED) - 1), Value(', "typed": ""}]')
+        ),
+    ),
     When(change_message__startswith="[", change_message__contains='"object"', then=Value("")),
     When(change_message__startswith="[", then=F("change_message")),
     When(

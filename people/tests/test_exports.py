@@ -18,6 +18,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from PIL import Image
 
 from lms.models import Completion
@@ -29,6 +30,7 @@ from people.personal_data.registry import REGISTRY
 from people.services import accounts, archive, exports
 from people.tasks import forget_old_exports
 from people.tests.factories import UserFactory
+from project.common.admin.log import noted
 from project.common.images import Picture
 
 pytestmark = pytest.mark.django_db
@@ -97,7 +99,7 @@ def test_the_file_has_what_the_registry_says_and_nothing_of_others(
         object_id=str(learner.pk),
         object_repr="Lev",
         action_flag=CHANGE,
-        change_message="Block: was rude",
+        change_message=json.dumps([noted(gettext_lazy("Block"), "был груб")]),
     )
 
     files = files_in(ask(learner))
@@ -118,7 +120,7 @@ def test_the_file_has_what_the_registry_says_and_nothing_of_others(
     assert [row["lesson"] for row in files["completed-lessons.json"]] == [lesson.pk]
     assert [(row["title"], row["amount"]) for row in files["payments.json"]] == [("Cake", "5.00")]
     assert [row["title"] for row in files["courses.json"]] == [own.title]
-    assert [row["change_message"] for row in files["log.json"]] == ["Block: was rude"]
+    assert [row["change_message"] for row in files["log.json"]] == ["Block: был груб"]
     about = files["README.txt"].decode()
     assert "profile.json: Your account" in about
     assert "payments.json: Payments" in about
@@ -239,7 +241,7 @@ def test_staff_sends_it_to_the_person(client_of, support, learner, run_worker):
     assert answer.status_code == 302
     assert [message.to for message in mail.outbox] == [[learner.email]]
     entry = LogEntry.objects.get(object_id=str(learner.pk))
-    assert entry.change_message == "Export data"
+    assert entry.get_change_message() == "Export data"
 
 
 def test_who_is_blocked_gets_it_from_staff_only(api, client_of, support, run_worker):

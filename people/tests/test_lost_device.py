@@ -162,7 +162,7 @@ def test_administrator_resets_a_lost_device_with_a_reason_and_the_person_is_told
     assert not TokenFamily.objects.exists()
     assert [mail.to for mail in mailoutbox] == [[support.email]]
     assert "no longer work" in mailoutbox[0].body
-    assert LogEntry.objects.get().change_message.endswith("Phone stolen, called back")
+    assert LogEntry.objects.get().get_change_message().endswith("Phone stolen, called back")
     assert log_in(support).get(INDEX).status_code == 200
 
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 from html import unescape
 
 import pytest
-from django.conf import settings
 from django.urls import reverse
 
 from lms.models import Course, Lesson
@@ -30,7 +29,7 @@ BOTH = pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.fixture
 def office(client_of, administrator, language):
     client = client_of(administrator)
-    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    client.post(reverse("set_language"), {"language": language})
     return client
 
 

@@ -44,7 +44,7 @@ def test_the_link_makes_an_administrator_who_is_logged_in(printed: None) -> None
     assert client.get(PAGE).status_code == 200
     answer = client.post(PAGE, FORM, follow=True)
     assert answer.redirect_chain == [("/admin/", 302)]
-    assert answer.context["title"] == "Dashboard"
+    assert answer.context["title"] == "Обзор"
     made = User.objects.get()
     assert (made.email, made.first_name, made.language) == ("ada@school.example", "Ada", "ru")
     assert made.is_superuser

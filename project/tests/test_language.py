@@ -5,11 +5,16 @@ from html import unescape
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import localdate
+from django.utils.translation import override
 
-from lms.tests.factories import CourseFactory
+from lms.services import authoring
+from lms.tests.factories import CourseFactory, SubscriptionFactory
+from payments.tests.factories import PaymentFactory
 from people.models import Role, User
 from people.one_time_links import invitation_link
 from people.services.invitations import invite
@@ -167,3 +172,70 @@ def test_a_new_account_reads_what_the_school_does(settings, db):
     settings.LANGUAGE_CODE = "ru"
     call_command("csu", email="ada@school.example", password=PASSWORD)
     assert User.objects.get().language == "ru"
+
+
+# --- What was written in another language -------------------------------------------------------
+
+
+def in_admin(client, name, row, **answers):
+    """Open the question and answer it."""
+    address = reverse(f"admin:{name}", args=[row.pk])
+    asked = client.get(address).context
+    hidden = {field.name: field.value() for field in asked["form"].hidden_fields()}
+    return client.post(address, {"seen_state": asked["seen"], **hidden, **answers})
+
+
+@pytest.mark.parametrize("wrote", ["en", "ru"])
+def test_the_log_is_read_in_the_language_of_the_reader(client_of, administrator, wrote, moderators):
+    client = client_of(administrator)
+    client.post(CHOICE, {"language": wrote})
+    person = UserFactory.create()
+    course = CourseFactory.create(title="Хлеб", published=True)
+    payment = PaymentFactory.create(payer=person, method="transfer")
+    SubscriptionFactory.create(course=course)
+    authoring.update_course(course=course, changes={"title": "Soda"}, by=course.owner)
+    in_admin(client, "people_user_block", person, reason="Spam")
+    in_admin(client, "payments_payment_confirm", payment, reason="Выписка", bank_reference="77")
+    in_admin(client, "lms_pendingupdate_drop", course)
+    client.post(
+        reverse("admin:lms_course_changelist"),
+        {"action": "unpublish", "_selected_action": [course.pk]},
+    )
+    told = {}
+    for language in ("en", "ru"):
+        with override(language):
+            told[language] = [
+                entry.get_change_message() for entry in LogEntry.objects.order_by("pk")
+            ]
+    day = localdate().isoformat()
+    assert told["en"] == [
+        "Block: Spam",
+        f"Confirm: Выписка · {day} · 77",
+        "Drop; Course renamed: Хлеб → Soda",
+        "Unpublished",
+    ]
+    assert told["ru"] == [
+        "Заблокировать: Spam",
+        f"Подтвердить: Выписка · {day} · 77",
+        "Отбросить; Курс переименован: Хлеб → Soda",
+        "Снято с публикации",
+    ]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "Block: Spam",
+        "[Block",
+        '[{"x": 1}]',
+        '[{"changed": {"fields": ["Email"]}}]',
+    ],
+)
+def test_what_the_log_had_before_is_shown_as_it_was(message):
+    entry = LogEntry(change_message=message)
+    expected = {
+        '[{"changed": {"fields": ["Email"]}}]': "Changed Email.",
+        '[{"x": 1}]': "No fields changed.",
+    }.get(message, message)
+    assert entry.get_change_message() == expected

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MethodType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import unfold.decorators
 from django import forms
@@ -22,6 +22,7 @@ from unfold.enums import ActionVariant
 
 from project.common.admin.base import words_of
 from project.common.admin.forms import Answers, Preview, PreviewForm, RowsForm
+from project.common.admin.log import noted
 from project.common.admin.nouns import counted
 from project.common.admin.proof import ask_in, is_given
 from project.common.admin.seen import SeenAdmin, Shown, shown_to, signed
@@ -52,6 +53,17 @@ def _reason(answers: Answers) -> str:
     return str(answers.get("reason", ""))
 
 
+class Outcome(str):
+    """What `run` says, and what the log says of it (`log.noted`)."""
+
+    parts: Sequence[dict[str, Any]]
+
+    def __new__(cls, text: str, parts: Sequence[dict[str, Any]]) -> Self:
+        outcome = super().__new__(cls, text)
+        outcome.parts = parts
+        return outcome
+
+
 @dataclass(frozen=True, kw_only=True)
 class StaffAction[M: Model]:
     """A button, who may press it, and what it does.
@@ -62,7 +74,7 @@ class StaffAction[M: Model]:
 
     `run` does it to one row, with what was answered; it may raise a DomainError. A text that it
     returns is said instead of `done`, which may have the places %(rows)s, %(number)d and %(title)s.
-    The log has the title and `noted`; what `run` said as well, if `logs_outcome`.
+    The log has the title and `noted`, and the parts of what `run` said, if that is an Outcome.
 
     The question carries the state of each row (`ActionsAdmin.state_of`). Of a row that somebody
     decided about since, nothing is done, and it is asked again. Two who answer at the same moment
@@ -83,7 +95,6 @@ class StaffAction[M: Model]:
     run: "Callable[[M, User, Answers], object]"
     done: "StrOrPromise" = DONE
     noted: Callable[[Answers], str] = _reason
-    logs_outcome: bool = False
     # Money or rights depend on it: asks for a code, or the password, unless that was just given.
     asks_code: bool = False
     takes_seen: bool = False
@@ -324,8 +335,8 @@ class ActionsAdmin[M: Model](SeenAdmin[M]):
             # As it is now: whoever was erased is not to be named.
             now = self.get_queryset(request).filter(pk=row.pk).first()
             gone = now is None
-            outcome = str(said) if action.logs_outcome else ""
-            note = ": ".join(filter(None, [str(action.title), action.noted(answers), outcome]))
+            outcome = said.parts if isinstance(said, Outcome) else ()
+            note = [noted(action.title, action.noted(answers)), *outcome]
             self.log_change(request, now or row, note)
             if isinstance(said, str):
                 self.message_user(request, said, messages.SUCCESS)

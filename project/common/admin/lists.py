@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 from unfold.templatetags.unfold_list import result_headers
 
 from project.common.admin.cells import rows_of
-
 from project.common.admin.nouns import accusative
 
 if TYPE_CHECKING:

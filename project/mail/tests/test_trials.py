@@ -87,7 +87,7 @@ LATE = "did not answer in time."
 def test_the_server_takes_it_and_its_answer_is_shown(press, server, administrator):
     server(*READY, "250 sender", "250 recipient", "354 go on", "250 2.0.0 queued as 4711")
     assert press() == "The mail server took the email: 250 2.0.0 queued as 4711"
-    assert LogEntry.objects.get().change_message == "Send a test email"
+    assert LogEntry.objects.get().get_change_message() == "Send a test email"
     assert not Delivery.objects.exists()
 
 
