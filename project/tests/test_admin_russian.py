@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django_q.models import Failure, OrmQ, Schedule, Success
 from django_q.signing import SignedPackage
 
@@ -76,15 +76,24 @@ class Visible(HTMLParser):
             self.texts.append(data)
 
 
-def english_words(html: str) -> list[str]:
+def visible_in(html: str) -> str:
     page = Visible()
     page.feed(html)
-    text = ALLOWED.sub(" ", " ".join(page.texts))
-    return sorted(set(re.findall(r"[A-Za-z]{2,}", text)))
+    return " ".join(page.texts)
+
+
+def english_words(html: str) -> list[str]:
+    return sorted(set(re.findall(r"[A-Za-z]{2,}", ALLOWED.sub(" ", visible_in(html)))))
 
 
 @pytest.fixture
-def world(moderators, administrator):
+def _written_in_russian():
+    """What is written down by itself."""
+    translation.activate("ru")
+
+
+@pytest.fixture
+def world(_written_in_russian, moderators, administrator):
     """Something in every list, with Russian names."""
     author = UserFactory.create(first_name="Анна", last_name="Ким")
     course = CourseFactory.create(owner=author, title="Хлеб", description="Мука", published=True)
@@ -316,6 +325,38 @@ def test_pages_are_in_russian(world, client_of, administrator):
         response = client.get(address)
         assert response.status_code == 200, name
         found[name] = english_words(response.text)
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+# What the world has of names and of what people typed, and the name of the language.
+TYPED = re.compile(
+    r"\b(Ада|Анна|Ким|Лев|Вера|Хлеб( дома)?|Мука|Вода|Соль|Перец|Мёд|Дуб|Выписка|В отпуске|Русский)\b"
+)
+# Pages that show what was written down.
+KEPT = re.findall(
+    r"\w+",
+    """
+index lms_course_change lms_course_history lms_pendingupdate_changelist lms_lesson_history
+people_user_changelist people_user_change people_user_history people_role_changelist
+mail_mailserver_change mail_mailing_changelist mail_mailing_change mail_delivery_changelist
+mail_delivery_change lms_access_changelist lms_access_change payments_payment_changelist
+payments_payment_change payments_finding_changelist payments_finding_change
+payments_dispute_changelist payments_refund_changelist payments_refund_change
+payments_ledgerentry_changelist payments_stripeevent_changelist
+""",
+)
+
+
+def test_what_was_written_in_russian_is_shown_in_english(world, client_of, administrator):
+    administrator.language = "en"
+    administrator.save()
+    client = client_of(administrator)
+    found = {}
+    for name in KEPT:
+        subject = PAGES[name]
+        page = client.get(reverse(f"admin:{name}", args=[world[subject].pk] if subject else []))
+        assert page.headers["Content-Language"] == "en"
+        found[name] = re.findall(r"[А-Яа-яЁё]{2,}", TYPED.sub("", visible_in(page.text)))
     assert {name: words for name, words in found.items() if words} == {}
 
 
