@@ -5,6 +5,7 @@ import time
 from django.utils import timezone
 
 from lms.services import digests, searching, updates
+from project.common.background.outcomes import CONTINUED, Counts
 from project.common.background.queue import enqueue
 from project.mail.tasks import MAILINGS_KEPT
 
@@ -12,12 +13,12 @@ from project.mail.tasks import MAILINGS_KEPT
 SLICE = 20.0
 
 
-def tell_collected_updates() -> str:
+def tell_collected_updates() -> Counts:
     """Send off collected changes of courses that are quiet again; to be scheduled each minute."""
-    return f"{updates.tell_collected()} courses"
+    return {"courses_told": updates.tell_collected()}
 
 
-def send_daily_mail() -> str:
+def send_daily_mail() -> Counts:
     """Begin the daily mail if its hour has come, and list its recipients; to be scheduled every few
     minutes."""
     deadline = time.monotonic() + SLICE
@@ -25,15 +26,15 @@ def send_daily_mail() -> str:
     while digests.list_one_step():
         if time.monotonic() >= deadline:
             enqueue("lms.tasks.send_daily_mail")
-            return "to be continued"
-    return "begun and listed" if is_begun else "nothing begun"
+            return CONTINUED
+    return {"daily_mails_begun": int(is_begun)}
 
 
-def forget_old_digests() -> str:
+def forget_old_digests() -> Counts:
     """Delete what daily mails told whom long ago; to be scheduled once a day."""
-    return f"{digests.forget_digests(timezone.now() - MAILINGS_KEPT)} parts forgotten"
+    return {"told_changes_forgotten": digests.forget_digests(timezone.now() - MAILINGS_KEPT)}
 
 
-def renew_searches(author_id: int) -> str:
+def renew_searches(author_id: int) -> Counts:
     """Have the courses of an author found by their present name."""
-    return f"{searching.renew_searches(author_id)} courses"
+    return {"courses_renewed": searching.renew_searches(author_id)}

@@ -492,9 +492,9 @@ def test_what_daily_mails_told_is_forgotten_after_ninety_days(clock, sink, reade
     clock.shift(HOUR)
     work()
     clock.shift(90 * DAY)
-    assert forget_old_digests() == "0 parts forgotten"
+    assert forget_old_digests() == {"told_changes_forgotten": 0}
     clock.shift(DAY)
-    assert forget_old_digests() == "1 parts forgotten"
+    assert forget_old_digests() == {"told_changes_forgotten": 1}
     assert not Digest.objects.exists()
     work()
     assert len(sink.received) == 1

@@ -210,7 +210,7 @@ def test_what_is_dropped_is_never_mailed_and_the_log_says_what_it_was(
     assert entry.get_change_message() == f"{what}; {lines}"
     assert lines in client.get(page("pendingupdate_history", course.pk)).content.decode()
     clock.shift(QUIET * 2)
-    assert tell_collected_updates() == "0 courses"
+    assert tell_collected_updates() == {"courses_told": 0}
     assert not Mailing.objects.exists()
     # The next change tells of itself alone.
     rename(course, "Buns")

@@ -144,9 +144,9 @@ def test_what_is_told_of_one_course_is_no_matter_of_another(clock, course, neigh
     clock.shift(timedelta(hours=1))
     rename(course, "Buns")
     clock.shift(QUIET - timedelta(hours=1) + MOMENT)
-    assert tell_collected_updates() == "1 courses"
+    assert tell_collected_updates() == {"courses_told": 1}
     assert CourseChange.objects.filter(update=None).get().course == course
-    assert tell_collected_updates() == "0 courses"
+    assert tell_collected_updates() == {"courses_told": 0}
 
 
 def test_collected_changes_go_out_when_it_has_been_quiet_for_more_than_four_hours(clock, course):
@@ -279,7 +279,7 @@ def test_collected_changes_that_were_undone_send_no_mail_and_are_forgotten(
     rename(course, "Rolls")
     authoring.update_course(course=course, changes={"price": 0}, by=course.owner)
     clock.shift(QUIET + MOMENT)
-    assert tell_collected_updates() == "0 courses"
+    assert tell_collected_updates() == {"courses_told": 0}
     assert collect() == 1
     assert not CourseChange.objects.filter(update=None).exists()
     # It is as quiet as it was.
@@ -360,7 +360,7 @@ def test_a_minute_is_no_clock_that_ran_ahead(course, neighbour, ahead, silenced)
     rename(course, "Rolls")
     rename(course, "Buns")
     Course.objects.update(materials_updated_at=START + ahead)
-    assert tell_collected_updates() == "0 courses"
+    assert tell_collected_updates() == {"courses_told": 0}
     course.refresh_from_db()
     neighbour.refresh_from_db()
     assert course.materials_updated_at == (START + ahead if silenced else START)
@@ -372,9 +372,9 @@ def test_one_run_sends_off_so_many_courses_the_oldest_first(course, neighbour, m
     newest = CourseFactory.create(published=True, materials_updated_at=LONG_AGO)
     for changed in (newest, course, neighbour):
         CourseChange.objects.create(course=changed, kind=ChangeKind.COURSE_TEXT)
-    assert tell_collected_updates() == "2 courses"
+    assert tell_collected_updates() == {"courses_told": 2}
     assert CourseChange.objects.filter(update=None).get().course == newest
-    assert tell_collected_updates() == "1 courses"
+    assert tell_collected_updates() == {"courses_told": 1}
 
 
 def test_staff_are_told_when_waiting_changes_go_out(course, neighbour):

@@ -229,7 +229,7 @@ def test_a_webhook_of_our_version_is_no_finding(deliver, at_stripe):
 
 
 def test_every_night_what_needs_no_decision_is_repaired(lost, paid_twice):
-    assert tasks.check_payments() == "1 findings are open"
+    assert tasks.check_payments() == {"findings_open": 1}
     assert sorted(fates()) == [("paid_twice", OPEN), ("paid_without_access", REPAIRED)]
     assert Access.objects.active().filter(reference=lost.reference).exists()
 
@@ -251,10 +251,10 @@ def test_the_night_asks_about_a_bounded_number_at_once(
     ]
     ids = [payment.pk for payment in payments]
     with django_capture_on_commit_callbacks() as later:
-        assert tasks.compare_with_stripe(*ids) == "2 payments compared, 1 left"
+        assert tasks.compare_with_stripe(*ids) == {"payments_compared": 2, "payments_left": 1}
     assert (len(later), asked) == (1, ["cs_0", "cs_1"])
     with django_capture_on_commit_callbacks() as later:
-        assert tasks.compare_with_stripe(ids[2]) == "1 payments compared, 0 left"
+        assert tasks.compare_with_stripe(ids[2]) == {"payments_compared": 1, "payments_left": 0}
     assert not later
 
 

@@ -96,12 +96,12 @@ def test_while_stripe_does_not_answer_the_rest_is_left_for_the_next_run(
 def test_what_reconciliation_finds_is_written_down_as_its_doing(buy, stripe_sandbox):
     payment = Payment.objects.get(pk=buy().json()["id"])
     stripe_sandbox.sandbox.pay_later(payment.session_id, succeeds=True)
-    assert tasks.reconcile_payments() == "0 payments asked about"
+    assert tasks.reconcile_payments() == {"payments_asked_about": 0}
     Payment.objects.update(created_at=payment.created_at - timedelta(minutes=16))
-    assert tasks.reconcile_payments() == "1 payments asked about"
+    assert tasks.reconcile_payments() == {"payments_asked_about": 1}
     stripe_sandbox.sandbox.advance(3600)
-    assert tasks.reconcile_payments() == "1 payments asked about"
-    assert tasks.reconcile_payments() == "0 payments asked about"
+    assert tasks.reconcile_payments() == {"payments_asked_about": 1}
+    assert tasks.reconcile_payments() == {"payments_asked_about": 0}
     moves = PaymentMove.objects.values_list("from_status", "to_status", "source", "reason")
     assert list(moves) == [
         ("pending", "processing", "reconcile", "session: complete, unpaid"),
@@ -152,7 +152,7 @@ def test_the_page_for_what_is_paid_otherwise_is_closed_and_no_other(
     target = place(course if what == "course" else lesson)
     PaymentFactory.create(payer=learner, paid=True, **target)
     with time_machine.travel(NOW, tick=False):
-        assert tasks.close_needless_pages() == f"{len(needless)} pages closed"
+        assert tasks.close_needless_pages() == {"pages_closed": len(needless)}
     # The sandbox knows none of them: it is asked to close, then what became of it.
     asked_to_close = [path for path in asked if path.endswith("/expire")]
     assert set(asked_to_close) == {f"{pages[name].session_id}/expire" for name in needless}
@@ -170,7 +170,7 @@ def test_pages_that_were_dealt_with_longest_ago_are_closed_first_and_some_at_a_t
         looked = minutes and NOW - timedelta(minutes=minutes)
         at_stripe(name, payer=learner, course=free, checked_at=looked)
     closed = [tasks.close_needless_pages() for _run in range(4)]
-    assert closed == ["1 pages closed"] * 3 + ["0 pages closed"]
+    assert closed == [{"pages_closed": 1}] * 3 + [{"pages_closed": 0}]
     order = [path for path in asked if path.endswith("/expire")]
     assert order == ["cs_never/expire", "cs_earlier/expire", "cs_recent/expire"]
 

@@ -178,7 +178,7 @@ def test_what_stripe_did_without_its_answer_coming_through_is_found(bought, refu
     with pytest.raises(ProviderUnavailable):
         refund(bought)
     assert state(bought) == ("paid", 0, True)
-    assert catch_up_with_stripe() == "3 events, 3 of them not told before"
+    assert catch_up_with_stripe() == {"events": 3, "events_missed": 3}
     assert state(bought) == ("refunded", PRICE, False)
     assert bought.refunds.get().by is not None
 

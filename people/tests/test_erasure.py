@@ -211,9 +211,9 @@ def test_what_comes_late_is_deleted_the_night_after(api, leaver, learner):
     Delivery.objects.update(claim=uuid4())
     erase(api, leaver)
     held = Delivery.objects.get(recipient=leaver)
-    assert erase_late_traces() == "1 erased lately"
+    assert erase_late_traces() == {"traces_erased": 1}
     assert not Delivery.objects.filter(pk=held.pk).exists()
     assert Delivery.objects.filter(recipient=learner).exists()
     long_ago = timezone.now() - timedelta(days=4)
     User.objects.filter(pk=leaver.pk).update(blocked_at=long_ago)
-    assert erase_late_traces() == "0 erased lately"
+    assert erase_late_traces() == {"traces_erased": 0}

@@ -101,7 +101,7 @@ def test_schedule_forgets_old_log_ins_and_sessions_that_are_over(moderator, supp
         assert not AdminSession.objects.exists()
         assert LogIn.objects.count() == 2
     with time_machine.travel(now + timedelta(days=90, seconds=60)):
-        assert tasks.forget_log_ins() == "2 log-ins and 0 sessions forgotten"
+        assert tasks.forget_log_ins() == {"log_ins_forgotten": 2, "sessions_forgotten": 0}
     assert not LogIn.objects.exists()
 
 

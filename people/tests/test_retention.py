@@ -68,9 +68,13 @@ def test_records_go_when_their_time_is_over(administrator, client_of, monkeypatc
 
     said = forget_old_records()
 
-    assert (
-        said == "5 sessions, 5 failed tasks, 5 entries of the log, 0 tables, 0 pictures forgotten"
-    )
+    assert said == {
+        "sessions_forgotten": 5,
+        "failed_tasks_forgotten": 5,
+        "log_entries_forgotten": 5,
+        "tables_forgotten": 0,
+        "pictures_forgotten": 0,
+    }
     assert list(Session.objects.all()) == [open_session]
     assert list(Task.objects.values_list("pk", flat=True)) == ["recent"]
     assert list(LogEntry.objects.all()) == [recent]
@@ -100,7 +104,7 @@ def test_books_of_erased_people_end_when_the_law_allows_it(administrator, monkey
         staff.confirm_payment(payment=payment, by=administrator, reason="came")
         RefundFactory.create(payment=payment, amount=1)
 
-    assert forget_old_books() == "2 payments forgotten"
+    assert forget_old_books() == {"payments_forgotten": 2}
 
     assert set(Payment.objects.all()) == {recent, of_others}
     assert not Payment.objects.filter(pk__in=[old.pk, other.pk]).exists()

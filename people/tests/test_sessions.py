@@ -606,9 +606,9 @@ def test_records_of_ended_tokens_are_forgotten(api, settings, learner, stranger,
     TokenFamily.objects.filter(user=learner).update(expires_at=ends)
     OutstandingToken.objects.update(expires_at=ends)
     with time_machine.travel(ends + timedelta(seconds=59), tick=False):
-        assert tasks.forget_expired_tokens() == "0 expired tokens forgotten"
+        assert tasks.forget_expired_tokens() == {"tokens_forgotten": 0}
     with time_machine.travel(ends + settings.CLOCK_TOLERANCE, tick=False):
-        assert tasks.forget_expired_tokens() == "2 expired tokens forgotten"
+        assert tasks.forget_expired_tokens() == {"tokens_forgotten": 2}
         assert TokenFamily.objects.get().user == stranger
     assert refresh(api, later).status_code == 200
 

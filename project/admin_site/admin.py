@@ -20,4 +20,4 @@ REPLACED = (
 for label in REPLACED:
     admin.site.unregister(apps.get_model(label))
 
-from project.admin_site import queue  # noqa: F401
+from project.admin_site import queue, schedules  # noqa: F401

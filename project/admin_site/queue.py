@@ -1,8 +1,7 @@
-"""Background work in the admin: what waits, what was done, what failed, what runs by the clock.
+"""Background work in the admin: what waits, what was done, what failed.
 
-For administrators only. Nothing is added or deleted by hand: a task that waits is a promise, and
-schedules are written by `migrate` from their table. The models are the cluster's; they are named by
-label, because only `project.common.background.queue` imports it.
+For administrators only. Nothing is added or deleted by hand: a task that waits is a promise. The models
+are the cluster's; they are named by label, because only `project.common.background.queue` imports it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,22 +10,32 @@ from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.contrib import admin
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext
 
 from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
-from project.common.admin.base import AdministratorsAdmin, Label, column, display
-from project.common.admin.filters import DaysFilter
+from project.common.admin.base import AdministratorsAdmin, Label, display, moment_shown
+from project.common.admin.filters import DaysFilter, DropdownFilter
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact
 from project.common.background import queue
+from project.common.background.broker import QUIET
+from project.common.background.failures import last_line, meaning_of_failure
+from project.common.background.outcomes import outcome_in_words
+from project.common.background.schedules import DOES
 
 if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+    from django.db.models import Model
     from django_q.models import Failure, OrmQ, Schedule, Success, Task
+
+    from project.common.admin.filters import Lookups
 else:
     Failure = apps.get_model("django_q.Failure")
     OrmQ = apps.get_model("django_q.OrmQ")
@@ -34,33 +43,105 @@ else:
     Success = apps.get_model("django_q.Success")
     Task = apps.get_model("django_q.Task")
 
-# The cluster gives it no name, and "OrmQ object (1)" would be the title of its page.
-OrmQ.__str__ = lambda task: task.func() or "—"
+COLOURS = {
+    "done": "success",
+    "failed": "danger",
+    "late": "danger",
+    "taken": "info",
+    "waiting": "default",
+    "never": "default",
+}
+
+
+def in_words(path: str | None) -> str:
+    """What the task at this path does. Of former versions only the path is known."""
+    return str(DOES.get(path or "", path)) if path else _("Unreadable task")
+
+
+def took(started: datetime, stopped: datetime) -> str:
+    seconds = (stopped - started).total_seconds()
+    if seconds < 1:
+        return _("%(number)d ms") % {"number": seconds * 1000}
+    return _("%(seconds)s s") % {"seconds": number_format(seconds, 1)}
 
 
 def written(args: Iterable[object], kwargs: Mapping[str, object] | None) -> str:
     """Arguments as they were given."""
     named = [f"{name}={value!r}" for name, value in (kwargs or {}).items()]
-    return ", ".join([*map(repr, args or ()), *named]) or "—"
+    return ", ".join([*map(repr, args or ()), *named])
+
+
+# The titles of their pages.
+OrmQ.__str__ = lambda waiting: in_words(waiting.func())
+Task.__str__ = lambda task: in_words(task.func)
+Schedule.__str__ = lambda schedule: in_words(schedule.func)
+
+
+class FoldedFilter(DropdownFilter):
+    """Leaves out what nobody looks for, unless all is asked for."""
+
+    title = gettext_lazy("housekeeping")
+    parameter_name = "shown"
+    all_option = ("", gettext_lazy("Folded away"))
+
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Model]") -> "Lookups":
+        return [("all", gettext_lazy("Shown"))]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Model]") -> "QuerySet[Model]":
+        return queryset if self.value() else self.folded(queryset)
+
+    def folded(self, rows: "QuerySet[Model]") -> "QuerySet[Model]":
+        return rows.exclude(group=QUIET)
+
+
+class BackgroundAdmin[M: "Model"](HeadedAdmin[M], AdministratorsAdmin[M]):
+    """What people want to know is in the head; the rest is for whoever runs the server."""
+
+    list_display_links = ("what",)
+    fieldsets = (
+        (
+            gettext_lazy("Details for the operator"),
+            {"classes": ["collapse"], "fields": ("report",)},
+        ),
+    )
+
+    @display(description=gettext_lazy("what it does"))
+    def what(self, row: M) -> str:
+        return str(row)
+
+    @display(description=gettext_lazy("report"))
+    def report(self, row: M) -> SafeString:
+        """As a text to copy."""
+        lines = [f"{name}: {value or '—'}" for name, value in self.raw(row).items()]
+        return format_html('<pre class="parta-error parta-report">{}</pre>', "\n".join(lines))
+
+    def raw(self, row: M) -> dict[str, object]:
+        raise NotImplementedError
 
 
 @admin.register(OrmQ)
-class WaitingAdmin(AdministratorsAdmin[OrmQ]):
-    list_display = ("function", "arguments", "age", "tries", "state")
+class WaitingAdmin(BackgroundAdmin[OrmQ]):
+    list_display = ("what", "state", "age", "tries")
     empty_text = gettext_lazy(
         "Tasks will appear here while they wait for a worker, usually for a few seconds."
     )
     ordering = ("id",)
     sortable_by = ()
-    fields = ("function", "arguments", "task_id", "age", "tries", "state")
 
-    @display(description=gettext_lazy("function"))
-    def function(self, waiting: OrmQ) -> str:
-        return waiting.func() or _("unreadable")
+    def head_of(self, request: HttpRequest, row: OrmQ) -> Head:
+        state = self.state(row)
+        facts = [
+            HeadFact(_("Waiting for"), self.age(row)),
+            HeadFact(_("Tries"), str(self.tries(row))),
+        ]
+        return Head(str(row), [Badge(state.text, COLOURS[state.key])], facts)
 
-    @display(description=gettext_lazy("arguments"))
-    def arguments(self, waiting: OrmQ) -> str:
-        return written(waiting.args(), waiting.kwargs())
+    def raw(self, row: OrmQ) -> dict[str, object]:
+        return {
+            _("Task"): row.func(),
+            _("Arguments"): written(row.args(), row.kwargs()),
+            _("Number"): row.task_id(),
+        }
 
     @display(description=gettext_lazy("waiting for"))
     def age(self, waiting: OrmQ) -> str:
@@ -71,38 +152,65 @@ class WaitingAdmin(AdministratorsAdmin[OrmQ]):
     def tries(self, waiting: OrmQ) -> int:
         return int(waiting.task.get("tries", 0))
 
-    @display(description=gettext_lazy("state"), label={"taken": "info", "waiting": "warning"})
+    @display(description=gettext_lazy("state"), label=COLOURS)
     def state(self, waiting: OrmQ) -> Label:
         """The lock of a taken task is its time limit; a new one is locked up to its beginning."""
-        if waiting.lock and waiting.lock > timezone.now():
+        late = timezone.now() - (waiting.lock or timezone.now())
+        if late < timedelta(0):
             return Label("taken", _("in progress"))
-        return Label("waiting", _("waiting"))
+        return (
+            Label("late", _("late"))
+            if late > queue.SILENCE_LIMIT
+            else Label("waiting", _("waiting"))
+        )
 
 
-class FinishedAdmin(AdministratorsAdmin[Task]):
-    list_filter = (("stopped", DaysFilter),)
-    search_fields = ("func", "name")
+class FinishedAdmin[T: Task](BackgroundAdmin[T]):
+    search_fields = ("func",)  # opens the search box; `found` searches
+    search_help_text = gettext_lazy("What a task does")
     ordering = ("-stopped",)
     sortable_by = ("stopped",)
 
-    @display(description=gettext_lazy("arguments"))
-    def arguments(self, task: Task) -> str:
-        return written(task.args, task.kwargs)
+    def found(self, rows: QuerySet[T], text: str) -> QuerySet[T]:
+        paths = [path for path, does in DOES.items() if text.lower() in str(does).lower()]
+        return rows.filter(Q(func__in=paths) | Q(func__icontains=text))
+
+    def facts(self, task: T) -> list[HeadFact]:
+        return [
+            HeadFact(_("Ended"), moment_shown(task.stopped)),
+            HeadFact(_("Duration"), self.duration(task)),
+        ]
+
+    def raw(self, row: T) -> dict[str, object]:
+        return {
+            _("Task"): row.func,
+            _("Arguments"): written(row.args, row.kwargs),
+            _("Number"): row.pk,
+            _("Begun"): row.started,
+            _("Ended"): row.stopped,
+            _("Tries"): row.attempt_count,
+            _("Result"): row.result,
+        }
 
     @display(description=gettext_lazy("duration"))
-    def took(self, task: Task) -> str:
-        return _("%(seconds).1f s") % {"seconds": task.time_taken()}
+    def duration(self, task: T) -> str:
+        return took(task.started, task.stopped)
 
 
 @admin.register(Success)
-class SuccessAdmin(FinishedAdmin):
-    list_display = ("func", "arguments", "outcome", "stopped", "took")
+class SuccessAdmin(FinishedAdmin[Success]):
+    list_display = ("what", "outcome", "stopped", "duration")
     empty_text = gettext_lazy("Tasks that are done will appear here, the latest hundred of them.")
-    fields = ("func", "arguments", "outcome", "attempt_count", "started", "stopped", "took", "name")
+    list_filter = (FoldedFilter, ("stopped", DaysFilter))
+    list_after_template = "admin/folded.html"
+
+    def head_of(self, request: HttpRequest, row: Success) -> Head:
+        facts = [HeadFact(_("Result"), self.outcome(row)), *self.facts(row)]
+        return Head(str(row), [Badge(_("done"), COLOURS["done"])], facts)
 
     @display(description=gettext_lazy("result"))
-    def outcome(self, task: Task) -> str:
-        return "—" if task.result is None else str(task.result)
+    def outcome(self, task: Success) -> str:
+        return outcome_in_words(task.result)
 
 
 TRY_AGAIN = StaffAction[Failure](
@@ -123,74 +231,39 @@ TRY_AGAIN = StaffAction[Failure](
 
 
 @admin.register(Failure)
-class FailureAdmin(FinishedAdmin, ActionsAdmin[Failure]):
-    list_display = ("func", "arguments", "reason", "attempt_count", "stopped")
+class FailureAdmin(FinishedAdmin[Failure], ActionsAdmin[Failure]):
+    list_display = ("what", "meaning", "stopped", "attempt_count")
     empty_text = gettext_lazy(
         "Tasks that fail will appear here, with the reason and a way to try them again."
     )
-    fields = ("func", "arguments", "error", "attempt_count", "started", "stopped", "took", "name")
+    list_filter = (("stopped", DaysFilter),)
     staff_actions = (TRY_AGAIN,)
 
-    @display(description=gettext_lazy("reason"))
-    def reason(self, task: Task) -> str:
-        """The last line of a traceback is what was raised."""
-        return (str(task.result or "").strip().splitlines() or ["—"])[-1]
+    def head_of(self, request: HttpRequest, row: Failure) -> Head:
+        meaning = meaning_of_failure(row.result)
+        facts = [
+            HeadFact(_("What it means"), meaning.says, note=last_line(row.result)),
+            HeadFact(_("What happens next"), self.what_follows(row)),
+            HeadFact(_("What you can do"), meaning.advice),
+            *self.facts(row),
+            HeadFact(_("Tries"), str(row.attempt_count)),
+        ]
+        return Head(str(row), [Badge(pgettext("task", "failed"), COLOURS["failed"])], facts)
 
-    @display(description=gettext_lazy("error"))
-    def error(self, task: Task) -> SafeString:
-        return format_html('<pre class="parta-error">{}</pre>', task.result or "—")
+    def what_follows(self, task: Failure) -> str:
+        """What runs by the clock does so whatever became of it."""
+        schedule = Schedule.objects.filter(func=task.func).first()
+        if schedule is None:
+            return _("It will not be tried again unless you have it tried again.")
+        return _("It runs again by itself: %(when)s.") % {"when": moment_shown(schedule.next_run)}
 
-    def label_of(self, row: Failure) -> str:
-        return str(row.func)
+    @display(description=gettext_lazy("what it means"))
+    def meaning(self, task: Failure) -> str:
+        return str(meaning_of_failure(task.result).says)
 
     def facts_of(self, row: Failure) -> Facts:
         return [
-            (_("Function"), row.func),
-            (_("Arguments"), self.arguments(row)),
-            (_("Reason"), self.reason(row)),
+            (_("Task"), str(row)),
+            (_("What it means"), self.meaning(row)),
+            (_("Error"), last_line(row.result)),
         ]
-
-
-@admin.register(Schedule)
-class ScheduleAdmin(AdministratorsAdmin[Schedule]):
-    list_display = ("name", "func", "how_often", "next_run", "last_run", "last_result")
-    empty_text = gettext_lazy(
-        "What is done by the clock will appear here once the database is prepared."
-    )
-    ordering = ("next_run", "id")
-    sortable_by = ()
-    fields = ("name", "func", "how_often", "next_run", "last_run", "last_result")
-
-    last_run = column("last_stopped", gettext_lazy("last run"))
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
-        last = Task.objects.filter(pk=OuterRef("task"))
-        schedules: QuerySet[Schedule] = (
-            super()
-            .get_queryset(request)
-            .annotate(
-                last_stopped=Subquery(last.values("stopped")),
-                last_success=Subquery(last.values("success")),
-            )
-        )
-        return schedules
-
-    @display(description=gettext_lazy("how often"))
-    def how_often(self, schedule: Schedule) -> str:
-        if schedule.schedule_type == Schedule.CRON:
-            return f"cron: {schedule.cron}"
-        if schedule.schedule_type == Schedule.MINUTES:
-            now = timezone.now()
-            return _("every %s") % timesince(now - timedelta(minutes=schedule.minutes or 1), now)
-        return str(schedule.get_schedule_type_display())
-
-    @display(
-        description=gettext_lazy("last result"),
-        label={"well": "success", "badly": "danger", "never": "default"},
-    )
-    def last_result(self, schedule: Schedule) -> Label:
-        if schedule.last_success is None:
-            return Label("never", _("none on record"))
-        if schedule.last_success:
-            return Label("well", _("done"))
-        return Label("badly", _("failed"))

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from project.common.background.outcomes import CONTINUED, Counts
 from project.common.background.queue import enqueue
 from project.mail.limits import forget_counts
 from project.mail.queries import forget_finished_mailings
@@ -20,7 +21,7 @@ SLICE = 20.0
 MAILINGS_KEPT = timedelta(days=90)
 
 
-def deliver_mail(token: str | None = None) -> str:
+def deliver_mail(token: str | None = None) -> Counts:
     """List recipients and send what is due. `token` is that of the worker that goes on."""
     sender = uuid.UUID(token) if token else uuid.uuid4()
     deadline = time.monotonic() + SLICE
@@ -32,15 +33,15 @@ def deliver_mail(token: str | None = None) -> str:
         sent += send_due(deadline)
         if time.monotonic() >= deadline and has_work(timezone.now()):
             enqueue("project.mail.tasks.deliver_mail", str(sender))
-            return f"{sent} sent, to be continued"
+            return {"mails_sent": sent, **CONTINUED}
         stop_sending(sender)
-    return f"{sent} sent"
+    return {"mails_sent": sent}
 
 
-def forget_old_mails() -> str:
+def forget_old_mails() -> Counts:
     """Delete mailings that were finished long ago, old refusals, and counts of yesterday; to be
     scheduled once a day."""
     long_ago = timezone.now() - MAILINGS_KEPT
     forget_old_refusals(long_ago)
     forget_counts()
-    return f"{forget_finished_mailings(long_ago)} deliveries forgotten"
+    return {"mails_forgotten": forget_finished_mailings(long_ago)}

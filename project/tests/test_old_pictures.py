@@ -43,7 +43,7 @@ def test_old_pictures_become_renditions_and_leave_the_storage(
     assert api(course.owner).get(f"courses/{course.pk}").json()["preview"] is None
     changed, entries = course.updated_at, course.history.count()
     with django_capture_on_commit_callbacks(execute=True):
-        assert tasks.convert_old_pictures() == "3 pictures converted"
+        assert tasks.convert_old_pictures() == {"pictures_converted": 3}
     after = names(old)
     assert [name.partition("-")[2] for name in after] == [
         "1600x800.webp",
@@ -56,7 +56,7 @@ def test_old_pictures_become_renditions_and_leave_the_storage(
     assert (shown["width"], shown["height"]) == (1600, 800)
     assert default_storage.exists(shown["thumbnail"].partition("/media/")[2])
     assert (course.updated_at, course.history.count()) == (changed, entries)
-    assert tasks.convert_old_pictures() == "0 pictures converted"
+    assert tasks.convert_old_pictures() == {"pictures_converted": 0}
     assert names(old) == after
 
 

@@ -8,9 +8,10 @@ import pytest
 import time_machine
 from django.db import OperationalError, connection, transaction
 from django_q.models import OrmQ, Schedule, Task
-from django_q.signals import post_execute_in_worker
+from django_q.signals import post_execute_in_worker, pre_execute
 
 from project.common.background import queue
+from project.common.background.broker import QUIET
 from project.common.background.schedules import Schedule as Entry
 from project.common.background.tasks import SIGN_OF_LIFE, canary, sign_of_life
 from project.tests.processes import wait_until
@@ -84,6 +85,27 @@ def test_what_a_worker_has_done_is_off_the_queue_before_it_is_recorded(success) 
     assert left(OrmQ) == (set() if success else {row.pk})
 
 
+@pytest.mark.parametrize(
+    ("func", "result", "is_quiet"),
+    [
+        ("project.mail.tasks.deliver_mail", {"mails_sent": 0}, True),
+        ("project.mail.tasks.deliver_mail", {"mails_sent": 2}, False),
+        ("people.tasks.forget_log_ins", {"log_ins_forgotten": 2}, True),
+        (PATH, {}, True),
+    ],
+)
+def test_what_found_nothing_to_do_and_housekeeping_are_told_apart(func, result, is_quiet) -> None:
+    task = {"id": "a", "success": True, "func": func, "result": result, "group": "parta.x"}
+    post_execute_in_worker.send(sender="django_q", func=None, task=task)
+    assert (task["group"] == QUIET) is is_quiet
+
+
+def test_a_record_tells_when_the_work_began_and_not_when_it_was_queued(clock: Any) -> None:
+    task = {"started": NOW - timedelta(hours=1)}
+    pre_execute.send(sender="django_q", func=None, task=task)
+    assert task["started"] == NOW
+
+
 def test_failures_are_counted_and_nothing_else() -> None:
     done("a")
     done("b", success=False)
@@ -107,24 +129,25 @@ def test_the_canary_forgets_questions_of_ten_minutes_ago_that_nobody_answered(cl
     limit = NOW - timedelta(minutes=10)
     kept = [waits("guarded-ours", lock=limit), waits("parta", lock=limit - timedelta(days=1))]
     waits("guarded-theirs", lock=limit - MOMENT)
-    assert canary() == "alive"
+    assert canary() == {}
     assert left(OrmQ) == {row.pk for row in kept}
 
 
-def test_of_frequent_tasks_the_last_success_is_kept(clock: Any) -> None:
+def test_of_frequent_tasks_that_found_nothing_to_do_the_last_is_kept(clock: Any) -> None:
     for path in (PATH, "project.mail.tasks.deliver_mail", "people.tasks.sweep_inactive"):
         name = path.rpartition(".")[2]
-        done(f"{name} older", func=path, ago=2 * SECOND)
-        done(f"{name} last", func=path, ago=SECOND)
-        done(f"{name} old", func=path, ago=3 * SECOND)
+        done(f"{name} older", func=path, ago=2 * SECOND, group=QUIET)
+        done(f"{name} last", func=path, ago=SECOND, group=QUIET)
+        done(f"{name} old", func=path, ago=3 * SECOND, group=QUIET)
+        done(f"{name} busy", func=path, ago=4 * SECOND, group="parta.mail")
         done(f"{name} failed", func=path, ago=4 * SECOND, success=False)
     canary()
     assert left(Task) == {
         f"{name} {which}"
         for name, kept in [
-            ("canary", ["last", "failed"]),
-            ("deliver_mail", ["last", "failed"]),
-            ("sweep_inactive", ["last", "older", "old", "failed"]),
+            ("canary", ["last", "busy", "failed"]),
+            ("deliver_mail", ["last", "busy", "failed"]),
+            ("sweep_inactive", ["last", "older", "old", "busy", "failed"]),
         ]
         for which in kept
     }
@@ -133,8 +156,14 @@ def test_of_frequent_tasks_the_last_success_is_kept(clock: Any) -> None:
 def test_each_cluster_keeps_its_last_sign_of_life() -> None:
     for cluster in ("ours", "theirs"):
         for ago in (1, 2, 3):
-            done(f"{cluster} {ago}", func=SIGN_OF_LIFE, cluster=cluster, ago=ago * SECOND)
-    assert sign_of_life("ours") == "alive"
+            done(
+                f"{cluster} {ago}",
+                func=SIGN_OF_LIFE,
+                cluster=cluster,
+                ago=ago * SECOND,
+                group=QUIET,
+            )
+    assert sign_of_life("ours") == {}
     assert left(Task) == {"ours 1", "theirs 1", "theirs 2", "theirs 3"}
 
 
@@ -146,7 +175,9 @@ def test_a_row_of_the_table_is_put_right_and_the_older_of_two_stays(clock: Any) 
         )
         for name in ("parta.x", "parta.x", "by hand", "parta.y")
     ]
-    queue.synchronise_schedules([Entry("x", PATH, minutes=7), Entry("y", PATH, cron="15 4 * * *")])
+    queue.synchronise_schedules(
+        [Entry("x", PATH, "x", minutes=7), Entry("y", PATH, "x", cron="15 4 * * *")]
+    )
     columns = ("pk", "func", "schedule_type", "minutes", "cron", "repeats")
     assert set(Schedule.objects.values_list(*columns)) == {
         (rows[0].pk, PATH, Schedule.MINUTES, 7, None, -1),
@@ -160,7 +191,7 @@ def test_a_row_of_the_table_is_put_right_and_the_older_of_two_stays(clock: Any) 
 def test_two_servers_that_migrate_at_once_take_turns() -> None:
     """Each would find no row of the other's, and write one of its own."""
     Schedule.objects.all().delete()
-    table = [Entry("new", PATH, minutes=7)]
+    table = [Entry("new", PATH, "x", minutes=7)]
     with transaction.atomic():
         queue.synchronise_schedules(table)
         with pytest.raises(OperationalError, match="lock timeout"):

@@ -1,4 +1,7 @@
+import inspect
+import re
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,10 +17,12 @@ from django_q.conf import Conf
 from django_q.models import Schedule as Row
 
 from project.common.background.clock_changes import MINUTE, clock_changes
+from project.common.background.outcomes import CONTINUED, WORDS
 from project.common.background.queue import synchronise_schedules
-from project.common.background.schedules import SCHEDULES, Schedule
+from project.common.background.schedules import DOES, SCHEDULES, Schedule
 
 PATH = "project.common.background.tasks.canary"
+PARTS = ("mail", "admin_site", "common.background")
 
 
 def test_names_are_unique_and_every_path_leads_to_a_function() -> None:
@@ -25,6 +30,19 @@ def test_names_are_unique_and_every_path_leads_to_a_function() -> None:
     assert len(set(names)) == len(names)
     for schedule in SCHEDULES:
         assert callable(import_string(schedule.path)), schedule.path
+
+
+def test_each_task_says_in_words_what_it_does_and_what_it_counted() -> None:
+    """A dotted path or a code is nothing for staff."""
+    paths, codes = set(), {*CONTINUED}
+    for place in ("lms", "payments", "people", *(f"project.{name}" for name in PARTS)):
+        tasks = import_module(f"{place}.tasks")
+        functions = inspect.getmembers(tasks, inspect.isfunction)
+        own = {name for name, one in functions if one.__module__ == tasks.__name__}
+        paths |= {f"{tasks.__name__}.{name}" for name in own if not name.startswith("_")}
+        codes |= set(re.findall(r'"(\w+)":', inspect.getsource(tasks)))
+    assert paths == set(DOES)
+    assert codes == set(WORDS)
 
 
 def test_what_runs_when() -> None:
@@ -55,7 +73,7 @@ def test_what_runs_when() -> None:
 @pytest.mark.parametrize("timing", [{}, {"minutes": 1, "cron": "0 4 * * *"}])
 def test_schedule_has_exactly_one_timing(timing: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="either"):
-        Schedule("x", PATH, **timing)
+        Schedule("x", PATH, "x", **timing)
 
 
 @pytest.mark.django_db
@@ -72,7 +90,7 @@ def test_migrate_writes_the_table() -> None:
 def test_stale_and_doubled_rows_go_and_those_of_others_stay() -> None:
     for name in ("parta.old", "parta.new", "parta.new", "by hand"):
         Row.objects.create(name=name, func=PATH, schedule_type=Row.MINUTES, minutes=5)
-    synchronise_schedules([Schedule("new", PATH, minutes=7)])
+    synchronise_schedules([Schedule("new", PATH, "x", minutes=7)])
     rows = Row.objects.order_by("name").values_list("name", "minutes")
     assert list(rows) == [("by hand", 5), ("parta.new", 7)]
 
@@ -80,7 +98,7 @@ def test_stale_and_doubled_rows_go_and_those_of_others_stay() -> None:
 @pytest.mark.django_db
 def test_cron_counts_in_the_time_zone_of_the_project(settings: Any) -> None:
     settings.TIME_ZONE = "Europe/Moscow"
-    synchronise_schedules([Schedule("x", PATH, cron="15 4 * * *")])
+    synchronise_schedules([Schedule("x", PATH, "x", cron="15 4 * * *")])
     row = Row.objects.get()
     assert (row.next_run.astimezone(UTC).hour, row.next_run.minute) == (1, 15)
     assert timezone.now() < row.next_run <= timezone.now() + timedelta(days=1)
@@ -88,8 +106,8 @@ def test_cron_counts_in_the_time_zone_of_the_project(settings: Any) -> None:
 
 @pytest.mark.django_db
 def test_changed_cron_counts_from_now() -> None:
-    synchronise_schedules([Schedule("x", PATH, cron="15 4 1 1 *")])
-    synchronise_schedules([Schedule("x", PATH, cron="45 5 * * *")])
+    synchronise_schedules([Schedule("x", PATH, "x", cron="15 4 1 1 *")])
+    synchronise_schedules([Schedule("x", PATH, "x", cron="45 5 * * *")])
     row = Row.objects.get()
     assert row.next_run.minute == 45
     assert row.next_run <= timezone.now() + timedelta(days=1)
@@ -97,7 +115,7 @@ def test_changed_cron_counts_from_now() -> None:
 
 @pytest.mark.django_db
 def test_run_that_is_due_stays_due() -> None:
-    schedules = [Schedule("x", PATH, cron="15 4 * * *"), Schedule("y", PATH, minutes=1)]
+    schedules = [Schedule("x", PATH, "x", cron="15 4 * * *"), Schedule("y", PATH, "x", minutes=1)]
     synchronise_schedules(schedules)
     due = datetime(2026, 1, 1, tzinfo=UTC)
     Row.objects.update(next_run=due)

@@ -12,15 +12,16 @@ from django.conf import settings
 from django.db import Error, transaction
 from django.dispatch import receiver
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django_q.brokers import get_broker
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ, Task
-from django_q.signals import post_execute_in_worker, post_spawn
+from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 from django_q.signing import BadSignature, SignedPackage
 from django_q.utils import get_func_repr
 
+from project.common.background.outcomes import is_quiet
+from project.common.background.schedules import HOUSEKEEPING
 from project.common.logging import without_addresses
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,10 @@ logger = logging.getLogger(__name__)
 # this name as the key of their queue are for this cluster alone.
 NAME_VARIABLE = "PARTA_CLUSTER"
 NAME_PREFIX = "guarded-"
+# The group of tasks that found nothing to do, and of housekeeping: nobody looks for them.
+QUIET = "quiet"
+# What the record says of a task that kills its worker each time (project/common/background/failures.py).
+GIVEN_UP = "Given up: no worker finished it"
 
 
 class Broker(ORM):  # type: ignore[misc]
@@ -66,7 +71,7 @@ class Broker(ORM):  # type: ignore[misc]
         if not deleted or Task.objects.filter(pk=task["id"], success=True).exists():
             return
         func = get_func_repr(task["func"])
-        reason = _("Given up: no worker finished it in %(number)d tries.") % {"number": tries}
+        reason = f"{GIVEN_UP} in {tries} tries."
         logger.error("The task %s was given up after %d tries", func, tries)
         known = {name: task.get(name) for name in ("name", "hook", "args", "kwargs", "group")}
         found = Task.objects.filter(pk=task["id"]).first()
@@ -85,6 +90,12 @@ class Broker(ORM):  # type: ignore[misc]
         )
 
 
+@receiver(pre_execute)
+def begin(task: dict[str, object], **signal: object) -> None:
+    """The record of the task says when its work began; the cluster notes when it was queued."""
+    task["started"] = timezone.now()
+
+
 @receiver(post_execute_in_worker)
 def acknowledge(task: dict[str, object], **signal: object) -> None:
     """Take what was done off the queue at once, and not when the monitor has recorded it: a monitor
@@ -100,6 +111,8 @@ def sign(task: dict[str, object], **signal: object) -> None:
     keeps of an error names nobody."""
     if isinstance(result := task.get("result"), str):
         task["result"] = without_addresses(result)
+    if task.get("success") and (is_quiet(result) or task.get("func") in HOUSEKEEPING):
+        task["group"] = QUIET
     if name := os.environ.get(NAME_VARIABLE):
         task["cluster"] = name
 

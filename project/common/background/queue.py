@@ -16,7 +16,7 @@ from django_q.models import OrmQ, Task
 from django_q.models import Schedule as ScheduleRow
 from django_q.tasks import async_task
 
-from project.common.background.broker import NAME_PREFIX
+from project.common.background.broker import NAME_PREFIX, QUIET
 from project.common.background.schedules import Schedule
 from project.common.errors import Conflict
 
@@ -92,9 +92,10 @@ def failed() -> QuerySet[Task]:
 
 
 def forget_older_successes(path: str, cluster: str | None = None) -> None:
-    """Keep only the last record of a frequent task, or it would push out those of all others."""
+    """Of a frequent task keep only the last record that tells of nothing, or these would push out those
+    of all others."""
     tasks = Task.objects.filter(cluster=cluster) if cluster else Task.objects
-    successes = tasks.filter(func=path, success=True).order_by("-stopped")
+    successes = tasks.filter(func=path, success=True, group=QUIET).order_by("-stopped")
     # Those of the future are older than they say: the clock was set back since.
     ahead = Q(stopped__gt=timezone.now() + settings.CLOCK_TOLERANCE)
     older = list(successes.exclude(ahead).values_list("pk", flat=True)[1:])

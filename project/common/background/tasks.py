@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from project.common import chosen_pictures
+from project.common.background.outcomes import Counts
 from project.common.background.queue import (
     enqueue,
     forget_older_successes,
@@ -27,33 +28,37 @@ SIGN_OF_LIFE = "project.common.background.tasks.sign_of_life"
 ANSWERED_WITHIN = timedelta(minutes=10)
 
 
-def canary() -> str:
+def canary() -> Counts:
     """Do nothing, once a minute: that it ran is what `/readyz` looks for."""
     for schedule in SCHEDULES:
         if schedule.minutes:
             forget_older_successes(schedule.path)
     forget_unanswered(before=timezone.now() - ANSWERED_WITHIN)
-    return "alive"
+    return {}
 
 
-def sign_of_life(cluster: str) -> str:
+def sign_of_life(cluster: str) -> Counts:
     """Do nothing: the guard of this cluster asks whether it works."""
     forget_older_successes(SIGN_OF_LIFE, cluster)
-    return "alive"
+    return {}
 
 
-def convert_old_pictures(field: int = 0, after: int = 0) -> str:
+def convert_old_pictures(field: int = 0, after: int = 0) -> Counts:
     """Convert pictures from before there were thumbnails: at once after the upgrade, and once a day,
     in case a file was put back; what is left is done by another task."""
     done = convert_pictures(seconds=20, field=field, after=after)
     if done.rest is not None:
         enqueue(CONVERT, *done.rest)
-    return f"{done.converted} pictures converted"
+    return {"pictures_converted": done.converted}
 
 
-def forget_old_records() -> str:
+def forget_old_records() -> Counts:
     """Delete what is kept of sessions, failed tasks, the doings of staff, tables that nobody imported and
     pictures that nobody saved once its time is over; to be scheduled once a day."""
-    deleted = [forget_old_rows(kept) for kept in (SESSIONS, FAILED_TASKS, STAFF_LOG)]
-    words = "{} sessions, {} failed tasks, {} entries of the log, {} tables, {} pictures forgotten"
-    return words.format(*deleted, forget_old_uploads(), chosen_pictures.forget_old())
+    return {
+        "sessions_forgotten": forget_old_rows(SESSIONS),
+        "failed_tasks_forgotten": forget_old_rows(FAILED_TASKS),
+        "log_entries_forgotten": forget_old_rows(STAFF_LOG),
+        "tables_forgotten": forget_old_uploads(),
+        "pictures_forgotten": chosen_pictures.forget_old(),
+    }

@@ -49,12 +49,12 @@ def pass_by(time):
 def test_others_get_their_mail_while_an_answer_is_late(people, slow, sink, pipelining):
     sink.pipelining = pipelining
     sink.answers[people[0].email] = (1.5, "250 OK")
-    assert deliver_mail() == "4 sent"
+    assert deliver_mail() == {"mails_sent": 4}
     row = slow.get()
     assert (row.status, row.reason) == (DeliveryStatus.WAITING, AWAITED)
     # No other worker takes it meanwhile.
     pass_by(LEASE)
-    assert deliver_mail() == "0 sent"
+    assert deliver_mail() == {"mails_sent": 0}
     wait_until(slow.filter(status=DeliveryStatus.SENT).exists)
     assert sink.counts == {person.email: 1 for person in people}
 

@@ -360,9 +360,9 @@ def test_one_worker_sends_at_a_time_and_a_dead_one_is_succeeded(people, sink):
     other = uuid.uuid4()
     with time_machine.travel(timezone.now(), tick=False) as clock:
         assert become_sender(other, timezone.now())
-        assert deliver_mail() == "0 sent"
+        assert deliver_mail() == {"mails_sent": 0}
         clock.shift(timedelta(seconds=90))
-        assert deliver_mail() == "5 sent"
+        assert deliver_mail() == {"mails_sent": 5}
 
 
 def test_a_long_mailing_is_sent_slice_by_slice(
@@ -371,13 +371,13 @@ def test_a_long_mailing_is_sent_slice_by_slice(
     monkeypatch.setattr("project.mail.tasks.SLICE", 0.0)
     send_to_audience("notice", 1)
     with django_capture_on_commit_callbacks() as callbacks:
-        assert deliver_mail() == "0 sent, to be continued"
+        assert deliver_mail() == {"mails_sent": 0, "continued": 1}
     assert not Delivery.objects.exists()
     assert len(callbacks) == 1
     token = str(MailServer.objects.get().sender)
     monkeypatch.undo()
-    assert deliver_mail() == "0 sent"
-    assert deliver_mail(token) == "5 sent"
+    assert deliver_mail() == {"mails_sent": 0}
+    assert deliver_mail(token) == {"mails_sent": 5}
 
 
 @pytest.mark.django_db(transaction=True)

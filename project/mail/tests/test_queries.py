@@ -379,7 +379,7 @@ def test_what_was_finished_ninety_days_ago_is_forgotten(people, clock):
     ninety_days = NOW - timedelta(days=90)
     Mailing.objects.update(created_at=ninety_days - MOMENT)
     Mailing.objects.filter(pk=young.pk).update(created_at=ninety_days)
-    assert forget_old_mails() == "2 deliveries forgotten"
+    assert forget_old_mails() == {"mails_forgotten": 2}
     assert set(Mailing.objects.all()) == {young, waits, unlisted}
     assert Delivery.objects.count() == 6
     assert User.objects.count() == 5
