@@ -184,7 +184,7 @@ REGISTRY = (
     ),
     Table(
         model="mail.MailServer",
-        nothing={OWN: "failures retry_at failing_since error sender sender_until"},
+        nothing={OWN: "failures retry_at failing_since error answered_at sender sender_until"},
     ),
     Table(
         model="school.School",

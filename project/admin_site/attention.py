@@ -194,7 +194,7 @@ def _mails() -> Iterator[Attention]:
     """Does the mail get through?"""
     if since := MailServer.objects.values_list("failing_since", flat=True).first():
         text = _("The mail server has not responded for %(time)s, so emails are waiting.")
-        url = list_url("mail.Delivery", "?outcome=waiting")
+        url = admin_of("mail.MailServer").url("change", 1)
         yield Attention(text % {"time": timesince(since)}, url, "cloud_off")
     failed = ngettext_lazy(
         "%(number)d email could not be delivered in the last seven days.",

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext
 from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
 from project.common.admin.base import AdministratorsAdmin, Label, display, moment_shown
 from project.common.admin.filters import DaysFilter, DropdownFilter
-from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, folded
 from project.common.background import queue
 from project.common.background.broker import QUIET
 from project.common.background.failures import last_line, meaning_of_failure
@@ -88,9 +88,9 @@ class FoldedFilter(DropdownFilter):
         return [("all", gettext_lazy("Shown"))]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Model]") -> "QuerySet[Model]":
-        return queryset if self.value() else self.folded(queryset)
+        return queryset if self.value() else self.worth_showing(queryset)
 
-    def folded(self, rows: "QuerySet[Model]") -> "QuerySet[Model]":
+    def worth_showing(self, rows: "QuerySet[Model]") -> "QuerySet[Model]":
         return rows.exclude(group=QUIET)
 
 
@@ -98,12 +98,7 @@ class BackgroundAdmin[M: "Model"](HeadedAdmin[M], AdministratorsAdmin[M]):
     """What people want to know is in the head; the rest is for whoever runs the server."""
 
     list_display_links = ("what",)
-    fieldsets = (
-        (
-            gettext_lazy("Details for the operator"),
-            {"classes": ["collapse"], "fields": ("report",)},
-        ),
-    )
+    fieldsets = (folded("report"),)
 
     @display(description=gettext_lazy("what it does"))
     def what(self, row: M) -> str:
@@ -242,13 +237,12 @@ class FailureAdmin(FinishedAdmin[Failure], ActionsAdmin[Failure]):
     def head_of(self, request: HttpRequest, row: Failure) -> Head:
         meaning = meaning_of_failure(row.result)
         facts = [
-            HeadFact(_("What it means"), meaning.says, note=last_line(row.result)),
-            HeadFact(_("What happens next"), self.what_follows(row)),
-            HeadFact(_("What you can do"), meaning.advice),
             *self.facts(row),
             HeadFact(_("Tries"), str(row.attempt_count)),
+            HeadFact(_("Error"), last_line(row.result)),
         ]
-        return Head(str(row), [Badge(pgettext("task", "failed"), COLOURS["failed"])], facts)
+        badge = Badge(pgettext("task", "failed"), COLOURS["failed"])
+        return Head(str(row), [badge], facts, [*meaning, self.what_follows(row)])
 
     def what_follows(self, task: Failure) -> str:
         """What runs by the clock does so whatever became of it."""

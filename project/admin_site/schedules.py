@@ -35,6 +35,8 @@ def how_often(schedule: Schedule) -> str:
     """In the zone of whoever reads it."""
     if schedule.schedule_type == Schedule.MINUTES:
         return _every(schedule.minutes or 1)
+    if schedule.schedule_type != Schedule.CRON:  # made by hand
+        return str(schedule.get_schedule_type_display())
     at = localtime(schedule.next_run)
     known = {
         "time": time_format(at, "TIME_FORMAT"),
@@ -66,7 +68,7 @@ def _every(minutes: int) -> str:
 
 
 class HousekeepingFilter(FoldedFilter):
-    def folded(self, rows: QuerySet[Schedule]) -> QuerySet[Schedule]:
+    def worth_showing(self, rows: QuerySet[Schedule]) -> QuerySet[Schedule]:
         """Unless something is wrong with it."""
         is_fine = Q(next_run__gte=timezone.now() - queue.SILENCE_LIMIT)
         is_fine &= Q(last_success=True) | Q(last_success=None)
@@ -116,8 +118,9 @@ class ScheduleAdmin(BackgroundAdmin[Schedule]):
             facts.insert(2, HeadFact(_("Result"), outcome_in_words(last.result)))
         elif last:
             link = reverse("admin:django_q_failure_change", args=[last.pk])
-            said = str(meaning_of_failure(last.result).says)
-            facts.insert(0, HeadFact(_("What it means"), said, link))
+            facts.insert(
+                2, HeadFact(_("What it means"), meaning_of_failure(last.result).says, link)
+            )
         return Head(str(row), [Badge(state.text, COLOURS[state.key])], facts)
 
     def raw(self, row: Schedule) -> dict[str, object]:

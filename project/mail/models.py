@@ -264,7 +264,7 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.mailing_id} → {self.recipient_id}"
+        return str(self.mailing)
 
     @property
     def address(self) -> str:
@@ -346,6 +346,7 @@ class MailServer(models.Model):
     retry_at = models.DateTimeField(_("next try"), null=True, blank=True)
     failing_since = models.DateTimeField(_("failing since"), null=True, blank=True)
     error = models.CharField(_("reason"), max_length=500, blank=True)
+    answered_at = models.DateTimeField(_("last took an email"), null=True, blank=True)
     sender = models.UUIDField(_("sending worker"), null=True, blank=True, editable=False)
     sender_until = models.DateTimeField(_("until"), null=True, blank=True, editable=False)
 

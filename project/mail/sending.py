@@ -17,7 +17,6 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 
 from project.mail.batches import (
     Batch,
@@ -28,7 +27,7 @@ from project.mail.batches import (
     has_late_place,
 )
 from project.mail.kinds import Letter, Skip, mail_kind
-from project.mail.letters import LettersOfMailing
+from project.mail.letters import NO_LETTER, LettersOfMailing
 from project.mail.mime import Message, message_id, prepare
 from project.mail.models import Delivery, DeliveryStatus, Mailing, MailServer
 from project.mail.refusals import reason_against, refusals_of
@@ -41,7 +40,6 @@ SENDER_LEASE = timedelta(seconds=90)
 LONGEST_SILENCE = timedelta(minutes=10)
 # Who unsubscribed or was blocked is looked up again after so many seconds of sending.
 RECHECK_SECONDS = 1.0
-NO_LETTER = gettext_noop("no letter for this person")
 
 
 # --- The mail server, and which worker sends ------------------------------------------------------
@@ -77,8 +75,8 @@ def note_failure(reason: str, at: datetime) -> None:
 
 def note_answer() -> None:
     """The server takes mails (again)."""
-    MailServer.objects.filter(pk=1, failures__gt=0).update(
-        failures=0, retry_at=None, failing_since=None, error=""
+    MailServer.objects.filter(pk=1).update(
+        failures=0, retry_at=None, failing_since=None, error="", answered_at=timezone.now()
     )
 
 

@@ -17,6 +17,7 @@ from project.mail.models import (
     DeliveryStatus,
     Mailing,
     MailingState,
+    MailServer,
     mailing_key,
 )
 
@@ -117,6 +118,12 @@ def _mailing(
     """Get or create the mailing of this key; say whether it is new."""
     details = {"kind": kind, "state": state, "subject_id": subject_id, "title": title[:200]}
     return Mailing.objects.get_or_create(key=mailing_key(kind, key), defaults=details)
+
+
+def try_now() -> None:
+    """Offer the mail server at once what waits, however soon after a failure."""
+    MailServer.objects.update(retry_at=None)
+    start_delivery()
 
 
 def start_delivery() -> None:

@@ -17,6 +17,8 @@ from project.mail.headers import addressed
 from project.mail.kinds import render
 from project.mail.limits import count_mail
 from project.mail.mime import Message, build, prepare, sender_address, sender_domain
+from project.mail.sending import mail_server, note_answer
+from project.mail.services import start_delivery
 
 if TYPE_CHECKING:
     from people.models import User
@@ -33,7 +35,8 @@ class NotTaken(Conflict):
 
 
 def send_trial(by: "User", address: str) -> str:
-    """Send a mail over the configured server and return its answer. Raises NotTaken, EnoughForToday."""
+    """Send a mail over the configured server and return its answer. What waited for the server goes out
+    once it takes one. Raises NotTaken, EnoughForToday."""
     count_mail(address, "trial", is_trusted=True)
     letter = render("trial", by.language, {"person": by})
     message = prepare(letter, address, f"<{uuid.uuid4()}@{sender_domain()}>")
@@ -47,10 +50,14 @@ def send_trial(by: "User", address: str) -> str:
     Thread(target=conversation.run, daemon=True).start()
     conversation.over.wait(SECONDS)
     try:
-        return conversation.outcome()
+        said = conversation.outcome()
     except NotTaken as refusal:
         logger.warning("A test mail was not taken: %s", without_addresses(str(refusal)))
         raise
+    mail_server()
+    note_answer()
+    start_delivery()
+    return said
 
 
 class Conversation:

@@ -256,6 +256,7 @@ PAGES = {
     "school_school_change": "school",
     "mail_mailserver_change": "mail_server",
     "mail_mailserver_send_test": "mail_server",
+    "mail_mailserver_try_now": "mail_server",
     "mail_mailing_changelist": None,
     "mail_mailing_change": "mailing",
     "mail_mailing_try_again": "mailing",

@@ -28,8 +28,7 @@ from people.services.invitations import invite
 from people.tests.factories import RefusedAddressFactory, UserFactory
 from people.tests.test_second_factor import give_device
 from people.tokens import issue_pair
-from project.mail.models import DeliveryStatus
-from project.mail.sending import mail_server
+from project.mail.models import DeliveryStatus, MailServer
 from project.mail.services import send_to_one
 from project.mail.tests.factories import KeptLetterFactory
 from project.school.tests.factories import SchoolFactory
@@ -201,8 +200,10 @@ TABLE = {
     "mail_mailserver_delete": NOBODY,
     "mail_mailserver_history": ADMINISTRATOR,
     "mail_mailserver_send_test": ADMINISTRATOR,
+    "mail_mailserver_try_now": ADMINISTRATOR,
     "mail_mailing_try_again": ADMINISTRATOR,
     "mail_letter": ADMINISTRATOR,
+    "mail_written_anew": ADMINISTRATOR,
     "mail_delivery_try_again": ADMINISTRATOR,
     "mail_delivery_send_again": ADMINISTRATOR,
     "mail_delivery_take_as_sent": ADMINISTRATOR,
@@ -232,6 +233,7 @@ SUBJECTS = {
     "mail_mailing": "mailing",
     "mail_delivery": "delivery",
     "mail_letter": "letter",
+    "mail_written": "delivery",
     "mail_mailserver": "mail_server",
     "school_school": "school",
 }
@@ -309,7 +311,7 @@ def address(moderators, administrator):
         "mailing": mailing,
         "delivery": mailing.deliveries.get(),
         "unsure": unsure.deliveries.get(),
-        "mail_server": mail_server(),
+        "mail_server": MailServer.objects.create(pk=1, failing_since=timezone.now()),
         "letter": KeptLetterFactory.create(mailing=mailing),
         "school": SchoolFactory.create(),
         "finding": FindingFactory.create(

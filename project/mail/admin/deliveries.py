@@ -1,4 +1,4 @@
-"""The list of mails to each person: what became of them, and what the mail server said."""
+"""Mails to each person: what became of them and when, what the mail server said, and a look at them."""
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -9,10 +9,12 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
 from project.common.admin.base import AdministratorsAdmin, Label, column, display, moment_shown
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about, folded
 from project.common.db.search import Owners, find
 from project.mail import services
 from project.mail.admin.filters import MailingFilter, OutcomeFilter
-from project.mail.admin.letters import shown_letter
+from project.mail.admin.letters import look_at
+from project.mail.meanings import meaning_of_answer
 from project.mail.models import FAILED, Delivery, DeliveryStatus
 
 COLOURS = {
@@ -81,8 +83,8 @@ TAKE_AS_SENT = StaffAction[Delivery](
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
-    list_display = ("address", "mailing", "outcome", "attempts", "next_try", "answer")
+class DeliveryAdmin(HeadedAdmin[Delivery], AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
+    list_display = ("address", "outcome", "mailing", "asked_at", "settled", "meaning")
     list_filter = (OutcomeFilter, MailingFilter)
     empty_text = gettext_lazy("What became of each email will appear here, recipient by recipient.")
     found_with = ("mailing", "recipient")
@@ -90,24 +92,40 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
     search_help_text = gettext_lazy("Recipient's name or email")
     ordering = ("-id",)
     sortable_by = ()
-    fields = (
-        ("recipient", "address"),
-        ("mailing", "outcome"),
-        ("attempts", "refusals"),
-        ("next_try", "finished_at"),
-        "answer",
-        "letter_shown",
+    fieldsets = (
+        (None, {"fields": ("letter_shown",)}),
+        folded("attempts", "refusals", "unanswered"),
     )
     staff_actions = (TRY_AGAIN, SEND_AGAIN, TAKE_AS_SENT)
 
     address = column("address", gettext_lazy("email"))
+    asked_at = column("mailing.created_at", gettext_lazy("asked for"))
 
     def with_shown(self, rows: QuerySet[Delivery], request: HttpRequest) -> QuerySet[Delivery]:
         return rows.select_related("recipient", "mailing")
 
-    @display(description=gettext_lazy("as it was sent"))
+    def head_of(self, request: HttpRequest, row: Delivery) -> Head:
+        facts = [
+            fact_about(request, _("Mailing"), row.mailing),
+            fact_about(request, _("Recipient"), row.recipient),
+            HeadFact(_("Asked for"), moment_shown(row.mailing.created_at)),
+            HeadFact(*self._settled(row)),
+        ]
+        if row.reason:
+            facts.append(HeadFact(_("Reason"), row.reason))
+        outcome = self.outcome(row)
+        badge = Badge(outcome.text, COLOURS[outcome.key])
+        return Head(row.address, [badge], facts, meaning_of_answer(row.reason) or ())
+
+    def _settled(self, delivery: Delivery) -> tuple[str, str]:
+        if delivery.status == DeliveryStatus.WAITING:
+            return _("Next try"), moment_shown(delivery.due_at)
+        is_sent = delivery.status == DeliveryStatus.SENT
+        return _("Sent") if is_sent else _("Ended"), moment_shown(delivery.finished_at)
+
+    @display(description=gettext_lazy("the email"))
     def letter_shown(self, delivery: Delivery) -> str:
-        return shown_letter(delivery.letter, delivery) if delivery.letter else "—"
+        return look_at(delivery)
 
     def found(self, rows: QuerySet[Delivery], text: str) -> QuerySet[Delivery]:
         people = get_user_model().objects.named_like(text)
@@ -115,16 +133,20 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
 
     @display(description=gettext_lazy("outcome"), label=COLOURS)
     def outcome(self, delivery: Delivery) -> Label:
+        if delivery.status == DeliveryStatus.PERHAPS:
+            return Label(delivery.status, _("perhaps sent"))
         return Label(delivery.status, delivery.get_status_display())
 
-    @display(description=gettext_lazy("next try"))
-    def next_try(self, delivery: Delivery) -> str:
-        is_waiting = delivery.status == DeliveryStatus.WAITING
-        return moment_shown(delivery.due_at if is_waiting else None)
+    @display(description=gettext_lazy("sent or ended"))
+    def settled(self, delivery: Delivery) -> str:
+        if delivery.status == DeliveryStatus.WAITING:
+            return _("next try: %(when)s") % {"when": moment_shown(delivery.due_at)}
+        return moment_shown(delivery.finished_at)
 
-    @display(description=gettext_lazy("last answer"))
-    def answer(self, delivery: Delivery) -> str:
-        return delivery.reason or "—"
+    @display(description=gettext_lazy("what it means"))
+    def meaning(self, delivery: Delivery) -> str:
+        meaning = meaning_of_answer(delivery.reason)
+        return str(meaning.says) if meaning else delivery.reason or "—"
 
     def told_apart(self, request: HttpRequest, row: Delivery) -> list[str]:
         return [row.get_status_display()]
@@ -136,5 +158,5 @@ class DeliveryAdmin(AdministratorsAdmin[Delivery], ActionsAdmin[Delivery]):
         return [
             (_("Recipient"), row.recipient.email),
             (_("Mailing"), str(row.mailing)),
-            (_("Reason"), self.answer(row)),
+            (_("Reason"), row.reason or "—"),
         ]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from project.common.admin.actions import ActionsAdmin, Facts, StaffAction
-from project.common.admin.base import Label, display
+from project.common.admin.base import Label, display, moment_shown
 from project.common.admin.filters import DaysFilter
+from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, folded
 from project.common.db.search import contains, find
 from project.mail import services
 from project.mail.admin.deliveries import EXPLANATION
 from project.mail.admin.filters import KindFilter, TroubleFilter
 from project.mail.admin.letters import LettersAdmin, shown_letter
-from project.mail.kinds import label_of
 from project.mail.models import (
     FAILED,
     Delivery,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # Of one mailing: languages, and people who don't hear of their own changes.
 LETTERS = 10
+COLOURS = {"parked": "danger", "failed": "warning", "going": "info", "done": "success"}
 
 
 def _try_again(mailing: Mailing, _by: object, _answers: object) -> str:
@@ -59,38 +60,41 @@ TRY_AGAIN = StaffAction[Mailing](
 )
 
 
-def _number(mailing: Mailing, *statuses: DeliveryStatus) -> int:
+# By what the filter of the deliveries calls them.
+COUNTS: "dict[str, tuple[StrOrPromise, tuple[DeliveryStatus, ...]]]" = {
+    "": (gettext_lazy("recipients"), tuple(DeliveryStatus)),
+    "sent": (gettext_lazy("sent"), (DeliveryStatus.SENT,)),
+    "waiting": (gettext_lazy("waiting"), (DeliveryStatus.WAITING,)),
+    "failed": (gettext_lazy("not delivered"), FAILED),
+    "perhaps": (gettext_lazy("perhaps sent"), (DeliveryStatus.PERHAPS,)),
+    "skipped": (gettext_lazy("not sent on purpose"), (DeliveryStatus.SKIPPED,)),
+}
+
+
+def _number(mailing: Mailing, outcome: str) -> int:
     """Of MailingQuerySet.counted."""
-    return sum(getattr(mailing, f"{status}_count") for status in statuses)
+    return sum(getattr(mailing, f"{status}_count") for status in COUNTS[outcome][1])
 
 
-def _linked(mailing: Mailing, outcome: str, number: int) -> str:
-    """The number, with a way to these deliveries."""
-    if not number:
-        return "0"
-    address = f"{reverse('admin:mail_delivery_changelist')}?mailing={mailing.pk}"
-    if outcome:
-        address += f"&outcome={outcome}"
-    return format_html(
-        '<a href="{}" class="text-primary-600 hover:underline">{}</a>', address, number
-    )
+def _deliveries(mailing: Mailing, outcome: str) -> str:
+    """Where the list shows them."""
+    asked = {"mailing": mailing.pk, "outcome": outcome} if outcome else {"mailing": mailing.pk}
+    return reverse("admin:mail_delivery_changelist", query=asked)
 
 
-def count_column(
-    description: "StrOrPromise", outcome: str, *statuses: DeliveryStatus
-) -> Callable[..., str]:
-    """Show how many deliveries have these statuses; `outcome` names them in the list's filter."""
-
-    @display(description=description)
+def _count_column(outcome: str) -> Callable[..., str]:
+    @display(description=COUNTS[outcome][0])
     def shown(_admin: object, mailing: Mailing) -> str:
-        return _linked(mailing, outcome, _number(mailing, *statuses))
+        number, address = _number(mailing, outcome), _deliveries(mailing, outcome)
+        linked = format_html('<a href="{}" class="parta-link">{}</a>', address, number)
+        return linked if number else "0"
 
     return shown
 
 
 @admin.register(Mailing)
-class MailingAdmin(LettersAdmin, ActionsAdmin[Mailing]):
-    list_display = ("__str__", "progress", "sent", "waiting", "failed", "created_at")
+class MailingAdmin(HeadedAdmin[Mailing], LettersAdmin, ActionsAdmin[Mailing]):
+    list_display = ("__str__", "progress", "created_at", "sent", "waiting", "failed")
     list_filter = (KindFilter, TroubleFilter, ("created_at", DaysFilter))
     empty_text = gettext_lazy(
         "Each email that is sent will appear here, whether to one person or to many."
@@ -99,24 +103,13 @@ class MailingAdmin(LettersAdmin, ActionsAdmin[Mailing]):
     search_help_text = gettext_lazy("Subject, for example a course title")
     ordering = ("-id",)
     sortable_by = ()
-    fields = (
-        "kind_label",
-        "title",
-        "progress",
-        ("recipients", "sent", "waiting"),
-        ("postponed", "skipped", "failed"),
-        "perhaps",
-        "created_at",
-        "letters_shown",
+    fieldsets = (
+        (None, {"fields": ("letters_shown",)}),
+        folded("kind", "key", "subject_id"),
     )
     staff_actions = (TRY_AGAIN,)
 
-    recipients = count_column(gettext_lazy("recipients"), "", *DeliveryStatus)
-    sent = count_column(gettext_lazy("sent"), "sent", DeliveryStatus.SENT)
-    waiting = count_column(gettext_lazy("waiting"), "waiting", DeliveryStatus.WAITING)
-    skipped = count_column(gettext_lazy("not sent on purpose"), "skipped", DeliveryStatus.SKIPPED)
-    failed = count_column(gettext_lazy("not delivered"), "failed", *FAILED)
-    perhaps = count_column(gettext_lazy("perhaps sent"), "perhaps", DeliveryStatus.PERHAPS)
+    sent, waiting, failed = (_count_column(outcome) for outcome in ("sent", "waiting", "failed"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
         mailings = cast(MailingQuerySet, super().get_queryset(request))
@@ -130,6 +123,22 @@ class MailingAdmin(LettersAdmin, ActionsAdmin[Mailing]):
     def found(self, rows: QuerySet[Mailing], text: str) -> QuerySet[Mailing]:
         return find(rows, contains(text, "searched"))
 
+    def head_of(self, request: HttpRequest, row: Mailing) -> Head:
+        facts = [
+            HeadFact(label, str(number), _deliveries(row, outcome))
+            for outcome, (label, _statuses) in COUNTS.items()
+            if (number := _number(row, outcome))
+        ]
+        if postponed := Delivery.objects.postponed().filter(mailing=row).count():
+            link = _deliveries(row, "postponed")
+            facts.append(HeadFact(_("postponed by the mail server"), str(postponed), link))
+        facts.append(HeadFact(_("Begun"), moment_shown(row.created_at)))
+        if not _number(row, "waiting"):
+            ended = row.deliveries.aggregate(at=Max("finished_at"))["at"]
+            facts.append(HeadFact(_("Ended"), moment_shown(ended)))
+        state = self.progress(row)
+        return Head(str(row), [Badge(state.text, COLOURS[state.key])], facts)
+
     @display(description=gettext_lazy("as it was sent"))
     def letters_shown(self, mailing: Mailing) -> str:
         """Of letters to one person each, all but the only one are on the pages of their deliveries."""
@@ -139,32 +148,20 @@ class MailingAdmin(LettersAdmin, ActionsAdmin[Mailing]):
         shown = [(shown_letter(letter),) for letter in letters[:LETTERS]]
         return format_html_join("", '<div class="mb-8">{}</div>', shown) or "—"
 
-    @display(description=gettext_lazy("kind"))
-    def kind_label(self, mailing: Mailing) -> str:
-        return label_of(mailing.kind)
-
-    @display(
-        description=gettext_lazy("state"),
-        label={"parked": "danger", "failed": "warning", "going": "info", "done": "success"},
-    )
+    @display(description=gettext_lazy("state"), label=COLOURS)
     def progress(self, mailing: Mailing) -> Label:
         if mailing.state != MailingState.LISTED:
             key = "parked" if mailing.state == MailingState.PARKED else "going"
             return Label(key, mailing.get_state_display())
-        if _number(mailing, DeliveryStatus.WAITING):
+        if _number(mailing, "waiting"):
             return Label("going", _("being sent"))
-        if _number(mailing, *FAILED):
+        if _number(mailing, "failed"):
             return Label("failed", _("done, but some failed"))
         return Label("done", _("done"))
-
-    @display(description=gettext_lazy("of them postponed by the mail server"))
-    def postponed(self, mailing: Mailing) -> str:
-        number = Delivery.objects.postponed().filter(mailing=mailing).count()
-        return _linked(mailing, "postponed", number)
 
     def facts_of(self, row: Mailing) -> Facts:
         return [
             (_("Mailing"), str(row)),
             (_("State"), str(self.progress(row))),
-            (_("Not delivered"), str(_number(row, *FAILED))),
+            (_("Not delivered"), str(_number(row, "failed"))),
         ]

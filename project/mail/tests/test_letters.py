@@ -140,6 +140,39 @@ def test_of_many_letters_the_mailing_shows_where_they_are(sink, client_of, admin
     assert "<iframe" not in shown
 
 
-def test_a_mail_that_was_not_sent_shows_no_letter(client_of, administrator, learner):
+def test_a_mail_that_is_not_to_be_sent_shows_no_letter(client_of, administrator, learner):
     send_to_one("notice", learner)
+    Delivery.objects.update(status=DeliveryStatus.SKIPPED)
     assert "<iframe" not in page(client_of(administrator), Delivery.objects.get()).content.decode()
+
+
+@pytest.mark.parametrize("status", [DeliveryStatus.WAITING, DeliveryStatus.REFUSED])
+def test_a_mail_that_is_not_sent_is_written_anew_for_staff_and_nothing_of_it_is_kept(
+    client_of, administrator, status
+):
+    delivery = delivery_of("shared", administrator, status=status)
+    client = client_of(administrator)
+    text = page(client, delivery).text
+    assert "This email has not been sent." in text
+    assert "&lt;b&gt;plain&lt;/b&gt; ••• •••" in text
+    frame = client.get(reverse("admin:mail_written_anew", args=[delivery.pk]))
+    assert frame.text == '<p><a href="•••">x</a> <a href="•••">y</a></p>'
+    assert "sandbox" in frame["Content-Security-Policy"]
+    assert not KeptLetter.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_active", "said"),
+    [
+        ("notice", False, "It will not be sent: blocked."),
+        ("gone", True, "This email can&#x27;t be written: KeyError"),
+    ],
+)
+def test_why_a_mail_will_not_be_written_is_told(client_of, administrator, kind, is_active, said):
+    delivery = delivery_of(kind, UserFactory.create(is_active=is_active))
+    assert said in page(client_of(administrator), delivery).text
+
+
+def delivery_of(kind, person, **fields):
+    mailing = Mailing.objects.create(kind=kind, key="x", state="listed", subject_id=1)
+    return Delivery.objects.create(mailing=mailing, recipient=person, **fields)
