@@ -17,8 +17,9 @@ def found(client_of):
     """What the palette answers: addresses with what they are called and what is told beside."""
 
     def ask(user, text="", language="en"):
-        said = {"Accept-Language": language}
-        response = client_of(user).get(reverse("admin:search"), {"s": text}, headers=said)
+        client = client_of(user)
+        client.post(reverse("set_language"), {"language": language})
+        response = client.get(reverse("admin:search"), {"s": text})
         assert response.status_code == 200
         return {one.link: (one.title, one.description) for one in response.context["results"]}
 
