@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from payments.models.disputes import DisputeStatus
 from payments.models.refunds import FAILURES, RefundStatus
@@ -9,7 +10,7 @@ from payments.models.states import PaymentStatus
 
 # What Stripe calls the states of a session, of its money and of a refund, beside our own words.
 STRIPE_STATES: dict[str, object] = {
-    "open": _("open"),
+    "open": pgettext_lazy("session", "open"),
     "complete": _("complete"),
     "unpaid": _("unpaid"),
     "no_payment_required": _("no payment required"),
