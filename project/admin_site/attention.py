@@ -25,7 +25,7 @@ from people.models import User
 from people.models.querysets import DEMO_DOMAIN
 from people.permissions import can_change_people
 from people.services.mailboxes import spelled_for_servers
-from project.admin_site.menu import admin_of
+from project.admin_site.menu import admin_of, title_of
 from project.admin_site.panels import list_url
 from project.admin_site.widgets import Act, Attention
 from project.common.background import queue
@@ -41,8 +41,15 @@ ASKED_AT_ONCE = 100
 def attention_of(request: HttpRequest) -> list[Attention]:
     """Danger first, the rest in the order of SOURCES."""
     user = current_user(request)
-    found = [entry for allows, source in SOURCES if allows(user) for entry in source()]
+    found = [entry for allows, _label, source in SOURCES if allows(user) for entry in source()]
     return sorted(found, key=lambda entry: not entry.is_danger)
+
+
+def looked_at(request: HttpRequest) -> list[str]:
+    """Among what of this person's something would be told, if there were anything."""
+    user = current_user(request)
+    labels = dict.fromkeys(label for allows, label, _source in SOURCES if allows(user))
+    return [str(title_of(admin_of(label))) for label in labels]
 
 
 def _disputes() -> Iterator[Attention]:
@@ -249,17 +256,17 @@ def _is_administrator(user: User) -> bool:
     return user.is_superuser
 
 
-# The right that each needs, and in which order they are told.
-SOURCES: tuple[tuple[Callable[[User], bool], Callable[[], Iterator[Attention]]], ...] = (
-    (money.can_settle, _disputes),
-    (money.can_settle, _findings),
-    (money.can_confirm, _to_confirm),
-    (money.can_see_payments, _without_access),
-    (money.can_see_payments, _stuck),
-    (money.can_close, _months),
-    (can_change_people, _unreached),
-    (can_change_people, _unconfirmed),
-    (can_change_people, _accounts),
-    (_is_administrator, _background),
-    (_is_administrator, _mails),
+# The right that each needs, what it looks at, and in which order they are told.
+SOURCES: tuple[tuple[Callable[[User], bool], str, Callable[[], Iterator[Attention]]], ...] = (
+    (money.can_settle, "payments.Dispute", _disputes),
+    (money.can_settle, "payments.Finding", _findings),
+    (money.can_confirm, "payments.Payment", _to_confirm),
+    (money.can_see_payments, "lms.Access", _without_access),
+    (money.can_see_payments, "payments.Payment", _stuck),
+    (money.can_close, "payments.ClosedMonth", _months),
+    (can_change_people, "people.User", _unreached),
+    (can_change_people, "people.User", _unconfirmed),
+    (can_change_people, "people.User", _accounts),
+    (_is_administrator, "django_q.Failure", _background),
+    (_is_administrator, "mail.Delivery", _mails),
 )

@@ -10,7 +10,7 @@ from payments.permissions import can_see_payments
 from people.current_user import current_user
 from people.models import User
 from project.admin_site import panels
-from project.admin_site.attention import attention_of
+from project.admin_site.attention import attention_of, looked_at
 from project.admin_site.checklist import checklist_of
 from project.admin_site.menu import admin_of, groups
 from project.admin_site.news import news_of
@@ -38,6 +38,7 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
     period = period_of(request.GET.get("period", ""))
     context["checklist"] = checklist_of(request)
     context["attention"] = attention_of(request)
+    context["looked_at"] = looked_at(request)
     context["news"] = news_of(request)
     # Whoever looks after money has come for that.
     context["news_last"] = can_see_payments(current_user(request))
