@@ -344,6 +344,7 @@ LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
 LANGUAGE_CODE = choice("LANGUAGE_CODE", "en", {code for code, name in LANGUAGES})
 LOCALE_PATHS = [BASE_DIR / "project" / "locale"]
 USE_I18N = True
+FORMAT_MODULE_PATH = "project.locale"
 TIME_ZONE = choice("TIME_ZONE", "UTC", available_timezones())
 USE_TZ = True
 

@@ -26,6 +26,7 @@ from project.common.admin.base import (
     Fieldsets,
     Label,
     ReadOnly,
+    clocked,
     column,
     display,
     moment_shown,
@@ -162,7 +163,7 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access], HeadedA
         facts = [
             fact_about(request, _("learner"), row.user, note=row.user.email),
             fact_about(request, _("for"), row.target),
-            HeadFact(_("since"), moment_shown(row.created_at)),
+            HeadFact(_("since"), clocked(row.created_at)),
             HeadFact(_("source"), row.get_source_display()),
         ]
         if row.given_by:

@@ -103,7 +103,7 @@ def test_it_names_all_that_the_mail_would_and_saves_nothing(told, course, lesson
 
 def test_it_says_what_the_page_says_after_saving(client_of, administrator, course, lessons, clock):
     client = client_of(administrator)
-    for title, when in (("Rolls", ONE_NOW), ("Buns", ONE_LATER.format("5 p.m."))):
+    for title, when in (("Rolls", ONE_NOW), ("Buns", ONE_LATER.format("17:00"))):
         form = course_form(course, lessons, is_published="on", title=title)
         before = said(client, page("course_forecast", course.pk), form)
         after = client.post(page("course_change", course.pk), form, follow=True)
@@ -118,10 +118,10 @@ def test_it_tells_what_was_collected_before_and_would_go_out_later(told, course,
         authoring.update_course(course=course, changes={"title": title}, by=course.owner)
     clock.shift(timedelta(hours=1))
     course.refresh_from_db()
-    assert told(title="Buns") == [ONE_LATER.format("4 p.m."), "Course renamed: Rolls → Buns"]
+    assert told(title="Buns") == [ONE_LATER.format("16:00"), "Course renamed: Rolls → Buns"]
     collected = told(title="Buns", **row_of(lessons[0], title="Oats"))
     assert collected == [
-        ONE_LATER.format("5 p.m."),
+        ONE_LATER.format("17:00"),
         "Course renamed: Rolls → Buns",
         "Lesson renamed: Flour → Oats",
     ]
@@ -135,7 +135,7 @@ def test_a_minor_edit_tells_nobody_but_what_waits_still_waits(told, course):
     for title in ("Rolls", "Buns"):
         authoring.update_course(course=course, changes={"title": title}, by=course.owner)
     course.refresh_from_db()
-    waiting = [ONE_LATER.format("4 p.m."), "Course renamed: Rolls → Buns"]
+    waiting = [ONE_LATER.format("16:00"), "Course renamed: Rolls → Buns"]
     assert told(title="Buns", description="Anew", minor_edit="on") == [
         f"{minor} What was changed before still waits.",
         *waiting,

@@ -101,7 +101,7 @@ def test_a_second_form_is_collected_as_a_whole_and_the_page_says_when_it_goes_ou
     again = form | {"title": "Buns"} | row_of(lessons[0], title="Oats")
     again |= row_of(lessons[1], DELETE="on")
     saved = client.post(page("course_change", course.pk), again, follow=True)
-    assert "On Nov. 23, 2026, 5 p.m., 1 subscriber will be notified" in messages_of(saved)
+    assert "On Nov. 23, 2026, 17:00, 1 subscriber will be notified" in messages_of(saved)
     clock.shift(timedelta(hours=4, microseconds=1))
     assert tell_collected_updates() == {"courses_told": 1}
     assert kinds_of_mails()[1:] == [["course_renamed", "lesson_removed", "lesson_renamed"]]

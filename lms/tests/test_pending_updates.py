@@ -93,8 +93,8 @@ def test_the_list_says_what_waits_since_when_by_whom_for_whom_and_until_when(
     clock.shift(timedelta(hours=1))
     authoring.create_lesson(course=course, fields={"title": "Flour"}, by=moderator)
     told = cells(client_of(moderator))
-    assert told["since"] == "Nov. 23, 2026, noon"
-    assert told["goes_out"] == "Nov. 23, 2026, 5 p.m."
+    assert told["since"] == "Nov. 23, 2026, 12:00"
+    assert told["goes_out"] == "Nov. 23, 2026, 17:00"
     assert told["number"] == "1"
     assert "Course renamed: Bread → " in told["what_in_short"]
     assert "Lesson added: Flour" in told["what_in_short"]

@@ -13,7 +13,7 @@ from payments.admin.base import PaymentsBookAdmin, facts_of_payment
 from payments.admin.columns import dashboard_link, payment_link
 from payments.models import Dispute, DisputeStatus, Refund, RefundStatus
 from payments.models.disputes import OPEN, TO_ANSWER
-from project.common.admin.base import Label, column, display, moment_shown
+from project.common.admin.base import Label, clocked, column, display
 from project.common.admin.filters import SubsetFilter
 from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about, folded
 
@@ -113,10 +113,9 @@ class DisputeAdmin(HeadedAdmin[Dispute], PaymentsBookAdmin[Dispute]):
         due_by = dispute.evidence_due_by
         if due_by is None:
             return "—"
-        text = moment_shown(due_by)
         if dispute.status not in TO_ANSWER:
-            return Label("no matter", text)
-        return Label("soon" if due_by < timezone.now() + SOON else "later", text)
+            return Label("no matter", due_by)
+        return Label("soon" if due_by < timezone.now() + SOON else "later", due_by)
 
 
 @admin.register(Refund)
@@ -162,7 +161,7 @@ class RefundAdmin(HeadedAdmin[Refund], PaymentsBookAdmin[Refund]):
     def head_of(self, request: HttpRequest, row: Refund) -> Head:
         facts = [
             *facts_of_payment(request, row.payment),
-            HeadFact(_("requested at"), moment_shown(row.created_at)),
+            HeadFact(_("requested at"), clocked(row.created_at)),
             HeadFact(_("reason"), row.reason or "—"),
         ]
         if row.by:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from payments.admin.base import PaymentsBookAdmin, facts_of_payment
 from payments.admin.filters import EventTypeFilter
 from payments.models import StripeEvent, StripeOutcome
-from project.common.admin.base import display, moment_shown
+from project.common.admin.base import clocked, display
 from project.common.admin.filters import DaysFilter
 from project.common.admin.heads import Head, HeadedAdmin, HeadFact, folded
 
@@ -30,7 +30,7 @@ class StripeEventAdmin(HeadedAdmin[StripeEvent], PaymentsBookAdmin[StripeEvent])
 
     def head_of(self, request: HttpRequest, row: StripeEvent) -> Head:
         facts = facts_of_payment(request, row.payment) if row.payment else []
-        facts.append(HeadFact(_("received at"), moment_shown(row.received_at)))
+        facts.append(HeadFact(_("received at"), clocked(row.received_at)))
         return Head(row.type, facts=facts, said=[self.outcome_in_words(row)])
 
     def with_shown(

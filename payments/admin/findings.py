@@ -14,7 +14,7 @@ from payments.models import Finding, FindingKind, FindingStatus, Payment
 from payments.permissions import can_settle
 from payments.services import consistency, findings
 from project.common.admin.actions import Facts, StaffAction
-from project.common.admin.base import Label, display, moment_shown
+from project.common.admin.base import Label, clocked, display
 from project.common.admin.forms import ReasonForm
 from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_about, folded
 
@@ -116,7 +116,7 @@ class FindingAdmin(HeadedAdmin[Finding], DecisionsAdmin[Finding]):
     def head_of(self, request: HttpRequest, row: Finding) -> Head:
         payment = row.payment
         facts = facts_of_payment(request, payment) if payment else []
-        facts.append(HeadFact(_("first seen"), moment_shown(row.first_seen_at)))
+        facts.append(HeadFact(_("first seen"), clocked(row.first_seen_at)))
         if row.settled_by:
             facts.append(fact_about(request, _("settled by"), row.settled_by))
             facts.append(HeadFact(_("reason"), row.settled_reason))

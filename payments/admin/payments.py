@@ -27,7 +27,7 @@ from payments.models.querysets import IS_UNPAID, PaymentQuerySet, Totals
 from payments.permissions import can_see_earnings
 from people.current_user import current_user
 from project.common.admin.actions import Facts
-from project.common.admin.base import Label, column, display, moment_shown
+from project.common.admin.base import Label, clocked, column, display
 from project.common.admin.filters import (
     ChoosingAdmin,
     DaysFilter,
@@ -205,7 +205,7 @@ class PaymentAdmin(
             facts.append(fact_about(request, _("For"), target, text=row.title))
         facts.append(HeadFact(_("method"), row.get_method_display()))
         if row.paid_at is None:
-            facts.append(HeadFact(_("created"), moment_shown(row.created_at)))
+            facts.append(HeadFact(_("created"), clocked(row.created_at)))
         else:
             facts.append(HeadFact(pgettext("column", "Paid"), date_format(localtime(row.paid_at))))
         gone = {_("Refunded"): row.refunded_amount, _("Lost in disputes"): row.lost_amount}

@@ -107,7 +107,7 @@ def test_a_year_has_what_counts_in_each_month_by_kind_and_method(client):
         ("transfer", *rub("0.30", "", "", "0.30")),
     ]
     assert lines(page, "USD")[-2] == ("2026 in total", "$7.00", "—", "—", "$7.00")
-    assert "closed on 11/20/2026 by Ada" in page.text
+    assert "closed on Nov. 20, 2026 by Ada" in page.text
     assert "1 entry of September 2026" in page.text
     assert client.get(f"{YEAR}?year=1999").context["year"] == 2026
 

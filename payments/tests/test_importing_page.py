@@ -96,7 +96,7 @@ def test_a_table_is_checked_then_loaded_and_gives_access(
     assert {"csv": "CSV, UTF-8, semicolons", "xlsx": "XLSX, sheet “Sheet”"}[kind] in text
     assert "Paid 1 · ₽1,990" in text
     assert "Pending 1 · ₽5" in text
-    assert f"{learner.email} Bread ₽1,990 paid 09/01/2026" in text
+    assert f"{learner.email} Bread ₽1,990 paid Sept. 1, 2026" in text
     assert not Payment.objects.exists()
     assert said(client.post(address(response))) == ["2 payments loaded, 0 already recorded."]
     paid = Payment.objects.get(external_id="B-1")

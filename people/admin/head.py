@@ -16,7 +16,7 @@ from payments.permissions import can_see_payments
 from people.current_user import current_user
 from people.models import BlockReason, Invitation, User
 from people.models.roles import title_of
-from project.common.admin.base import Label, display, moment_shown
+from project.common.admin.base import Label, clocked, display, moment_shown
 from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact
 from project.common.money import shown
 from project.mail.refusals import is_reachable
@@ -65,7 +65,7 @@ class PersonHead(HeadedAdmin[User]):
         if can_see_accesses(viewer):
             number = Access.objects.held_by(person).one_for_each_target().count()
             yield HeadFact(_("may learn"), str(number))
-        yield HeadFact(_("last visit"), moment_shown(person.was_here_at))
+        yield HeadFact(_("last visit"), clocked(person.was_here_at))
         yield HeadFact(_("joined"), date_format(localtime(person.date_joined)))
         yield HeadFact(_("language"), person.get_language_display())
 

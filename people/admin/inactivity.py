@@ -1,5 +1,6 @@
 """Who will be blocked for inactivity, when, and whether the warning went out."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db.models import OuterRef, QuerySet
@@ -9,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from people.admin.filters import KEPT, SOON, SoonBlockedFilter
 from people.models import User
 from people.models.querysets import LAST_SEEN
-from project.common.admin.base import Label, StaffAdmin, display, moment_shown
+from project.common.admin.base import Label, StaffAdmin, display
 from project.mail.admin.deliveries import COLOURS
 from project.mail.models import Delivery, DeliveryStatus
 
@@ -43,12 +44,12 @@ class InactivityColumns(StaffAdmin[User]):
         return rows.annotate(warning_status=warnings_of(OuterRef("pk")).values("status")[:1])
 
     @display(description=_("will be blocked on"))
-    def blocked_from(self, person: User) -> str:
-        return moment_shown(person.blocked_on)
+    def blocked_from(self, person: User) -> datetime | None:
+        return person.blocked_on
 
     @display(description=_("warned on"))
-    def warned_on(self, person: User) -> str:
-        return moment_shown(person.warned_at if person.is_warned else None)
+    def warned_on(self, person: User) -> datetime | None:
+        return person.warned_at if person.is_warned else None
 
     @display(description=_("warning email"), label=COLOURS)
     def warning(self, person: User) -> Label | None:

@@ -1,5 +1,6 @@
 """What belongs to a person, on their page. Each app above `lms` has its own section here."""
 
+from datetime import datetime
 from typing import cast
 
 from django.contrib.admin import site
@@ -23,7 +24,7 @@ from people.models import AdminSession, LogIn, StaffMessage, TokenFamily, User
 from people.models.admin_sessions import AdminSessionQuerySet
 from people.models.token_families import TokenFamilyQuerySet
 from people.permissions import can_change_people, can_see_log_ins
-from project.common.admin.base import ReadOnlyInline, column, display, moment_shown
+from project.common.admin.base import ReadOnlyInline, column, display
 from project.common.money import price_shown
 from project.mail.models import Delivery
 
@@ -185,5 +186,5 @@ class DeliveryInline(ReadOnlyInline[Delivery, User]):
         return format_html('<a href="{}">{}</a>', link, delivery.mailing)
 
     @display(description=_("created"))
-    def asked_at(self, delivery: Delivery) -> str:
-        return moment_shown(delivery.mailing.created_at if delivery.pk else None)
+    def asked_at(self, delivery: Delivery) -> datetime | None:
+        return delivery.mailing.created_at if delivery.pk else None

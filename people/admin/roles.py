@@ -1,5 +1,6 @@
 """Roles give rights; administrators say which, and to whom."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, override
 
 from django import forms
@@ -21,7 +22,7 @@ from people.models import Role, User
 from people.models.querysets import NAME_SEARCHES
 from people.permissions import can_give_rights
 from project.common.admin.actions import ActionsAdmin
-from project.common.admin.base import ReadOnlyInline, column, display, moment_shown
+from project.common.admin.base import ReadOnlyInline, column, display
 from project.common.admin.deleting import DeletingAdmin
 from project.common.admin.filters import Choices, ChoosingAdmin, person_and_email
 from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact
@@ -55,8 +56,9 @@ class MemberInline(ReadOnlyInline[Membership, Role]):
         return super().get_queryset(request).select_related("user").order_by("user__email")
 
     @display(description=gettext_lazy("last login"))
-    def last_login(self, membership: Any) -> str:
-        return moment_shown(membership.user.last_login)
+    def last_login(self, membership: Any) -> datetime | None:
+        last: datetime | None = membership.user.last_login
+        return last
 
     @display(description=gettext_lazy("name"))
     def person(self, membership: Any) -> "SafeString":

@@ -329,21 +329,21 @@ def test_the_list_says_who_is_blocked_when_and_what_became_of_the_warning(
         assert list(answer.context["cl"].result_list) == [first, unwarned, last]
         rows = shown_rows(answer.text)
         assert [row["blocked_from"] for row in rows] == [
-            "June 1, 2026, noon",
-            "June 2, 2026, noon",
-            "June 6, 2026, noon",
+            "June 1, 2026, 12:00",
+            "June 2, 2026, 12:00",
+            "June 6, 2026, 12:00",
         ]
         assert [row["warned_on"] for row in rows] == [
-            "May 31, 2026, noon",
+            "May 31, 2026, 12:00",
             "—",
-            "May 31, 2026, noon",
+            "May 31, 2026, 12:00",
         ]
         assert [row["warning"] for row in rows] == ["refused by the mail server", "—", "waiting"]
         text = client.get(page("change", first.pk)).text
-        assert "June 1, 2026, noon" in text
+        assert "June 1, 2026, 12:00" in text
         assert "refused by the mail server: 550 5.1.1 Gone" in text
         blocks.block(user=first, by=None)
-        assert "June 1, 2026, noon" not in client.get(page("change", first.pk)).text
+        assert "June 1, 2026, 12:00" not in client.get(page("change", first.pk)).text
 
 
 def test_staff_keep_an_account_and_stop_keeping_it(client_of, support, learner):

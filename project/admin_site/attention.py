@@ -63,7 +63,7 @@ def _disputes() -> Iterator[Attention]:
         return
     said = text % known
     if known["deadline"]:
-        deadline = date_format(localtime(known["deadline"]), "SHORT_DATETIME_FORMAT")
+        deadline = date_format(localtime(known["deadline"]), "DATETIME_FORMAT")
         said = f"{said} {capfirst(_('evidence is due by %s') % deadline)}"
     disputes = admin_of("payments.Dispute")
     most_urgent = waiting.order_by("evidence_due_by", "pk").values_list("pk", flat=True)[0]

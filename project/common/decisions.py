@@ -66,4 +66,4 @@ def _when(moment: datetime) -> str:
     local = localtime(moment)
     if local.date() == localtime(timezone.now()).date():
         return time_format(local, "TIME_FORMAT")
-    return date_format(local, "SHORT_DATETIME_FORMAT")
+    return date_format(local, "DATETIME_FORMAT")

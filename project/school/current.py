@@ -6,12 +6,15 @@ changes the row reads it again at once, all others when these seconds are over.
 
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from babel.dates import get_timezone_location
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models.fields.files import FieldFile
+from django.utils.translation import get_language, to_locale
 
 from project.common.images import address_of
 from project.school.models import School
@@ -43,6 +46,17 @@ class CurrentSchool:
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    @property
+    def zone_name(self) -> str:
+        """In the present language: `Moscow (UTC+3)`."""
+        locale = to_locale(get_language() or "en")
+        city: str = get_timezone_location(self.zone, locale=locale, return_city=True)
+        ahead = datetime.now(self.zone).utcoffset() or timedelta()
+        hours, minutes = divmod(abs(ahead) // timedelta(minutes=1), 60)
+        sign = "\N{MINUS SIGN}" if ahead < timedelta() else "+"
+        offset = f"{sign}{hours}" + (f":{minutes:02}" if minutes else "") if ahead else ""
+        return city if city == "UTC" else f"{city} (UTC{offset})"
 
     @property
     def logo_url(self) -> str:

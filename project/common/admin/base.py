@@ -63,6 +63,9 @@ if TYPE_CHECKING:
         """A field of a form that this person can't change."""
 
         form: Any
+        resolved_field: Any
+
+        def _get_contents(self) -> str: ...
 
         def get_admin_url(self, remote_field: object, remote_obj: Model) -> str: ...
 else:
@@ -85,13 +88,13 @@ type Fieldsets = list[tuple[StrOrPromise | None, _FieldOpts]]
 
 class Label(NamedTuple):
     """What a column with `label` returns: the key of its colour, and the text, which is all that
-    the page of a row shows."""
+    the page of a row shows, or the time."""
 
     key: str
-    text: str
+    text: Any
 
     def __str__(self) -> str:
-        return self.text
+        return moment_shown(self.text) if isinstance(self.text, datetime) else str(self.text)
 
 
 def display[F: Callable[..., object]](**options: object) -> Callable[[F], F]:
@@ -117,6 +120,14 @@ def column(
 def moment_shown(moment: datetime | None) -> str:
     """What a column returns that computes a time: the page of a row writes what is no field as it is."""
     return date_format(localtime(moment), "DATETIME_FORMAT") if moment else "—"
+
+
+def clocked(moment: datetime | None) -> str:
+    """The same as an element, beside which times.js writes the reader's time."""
+    if moment is None:
+        return "—"
+    text = '<time datetime="{}">{}</time>'
+    return format_html(text, localtime(moment).isoformat(), moment_shown(moment))
 
 
 class Fault(NamedTuple):
@@ -167,6 +178,10 @@ def is_page_open(request: HttpRequest, row: Model) -> bool:
 
 class ReadonlyField(_ReadonlyField):
     """Names a related row, and leads to its page those whom it lets in: Django leads everybody."""
+
+    def _get_contents(self) -> str:
+        value = self.resolved_field[2] if isinstance(self.resolved_field, tuple) else None
+        return clocked(value) if isinstance(value, datetime) else super()._get_contents()
 
     def get_admin_url(self, remote_field: object, remote_obj: Model) -> str:
         if not is_page_open(self.form.request, remote_obj):

@@ -3,16 +3,19 @@ Unfold does so for each; a label is drawn once for its colour.
 """
 
 from collections.abc import Iterator
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
 from django.contrib.admin.utils import label_for_field, lookup_field
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import BooleanField, Model
+from django.db.models import BooleanField, DateField, Model
 from django.template.loader import render_to_string
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from unfold.templatetags.unfold_list import TABLE_ACTION_CELL_CLASSES, TABLE_CELL_CLASSES
 from unfold.utils import display_for_field, display_for_value
 
@@ -41,6 +44,8 @@ class Column:
         classes = [f"field-{getattr(name, '__name__', name)}", *TABLE_CELL_CLASSES]
         if name == "action_checkbox":
             classes = TABLE_ACTION_CELL_CLASSES
+        elif isinstance(self.field, DateField):
+            classes.append("whitespace-nowrap")
         elif getattr(attr, "formatting", None) == "price":
             classes.append("!text-end")
         links = list(changelist.list_display_links or ())
@@ -63,10 +68,20 @@ class Column:
     def text(self, value: Any) -> Any:
         if self.colours:
             key, text = value if isinstance(value, tuple) else (value, value)
+            text = _short(text) if isinstance(text, date) else text
             return format_html(_label(self.colours.get(key)), text) if text else self.empty
+        if isinstance(value, date):
+            return _short(value)
         if self.field:
             return display_for_field(value, self.field, self.empty)
         return display_for_value(value, self.empty, self.is_boolean)
+
+
+def _short(value: date) -> str:
+    """A day or a time: pages of a row have room for longer ones."""
+    if isinstance(value, datetime):
+        return date_format(localtime(value), "SHORT_DATETIME_FORMAT")
+    return date_format(value, "SHORT_DATE_FORMAT")
 
 
 @cache
