@@ -10,6 +10,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 
 from people.tests.factories import UserFactory
+from project.common.background.broker import QUIET
 from project.common.background.tasks import canary
 from project.mail.models import Delivery, Mailing, MailingState
 from project.tests.test_headers import assert_secure
@@ -143,7 +144,9 @@ def test_probe_is_never_cached_redirected_or_written_to(settings: Any, path: str
 def test_canary_keeps_one_record_of_itself() -> None:
     for minutes_ago in (1, 2, 3):
         task = executed(minutes_ago=minutes_ago)
-        Task.objects.filter(pk=task.pk).update(func="project.common.background.tasks.canary")
+        Task.objects.filter(pk=task.pk).update(
+            func="project.common.background.tasks.canary", group=QUIET
+        )
     other = executed(minutes_ago=9)
     canary()
     assert set(Task.objects.values_list("id", flat=True)) == {"1", other.pk}
