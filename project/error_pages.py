@@ -20,6 +20,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from people.models import User
 from project.common.api.problems import API_PREFIX, UNAVAILABLE_FOR
 from project.common.logging import request_id
 
@@ -146,6 +147,8 @@ def draw(request: HttpRequest, response: HttpResponse, words: Words) -> None:
         try:
             ways = list(ways_on(request, has_failed=has_failed))
             context = (admin.site.each_context(request) if has_menu else {}) | said | {"ways": ways}
+            if has_menu and words is WORDS[403]:
+                context["whom_to_ask"] = User.objects.whom_to_ask()
             template = "admin/error.html" if has_menu else "error.html"
             response.content = render_to_string(template, context, request)
         except Exception:  # whatever is broken, people are told

@@ -47,6 +47,10 @@ class UserQuerySet(models.QuerySet["User"]):
     def administrators(self) -> Self:
         return self.filter(is_superuser=True)
 
+    def whom_to_ask(self) -> Self:
+        """Those who are named to whoever lacks a right."""
+        return self.active().administrators().order_by("pk")[:5]
+
     def visible_to(self, user: "User") -> Self:
         """People whose profile `user` may read: everyone active."""
         return self.active().with_is_moderator()

@@ -17,8 +17,6 @@ from project.admin_site.news import news_of
 from project.admin_site.periods import PERIODS, Period, period_of
 from project.admin_site.widgets import Panel
 
-# So many administrators are named to who may do nothing yet.
-ASKED = 5
 # Each with the model that has to be seen for it.
 PANELS: tuple[tuple[str, Callable[[HttpRequest, Period], list[Panel]]], ...] = (
     ("payments.Payment", panels.revenue),
@@ -32,8 +30,7 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
     """Unfold's DASHBOARD_CALLBACK: add what this person is shown to the page."""
     context["title"] = _("Dashboard")
     if not any(groups(request)):
-        administrators = User.objects.active().administrators()
-        context["whom_to_ask"] = administrators.order_by("pk")[:ASKED]
+        context["whom_to_ask"] = User.objects.whom_to_ask()
         return context
     period = period_of(request.GET.get("period", ""))
     context["checklist"] = checklist_of(request)

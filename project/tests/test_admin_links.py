@@ -12,7 +12,10 @@ from lms.tests.factories import CourseFactory, LessonFactory
 from people.models import Role, User
 from people.tests.factories import UserFactory
 from project.tests.admin_walk import links_of, walk
-from project.tests.test_admin_russian import world  # noqa: F401 - something in every list
+from project.tests.test_admin_russian import (  # noqa: F401 - something in every list
+    _written_in_russian,
+    world,
+)
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db]
 
@@ -62,6 +65,10 @@ def test_who_may_do_nothing_reads_whom_to_ask(in_role, client_of, administrator)
     assert "Ask an administrator to give you a role" in text
     assert administrator.email in text
     assert blocked.email not in text
+    refused = client_of(in_role("content editors")).get("/admin/people/user/")
+    assert refused.status_code == 403
+    assert administrator.email in refused.text
+    assert blocked.email not in refused.text
     assert "Ask an administrator" not in client_of(in_role("content editors")).get("/admin/").text
 
 
