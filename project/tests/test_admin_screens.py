@@ -17,20 +17,24 @@ pytestmark = [
 ]
 
 
+LONG = "A course about " + "bread " * 15 + "Ж" * 90
+
+
 # A desktop, one at 200 %, a phone, and the narrowest that has to do without scrolling sideways.
 @pytest.mark.parametrize(
     ("width", "scheme"), [(1280, "light"), (640, "dark"), (390, "light"), (320, "dark")]
 )
 def test_pages_fit_the_screen(page, enter, administrator, moderators, width, scheme):
-    course = CourseFactory.create(published=True, title="Bread")
-    lesson, _other = LessonFactory.create_batch(2, course=course)
+    course = CourseFactory.create(published=True, title=LONG)
+    lesson, _other = LessonFactory.create_batch(2, course=course, title=LONG)
     SubscriptionFactory.create(course=course)
-    authoring.update_course(course=course, changes={"title": "Rolls"}, by=course.owner)
+    authoring.update_course(course=course, changes={"title": f"{LONG}!"}, by=course.owner)
     payment = PaymentFactory.create(course=course, paid=True)
     LedgerEntryFactory.create(payment=payment, day=date(2020, 2, 1))
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
     enter(administrator)
+    wide = {}
     for address in (
         "/admin/",
         "/admin/lms/course/",
@@ -60,7 +64,9 @@ def test_pages_fit_the_screen(page, enter, administrator, moderators, width, sch
         "/admin/security/set-up/",
     ):
         page.goto(address)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address
+        if (needed := page.evaluate("document.documentElement.scrollWidth")) > width:
+            wide[address] = needed
+    assert wide == {}
 
 
 FAULTS = (Path(__file__).parent / "page_faults.js").read_text()

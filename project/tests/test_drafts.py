@@ -133,6 +133,21 @@ def test_what_somebody_saved_meanwhile_stands_beside_what_was_entered(
     assert (course.title, course.description) == ("Rolls", "Oats")
 
 
+def test_what_was_chosen_from_a_list_that_is_searched_is_there_again(
+    page: Page, enter, course: Course, administrator: User
+) -> None:
+    enter(administrator)
+    page.goto("/admin/lms/lesson/add/")
+    chosen = page.locator("#select2-id_course-container")
+    chosen.click()
+    page.get_by_role("option", name="Bread").click()
+    page.wait_for_function("Object.keys(localStorage).some(key => key.startsWith('parta.entered'))")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    expect(page.get_by_text("You had not saved this.")).to_be_visible()
+    expect(chosen).to_contain_text("Bread")
+
+
 def test_the_second_step_leads_back_to_the_form_that_was_sent(
     client_of: Any, administrator: User, settings: Any
 ) -> None:

@@ -45,7 +45,9 @@ function typedIn(control) {
 function loadedIn(control) {
   if (control.options) {
     const chosen = [...control.options].filter((option) => option.defaultSelected);
-    const first = control.multiple ? [] : [...control.options].slice(0, 1);
+    // What is searched gets its options as they are chosen.
+    const isSearched = control.matches(".admin-autocomplete");
+    const first = [...control.options].slice(0, control.multiple ? 0 : 1).filter(({ value }) => !isSearched || !value);
     return (chosen.length ? chosen : first).map(({ value }) => value);
   }
   if (isChoice(control)) return control.defaultChecked ? [control.value] : [];
@@ -214,12 +216,13 @@ async function keep(form, place) {
     const rest = { labels: labelsOf(form), version: versionOf(form), at: new Date().toISOString() };
     store(slot, isDirty ? { typed: only(typed), base: only(base), ...rest } : null);
   };
-  for (const kind of ["input", "change"]) {
-    form.addEventListener(kind, () => {
-      clearTimeout(timer);
-      timer = setTimeout(note, PAUSE);
-    });
-  }
+  const noteSoon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(note, PAUSE);
+  };
+  for (const kind of ["input", "change"]) form.addEventListener(kind, noteSoon);
+  // What is chosen from a list that is searched is known to jQuery only.
+  window.django?.jQuery(form).on("change", "select", noteSoon);
   form.addEventListener("submit", note);
   window.addEventListener("pagehide", () => timer && note());
 }

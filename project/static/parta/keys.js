@@ -44,6 +44,25 @@ function equip(part) {
   for (const symbol of withSelf(part, `${SYMBOLS}:not([role=button])`)) {
     symbol.setAttribute("aria-hidden", "true");
   }
+  for (const control of withSelf(part, "[x-on\\:click*=openTheme]")) control.setAttribute("aria-label", word("theme"));
+  for (const chosen of withSelf(part, ".select2-selection")) nameByLabel(chosen);
+}
+
+// Select2 names its field by what is chosen, which may be nothing.
+function nameByLabel(chosen) {
+  const label = chosen.closest(".select2")?.previousElementSibling?.labels?.[0];
+  if (!label) return;
+  label.id ||= `${label.htmlFor}_label`;
+  const text = chosen.querySelector("[role=textbox]");
+  chosen.setAttribute("aria-labelledby", [label.id, text?.id].filter(Boolean).join(" "));
+  text?.setAttribute("aria-labelledby", label.id);
+}
+
+// One region has what the page is about, and one heading says what that is.
+function markRegions() {
+  document.querySelector("#main, .login #page > :first-child")?.setAttribute("role", "main");
+  document.getElementById("nav-sidebar-inner")?.setAttribute("aria-label", word("dock_to_right"));
+  if (document.querySelector("#content h1")) document.querySelector("#header-inner h1")?.setAttribute("role", "none");
 }
 
 function seenOf(selector) {
@@ -105,6 +124,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("DOMContentLoaded", () => {
   equip(document);
+  markRegions();
   document.getElementById("content")?.setAttribute("tabindex", "-1");
   const palette = document.querySelector("[x-data='searchCommand()']");
   palette?.setAttribute("role", "dialog");
