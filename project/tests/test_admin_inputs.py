@@ -91,8 +91,11 @@ def test_an_amount_is_read_as_either_language_writes_it(office, language, door, 
     if address:
         text = office.get(address).text
         assert f'value="{AMOUNT[language]}"' in text
-        sign, field = text.index("₽"), text.index('name="price"')
-        assert sign < field if language == "en" else sign > field
+        beside = {
+            "en": r'₽\s*</span>\s*<input[^>]*name="price"',
+            "ru": r'name="price"[^>]*>\s*<span[^>]*>\s*₽',
+        }
+        assert re.search(beside[language], text)
 
 
 @BOTH

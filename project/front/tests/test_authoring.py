@@ -83,7 +83,7 @@ def test_author_makes_a_course_of_a_title_a_lesson_and_a_picture(
 
     front.follow("To the course")
     expect(page.get_by_role("heading", name="Bread")).to_be_focused()
-    page.get_by_label("Price").fill("1 990,5")
+    page.get_by_label("Price").fill("1 990,5 ₽")
     page.get_by_label("Published").check()
     page.get_by_role("link", name="Payments").click()
     question = page.get_by_role("dialog")

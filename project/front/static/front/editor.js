@@ -52,7 +52,7 @@ const LAST = 2 ** 31 - 1;
 
 /** And they write money with spaces and a comma. @param {string} name @param {Values[string]} value */
 function asSent(name, value) {
-  if (name === "price" && value) return String(value).replace(/\s/g, "").replace(",", ".");
+  if (name === "price" && value) return String(value).replace(/[\s\p{Sc}]/gu, "").replace(",", ".");
   if (name === "position") return value ? Number(value) - 1 : LAST;
   return value ?? (name === "title" || name === "description" ? "" : null);
 }
