@@ -217,7 +217,7 @@ def test_the_log_is_read_in_the_language_of_the_reader(client_of, administrator,
     assert told["ru"] == [
         "Заблокировать: Spam",
         f"Подтвердить: Выписка · {day} · 77",
-        "Отбросить; Курс переименован: Хлеб → Soda",
+        "Не отправлять; Курс переименован: Хлеб → Soda",
         "Снято с публикации",
     ]
 
