@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission
 from django.db.models import QuerySet
 from django.forms.models import ModelChoiceIterator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 if TYPE_CHECKING:
@@ -34,14 +35,14 @@ AREAS: "dict[StrOrPromise, dict[str, StrOrPromise]]" = {
     },
     _("Access to courses"): {
         "lms.view_access": _("See who has access"),
-        "lms.add_access": _("Give access"),
+        "lms.add_access": pgettext_lazy("right", "Give access"),
         "lms.change_access": _("Revoke access"),
     },
     _("Payments"): {
         "payments.view_payment": _("See and export payments"),
         "payments.confirm_payment": _("Confirm and reject cash and transfers"),
         "payments.refund_payment": _("Refund payments"),
-        "payments.add_payment": _("Import payments"),
+        "payments.add_payment": pgettext_lazy("right", "Import payments"),
         "payments.close_month": _("Close months"),
     },
     _("People"): {
