@@ -67,6 +67,10 @@ class MemberInline(ReadOnlyInline[Membership, Role]):
 
 
 class RoleForm(ProvingForm):
+    class Meta:
+        # Django's is the name of a person in Russian.
+        labels = {"name": gettext_lazy("Name")}
+
     def clean_name(self) -> str:
         """Letter case makes no other role."""
         name = str(self.cleaned_data["name"]).strip()
