@@ -30,6 +30,7 @@ from project.common.admin.base import (
     column,
     display,
     moment_shown,
+    person_shown,
 )
 from project.common.admin.filters import (
     Choices,
@@ -44,6 +45,8 @@ from project.common.admin.heads import Badge, Head, HeadedAdmin, HeadFact, fact_
 from project.mail.admin.telling import TellForm, TellReasonForm
 
 if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
+
     _ModelForm = forms.ModelForm[Access]
 else:
     _ModelForm = forms.ModelForm
@@ -114,7 +117,7 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access], HeadedA
         ),
         "people": Choices(User.objects.all, NAME_SEARCHES, person_and_email),
     }
-    list_display = ("learner", "target", "source", "state", "created_at", "revoked_at")
+    list_display = ("learner", "target", "state", "source", "created_at", "revoked_at")
     list_filter = (
         StateFilter,
         ("source", ChoicesDropdownFilter),
@@ -134,7 +137,6 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access], HeadedA
     staff_actions = (REVOKE,)
     misfit = accesses.NotRevocable.message
 
-    learner = column("user.email", gettext_lazy("learner"))
     target = column("target", gettext_lazy("for"))
 
     def has_view_permission(self, request: HttpRequest, obj: Access | None = None) -> bool:
@@ -153,6 +155,10 @@ class AccessAdmin(ReadOnly, ChoosingAdmin[Access], ActionsAdmin[Access], HeadedA
 
     def found(self, rows: QuerySet[Access], text: str) -> QuerySet[Access]:
         return cast(AccessQuerySet, rows).of_people_like(text)
+
+    @display(description=gettext_lazy("learner"))
+    def learner(self, access: Access) -> "SafeString":
+        return person_shown(access.user)
 
     @display(description=gettext_lazy("state"), label=STATE_COLOURS)
     def state(self, access: Access) -> Label:

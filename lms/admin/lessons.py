@@ -40,7 +40,7 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
         "published_label",
         "price_shown",
         "has_video",
-        "is_preview",
+        "is_open",
         "updated_at",
     )
     list_display_links = ("title",)
@@ -84,9 +84,14 @@ class LessonAdmin(MaterialsAdmin[Lesson]):
     def with_shown(self, rows: QuerySet[Lesson], request: HttpRequest) -> QuerySet[Lesson]:
         return cast(LessonQuerySet, rows).with_number()
 
-    @display(description=gettext_lazy("video"), boolean=True)
-    def has_video(self, lesson: Lesson) -> bool:
-        return bool(lesson.video_url)
+    # Unfold shows what is false as an error.
+    @display(description=gettext_lazy("video"))
+    def has_video(self, lesson: Lesson) -> str:
+        return _("yes") if lesson.video_url else "—"
+
+    @display(description=gettext_lazy("open to everybody"))
+    def is_open(self, lesson: Lesson) -> str:
+        return _("yes") if lesson.is_preview else "—"
 
     def head_of(self, request: HttpRequest, row: Lesson) -> Head:
         numbered: Any = Lesson.objects.with_number().get(pk=row.pk)

@@ -122,9 +122,9 @@ def test_page_that_asks_counts_what_goes_along(
     LessonFactory.create_batch(number, course=course, title="Flour")
     SubscriptionFactory.create_batch(number, course=course)
     client = client_of(administrator)
-    # 1 session, 2 person, 3 their log-in, 4 course, 5 its owner, 6 to 8 payments for the course and its lessons,
-    # 9 to 11 the same for the page, 12 lessons, 13 subscriptions, 14 rights, 15 completed lessons.
-    with django_assert_num_queries(15):
+    # 1 session, 2 person, 3 their log-in, 4 course with its owner, 5 and 6 payments for it and its lessons, 7 to 9 the
+    # same for the page, 10 lessons, 11 subscriptions, 12 rights, 13 completed lessons.
+    with django_assert_num_queries(13):
         response = client.get(page("course_delete", course.pk))
     text = response.text
     assert "Flour" not in text

@@ -6,20 +6,24 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from payments.models import Dispute, Finding, Payment, Refund
-from project.common.admin.base import display
+from payments.models import Dispute, Finding, LedgerEntry, Payment, Refund, StripeEvent
+from project.common.admin.base import display, person_shown
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 
 @display(description=_("payment"), ordering="payment")
-def payment_link(_admin: object, row: Finding | Dispute | Refund) -> "SafeString | str":
-    """The way to the payment's page, where one sees all of it and decides."""
+def payment_link(
+    _admin: object, row: Finding | Dispute | Refund | LedgerEntry | StripeEvent
+) -> "SafeString | str":
+    """The way to the payment's page, where one sees all of it and decides; of two for the same thing
+    the payer tells which."""
     payment: Payment | None = row.payment
     if payment is None:
         return "—"
-    return _link(reverse("admin:payments_payment_change", args=[payment.pk]), payment)
+    link = _link(reverse("admin:payments_payment_change", args=[payment.pk]), payment)
+    return format_html("{}<br>{}", link, person_shown(payment.payer))
 
 
 def dashboard_link(payment: Payment, text: object) -> "SafeString | str":

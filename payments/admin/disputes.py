@@ -88,7 +88,7 @@ class DisputeAdmin(HeadedAdmin[Dispute], PaymentsBookAdmin[Dispute]):
         return [row.payment.title, row.get_status_display()]
 
     def with_shown(self, rows: QuerySet[Dispute], request: HttpRequest) -> QuerySet[Dispute]:
-        return rows.select_related("payment")
+        return rows.select_related("payment__payer")
 
     def head_of(self, request: HttpRequest, row: Dispute) -> Head:
         facts = [
@@ -156,7 +156,7 @@ class RefundAdmin(HeadedAdmin[Refund], PaymentsBookAdmin[Refund]):
         return [row.payment.title, row.get_status_display()]
 
     def with_shown(self, rows: QuerySet[Refund], request: HttpRequest) -> QuerySet[Refund]:
-        return rows.select_related("payment", "by")
+        return rows.select_related("payment__payer", "by")
 
     def head_of(self, request: HttpRequest, row: Refund) -> Head:
         facts = [

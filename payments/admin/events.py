@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from payments.admin.base import PaymentsBookAdmin, facts_of_payment
+from payments.admin.columns import payment_link
 from payments.admin.filters import EventTypeFilter
 from payments.models import StripeEvent, StripeOutcome
 from project.common.admin.base import clocked, display
@@ -15,7 +16,7 @@ from project.common.admin.heads import Head, HeadedAdmin, HeadFact, folded
 
 @admin.register(StripeEvent)
 class StripeEventAdmin(HeadedAdmin[StripeEvent], PaymentsBookAdmin[StripeEvent]):
-    list_display = ("type", "event_id", "payment", "outcome_in_words", "received_at")
+    list_display = ("type", "payment_link", "outcome_in_words", "received_at", "event_id")
     list_filter = (EventTypeFilter, ("received_at", DaysFilter))
     empty_text = _("What Stripe reports will appear here as soon as somebody pays online.")
     search_fields = ("event_id__exact",)
@@ -36,7 +37,9 @@ class StripeEventAdmin(HeadedAdmin[StripeEvent], PaymentsBookAdmin[StripeEvent])
     def with_shown(
         self, rows: QuerySet[StripeEvent], request: HttpRequest
     ) -> QuerySet[StripeEvent]:
-        return rows.select_related("payment")
+        return rows.select_related("payment__payer")
+
+    payment_link = payment_link
 
     @display(description=_("outcome"))
     def outcome_in_words(self, event: StripeEvent) -> str:

@@ -111,7 +111,7 @@ class FindingAdmin(HeadedAdmin[Finding], DecisionsAdmin[Finding]):
     payment_link = payment_link
 
     def with_shown(self, rows: QuerySet[Finding], request: HttpRequest) -> QuerySet[Finding]:
-        return rows.select_related("payment")
+        return rows.select_related("payment__payer")
 
     def head_of(self, request: HttpRequest, row: Finding) -> Head:
         payment = row.payment

@@ -84,7 +84,7 @@ class LedgerEntryAdmin(
     HeadedAdmin[LedgerEntry],
     PaymentsBookAdmin[LedgerEntry],
 ):
-    list_display = ("day", "kind", "payment_link", "payer", "method", "amount_shown", "counts_in")
+    list_display = ("day", "kind", "payment_link", "method", "amount_shown", "counts_in")
     list_filter = (
         MonthFilter,
         ("day", DaysFilter),

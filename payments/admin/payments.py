@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
@@ -27,7 +26,7 @@ from payments.models.querysets import IS_UNPAID, PaymentQuerySet, Totals
 from payments.permissions import can_see_earnings
 from people.current_user import current_user
 from project.common.admin.actions import Facts
-from project.common.admin.base import Label, clocked, column, display
+from project.common.admin.base import Label, clocked, column, display, person_shown
 from project.common.admin.filters import (
     ChoosingAdmin,
     DaysFilter,
@@ -144,11 +143,8 @@ class PaymentAdmin(
         return Sums(sum(totals.number for totals in found), [figures_of(one) for one in found])
 
     @display(description=gettext_lazy("payer"), ordering="payer__last_name")
-    def payer_shown(self, payment: Payment) -> "SafeString | str":
-        person = payment.payer
-        if not person.get_full_name():
-            return person.email
-        return format_html('{}<br><span class="text-subtle">{}</span>', person, person.email)
+    def payer_shown(self, payment: Payment) -> "SafeString":
+        return person_shown(payment.payer)
 
     @display(description=gettext_lazy("amount"), ordering="amount", formatting="price")
     def amount_shown(self, payment: Payment) -> str:

@@ -25,8 +25,8 @@ class InactivityColumns(StaffAdmin[User]):
     """Columns of the list when it is filtered by inactivity, and fields of each person's page."""
 
     inactivity_columns: ClassVar[dict[str, tuple[str, ...]]] = {
-        SOON: ("email", "name", "role", "last_login", "blocked_from", "warned_on", "warning"),
-        KEPT: ("email", "name", "role", "last_login", "kept_at", "kept_reason"),
+        SOON: ("person", "role", "last_login", "blocked_from", "warned_on", "warning"),
+        KEPT: ("person", "role", "last_login", "kept_at", "kept_reason"),
     }
 
     def get_list_display(self, request: HttpRequest) -> Any:

@@ -39,7 +39,7 @@ from people.services.invitations import invite
 from people.services.locks import lock_account
 from people.services.staff import update_account
 from project.common.admin.actions import Facts
-from project.common.admin.base import FieldNames, Label, display, moment_shown
+from project.common.admin.base import FieldNames, Label, display, moment_shown, person_shown
 from project.common.admin.filters import DaysFilter
 from project.common.admin.heads import folded
 from project.common.admin.proof import PROOF, ProvingAdmin
@@ -50,6 +50,8 @@ from project.common.versions import version_of
 from project.mail.refusals import refusals_of
 
 if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
+
     _DjangoUserAdmin = DjangoUserAdmin[User]
 else:
     _DjangoUserAdmin = DjangoUserAdmin
@@ -85,9 +87,7 @@ class UserAdmin(
     add_form_template = "admin/people/new.html"
     change_password_form = PasswordForm
     list_display = (
-        "email",
-        "email_confirmed",
-        "name",
+        "person",
         "state",
         "role",
         "last_login",
@@ -109,7 +109,7 @@ class UserAdmin(
     search_fields = ("email",)  # opens the search box; `found` searches
     search_help_text = gettext_lazy("Email, name, phone or city")
     ordering = ("-id",)
-    sortable_by = ("email", "last_login", "date_joined")
+    sortable_by = ("person", "last_login", "date_joined")
     filter_horizontal = ()
     inlines = (
         SubscriptionInline,
@@ -238,9 +238,10 @@ class UserAdmin(
     def told_apart(self, request: HttpRequest, row: User) -> list[str]:
         return [row.email, str(self.state(row))]
 
-    @display(description=gettext_lazy("name"))
-    def name(self, person: User) -> str:
-        return person.get_full_name() or "—"
+    @display(description=gettext_lazy("person"), ordering="email")
+    def person(self, person: User) -> "SafeString":
+        is_known = person.is_email_confirmed or person.is_awaited
+        return person_shown(person, "" if is_known else _("email not confirmed"))
 
     @display(description=gettext_lazy("email confirmed"), label={"yes": "success", "no": "warning"})
     def email_confirmed(self, person: User) -> Label:

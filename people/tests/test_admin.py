@@ -88,7 +88,7 @@ def shown_rows(text: str) -> list[dict[str, str]]:
     )
     rows: list[dict[str, str]] = []
     for name, content in cells:
-        if name == "email":
+        if name == "person":
             rows.append({})
         rows[-1][name] = " ".join(re.sub(r"<[^>]+>", " ", content).split())
     return rows

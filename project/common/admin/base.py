@@ -27,7 +27,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from django.contrib.admin.options import _FieldOpts
     from django_stubs_ext import StrOrPromise
     from unfold.dataclasses import UnfoldAction
+
+    from people.models import User
 
     class _ModelAdmin[M: Model](BaseModelAdmin[M]):
         """What Unfold adds that we use, and what Django's stubs lack."""
@@ -101,6 +103,15 @@ def display[F: Callable[..., object]](**options: object) -> Callable[[F], F]:
     """Unfold's decorator, with types."""
     decorate: Callable[[F], F] = unfold.decorators.display(**options)
     return decorate
+
+
+def person_shown(person: "User", note: "StrOrPromise" = "") -> SafeString:
+    """The cell of a list that names a person: those of one name differ by the e-mail below it."""
+    below = filter(None, [person.email if person.get_full_name() else "", note])
+    lines = format_html_join(
+        "", '<br><span class="text-subtle">{}</span>', ((one,) for one in below)
+    )
+    return format_html("{}{}", person, lines)
 
 
 def column(
