@@ -1,7 +1,6 @@
 """The panels of the dashboard, one function each: figures of a period, with what they were before it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from decimal import Decimal
 from functools import partial
 
@@ -163,7 +162,7 @@ def content(request: HttpRequest, _period: Period) -> list[Panel]:
 
 def _in(numbers: Mapping[str, int], span: Span) -> list[int]:
     """Those of the days of a span, by ISO day."""
-    return [number for day, number in numbers.items() if date.fromisoformat(day) in span]
+    return [numbers.get(day.isoformat(), 0) for day in span]
 
 
 def _figure(title: str, numbers: Mapping[str, int], period: Period, url: str = "") -> Figure:

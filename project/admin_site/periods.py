@@ -35,6 +35,9 @@ class Span:
     def __contains__(self, day: date) -> bool:
         return self.first <= day <= self.last
 
+    def __iter__(self) -> Iterator[date]:
+        return (self.first + number * DAY for number in range(self.days))
+
     def __str__(self) -> str:
         locale = to_locale(get_language() or "en")
         return str(format_interval(self.first, self.last, "yMMMd", locale=locale))
