@@ -115,7 +115,7 @@ def test_what_is_told_of_nothing_in_a_new_state_is_found(deliver, paid, subject)
     kind = {a_dispute: "charge.dispute.created", a_refund: "refund.created"}[subject]
     event = an_event(kind, subject(paid, amount=0, status="unheard_of"))
     assert deliver(event).status_code == 200
-    assert "0.00" in Finding.objects.open().get().detail
+    assert "₽0" in Finding.objects.open().get().detail
 
 
 def test_a_dispute_in_a_currency_that_we_cannot_count_is_found(deliver, paid):

@@ -192,7 +192,7 @@ def test_only_what_failed_is_tried_again(success):
             "Monday at 04:30, every week",
             "Понедельник, 04:30, каждую неделю",
         ),
-        ({"cron": "30 4 1 * *"}, "by the timetable 30 4 1 * *", "по расписанию 30 4 1 * *"),
+        ({"cron": "30 4 1 * *"}, "by the timetable 30 4 1 * *", "по расписанию cron: 30 4 1 * *"),
     ],
 )
 def test_schedules_say_how_often_they_run(timing, english, russian):

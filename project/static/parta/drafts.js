@@ -198,8 +198,10 @@ async function keep(form, place) {
   const slot = slotOf(form, place);
   const isAnswer = words.method === "POST";
   let before = stored(slot);
-  if (before && changed(before.typed, read(form, typedIn)).length) await restore(form, slot, before);
-  else if (before && !isAnswer) store(slot, (before = null));
+  if (before && !isAnswer) {
+    if (changed(before.typed, read(form, typedIn)).length) await restore(form, slot, before);
+    else store(slot, (before = null));
+  }
   let timer = null;
 
   const note = () => {
@@ -220,6 +222,8 @@ async function keep(form, place) {
     clearTimeout(timer);
     timer = setTimeout(note, PAUSE);
   };
+  // An answer has what was entered, less what the server took or refused for good.
+  if (before && isAnswer) note();
   for (const kind of ["input", "change"]) form.addEventListener(kind, noteSoon);
   // What is chosen from a list that is searched is known to jQuery only.
   window.django?.jQuery(form).on("change", "select", noteSoon);
