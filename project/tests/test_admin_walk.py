@@ -105,7 +105,7 @@ def test_administrator_makes_a_moderator_and_blocks_and_unblocks(page, administr
     person = UserFactory.create(first_name="Lev")
     log_in(page, administrator)
     page.goto(f"/admin/people/user/{person.pk}/change/")
-    page.get_by_role("button", name="More").first.click()
+    page.locator("summary", has_text="More").click()
     page.get_by_role("link", name="Give a role").click()
     page.get_by_label("moderators").check()
     page.get_by_role("button", name="Give a role").click()

@@ -1,18 +1,20 @@
-"""Support answers "I paid and have no access" in a browser, from the page of the payment."""
+"""Support answers "I paid and have no access" in a browser, from the log-in to the mail that closes it."""
 
 import pytest
 from django.core.management import call_command
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from lms.tests.factories import LessonFactory
 from payments.models import Payment
 from payments.tests.factories import PaymentFactory
 from people.models import Role, User
-from people.tests.factories import UserFactory
+from people.tests.factories import PASSWORD, UserFactory
 from project.mail.tasks import deliver_mail
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+# From the log-in to the mail that closes the case.
+PAGES = 11
 ANSWER = "The transfer has not come yet.\n\nYou can learn meanwhile."
 
 
@@ -32,15 +34,36 @@ def payment(learner: User) -> Payment:
     )
 
 
+def pages_to_the_payment(page: Page, helper: User, learner: User) -> list[str]:
+    """From the log-in by the person who complains; counts those that follow as well."""
+    pages: list[str] = []
+
+    def count(answer: Response) -> None:
+        if answer.request.is_navigation_request() and answer.ok:
+            pages.append(answer.url)
+
+    page.on("response", count)
+    page.goto("/admin/")
+    page.get_by_label("Email").fill(helper.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="People", exact=True).click()
+    page.locator("#searchbar").fill(learner.email)
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name=learner.email).click()
+    expect(page.get_by_text("May learn")).to_be_visible()
+    page.get_by_role("link", name="Payments", exact=True).last.click()
+    page.locator("#payments-group").get_by_role("link", name="Change").click()
+    return pages
+
+
 def test_support_answers_who_paid_and_has_no_access(
-    page: Page, enter, api, helper, payment, sink, pictures
+    page: Page, api, helper, payment, sink, pictures
 ):
     learner = payment.payer
     learns = f"learning/lessons/{payment.course.lessons.get().pk}"
     assert api(learner).get(learns).status_code == 403
-    enter(helper)
-    page.goto(f"/admin/payments/payment/?q={learner.email}")
-    page.get_by_role("link", name="Bread").first.click()
+    pages = pages_to_the_payment(page, helper, learner)
     expect(page.get_by_text("pending").first).to_be_visible()
 
     page.get_by_role("link", name="Grant access", exact=True).click()
@@ -66,6 +89,7 @@ def test_support_answers_who_paid_and_has_no_access(
             pictures(page, f"preview-{width}-{scheme}")
     page.get_by_role("button", name="Write to the payer").click()
     expect(page.get_by_text("The message was sent.")).to_be_visible()
+    assert len(pages) == PAGES
     deliver_mail()
     deliver_mail()
     access, answer = sink.messages(learner.email)
