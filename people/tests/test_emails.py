@@ -510,7 +510,7 @@ def test_what_is_about_an_address_of_staff_is_for_administrators(
 
 def test_list_and_page_say_whether_an_address_is_confirmed(client_of, support, newcomer, learner):
     client = client_of(support)
-    assert client.get(page("changelist")).text.count("not confirmed") == 1
+    assert client.get(page("changelist")).text.count("email not confirmed") == 1
     assert "not confirmed" in client.get(page("change", newcomer.pk)).text
     assert "not confirmed" not in client.get(page("change", learner.pk)).text
 
