@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Response, expect
 
 from people.tests.factories import PASSWORD
 from project.mail.tests.sink import Sink
@@ -30,11 +30,12 @@ class Visitor:
         self.page = context.new_page()
         self.page.set_default_timeout(15_000)
         self.pages, self.faults = 0, list[str]()
-        self.page.on("load", self._note_page)
+        self.page.on("response", self._note_page)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
 
-    def _note_page(self, _page: Page) -> None:
-        self.pages += 1
+    def _note_page(self, answer: Response) -> None:
+        """Not by its `load`, which does not come where the next page is opened before it."""
+        self.pages += answer.request.is_navigation_request() and answer.ok
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).first.click()

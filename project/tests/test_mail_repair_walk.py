@@ -1,8 +1,10 @@
 """A broken mail server is noticed and repaired in a browser, by an administrator who knows nothing of
 mail servers."""
 
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from people.tests.factories import PASSWORD
 from project.front.tests.walking import work
@@ -17,6 +19,13 @@ pytestmark = [
 PAGES = 6
 
 
+def opened_by(answer: Response) -> Iterator[str]:
+    """Pages, but for what their frames show."""
+    request = answer.request
+    if request.is_navigation_request() and answer.ok and request.frame.parent_frame is None:
+        yield answer.url
+
+
 def test_an_administrator_notices_and_repairs_a_broken_mail_server(
     page: Page, administrator, learner, mail_host, pictures
 ):
@@ -29,7 +38,7 @@ def test_an_administrator_notices_and_repairs_a_broken_mail_server(
 
     opened: list[str] = []
     page.goto("/admin/login/")
-    page.on("load", lambda shown: opened.append(shown.url))
+    page.on("response", lambda answer: opened.extend(opened_by(answer)))
     page.get_by_label("Email").fill(administrator.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
