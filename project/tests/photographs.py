@@ -56,6 +56,7 @@ def main() -> None:
             context = browser.new_context(
                 base_url=url,
                 locale=language,
+                timezone_id=screenshots.ZONE,
                 viewport={"width": int(width), "height": HEIGHT},
                 color_scheme="dark" if theme == "dark" else "light",
                 reduced_motion="reduce",
